@@ -1,0 +1,126 @@
+"""The data that flows through burnish: frozen, one way."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from models.teacher import Fault
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Version(Frozen):
+    """One version of a sample: instruction x, optional input u, response y."""
+
+    instruction: str
+    input: str = ""
+    response: str
+
+
+class Sample(Frozen):
+    """A row of the dataset as it was read."""
+
+    index: int  # 0-based position among the dataset's good rows
+    original: Version
+    row: dict[str, Any]  # the whole record, unknown fields and earlier turns included
+
+
+class Stage(StrEnum):
+    INSTRUCTION = "instruction"
+    RESPONSE = "response"
+
+
+class Loss(Frozen):
+    """A mean negative log-likelihood."""
+
+    mean: float  # nats per scored token
+    scored: int  # tokens
+
+
+class Ratio(Frozen):
+    """IFD or r-IFD of one version, with the two losses it is made of."""
+
+    value: float | None  # None: unscorable, and `reason` says why
+    log_ratio: float | None = None  # given - alone, nats per token
+    alone: Loss | None = None  # the target by itself
+    given: Loss | None = None  # the target after its context
+    truncated: bool = False  # the target's tail did not fit the student's context
+    reason: str | None = None
+
+
+class Scores(Frozen):
+    """What one student says of one version."""
+
+    ifd: Ratio
+    r_ifd: Ratio
+
+
+class Verdict(StrEnum):
+    KEPT = "kept"  # what the stage started from stays
+    REPLACED = "replaced"  # the teacher's rewrite takes its place
+
+
+class Rule(StrEnum):
+    """What decided a stage. Each is explained in `selection.RULES`."""
+
+    LARGER_IFD = "larger-ifd"
+    SMALLER_R_IFD = "smaller-r-ifd"
+    TEACHER_FAILED = "teacher-failed"
+    UNSCORABLE = "unscorable"
+    ALWAYS = "always"
+
+
+class Failure(Frozen):
+    """Why a stage has no usable reply."""
+
+    fault: Fault
+    message: str
+
+
+class Choice(Frozen):
+    """How one stage ended, with the numbers that decided."""
+
+    stage: Stage
+    verdict: Verdict
+    rule: Rule
+    before: float | None = None  # the score of what the stage started from
+    after: float | None = None  # the best candidate's score
+    margin: float | None = None  # by how much the candidate is better, in log-ratio; negative: worse
+    near_tie: bool = False
+    critique: dict[str, str] = {}  # the teacher's, criterion by criterion, of what the stage started from
+    failure: Failure | None = None
+
+
+class Outcome(Frozen):
+    """A sample's way through the method, finished."""
+
+    index: int
+    final: Version
+    choices: tuple[Choice, ...] = ()
+    before: Scores | None = None  # of the original
+    after: Scores | None = None  # of `final`
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        return tuple(choice.failure for choice in self.choices if choice.failure)
+
+
+class Decision(StrEnum):
+    """What a person can say of an outcome."""
+
+    ACCEPTED = "accepted"
+    ORIGINAL = "original"  # the original stays, whatever the student chose
+    EDITED = "edited"  # the person's own version
+
+
+class Review(Frozen):
+    """A person's last word on a sample."""
+
+    index: int
+    decision: Decision
+    version: Version  # what is exported for this sample

@@ -1,0 +1,205 @@
+"""The two models behind the workspace: what they once said is taken from there, and never paid for twice.
+
+Before a request or a passage goes to a model it is looked up, and an answer is committed before it is used. So
+a sample may be begun as often as one likes: it goes the same way as before, for nothing, up to the first answer
+that is missing. Resuming a run, choosing again for another student, and working stage by stage with only one
+model in memory are all this one mechanism.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from engine.events import Event, Generated, Growing, Paused, Resumed, Scored, Unused
+from engine.reflection import Question, Unusable
+from engine.sample import Stage
+from engine.workspace import Workspace
+from models.student import Losses, Passage, Student, StudentInfo
+from models.teacher import HOPELESS, PAUSING, Reply, Request, Teacher, TeacherError, TeacherInfo
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""A question is put once, and twice more with another seed and a little temperature."""
+
+
+class NeedsTeacher(Exception):  # noqa: N818 - a sample's state, not an error
+    """The sample cannot go on without a reply that was never asked for, and there is no teacher here."""
+
+
+class NeedsStudent(Exception):  # noqa: N818
+    """The sample cannot go on without losses that were never computed, and there is no student here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How the teacher is asked."""
+
+    max_tokens: int = 2048  # of one reply
+    temperature: float = 0.2  # of the first attempt
+    seed: int = 0
+    parallel: int = 1  # requests in flight at once
+    patience: float = 600.0  # seconds without an answer after which a pause ends the run
+
+    def request(self, question: Question[T], candidate: int, attempt: int) -> Request:
+        """What is sent for the n-th attempt at the n-th candidate."""
+        warmth = self.temperature + 0.3 * attempt + 0.4 * (candidate > 0)
+        return Request(
+            messages=question.messages,
+            seed=self.seed + 1000 * candidate + attempt,
+            temperature=round(min(warmth, 1.2), 3),
+            max_tokens=self.max_tokens,
+            schema=question.schema,
+        )
+
+
+class StoredTeacher:
+    """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        info: TeacherInfo,
+        generation: Generation,
+        emit: Callable[[Event], None],
+        teacher: Teacher | None,
+    ) -> None:
+        self._workspace = workspace
+        self._info = info
+        self._generation = generation
+        self._emit = emit
+        self._teacher = teacher
+        self._slots = asyncio.Semaphore(generation.parallel)
+        self._mending = asyncio.Lock()
+        self._wait = 1.0  # seconds before the next try while paused
+        self._answered = time.monotonic()  # when the teacher last did
+
+    async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
+        """What the teacher says to a question. See `reflection.Ask` for what is raised."""
+        failure: Unusable | TeacherError | None = None
+        for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
+            request = self._generation.request(question, candidate, attempt)
+            key = request.digest(self._info.digest)
+            try:
+                reply = self._workspace.reply(sample, key)
+                if reply is None:
+                    reply = await self._fetch(sample, stage, candidate, attempt, question.name, request, key)
+                return question.take(reply)
+            except (Unusable, TeacherError) as error:
+                if error.fault in HOPELESS | PAUSING:
+                    raise
+                failure = error
+                self._emit(Unused(sample, stage, question.name, attempt, error.fault, str(error)))
+        assert failure is not None
+        raise failure
+
+    async def _fetch(
+        self, sample: int, stage: Stage, candidate: int, attempt: int, name: str, request: Request, key: bytes
+    ) -> Reply:
+        if self._teacher is None:
+            raise NeedsTeacher
+        async with self._slots:
+            while True:
+                try:
+                    reply = await self._teacher.ask(
+                        request, lambda text: self._emit(Growing(sample, stage, name, text))
+                    )
+                    break
+                except TeacherError as error:
+                    if error.fault not in PAUSING:
+                        raise
+                    await self._mended(self._teacher, error)
+        self._answered, self._wait = time.monotonic(), 1.0
+        self._workspace.keep_reply(
+            sample,
+            key,
+            reply,
+            {
+                "stage": stage,
+                "question": name,
+                "candidate": candidate,
+                "attempt": attempt,
+                "teacher": self._info.digest,
+                "seed": request.seed,
+                "temperature": request.temperature,
+            },
+        )
+        self._emit(Generated(sample, stage, name, reply.tokens, reply.seconds))
+        return reply
+
+    async def _mended(self, teacher: Teacher, error: TeacherError) -> None:
+        """Wait until the server may be asked again; every request in flight waits here together.
+
+        Raises the error that began the pause once the teacher has not answered for `patience` seconds.
+        """
+        since = self._answered
+        async with self._mending:
+            if self._answered > since:
+                return
+            self._emit(Paused(error.fault, str(error)))
+            while True:
+                if time.monotonic() - self._answered > self._generation.patience:
+                    raise error
+                await asyncio.sleep(self._wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+                self._wait = min(2 * self._wait, 30.0)
+                try:
+                    await teacher.open()
+                except TeacherError as still:
+                    error = still
+                else:
+                    break
+            self._emit(Resumed())
+
+
+class StoredStudent:
+    """A student whose token losses are kept. With `student` None there are only those that are here.
+
+    Losses belong to the student's weights, its start token, the context length and the precision: a passage's
+    key names them all, and the template through the passage's own text.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        info: StudentInfo,
+        emit: Callable[[Event], None],
+        student: Student | None,
+    ) -> None:
+        self._workspace = workspace
+        self._identity = [info.digest, info.bos, info.context, info.exact]
+        self._emit = emit
+        self._student = student
+        self._in_flight = 0
+        self._told = 0.0  # when the student began, or last reported: samples overlap, their seconds must not
+
+    def _key(self, passage: Passage) -> bytes:
+        body = json.dumps([self._identity, asdict(passage)])
+        return hashlib.sha256(body.encode("ascii")).digest()[:16]
+
+    async def losses(self, sample: int, passages: Sequence[Passage]) -> dict[Passage, Losses]:
+        """The token losses of some passages of a sample."""
+        keys = {passage: self._key(passage) for passage in passages}
+        found = self._workspace.losses(sample, keys.values())
+        missing = [passage for passage, key in keys.items() if key not in found]
+        if missing:
+            if self._student is None:
+                raise NeedsStudent
+            if not self._in_flight:
+                self._told = time.monotonic()
+            self._in_flight += 1
+            try:
+                fresh = dict(zip(missing, await self._student.losses(missing), strict=True))
+            finally:
+                self._in_flight -= 1
+            seconds, self._told = time.monotonic() - self._told, time.monotonic()
+            self._workspace.keep_losses(sample, {keys[p]: losses for p, losses in fresh.items()})
+            found |= {keys[p]: losses for p, losses in fresh.items()}
+            self._emit(Scored(sample, sum(len(losses.nll) for losses in fresh.values()), seconds))
+        return {passage: found[key] for passage, key in keys.items()}

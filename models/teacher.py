@@ -1,0 +1,116 @@
+"""What burnish asks of a teacher, whichever program runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from models.errors import BurnishError
+
+
+class Fault(StrEnum):
+    """Why a reply could not be had, or could not be used. Each is counted and shown under its own name."""
+
+    # The server, whatever was asked of it: the run pauses until it is mended.
+    UNREACHABLE = "unreachable"
+    MODEL_MISSING = "model-missing"
+    FORBIDDEN = "forbidden"
+    OUT_OF_MEMORY = "out-of-memory"
+    BUSY = "busy"
+    # This attempt: another one may do.
+    BROKEN = "broken"  # the stream ended, or failed, before the server said it was done
+    SILENT = "silent"  # no byte within the time-out
+    CUT = "cut"  # the reply reached its token budget
+    EMPTY = "empty"
+    UNPARSABLE = "unparsable"
+    PLACEHOLDER = "placeholder"  # a part is the layout's own words, left where text belongs
+    REFUSAL = "refusal"
+    COPY = "copy"  # the rewrite is what it was to rewrite
+    # This sample: asking again cannot help.
+    TOO_LONG = "too-long"
+    REJECTED = "rejected"  # the server calls the request itself wrong
+
+
+PAUSING = frozenset(
+    {Fault.UNREACHABLE, Fault.MODEL_MISSING, Fault.FORBIDDEN, Fault.OUT_OF_MEMORY, Fault.BUSY}
+)
+HOPELESS = frozenset({Fault.TOO_LONG, Fault.REJECTED})
+
+
+class TeacherError(BurnishError):
+    """No usable reply. The text says what happened and what to do about it."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a teacher. Equal requests to the same teacher are the same question."""
+
+    messages: tuple[Message, ...]
+    seed: int
+    temperature: float
+    max_tokens: int
+    schema: Mapping[str, Any] | None = None  # JSON schema the reply obeys; None: free text
+
+    def digest(self, teacher: str) -> bytes:
+        """16 bytes that name this question put to this teacher (its digest): the key its reply is kept under."""
+        body = json.dumps([teacher, asdict(self)], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(body.encode("ascii")).digest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply the teacher finished, word for word."""
+
+    text: str
+    thoughts: str = ""  # what a thinking model thought; never read as the answer
+    finish: Literal["stop", "length"] = "stop"  # "length": it reached `max_tokens` or the context's end
+    prompt_tokens: int = 0
+    tokens: int = 0  # generated
+    seconds: float = 0.0  # spent generating
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherInfo:
+    name: str  # as the user gave it
+    digest: str  # names the weights: the same digest answers the same way
+    parameters: float | None  # how many, None if unknown
+    quantisation: str
+    size: int  # bytes of the weights
+    context: int  # tokens a request and its reply share
+
+
+OnText = Callable[[str], None]
+"""Called with each new piece of a reply while it grows."""
+
+
+class Teacher(Protocol):
+    """A language model that answers requests. Every method raises `TeacherError`."""
+
+    async def open(self) -> TeacherInfo:
+        """Check that the model is there, local and usable; load nothing that takes long."""
+
+    async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """The reply to one request. Cancelling stops the generation.
+
+        A prompt that does not fit, or that the server cut, is `Fault.TOO_LONG`, never a shortened question.
+        """
+
+    async def unload(self) -> None:
+        """Free the model's memory; the next request loads it again."""
+
+    async def close(self) -> None:
+        """Let go of connections and processes."""

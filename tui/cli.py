@@ -1,0 +1,309 @@
+"""The command line. Everything heavy is imported by the command that needs it: `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from models.errors import BurnishError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DONE, FAILED, USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; failed; wrong usage; done, but some samples failed; interrupted."""
+
+# The names stand here too, so that --help need not import the engine; a test holds them to the enums.
+METHODS = ("selective", "reflect", "score")
+TEMPLATES = ("vicuna", "alpaca", "wizardlm", "chat")
+REPLY_FORMS = ("auto", "json", "markers", "steps")
+SCHEDULES = ("auto", "interleaved", "staged")
+RULES = ("all", "paper", "strict", "accepted", "top")
+TRAINERS = ("llamafactory", "axolotl", "trl")
+FORMATS = (
+    "alpaca",
+    "alpaca-jsonl",
+    "wizardlm",
+    "wizardlm-jsonl",
+    "sharegpt",
+    "sharegpt-jsonl",
+    "messages",
+    "messages-json",
+    "csv",
+    "parquet",
+)
+
+
+def main() -> None:
+    """The command `burnish`."""
+    # Whatever asks burnish to stop does so the same way as Ctrl-C.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            f"\nburnish: stopped; nothing answered is lost. To go on: {shlex.join(['burnish', *sys.argv[1:]])}",
+            err=True,
+        )
+        code = INTERRUPTED
+    except BurnishError as error:
+        click.echo(f"burnish: {_literal(str(error))}", err=True)
+        code = USAGE if isinstance(error, UsageError) else FAILED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code or DONE)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _literal(text: str) -> str:
+    from tui.literal import literal  # noqa: PLC0415
+
+    return literal(text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="burnish")
+def cli() -> None:
+    """Refine an instruction-tuning dataset on this machine, offline.
+
+    A local teacher reflects on every sample and rewrites it; a local student decides by its own perplexity (IFD
+    and r-IFD) whether the rewrite is kept. Everything is kept in a workspace, and every command can be stopped
+    and given again: it goes on where it was.
+    """
+
+
+def student_options(command: F) -> F:
+    for option in (
+        click.option(
+            "--exact",
+            is_flag=True,
+            default=None,
+            help="Slower; F32 cache, no flash attention: losses to 1e-4 nat.",
+        ),
+        click.option(
+            "--template",
+            type=click.Choice(TEMPLATES),
+            help="How an instruction is put to the student [vicuna].",
+        ),
+        click.option("--student", metavar="NAME", help="A GGUF file, ollama:TAG, or demo."),
+    ):
+        command = option(command)
+    return command
+
+
+def data_options(command: F) -> F:
+    for option in (
+        click.option(
+            "--skip-bad", is_flag=True, help="Report rows that hold no sample, and import the rest."
+        ),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(FORMATS),
+            help="The dataset's format [told from its content].",
+        ),
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples only."),
+        click.option(
+            "-w",
+            "--workspace",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Where everything is kept [DATA's name with .burnish, in this folder].",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
+)
+workspace_argument = click.argument("workspace", type=click.Path(path_type=Path))
+
+
+@cli.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@data_options
+@click.option("--teacher", metavar="NAME", help="An Ollama model such as qwen3:8b, gguf:PATH, or demo.")
+@student_options
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    help="selective: both reflections, the student chooses (V2); reflect: both, all taken (V1); score: "
+    "neither [selective].",
+)
+@click.option(
+    "--reply-form", type=click.Choice(REPLY_FORMS), help="How the teacher lays out its replies [auto]."
+)
+@click.option(
+    "--schedule", type=click.Choice(SCHEDULES), help="Both models in memory, or one after the other [auto]."
+)
+@click.option(
+    "--teacher-parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the teacher at once [1]."
+)
+@click.option(
+    "--candidates", type=click.IntRange(1, 16), metavar="N", help="Rewrites asked for in each stage [1]."
+)
+@click.option(
+    "--both-branches",
+    is_flag=True,
+    default=None,
+    help="Ask for both response reflections, so that any student can choose later.",
+)
+@click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
+@click.option(
+    "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."
+)
+@json_option
+def run(data: Path, **options: Any) -> int:
+    """Refine DATA: reflect, choose, and keep everything in a workspace.
+
+    Given again on the same workspace, it goes on where it was.
+    """
+    from tui.commands import run  # noqa: PLC0415
+
+    return run(data, **options)
+
+
+@cli.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@data_options
+@student_options
+@json_option
+def score(data: Path, **options: Any) -> int:
+    """Score DATA as it is: IFD and r-IFD of every sample, without a teacher."""
+    from tui.commands import score  # noqa: PLC0415
+
+    return score(data, **options)
+
+
+@cli.command()
+@workspace_argument
+@click.option("--student", metavar="NAME", required=True, help="A GGUF file, ollama:TAG, or demo.")
+@click.option(
+    "--exact", is_flag=True, default=None, help="Slower; F32 cache, no flash attention: losses to 1e-4 nat."
+)
+@click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
+@json_option
+def reselect(workspace: Path, **options: Any) -> int:
+    """Choose again with another student, over the teacher's replies that are there.
+
+    Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
+    left, unless --ask-teacher is given.
+    """
+    from tui.commands import reselect  # noqa: PLC0415
+
+    return reselect(workspace, **options)
+
+
+@cli.command()
+@workspace_argument
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--rule",
+    type=click.Choice(RULES),
+    default="all",
+    show_default=True,
+    help="Which samples: all; paper: whose response was replaced; strict: paper, and both scores below 1; "
+    "accepted: by a person; top: largest IFD below 1.",
+)
+@click.option(
+    "--top", "share", metavar="N|N%", default="5%", show_default=True, help="How many, with --rule top."
+)
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), help="The format to write [the dataset's own]."
+)
+@click.option(
+    "--trainer", type=click.Choice(TRAINERS), help="Write that trainer's layout, with its config beside it."
+)
+@click.option(
+    "--with-trace", is_flag=True, help="Carry along how each row came to be, in the field `burnish`."
+)
+@json_option
+def export(workspace: Path, out: Path, **options: Any) -> int:
+    """Write the refined dataset to OUT, in one step or not at all."""
+    from tui.commands import export  # noqa: PLC0415
+
+    return export(workspace, out, **options)
+
+
+@cli.command()
+@workspace_argument
+@click.argument("sample", type=click.IntRange(0), required=False)
+@json_option
+def show(workspace: Path, sample: int | None, **options: Any) -> int:
+    """Show what a workspace holds, or one SAMPLE's whole way (they count from 0)."""
+    from tui.commands import show  # noqa: PLC0415
+
+    return show(workspace, sample, **options)
+
+
+@cli.command()
+@json_option
+def models(**options: Any) -> int:
+    """List the models that are here: Ollama's, and GGUF files."""
+    from tui.upkeep import models  # noqa: PLC0415
+
+    return models(**options)
+
+
+@cli.command()
+@click.argument("name")
+def pull(name: str) -> int:
+    """Have Ollama fetch the model NAME: the one command here that makes something use the network."""
+    from tui.upkeep import pull  # noqa: PLC0415
+
+    return pull(name)
+
+
+@cli.command()
+@click.option("--teacher", metavar="NAME", help="Check this teacher [the settings' own].")
+@click.option("--student", metavar="NAME", help="Check this student [the settings' own].")
+@json_option
+def doctor(**options: Any) -> int:
+    """Check this machine, and say what to do about what is wrong."""
+    from tui.upkeep import doctor  # noqa: PLC0415
+
+    return doctor(**options)
+
+
+@cli.command()
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many of the demo's samples to refine.",
+)
+@click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("demo.burnish"),
+    show_default=True,
+    metavar="FILE",
+    help="Where everything is kept.",
+)
+@json_option
+def demo(**options: Any) -> int:
+    """Refine the packaged demo dataset with a packaged model: no Ollama, no download, about two minutes."""
+    from tui.commands import demo  # noqa: PLC0415
+
+    return demo(**options)

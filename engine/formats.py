@@ -1,0 +1,116 @@
+"""The formats of instruction datasets, by name, and what can be wrong with one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from models.errors import BurnishError
+
+TRACE = "burnish"  # the field of an exported row that says how the row came to be
+
+
+class DatasetError(BurnishError):
+    """A dataset that cannot be read or written; the text names the file, the row and what was expected."""
+
+
+class RowError(ValueError):
+    """What is wrong with one row, without saying where the row is."""
+
+
+class BrokenError(RowError):
+    """The file's syntax is broken here, so that nothing after it can be read."""
+
+
+LOST = "nothing after it can be read"
+
+Record = Mapping[str, Any]
+"""A row of an export."""
+
+Row = tuple[int, object]
+"""A line's or row's number and what it holds: a record, whatever else was there, or a `RowError`."""
+
+
+class Container(StrEnum):
+    """How rows lie in a file."""
+
+    JSON = "a JSON array"
+    JSONL = "JSON Lines"
+    CSV = "CSV"
+    PARQUET = "Parquet"
+
+
+class Layout(StrEnum):
+    """How a row holds a sample."""
+
+    ALPACA = "instruction, input, output"
+    WIZARDLM = "instruction, output"
+    SHAREGPT = "conversations"
+    MESSAGES = "messages"
+
+
+class Format(StrEnum):
+    """A container with a layout; the value is its name on the command line."""
+
+    ALPACA = "alpaca"
+    ALPACA_JSONL = "alpaca-jsonl"
+    WIZARDLM = "wizardlm"
+    WIZARDLM_JSONL = "wizardlm-jsonl"
+    SHAREGPT = "sharegpt"
+    SHAREGPT_JSONL = "sharegpt-jsonl"
+    SHAREGPT_PARQUET = "sharegpt-parquet"
+    MESSAGES = "messages"
+    MESSAGES_JSON = "messages-json"
+    MESSAGES_PARQUET = "messages-parquet"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+    @property
+    def container(self) -> Container:
+        return _SHAPES[self][0]
+
+    @property
+    def layout(self) -> Layout:
+        return _SHAPES[self][1]
+
+    @classmethod
+    def of(cls, container: Container, layout: Layout) -> Format:
+        """The format with this container and layout; a table without an input column is still a table."""
+        if layout is Layout.WIZARDLM and container in (Container.CSV, Container.PARQUET):
+            layout = Layout.ALPACA
+        return next(format for format, shape in _SHAPES.items() if shape == (container, layout))
+
+
+_SHAPES = {
+    Format.ALPACA: (Container.JSON, Layout.ALPACA),
+    Format.ALPACA_JSONL: (Container.JSONL, Layout.ALPACA),
+    Format.WIZARDLM: (Container.JSON, Layout.WIZARDLM),
+    Format.WIZARDLM_JSONL: (Container.JSONL, Layout.WIZARDLM),
+    Format.SHAREGPT: (Container.JSON, Layout.SHAREGPT),
+    Format.SHAREGPT_JSONL: (Container.JSONL, Layout.SHAREGPT),
+    Format.SHAREGPT_PARQUET: (Container.PARQUET, Layout.SHAREGPT),
+    Format.MESSAGES: (Container.JSONL, Layout.MESSAGES),
+    Format.MESSAGES_JSON: (Container.JSON, Layout.MESSAGES),
+    Format.MESSAGES_PARQUET: (Container.PARQUET, Layout.MESSAGES),
+    Format.CSV: (Container.CSV, Layout.ALPACA),
+    Format.PARQUET: (Container.PARQUET, Layout.ALPACA),
+}
+
+
+def parquet_module(path: Path) -> ModuleType:
+    """`engine.parquet`, which needs an extra. `DatasetError`: it is not installed."""
+    try:
+        return import_module("engine.parquet")
+    except ModuleNotFoundError:
+        raise DatasetError(f"{path}: Parquet needs pyarrow: pip install 'burnish[parquet]'") from None
+
+
+def shown(value: object, length: int = 40) -> str:
+    """A value as a one-line message may show it: hostile text is JSON in ASCII here, and cut."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= length else f"{text[:length]}..."

@@ -1,0 +1,189 @@
+"""Datasets out: a new file that takes its place in one step, or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from engine.formats import Container, DatasetError, Format, Record, parquet_module, shown
+
+
+def write_dataset(
+    path: Path, format: Format, records: Iterable[Record], *, protected: Collection[Path] = ()
+) -> int:
+    """Write rows as `render` makes them; returns how many.
+
+    One row is in memory at a time (Parquet: a batch). The file appears complete or not at all, over an older
+    one, but never over one of `protected`: the source dataset, the workspace. `DatasetError`.
+    """
+    with replacing(path, protected) as file:
+        return _WRITERS[format.container](file, path, records)
+
+
+@contextmanager
+def replacing(path: Path, protected: Collection[Path] = ()) -> Iterator[BinaryIO]:
+    """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not."""
+    try:
+        target = path.resolve()  # through a link, the file it leads to is replaced and the link stays
+        if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
+            raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
+        if target.exists() and not target.is_file():
+            raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
+        # The name is short and ours alone; the mode is what the umask leaves of 0666, as of any new file.
+        draft = target.with_name(f".burnish-{secrets.token_hex(8)}")
+        descriptor = os.open(draft, _NEW, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatasetError(f"{path}: cannot be written: {reason}; what was there is as it was") from None
+    _sync(target.parent)
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in this folder last through a power cut, where the system has a way to."""
+    if os.name != "posix":
+        return
+    # The file is in its place already; a network's file system may not know how to sync a folder.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# JSON -----------------------------------------------------------------------------------------------------
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _text(record: Record, number: int) -> str:
+    """A row as one line of JSON."""
+    try:
+        return _ENCODER.encode(record)
+    except ValueError as error:
+        raise DatasetError(f"row {number} of the export cannot be written as JSON: {error}") from None
+    except RecursionError:
+        raise DatasetError(f"row {number} of the export is nested too deeply to be written") from None
+
+
+def _encode(record: Record, number: int) -> bytes:
+    """A row as one line of JSON in readable UTF-8; of all characters only lone surrogates need an escape."""
+    text = _text(record, number)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def _write_array(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+    count = 0
+    for count, record in enumerate(records, 1):
+        file.write(b"[\n" if count == 1 else b",\n")
+        file.write(_encode(record, count))
+    file.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
+def _write_lines(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+    count = 0
+    for count, record in enumerate(records, 1):
+        file.write(_encode(record, count) + b"\n")
+    return count
+
+
+# Tables ---------------------------------------------------------------------------------------------------
+
+
+_BATCH = 1000  # rows
+_Look = Callable[[list[Record]], None]
+
+
+@contextmanager
+def _spooled(path: Path, records: Iterable[Record], look: _Look) -> Iterator[Iterator[Record]]:
+    """The rows over again, from a nameless file: a table's head depends on all of them, which `look` sees first."""
+    with tempfile.TemporaryFile(dir=path.resolve().parent) as spool:
+        count, rows = 0, iter(records)
+        while batch := list(islice(rows, _BATCH)):
+            for record in batch:
+                count += 1
+                line = _text(record, count)
+                try:
+                    spool.write(line.encode() + b"\n")
+                except UnicodeEncodeError as error:
+                    near = shown(line[max(0, error.start - 10) : error.end + 10])
+                    raise DatasetError(
+                        f"row {count} of the export holds half a character (near {near}), which only JSON can "
+                        "carry: export it as JSON"
+                    ) from None
+            look(batch)
+        spool.seek(0)
+        yield map(json.loads, spool)
+
+
+class _Utf8(NamedTuple):
+    """A file as `csv.writer` wants it."""
+
+    file: BinaryIO
+
+    def write(self, text: str) -> int:
+        return self.file.write(text.encode())
+
+
+def _write_csv(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+    """Texts as they are, null as an empty cell, everything else as JSON."""
+    names: dict[str, None] = {}
+
+    def look(batch: list[Record]) -> None:
+        for record in batch:
+            names.update(dict.fromkeys(record))
+
+    count = 0
+    with _spooled(path, records, look) as rows:
+        table = csv.writer(_Utf8(file))
+        table.writerow(names)
+        for count, row in enumerate(rows, 1):  # noqa: B007 - returned
+            table.writerow([_cell(row.get(name)) for name in names])
+    return count
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else _ENCODER.encode(value)
+
+
+def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+    columns = parquet_module(path).Columns()
+    with _spooled(path, records, columns.look) as rows:
+        count: int = columns.write(file, rows)
+    return count
+
+
+_WRITERS: dict[Container, Callable[[BinaryIO, Path, Iterable[Record]], int]] = {
+    Container.JSON: _write_array,
+    Container.JSONL: _write_lines,
+    Container.CSV: _write_csv,
+    Container.PARQUET: _write_parquet,
+}

@@ -1,0 +1,415 @@
+"""Datasets in: every format is told from its content, and every fault is one clear line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.formats import DatasetError, Format
+from engine.reading import BadRow, demo_dataset, open_dataset
+from engine.sample import Version
+
+ALPACA = {"instruction": "Add.", "input": "1 2", "output": "3"}
+WIZARD = {"instruction": "Say hi.", "output": "Hi."}
+SHAREGPT = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+MESSAGES = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+
+GOOD = '{"instruction":"a","output":"b"}'  # 32 bytes
+
+
+def array(*rows: object) -> str:
+    return json.dumps(rows, indent=2)
+
+
+def lines(*rows: object) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def write(folder: Path, content: str | bytes, name: str = "data.txt") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def fault(folder: Path, content: str | bytes, format: Format | None = None) -> str:
+    """The one line that reading this content strictly ends in."""
+    path = write(folder, content)
+    with pytest.raises(DatasetError) as error:
+        list(open_dataset(path, format).samples())
+    message = str(error.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def rest(folder: Path, content: str | bytes) -> tuple[list[str], list[BadRow]]:
+    """The instructions of the good rows, and the bad rows."""
+    bad: list[BadRow] = []
+    good = list(open_dataset(write(folder, content)).samples(bad.append))
+    assert [sample.index for sample in good] == list(range(len(good)))
+    return [sample.original.instruction for sample in good], bad
+
+
+@pytest.mark.parametrize(
+    ("content", "format"),
+    [
+        (array(ALPACA), Format.ALPACA),
+        (array(WIZARD), Format.WIZARDLM),
+        (array(WIZARD, ALPACA), Format.ALPACA),
+        (lines(ALPACA), Format.ALPACA_JSONL),
+        (lines(WIZARD), Format.WIZARDLM_JSONL),
+        (array(SHAREGPT), Format.SHAREGPT),
+        (lines(SHAREGPT), Format.SHAREGPT_JSONL),
+        (array(MESSAGES), Format.MESSAGES_JSON),
+        (lines(MESSAGES), Format.MESSAGES),
+        ("instruction,input,output\nAdd.,1 2,3\n", Format.CSV),
+        ("instruction;output\nAdd.;3\n", Format.CSV),
+        ("id\tprompt\tcompletion\n1\tAdd.\t3\n", Format.CSV),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "\ufeff", "\ufeff\n \n", "\n\n"])
+def test_the_format_is_told_from_the_content(
+    tmp_path: Path, content: str, format: Format, before: str
+) -> None:
+    dataset = open_dataset(write(tmp_path, before + content))
+    assert dataset.format is format
+    assert next(dataset.samples()).original.response in ("3", "Hi.", "Hello")
+
+
+def test_a_files_name_says_nothing(tmp_path: Path) -> None:
+    assert open_dataset(write(tmp_path, lines(ALPACA), "data.csv")).format is Format.ALPACA_JSONL
+
+
+def test_bad_rows_first_do_not_hide_the_format(tmp_path: Path) -> None:
+    dataset = open_dataset(write(tmp_path, lines({"no": 1}, ALPACA)))
+    assert dataset.format is Format.ALPACA_JSONL
+    assert dataset.fields == ("instruction", "input", "output")
+
+
+def test_a_given_format_is_held_to(tmp_path: Path) -> None:
+    both = ALPACA | SHAREGPT
+    path = write(tmp_path, array(both))
+    assert open_dataset(path).format is Format.SHAREGPT
+    sample = next(open_dataset(path, Format.ALPACA).samples())
+    assert sample.original == Version(instruction="Add.", input="1 2", response="3")
+    assert sample.row == both
+
+
+@pytest.mark.parametrize(
+    ("row", "version"),
+    [
+        ({"instruction": "a", "context": "b", "response": "c"}, ("a", "b", "c")),  # Dolly
+        ({"prompt": "a", "completion": "c"}, ("a", "", "c")),  # TRL
+        ({"instruction": "a", "context": ["d"], "output": "c"}, ("a", "", "c")),
+        ({"instruction": "a", "input": None, "output": "c"}, ("a", "", "c")),
+        ({"prompt": "p", "instruction": "a", "response": "r", "output": "c"}, ("a", "", "c")),
+    ],
+)
+def test_other_names_of_the_fields_are_understood(
+    tmp_path: Path, row: dict[str, Any], version: tuple[str, str, str]
+) -> None:
+    sample = next(open_dataset(write(tmp_path, lines(row))).samples())
+    assert (sample.original.instruction, sample.original.input, sample.original.response) == version
+    assert sample.row == row
+
+
+def test_the_last_exchange_of_several_turns_is_the_sample(tmp_path: Path) -> None:
+    turns = [
+        {"from": "system", "value": "Be brief."},
+        {"from": "gpt", "value": "Yes?"},
+        {"from": "human", "value": "One"},
+        {"from": "chatgpt", "value": "1"},
+        {"from": "user", "value": "Two", "weight": 1},
+        {"from": "assistant", "value": "2"},
+    ]
+    sample = next(open_dataset(write(tmp_path, array({"id": 7, "conversations": turns}))).samples())
+    assert sample.original == Version(instruction="Two", response="2")
+    assert sample.row == {"id": 7, "conversations": turns}
+
+
+def test_texts_are_byte_exact(tmp_path: Path) -> None:
+    text = "\u0000\u001b[31m é \u2028 \ud800 \udc80 😀 \r\n \u007f"
+    row = {"instruction": text, "input": " ", "output": text[::-1], "big": 10**40, "one": 1, "tenth": 0.1}
+    for content in (array(row), lines(row)):
+        sample = next(open_dataset(write(tmp_path, content)).samples())
+        assert sample.original == Version(instruction=text, input=" ", response=text[::-1])
+        assert json.dumps(sample.row) == json.dumps(row)
+
+
+def test_of_equal_keys_the_last_counts(tmp_path: Path) -> None:
+    path = write(tmp_path, '[{"instruction": "a", "instruction": "b", "output": "c"}]')
+    assert next(open_dataset(path).samples()).original.instruction == "b"
+
+
+def test_csv_keeps_quotes_newlines_nul_and_long_cells(tmp_path: Path) -> None:
+    long = "x" * 1_000_000
+    content = f'instruction,output\n"a ""b"",\n\n c\r\nd\0",{long}\n\n"e",f'
+    first, second = open_dataset(write(tmp_path, content)).samples()
+    assert first.original == Version(instruction='a "b",\n\n c\r\nd\0', response=long)
+    assert second.original == Version(instruction="e", response="f")
+
+
+# Faults ---------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_a_folder_and_a_locked_file_are_named(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "none.json", "No such file"), (tmp_path, "expected a file")):
+        with pytest.raises(DatasetError, match=f"^{path}: .*{reason}"):
+            open_dataset(path)
+    with pytest.raises(DatasetError, match="Not a directory"):
+        open_dataset(write(tmp_path, array(ALPACA)) / "x.json")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, array(ALPACA))
+    path.chmod(0)
+    with pytest.raises(DatasetError, match="Permission denied"):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty; expected rows with"),
+        (b" \n\t\n", "empty; expected rows with"),
+        (b"\xef\xbb\xbf", "empty; expected rows with"),
+        (b"[]", "holds no rows; expected rows with"),
+        (b"[", "row 1: line 1, byte 1: the file ends in this row"),
+        ("hello\n", 'line 1: begins with "hello"; expected rows with'),
+        ("instruction,output\ra,b\r", 'line 1: begins with "instruction,output'),
+        ("name,age\nx,1\n", 'line 1: begins with "name,age"; expected rows with'),
+        (array(ALPACA).encode("utf-16"), "byte 0: text in UTF-16 or UTF-32; save it as UTF-8"),
+        (b"\x1f\x8b\x08\x00", "a compressed file; unpack it first"),
+        (b"\x00\x01\x02", "line 1: begins with"),
+        (
+            json.dumps({"data": [ALPACA]}),
+            'line 1: expected the fields `instruction` and `output`, found "data"',
+        ),
+        (json.dumps(ALPACA, indent=1), "one object a line"),
+        (array("a", "b"), "row 1: expected an object, found text"),
+        (array(ALPACA, None), "row 2: expected an object, found null"),
+        (array(ALPACA, [1]), "row 2: expected an object, found a list"),
+        (array({}), "row 1: expected the fields `instruction` and `output`, found no field"),
+        (
+            array(ALPACA, {"instruction": "a"}),
+            'row 2: expected the fields `instruction` and `output`, found "ins',
+        ),
+        (array(ALPACA, ALPACA | {"output": ""}), "row 2: `output` is empty"),
+        (array(ALPACA, ALPACA | {"instruction": " \n"}), "row 2: `instruction` is empty"),
+        (array(ALPACA, ALPACA | {"output": None}), "row 2: `output`: expected text, found null"),
+        (array(ALPACA, ALPACA | {"output": 3}), "row 2: `output`: expected text, found a number"),
+        (array(ALPACA, ALPACA | {"input": True}), "row 2: `input`: expected text, found true or false"),
+        (lines(ALPACA) + '{"instruction": "a", "output": NaN}', "line 2: NaN is not JSON; write null"),
+        (lines(ALPACA) + '{"n": 1e999}', "line 2: 1e999 is too large for a number"),
+        (lines(ALPACA) + '{"n": ' + "9" * 5000 + "}", "line 2: a number of 5000 digits"),
+        (GOOD + '\n{"a": 1', "line 2: byte 40: broken JSON (Expecting ',' delimiter)"),
+        (GOOD + '\n{"a": 1} {}', "line 2: byte 41: expected one object a line, found more after it"),
+        (lines(ALPACA) + "[" * 100_000, "line 2: nested too deeply"),
+        (GOOD.encode() + b'\n{"a": "\xff"}', "line 2: byte 40: not UTF-8"),
+        (f'["é", {GOOD},\n {{"b": 1 "c"}}]', "expected an object, found text"),
+        (
+            f'[{GOOD},\n {{"é": 1 "c"}}]',
+            "row 2: line 2, byte 45: broken JSON (Expecting ',' delimiter); nothing",
+        ),
+        (
+            f"[\n{GOOD}\n{{}}]",
+            'row 2: line 3, byte 35: expected `,` or `]`, found "{"; nothing after it can be',
+        ),
+        (f"[{GOOD}] []", 'row 2: line 1, byte 35: expected the end of the file, found "["; nothing after'),
+        (f"[{GOOD}", "row 2: line 1, byte 33: expected `,` or `]`, found the end of the file; nothing"),
+        (f"[{GOOD},]", "row 2: line 1, byte 34: broken JSON (Expecting value); nothing after it can be read"),
+        (f"[{GOOD}, {{", "row 2: line 1, byte 36: the file ends in this row; nothing after it can be read"),
+        ("[" * 100_000, "row 1: line 1, byte 1: nested too deeply"),
+        (b'[{"a": "\xff"}]', "row 1: line 1, byte 8: not UTF-8"),
+        ("instruction,output\na,b\nc\n", "line 3: expected 2 cells as in the header, found 1"),
+        ('instruction,output\n"a\nb",c\n"d"e,f\n', "line 4: broken CSV (',' expected after '\"')"),
+        ('instruction,output\na,b\n"c,d\ne,f\n', "line 3: broken CSV (a quote is never closed)"),
+        (b"instruction,output\na,b\n\xe9,d\n", "line 3: byte 23: not UTF-8"),
+        (b"instruction,output,\xe9\na,b,c\n", "line 1: byte 19: not UTF-8"),
+        ("instruction,output,output\na,b,c\n", 'line 1: the column "output" is there twice'),
+        ("instruction,output\n", "holds no rows"),
+        ("instruction,output\na,\n", "line 2: `output` is empty"),
+        (b"PAR1 but no more", "row 1: broken Parquet"),
+    ],
+)
+def test_every_fault_is_one_line_that_says_where(tmp_path: Path, content: str | bytes, message: str) -> None:
+    assert message in fault(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"),
+    [
+        ([("human", "a"), ("gpt", "b"), ("human", "c")], "expected a user's turn and the assistant's answer"),
+        ([("gpt", "b")], "expected a user's turn and the assistant's answer"),
+        ([], "expected a user's turn and the assistant's answer"),
+        (
+            [("human", "a"), ("tool", "x"), ("gpt", "b")],
+            'turn 2: expected a system, user or assistant turn, found "t',
+        ),
+        ([("human", "a"), ("gpt", ["b"])], "turn 2: `value`: expected text, found a list"),
+        ([("human", "a"), ("gpt", None)], "turn 2: `value`: expected text, found null"),
+        ([("human", ""), ("gpt", "b")], "the last user turn is empty"),
+        ([("human", "a"), ("gpt", " ")], "the last answer is empty"),
+    ],
+)
+def test_turns_that_hold_no_sample_say_why(
+    tmp_path: Path, turns: list[tuple[str, object]], message: str
+) -> None:
+    row = {"conversations": [{"from": role, "value": value} for role, value in turns]}
+    assert f"row 1: {message}" in fault(tmp_path, array(row))
+
+
+def test_tool_calls_are_refused(tmp_path: Path) -> None:
+    user, call = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "tool_calls": [{}]}
+    assert "row 1: turn 2 calls a tool" in fault(tmp_path, array({"messages": [user, call]}))
+    call["tool_calls"] = []
+    assert next(open_dataset(write(tmp_path, array({"messages": [user, call]}))).samples())
+
+
+def test_a_given_format_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    assert "expected a JSON array for alpaca, found JSON Lines" in fault(
+        tmp_path, lines(ALPACA), Format.ALPACA
+    )
+    found = fault(tmp_path, array(ALPACA), Format.SHAREGPT)
+    assert found.startswith("row 1: expected `conversations`, a list of turns, found ")
+
+
+def test_a_hostile_field_name_stays_on_one_ascii_line(tmp_path: Path) -> None:
+    found = fault(tmp_path, array({"\x1b[2J\n\ud800" + "x" * 500: 1}))
+    assert found.isascii()
+    assert found.isprintable()
+    assert len(found) < 400
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.sampled_from(
+        [array(ALPACA, WIZARD), lines(SHAREGPT, ALPACA), array(MESSAGES), 'instruction,output\na,b\n"c",d\n']
+    ),
+    cut=st.integers(0, 200),
+    gone=st.integers(0, 20),
+    noise=st.binary(max_size=8) | st.sampled_from([b"\r", b'"', b"\\", b"\xff", b"[", b"}", b",", b"\0"]),
+)
+def test_whatever_a_file_holds_the_fault_is_ours_and_one_line(
+    tmp_path: Path, content: str, cut: int, gone: int, noise: bytes
+) -> None:
+    raw = content.encode()
+    path = write(tmp_path, raw[:cut] + noise + raw[cut + gone :])
+    messages: list[str] = []
+    try:
+        list(open_dataset(path).samples(lambda bad: messages.append(bad.message)))
+    except DatasetError as error:
+        messages.append(str(error))
+    assert all(message.isprintable() for message in messages)
+
+
+# Skipping -------------------------------------------------------------------------------------------------
+
+
+def test_bad_lines_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
+    content = lines(ALPACA).encode() + b'{"a": 1\n\xff\n[1]\n\n' + lines(WIZARD).encode()
+    good, bad = rest(tmp_path, content)
+    assert good == ["Add.", "Say hi."]
+    assert [row.where for row in bad] == ["line 2", "line 3", "line 4"]
+
+
+def test_bad_elements_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
+    content = b'[3, {"instruction": "a", "output": "\xff"}, {"n": NaN}, "x", {"instruction": "b", "output": "c"}, 12]'
+    good, bad = rest(tmp_path, content)
+    assert good == ["b"]
+    assert [row.where for row in bad] == ["row 1", "row 2", "row 3", "row 4", "row 6"]
+
+
+def test_bad_csv_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
+    content = b'instruction,output\na,b\nc\n"d"e,f\n"\xff\ng",h\ni,\nj,k\n'
+    good, bad = rest(tmp_path, content)
+    assert good == ["a", "j"]
+    assert [row.where for row in bad] == ["line 3", "line 4", "line 5", "line 7"]
+
+
+def test_what_stands_before_the_break_in_an_array_is_read(tmp_path: Path) -> None:
+    whole = array(*[ALPACA | {"id": number} for number in range(50)])
+    good, bad = rest(tmp_path, whole[: len(whole) // 2])
+    assert len(good) == 25
+    assert [row.where for row in bad] == ["row 26"]
+    assert "nothing after it can be read" in bad[0].message
+
+
+def test_a_file_without_a_good_row_fails_even_when_bad_rows_are_skipped(tmp_path: Path) -> None:
+    bad: list[BadRow] = []
+    dataset = open_dataset(write(tmp_path, array(ALPACA | {"output": ""})))
+    with pytest.raises(DatasetError, match="no row holds a sample"):
+        list(dataset.samples(bad.append))
+    assert len(bad) == 1
+
+
+# Streaming ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7])
+def test_where_a_chunk_ends_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("engine.json_rows._Window.CHUNK", chunk)
+    rows = [ALPACA | {"x": [True, None, -1.5e-3, 123456, 'é😀\ud800\\"']}, WIZARD, ALPACA]
+    content = json.dumps(rows, indent=1) + " \n"
+    assert [sample.row for sample in open_dataset(write(tmp_path, content)).samples()] == rows
+    numbers, bad = rest(tmp_path, '[1234567, {"instruction": "a", "output": "b"}, "é😀"]')
+    assert numbers == ["a"]
+    assert [row.where for row in bad] == ["row 1", "row 3"]
+
+
+def test_a_row_longer_than_many_chunks_is_read(tmp_path: Path) -> None:
+    row = ALPACA | {"output": "é" * 3_000_000}
+    assert next(open_dataset(write(tmp_path, array(row))).samples()).row == row
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda count: array(*[ALPACA] * count),
+        lambda count: lines(*[ALPACA] * count),
+        lambda count: "instruction,input,output\n" + "Add.,1 2,3\n" * count,
+    ],
+    ids=["array", "lines", "csv"],
+)
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, content: Callable[[int], str]) -> None:
+    def peak(count: int) -> int:
+        dataset = open_dataset(write(tmp_path, content(count)))
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in dataset.samples()) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # Five times the rows; the smaller file is already longer than the window.
+    assert peak(40_000) < peak(8_000) * 1.2
+
+
+def test_the_source_is_only_read(tmp_path: Path) -> None:
+    path = write(tmp_path, array(ALPACA, {"bad": 1}))
+    path.chmod(0o444)
+    before = hashlib.sha256(path.read_bytes()).digest(), path.stat().st_mtime_ns, sorted(tmp_path.iterdir())
+    assert len(list(open_dataset(path).samples(lambda bad: None))) == 1
+    assert before == (
+        hashlib.sha256(path.read_bytes()).digest(),
+        path.stat().st_mtime_ns,
+        sorted(tmp_path.iterdir()),
+    )
+
+
+def test_the_demo_dataset_is_packaged() -> None:
+    dataset = open_dataset(demo_dataset())
+    assert dataset.format is Format.ALPACA
+    assert sum(1 for _ in dataset.samples()) == 32

@@ -1,0 +1,67 @@
+"""The SHA-256 of a model file, remembered: hashing a few gigabytes takes seconds, at every start."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from models.errors import ModelFileError
+
+_KEPT = 256  # files
+
+
+def sha256_of(path: Path) -> str:
+    """ "sha256:..." of the file's bytes, hashed again only when its size, time or inode changed.
+
+    `ModelFileError`: it cannot be read, or it changed while it was.
+    """
+    try:
+        key = _key(path)
+        known = _remembered()
+        if key not in known:
+            with path.open("rb") as file:
+                known[key] = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+            if _key(path) != key:
+                raise ModelFileError(path, "changed while it was read; wait until the download is done")
+            _remember(known)
+    except OSError as error:
+        raise ModelFileError(path, (error.strerror or str(error)).lower()) from error
+    return known[key]
+
+
+def _key(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {path.resolve()}"
+
+
+def _store() -> Path:
+    return user_cache_path("burnish") / "digests.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        known = json.loads(_store().read_bytes())
+    except (OSError, ValueError):  # not there yet, or damaged: nothing is remembered
+        return {}
+    entries = known.items() if isinstance(known, dict) else ()
+    return {key: digest for key, digest in entries if isinstance(digest, str)}
+
+
+def _remember(known: dict[str, str]) -> None:
+    """Only time is lost where this cannot be written. The paths in it are nobody else's business: mode 0600."""
+    with contextlib.suppress(OSError):
+        _store().parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=_store().parent)  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                json.dump(dict(list(known.items())[-_KEPT:]), file)
+            Path(name).replace(_store())
+        except OSError:  # a full disk: leave nothing behind
+            Path(name).unlink()
+            raise

@@ -1,0 +1,123 @@
+"""A teacher without a server: a GGUF run by llama.cpp in a child process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from models.chat import ChatTemplateError, render
+from models.digest import sha256_of
+from models.errors import ModelFileError
+from models.gguf import read_header
+from models.process import Refused, Worker, WorkerDied
+from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
+
+
+class EmbeddedTeacher:
+    """The `models.teacher.Teacher` of a GGUF file with a chat template.
+
+    The prompt's part that the request before it shared stays computed, so the steps of one dialogue cost little.
+    `context`: tokens a request and its reply share. `digest`: of the file, where it is known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        digest: str | None = None,
+        context: int = 4096,
+        gpu_layers: int = -1,
+        threads: int | None = None,
+    ) -> None:
+        self.path, self.name = path, name
+        self._digest = digest
+        self._context = context
+        self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
+        self._loading = asyncio.Lock()
+        self._worker: Worker | None = None
+        self._loaded: dict[str, Any] = {}  # what the child says of the model
+
+    async def open(self) -> TeacherInfo:
+        """Read the file's head; the model is loaded by the first request."""
+        try:
+            header = read_header(self.path)
+            if self._digest is None:
+                self._digest = await asyncio.to_thread(sha256_of, self.path)
+        except ModelFileError as error:
+            raise TeacherError(Fault.MODEL_MISSING, str(error)) from error
+        if header.unusable or not header.chat_template:
+            why = header.unusable or "carries no chat template; a teacher must be an instruction-tuned model"
+            raise TeacherError(Fault.MODEL_MISSING, str(ModelFileError(self.path, why)))
+        return TeacherInfo(
+            name=self.name,
+            digest=self._digest,
+            parameters=header.parameters,
+            quantisation=header.quantisation,
+            size=header.size,
+            context=min(self._context, header.context or self._context),
+        )
+
+    async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
+        try:
+            worker = await self._load()
+            prompt = render(
+                self._loaded["chat_template"] or "",
+                request.messages,
+                bos_text=self._loaded["bos_text"],
+                eos_text=self._loaded["eos_text"],
+            )
+            answer = await worker.call(
+                "write",
+                on_text,
+                pieces=[(piece.text, piece.special) for piece in prompt],
+                seed=request.seed,
+                temperature=request.temperature,
+                max_tokens=request.max_tokens,
+                schema=request.schema,
+            )
+        except ChatTemplateError as error:
+            raise TeacherError(
+                Fault.REJECTED, f"{self.name}: its chat template fails ({error}); choose another teacher"
+            ) from error
+        except Refused as refusal:
+            faults = {"memory": Fault.OUT_OF_MEMORY, "file": Fault.MODEL_MISSING}
+            raise TeacherError(
+                faults.get(refusal.kind, Fault.REJECTED), f"{self.name}: {refusal.why}"
+            ) from refusal
+        except WorkerDied as death:
+            raise TeacherError(Fault.BROKEN, f"{self.name}: llama.cpp {death}") from death
+        return self._reply(request, answer.header["written"])
+
+    async def unload(self) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.stop()
+
+    async def _load(self) -> Worker:
+        async with self._loading:
+            worker = self._worker
+            if worker is None or worker.died is not None:
+                worker = self._worker = await Worker.start()
+                try:
+                    answer = await worker.call("open-writer", path=str(self.path), **self._settings)
+                except BaseException:
+                    self._worker = None
+                    await worker.stop()
+                    raise
+                self._loaded = answer.header["info"]
+            return worker
+
+    def _reply(self, request: Request, written: dict[str, Any]) -> Reply:
+        if written["finish"] == "too-long":
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"{self.name}: the request takes {written['prompt_tokens']} tokens and the context has "
+                f"{self._loaded['context']}; give it a larger context",
+            )
+        return Reply(**written)

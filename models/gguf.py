@@ -1,0 +1,341 @@
+"""A GGUF file's head: what model it holds, how large, and whether llama.cpp could weigh text with it.
+
+Read by hand, so that a damaged or hostile file costs one line and not a process: llama.cpp asserts on some.
+The layout is ggml's docs/gguf.md, the checks are those of its gguf.cpp. Nothing is believed: every length is
+held against the file's size, and of strings and arrays only what is used is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from models.errors import ModelFileError
+from models.gguf_types import (
+    DIFFUSION,
+    EMBEDDING,
+    FILE_TYPES,
+    NOT_A_LANGUAGE_MODEL,
+    NOT_A_MODEL,
+    TENSOR_TYPES,
+)
+
+Value = bool | int | float | str | tuple[int, ...]
+
+HEAD_LIMIT = 128 * 2**20  # bytes; a vocabulary of 262,144 tokens with its merges takes 15 million
+PAIR_LIMIT = 8_192  # key-values; published models have fewer than a hundred
+TENSOR_LIMIT = 65_536  # published models have a few thousand
+LAYER_LIMIT = 1_024
+WINDOW = 256 * 1024  # bytes of the file in memory at a time
+
+KEPT_TEXTS = frozenset({"general.architecture", "general.name", "general.type", "tokenizer.ggml.model"})
+KEPT_ARRAYS = (".attention.head_count", ".attention.head_count_kv")  # one number a layer
+
+SCALARS: Mapping[int, struct.Struct] = {
+    code: struct.Struct("<" + letter)
+    for code, letter in zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIifBQqd", strict=True)
+}
+BOOL, STRING, ARRAY = 7, 8, 9
+U32, U64 = SCALARS[4], SCALARS[10]
+
+
+@dataclass(frozen=True, slots=True)
+class GGUFHeader:
+    """What a GGUF file says of itself. Texts are the file's own words, any characters in them."""
+
+    path: Path
+    size: int  # bytes of the file
+    architecture: str
+    name: str  # general.name, or the file's name
+    quantisation: str  # the file type, e.g. "Q4_K_M"; without one the type most weights have
+    parameters: int  # elements of all tensors
+    tensors: int
+    weights: Mapping[str, int] = field(hash=False)  # elements by tensor type: {"Q4_K": 81920, "F32": 576}
+    context: int  # tokens it was trained on, 0 if unsaid
+    blocks: int
+    embedding: int  # width of the residual stream
+    heads: int  # of attention; where layers differ, the most
+    kv_heads: int
+    cache: int  # keys and values (elements, all layers) a token adds to the KV cache; 0 if recurrent
+    vocabulary: int  # tokens
+    adds_bos: bool | None  # None: left to llama.cpp's rule for this tokenizer
+    chat_template: bool
+    unusable: str | None  # what it is instead of a student or a teacher: "an embedding model: ..."
+
+
+def read_header(path: Path) -> GGUFHeader:
+    """Read the head of the GGUF file at `path`: some 20 MB of a sound file at most, in a tenth of a second.
+
+    `ModelFileError` says in one line why a file is no GGUF, or a broken or unsupported one. A sound file of no
+    use here (an embedding model, a part of a model, an unfinished download) comes back with `unusable` set.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # looked at before opening: opening a pipe waits for a writer
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise ModelFileError(path, f"{kind}; expected a GGUF file")
+        with path.open("rb") as file:
+            return _Head(file, path, os.fstat(file.fileno()).st_size).read()
+    except OSError as error:
+        raise ModelFileError(path, (error.strerror or str(error)).lower()) from error
+    except ValueError as error:  # NUL or a lone surrogate in the path
+        raise ModelFileError(path, f"not a usable path ({error})") from error
+
+
+class _Head:
+    """One forward pass over a file's head, a window of it in memory."""
+
+    def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
+        self.file, self.path, self.size = file, path, size
+        self.at = 0  # bytes into the file
+        self.values: dict[str, Value] = {}  # what is kept of the key-values
+        self.lengths: dict[str, int] = {}  # of strings (bytes) and arrays (elements), kept or not
+        self.weights: dict[str, int] = {}
+        self.needed = 0  # bytes of tensor data, as far as the types are known
+        self.foreign = ""  # the first tensor type that is not in our table
+
+    def fail(self, why: str) -> ModelFileError:
+        return ModelFileError(self.path, why)
+
+    def take(self, count: int) -> bytes:
+        data = self.file.read(count)
+        if len(data) < count:
+            raise self.fail(f"ends inside its own header, at byte {self.at + len(data)}; download it again")
+        self.at += count
+        self.check_length()
+        return data
+
+    def skip(self, count: int) -> None:
+        if count > self.size - self.at:
+            raise self.fail(f"says more follows byte {self.at} than the file holds; damaged or cut short")
+        self.at += count
+        self.check_length()
+        self.file.seek(self.at)
+
+    def skip_strings(self, count: int) -> None:
+        if count > (self.size - self.at) // 8:
+            raise self.fail(f"says more follows byte {self.at} than the file holds; damaged or cut short")
+        length_at = U64.unpack_from
+        while count:
+            block = self.file.read(WINDOW)
+            offset, last = 0, len(block) - 8
+            while count and offset <= last:  # half a million turns for a large vocabulary
+                offset += 8 + length_at(block, offset)[0]
+                count -= 1
+            self.file.seek(self.at)
+            self.skip(offset or 8)
+
+    def check_length(self) -> None:
+        if self.at > HEAD_LIMIT:
+            raise self.fail(f"its header runs past {HEAD_LIMIT // 2**20} MiB; the file is damaged")
+
+    def number(self, code: int) -> int | float:
+        kind = SCALARS[code]
+        value: int | float = kind.unpack(self.take(kind.size))[0]
+        return value
+
+    def whole(self, kind: struct.Struct) -> int:
+        value: int = kind.unpack(self.take(kind.size))[0]
+        return value
+
+    def text(self, limit: int, what: str) -> str:
+        length = self.whole(U64)
+        if length > limit:
+            raise self.fail(f"{what} is {length} bytes long, expected at most {limit}; the file is damaged")
+        return self.take(length).decode("utf-8", "replace")
+
+    def read(self) -> GGUFHeader:
+        tensors, pairs = self.preamble()
+        for _ in range(pairs):
+            self.pair()
+        alignment = self.values.get("general.alignment", 32)
+        if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
+            raise self.fail("its alignment is not a power of two; the file is damaged")
+        parameters = self.tensor_infos(tensors, alignment)
+        start = -(-self.at // alignment) * alignment
+        return self.header(tensors, parameters, start + self.needed)
+
+    def preamble(self) -> tuple[int, int]:
+        magic = self.file.read(9)
+        self.file.seek(0)
+        if magic[:4] != b"GGUF":
+            raise self.fail(f"{_looks_like(magic)}; expected a GGUF file")
+        self.take(4)
+        version = self.whole(U32)
+        if version & 0xFFFF == 0 and version:
+            raise self.fail("a big-endian GGUF; convert it to little-endian (gguf-convert-endian)")
+        if version not in (2, 3):
+            fate = "no longer read; convert it again" if version < 2 else "newer than burnish; update burnish"
+            raise self.fail(f"GGUF version {version}, {fate}")
+        counts = (self.whole(U64), self.whole(U64))
+        for count, limit in zip(counts, (TENSOR_LIMIT, PAIR_LIMIT), strict=True):
+            if count > min(limit, self.size // 12):
+                raise self.fail(f"says it holds {counts[0]} tensors and {counts[1]} key-values; damaged")
+        return counts
+
+    def pair(self) -> None:
+        key = self.text(1024, "a key")
+        if not key or key in self.lengths:
+            raise self.fail(f"key {key!r} is {'there twice' if key else 'empty'}; the file is damaged")
+        code = self.whole(U32)
+        self.lengths[key] = 1
+        if code == STRING:
+            if key in KEPT_TEXTS:
+                self.values[key] = self.text(4096, key)
+            else:
+                self.lengths[key] = length = self.whole(U64)
+                self.skip(length)
+        elif code == ARRAY:
+            self.array(key)
+        elif code in SCALARS:
+            number = self.number(code)
+            self.values[key] = bool(number) if code == BOOL else number
+        else:
+            raise self.fail(f"key {key!r} has type {code}, which GGUF does not know; the file is damaged")
+
+    def array(self, key: str) -> None:
+        code, count = self.whole(U32), self.whole(U64)
+        self.lengths[key] = count
+        if code == STRING:
+            self.skip_strings(count)
+        elif code not in SCALARS:
+            raise self.fail(f"key {key!r} is an array of type {code}, which GGUF does not know; damaged")
+        elif key.endswith(KEPT_ARRAYS) and count <= LAYER_LIMIT:
+            numbers = (self.number(code) for _ in range(count))
+            self.values[key] = tuple(int(n) for n in numbers if isinstance(n, int))
+        else:
+            self.skip(count * SCALARS[code].size)
+
+    def tensor_infos(self, count: int, alignment: int) -> int:
+        names: set[str] = set()
+        parameters = 0
+        for _ in range(count):
+            name = self.text(63, "a tensor's name")  # GGML_MAX_NAME, its closing zero included
+            if name in names:
+                raise self.fail(f"tensor {name!r} is there twice; the file is damaged")
+            names.add(name)
+            parameters += self.tensor(name, alignment)
+        return parameters
+
+    def tensor(self, name: str, alignment: int) -> int:
+        dimensions = self.whole(U32)
+        if dimensions > 4:
+            raise self.fail(f"tensor {name!r} has {dimensions} dimensions, expected at most 4; damaged")
+        row, elements = 1, 1
+        for dimension in range(dimensions):
+            length = self.whole(U64)
+            elements *= length
+            row = length if dimension == 0 else row
+        code, offset = self.whole(U32), self.whole(U64)
+        if elements >= 2**63:
+            raise self.fail(f"tensor {name!r} has {elements} elements; the file is damaged")
+        kind, block, size = TENSOR_TYPES.get(code, (f"type {code}", 1, 0))
+        self.weights[kind] = self.weights.get(kind, 0) + elements
+        if not size:
+            self.foreign = self.foreign or kind
+        elif row % block:
+            raise self.fail(f"tensor {name!r} has rows of {row}, not whole blocks of {block}; damaged")
+        if self.foreign:  # its size is unknown, so what follows can only be told by the offsets
+            self.needed = max(self.needed, offset)
+        elif offset != -(-self.needed // alignment) * alignment:
+            raise self.fail(f"tensor {name!r} does not begin where the one before it ends; damaged")
+        else:
+            self.needed = offset + elements // block * size
+        return elements
+
+    def header(self, tensors: int, parameters: int, end: int) -> GGUFHeader:
+        architecture = self.word("general.architecture")
+        if not architecture:
+            raise self.fail("names no architecture (general.architecture); the file is damaged")
+        blocks, embedding = self.size_of("block_count"), self.size_of("embedding_length")
+        heads, kv_heads = self.per_layer("head_count"), self.per_layer("head_count_kv")
+        kv_heads = kv_heads or heads
+        head = embedding // max(1, *heads) if heads else 0
+        width = sum(self.size_of(f"attention.{part}_length") or head for part in ("key", "value"))
+        layers = sum(kv_heads) if len(kv_heads) > 1 else blocks * sum(kv_heads)
+        return GGUFHeader(
+            path=self.path,
+            size=self.size,
+            architecture=architecture,
+            name=self.word("general.name") or self.path.name,
+            quantisation=self.quantisation(),
+            parameters=parameters,
+            tensors=tensors,
+            weights=self.weights,
+            context=self.size_of("context_length"),
+            blocks=blocks,
+            embedding=embedding,
+            heads=max(heads, default=0),
+            kv_heads=max(kv_heads, default=0),
+            cache=layers * width,
+            vocabulary=self.lengths.get("tokenizer.ggml.tokens", 0) or self.size_of("vocab_size"),
+            adds_bos=self.adds_bos(),
+            chat_template=self.lengths.get("tokenizer.chat_template", 0) > 0,
+            unusable=self.unusable(architecture, tensors, end),
+        )
+
+    def word(self, key: str) -> str:
+        value = self.values.get(key)
+        return value if isinstance(value, str) else ""
+
+    def size_of(self, key: str) -> int:
+        value = self.values.get(f"{self.word('general.architecture')}.{key}")
+        return value if isinstance(value, int) and value > 0 else 0
+
+    def per_layer(self, key: str) -> tuple[int, ...]:
+        value = self.values.get(f"{self.word('general.architecture')}.attention.{key}")
+        numbers = value if isinstance(value, tuple) else (value,)
+        return tuple(n for n in numbers if isinstance(n, int) and n >= 0)
+
+    def quantisation(self) -> str:
+        code = self.values.get("general.file_type")
+        if isinstance(code, int) and code & ~1024 in FILE_TYPES:  # 1024: llama.cpp's mark for a guess
+            return FILE_TYPES[code & ~1024]
+        return max(self.weights, key=self.weights.__getitem__, default="unknown")
+
+    def adds_bos(self) -> bool | None:
+        value = self.values.get("tokenizer.ggml.add_bos_token")
+        if isinstance(value, bool):
+            return value
+        return True if self.word("tokenizer.ggml.model") == "llama" else None
+
+    def unusable(self, architecture: str, tensors: int, end: int) -> str | None:
+        parts = self.values.get("split.count")
+        kind = self.word("general.type")
+        reasons = (
+            (kind in NOT_A_MODEL, NOT_A_MODEL.get(kind)),
+            (architecture in NOT_A_LANGUAGE_MODEL, NOT_A_LANGUAGE_MODEL.get(architecture)),
+            (self.size_of("pooling_type") > 0, EMBEDDING),
+            (self.values.get(f"{architecture}.attention.causal") is False, DIFFUSION),
+            (
+                isinstance(parts, int) and parts > 1,
+                f"one of {parts} parts of a split model; join them first (llama-gguf-split --merge)",
+            ),
+            (tensors == 0, NOT_A_MODEL["vocab"]),
+            (self.lengths.get("tokenizer.ggml.tokens", 0) == 0, "a model without a vocabulary"),
+            (end > self.size, f"cut short: {self.size} of {end} bytes are there; download it again"),
+        )
+        return next((why for holds, why in reasons if holds), None)
+
+
+_STARTS = {
+    b"version ": "a Git LFS pointer instead of the file it stands for (git lfs pull)",
+    b"<": "a web page",
+    b"PK\x03\x04": "a PyTorch checkpoint or another zip file",
+    b"lmgg": "a GGML file from before GGUF",
+    b"fmgg": "a GGML file from before GGUF",
+    b"tjgg": "a GGML file from before GGUF",
+}
+
+
+def _looks_like(start: bytes) -> str:
+    if not start:
+        return "an empty file"
+    if start[8:9] == b"{":
+        return "a safetensors file"
+    return next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), "another kind of file")

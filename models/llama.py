@@ -1,0 +1,390 @@
+"""The thin layer over llama.cpp's C API: load a GGUF, turn text into tokens, decode batches, draw tokens.
+
+Only the child process (models/worker.py) imports this: llama.cpp may assert, and then takes its process along.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as c
+import numpy as np
+from llama_cpp._ggml import libggml
+from llama_cpp.llama_grammar import json_schema_to_gbnf
+from numpy.typing import NDArray
+
+from models.errors import BurnishError, ModelFileError
+from models.gelu import ExactGelu
+from models.gguf_types import FILE_TYPES
+
+Ids = NDArray[np.int32]
+
+
+class OutOfMemoryError(MemoryError):
+    """The model, or the context it was to work in, did not fit in memory."""
+
+
+_log: list[str] = []  # what llama.cpp said since the last `_log.clear()`, a piece an entry
+
+
+@c.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _data: object) -> None:
+    if level != 4:  # GGML_LOG_LEVEL_DEBUG: thousands of lines of tensor names
+        _log.append(text.decode("utf-8", "replace"))
+
+
+def start() -> None:
+    """Set llama.cpp up, once per process. Its log goes to memory; the callback lives as long as this module."""
+    c.llama_log_set(_on_log, ctypes.c_void_p(0))
+    c.llama_backend_init()
+
+
+def can_offload() -> bool:
+    return bool(c.llama_supports_gpu_offload())
+
+
+class Model:
+    """A GGUF in memory: its weights (unless `vocab_only`), its vocabulary, and what it says of itself.
+
+    `gpu_layers` -1 offloads every layer. Raises `ModelFileError` for a file llama.cpp cannot use, and
+    `OutOfMemoryError`.
+    """
+
+    def __init__(self, path: Path, *, gpu_layers: int = 0, vocab_only: bool = False) -> None:
+        self.path = path
+        self._pieces: dict[int, bytes] = {}
+        params = c.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**30
+        params.vocab_only = vocab_only
+        _log.clear()
+        self.pointer = c.llama_model_load_from_file(os.fsencode(path), params)
+        said = "".join(_log)
+        if not self.pointer:
+            raise _load_error(path, said)
+        self.vocab = c.llama_model_get_vocab(self.pointer)
+        self.architecture = self.text("general.architecture")
+        self.name = self.text("general.name") or path.name
+        self.quantisation = FILE_TYPES.get(c.llama_model_ftype(self.pointer) & ~1024, "unknown")
+        self.parameters = int(c.llama_model_n_params(self.pointer))
+        self.trained_context = int(c.llama_model_n_ctx_train(self.pointer))
+        self.layers = int(c.llama_model_n_layer(self.pointer)) or int(
+            self.text(f"{self.architecture}.block_count") or 0
+        )
+        self.vocabulary = int(c.llama_vocab_n_tokens(self.vocab))
+        bos = int(c.llama_vocab_bos(self.vocab))
+        self.bos = bos if bool(c.llama_vocab_get_add_bos(self.vocab)) and bos >= 0 else None
+        self.bos_text = self.control_text(bos)
+        self.eos_text = self.control_text(int(c.llama_vocab_eos(self.vocab)))
+        template = c.llama_model_chat_template(self.pointer, None)
+        self.chat_template = template.decode("utf-8", "replace") if template else None
+        # A recurrent state holds a whole sequence and cannot be cut or shared half-way.
+        self.recurrent = bool(
+            c.llama_model_is_recurrent(self.pointer) or c.llama_model_is_hybrid(self.pointer)
+        )
+        offloaded = re.search(r"offloaded (\d+)/\d+ layers to GPU", said)
+        self.offloaded = min(int(offloaded[1]), self.layers) if offloaded else 0
+        device = re.search(r"using device ([A-Za-z]+)", said)
+        self.backend = {"MTL": "Metal"}.get(device[1], device[1]) if device and self.offloaded else "CPU"
+        self._check_kind(vocab_only)
+
+    def _check_kind(self, vocab_only: bool) -> None:
+        why = None
+        if self.vocabulary == 0:
+            why = "a model without a vocabulary"
+        elif not c.llama_model_has_decoder(self.pointer) or (
+            not vocab_only and c.llama_model_has_encoder(self.pointer)
+        ):
+            why = "has an encoder; burnish needs a decoder-only language model"
+        elif c.llama_model_is_diffusion(self.pointer):
+            why = "a diffusion model: it does not predict a text from left to right"
+        if why:
+            self.close()
+            raise ModelFileError(self.path, why)
+
+    def close(self) -> None:
+        c.llama_model_free(self.pointer)
+
+    def text(self, key: str) -> str:
+        """A metadata value as text, "" if the file has none of that name."""
+        size = 256
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = c.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
+            if length < size:
+                return buffer.raw[: max(length, 0)].decode("utf-8", "replace")
+            size = length + 1
+
+    def control_text(self, token: int) -> str:
+        return self.piece(token).decode("utf-8", "replace") if token >= 0 else ""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; a control token's name."""
+        known = self._pieces.get(token)
+        if known is None:
+            size = 64
+            while True:
+                buffer = ctypes.create_string_buffer(size)
+                length = c.llama_token_to_piece(self.vocab, token, buffer, size, 0, True)
+                if length >= 0:
+                    break
+                size = -length
+            known = self._pieces[token] = buffer.raw[:length]
+        return known
+
+    def tokenize(self, text: str, *, special: bool) -> Ids:
+        """Token ids of a text by itself, no start token put first. `special`: control tokens' names are they."""
+        data = encode(text)
+        ids = np.empty(len(data) + 16, np.int32)
+        count = c.llama_tokenize(
+            self.vocab, data, len(data), ids.ctypes.data_as(c.llama_token_p), len(ids), False, special
+        )
+        if count < 0:  # more tokens than bytes: a tokenizer that rewrites text
+            ids = np.empty(-count, np.int32)
+            count = c.llama_tokenize(
+                self.vocab, data, len(data), ids.ctypes.data_as(c.llama_token_p), len(ids), False, special
+            )
+        return ids[:count]
+
+    def passage(self, pieces: Iterable[Sequence[Any]]) -> Ids:
+        """Ids of (text, special) pieces, each tokenised by itself, after the start token if there is one.
+
+        A chat template may write the start token itself: never two.
+        """
+        parts = [self.tokenize(text, special=special) for text, special in pieces if text]
+        ids = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        if self.bos is not None and (len(ids) == 0 or ids[0] != self.bos):
+            ids = np.concatenate([np.array([self.bos], np.int32), ids])
+        return ids
+
+    def ends(self, token: int) -> bool:
+        """Whether a token ends a reply."""
+        return bool(c.llama_vocab_is_eog(self.vocab, token))
+
+
+def encode(text: str) -> bytes:
+    """UTF-8 as llama.cpp takes it. A surrogate without its other half becomes U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How large a context is, and what one decode of it may hold."""
+
+    cells: int  # tokens in the KV cache, all sequences together
+    batch: int  # tokens in a decode
+    rows: int  # tokens of a decode whose logits are asked for
+    sequences: int
+
+
+class Context:
+    """A KV cache shared by several sequences, and the batch that is decoded into it."""
+
+    def __init__(self, model: Model, shape: Shape, *, exact: bool, threads: int) -> None:
+        self.model, self.shape = model, shape
+        params = c.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = shape.cells, shape.batch, shape.batch
+        params.n_seq_max = shape.sequences
+        # The graph's logits and the copy handed out are each `rows` x vocabulary floats.
+        params.n_outputs_max = max(shape.rows, shape.sequences)
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = True
+        params.flash_attn_type = 0 if exact else -1  # off, or where the backend has it
+        params.type_k = params.type_v = 0 if exact else 1  # GGML_TYPE_F32, GGML_TYPE_F16
+        if exact:
+            self._gelu = c.ggml_backend_sched_eval_callback(ExactGelu(libggml))
+            params.cb_eval = self._gelu
+        _log.clear()
+        self.pointer = c.llama_init_from_model(model.pointer, params)
+        if not self.pointer:
+            raise _context_error(model.path, "".join(_log))
+        self.memory = c.llama_get_memory(self.pointer)
+        if not self.memory or c.llama_pooling_type(self.pointer) > 0:
+            self.close()
+            raise ModelFileError(
+                model.path, "an embedding model: it turns text into vectors and cannot write or weigh it"
+            )
+        self._new_batch()
+
+    def _new_batch(self) -> None:
+        n = self.shape.batch
+        self.token, self.position, self.sequence = (np.zeros(n, np.int32) for _ in range(3))
+        self.wanted = np.zeros(n, np.int8)
+        self._ones = np.ones(n, np.int32)
+        # One sequence a token: a pointer to each entry of `sequence`.
+        self._pointers = self.sequence.ctypes.data + 4 * np.arange(n, dtype=np.uintp)
+        self._batch = c.llama_batch(
+            token=self.token.ctypes.data_as(ctypes.POINTER(c.llama_token)),
+            pos=self.position.ctypes.data_as(ctypes.POINTER(c.llama_pos)),
+            n_seq_id=self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=self._pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(c.llama_seq_id))),
+            logits=self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def close(self) -> None:
+        c.llama_free(self.pointer)
+
+    def decode(self, count: int) -> None:
+        """Run the first `count` entries of `token`, `position`, `sequence` and `wanted` through the model."""
+        self._batch.n_tokens = count
+        _log.clear()
+        status = c.llama_decode(self.pointer, self._batch)
+        if status != 0:
+            raise OutOfMemoryError(
+                f"{self.model.path}: llama.cpp could not decode {count} tokens ({_last(_log) or status}); "
+                "choose a smaller context or a smaller model"
+            )
+
+    def logits(self, rows: int) -> NDArray[np.float32]:
+        """[rows, vocabulary], a view of what the last decode left, in the order of the `wanted` entries."""
+        return np.ctypeslib.as_array(c.llama_get_logits(self.pointer), (rows, self.model.vocabulary))
+
+    def share(self, source: int, target: int, end: int) -> None:
+        """Let sequence `target` begin with the first `end` tokens of `source`, without copying them."""
+        c.llama_memory_seq_cp(self.memory, source, target, 0, end)
+
+    def forget(self, sequence: int, start: int = 0) -> bool:
+        """Drop a sequence's tokens from position `start` on. False: this memory can only drop all of them."""
+        return bool(c.llama_memory_seq_rm(self.memory, sequence, start, -1))
+
+
+class Sampler:
+    """Draws the next token: repeat penalty, then greedy or temperature, and under a schema its grammar."""
+
+    # Ollama's own defaults, so that the two teachers write alike.
+    REPEAT_PENALTY, REPEAT_WINDOW, TOP_K, TOP_P = 1.1, 64, 40, 0.9
+
+    def __init__(
+        self, context: Context, *, seed: int, temperature: float, schema: dict[str, Any] | None
+    ) -> None:
+        model = context.model
+        self.context = context
+        self.grammar = _grammar(model, schema) if schema is not None else None
+        self.chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
+        add = [
+            c.llama_sampler_init_penalties(
+                model.vocabulary, self.REPEAT_WINDOW, self.REPEAT_PENALTY, 0.0, 0.0
+            )
+        ]
+        if temperature > 0:
+            add += [
+                c.llama_sampler_init_top_k(self.TOP_K),
+                c.llama_sampler_init_top_p(self.TOP_P, 1),
+                c.llama_sampler_init_temp(temperature),
+                c.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+            ]
+        else:
+            add.append(c.llama_sampler_init_greedy())
+        for sampler in add:
+            c.llama_sampler_chain_add(self.chain, sampler)
+        self._candidates = np.empty(
+            model.vocabulary, np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        )
+
+    def close(self) -> None:
+        c.llama_sampler_free(self.chain)
+        if self.grammar:
+            c.llama_sampler_free(self.grammar)
+
+    def draw(self) -> int:
+        """The next token after the one row of logits the last decode left."""
+        token = self._choose(constrained=False)
+        if self.grammar and not self._allowed(token):
+            # Holding the grammar against the whole vocabulary is slow: only where the free choice breaks it.
+            token = self._choose(constrained=True)
+        if self.grammar:
+            c.llama_sampler_accept(self.grammar, token)
+        c.llama_sampler_accept(self.chain, token)
+        return token
+
+    def _choose(self, *, constrained: bool) -> int:
+        table = self._candidates
+        table["id"] = np.arange(len(table), dtype=np.int32)
+        table["logit"] = self.context.logits(1)[0]
+        array = self._array(table)
+        if constrained:
+            c.llama_sampler_apply(self.grammar, ctypes.byref(array))
+        c.llama_sampler_apply(self.chain, ctypes.byref(array))
+        return int(array.data[array.selected].id)
+
+    def _allowed(self, token: int) -> bool:
+        one = np.array([(token, 1.0, 0.0)], self._candidates.dtype)
+        c.llama_sampler_apply(self.grammar, ctypes.byref(self._array(one)))
+        return bool(one["logit"][0] != -np.inf)
+
+    @staticmethod
+    def _array(table: NDArray[Any]) -> Any:
+        data = table.ctypes.data_as(c.llama_token_data_p)
+        return c.llama_token_data_array(data=data, size=len(table), selected=-1, sorted=False)
+
+
+def _grammar(model: Model, schema: dict[str, Any]) -> Any:
+    """A sampler that allows only JSON of this schema, its properties in the order the schema gives them."""
+    try:
+        text = json_schema_to_gbnf(json.dumps(schema), _property_names(schema))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BurnishError(f"the reply's JSON schema cannot be made a grammar: {error}") from error
+    grammar = c.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
+    if not grammar:
+        raise BurnishError(f"llama.cpp refuses the grammar of the reply's JSON schema: {_last(_log)}")
+    return grammar
+
+
+def _property_names(schema: object) -> list[str]:
+    names: list[str] = []
+    if isinstance(schema, dict):
+        properties = schema.get("properties")
+        names += properties if isinstance(properties, dict) else ()
+        for value in schema.values():
+            names += _property_names(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            names += _property_names(value)
+    return list(dict.fromkeys(names))
+
+
+_MEMORY = re.compile(
+    r"out of memory|failed to allocate|unable to allocate|cudaMalloc failed|insufficient memory|bad_alloc",
+    re.I,
+)
+
+
+def _last(log: Iterable[str]) -> str:
+    """The last line of llama.cpp's log that is not a row of progress dots."""
+    lines = [line.strip() for line in "".join(log).splitlines()]
+    return next((line for line in reversed(lines) if line.strip(".")), "")
+
+
+def _load_error(path: Path, said: str) -> Exception:
+    if _MEMORY.search(said):
+        return OutOfMemoryError(f"{path}: does not fit in memory; choose a smaller model or quantisation")
+    found = re.findall(
+        r"(?:error loading model|gguf_init_from_file\w*): ?(?:error loading model: )?(.+)", said
+    )
+    why = (
+        str(found[-1]).strip() if found else _last([said]) or "llama.cpp cannot load it and does not say why"
+    )
+    if "unknown model architecture" in why:
+        why += "; it needs a newer llama.cpp (upgrade llama-cpp-python)"
+    elif "CLIP cannot be used" in why:
+        why = "a vision or audio projector (mmproj) that belongs beside a model, not the model"
+    elif "missing tensor" in why or "wrong number of tensors" in why:
+        why += "; a part of a model or a damaged file, not a whole model"
+    return ModelFileError(path, why)
+
+
+def _context_error(path: Path, said: str) -> Exception:
+    if _MEMORY.search(said):
+        return OutOfMemoryError(
+            f"{path}: no memory is left for its context; choose a smaller context or model"
+        )
+    return ModelFileError(path, f"llama.cpp cannot run it: {_last([said]) or 'it does not say why'}")

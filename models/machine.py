@@ -1,0 +1,256 @@
+"""This machine, as far as two language models care: memory, cores, graphics hardware, and how llama.cpp was built."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.gguf import GGUFHeader
+
+MIB = 2**20
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    total: int  # bytes this process may ever have
+    available: int  # bytes it could have now without swapping
+
+
+@dataclass(frozen=True, slots=True)
+class GPU:
+    backend: str  # llama.cpp's name for what drives it: "CUDA", "Metal"
+    name: str
+    memory: Memory | None  # None: shares the machine's, or the driver does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """llama.cpp as it was built into this environment."""
+
+    offload: bool  # whether it can run layers on a GPU that is here
+    backends: tuple[str, ...]  # "CPU", "CUDA", "Metal", "BLAS", ...
+    problem: str | None  # why it could not be asked
+
+
+def memory() -> Memory:
+    """The machine's memory; within a container or a systemd slice, what that leaves of it."""
+    if sys.platform == "win32":
+        return _windows_memory()
+    if sys.platform == "darwin":
+        total = int(_output("sysctl", "-n", "hw.memsize") or 0)
+        return Memory(total, mac_available(_output("vm_stat")))
+    return linux_memory(Path("/"))
+
+
+def linux_memory(root: Path) -> Memory:
+    """From /proc/meminfo under `root`, cut down to the cgroups this process is in (version 1 or 2)."""
+    fields = {
+        name: int(kib) * 1024 for name, kib in re.findall(r"(\w+):\s+(\d+) kB", _text(root / "proc/meminfo"))
+    }
+    total = fields.get("MemTotal", 0)
+    available = fields.get("MemAvailable", fields.get("MemFree", 0))
+    for group in _cgroups(root, "memory"):
+        limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
+        if limit and limit < total:
+            used = _number(group / "memory.current") or _number(group / "memory.usage_in_bytes") or 0
+            # Cached files count as used, and are given up first.
+            cached = re.search(r"^(?:total_)?inactive_file (\d+)", _text(group / "memory.stat"), re.MULTILINE)
+            total = limit
+            available = min(available, max(0, limit - used + int(cached[1] if cached else 0)))
+    return Memory(total, available)
+
+
+def mac_available(vm_stat: str) -> int:
+    """Bytes that are free, or could be at once, by the output of macOS's `vm_stat`."""
+    page = re.search(r"page size of (\d+) bytes", vm_stat)
+    pages = dict(re.findall(r"^Pages (\w+):\s+(\d+)", vm_stat, re.MULTILINE))
+    free = sum(int(pages.get(kind, 0)) for kind in ("free", "inactive", "speculative", "purgeable"))
+    return free * int(page[1] if page else 4096)
+
+
+def physical_cores() -> int:
+    """Cores this process may use, those that share a core counted once: more threads than that slow llama.cpp down."""
+    if sys.platform == "darwin":
+        return int(_output("sysctl", "-n", "hw.physicalcpu") or 0) or os.cpu_count() or 1
+    if sys.platform == "win32":
+        return os.cpu_count() or 1
+    return linux_cores(Path("/"), os.sched_getaffinity(0))
+
+
+def linux_cores(root: Path, allowed: set[int]) -> int:
+    """Distinct cores among the `allowed` CPU numbers, by /sys under `root`, and no more than the cgroup's quota."""
+    topology = root / "sys/devices/system/cpu"
+    siblings = {_text(topology / f"cpu{cpu}/topology/thread_siblings_list") or str(cpu) for cpu in allowed}
+    cores = float(len(siblings))
+    for group in _cgroups(root, "cpu"):
+        quota, _, period = _text(group / "cpu.max").partition(" ")
+        quota = quota or _text(group / "cpu.cfs_quota_us")
+        period = period or _text(group / "cpu.cfs_period_us")
+        if quota.isdecimal() and period.isdecimal() and int(period):
+            cores = min(cores, int(quota) / int(period))
+    return max(1, math.ceil(cores))
+
+
+def gpus() -> tuple[GPU, ...]:
+    """The graphics hardware that llama.cpp could use if it were built for it."""
+    if sys.platform == "darwin":
+        return (GPU("Metal", "Apple Silicon", None),) if platform.machine() == "arm64" else ()
+    query = ("--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+    found = nvidia_gpus(_output("nvidia-smi", *query))
+    return found or tuple(
+        GPU("CUDA", model[1] if (model := re.search(r"Model:\s*(.+)", _text(file))) else "NVIDIA GPU", None)
+        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    )
+
+
+def nvidia_gpus(csv: str) -> tuple[GPU, ...]:
+    """From nvidia-smi's name, memory.total and memory.free, in MiB; some boards share the machine's and say [N/A]."""
+    rows = (line.rsplit(", ", 2) for line in csv.splitlines() if line.count(", ") >= 2)
+    return tuple(
+        GPU(
+            "CUDA",
+            name,
+            Memory(int(total) * MIB, int(free) * MIB) if total.isdecimal() and free.isdecimal() else None,
+        )
+        for name, total, free in rows
+    )
+
+
+_ASK_BUILD = """
+import ctypes, json, llama_cpp
+from llama_cpp._ggml import libggml
+count, get, name = (getattr(libggml, f"ggml_backend_reg_{part}") for part in ("count", "get", "name"))
+count.restype, get.restype, name.restype = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
+get.argtypes, name.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+names = [name(get(i)).decode() for i in range(count())]
+print(json.dumps([bool(llama_cpp.llama_supports_gpu_offload()), names]))
+"""
+
+
+def llama_build() -> Build:
+    """Ask llama.cpp, in a process of its own (a second or two): this one stays free of it, whatever it does."""
+    try:
+        child = _run(sys.executable, "-c", _ASK_BUILD, seconds=60)
+        offload, backends = json.loads(child.stdout.splitlines()[-1])
+    except subprocess.CalledProcessError as error:
+        return Build(False, (), (error.stderr.strip().splitlines() or [str(error)])[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        return Build(False, (), str(error) or "it says nothing")
+    return Build(bool(offload), tuple(map(str, backends)), None)
+
+
+def install_line(backend: str) -> str:
+    """The command that builds llama.cpp for "CUDA" or "Metal" into this environment (llama-cpp-python's README)."""
+    package = "llama-cpp-python"
+    build = f"uv pip install --reinstall-package {package} --no-binary {package} --no-cache {package}"
+    if sys.platform == "win32":
+        return f'$env:CMAKE_ARGS="-DGGML_{backend.upper()}=on"; {build}'
+    return f'CMAKE_ARGS="-DGGML_{backend.upper()}=on" {build}'
+
+
+def memory_needed(header: GGUFHeader, context: int) -> int:
+    """Bytes a model takes with `context` tokens: its file, 16-bit keys and values, and llama.cpp's buffers.
+
+    The buffers are those of a batch of 512 tokens: logits over the vocabulary, and activations a few times wider
+    than the residual stream. An upper bound where a model attends to a window only.
+    """
+    buffers = 512 * 4 * (header.vocabulary + 16 * header.embedding)
+    return header.size + 2 * header.cache * context + buffers + 64 * MIB
+
+
+def memory_of_tag(size: int) -> int:
+    """Bytes an Ollama model takes, by the size of its tag: a rough fifth more, and half a gigabyte."""
+    return size + size // 5 + 512 * MIB
+
+
+# Tokens a second of a whole model in each type over those of the same model in F32: llama.cpp of
+# llama-cpp-python 0.3.36, AVX-512, 2 threads, batches of 256 tokens, a llama of 4 blocks 1024 wide. All other types
+# were faster than F32 (Q8_0 1.2, Q4_0 and Q4_K 1.6, IQ and the other K types 1.9 to 2.4). These have neither a
+# kernel in ggml-cpu's llamafile/sgemm.cpp nor a layout in its repack.cpp.
+SLOW_TYPES = {"Q4_1": 0.57, "Q5_1": 0.51, "NVFP4": 0.46, "TQ1_0": 0.72, "Q1_0": 0.74, "Q2_0": 0.06}
+
+
+def slow_on_cpu(header: GGUFHeader) -> str | None:
+    """The type that makes this model slow on a CPU, where at least a third of its weights have it; None if none does.
+
+    By the tensors and not by the file's type: a small model called Q4_K_M may have no Q4_K in it.
+    """
+    slow = {kind: header.weights.get(kind, 0) for kind in SLOW_TYPES}
+    kind = max(slow, key=slow.__getitem__)
+    return kind if slow[kind] * 3 >= header.parameters > 0 else None
+
+
+def faster_line(header: GGUFHeader) -> str:
+    """The command that makes a Q8_0 file in the current folder, with the llama.cpp that is in this environment.
+
+    The model loses next to nothing by it, but it is another student: scores are not shared between the two.
+    """
+    code = (
+        "import ctypes, sys, llama_cpp as l; p = l.llama_model_quantize_default_params(); p.ftype = 7; "
+        "p.allow_requantize = True; sys.exit(l.llama_model_quantize(*map(str.encode, sys.argv[1:]), ctypes.byref(p)))"
+    )
+    name = re.sub(r"[^\w.-]+", "-", header.name.removesuffix(".gguf")).strip("-.") or "student"
+    command = [sys.executable, "-c", code, str(header.path), f"{name}.Q8_0.gguf"]
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+
+
+def _windows_memory() -> Memory:
+    class Status(ctypes.Structure):  # MEMORYSTATUSEX
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *((name, ctypes.c_uint64) for name in ("total", "available", "a", "b", "c", "d", "e")),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    if sys.platform == "win32":
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return Memory(status.total, status.available)
+
+
+def _cgroups(root: Path, controller: str) -> Iterator[Path]:
+    """The control groups this process is in, from its own to the outermost: each of them may set a limit."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        mount = root / "sys/fs/cgroup" / ("" if number == "0" else controller)
+        if number == "0" or controller in controllers.split(","):
+            # In a container the path is the host's; the container's own group is then the mount itself.
+            parts = [part for part in path.split("/") if part]
+            yield from (mount.joinpath(*parts[:length]) for length in range(len(parts), -1, -1))
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:  # files of /proc and /sys come and go with the kernel; what is not there is not known
+        return ""
+
+
+def _output(*command: str) -> str:
+    """What a program prints; nothing, where it is not there or fails."""
+    try:
+        return _run(*command, seconds=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _run(*command: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  our own command lines, nothing of the user's in them
+        command, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds, check=True
+    )

@@ -1,0 +1,212 @@
+"""The teacher that an Ollama server on this machine runs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any
+
+from models.ollama_http import ADVICE, RefusedError, fault_of, one_line
+from models.ollama_server import FIRST, SILENCE, OllamaServer, Part, Shown, Tag, cloud_refused
+from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
+
+BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
+
+
+class OllamaTeacher:
+    """A model of an Ollama server, as a `Teacher`.
+
+    A request's schema goes to llama.cpp's grammar: keep `maxLength` at 2000 or less, give no `maxItems` and
+    anchor every `pattern` (^...$), or the server's runner aborts or refuses the schema.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str | None = None,
+        context: int = 8192,
+        think: bool = False,
+        allow_remote: bool = False,
+        keep_alive: str = "30m",
+        first: float = FIRST,
+        silence: float = SILENCE,
+    ) -> None:
+        """Nothing is sent before the first call.
+
+        host: as OLLAMA_HOST, see `models.loopback`. context: tokens a request and its reply share, less where
+        the model was trained with less; it stays the same, for a change makes the server load the model again.
+        keep_alive: how long the server keeps the idle model in memory ("30m", "-1s" for ever).
+        first, silence: seconds, see `models.ollama_server`.
+        """
+        self.name = name
+        self.notes: list[str] = []  # what was done differently from what was asked for, one sentence each
+        self._server = OllamaServer(host, allow_remote=allow_remote, first=first, silence=silence)
+        self._context = context
+        self._think: bool | None = think  # None: the model refuses the question
+        self._keep_alive = keep_alive
+        self._model = ""  # its name as the server writes it, once it was found
+        self._opened: TeacherInfo | None = None
+
+    async def open(self) -> TeacherInfo:
+        tag = await self._server.find(self.name)
+        shown = await self._server.show(tag.name)
+        if shown.remote_host or shown.remote_model:
+            raise cloud_refused(self.name)
+        if shown.capabilities and "completion" not in shown.capabilities:
+            raise TeacherError(
+                Fault.REJECTED,
+                f"{self.name} cannot chat ({one_line(', '.join(shown.capabilities))}): choose a model that writes text",
+            )
+        self._model = tag.name
+        self._opened = self._describe(tag, shown)
+        return self._opened
+
+    async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
+        if request.max_tokens < 1:
+            raise ValueError("max_tokens is below 1, which an Ollama server takes for no limit")
+        info = self._opened or await self.open()
+        estimate = estimated_tokens(request)
+        if estimate + request.max_tokens > info.context:
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"about {estimate} tokens of prompt and {request.max_tokens} of reply do not fit the teacher's context "
+                f"of {info.context}: give it a larger one, or leave the sample out",
+            )
+        reply = await self._ask_patiently(request, info.context, on_text)
+        self._check_whole(request, reply, info.context)
+        return reply
+
+    async def unload(self) -> None:
+        if self._opened is not None:
+            await self._server.unload(self._model)
+
+    async def close(self) -> None:
+        await self._server.close()
+
+    def _describe(self, tag: Tag, shown: Shown) -> TeacherInfo:
+        context = min(self._context, shown.trained_context or self._context)
+        if context < self._context:
+            self._note(f"{self.name} was trained with a context of {context} tokens: it gets no more")
+        rounded = None if tag.billions is None else tag.billions * 1e9
+        return TeacherInfo(
+            name=self.name,
+            digest=f"sha256:{tag.digest.removeprefix('sha256:')}",
+            parameters=shown.parameters or rounded,
+            quantisation=tag.quantisation or shown.details.quantization_level,
+            size=tag.size,
+            context=context,
+        )
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    async def _ask_patiently(self, request: Request, context: int, on_text: OnText | None) -> Reply:
+        """One reply, past a busy server and a model that does not know thinking."""
+        delays = iter(BUSY_DELAYS)
+        while True:
+            think = self._think
+            try:
+                return await self._ask_once(self._body(request, context, think), on_text)
+            except RefusedError as error:
+                if think is not None and "does not support thinking" in error.said:
+                    self._think = None
+                    self._note(f"{self.name} does not support thinking: it is asked without")
+                    continue
+                if error.fault is Fault.MODEL_MISSING:
+                    raise self._server.missing(self.name) from None
+                if error.fault is not Fault.BUSY or (delay := next(delays, None)) is None:
+                    raise
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311
+
+    async def _ask_once(self, body: Mapping[str, Any], on_text: OnText | None) -> Reply:
+        text: list[str] = []
+        thoughts: list[str] = []
+        # A line of a reply has some 150 bytes around its token.
+        limit = (64 << 10) + 1024 * body["options"]["num_predict"]
+        parts = self._server.chat(body, limit=limit)
+        async with aclosing(parts):
+            async for part in parts:
+                if part.error:
+                    said = one_line(part.error)
+                    fault = fault_of(500, said)
+                    raise TeacherError(
+                        fault, f"{self.name} failed in the middle of a reply: {said}{ADVICE.get(fault, '')}"
+                    )
+                if part.remote_host or part.remote_model:
+                    raise cloud_refused(self.name)
+                thoughts.append(part.message.thinking)
+                if part.message.content:
+                    text.append(part.message.content)
+                    if on_text is not None:
+                        on_text(part.message.content)
+                if part.done:
+                    return self._finished(part, "".join(text), "".join(thoughts), body["options"]["num_ctx"])
+        raise TeacherError(
+            Fault.BROKEN,
+            f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself; another seed may do",
+        )
+
+    def _body(self, request: Request, context: int, think: bool | None) -> Mapping[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "stream": True,
+            # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
+            # would push the prompt out. One that does not ignores them, and `_check_whole` is left.
+            "truncate": False,
+            "shift": False,
+            "keep_alive": self._keep_alive,
+            "options": {
+                "num_ctx": context,
+                "num_predict": request.max_tokens,
+                "seed": request.seed,
+                "temperature": request.temperature,
+            },
+        }
+        if request.schema is not None:
+            body["format"] = request.schema
+        if think is not None:
+            body["think"] = think
+        return body
+
+    def _finished(self, last: Part, text: str, thoughts: str, context: int) -> Reply:
+        if last.done_reason not in ("stop", "length"):
+            raise TeacherError(
+                Fault.BROKEN, f"{self.name} ended its reply with {last.done_reason[:50]!r} instead of `stop`"
+            )
+        # One token more than the context was seen where nothing was pushed out.
+        pushed_out = last.prompt_eval_count + last.eval_count > context + 1
+        return Reply(
+            text=text,
+            thoughts=thoughts,
+            finish="length" if last.done_reason == "length" or pushed_out else "stop",
+            prompt_tokens=last.prompt_eval_count,
+            tokens=last.eval_count,
+            seconds=last.eval_duration / 1e9,
+        )
+
+    def _check_whole(self, request: Request, reply: Reply, context: int) -> None:
+        """Raise TOO_LONG for a prompt the server cut, which it does without a word.
+
+        A cut prompt fills the context to the last token. Where whole messages were dropped instead, far fewer
+        tokens were read than the bytes sent could be: no text but long runs of one character has 16 bytes in
+        a token.
+        """
+        read = reply.prompt_tokens
+        sent = sum(len(m.content.encode()) for m in request.messages)
+        if read >= context or (len(request.messages) > 2 and 0 < read * 16 < sent):
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"Ollama read {read} tokens of a prompt of {sent} bytes and dropped the rest (its context is "
+                f"{context}): give it a larger one, or leave the sample out",
+            )
+
+
+def estimated_tokens(request: Request) -> int:
+    """A prompt's tokens on the high side, for the English and the code that datasets hold: a token for three
+    bytes (4.2 to 4.9 were seen) and 16 a message for its turn's control tokens."""
+    return 32 + sum(16 + -(-len(m.content.encode("utf-8", "surrogatepass")) // 3) for m in request.messages)

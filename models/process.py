@@ -1,0 +1,168 @@
+"""The parent's side of the child process that runs llama.cpp: start it, ask it, notice when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio import IncompleteReadError, StreamReader
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, Self
+
+from models import frames
+
+SILENCE = 60.0
+"""Seconds without a sign of life after which a child counts as hung. It gives one every second."""
+
+
+class WorkerDied(Exception):  # noqa: N818  what happened, not what is wrong
+    """The child ended, or hung and was ended, before it answered. The text says how, with its last words.
+
+    `guilty`: it was working on this call, and not on one before it.
+    """
+
+    def __init__(self, how: str, *, guilty: bool) -> None:
+        super().__init__(how)
+        self.guilty = guilty
+
+
+class Refused(Exception):  # noqa: N818
+    """The child's answer is that it cannot: `kind` is "file", "memory" or "refused", `why` one line."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(why)
+        self.kind, self.why = kind, why
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    header: dict[str, Any]
+    blobs: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    answer: asyncio.Future[Answer]
+    on_text: Callable[[str], None] | None
+
+
+class Worker:
+    """One running child. It carries out calls in the order they were made."""
+
+    def __init__(self, process: Process, words: IO[bytes]) -> None:
+        self.process, self.words = process, words
+        self.calls: dict[int, _Call] = {}
+        self.numbers = itertools.count(1)
+        self.died: str | None = None
+        self.listener = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def start(cls) -> Self:
+        words = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # a folder named "models" where the user stands is not this package
+            "-m",
+            "models.worker",
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=words,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # an assert would start a debugger
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent
+        )
+        return cls(process, words)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def call(self, do: str, on_text: Callable[[str], None] | None = None, **fields: Any) -> Answer:
+        """The child's answer. Raises `WorkerDied` or `Refused`. Cancelling it cancels the child's work."""
+        if self.died is not None:
+            raise WorkerDied(self.died, guilty=False)
+        number = next(self.numbers)
+        call = self.calls[number] = _Call(asyncio.get_running_loop().create_future(), on_text)
+        self._send({"do": do, "call": number, **fields})
+        try:
+            return await call.answer
+        except asyncio.CancelledError:
+            if self.calls.pop(number, None) and self.died is None:
+                self._send({"do": "cancel", "call": number})
+            raise
+
+    async def stop(self) -> None:
+        """End the child at once; calls still waiting raise `WorkerDied`."""
+        self._kill()
+        await self.listener
+
+    def _send(self, header: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(frames.pack(header))
+
+    def _kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+
+    async def _listen(self) -> None:
+        assert self.process.stdout is not None
+        hung = False
+        try:
+            while True:
+                async with asyncio.timeout(SILENCE):
+                    header, blobs = await _read(self.process.stdout)
+                self._answer(header, blobs)
+        except IncompleteReadError:
+            pass  # its end of the pipe closed: it is gone
+        except TimeoutError:
+            hung = True
+        finally:
+            self._kill()
+            code = await self.process.wait()
+            self.died = (
+                f"gave no sign of life for {SILENCE:.0f} s" if hung else _ending(code, self._last_words())
+            )
+            self.words.close()
+            for place, call in enumerate(self.calls.values()):
+                if not call.answer.done():
+                    call.answer.set_exception(WorkerDied(self.died, guilty=place == 0))
+            self.calls.clear()
+
+    def _answer(self, header: dict[str, Any], blobs: list[bytes]) -> None:
+        call = self.calls.get(header["call"])
+        if call is None or call.answer.done():
+            return  # a sign of life, or the answer to a cancelled call
+        if "text" in header:
+            if call.on_text is not None:
+                call.on_text(header["text"])
+            return
+        del self.calls[header["call"]]
+        if "error" in header:
+            call.answer.set_exception(Refused(header["error"], header["why"]))
+        else:
+            call.answer.set_result(Answer(header, blobs))
+
+    def _last_words(self) -> str:
+        """The last line on the child's standard error, where an assert or a traceback ends."""
+        self.words.seek(0, os.SEEK_END)
+        self.words.seek(max(self.words.tell() - 4096, 0))
+        lines = self.words.read().decode("utf-8", "replace").split("\n")
+        asserts = [line for line in lines if "GGML_ASSERT" in line]
+        said = (asserts or [line for line in lines if line.strip()] or [""])[-1].strip()
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)[:300]
+
+
+async def _read(stream: StreamReader) -> tuple[dict[str, Any], list[bytes]]:
+    (size,) = frames.LENGTH.unpack(await stream.readexactly(frames.LENGTH.size))
+    header = json.loads(await stream.readexactly(size))
+    return header, [await stream.readexactly(size) for size in header["blobs"]]
+
+
+def _ending(code: int, said: str) -> str:
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return f"{how}: {said}" if said else how

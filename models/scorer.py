@@ -1,0 +1,232 @@
+"""Token losses of many passages in few decodes.
+
+A passage is a context and a target; the loss of target token t is -log p(t | everything before it), the
+log-sum-exp summed in float64. Several passages go through the model together as separate sequences, the logits
+are asked for only where a scored token is predicted, and beginnings that contexts share (a template's opening)
+stay in the KV cache and are never computed twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.llama import Context, Ids, Model, Shape
+
+HEADS = 4  # shared beginnings kept in the cache
+HEAD_CELLS = 256  # tokens they may take together
+HEAD_GAIN = 16  # tokens a new one must save each time it is used
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What `models.student.Losses` holds, on the child's side."""
+
+    nll: NDArray[np.float32]
+    lengths: NDArray[np.uint16]
+    tokens: int
+    room: int
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """A passage on its way through the model."""
+
+    ids: Ids  # context, then what is kept of the target
+    first: int  # index in `ids` of the first scored token
+    nll: NDArray[np.float32]
+    at: int = 0  # tokens of `ids` already in the cache
+    sequence: int = -1
+
+    @property
+    def end(self) -> int:
+        """Tokens to decode: the last one predicts nothing that counts."""
+        return len(self.ids) - 1
+
+
+@dataclass(eq=False, slots=True)
+class _Head:
+    ids: Ids
+    sequence: int
+
+
+@dataclass(eq=False, slots=True)
+class _Slice:
+    """A stretch of a job in one decode, and where its rows of logits lie."""
+
+    job: _Job
+    start: int  # index in job.ids
+    rows: slice = field(default_factory=lambda: slice(0, 0))
+
+
+class Scorer:
+    """Losses from one model. `window`: tokens a passage may have."""
+
+    def __init__(self, model: Model, context: Context, *, window: int, threads: int) -> None:
+        self.model, self.context, self.window = model, context, window
+        self.skip = 0 if model.bos is not None else 1  # the first target token, where nothing comes before it
+        self.heads: list[_Head] = []  # least recently used first
+        self.recent: deque[Ids] = deque(maxlen=16)  # contexts seen, to find what they share
+        self.free = list(range(HEADS, context.shape.sequences))
+        self.pool = ThreadPoolExecutor(threads)
+        self.threads = threads
+
+    def losses(self, passages: Iterable[Sequence[Any]]) -> list[Scored]:
+        """Of each (context pieces, target), pieces being (text, special), in order."""
+        results: list[Scored] = []
+        jobs: list[_Job] = []
+        contexts: list[Ids] = []
+        for pieces, text in passages:
+            context = self.model.passage(pieces)
+            target = self.model.tokenize(text, special=False)
+            room = self.window - len(context)
+            kept = target[: max(room, 0)]
+            nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
+            lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
+            results.append(Scored(nll, lengths, len(target), room))
+            if len(nll):
+                jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll))
+                contexts.append(context)
+        if not self.model.recurrent:
+            self._learn_heads(contexts)
+        self._run(jobs)
+        return results
+
+    # Shared beginnings
+
+    def _learn_heads(self, contexts: list[Ids]) -> None:
+        for context in contexts:
+            have = max((_common(head.ids, context) for head in self.heads), default=0)
+            shared = max((_common(other, context) for other in self.recent), default=0)
+            shared = min(shared, HEAD_CELLS)
+            if shared - have >= HEAD_GAIN:
+                self._add_head(context[:shared])
+            if len(context) >= HEAD_GAIN:
+                self.recent.append(context)
+
+    def _add_head(self, ids: Ids) -> None:
+        while self.heads and (
+            len(self.heads) == HEADS or sum(len(head.ids) for head in self.heads) + len(ids) > HEAD_CELLS
+        ):
+            self.context.forget(self.heads.pop(0).sequence)
+        sequence = min(set(range(HEADS)) - {head.sequence for head in self.heads})
+        job = _Job(ids, len(ids) + 1, np.empty(0, np.float32), sequence=sequence)
+        self._start_from_head(job)
+        while job.at < len(ids):
+            count = min(len(ids) - job.at, self.context.shape.batch)
+            self._put(0, job, count)
+            self.context.decode(count)
+            job.at += count
+        self.heads.append(_Head(ids, sequence))
+
+    def _start_from_head(self, job: _Job) -> None:
+        # The token before the first scored one is decoded again: its logits are what is asked for.
+        most = min(job.first, len(job.ids)) - 1
+        shared, head = max(
+            ((_common(head.ids[:most], job.ids), head) for head in self.heads),
+            key=lambda found: found[0],
+            default=(0, None),
+        )
+        if head is not None and shared >= HEAD_GAIN:
+            self.heads.remove(head)
+            self.heads.append(head)
+            self.context.share(head.sequence, job.sequence, shared)
+            job.at = shared
+
+    # Decoding
+
+    def _run(self, jobs: list[_Job]) -> None:
+        shape = self.context.shape
+        # Equal decodes rather than full ones and a small rest.
+        tokens = sum(job.end for job in jobs)
+        rows = sum(len(job.nll) for job in jobs)
+        decodes = max(-(-tokens // shape.batch), -(-rows // shape.rows), 1)
+        budget = Shape(shape.cells, -(-tokens // decodes), -(-rows // decodes), shape.sequences)
+        waiting = deque(jobs)
+        while waiting:
+            self._decode(self._fill(waiting, budget))
+
+    def _fill(self, waiting: deque[_Job], budget: Shape) -> list[_Slice]:
+        """Lay out one decode from the front of `waiting`; a job cut by the budget stays there."""
+        count = rows = 0
+        slices: list[_Slice] = []
+        while waiting and count < budget.batch:
+            job = waiting[0]
+            if job.sequence < 0:
+                if not self.free:
+                    break
+                job.sequence = self.free.pop()
+                self._start_from_head(job)
+            take = min(job.end - job.at, budget.batch - count)
+            quiet = max(job.first - 1 - job.at, 0)  # tokens before the first whose logits count
+            take = min(take, quiet + budget.rows - rows)
+            if take == 0:
+                break
+            self._put(count, job, take)
+            new = max(take - quiet, 0)
+            slices.append(_Slice(job, job.at, slice(rows, rows + new)))
+            count, rows, job.at = count + take, rows + new, job.at + take
+            if job.at < job.end:
+                break
+            waiting.popleft()
+        self.count = count
+        return slices
+
+    def _put(self, offset: int, job: _Job, count: int) -> None:
+        context, here = self.context, slice(offset, offset + count)
+        context.token[here] = job.ids[job.at : job.at + count]
+        context.position[here] = np.arange(job.at, job.at + count)
+        context.sequence[here] = job.sequence
+        context.wanted[here] = context.position[here] >= job.first - 1
+
+    def _decode(self, slices: list[_Slice]) -> None:
+        self.context.decode(self.count)
+        rows = slices[-1].rows.stop
+        if rows:
+            logits = self.context.logits(rows)
+            places = [(s, max(s.start, s.job.first - 1)) for s in slices]
+            targets = np.concatenate(
+                [s.job.ids[at + 1 : at + 1 + s.rows.stop - s.rows.start] for s, at in places]
+            )
+            nll = self._nll(logits, targets)
+            for s, at in places:
+                begin = at + 1 - s.job.first
+                s.job.nll[begin : begin + s.rows.stop - s.rows.start] = nll[s.rows]
+        for s in slices:
+            if s.job.at >= s.job.end:
+                self.context.forget(s.job.sequence)
+                self.free.append(s.job.sequence)
+
+    def _nll(self, logits: NDArray[np.float32], targets: Ids) -> NDArray[np.float64]:
+        """-log softmax(logits)[target] of each row, rows spread over the threads that llama.cpp leaves idle."""
+        parts = np.array_split(np.arange(len(targets)), self.threads)
+        found = self.pool.map(lambda part: [log_sum_exp(logits[row]) for row in part], parts)
+        total = np.array([value for part in found for value in part])
+        return total - logits[np.arange(len(targets)), targets]
+
+
+CHUNK = 8192  # logits at a time: with their exponentials, they stay in a core's own cache
+
+
+def log_sum_exp(row: NDArray[np.float32]) -> float:
+    """log(sum(exp(row))) in float64."""
+    top = float(row.max())
+    total = 0.0
+    for start in range(0, len(row), CHUNK):
+        part = row[start : start + CHUNK].astype(np.float64)
+        part -= top
+        total += float(np.exp(part, out=part).sum())
+    return top + float(np.log(total))
+
+
+def _common(a: Ids, b: Ids) -> int:
+    """How many ids two sequences begin with alike."""
+    n = min(len(a), len(b))
+    different = np.flatnonzero(a[:n] != b[:n])
+    return int(different[0]) if len(different) else n

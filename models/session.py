@@ -1,0 +1,149 @@
+"""What the child process does when asked: open a GGUF, score passages with it, or write with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from models import llama
+from models.errors import BurnishError
+from models.llama import Context, Model, Shape
+from models.machine import physical_cores
+from models.scorer import HEAD_CELLS, HEADS, Scorer
+from models.writer import Writer
+
+# Tokens in a decode. Measured on 2 cores: tests/benchmarks/scoring.py.
+CPU_BATCH, GPU_BATCH = 512, 2048
+SEQUENCES = 32  # passages in a decode
+LOGITS = 96 * 2**20  # bytes of logits a decode may leave; llama.cpp holds them twice
+
+
+class Send(Protocol):
+    def __call__(self, header: dict[str, Any], *blobs: bytes) -> None: ...
+
+
+class Session:
+    """One model at a time, held until the process ends."""
+
+    def __init__(self, send: Send, cancelled: set[int]) -> None:
+        self.send, self.cancelled = send, cancelled
+        self.scorer: Scorer | None = None
+        self.writer: Writer | None = None
+        llama.start()
+
+    def run(self, call: int, do: str, command: dict[str, Any]) -> None:
+        """Carry out one command and send its answer. Raises what the worker turns into an error answer."""
+        match do:
+            case "open-scorer":
+                self.open_scorer(call, **command)
+            case "open-writer":
+                self.open_writer(call, **command)
+            case "losses":
+                self.losses(call, **command)
+            case "write":
+                self.write(call, **command)
+
+    def open_scorer(
+        self, call: int, path: str, context: int, exact: bool, gpu_layers: int, threads: int | None
+    ) -> None:
+        threads = threads or physical_cores()
+
+        def make(model: Model) -> tuple[Context, int]:
+            window = min(context, model.trained_context or context)
+            batch = GPU_BATCH if model.offloaded else CPU_BATCH
+            rows = min(max(LOGITS // (4 * model.vocabulary), HEADS + SEQUENCES), batch)
+            shape = Shape(window + HEAD_CELLS + batch, batch, rows, HEADS + SEQUENCES)
+            return Context(model, shape, exact=exact, threads=threads), window
+
+        model, made, window, notes = _load(Path(path), gpu_layers, context, make)
+        self.scorer = Scorer(model, made, window=window, threads=threads)
+        info = _info(model) | {"context": window, "exact": exact, "notes": notes}
+        self.send({"call": call, "info": info})
+
+    def open_writer(self, call: int, path: str, context: int, gpu_layers: int, threads: int | None) -> None:
+        threads = threads or physical_cores()
+
+        def make(model: Model) -> tuple[Context, int]:
+            window = min(context, model.trained_context or context)
+            # Small on a CPU: between two decodes is where a cancelled request stops.
+            shape = Shape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 4, window), 1, 1)
+            return Context(model, shape, exact=False, threads=threads), window
+
+        model, made, window, notes = _load(Path(path), gpu_layers, context, make)
+        self.writer = Writer(model, made, window=window)
+        self.send({"call": call, "info": _info(model) | {"context": window, "notes": notes}})
+
+    def losses(self, call: int, passages: list[Any]) -> None:
+        assert self.scorer is not None
+        began = time.monotonic()
+        found = self.scorer.losses(passages)
+        self.send(
+            {
+                "call": call,
+                "passages": [[len(s.nll), len(s.lengths), s.tokens, s.room] for s in found],
+                "seconds": time.monotonic() - began,
+            },
+            b"".join(s.nll.tobytes() for s in found),
+            b"".join(s.lengths.tobytes() for s in found),
+        )
+
+    def write(self, call: int, **request: Any) -> None:
+        assert self.writer is not None
+        written = self.writer.write(
+            **request,
+            on_text=lambda text: self.send({"call": call, "text": text}),
+            cancelled=lambda: call in self.cancelled,
+        )
+        self.send({"call": call, "written": asdict(written)})
+
+
+def _load(
+    path: Path, gpu_layers: int, context: int, make: Callable[[Model], tuple[Context, int]]
+) -> tuple[Model, Context, int, list[str]]:
+    """Load with `gpu_layers` on the GPU (-1: all), half as many each time that memory runs out."""
+    notes: list[str] = []
+    layers = gpu_layers if llama.can_offload() else 0
+    while True:
+        try:
+            model = Model(path, gpu_layers=layers)
+            try:
+                made, window = make(model)
+            except (MemoryError, BurnishError):
+                model.close()
+                raise
+        except MemoryError:
+            if layers == 0:
+                raise
+            whole = Model(path, vocab_only=True)
+            layers = (whole.layers if layers < 0 else layers) // 2
+            whole.close()
+        else:
+            break
+    if layers != gpu_layers and llama.can_offload():
+        notes.append(
+            f"Not all of it fits in the GPU's memory: {model.offloaded} of {model.layers} layers are there."
+        )
+    if window < context:
+        notes.append(f"Its context is {window} tokens, not {context}: it was trained on no more.")
+    return model, made, window, notes
+
+
+def _info(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "architecture": model.architecture,
+        "quantisation": model.quantisation,
+        "parameters": model.parameters,
+        "vocabulary": model.vocabulary,
+        "bos": model.bos,
+        "trained_context": model.trained_context,
+        "backend": model.backend,
+        "layers": model.layers,
+        "offloaded": model.offloaded,
+        "chat_template": model.chat_template,
+        "bos_text": model.bos_text,
+        "eos_text": model.eos_text,
+    }

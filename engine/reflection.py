@@ -82,9 +82,10 @@ class Question(Generic[T]):
         """What a reply says; `Unusable` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
             raise Unusable(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
-        if not reply.text.strip():
+        text = _THOUGHTS.sub("", reply.text)
+        if not text.strip():
             raise Unusable(Fault.EMPTY, "the reply is empty")
-        return self.read(reply.text)
+        return self.read(text)
 
 
 class Ask(Protocol):
@@ -132,6 +133,9 @@ def _answer(name: str, text: str) -> str:
 def _same(a: str, b: str) -> bool:
     return a.split() == b.split()
 
+
+# A thinking model behind a server that does not know it thinks writes its thoughts into the reply.
+_THOUGHTS = re.compile(r"\A\s*<think>.*?(</think>|\Z)", re.DOTALL)
 
 # The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.
 _PLACEHOLDER = re.compile(

@@ -34,8 +34,10 @@ FORMATS = (
     "wizardlm-jsonl",
     "sharegpt",
     "sharegpt-jsonl",
+    "sharegpt-parquet",
     "messages",
     "messages-json",
+    "messages-parquet",
     "csv",
     "parquet",
 )

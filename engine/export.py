@@ -114,9 +114,9 @@ def below_one(outcome: Outcome) -> bool:
 
 def _top(workspace: Workspace, run: Run, share: Share) -> frozenset[int]:
     """The samples with the largest IFD below 1; of equals, the earlier."""
-    scored: Iterator[tuple[float, int]] = (
-        (outcome.after.ifd.value, -outcome.index)
-        for _, outcome, _ in workspace.decided(run)
-        if outcome and outcome.after and outcome.after.ifd.value is not None and outcome.after.ifd.value < 1
-    )
+    scored: list[tuple[float, int]] = []
+    for _, outcome, _ in workspace.decided(run):
+        value = outcome.after.ifd.value if outcome and outcome.after else None
+        if outcome and value is not None and value < 1:
+            scored.append((value, -outcome.index))
     return frozenset(-minus for _, minus in heapq.nlargest(share.of(len(workspace)), scored))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,7 @@ class Workspace:
         self.path = path
         self._db = connection
         self._lock = lock
+        self._began = 0.0  # when the open transaction did
 
     # --- opening ---------------------------------------------------------------------------------------------
 
@@ -118,7 +120,10 @@ class Workspace:
         return cls(path, connection, None)
 
     def close(self) -> None:
-        self._db.close()
+        with _explained(self.path):
+            if self._db.in_transaction:
+                self._db.execute("COMMIT")
+            self._db.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -130,9 +135,9 @@ class Workspace:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Everything inside is on the disk when it is left, or nothing is."""
+        """Everything written inside, and before and not yet committed, is on the disk when it is left."""
         with _explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield
                 self._db.execute("COMMIT")
@@ -140,6 +145,11 @@ class Workspace:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._began = time.monotonic()
 
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with _explained(self.path):
@@ -221,7 +231,12 @@ class Workspace:
         return found
 
     def keep_losses(self, sample: int, losses: Mapping[bytes, Losses]) -> None:
-        with self._transaction():
+        """Keep token losses; they are committed with what comes next, or after a second at the latest.
+
+        Unlike replies they can be had again for nothing, and most commits of a run would be for them.
+        """
+        with _explained(self.path):
+            self._begin()
             self._db.executemany(
                 "INSERT OR IGNORE INTO losses (sample, passage, nll, lengths, tokens, room) VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -229,6 +244,8 @@ class Workspace:
                     for key, found in losses.items()
                 ),
             )
+            if time.monotonic() - self._began > 1:
+                self._db.execute("COMMIT")
 
     # --- decisions -------------------------------------------------------------------------------------------
 

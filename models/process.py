@@ -121,8 +121,11 @@ class Worker:
             pass  # its end of the pipe closed: it is gone
         except TimeoutError:
             hung = True
-        finally:
             self._kill()
+        except asyncio.CancelledError:
+            self._kill()
+            raise
+        finally:
             code = await self.process.wait()
             self.died = (
                 f"gave no sign of life for {SILENCE:.0f} s" if hung else _ending(code, self._last_words())
@@ -139,7 +142,10 @@ class Worker:
             return  # a sign of life, or the answer to a cancelled call
         if "text" in header:
             if call.on_text is not None:
-                call.on_text(header["text"])
+                try:
+                    call.on_text(header["text"])
+                except Exception as error:  # the caller's own, and the caller shall have it
+                    call.answer.set_exception(error)
             return
         del self.calls[header["call"]]
         if "error" in header:

@@ -100,6 +100,6 @@ def outcomes(opened: Workspace) -> list[Outcome | None]:
 def finals(opened: Workspace) -> list[tuple[Version, list[str]] | None]:
     """What each sample became, and by which verdicts: what must not depend on the way a run took."""
     return [
-        outcome and (outcome.final, [f"{c.stage} {c.verdict} {c.rule}" for c in outcome.choices])
+        (outcome.final, [f"{c.stage} {c.verdict} {c.rule}" for c in outcome.choices]) if outcome else None
         for outcome in outcomes(opened)
     ]

@@ -15,7 +15,7 @@ from engine import session
 from engine.events import Chosen, Event, Finished, Generated, Paused, Resumed, Scored, Started, Unused
 from engine.refine import Method
 from engine.sample import Rule, Stage, Verdict
-from engine.workspace import Workspace
+from engine.workspace import Workspace, WorkspaceError
 from models.teacher import Fault, TeacherError
 from tests.ollama_script import Answer, Chat, Refusal, Scripted
 from tests.ollama_server import FakeOllama
@@ -288,6 +288,6 @@ def test_a_second_run_is_refused_while_one_works(tmp_path: Path) -> None:
         return Answer(str(brief(chat)))
 
     with FakeOllama(slow) as server, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
-        with pytest.raises(session.WorkspaceError, match="another burnish"):
+        with pytest.raises(WorkspaceError, match="another burnish"):
             Workspace.open(opened.path)
         refine(opened, settings(server))

@@ -1,0 +1,216 @@
+"""What a sample costs as there are more of them: `python -m tests.benchmarks.scale [1000 10000 ...]`.
+
+Each size is measured in a process of its own, so that its peak memory is its own. The teacher is scripted and in the
+process; the student too (its losses come from the text): what is left is burnish's own bookkeeping. The pipeline is
+measured over the last PIPELINED samples of the dataset, all others being finished, as at the end of a long run;
+"resume" is opening the workspace and finding those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from engine import session
+from engine.export import ExportRule, Share, exported
+from engine.formats import Format
+from engine.forms import FORMS, FormName
+from engine.pipeline import Pipeline, Schedule
+from engine.refine import Method, Recipe
+from engine.rows import render
+from engine.sample import Outcome
+from engine.stored import Generation
+from engine.templates import TemplateName
+from engine.workspace import Workspace
+from engine.writing import write_dataset
+from models.student import Losses, Passage, Student, StudentInfo
+from models.teacher import OnText, Reply, Request, TeacherInfo
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+PIPELINED = 500
+"""Samples that go through the pipeline; each commits three times, and a commit waits for the disk."""
+
+SLICE = 50
+"""Of these at a time: the median of the slices is given, for a shared disk is slow now and then."""
+
+INFO = TeacherInfo("scripted", "sha256:0", 8e9, "", 0, 8192)
+STUDENT = StudentInfo(
+    path="", digest="sha256:1", name="", architecture="", quantisation="", parameters=0, size=0, vocabulary=0, bos=None,
+    trained_context=0, context=2048, exact=False, backend="CPU", layers=0, offloaded=0, chat_template=None,
+    bos_text="", eos_text="",
+)  # fmt: skip
+
+
+class ScriptedTeacher:
+    """Answers at once, in the markers form."""
+
+    async def open(self) -> TeacherInfo:
+        return INFO
+
+    async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
+        words = hashlib.sha256(request.messages[-1].content.encode()).hexdigest()
+        response = "Better" if "[Better Response]" in request.messages[-1].content else "New"
+        parts = ["[Critique]\nIt is short.", f"[{response} Response]\nAnswer {words}."]
+        if response == "New":
+            parts.insert(1, f"[New Instruction]\nInstruction {words}.")
+        return Reply("\n".join(parts), tokens=60, seconds=1.0)
+
+    async def unload(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class ScriptedStudent(Student):
+    """Losses made from the passage's own letters."""
+
+    async def open(self) -> StudentInfo:
+        return STUDENT
+
+    async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
+        found = []
+        for passage in passages:
+            seed = hashlib.sha256(repr(passage).encode()).digest()
+            nll = (np.frombuffer(seed, np.uint8) / 64).astype(np.float32)
+            found.append(Losses(nll, np.full(33, 4, np.uint16), 33, 2000))
+        return found
+
+    async def close(self) -> None: ...
+
+
+def write_data(path: Path, size: int) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for index in range(size):
+            row = {
+                "instruction": f"Say what {index} is, and why.",
+                "input": "",
+                "output": f"{index} is a number. " * 8,
+            }
+            file.write(("," if index else "") + json.dumps(row))
+        file.write("]")
+    return path
+
+
+def import_and_export(folder: Path, size: int) -> tuple[float, float]:
+    """Seconds to make a workspace of a dataset, and to export it again."""
+    data = write_data(folder / f"{size}.json", size)
+    began = time.perf_counter()
+    with session.open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
+        imported = time.perf_counter() - began
+        run = opened.run({"method": "selective"}, {"teacher": None, "student": None})
+        began = time.perf_counter()
+        rows = (
+            render(row.sample, row.version, Format.ALPACA, Format.ALPACA)
+            for row in exported(opened, run, ExportRule.ALL, Share(percent=5))
+        )
+        assert write_dataset(folder / "out.json", Format.ALPACA, rows) == size
+        return imported, time.perf_counter() - began
+
+
+def measure(size: int, folder: Path) -> dict[str, float]:
+    """Microseconds a sample (resume: a sample in the workspace), and the peak memory by then in MiB.
+
+    Import and export are given less what they take for a single sample: making a file and waiting for the disk
+    costs the same whatever is in it, and is the most of what a small dataset takes.
+    """
+    figures: dict[str, float] = {}
+
+    def note(name: str, seconds: float, samples: int) -> None:
+        figures[name] = seconds / samples * 1e6
+        figures[f"{name} MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    repeats = max(1, min(9, 100_000 // size))
+    pairs = []
+    for number in range(repeats):
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            place = Path(name)
+            whole, single = import_and_export(place, size), import_and_export(place, 1)
+            pairs.append([whole[0] - single[0], whole[1] - single[1]])
+            if number == repeats - 1:
+                (place / f"{size}.burnish").rename(folder / "w.burnish")
+    imports, exports = (statistics.median(column) for column in zip(*pairs, strict=True))
+    note("import", imports, size)
+    note("export", exports, size)
+
+    with Workspace.open(folder / "w.burnish") as opened:
+        run = opened.latest_run()
+        with opened._transaction():
+            body = json.dumps(Outcome(index=0, final=opened.sample(0).original).model_dump(mode="json"))
+            opened._db.executemany(
+                "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, 0, ?)",
+                ((run.id, index, body) for index in range(size - PIPELINED)),
+            )
+
+    began = time.perf_counter()
+    opened = Workspace.open(folder / "w.burnish")
+    opened.count(run, size)
+    next(opened.pending(run, None))
+    note("resume", time.perf_counter() - began, size)
+
+    recipe = Recipe(Method.SELECTIVE, FORMS[FormName.MARKERS], 1, 0.01, both_branches=False)
+    pipeline = Pipeline(
+        opened, run, recipe, TemplateName.VICUNA, Generation(parallel=4), lambda _: None,
+        teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder),
+    )  # fmt: skip
+    times = []
+    for stop in range(size - PIPELINED + SLICE, size + 1, SLICE):
+        began = time.perf_counter()
+        asyncio.run(pipeline.run(Schedule.INTERLEAVED, limit=stop))
+        times.append(time.perf_counter() - began)
+    note("pipeline", statistics.median(times), SLICE)
+    assert opened.count(run) == (size, 0)
+    opened.close()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        with tempfile.TemporaryDirectory(dir=".") as warm, tempfile.TemporaryDirectory(dir=".") as name:
+            measure(PIPELINED, Path(warm))  # what a process does only once is no cost of a sample
+            print(json.dumps(measure(given.one, Path(name))))
+        return
+    results: dict[int, Any] = {}
+    for size in given.sizes:
+        command = [sys.executable, "-m", "tests.benchmarks.scale", "--one", str(size)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        results[size] = json.loads(done.stdout)
+    steps = ("import", "resume", "pipeline", "export")
+    table = Table(title="µs a sample, and peak MiB of the process by then")
+    table.add_column("samples", justify="right")
+    for step in steps:
+        table.add_column(step, justify="right")
+    for size, figures in results.items():
+        cells = [f"{figures[step]:.1f} µs  {figures[f'{step} MiB']:.0f} MiB" for step in steps]
+        table.add_row(f"{size:,}", *cells)
+    spread = [
+        " ".join(
+            f"{max(values) / min(values):.2f}"
+            for values in ([f[step] for f in results.values()], [f[f"{step} MiB"] for f in results.values()])
+        )
+        for step in steps
+    ]
+    table.add_row("largest / smallest", *spread)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

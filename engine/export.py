@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
-from engine.sample import Outcome, Review, Sample, Stage, Verdict, Version
+from engine.sample import Decision, Outcome, Review, Sample, Stage, Verdict, Version
 from engine.workspace import Run, Workspace
 from models.errors import UsageError
 
@@ -45,7 +46,10 @@ class Share:
         return cls(percent=float(value)) if percent else cls(count=int(value))
 
     def of(self, total: int) -> int:
-        return self.count if self.count is not None else math.ceil(total * (self.percent or 0) / 100)
+        if self.count is not None:
+            return self.count
+        # Exactly: in binary, 16.1 percent of 1000 is a little more than 161.
+        return math.ceil(Fraction(str(self.percent)) * total / 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,10 @@ def exported(workspace: Workspace, run: Run, rule: ExportRule, share: Share) -> 
             case ExportRule.ALL:
                 wanted = True
             case ExportRule.PAPER:
-                wanted = outcome is not None and response_replaced(outcome)
+                wanted = outcome is not None and response_replaced(outcome) and not undone(review)
             case ExportRule.STRICT:
-                wanted = outcome is not None and response_replaced(outcome) and below_one(outcome)
+                replaced = outcome is not None and response_replaced(outcome) and not undone(review)
+                wanted = replaced and outcome is not None and below_one(outcome)
             case ExportRule.ACCEPTED:
                 wanted = review is not None
             case ExportRule.TOP:
@@ -106,10 +111,15 @@ def response_replaced(outcome: Outcome) -> bool:
     return any(c.stage is Stage.RESPONSE and c.verdict is Verdict.REPLACED for c in outcome.choices)
 
 
+def undone(review: Review | None) -> bool:
+    """Whether a person has put the original back."""
+    return review is not None and review.decision is Decision.ORIGINAL
+
+
 def below_one(outcome: Outcome) -> bool:
     """Whether both final scores are there and below 1: instruction and response each help to say the other."""
-    values = outcome.after and (outcome.after.ifd.value, outcome.after.r_ifd.value)
-    return values is not None and all(value is not None and value < 1 for value in values)
+    after = outcome.after
+    return after is not None and all(r.value is not None and r.value < 1 for r in (after.ifd, after.r_ifd))
 
 
 def _top(workspace: Workspace, run: Run, share: Share) -> frozenset[int]:

@@ -71,7 +71,7 @@ def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class _InstructionCritique(_Strict):
@@ -179,9 +179,9 @@ def _sections(text: str, headings: tuple[str, ...]) -> list[str]:
 
     `[End]` closes the reply where it is the last line, and is text anywhere else.
     """
-    text = re.sub(r"\n[*#\s]*\[End\][*\s]*$", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\n[*#\t ]*\[End\][*\s]*$", "", text, flags=re.IGNORECASE)
     names = "|".join(map(re.escape, headings))
-    parts = re.split(rf"^[*#\s]*\[({names})\][*:\s]*$", text, flags=re.IGNORECASE | re.MULTILINE)
+    parts = re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
     found = [name.casefold() for name in parts[1::2]]
     if found != [heading.casefold() for heading in headings]:
         raise Unusable(
@@ -264,7 +264,8 @@ def _dialogue(version: Version) -> str:
 
 _LABEL = re.compile(
     r"""\s*(sure[,!.]?\s+)?(
-        here(['’]s|\ is|\ are)\ [^\n:]{0,120}\b(instruction|response|answer|version)\b[^\n:]{0,80}:
+        here(['’]s|\ is|\ are)\ [^\n:]{0,120}
+            \b(instruction|response|answer|version(?=:|\ of\ (the|your)\b))\b[^\n:]{0,80}:
         |[*\#\s]*((new|rewritten|better|improved)\s+)?(instruction|response)[*]*:[*]*
     )\s*""",
     re.IGNORECASE | re.VERBOSE,

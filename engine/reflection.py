@@ -99,7 +99,7 @@ class Ask(Protocol):
 
 def new_version(old: Version, instruction: str, response: str) -> Version:
     """The instruction stage's result: both halves usable, or neither is taken."""
-    instruction = part("new instruction", instruction)
+    instruction = _answer("new instruction", instruction)
     if _same(instruction, old.instruction):
         raise Unusable(Fault.COPY, "the new instruction is the old one")
     return Version(instruction=instruction, response=_answer("new response", response))
@@ -139,18 +139,20 @@ _THOUGHTS = re.compile(r"\A\s*<think>.*?(</think>|\Z)", re.DOTALL)
 
 # The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.
 _PLACEHOLDER = re.compile(
-    r"""[\s.…_-]+
+    r"""[\s.…_-]+ | [\[{(<]
     |[\[<{(]{1,2} \s* ((your|the|insert|new|better|improved|rewritten)\s+)*
       (instruction|response|answer|critique|text) (\s+here)? \s* [\]>})]{1,2}
-    |new_instruction|new_response|better_response""",
+    |new_instruction|new_response|better_response
+    |helpful,\ relevant,\ accurate,?\ (and\ )?(as\ )?detailed(\ as\ it\ calls\ for)?\.?""",
     re.IGNORECASE | re.VERBOSE,
 )
 
 # How a chat model declines. Anchored at the start: a good answer may quote one of these later on.
 _CANNOT = r"(can['’]?t|cannot|won['’]?t|unable|not\ able|do\ not|don['’]?t)"
 _REFUSAL = re.compile(
-    rf"""(i['’]?m\ |i\ am\ )?(very\ |so\ |really\ )?(sorry|afraid|i\ apologi[sz]e)\b[^.\n]{{0,60}}?\b{_CANNOT}\b
+    rf"""(i['’]?m\ |i\ am\ )?(very\ |so\ |really\ )?(sorry|afraid|i\ apologi[sz]e)\b(?!\ to\ hear|\ (that\ )?you)
+        [^.\n]{{0,60}}?\b{_CANNOT}\b
     |as\ an\ ai(\ language)?(\ model|\ assistant)?,?\ (i|it)\ [^.\n]{{0,40}}?{_CANNOT}\b
-    |i\ (am\ )?{_CANNOT}(\ to)?\ (help|assist|comply|fulfill?|provide|answer|do\ that)\b""",
+    |i\ (am\ )?{_CANNOT}(\ to)?\ (help|assist|comply|fulfill?|provide|answer|do\ that)\b(?!\ but\b)""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.embedded import EmbeddedTeacher
-
+from engine.database import WorkspaceError
 from engine.events import Event, Notice
 from engine.formats import Format
 from engine.forms import FORMS, FormName, form_for
@@ -18,11 +17,13 @@ from engine.reading import BadRow, open_dataset
 from engine.refine import Method, Recipe
 from engine.settings import Settings, StudentSettings, TeacherSettings
 from engine.stored import Generation
-from engine.workspace import Run, Source, Workspace, WorkspaceError
+from engine.workspace import Run, Source, Workspace
 from models import catalog, machine
 from models.catalog import ModelFile
 from models.digest import sha256_of
+from models.embedded import EmbeddedTeacher
 from models.errors import UsageError
+from models.loopback import server_url
 from models.ollama import OllamaTeacher
 from models.student import Student
 from models.teacher import Teacher, TeacherInfo
@@ -106,6 +107,21 @@ def open_workspace(
     return workspace
 
 
+def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
+    """Raise what can be said against the settings without loading a model, asking a server or reading a dataset.
+
+    `UsageError`: they contradict each other, or name no model where one is needed. `ModelFileError`: a model's file
+    cannot serve. `TeacherError`: the teacher's server is not on this machine.
+    """
+    run = settings.run
+    if run.method is Method.REFLECT and run.candidates > 1:
+        raise UsageError("more than one candidate needs a student to choose: method selective")
+    if run.method is not Method.SCORE and _teacher_file(settings.teacher) is None:
+        server_url(settings.teacher.host, allow_remote=allow_remote_teacher)
+    if run.method is not Method.REFLECT:
+        _student_file(settings.student)
+
+
 async def refine_workspace(
     workspace: Workspace,
     settings: Settings,
@@ -117,8 +133,9 @@ async def refine_workspace(
 ) -> Summary:
     """Refine a workspace's samples, or the first `limit`, as the settings say; take up what was begun.
 
-    Raises `UsageError` for settings that name no model where one is needed; else as `Pipeline.run`.
+    Raises as `check` and `Pipeline.run` do.
     """
+    check(settings, allow_remote_teacher=allow_remote_teacher)
     async with AsyncExitStack() as stack:
         teacher = info = None
         form, generation = FormName.JSON, _generation(settings.teacher)
@@ -215,21 +232,29 @@ async def _carry_out(
     return Summary(run, total, done, failed, tuple(waiting))
 
 
-def _teacher(settings: TeacherSettings, *, allow_remote: bool) -> Teacher:
+def _teacher_name(settings: TeacherSettings) -> str:
     if settings.name is None:
         raise UsageError(
             "no teacher: give --teacher with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
         )
-    file = catalog.teacher_file(settings.name)
+    return settings.name
+
+
+def _teacher_file(settings: TeacherSettings) -> ModelFile | None:
+    return catalog.teacher_file(_teacher_name(settings))
+
+
+def _teacher(settings: TeacherSettings, *, allow_remote: bool) -> Teacher:
+    name, file = _teacher_name(settings), _teacher_file(settings)
     if file is None:
         return OllamaTeacher(
-            settings.name,
+            name,
             host=settings.host,
             context=settings.context,
             think=settings.think,
             allow_remote=allow_remote,
         )
-    return EmbeddedTeacher(file.path, name=settings.name, digest=_digest(file), context=settings.context)
+    return EmbeddedTeacher(file.path, name=name, digest=_digest(file), context=settings.context)
 
 
 def _student_file(settings: StudentSettings) -> ModelFile:

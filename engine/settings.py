@@ -25,6 +25,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -144,16 +145,27 @@ def load(options: Mapping[str, Mapping[str, Any]]) -> Settings:
     Raises `UsageError` that names the setting, what it may be and where settings come from.
     """
     given = {group: {k: v for k, v in values.items() if v is not None} for group, values in options.items()}
+    path = config_path()
+    if "BURNISH_CONFIG" in os.environ and not path.is_file():
+        raise UsageError(
+            f"{path}: BURNISH_CONFIG names this settings file, and it is not there; make or unset it"
+        )
     try:
         return Settings(**given)  # type: ignore[arg-type] # validated by pydantic
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
+        # A choice between types names each in brackets.
+        names = [str(name) for name in first["loc"] if "[" not in str(name)]
+        variable = ascii(f"BURNISH_{'__'.join(names).upper()}")[1:-1]
         raise UsageError(
-            f"setting {where}: {first['msg'].lower()}, not {first['input']!r}; set by an option, by "
-            f"BURNISH_{where.upper().replace('.', '__')} or in {config_path()}"
+            f"setting {ascii('.'.join(names))[1:-1]}: {first['msg'].lower()}, not {first['input']!r}; set by an "
+            f"option, by {variable} or in {path}"
+        ) from None
+    except SettingsError as error:
+        raise UsageError(
+            f'{error}: expected JSON, such as ["/models"] for model_folders; see {path}'
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{config_path()}: not valid TOML ({error}); mend or remove it") from None
+        raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{config_path()}: cannot be read ({error}); mend or remove it") from None
+        raise UsageError(f"{path}: cannot be read ({error}); mend or remove it") from None

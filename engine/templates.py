@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 
 from models.chat import ChatTemplateError, render
-from models.errors import BurnishError
+from models.errors import ModelFileError
 from models.student import Piece, StudentInfo
 from models.teacher import Message
 
@@ -72,10 +73,10 @@ def wizardlm(instruction: str, input: str) -> tuple[Piece, ...]:
 
 
 def chat(student: StudentInfo) -> Prompt:
-    """The GGUF's own chat template around the user's words. Raises `BurnishError` if there is none that works."""
+    """The GGUF's own chat template around the user's words. Raises `ModelFileError` if there is none that works."""
     advice = "use --template vicuna, alpaca or wizardlm"
     if student.chat_template is None:
-        raise BurnishError(f"{student.path}: this GGUF carries no chat template; {advice}")
+        raise ModelFileError(Path(student.path), f"it carries no chat template; {advice}")
     try:
         # Rendered once, around nothing; the words go where the message's piece is.
         around = render(
@@ -85,7 +86,9 @@ def chat(student: StudentInfo) -> Prompt:
             eos_text=student.eos_text,
         )
     except ChatTemplateError as error:
-        raise BurnishError(f"{student.path}: its chat template cannot be used ({error}); {advice}") from error
+        raise ModelFileError(
+            Path(student.path), f"its chat template cannot be used ({error}); {advice}"
+        ) from error
 
     def prompt(instruction: str, input: str) -> tuple[Piece, ...]:
         said = f"{instruction}\n{input}" if input else instruction

@@ -30,9 +30,9 @@ def render(source: str, messages: Sequence[Message], *, bos_text: str, eos_text:
     What the template wrote is special (its control tokens count); what the messages say is not. A system message
     that the template refuses, or leaves out, becomes the beginning of the first user message.
     """
-    template = _environment().from_string(source)
 
     def attempt(said: Sequence[Message]) -> tuple[Piece, ...]:
+        template = _environment().from_string(source)
         text = template.render(
             messages=[{"role": m.role, "content": f"BURNISHSLOT{n}BURNISH"} for n, m in enumerate(said)],
             add_generation_prompt=True,

@@ -25,8 +25,11 @@ def command(folder: Path, name: str) -> list[str]:
     return [sys.executable, "-m", "tui", "run", str(folder / "data.json"), *options, *where]
 
 
-def environment(folder: Path, url: str) -> dict[str, str]:
-    return os.environ | {"BURNISH_TEACHER__HOST": url, "BURNISH_CONFIG": str(folder / "none.toml")}
+def environment(url: str) -> dict[str, str]:
+    return os.environ | {
+        "BURNISH_TEACHER__HOST": url,
+        "BURNISH_CONFIG": str(Path(__file__).with_name("no_settings.toml")),
+    }
 
 
 def bodies(log: Path) -> list[str]:
@@ -53,7 +56,7 @@ def test_twenty_kills_change_nothing_and_no_committed_reply_is_asked_for_again(t
     log, path = tmp_path / "log", tmp_path / "killed.burnish"
     script = ("--script", "tests.running:brief", "--parallel", "2", "--seconds", "0.5")
     with spawned(*script, "--log", str(log)) as url:
-        env = environment(tmp_path, url)
+        env = environment(url)
         for _ in range(KILLS):
             before, asked = committed(path), len(bodies(log)) if log.exists() else 0
             with subprocess.Popen(

@@ -114,7 +114,9 @@ def test_json_brings_back_every_row_exactly(tmp_path: Path, format: Format, data
 @relaxed
 @given(data=st.data())
 def test_csv_brings_back_every_text_exactly(tmp_path: Path, data: st.DataObject) -> None:
-    header = data.draw(st.lists(names(whole_text), max_size=2, unique=True))
+    # A NUL in the first line is how a binary file is told from a table.
+    heading = names(whole_text).filter(lambda name: "\x00" not in name)
+    header = data.draw(st.lists(heading, max_size=2, unique=True))
     unknown = st.fixed_dictionaries(dict.fromkeys(header, whole_text))
     records = data.draw(st.lists(rows(Format.CSV, whole_text, unknown), min_size=1, max_size=4))
     assert [sample.row for sample in written_and_read(tmp_path, Format.CSV, records)] == records

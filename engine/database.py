@@ -1,0 +1,238 @@
+"""A SQLite file of our own: made whole or not at all, with one writer, brought up to date, its errors explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from filelock import FileLock, Timeout
+
+from engine.migrations import APPLICATION_ID, MIGRATIONS
+from models.errors import BurnishError
+
+T = TypeVar("T")
+
+
+class WorkspaceError(BurnishError):
+    """The file cannot be used as asked. It is left as it was."""
+
+
+class Database:
+    """An open file."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = lock
+        self._began = 0.0  # when the open transaction did
+
+    @classmethod
+    def _created(cls, path: Path, fill: Callable[[Self], None]) -> Self:
+        """A new file, mode 0600, filled and open. All of it, or no file at all."""
+        lock = _locked(path)
+        # Built beside its place and moved there when whole: a crash on the way leaves nothing half done.
+        beside = path.with_name(path.name + "-new")
+        try:
+            if path.exists():
+                raise WorkspaceError(f"{path}: already exists; open it, or choose another name")
+            _remove(beside)
+            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with cls(beside, _connect(beside, "mode=rw"), None) as new:
+                _prepare(beside, new._db)
+                fill(new)
+            beside.rename(path)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path}: cannot be created ({error.strerror}); choose another place"
+            ) from error
+        finally:
+            _remove(beside)
+            lock.release()
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """An existing file, to work on it. Refused while another burnish does."""
+        _check_header(path)
+        lock = _locked(path)
+        try:
+            connection = _connect(path, "mode=rw")
+            try:
+                _check_version(path, connection)
+                _prepare(path, connection)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(path, connection, lock)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """An existing file, to look at it, also while a run writes to it."""
+        _check_header(path)
+        # In a folder that cannot be written SQLite cannot keep its readers' index, and needs none if nobody writes.
+        frozen = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+        opened = cls(path, _connect(path, "mode=ro&immutable=1" if frozen else "mode=ro"), None)
+        try:
+            version = _check_version(path, opened._db)
+        except BaseException:
+            opened.close()
+            raise
+        if version < len(MIGRATIONS):
+            opened.close()
+            raise WorkspaceError(f"{path}: made by an older burnish; `burnish run` brings it up to date")
+        return opened
+
+    def close(self) -> None:
+        """Commit what is open and let go of the file; once closed, do nothing."""
+        lock, self._lock = self._lock, None
+        try:
+            with explained(self.path):
+                if _is_open(self._db) and self._db.in_transaction:
+                    self._db.execute("COMMIT")
+        finally:
+            self._db.close()
+            if lock is not None:
+                lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything written inside, and before and not yet committed, is on the disk when it is left."""
+        with explained(self.path):
+            self._begin()
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._began = time.monotonic()
+
+    def _rows(self, query: str, *parameters: object) -> list[Any]:
+        with explained(self.path):
+            return self._db.execute(query, parameters).fetchall()
+
+    def _parsed(self, read: Callable[[Any], T], body: str) -> T:
+        """What `read` makes of a stored JSON text."""
+        try:
+            return read(json.loads(body))
+        except (ValueError, TypeError) as error:
+            raise _damaged(
+                self.path, f"holds a row that is not burnish's ({type(error).__name__})"
+            ) from error
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors as one line a person can act on."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake of ours
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        advice = {
+            "database or disk is full": "free some space and run the same command again; nothing committed is lost",
+            "attempt to write a readonly database": "the file is read-only; change its mode or copy it",
+            "database is locked": "another program is writing to it; try again when it has finished",
+        }.get(text, "check the disk and the file's permissions; nothing committed is lost")
+        raise WorkspaceError(f"{path}: {text}; {advice}") from error
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, what: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{path}: {what}; the file is damaged: restore a copy, or salvage it with `sqlite3 {path} .recover`"
+    )
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.total_changes  # noqa: B018 - raises on a closed connection
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> FileLock:
+    if not path.parent.is_dir():
+        raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
+    lock = FileLock(path.with_name(path.name + "-lock"), timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise WorkspaceError(
+            f"{path}: another burnish is working on it; wait for it or stop it (reading along is fine: "
+            f"burnish show {path})"
+        ) from None
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path}: cannot be locked ({error.strerror}); its folder must be writable"
+        ) from None
+    return lock
+
+
+def _check_header(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be opened ({error.strerror}); expected a workspace") from None
+    if not header.startswith(b"SQLite format 3\0") or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        raise WorkspaceError(f"{path}: not a burnish workspace; `burnish run DATA -w NAME.burnish` makes one")
+
+
+def _check_version(path: Path, connection: sqlite3.Connection) -> int:
+    with explained(path):
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise WorkspaceError(
+            f"{path}: made by a newer burnish (schema {version}, this one knows {len(MIGRATIONS)}); upgrade burnish"
+        )
+    return version
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    with explained(path):
+        uri = f"{path.absolute().as_uri()}?{how}"
+        # Used by one thread at a time; which one may change between a run's loop and its caller.
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+
+
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    """Durable, and at this version's schema."""
+    with explained(path):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {statements}; PRAGMA application_id = {APPLICATION_ID}; "
+                f"PRAGMA user_version = {number}; COMMIT;"
+            )

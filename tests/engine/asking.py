@@ -1,0 +1,96 @@
+"""A reply form, driven without a teacher: what is asked is noted, and what is said comes from a script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, TypeVar
+
+import pytest
+
+from engine.forms import FORMS, FormName
+from engine.reflection import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Question, Reflection, Unusable
+from engine.sample import Stage, Version
+from models.teacher import Fault, Reply
+
+T = TypeVar("T")
+OLD = Version(instruction="Old question?", input="Old input.", response="Old answer.")
+
+
+class Scripted:
+    """An `Ask` that answers from a script, and remembers what it was asked."""
+
+    def __init__(self, *replies: Reply | str) -> None:
+        self._replies = iter(replies)
+        self.asked: list[Question[Any]] = []
+
+    async def __call__(self, question: Question[T], /) -> T:
+        self.asked.append(question)
+        reply = next(self._replies)
+        return question.take(Reply(reply) if isinstance(reply, str) else reply)
+
+    def prompts(self) -> list[str]:
+        return ["\n".join(message.content for message in question.messages) for question in self.asked]
+
+
+def reflect(form: FormName, stage: Stage, old: Version, ask: Scripted) -> Reflection:
+    way = FORMS[form].instruction if stage is Stage.INSTRUCTION else FORMS[form].response
+    return asyncio.run(way(old, ask))
+
+
+def read(form: FormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:
+    return reflect(form, stage, old, Scripted(*replies))
+
+
+def fault(form: FormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Fault:
+    with pytest.raises(Unusable) as caught:
+        read(form, stage, *replies, old=old)
+    assert str(caught.value)
+    return caught.value.fault
+
+
+# How each layout is written, by a teacher that obeys
+
+
+def instruction_json(
+    instruction: str = "New question?", response: str = "New answer.", **changes: Any
+) -> str:
+    reply: dict[str, Any] = {
+        "instruction_critique": {field: f"About {title}." for field, title in INSTRUCTION_CRITERIA.items()},
+        "response_critique": {field: f"About {title}." for field, title in RESPONSE_CRITERIA.items()},
+        "cause": "It was vague.",
+        "new_instruction": instruction,
+        "new_response": response,
+    }
+    return json.dumps(reply | changes)
+
+
+def response_json(response: str, **changes: Any) -> str:
+    critique = {field: f"About {title}." for field, title in RESPONSE_CRITERIA.items()}
+    return json.dumps({"response_critique": critique, "better_response": response} | changes)
+
+
+def markers(*sections: tuple[str, str], end: str = "\n[End]") -> str:
+    return "\n".join(f"{heading}\n{text}" for heading, text in sections) + end
+
+
+def replies(form: FormName, stage: Stage, response: str) -> list[str]:
+    """A whole stage's replies around one response, as a teacher gives them in this form."""
+    first = stage is Stage.INSTRUCTION
+    match form:
+        case FormName.JSON:
+            return [instruction_json(response=response) if first else response_json(response)]
+        case FormName.MARKERS if first:
+            parts = (
+                ("[Critique]", "Vague."),
+                ("[New Instruction]", "New question?"),
+                ("[New Response]", response),
+            )
+            return [markers(*parts)]
+        case FormName.MARKERS:
+            return [markers(("[Critique]", "Vague."), ("[Better Response]", response))]
+        case FormName.STEPS:
+            return ["Vague.", "New question?", response] if first else ["Vague.", response]
+
+
+EVERY = [pytest.param(form, stage, id=f"{form}-{stage}") for form in FormName for stage in Stage]

@@ -1,0 +1,375 @@
+"""Which samples leave, as what, and what is told about them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.export import ExportRule, Share, below_one, exported, response_replaced
+from engine.sample import (
+    Choice,
+    Decision,
+    Failure,
+    Outcome,
+    Ratio,
+    Review,
+    Rule,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Version,
+)
+from engine.workspace import Run, Source, Workspace
+from models.errors import UsageError
+from models.teacher import Fault
+
+SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
+RECIPE = {"method": "selective", "template": "vicuna", "teacher": "sha256:1", "student": "sha256:2"}
+SETTINGS = {
+    "settings": {"run": {}},
+    "teacher": {"name": "qwen3:8b", "digest": "sha256:1"},
+    "student": {"name": "base", "digest": "sha256:2"},
+}
+EVERYTHING = Share(percent=100)
+
+
+def original(index: int) -> Version:
+    return Version(instruction=f"x{index}", input="u", response=f"y{index}")
+
+
+def refined(index: int) -> Version:
+    return Version(instruction=f"x{index}", input="u", response=f"better {index}")
+
+
+def ratio(value: float | None) -> Ratio:
+    return (
+        Ratio(value=None, reason="too long")
+        if value is None
+        else Ratio(value=value, log_ratio=math.log(value))
+    )
+
+
+def outcome(
+    index: int,
+    *,
+    instruction: Verdict = Verdict.KEPT,
+    response: Verdict = Verdict.KEPT,
+    ifd: float | None = 0.5,
+    r_ifd: float | None = 0.5,
+) -> Outcome:
+    choices = (
+        Choice(
+            stage=Stage.INSTRUCTION,
+            verdict=instruction,
+            rule=Rule.LARGER_IFD,
+            critique={"Critique": "Vague."},
+        ),
+        Choice(
+            stage=Stage.RESPONSE, verdict=response, rule=Rule.SMALLER_R_IFD, before=0.9, after=0.5, margin=0.1
+        ),
+    )
+    after = Scores(ifd=ratio(ifd), r_ifd=ratio(r_ifd))
+    return Outcome(index=index, final=refined(index), choices=choices, before=after, after=after)
+
+
+class Desk:
+    """A workspace with some samples, and one run over them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.run: Run = workspace.run(RECIPE, SETTINGS)
+
+    def keep(self, *outcomes: Outcome) -> None:
+        for one in outcomes:
+            self.workspace.keep_outcome(self.run, one)
+
+    def review(self, index: int, decision: Decision, version: Version) -> None:
+        self.workspace.keep_review(Review(index=index, decision=decision, version=version))
+
+    def export(self, rule: ExportRule, share: Share = EVERYTHING) -> list[tuple[int, str]]:
+        """What leaves: the sample, and its response."""
+        return [
+            (one.sample.index, one.version.response)
+            for one in exported(self.workspace, self.run, rule, share)
+        ]
+
+    def indices(self, rule: ExportRule, share: Share = EVERYTHING) -> list[int]:
+        return [index for index, _ in self.export(rule, share)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    samples = [Sample(index=index, original=original(index), row={"id": index}) for index in range(6)]
+    with Workspace.create(tmp_path / "w.burnish", SOURCE, samples) as workspace:
+        yield Desk(workspace)
+
+
+# Rules
+
+
+def test_all_is_every_sample_as_far_as_it_came(desk: Desk) -> None:
+    desk.keep(outcome(1), outcome(4, response=Verdict.REPLACED))
+    expected = [(index, f"better {index}" if index in {1, 4} else f"y{index}") for index in range(6)]
+    assert desk.export(ExportRule.ALL) == expected
+
+
+def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruction(desk: Desk) -> None:
+    kept, replaced = Verdict.KEPT, Verdict.REPLACED
+    desk.keep(
+        outcome(0, instruction=kept, response=kept),
+        outcome(1, instruction=replaced, response=kept),
+        outcome(2, instruction=kept, response=replaced, ifd=3.0),
+        outcome(3, instruction=replaced, response=replaced, r_ifd=None),
+    )
+    assert desk.export(ExportRule.PAPER) == [(2, "better 2"), (3, "better 3")]
+
+
+@pytest.mark.parametrize(
+    ("ifd", "r_ifd", "strict"),
+    [(0.99, 0.99, True), (1.0, 0.5, False), (0.5, 1.0, False), (1.5, 1.5, False), (None, 0.5, False),
+     (0.5, None, False)],
+)  # fmt: skip
+def test_strict_is_of_these_the_ones_with_both_scores_below_one(
+    desk: Desk, ifd: float | None, r_ifd: float | None, strict: bool
+) -> None:
+    desk.keep(
+        outcome(0, response=Verdict.REPLACED, ifd=ifd, r_ifd=r_ifd),
+        outcome(1, response=Verdict.KEPT, ifd=ifd, r_ifd=r_ifd),
+    )
+    assert desk.indices(ExportRule.STRICT) == ([0] if strict else [])
+    assert desk.indices(ExportRule.PAPER) == [0]
+
+
+def test_without_scores_nothing_is_below_one(desk: Desk) -> None:
+    scoreless = outcome(0, response=Verdict.REPLACED).model_copy(update={"before": None, "after": None})
+    assert response_replaced(scoreless)
+    assert below_one(scoreless) is False
+    desk.keep(scoreless)
+    assert desk.indices(ExportRule.PAPER) == [0]
+    assert desk.indices(ExportRule.STRICT) == desk.indices(ExportRule.TOP) == []
+
+
+def test_accepted_is_what_a_person_decided_as_decided(desk: Desk) -> None:
+    desk.keep(*(outcome(index, response=Verdict.REPLACED) for index in range(4)))
+    desk.review(1, Decision.ACCEPTED, refined(1))
+    desk.review(2, Decision.ORIGINAL, original(2))
+    desk.review(3, Decision.EDITED, Version(instruction="x", response="mine"))
+    desk.review(5, Decision.ACCEPTED, original(5))
+    assert desk.export(ExportRule.ACCEPTED) == [(1, "better 1"), (2, "y2"), (3, "mine"), (5, "y5")]
+
+
+def test_a_person_comes_before_the_student_and_the_student_before_the_original(desk: Desk) -> None:
+    desk.keep(outcome(0, response=Verdict.REPLACED), outcome(1, response=Verdict.REPLACED, ifd=0.1))
+    desk.review(1, Decision.ORIGINAL, original(1))
+    desk.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
+    desk.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
+    one, two, three, four, *_ = exported(desk.workspace, desk.run, ExportRule.ALL, EVERYTHING)
+    assert [one.version, four.version] == [refined(0), original(3)]
+    assert two.version == Version(instruction="mine", input="too", response="entirely")
+    assert three.version.response == "as well"
+    assert desk.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
+    assert desk.export(ExportRule.TOP) == [(0, "better 0"), (1, "entirely")]
+
+
+def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:
+    desk.keep(outcome(0, response=Verdict.REPLACED))
+    other = desk.workspace.run({**RECIPE, "student": "sha256:3"}, SETTINGS)
+    desk.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
+    assert desk.indices(ExportRule.PAPER) == [0]
+    assert [one.sample.index for one in exported(desk.workspace, other, ExportRule.PAPER, EVERYTHING)] == [1]
+
+
+# The top
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [("1", [2]), ("2", [0, 2]), ("3", [0, 2, 4]), ("50%", [0, 2, 4]), ("500", [0, 1, 2, 4]), ("100%", [0, 1, 2, 4]),
+     ("17%", [0, 2]), ("16%", [2]), ("0.001%", [2])],
+)  # fmt: skip
+def test_top_is_the_largest_ifd_below_one_in_the_dataset_s_order(
+    desk: Desk, top: str, expected: list[int]
+) -> None:
+    """A share is of all six samples, the one without a score and the one not reached included, and rounds up."""
+    for index, ifd in enumerate([0.8, 0.2, 0.999, None, 0.7]):
+        desk.keep(outcome(index, ifd=ifd))
+    assert desk.indices(ExportRule.TOP, Share.parse(top)) == expected
+
+
+def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(desk: Desk) -> None:
+    desk.keep(*(outcome(index, ifd=0.5) for index in (5, 3, 1, 2)))
+    assert desk.indices(ExportRule.TOP, Share(count=2)) == [1, 2]
+
+
+def test_the_top_looks_at_what_leaves_and_not_at_what_it_was(desk: Desk) -> None:
+    desk.keep(
+        outcome(0, ifd=0.1).model_copy(update={"before": Scores(ifd=ratio(0.9), r_ifd=ratio(0.9))}),
+        outcome(1, ifd=0.2),
+    )
+    assert desk.indices(ExportRule.TOP, Share(count=1)) == [1]
+
+
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    samples = [Sample(index=index, original=original(index), row={}) for index in range(12)]
+    with Workspace.create(tmp_path_factory.mktemp("top") / "w.burnish", SOURCE, samples) as workspace:
+        yield workspace
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ifds=st.lists(st.one_of(st.none(), st.floats(0.01, 2), st.sampled_from([0.5, 1.0])), max_size=12),
+    count=st.integers(1, 14),
+)
+def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
+    twelve: Workspace, ifds: Sequence[float | None], count: int
+) -> None:
+    run = twelve.run({"ifds": ifds, "count": count}, SETTINGS)
+    for index, ifd in enumerate(ifds):
+        if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
+            twelve.keep_outcome(run, outcome(index, ifd=ifd))
+    leaving = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, Share(count=count))]
+    eligible = {index: ifd for index, ifd in enumerate(ifds) if ifd is not None and ifd < 1}
+    assert leaving == sorted(leaving)
+    assert len(leaving) == min(count, len(eligible))
+    staying = [ifd for index, ifd in eligible.items() if index not in leaving]
+    assert min((eligible[index] for index in leaving), default=0) >= max(staying, default=0)
+
+
+# How much
+
+
+@given(count=st.integers(1, 10**9), total=st.integers(0, 10**7), space=st.sampled_from(["", " "]))
+def test_a_number_is_a_count(count: int, total: int, space: str) -> None:
+    share = Share.parse(f"{space}{count}{space}")
+    assert share == Share(count=count)
+    assert share.of(total) == count
+
+
+@given(percent=st.integers(1, 100), total=st.integers(0, 10**7), space=st.sampled_from(["", " "]))
+def test_a_number_with_a_percent_sign_is_a_share_rounded_up(percent: int, total: int, space: str) -> None:
+    share = Share.parse(f"{space}{percent}%{space}")
+    assert share.count is None
+    assert share.of(total) == math.ceil(Fraction(percent, 100) * total)
+
+
+@pytest.mark.parametrize("percent", ["16.1", "32.2", "64.9"])
+def test_a_share_of_a_thousand_with_a_decimal_is_a_whole_number(percent: str) -> None:
+    assert Share.parse(f"{percent}%").of(1000) == 10 * Fraction(percent)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=8),
+        st.text("0123456789.%-+e_ ", max_size=8),
+        st.builds(lambda number, sign: f"{number}{sign}", st.floats(), st.sampled_from(["", "%"])),
+    )
+)
+def test_any_text_is_some_share_or_one_line(text: str) -> None:
+    try:
+        share = Share.parse(text)
+    except UsageError:
+        return
+    assert (share.count is None) != (share.percent is None)
+    assert share.of(1000) >= 1
+    if share.percent is not None:
+        assert share.of(1000) <= 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%",
+        "0",
+        "0%",
+        "-5",
+        "-5%",
+        "101%",
+        "100.1%",
+        "5%%",
+        "%5",
+        "5.5",
+        "nan%",
+        "inf%",
+        "inf",
+        "all",
+        "1e3",
+    ],
+)
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Share.parse(text)
+    assert str(caught.value) == f"--top {text}: expected a count such as 500, or a share such as 5%"
+
+
+# The trace
+
+
+def traces(desk: Desk) -> list[dict[str, Any]]:
+    return [one.trace(desk.run) for one in exported(desk.workspace, desk.run, ExportRule.ALL, EVERYTHING)]
+
+
+def test_the_trace_tells_how_a_row_came_to_be(desk: Desk) -> None:
+    desk.keep(outcome(0, response=Verdict.REPLACED, r_ifd=None))
+    desk.review(0, Decision.EDITED, Version(instruction="mine", response="m"))
+    trace = json.loads(json.dumps(traces(desk)[0], allow_nan=False))
+    assert trace["index"] == 0
+    assert trace["original"] == {"instruction": "x0", "input": "u", "response": "y0"}
+    first, second = trace["choices"]
+    assert (first["stage"], first["verdict"], first["critique"]) == (
+        "instruction",
+        "kept",
+        {"Critique": "Vague."},
+    )
+    assert (second["stage"], second["verdict"], second["rule"]) == ("response", "replaced", "smaller-r-ifd")
+    assert (second["before"], second["after"], second["margin"]) == (0.9, 0.5, 0.1)
+    assert trace["after"]["ifd"]["value"] == 0.5
+    assert (trace["after"]["r_ifd"]["value"], trace["after"]["r_ifd"]["reason"]) == (None, "too long")
+    assert trace["review"] == {
+        "index": 0,
+        "decision": "edited",
+        "version": {"instruction": "mine", "input": "", "response": "m"},
+    }
+    assert trace["run"] == RECIPE
+    assert (trace["teacher"], trace["student"]) == (SETTINGS["teacher"], SETTINGS["student"])
+
+
+def test_the_trace_is_plain_data_for_every_format(desk: Desk) -> None:
+    desk.keep(outcome(0, response=Verdict.REPLACED))
+    desk.review(0, Decision.ACCEPTED, refined(0))
+
+    def kinds(value: object) -> set[type]:
+        inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        return {type(value)}.union(*map(kinds, inside))
+
+    assert kinds(traces(desk)[0]) <= {dict, list, str, int, float, bool, type(None)}
+
+
+def test_the_trace_says_why_a_stage_failed(desk: Desk) -> None:
+    failure = Failure(fault=Fault.REFUSAL, message="the new response is a refusal")
+    failed = Choice(stage=Stage.INSTRUCTION, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
+    desk.keep(Outcome(index=0, final=original(0), choices=(failed,)))
+    (choice,) = traces(desk)[0]["choices"]
+    assert (choice["rule"], choice["failure"]) == (
+        "teacher-failed",
+        {"fault": "refusal", "message": "the new response is a refusal"},
+    )
+
+
+def test_the_trace_of_a_sample_that_was_not_reached_has_the_same_fields(desk: Desk) -> None:
+    desk.keep(outcome(0))
+    reached, other, *_ = traces(desk)
+    assert list(reached) == list(other)
+    assert (other["choices"], other["before"], other["after"], other["review"]) == ([], None, None, None)
+    assert json.loads(json.dumps(other))["original"]["response"] == "y1"

@@ -1,0 +1,122 @@
+"""The totals: every sample counted once, every failure under its own name, and medians of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.overview import Medians, StageCounts, overview
+from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
+from engine.workspace import Run, Source, Workspace
+from models.teacher import Fault
+
+SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
+VERSION = Version(instruction="x", response="y")
+NOTHING = Medians(ifd_before=None, ifd_after=None, r_ifd_before=None, r_ifd_after=None)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    samples = [Sample(index=index, original=VERSION, row={}) for index in range(8)]
+    with Workspace.create(tmp_path / "w.burnish", SOURCE, samples) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> Run:
+    return workspace.run({}, {})
+
+
+def ratio(value: float | None, *, truncated: bool = False) -> Ratio:
+    return Ratio(value=value, truncated=truncated, reason="too long" if value is None else None)
+
+
+def scores(ifd: float | None, r_ifd: float | None, *, truncated: bool = False) -> Scores:
+    return Scores(ifd=ratio(ifd), r_ifd=ratio(r_ifd, truncated=truncated))
+
+
+def choice(stage: Stage, verdict: Verdict, *, near_tie: bool = False) -> Choice:
+    rule = Rule.LARGER_IFD if stage is Stage.INSTRUCTION else Rule.SMALLER_R_IFD
+    return Choice(stage=stage, verdict=verdict, rule=rule, near_tie=near_tie)
+
+
+def failed(stage: Stage, fault: Fault) -> Choice:
+    failure = Failure(fault=fault, message="why")
+    return Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
+
+
+def keep(
+    workspace: Workspace,
+    run: Run,
+    index: int,
+    *choices: Choice,
+    before: Scores | None = None,
+    after: Scores | None = None,
+) -> None:
+    outcome = Outcome(index=index, final=VERSION, choices=choices, before=before, after=after)
+    workspace.keep_outcome(run, outcome)
+
+
+def test_a_run_that_has_only_begun_has_nothing_to_count(workspace: Workspace, run: Run) -> None:
+    view = overview(workspace, run)
+    assert (view.samples, view.done, view.failed) == (8, 0, 0)
+    assert (view.stages, view.faults, view.unscorable, view.truncated) == ({}, {}, 0, 0)
+    assert view.medians == NOTHING
+
+
+def test_each_stage_counts_its_own_verdicts(workspace: Workspace, run: Run) -> None:
+    first, second = Stage
+    kept, replaced = Verdict.KEPT, Verdict.REPLACED
+    keep(workspace, run, 0, choice(first, kept, near_tie=True), choice(second, replaced))
+    keep(workspace, run, 1, choice(first, replaced), choice(second, replaced, near_tie=True))
+    keep(workspace, run, 2, choice(first, replaced, near_tie=True), choice(second, kept))
+    keep(workspace, run, 3, failed(first, Fault.COPY), choice(second, kept))
+    view = overview(workspace, run)
+    assert view.stages == {
+        first: StageCounts(replaced=2, kept=1, failed=1, near_ties=2),
+        second: StageCounts(replaced=2, kept=2, failed=0, near_ties=1),
+    }
+
+
+def test_a_sample_that_failed_twice_is_one_sample_and_two_faults_the_commonest_first(
+    workspace: Workspace, run: Run
+) -> None:
+    first, second = Stage
+    keep(workspace, run, 0, failed(first, Fault.COPY), failed(second, Fault.CUT))
+    keep(workspace, run, 1, choice(first, Verdict.KEPT), failed(second, Fault.CUT))
+    keep(workspace, run, 2, choice(first, Verdict.KEPT), choice(second, Verdict.KEPT))
+    view = overview(workspace, run)
+    assert (view.samples, view.done, view.failed) == (8, 3, 2)
+    assert list(view.faults.items()) == [("cut", 2), ("copy", 1)]
+    assert view.stages[second].kept == 1, "kept is what the student preferred, not what nobody could better"
+
+
+def test_medians_are_over_the_samples_that_have_the_score(workspace: Workspace, run: Run) -> None:
+    keep(workspace, run, 0, before=scores(0.1, 0.5), after=scores(0.2, None))
+    keep(workspace, run, 3, before=scores(0.9, None), after=scores(0.6, None))
+    keep(workspace, run, 5, before=scores(0.2, 0.7), after=scores(None, None))
+    keep(workspace, run, 6)
+    assert overview(workspace, run).medians == Medians(
+        ifd_before=0.2, ifd_after=0.4, r_ifd_before=0.6, r_ifd_after=None
+    )
+
+
+def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Workspace, run: Run) -> None:
+    keep(workspace, run, 0, before=scores(None, None), after=scores(None, None))
+    keep(workspace, run, 1, before=scores(0.5, 0.5), after=scores(0.5, None))
+    keep(workspace, run, 2, before=scores(0.5, 0.5, truncated=True), after=scores(0.5, 0.5, truncated=True))
+    keep(workspace, run, 3, before=scores(0.5, 0.5), after=scores(0.5, 0.5, truncated=True))
+    keep(workspace, run, 4, before=scores(0.5, 0.5), after=scores(0.5, None, truncated=True))
+    keep(workspace, run, 5)
+    view = overview(workspace, run)
+    assert (view.unscorable, view.truncated) == (3, 3)
+
+
+def test_only_this_run_is_counted(workspace: Workspace, run: Run) -> None:
+    other = workspace.run({"method": "reflect"}, {})
+    keep(workspace, other, 0, failed(Stage.INSTRUCTION, Fault.COPY), before=scores(0.5, 0.5))
+    assert overview(workspace, run).done == 0
+    view = overview(workspace, other)
+    assert (view.done, view.failed, view.faults) == (1, 1, {"copy": 1})

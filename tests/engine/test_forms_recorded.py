@@ -54,7 +54,8 @@ def verdicts(form: FormName) -> list[list[Fault | None]]:
         rewritten = None
         for call in calls:
             old = original if call["on"] == "original" else rewritten
-            assert old is not None
+            if old is None:  # what this reply is about was not usable
+                continue
             reply = in_our_fields(reply_of(call)) if form is FormName.JSON else reply_of(call)
             try:
                 reflection = read(form, Stage(call["stage"]), reply, old=old)
@@ -68,14 +69,14 @@ def verdicts(form: FormName) -> list[list[Fault | None]]:
     return table
 
 
-def test_eleven_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers_are_copies() -> None:
+def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers_are_copies() -> None:
     assert verdicts(FormName.JSON) == [
         # the instruction; the response of the original; the response of the rewritten
         [None, None, Fault.COPY],
         [None, Fault.COPY, Fault.COPY],
         [Fault.CUT, None],
         [None, None, None],
-        [None, Fault.COPY, None],
+        [Fault.PLACEHOLDER, Fault.COPY],  # an answer that is one opening brace
         [None, Fault.COPY, Fault.COPY],
         [None, None, None],
         [None, None, None],

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from models.errors import BurnishError
@@ -100,14 +97,6 @@ _SHAPES = {
     Format.CSV: (Container.CSV, Layout.ALPACA),
     Format.PARQUET: (Container.PARQUET, Layout.ALPACA),
 }
-
-
-def parquet_module(path: Path) -> ModuleType:
-    """`engine.parquet`, which needs an extra. `DatasetError`: it is not installed."""
-    try:
-        return import_module("engine.parquet")
-    except ModuleNotFoundError:
-        raise DatasetError(f"{path}: Parquet needs pyarrow: pip install 'burnish[parquet]'") from None
 
 
 def shown(value: object, length: int = 40) -> str:

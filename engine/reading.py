@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from engine import extras
 from engine.formats import (
     Container,
     DatasetError,
@@ -22,7 +23,6 @@ from engine.formats import (
     Layout,
     Row,
     RowError,
-    parquet_module,
     shown,
 )
 from engine.json_rows import array_rows, line_rows, skip_bom
@@ -112,7 +112,7 @@ def _layout(rows: list[object]) -> Layout:
 def _rows(path: Path, container: Container) -> Iterator[Row]:
     try:
         if container is Container.PARQUET:
-            yield from parquet_module(path).parquet_rows(path)
+            yield from extras.parquet(path).parquet_rows(path)
         else:
             yield from _READERS[container](path)
     except OSError as error:

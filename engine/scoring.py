@@ -70,7 +70,9 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
     loss_given = math.fsum(given.nll[:scored].tolist()) / scored
     log_ratio = loss_given - loss_alone
     if not abs(log_ratio) < 700:  # infinite, not a number, or a ratio that no float holds
-        return Ratio(value=None, truncated=truncated, reason="the student's losses are not finite, or too far apart")
+        return Ratio(
+            value=None, truncated=truncated, reason="the student's losses are not finite, or too far apart"
+        )
     return Ratio(
         value=math.exp(log_ratio),
         log_ratio=log_ratio,

@@ -86,7 +86,8 @@ def open_workspace(
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
-    Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset.
+    Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset, `UsageError` if
+    `data` is the workspace itself.
     """
     if not path.exists():
         dataset = open_dataset(data, format)
@@ -99,6 +100,9 @@ def open_workspace(
         return Workspace.create(path, source, dataset.samples(on_bad))
     workspace = Workspace.open(path)
     source = workspace.source()
+    if data.exists() and data.samefile(path):
+        workspace.close()
+        raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
     if data.exists() and sha256_of(data) != source.sha256:
         workspace.close()
         raise WorkspaceError(

@@ -14,7 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from engine.formats import Container, DatasetError, Format, Record, parquet_module, shown
+from engine import extras
+from engine.formats import Container, DatasetError, Format, Record, shown
 
 
 def write_dataset(
@@ -175,7 +176,7 @@ def _cell(value: object) -> str:
 
 
 def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
-    columns = parquet_module(path).Columns()
+    columns = extras.parquet(path).Columns()
     with _spooled(path, records, columns.look) as rows:
         count: int = columns.write(file, rows)
     return count

@@ -83,9 +83,14 @@ async def _stage(stage: Stage, v: Version, recipe: Recipe, bench: Bench) -> tupl
         choice = Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
         final = v
     elif recipe.method is Method.REFLECT:
-        critique = reflections[0].critique
-        choice = Choice(stage=stage, verdict=Verdict.REPLACED, rule=Rule.ALWAYS, critique=critique)
         final = rewrites[0]
+        choice = Choice(
+            stage=stage,
+            verdict=Verdict.REPLACED,
+            rule=Rule.ALWAYS,
+            rewrite=final,
+            critique=reflections[0].critique,
+        )
     else:
         if stage is Stage.INSTRUCTION:
             ratios = await bench.ifd([v, *rewrites])
@@ -101,6 +106,7 @@ async def _stage(stage: Stage, v: Version, recipe: Recipe, bench: Bench) -> tupl
             after=ratios[1 + selected.contender].value,
             margin=selected.margin,
             near_tie=selected.near_tie,
+            rewrite=rewrites[selected.contender],
             critique=reflections[selected.contender].critique,
         )
         final = v if selected.winner is None else rewrites[selected.winner]

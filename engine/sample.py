@@ -92,6 +92,7 @@ class Choice(Frozen):
     after: float | None = None  # the best candidate's score
     margin: float | None = None  # by how much the candidate is better, in log-ratio; negative: worse
     near_tie: bool = False
+    rewrite: Version | None = None  # the teacher's best candidate, taken or not
     critique: dict[str, str] = {}  # the teacher's, criterion by criterion, of what the stage started from
     failure: Failure | None = None
 

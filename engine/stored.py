@@ -22,7 +22,7 @@ from engine.reflection import Question, Unusable
 from engine.sample import Stage
 from engine.workspace import Workspace
 from models.student import Losses, Passage, Student, StudentInfo
-from models.teacher import HOPELESS, PAUSING, Reply, Request, Teacher, TeacherError, TeacherInfo
+from models.teacher import HOPELESS, PAUSING, Fault, Reply, Request, Teacher, TeacherError, TeacherInfo
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Generation:
     temperature: float = 0.2  # of the first attempt
     seed: int = 0
     parallel: int = 1  # requests in flight at once
-    patience: float = 600.0  # seconds without an answer after which a pause ends the run
+    patience: float = 600.0  # seconds a pause may last before it ends the run
 
     def request(self, question: Question[T], candidate: int, attempt: int) -> Request:
         """What is sent for the n-th attempt at the n-th candidate."""
@@ -79,7 +79,9 @@ class StoredTeacher:
         self._slots = asyncio.Semaphore(generation.parallel)
         self._mending = asyncio.Lock()
         self._wait = 1.0  # seconds before the next try while paused
-        self._answered = time.monotonic()  # when the teacher last did
+        self._answers = 0
+        self._fault: Fault | None = None  # what the run is paused for
+        self._paused_at: float | None = None
 
     async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
         """What the teacher says to a question. See `reflection.Ask` for what is raised."""
@@ -116,7 +118,7 @@ class StoredTeacher:
                     if error.fault not in PAUSING:
                         raise
                     await self._mended(self._teacher, error)
-        self._answered, self._wait = time.monotonic(), 1.0
+        self._going_on()
         self._workspace.keep_reply(
             sample,
             key,
@@ -137,15 +139,18 @@ class StoredTeacher:
     async def _mended(self, teacher: Teacher, error: TeacherError) -> None:
         """Wait until the server may be asked again; every request in flight waits here together.
 
-        Raises the error that began the pause once the teacher has not answered for `patience` seconds.
+        Raises the error once the pause has lasted for `patience` seconds.
         """
-        since = self._answered
+        asked = self._answers
         async with self._mending:
-            if self._answered > since:
-                return
-            self._emit(Paused(error.fault, str(error)))
+            if self._answers > asked:
+                return  # it was mended while this request waited for its turn
+            self._paused_at = self._paused_at or time.monotonic()
             while True:
-                if time.monotonic() - self._answered > self._generation.patience:
+                if self._fault is not error.fault:
+                    self._fault = error.fault
+                    self._emit(Paused(error.fault, str(error)))
+                if time.monotonic() - self._paused_at > self._generation.patience:
                     raise error
                 await asyncio.sleep(self._wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
                 self._wait = min(2 * self._wait, 30.0)
@@ -154,7 +159,14 @@ class StoredTeacher:
                 except TeacherError as still:
                     error = still
                 else:
-                    break
+                    return
+
+    def _going_on(self) -> None:
+        """A reply came: whatever was wrong is not any more."""
+        self._answers += 1
+        self._wait, self._paused_at = 1.0, None
+        if self._fault is not None:
+            self._fault = None
             self._emit(Resumed())
 
 

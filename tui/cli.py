@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import signal
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -14,11 +16,9 @@ from typing import Any, TypeVar
 import click
 
 from models.errors import BurnishError, UsageError
+from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DONE, FAILED, USAGE, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; failed; wrong usage; done, but some samples failed; interrupted."""
 
 # The names stand here too, so that --help need not import the engine; a test holds them to the enums.
 METHODS = ("selective", "reflect", "score")
@@ -49,22 +49,32 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
+    # A terminal or a pipe that cannot show a character gets its number instead; JSON is ASCII anyway.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(
-            f"\nburnish: stopped; nothing answered is lost. To go on: {shlex.join(['burnish', *sys.argv[1:]])}",
+            "\nburnish: stopped; nothing answered is lost. The same command goes on: "
+            + shlex.join(["burnish", *sys.argv[1:]]),
             err=True,
         )
         code = INTERRUPTED
     except BurnishError as error:
-        click.echo(f"burnish: {_literal(str(error))}", err=True)
+        click.echo(f"burnish: {_one_line(str(error))}", err=True)
         code = USAGE if isinstance(error, UsageError) else FAILED
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to come has no place
+        if error.errno != errno.EPIPE:  # there, the reader of our output has seen enough
+            click.echo(f"burnish: {error.strerror}: make room and give the same command again", err=True)
         code = FAILED
     sys.exit(code or DONE)
 
@@ -73,10 +83,10 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _literal(text: str) -> str:
-    from tui.literal import literal  # noqa: PLC0415
+def _one_line(text: str) -> str:
+    from tui.literal import one_line  # noqa: PLC0415
 
-    return literal(text)
+    return one_line(text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -118,7 +128,8 @@ def data_options(command: F) -> F:
             "--format",
             "format_",
             type=click.Choice(FORMATS),
-            help="The dataset's format [told from its content].",
+            metavar="FORMAT",
+            help=f"The dataset's format [told from its content]: {', '.join(FORMATS)}.",
         ),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples only."),
         click.option(
@@ -174,7 +185,7 @@ workspace_argument = click.argument("workspace", type=click.Path(path_type=Path)
 )
 @json_option
 def run(data: Path, **options: Any) -> int:
-    """Refine DATA: reflect, choose, and keep everything in a workspace.
+    """Refine DATA with a teacher and a student, in a workspace.
 
     Given again on the same workspace, it goes on where it was.
     """
@@ -189,7 +200,7 @@ def run(data: Path, **options: Any) -> int:
 @student_options
 @json_option
 def score(data: Path, **options: Any) -> int:
-    """Score DATA as it is: IFD and r-IFD of every sample, without a teacher."""
+    """Score DATA as it is, without a teacher: IFD and r-IFD."""
     from tui.commands import score  # noqa: PLC0415
 
     return score(data, **options)
@@ -204,7 +215,7 @@ def score(data: Path, **options: Any) -> int:
 @click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
 @json_option
 def reselect(workspace: Path, **options: Any) -> int:
-    """Choose again with another student, over the teacher's replies that are there.
+    """Choose again with another student, from the same replies.
 
     Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
     left, unless --ask-teacher is given.
@@ -229,7 +240,11 @@ def reselect(workspace: Path, **options: Any) -> int:
     "--top", "share", metavar="N|N%", default="5%", show_default=True, help="How many, with --rule top."
 )
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), help="The format to write [the dataset's own]."
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    metavar="FORMAT",
+    help=f"The format to write [the dataset's own]: {', '.join(FORMATS)}.",
 )
 @click.option(
     "--trainer", type=click.Choice(TRAINERS), help="Write that trainer's layout, with its config beside it."
@@ -250,7 +265,10 @@ def export(workspace: Path, out: Path, **options: Any) -> int:
 @click.argument("sample", type=click.IntRange(0), required=False)
 @json_option
 def show(workspace: Path, sample: int | None, **options: Any) -> int:
-    """Show what a workspace holds, or one SAMPLE's whole way (they count from 0)."""
+    """Show a workspace, or one SAMPLE's whole way.
+
+    Samples count from 0.
+    """
     from tui.commands import show  # noqa: PLC0415
 
     return show(workspace, sample, **options)
@@ -268,7 +286,10 @@ def models(**options: Any) -> int:
 @cli.command()
 @click.argument("name")
 def pull(name: str) -> int:
-    """Have Ollama fetch the model NAME: the one command here that makes something use the network."""
+    """Have Ollama fetch the model NAME.
+
+    The one command here that makes something use the network.
+    """
     from tui.upkeep import pull  # noqa: PLC0415
 
     return pull(name)
@@ -305,7 +326,10 @@ def doctor(**options: Any) -> int:
 )
 @json_option
 def demo(**options: Any) -> int:
-    """Refine the packaged demo dataset with a packaged model: no Ollama, no download, about two minutes."""
+    """Refine the packaged demo dataset with a packaged model.
+
+    No Ollama and no download; about two minutes.
+    """
     from tui.commands import demo  # noqa: PLC0415
 
     return demo(**options)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from engine import session
 from engine.export import ExportRule, Share, exported
-from engine.formats import Format
+from engine.formats import DatasetError, Format
 from engine.overview import overview
 from engine.reading import BadRow, demo_dataset
+from engine.refine import Method
 from engine.rows import earlier_turns, render
 from engine.sample import Outcome, Sample, Scores
 from engine.settings import Settings, load
@@ -24,12 +24,12 @@ from engine.trainers import Trainer, write_for_trainer
 from engine.workspace import Run, Workspace
 from engine.writing import write_dataset
 from tui import tables, upkeep
-from tui.cli import DONE, PARTLY
-from tui.literal import first_line, literal
+from tui.console import errors, output, say
+from tui.exit_codes import DONE, PARTLY
 from tui.progress import display
 
-SHOWN = 5
-"""Samples in a table of examples."""
+EXAMPLES, LISTED = 5, 20
+"""Samples shown after a run, and by `show` and `score`; `export` and --json are for all of them."""
 
 
 def run(
@@ -45,6 +45,7 @@ def run(
     **options: Any,
 ) -> int:
     settings = load(_groups(options))
+    session.check(settings, allow_remote_teacher=allow_remote_teacher)
     with _opened(data, workspace, format_, skip_bad=skip_bad) as opened:
         summary = _refine(
             opened,
@@ -68,7 +69,7 @@ def score(
     **options: Any,
 ) -> int:
     settings = load(_groups(options | {"method": "score"}))
-    out = Console(highlight=False)
+    session.check(settings)
     with _opened(data, workspace, format_, skip_bad=skip_bad) as opened:
         summary = _refine(opened, settings, limit=limit)
         if as_json:
@@ -76,35 +77,31 @@ def score(
                 assert outcome.before is not None
                 print(json.dumps(_score_line(outcome.index, outcome.before)))
         else:
-            for sample, outcome in _first(opened, summary.run, limit):
-                assert outcome.before is not None
-                out.print(_plain_score(sample, outcome.before), no_wrap=True, overflow="ellipsis")
-            out.print(tables.overview_table(overview(opened, summary.run)))
-            out.print(Text(f"workspace: {literal(str(opened.path))}"))
+            out = output()
+            _examples(out, opened, summary.run, LISTED)
+            _totals(out, opened, summary.run)
+            _facts(out, [("next", f"burnish export {opened.path} OUT --rule top --top 5%")])
     return DONE
 
 
 def reselect(workspace: Path, *, student: str, exact: bool | None, ask_teacher: bool, as_json: bool) -> int:
     settings = load({"student": {"name": student, "exact": exact}})
-    errors = Console(stderr=True, highlight=False)
+    console = errors()
     with Workspace.open(workspace) as opened:
-        with display(errors) as shown:
+        with display(console) as shown:
             summary = asyncio.run(
                 session.reselect(opened, settings.student, shown.on_event, ask_teacher=False)
             )
         if summary.waiting:
             missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
-            errors.print(
-                Text(f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}"),
-                soft_wrap=True,
-            )
+            say(console, f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}")
             if ask_teacher:
-                with display(errors) as shown:
+                with display(console) as shown:
                     summary = asyncio.run(
                         session.reselect(opened, settings.student, shown.on_event, ask_teacher=True)
                     )
             else:
-                errors.print("give --ask-teacher to ask for them; the others are chosen")
+                say(console, "give --ask-teacher to ask for them; the others are chosen")
         _result(opened, summary, as_json=as_json)
     return PARTLY if summary.failed or summary.waiting else DONE
 
@@ -144,14 +141,14 @@ def export(
     if as_json:
         print(json.dumps(written))
     else:
-        lines = [f"{written['rows']} of {written['of']} samples written to {out} (rule {rule})"]
-        lines += [str(written[key]) for key in ("config", "use") if key in written]
-        Console(highlight=False).print(Text(literal("\n".join(lines))), soft_wrap=True)
+        told = {"written": f"{written['rows']} of {written['of']} samples, rule {rule}", "export": str(out)}
+        told |= {key: str(written[key]) for key in ("config", "use") if key in written}
+        _facts(output(), told.items())
     return DONE
 
 
 def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
-    out = Console(highlight=False)
+    out = output()
     with Workspace.read(workspace) as opened:
         latest = opened.latest_run()
         if sample is not None:
@@ -172,9 +169,9 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
         elif as_json:
             print(json.dumps(_run_json(opened, latest)))
         else:
-            out.print(tables.workspace_page(opened.source(), latest, overview(opened, latest)))
-            examples = islice(_first(opened, latest, None), 20)
-            out.print(tables.samples_table(examples, "the first samples"))
+            _examples(out, opened, latest, LISTED)
+            _facts(out, tables.workspace_facts(opened.source(), latest))
+            _totals(out, opened, latest)
     return DONE
 
 
@@ -186,11 +183,10 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
             "run": {"reply_form": "steps"},
         }
     )
-    errors = Console(stderr=True, highlight=False)
-    errors.print(_about_ollama(settings), soft_wrap=True)
+    say(errors(), _about_ollama(settings))
     with _opened(demo_dataset(), workspace, None, skip_bad=False) as opened:
         summary = _refine(opened, settings, limit=samples)
-        out = workspace.with_suffix(".json")
+        out = workspace.with_name(f"{workspace.stem}-refined.json")
         rows = (
             render(s, o.final, Format.ALPACA, Format.ALPACA) for s, o in _first(opened, summary.run, samples)
         )
@@ -215,25 +211,31 @@ def _groups(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _opened(data: Path, workspace: Path | None, format_: str | None, *, skip_bad: bool) -> Workspace:
-    errors = Console(stderr=True, highlight=False)
+    """The dataset's workspace. A new one says what was left out of it, and which of its samples have a history."""
+    console = errors()
 
-    def tell(bad: BadRow) -> None:
-        errors.print(Text(literal(f"skipped {data}: {bad.where}: {bad.message}")), soft_wrap=True)
+    def on_bad(bad: BadRow) -> None:
+        if not skip_bad:
+            raise DatasetError(f"{data}: {bad.where}: {bad.message}; --skip-bad imports the other rows")
+        say(console, f"skipped {data}: {bad.where}: {bad.message}")
 
     path = workspace or Path(data.with_suffix(".burnish").name)
-    format = Format(format_) if format_ else None
-    opened = session.open_workspace(path, data, format, tell if skip_bad else None)
-    source = opened.source()
-    turns = sum(earlier_turns(s.row, Format(source.format)) > 0 for s in opened.samples())
-    if turns:
-        errors.print(
-            f"{turns} samples have earlier turns: the last exchange is refined, the others are exported as they are"
-        )
+    new = not path.exists()
+    opened = session.open_workspace(path, data, Format(format_) if format_ else None, on_bad)
+    if new:
+        format = Format(opened.source().format)
+        turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())
+        if turns:
+            say(
+                console,
+                f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
+                "the turns before it are exported as they are",
+            )
     return opened
 
 
 def _refine(opened: Workspace, settings: Settings, **options: Any) -> session.Summary:
-    with display(Console(stderr=True, highlight=False)) as shown:
+    with display(errors()) as shown:
         return asyncio.run(session.refine_workspace(opened, settings, shown.on_event, **options))
 
 
@@ -266,20 +268,42 @@ def _result(
         extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}
         print(json.dumps(_run_json(opened, summary.run) | extra))
         return
-    out = Console(highlight=False)
-    examples = islice(_first(opened, summary.run, summary.total), SHOWN)
-    out.print(tables.samples_table(examples, "before and after"))
-    out.print(tables.overview_table(overview(opened, summary.run)))
-    out.print(Text(f"workspace     {literal(str(opened.path))}"))
-    if export is not None:
-        out.print(Text(f"export        {literal(str(export))}"))
-    else:
-        out.print(Text(f"next          burnish export {literal(str(opened.path))} OUT", style="dim"))
+    out = output()
+    _examples(out, opened, summary.run, EXAMPLES)
+    _totals(out, opened, summary.run)
+    command = ("next", f"burnish export {opened.path} OUT")
+    _facts(out, [("export", str(export)) if export is not None else command])
+
+
+def _examples(out: Console, opened: Workspace, run: Run, count: int) -> None:
+    """The first samples that are done: their scores, or what became of them."""
+    more = opened.count(run)[0] - count
+    items = list(islice(_first(opened, run, None), count))
+    if run.recipe["method"] == Method.SCORE:
+        for sample, outcome in items:
+            assert outcome.before is not None
+            out.print(tables.score_line(sample, outcome.before), no_wrap=True, overflow="ellipsis")
+    elif items:
+        out.print(tables.samples_table(items))
+    if more > 0:
+        out.print(f"… and {more} more (burnish show {opened.path} SAMPLE)", soft_wrap=True)
+
+
+def _totals(out: Console, opened: Workspace, run: Run) -> None:
+    counted = overview(opened, run)
+    pairs = list(tables.overview_facts(counted))
+    if counted.failed:
+        failed = (outcome for _, outcome in _first(opened, run, None) if outcome.failures)
+        pairs += map(tables.failure_fact, islice(failed, LISTED))
+    _facts(out, [*pairs, ("workspace", str(opened.path))])
+
+
+def _facts(out: Console, pairs: Iterable[tables.Fact]) -> None:
+    out.print(tables.facts(pairs), soft_wrap=True)
 
 
 def _score_line(index: int, scores: Scores) -> dict[str, Any]:
     """A line of `score --json`; README documents the fields."""
-
     losses = {
         "response": scores.ifd.alone,
         "response_given_instruction": scores.ifd.given,
@@ -297,21 +321,12 @@ def _score_line(index: int, scores: Scores) -> dict[str, Any]:
     }
 
 
-def _plain_score(sample: Sample, scores: Scores) -> Text:
-    ifd, r_ifd = tables.number(scores.ifd.value), tables.number(scores.r_ifd.value)
-    return Text(
-        f"{sample.index:>6}  IFD {ifd:>6}  r-IFD {r_ifd:>6}  {first_line(sample.original.instruction, 200)}"
-    )
-
-
-def _about_ollama(settings: Settings) -> Text:
+def _about_ollama(settings: Settings) -> str:
     """Whether a better teacher than the demo's is a word away."""
     version = asyncio.run(upkeep.ollama_version(settings.teacher.host))
     if version is None:
-        return Text(
-            "No Ollama is running here: the demo's teacher runs inside burnish, and is a very small model."
-        )
-    return Text(
-        f"Ollama {literal(version)} is running here. For a capable teacher: burnish models, then "
-        "burnish run DATA --teacher NAME --student NAME. The demo's own is a very small model inside burnish."
+        return "No Ollama is running here: the demo's teacher runs inside burnish, and is a very small model."
+    return (
+        f"Ollama {version} is running here. For a capable teacher: burnish models, then burnish run DATA "
+        "--teacher NAME --student NAME. The demo's own is a very small model inside burnish."
     )

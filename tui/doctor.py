@@ -17,6 +17,7 @@ from models.errors import BurnishError
 from models.machine import GIB, GPU, MIB, Build
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.teacher import Fault, TeacherError
+from tui.tables import size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much
@@ -140,7 +141,7 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
             "teacher", "problem", str(server.error) if server.version else f"{name} needs Ollama, see above"
         )
     tag = server.teacher
-    return Check("teacher", "ok", f"{tag.name}, {tag.quantisation or 'unknown type'}, {_size(tag.size)}")
+    return Check("teacher", "ok", f"{tag.name}, {tag.quantisation or 'unknown type'}, {size(tag.size)}")
 
 
 def _student(settings: Settings, student: ModelFile | BurnishError | None) -> Check:
@@ -190,8 +191,8 @@ def _memory(
     boards = [gpu.memory for gpu in gpus if gpu.memory] if build.offload else []
     free = sum(board.available for board in boards) if boards else machine.memory().available
     where = "the GPU" if boards else "this machine"
-    needed = " and ".join(f"about {_size(need)} for the {role}" for role, need in needs.items())
-    finding = f"{_size(free)} free on {where}" + (f", {needed} needed" if needed else "")
+    needed = " and ".join(f"about {size(need)} for the {role}" for role, need in needs.items())
+    finding = f"{size(free)} free on {where}" + (f", {needed} needed" if needed else "")
     if sum(needs.values()) <= free:
         yield Check("memory", "ok", finding)
     elif max(needs.values()) <= free:
@@ -235,7 +236,7 @@ def _disk(folder: Path) -> Check:
             f"{where} may not be written to",
             "choose another folder for the workspace (-w)",
         )
-    finding = f"{_size(free)} free in {where}"
+    finding = f"{size(free)} free in {where}"
     if free >= ROOM:
         return Check("disk", "ok", finding)
     state: Literal["advice", "problem"] = "problem" if free < LEAST else "advice"
@@ -244,8 +245,4 @@ def _disk(folder: Path) -> Check:
 
 def _described(file: ModelFile) -> str:
     header = file.header
-    return f"{header.name}, {header.architecture}, {header.quantisation}, {_size(header.size)}"
-
-
-def _size(count: int) -> str:
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"
+    return f"{header.name}, {header.architecture}, {header.quantisation}, {size(header.size)}"

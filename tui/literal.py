@@ -16,6 +16,11 @@ def literal(text: str) -> str:
     return _ACTIVE.sub(_picture, text)
 
 
+def one_line(text: str) -> str:
+    """The same on a single line: line breaks and tabs are pictures, too."""
+    return literal(text).replace("\n", "␊").replace("\t", "␉")
+
+
 def first_line(text: str, width: int) -> str:
     """The beginning of a text on one line, safe to show, at most `width` characters."""
     flat = " ".join(text[: 4 * width].split())

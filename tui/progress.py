@@ -26,6 +26,7 @@ from engine.events import (
     Unused,
 )
 from engine.sample import Stage, Verdict
+from tui.console import say
 from tui.literal import first_line, literal
 
 PLAIN_EVERY = 10.0
@@ -46,7 +47,9 @@ class Display(Protocol):
 
 def display(console: Console) -> Display:
     """The display that suits where standard error goes."""
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+    # FORCE_COLOR makes any file a terminal to rich; bars that move are for real ones.
+    live = console.is_interactive and console.file.isatty()
+    return LiveDisplay(console) if live else PlainDisplay(console)
 
 
 class Tally:
@@ -59,7 +62,7 @@ class Tally:
         self.replaced: Counter[Stage] = Counter()
         self.near_ties = 0
         self.unused: Counter[str] = Counter()
-        self.teacher_tokens = self.student_tokens = 0
+        self.replies = self.teacher_tokens = self.student_tokens = 0
         self.teacher_seconds = self.student_seconds = 0.0
         self.paused: str | None = None
         self.began = time.monotonic()
@@ -76,6 +79,7 @@ class Tally:
                 self.skipped = event.done
                 self.chosen.update(dict.fromkeys(event.stages, event.done))
             case Generated():
+                self.replies += 1
                 self.teacher_tokens += event.tokens
                 self.teacher_seconds += event.seconds
                 self.paused = None
@@ -99,10 +103,11 @@ class Tally:
                 pass
 
     def speeds(self) -> str:
-        """Tokens a second of both models, each over the time it was at work."""
+        """What both models did: tokens a second, each over the time it was at work."""
         parts = []
         if self.teacher_seconds:
-            parts.append(f"teacher {self.teacher_tokens / self.teacher_seconds:.1f} tokens/s")
+            speed = self.teacher_tokens / self.teacher_seconds
+            parts.append(f"teacher {self.replies} replies, {speed:.1f} tokens/s")
         if self.student_seconds:
             parts.append(f"student {self.student_tokens / self.student_seconds:.0f} tokens/s")
         return " · ".join(parts)
@@ -125,7 +130,8 @@ class _Rate(ProgressColumn):
     """Samples a minute, and the time that is left at that."""
 
     def render(self, task: Task) -> Text:
-        per_second = task.fields["fresh"] / task.elapsed if task.elapsed else 0.0
+        seconds = task.finished_time or task.elapsed
+        per_second = task.fields["fresh"] / seconds if seconds else 0.0
         if not per_second or task.total is None:
             return Text("    -/min   ETA      -", style="progress.remaining")
         left = int((task.total - task.completed) / per_second)
@@ -150,7 +156,7 @@ class LiveDisplay:
         )
         self._tasks: dict[Stage | None, int] = {}
         self._growing = ""
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=8)
+        self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -173,11 +179,12 @@ class LiveDisplay:
                 said = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
                 self._growing = head + (said + event.text)[-400:]
             case Notice(text=text):
-                self._console.print(Text(literal(text), style="dim"))
+                say(self._console, text, style="dim")
             case _:
                 pass
 
-    def _render(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """The display as it stands."""
         tally = self._tally
         for stage, task in self._tasks.items():
             done = tally.done if stage is None else max(tally.chosen[stage], tally.done)
@@ -235,4 +242,4 @@ class PlainDisplay:
             self._say(" · ".join(part for part in parts if part))
 
     def _say(self, text: str) -> None:
-        self._console.print(Text(literal(text)), soft_wrap=True)
+        say(self._console, text)

@@ -2,100 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.box import HORIZONTALS
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from engine.overview import Overview
-from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Version
+from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.selection import RULES
 from engine.workspace import Run, Source
-from tui.literal import first_line, literal
+from tui.literal import first_line, literal, one_line
+
+Fact = tuple[str, str]
+"""A name and what stands beside it."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def samples_table(samples: Iterable[tuple[Sample, Outcome]], title: str) -> Table:
-    """Before and after, a sample a row."""
-    table = Table(title=title, expand=True, pad_edge=False)
+def size(count: int) -> str:
+    """Bytes in the unit that suits them."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def facts(pairs: Iterable[Fact]) -> Text:
+    """One fact a line, the names in a column. To be printed with `soft_wrap`: a path stays whole, to be copied."""
+    lines = (Text.assemble((f"{name:<19}", "dim"), one_line(value)) for name, value in pairs)
+    return Text("\n").join(lines)
+
+
+# Many samples -----------------------------------------------------------------------------------------------
+
+
+def samples_table(samples: Iterable[tuple[Sample, Outcome]]) -> Table:
+    """Before and after, a sample a row, each text clipped to a few lines."""
+    table = Table(box=HORIZONTALS, show_lines=True, expand=True, pad_edge=False)
     table.add_column("#", justify="right")
-    table.add_column("before", ratio=3)
-    table.add_column("after", ratio=3)
-    for name in ("IFD", "r-IFD"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdicts", ratio=2)
+    table.add_column("before", ratio=1)
+    table.add_column("after", ratio=1)
+    table.add_column("scores and verdicts", width=22)
     for sample, outcome in samples:
+        original, final = sample.original, outcome.final
         table.add_row(
-            str(sample.index),
-            _brief(sample.original),
-            _brief(outcome.final),
-            _change(outcome, "ifd"),
-            _change(outcome, "r_ifd"),
-            Text("\n".join(map(_verdict, outcome.choices))),
+            str(sample.index), _before(original), _after(original, final), Text("\n").join(_judged(outcome))
         )
     return table
 
 
-def _brief(version: Version) -> Text:
-    text = Text(first_line(version.instruction, 160), style="bold")
-    return text.append("\n" + first_line(version.response, 160), style="not bold")
-
-
-def _change(outcome: Outcome, name: str) -> Text:
-    pair = [getattr(scores, name).value if scores else None for scores in (outcome.before, outcome.after)]
-    return Text("\n→ ".join(map(number, pair)))
-
-
-def _verdict(choice: Choice) -> str:
-    tie = " (near tie)" if choice.near_tie else ""
-    why = f": {choice.failure.fault}" if choice.failure else ""
-    return f"{choice.stage} {choice.verdict}{why}{tie}"
-
-
-def overview_table(overview: Overview) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("samples", f"{overview.samples}, {overview.done} done, {overview.failed} with a failure")
-    for stage, counts in overview.stages.items():
-        table.add_row(
-            f"{stage} stage",
-            f"{counts.replaced} replaced, {counts.kept} kept, {counts.failed} failed, {counts.near_ties} near ties",
-        )
-    medians = overview.medians
-    table.add_row("median IFD", f"{number(medians.ifd_before)} → {number(medians.ifd_after)}")
-    table.add_row("median r-IFD", f"{number(medians.r_ifd_before)} → {number(medians.r_ifd_after)}")
-    if overview.faults:
-        table.add_row("failures", ", ".join(f"{kind} {count}" for kind, count in overview.faults.items()))
-    if overview.unscorable:
-        table.add_row(
-            "unscorable", f"{overview.unscorable} samples (burnish show says why, sample by sample)"
-        )
-    if overview.truncated:
-        table.add_row("truncated", f"{overview.truncated} samples, scored up to the student's context")
-    return table
-
-
-def workspace_page(source: Source, run: Run, overview: Overview) -> RenderableType:
-    """A workspace at a glance."""
-    table = Table.grid(padding=(0, 2))
-    table.add_row("dataset", f"{literal(source.path)} ({source.format})")
-    for role in ("teacher", "student"):
-        model = run.settings[role]
-        if model:
-            table.add_row(role, f"{literal(model['name'])} ({model['digest'][:19]}…)")
-    table.add_row(
-        "method", f"{run.recipe['method']}, template {run.recipe['template']}, form {run.recipe['form']}"
+def score_line(sample: Sample, scores: Scores) -> Text:
+    """A sample's scores and how it begins, on one line."""
+    ifd, r_ifd = number(scores.ifd.value), number(scores.r_ifd.value)
+    return Text(
+        f"{sample.index:>6}  IFD {ifd:>6}  r-IFD {r_ifd:>6}  {first_line(_asked(sample.original), 200)}"
     )
-    return Group(table, overview_table(overview))
+
+
+@dataclass(frozen=True, slots=True)
+class _Clipped:
+    """A text in at most so many lines of whatever width it gets."""
+
+    text: Text
+    lines: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = self.text.wrap(console, options.max_width)
+        if len(lines) > self.lines:
+            last = lines[self.lines - 1]
+            last.rstrip()
+            last.truncate(options.max_width - 1)
+            last.append("…")
+        yield Text("\n").join(lines[: self.lines])
+
+
+def _before(version: Version) -> Group:
+    return Group(_instruction(version), _response(version))
+
+
+def _after(original: Version, final: Version) -> RenderableType:
+    """What became of a sample; what stayed is not shown twice."""
+    if final == original:
+        return Text("as it was", style="dim")
+    if _asked(final) == _asked(original):
+        return Group(Text("the same instruction", style="dim"), _response(final))
+    if final.response == original.response:
+        return Group(_instruction(final), Text("↳ the same response", style="dim"))
+    return _before(final)
+
+
+def _instruction(version: Version) -> _Clipped:
+    return _Clipped(Text(first_line(_asked(version), 400), style="bold"), 2)
+
+
+def _response(version: Version) -> _Clipped:
+    return _Clipped(Text(f"↳ {first_line(version.response, 600)}"), 3)
+
+
+def _asked(version: Version) -> str:
+    return f"{version.instruction}\n{version.input}" if version.input else version.instruction
+
+
+def _judged(outcome: Outcome) -> Iterator[Text]:
+    before, after = outcome.before, outcome.after
+    if before is not None and after is not None:
+        yield Text(f"IFD   {_change(before.ifd.value, after.ifd.value)}")
+        yield Text(f"r-IFD {_change(before.r_ifd.value, after.r_ifd.value)}")
+    for choice in outcome.choices:
+        yield _verdict(choice)
+
+
+def _change(before: float | None, after: float | None) -> str:
+    return number(before) if before == after else f"{number(before)} → {number(after)}"
+
+
+def _verdict(choice: Choice) -> Text:
+    if choice.failure is not None:
+        return Text(f"{choice.stage} failed: {choice.failure.fault}", style="yellow")
+    style = "green" if choice.verdict is Verdict.REPLACED else "dim"
+    return Text(f"{choice.stage} {choice.verdict}" + ", near tie" * choice.near_tie, style=style)
+
+
+# A workspace ------------------------------------------------------------------------------------------------
+
+
+def overview_facts(overview: Overview) -> Iterator[Fact]:
+    failed = f", {overview.failed} with a failure" if overview.failed else ""
+    yield "samples", f"{overview.done} of {overview.samples} done{failed}"
+    for stage, counts in overview.stages.items():
+        parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]
+        parts += [f"{counts.failed} failed"] * bool(counts.failed)
+        parts += [f"{counts.near_ties} near ties"] * bool(counts.near_ties)
+        yield f"{stage} stage", ", ".join(parts)
+    medians = overview.medians
+    for name, before, after in (
+        ("median IFD", medians.ifd_before, medians.ifd_after),
+        ("median r-IFD", medians.r_ifd_before, medians.r_ifd_after),
+    ):
+        if before is not None or after is not None:
+            yield name, _change(before, after)
+    if overview.faults:
+        yield "failures", ", ".join(f"{kind} {count}" for kind, count in overview.faults.items())
+    if overview.unscorable:
+        yield "unscorable", f"{overview.unscorable} samples (burnish show WORKSPACE SAMPLE says why)"
+    if overview.truncated:
+        yield "truncated", f"{overview.truncated} samples, scored up to the student's context"
+
+
+def failure_fact(outcome: Outcome) -> Fact:
+    """Which sample a stage failed for, and why."""
+    failure = outcome.failures[0]
+    return f"sample {outcome.index}", f"{failure.fault}: {failure.message}"
+
+
+def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
+    """What a workspace was made from, and how it was last worked on."""
+    yield "dataset", f"{source.path} ({source.format})"
+    for role in ("teacher", "student"):
+        if model := run.settings[role]:
+            yield role, f"{model['name']} ({model['digest'][:19]}…)"
+    parts = [run.recipe["method"]]
+    parts += [f"template {run.recipe['template']}"] * bool(run.settings["student"])
+    parts += [f"reply form {run.recipe['form']}"] * bool(run.settings["teacher"])
+    yield "method", ", ".join(parts)
+
+
+# One sample -------------------------------------------------------------------------------------------------
 
 
 def sample_page(sample: Sample, outcome: Outcome | None, review: Review | None) -> RenderableType:
     """One sample's whole way."""
-    parts: list[RenderableType] = [_version_panel("original", sample.original, outcome.before if outcome else None)]
+    parts: list[RenderableType] = [
+        _version_panel("original", sample.original, outcome.before if outcome else None)
+    ]
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
@@ -108,13 +190,14 @@ def sample_page(sample: Sample, outcome: Outcome | None, review: Review | None) 
 
 
 def _version_panel(title: str, version: Version, scores: Scores | None) -> Panel:
-    text = Text()
-    for name in ("instruction", "input", "response"):
-        if value := getattr(version, name):
-            text.append(f"{name}\n", style="bold cyan").append(literal(value) + "\n\n")
+    texts = [
+        Text.assemble((f"{name}\n", "bold cyan"), literal(value))
+        for name in ("instruction", "input", "response")
+        if (value := getattr(version, name))
+    ]
     if scores is not None:
-        text.append(f"IFD   {_ratio(scores.ifd)}\nr-IFD {_ratio(scores.r_ifd)}", style="dim")
-    return Panel(text, title=title, title_align="left")
+        texts.append(Text(f"IFD   {_ratio(scores.ifd)}\nr-IFD {_ratio(scores.r_ifd)}", style="dim"))
+    return Panel(Text("\n\n").join(texts), title=title, title_align="left")
 
 
 def _ratio(ratio: Ratio) -> str:
@@ -130,13 +213,18 @@ def _ratio(ratio: Ratio) -> str:
 def _choice_panel(choice: Choice) -> Panel:
     text = Text()
     for criterion, said in choice.critique.items():
-        text.append(f"{criterion}\n", style="bold cyan").append(literal(said) + "\n")
-    text.append(f"\n{choice.verdict}", style="bold").append(f" by {choice.rule}: {RULES[choice.rule]}\n")
+        text.append(literal(criterion) + "\n", style="bold cyan").append(literal(said) + "\n\n")
+    text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule]}")
     if choice.margin is not None:
         tie = "; a near tie, look at it" if choice.near_tie else ""
-        text.append(
-            f"{number(choice.before)} → {number(choice.after)}, margin {choice.margin:+.4f} in log-ratio{tie}\n"
-        )
+        change = f"{number(choice.before)} → {number(choice.after)}"
+        text.append(f"\n{change}, margin {choice.margin:+.4f} in log-ratio{tie}")
+    if choice.rewrite is not None and choice.verdict is Verdict.KEPT:
+        text.append("\n\nthe rewrite that was not taken\n", style="bold cyan")
+        parts = [choice.rewrite.response]
+        if choice.stage is Stage.INSTRUCTION:
+            parts.insert(0, _asked(choice.rewrite))
+        text.append(literal("\n\n".join(parts)), style="dim")
     if choice.failure:
-        text.append(f"{choice.failure.fault}: {literal(choice.failure.message)}\n", style="yellow")
+        text.append(f"\n{choice.failure.fault}: {literal(choice.failure.message)}", style="yellow")
     return Panel(text, title=f"{choice.stage} stage", title_align="left")

@@ -231,15 +231,15 @@ def test_a_pause_that_outlasts_the_patience_ends_the_run_with_the_reason(tmp_pat
 
 
 def test_a_sample_too_long_for_the_teacher_is_listed_with_the_numbers_and_kept(tmp_path: Path) -> None:
-    rows = [*SHORT[:1], {"instruction": "Summarise.", "input": "word " * 20_000, "output": "Words."}]
+    rows = [*SHORT[:1], {"instruction": "Summarise.", "input": "word " * 900, "output": "Words."}]
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", rows) as opened:
-        summary = refine(opened, settings(server))
+        summary = refine(opened, settings(server, teacher={"context": 1024, "max_tokens": 256}))
         assert summary.failed == 1
         outcome = outcomes(opened)[1]
         assert outcome is not None
         assert outcome.final.input == rows[1]["input"]
         assert {failure.fault for failure in outcome.failures} == {Fault.TOO_LONG}
-        assert "8192" in outcome.failures[0].message
+        assert "1024" in outcome.failures[0].message
         assert all("word word" not in str(chat.body) for chat in server.chats)
 
 

@@ -1,0 +1,23 @@
+"""Where words go: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from tui.literal import literal
+
+
+def output() -> Console:
+    """Standard output. A str printed here is only text, whatever brackets, colons or numbers it holds."""
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def errors() -> Console:
+    """Standard error, likewise."""
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """A sentence: broken between words on a terminal, one line elsewhere."""
+    console.print(Text(literal(text), style=style), soft_wrap=not console.is_terminal)

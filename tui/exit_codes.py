@@ -1,0 +1,7 @@
+"""What `burnish` says to the shell when it ends."""
+
+DONE = 0
+FAILED = 1
+USAGE = 2  # the command line or the settings make no sense
+PARTLY = 3  # done, but some samples failed
+INTERRUPTED = 130

@@ -32,8 +32,8 @@ def render(source: str, messages: Sequence[Message], *, bos_text: str, eos_text:
     """
 
     def attempt(said: Sequence[Message]) -> tuple[Piece, ...]:
-        template = _environment().from_string(source)
-        text = template.render(
+        environment = _environment()
+        text = environment.from_string(source).render(
             messages=[{"role": m.role, "content": f"BURNISHSLOT{n}BURNISH"} for n, m in enumerate(said)],
             add_generation_prompt=True,
             enable_thinking=False,

@@ -39,6 +39,11 @@ class EmbeddedTeacher:
         self._worker: Worker | None = None
         self._loaded: dict[str, Any] = {}  # what the child says of the model
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is none."""
+        return self._worker.pid if self._worker is not None else None
+
     async def open(self) -> TeacherInfo:
         """Read the file's head; the model is loaded by the first request."""
         try:

@@ -36,7 +36,7 @@ _log: list[str] = []  # what llama.cpp said since the last `_log.clear()`, a pie
 
 @c.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(level: int, text: bytes, _data: object) -> None:
-    if level != 4:  # GGML_LOG_LEVEL_DEBUG: thousands of lines of tensor names
+    if level != 1:  # GGML_LOG_LEVEL_DEBUG: thousands of lines of tensor names
         _log.append(text.decode("utf-8", "replace"))
 
 
@@ -198,8 +198,11 @@ class Context:
         params.n_outputs_max = max(shape.rows, shape.sequences)
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
-        params.flash_attn_type = 0 if exact else -1  # off, or where the backend has it
-        params.type_k = params.type_v = 0 if exact else 1  # GGML_TYPE_F32, GGML_TYPE_F16
+        # On a CPU, flash attention with its 16-bit cache is a sixth faster, and moves the loss of a target of one or
+        # two tokens by up to 4e-3 nat; without both it is off by 1e-5. On a GPU that would cost far more.
+        precise = exact or not model.offloaded
+        params.flash_attn_type = 0 if precise else -1  # off, or where the backend has it
+        params.type_k = params.type_v = 0 if precise else 1  # GGML_TYPE_F32, GGML_TYPE_F16
         if exact:
             self._gelu = c.ggml_backend_sched_eval_callback(ExactGelu(libggml))
             params.cb_eval = self._gelu
@@ -331,7 +334,7 @@ def _grammar(model: Model, schema: dict[str, Any]) -> Any:
     """A sampler that allows only JSON of this schema, its properties in the order the schema gives them."""
     try:
         text = json_schema_to_gbnf(json.dumps(schema), _property_names(schema))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # the converter raises whatever it comes upon
         raise BurnishError(f"the reply's JSON schema cannot be made a grammar: {error}") from error
     grammar = c.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
     if not grammar:
@@ -367,12 +370,10 @@ def _last(log: Iterable[str]) -> str:
 def _load_error(path: Path, said: str) -> Exception:
     if _MEMORY.search(said):
         return OutOfMemoryError(f"{path}: does not fit in memory; choose a smaller model or quantisation")
-    found = re.findall(
-        r"(?:error loading model|gguf_init_from_file\w*): ?(?:error loading model: )?(.+)", said
-    )
-    why = (
-        str(found[-1]).strip() if found else _last([said]) or "llama.cpp cannot load it and does not say why"
-    )
+    if unread := re.search(r"gguf_init_\w+: (.+)", said):
+        return ModelFileError(path, f"not a GGUF file, or a damaged one ({unread[1].strip()})")
+    found = re.search(r"error loading model: (.+)", said)
+    why = found[1].strip() if found else _last([said]) or "llama.cpp cannot load it and does not say why"
     if "unknown model architecture" in why:
         why += "; it needs a newer llama.cpp (upgrade llama-cpp-python)"
     elif "CLIP cannot be used" in why:

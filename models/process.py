@@ -21,6 +21,14 @@ SILENCE = 60.0
 """Seconds without a sign of life after which a child counts as hung. It gives one every second."""
 
 
+ENVIRONMENT = {
+    "GGML_NO_BACKTRACE": "1",  # an assert would start a debugger
+    # OpenMP's threads wait for each other some hundred times a decode. By default they do so busily and for long,
+    # which costs a third of the speed where anything else, a teacher say, wants the same cores.
+    "GOMP_SPINCOUNT": "1000",
+}
+
+
 class WorkerDied(Exception):  # noqa: N818  what happened, not what is wrong
     """The child ended, or hung and was ended, before it answered. The text says how, with its last words.
 
@@ -73,7 +81,7 @@ class Worker:
             stdin=PIPE,
             stdout=PIPE,
             stderr=words,
-            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # an assert would start a debugger
+            env=ENVIRONMENT | os.environ,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent
         )
         return cls(process, words)

@@ -8,6 +8,7 @@ stay in the KV cache and are never computed twice.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from models.llama import Context, Ids, Model, Shape
 
 HEADS = 4  # shared beginnings kept in the cache
-HEAD_CELLS = 256  # tokens they may take together
+HEAD_LENGTH = 128  # tokens of one at most
+HEAD_CELLS = 256  # tokens of all together
 HEAD_GAIN = 16  # tokens a new one must save each time it is used
 
 
@@ -101,10 +103,13 @@ class Scorer:
     # Shared beginnings
 
     def _learn_heads(self, contexts: list[Ids]) -> None:
+        """Keep what two different contexts begin with, if it is worth it: a template's opening, mostly."""
         for context in contexts:
             have = max((_common(head.ids, context) for head in self.heads), default=0)
-            shared = max((_common(other, context) for other in self.recent), default=0)
-            shared = min(shared, HEAD_CELLS)
+            starts = ((_common(other, context), len(other)) for other in self.recent)
+            # A context that is the other one's beginning is the same text again, not a template.
+            shared = max((n for n, length in starts if n < min(length, len(context))), default=0)
+            shared = min(shared, HEAD_LENGTH)
             if shared - have >= HEAD_GAIN:
                 self._add_head(context[:shared])
             if len(context) >= HEAD_GAIN:
@@ -211,18 +216,22 @@ class Scorer:
         return total - logits[np.arange(len(targets)), targets]
 
 
-CHUNK = 8192  # logits at a time: with their exponentials, they stay in a core's own cache
+CHUNK = 16384  # logits at a time: they and their exponentials stay in a core's own cache
 
 
 def log_sum_exp(row: NDArray[np.float32]) -> float:
-    """log(sum(exp(row))) in float64."""
-    top = float(row.max())
-    total = 0.0
+    """log(sum(exp(row))), the exponentials in float32, summed pairwise in chunks, the chunks in float64.
+
+    That is within 2e-7 nat of float64 throughout, which takes 1.7 times as long and is felt where a vocabulary
+    is large: 6 % of Gemma 3 270M's time instead of 3 %.
+    """
+    top, total = row.max(), 0.0
+    scratch = np.empty(CHUNK, np.float32)
     for start in range(0, len(row), CHUNK):
-        part = row[start : start + CHUNK].astype(np.float64)
-        part -= top
-        total += float(np.exp(part, out=part).sum())
-    return top + float(np.log(total))
+        part = row[start : start + CHUNK]
+        powers = np.subtract(part, top, out=scratch[: len(part)])
+        total += float(np.exp(powers, out=powers).sum())
+    return float(top) + math.log(total)
 
 
 def _common(a: Ids, b: Ids) -> int:

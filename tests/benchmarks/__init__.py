@@ -1,1 +1,0 @@
-"""Measurements, run by hand. Nothing here is collected by pytest, and nothing asserts a time."""

@@ -67,8 +67,8 @@ def run(url: str, rows: list[dict[str, str]], parallel: int, folder: Path, numbe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="a reply's time")
-    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=1.5, help="a reply's time")
+    parser.add_argument("--samples", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     rows = demo_rows(given.samples)

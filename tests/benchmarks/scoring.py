@@ -1,0 +1,225 @@
+"""How fast the student scores, beside what else could do it: `python -m tests.benchmarks.scoring --help`.
+
+A version is four passages: L(y), L(y|x), L(x), L(x|g(y)). A V2 decision is seven for burnish, and what the
+published procedure runs for it, sixteen: four versions of four. The same samples, the same GGUF, the methods by
+turns, medians. `--torch-python` names a Python with torch, transformers, gguf and accelerate for the published
+procedure; without it those columns stay empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from models.machine import physical_cores
+from models.process import ENVIRONMENT
+from models.student import Passage, Student
+from tests import conftest, golden
+from tests.golden import Row
+
+HERE = Path(__file__).parent
+METHODS = {
+    "a": "burnish",
+    "b": "llama_decode alone, same schedule",
+    "b1": "llama_decode alone, a passage at a time",
+    "c": "create_completion(echo, logprobs=1)",
+    "d": "Llama(logits_all=True) + numpy",
+    "e": "torch float32, as published",
+}
+SERVED = {"b": "limit", "b1": "limit-1", "c": "completion", "d": "logits_all"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Calls to the student, each a list of passages, and the number of things they score."""
+
+    calls: list[list[Passage]]
+    count: int
+
+    def plain(self) -> list[Any]:
+        return [
+            [([(piece.text, piece.special) for piece in p.context], p.target) for p in call]
+            for call in self.calls
+        ]
+
+
+def works(rows: list[Row]) -> dict[str, Work]:
+    """By name: versions, the shortest of them alone, and decisions, ours and the published way."""
+    versions = [golden.passages(row) for row in rows]
+    shortest = min(versions, key=lambda four: sum(len(p.target) for p in four))
+    first, second, published = [], [], []
+    for n in range(len(rows)):
+        # What a teacher would write is as long as what is there: the next sample stands for the new
+        # instruction and response, the response after that for the second reflection.
+        new = rows[(n + 1) % len(rows)]
+        final = {**new, "output": rows[(n + 2) % len(rows)]["output"]}
+        old_y, old_yx, _, _ = versions[n]
+        new_y, new_yx, new_x, new_xy = golden.passages(new)
+        first += [old_y, old_yx, new_y, new_yx]
+        second += [new_x, new_xy, golden.passages(final)[3]]
+        published += [*versions[n], *golden.passages(new), *golden.passages(new), *golden.passages(final)]
+    return {
+        "versions": Work([[p for four in versions for p in four]], len(rows)),
+        "one": Work([shortest], 1),
+        "decisions": Work([first, second], len(rows)),
+        "published": Work([published], len(rows)),
+    }
+
+
+class Served:
+    """A method in a process of its own."""
+
+    def __init__(self, command: list[str], work: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT | os.environ
+        )
+        self._say(work)
+
+    def _say(self, value: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(value) + "\n")
+        self.process.stdin.flush()
+
+    def seconds(self, name: str) -> float:
+        self._say(name)
+        return float(self.answer())
+
+    def answer(self) -> Any:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+async def measure(model: Path, packaged: Path, rows: list[Row], options: argparse.Namespace) -> None:
+    work = works(rows)
+    plain = {name: each.plain() for name, each in work.items()}
+    threads = str(physical_cores())
+    script = [sys.executable, "-m", "tests.benchmarks.scoring_limits", str(model)]
+    tokenizer = Served([*script, "ids", threads], plain)
+    ids = tokenizer.answer()
+    tokenizer.close()
+    served = {
+        key: Served([*script, name, threads], plain)
+        for key, name in SERVED.items()
+        if key not in options.skip
+    }
+    if options.torch_python:
+        command = [options.torch_python, str(HERE / "scoring_torch.py"), str(packaged), threads]
+        served["e"] = Served(command, ids)
+    student = Student(model)
+    await student.open()
+
+    async def ours(name: str) -> float:
+        began = time.perf_counter()
+        for call in work[name].calls:
+            await student.losses(call)
+        return time.perf_counter() - began
+
+    plan = list(tasks(served))
+    times: dict[tuple[str, str], list[float]] = {task: [] for task in plan}
+    for run in range(options.runs + 1):  # the first warms up, and is not counted
+        for key, name in plan:
+            if run == 0 and key in {"c", "e"} and name != "one":
+                continue
+            seconds = await ours(name) if key == "a" else served[key].seconds(name)
+            if run:
+                times[key, name].append(seconds)
+    status = Path(f"/proc/{student.pid}/status")
+    peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 if status.exists() else None
+    await student.close()
+    for process in served.values():
+        process.close()
+    report(model, work, ids, {task: median(runs) for task, runs in times.items()}, times, peak)
+
+
+def tasks(served: dict[str, Served]) -> Iterator[tuple[str, str]]:
+    for key in METHODS:
+        if key == "a" or key in served:
+            if key in "ac":
+                yield key, "one"
+            if key != "c":
+                yield key, "versions"
+            if key in {"a", "b"}:
+                yield key, "decisions"
+            if key == "e":
+                yield key, "published"
+
+
+def report(
+    model: Path,
+    work: dict[str, Work],
+    ids: dict[str, list[tuple[list[int], int]]],
+    medians: dict[tuple[str, str], float],
+    times: dict[tuple[str, str], list[float]],
+    peak: int | None,
+) -> None:
+    versions, tokens = work["versions"].count, sum(scored for _, scored in ids["versions"])
+    print(f"\n{model.name}: {versions} versions, {tokens} target tokens")
+    print(f"{'':42}{'versions/s':>12}{'target tok/s':>14}{'decisions/s':>13}   spread")
+    for key, title in METHODS.items():
+        if (key, "versions") in medians:
+            seconds, runs = medians[key, "versions"], times[key, "versions"]
+            decided = medians.get((key, "published" if key == "e" else "decisions"))
+            rate = f"{work['decisions'].count / decided:13.3f}" if decided else " " * 13
+            line = f"{versions / seconds:12.3f}{tokens / seconds:14.1f}{rate}"
+            print(f"({key:<2}) {title:37}{line}   {min(runs) / seconds:.2f}-{max(runs) / seconds:.2f}")
+        elif (key, "one") in medians:
+            print(f"({key:<2}) {title:37}{1 / medians[key, 'one']:12.3f}   the shortest version alone")
+    ratios = {
+        "(a)/(b) on versions": (("b", "versions"), ("a", "versions")),
+        "(a)/(b) on decisions": (("b", "decisions"), ("a", "decisions")),
+        "(a)/(c)": (("c", "one"), ("a", "one")),
+        "(a)/(d)": (("d", "versions"), ("a", "versions")),
+        "(a)/(e) on versions": (("e", "versions"), ("a", "versions")),
+        "(a)/(e) on decisions": (("e", "published"), ("a", "decisions")),
+    }
+    for title, (slow, fast) in ratios.items():
+        if slow in medians:
+            print(f"{title:42}{medians[slow] / medians[fast]:12.2f}")
+    if peak is not None:
+        size = model.stat().st_size
+        print(
+            f"{'peak memory of the child, MB':42}{peak / 1e6:12.0f}   the file and {(peak - size) / 1e6:.0f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--torch-python", metavar="PATH")
+    parser.add_argument("--skip", default="", help="methods to leave out, by letter, e.g. cd")
+    parser.add_argument("--models", nargs="+", default=["smollm2-f32", "smollm2-q4_1", "gemma-f32"])
+    options = parser.parse_args()
+    options.skip = set(options.skip)
+    smollm2 = conftest.demo_path()
+    gemma = conftest.packaged_gemma()
+    models = {
+        "smollm2-f32": (conftest.dequantised(smollm2, "smollm2-135m-instruct-f32.gguf"), smollm2),
+        "smollm2-q4_1": (smollm2, smollm2),
+        "gemma-f32": (conftest.dequantised(gemma, "gemma-3-270m-f32.gguf"), gemma),
+        "gemma-q4_k_m": (gemma, gemma),
+    }
+    name = "smollm2-vicuna"
+    rows = golden.alpaca(name) if (golden.SHARED / f"alpaca-{name}.jsonl").exists() else golden.demo(name)
+    for model in options.models:
+        asyncio.run(measure(*models[model], rows[: options.samples], options))
+
+
+if __name__ == "__main__":
+    main()

@@ -62,12 +62,11 @@ async def refine(sample: Sample, recipe: Recipe, bench: Bench) -> Outcome:
         scores = await _scores(v0, bench)
         return Outcome(index=sample.index, final=v0, before=scores, after=scores)
 
+    student = recipe.method is Method.SELECTIVE
     v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, bench)
+    before = await _scores(v0, bench) if student else None  # now: while the teacher is at work on others
     v2, second = await _stage(Stage.RESPONSE, v1, recipe, bench)
-
-    before = after = None
-    if recipe.method is Method.SELECTIVE:
-        before, after = await asyncio.gather(_scores(v0, bench), _scores(v2, bench))
+    after = await _scores(v2, bench) if student else None
     return Outcome(index=sample.index, final=v2, choices=(first, second), before=before, after=after)
 
 

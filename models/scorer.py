@@ -12,13 +12,13 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.llama import Context, Ids, Model, Shape
+from models.llama import Context, Ids, Model
 
 HEADS = 4  # shared beginnings kept in the cache
 HEAD_LENGTH = 128  # tokens of one at most
@@ -56,15 +56,23 @@ class _Job:
 class _Head:
     ids: Ids
     sequence: int
+    cells: int  # of the cache that are its own; the rest it shares with another head
 
 
 @dataclass(eq=False, slots=True)
 class _Slice:
-    """A stretch of a job in one decode, and where its rows of logits lie."""
+    """A stretch of a job in one decode."""
 
     job: _Job
     start: int  # index in job.ids
-    rows: slice = field(default_factory=lambda: slice(0, 0))
+    end: int  # tokens of the decode up to its last
+    rows: slice  # of the decode's logits
+
+    @property
+    def scored(self) -> slice:
+        """The ids in job.ids that its rows predict."""
+        first = max(self.start + 1, self.job.first)
+        return slice(first, first + self.rows.stop - self.rows.start)
 
 
 class Scorer:
@@ -95,10 +103,19 @@ class Scorer:
             if len(nll):
                 jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll))
                 contexts.append(context)
-        if not self.model.recurrent:
-            self._learn_heads(contexts)
-        self._run(jobs)
+        try:
+            if not self.model.recurrent:
+                self._learn_heads(contexts)
+            self._run(jobs)
+        except MemoryError:
+            self._forget_all()
+            raise
         return results
+
+    def _forget_all(self) -> None:
+        self.context.forget(-1)
+        self.heads.clear()
+        self.free = list(range(HEADS, self.context.shape.sequences))
 
     # Shared beginnings
 
@@ -123,12 +140,13 @@ class Scorer:
         sequence = min(set(range(HEADS)) - {head.sequence for head in self.heads})
         job = _Job(ids, len(ids) + 1, np.empty(0, np.float32), sequence=sequence)
         self._start_from_head(job)
+        cells = len(ids) - job.at
         while job.at < len(ids):
             count = min(len(ids) - job.at, self.context.shape.batch)
             self._put(0, job, count)
             self.context.decode(count)
             job.at += count
-        self.heads.append(_Head(ids, sequence))
+        self.heads.append(_Head(ids, sequence, cells))
 
     def _start_from_head(self, job: _Job) -> None:
         # The token before the first scored one is decoded again: its logits are what is asked for.
@@ -147,40 +165,41 @@ class Scorer:
     # Decoding
 
     def _run(self, jobs: list[_Job]) -> None:
-        shape = self.context.shape
-        # Equal decodes rather than full ones and a small rest.
-        tokens = sum(job.end for job in jobs)
-        rows = sum(len(job.nll) for job in jobs)
-        decodes = max(-(-tokens // shape.batch), -(-rows // shape.rows), 1)
-        budget = Shape(shape.cells, -(-tokens // decodes), -(-rows // decodes), shape.sequences)
-        waiting = deque(jobs)
+        waiting = sorted(jobs, key=lambda job: -job.end)
         while waiting:
-            self._decode(self._fill(waiting, budget))
+            slices = self._fill(waiting)
+            self.context.decode(slices[-1].end)
+            self._collect(slices)
+            waiting = [job for job in waiting if job.at < job.end]
 
-    def _fill(self, waiting: deque[_Job], budget: Shape) -> list[_Slice]:
-        """Lay out one decode from the front of `waiting`; a job cut by the budget stays there."""
+    def _fill(self, waiting: list[_Job]) -> list[_Slice]:
+        """Lay out one decode: a job begun in the last one, then whole jobs that fit, the longest first.
+
+        A job is cut only where the decode would be less than half full without it: the part that stays behind
+        takes cells, which every token of the next decode is held against.
+        """
+        shape = self.context.shape
+        # The cells of the heads are in use as well.
+        batch = max(shape.batch - sum(head.cells for head in self.heads), shape.batch // 2)
         count = rows = 0
         slices: list[_Slice] = []
-        while waiting and count < budget.batch:
-            job = waiting[0]
+        for job in sorted(waiting, key=lambda job: job.at == 0):
             if job.sequence < 0:
                 if not self.free:
-                    break
+                    continue
                 job.sequence = self.free.pop()
                 self._start_from_head(job)
-            take = min(job.end - job.at, budget.batch - count)
             quiet = max(job.first - 1 - job.at, 0)  # tokens before the first whose logits count
-            take = min(take, quiet + budget.rows - rows)
-            if take == 0:
-                break
+            left = job.end - job.at
+            take = min(left, batch - count, quiet + shape.rows - rows)
+            if take == 0 or (take < left and count >= batch // 2):
+                continue
             self._put(count, job, take)
             new = max(take - quiet, 0)
-            slices.append(_Slice(job, job.at, slice(rows, rows + new)))
+            slices.append(_Slice(job, job.at, count + take, slice(rows, rows + new)))
             count, rows, job.at = count + take, rows + new, job.at + take
             if job.at < job.end:
                 break
-            waiting.popleft()
-        self.count = count
         return slices
 
     def _put(self, offset: int, job: _Job, count: int) -> None:
@@ -190,19 +209,13 @@ class Scorer:
         context.sequence[here] = job.sequence
         context.wanted[here] = context.position[here] >= job.first - 1
 
-    def _decode(self, slices: list[_Slice]) -> None:
-        self.context.decode(self.count)
-        rows = slices[-1].rows.stop
-        if rows:
-            logits = self.context.logits(rows)
-            places = [(s, max(s.start, s.job.first - 1)) for s in slices]
-            targets = np.concatenate(
-                [s.job.ids[at + 1 : at + 1 + s.rows.stop - s.rows.start] for s, at in places]
-            )
-            nll = self._nll(logits, targets)
-            for s, at in places:
-                begin = at + 1 - s.job.first
-                s.job.nll[begin : begin + s.rows.stop - s.rows.start] = nll[s.rows]
+    def _collect(self, slices: list[_Slice]) -> None:
+        """Take the losses out of the logits of one decode, and let go of the jobs it finished."""
+        if rows := slices[-1].rows.stop:
+            targets = np.concatenate([s.job.ids[s.scored] for s in slices])
+            nll = self._nll(self.context.logits(rows), targets)
+            for s in slices:
+                s.job.nll[s.scored.start - s.job.first : s.scored.stop - s.job.first] = nll[s.rows]
         for s in slices:
             if s.job.at >= s.job.end:
                 self.context.forget(s.job.sequence)

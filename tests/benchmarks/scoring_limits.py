@@ -115,15 +115,15 @@ def every_logit(path: Path, threads: int) -> Run:
 
 def completion(path: Path, threads: int) -> Run:
     """create_completion(echo=True, logprobs=1), one passage after the other."""
-    model = Model(path)
     llm = Llama(
         str(path), n_ctx=WINDOW, logits_all=True, n_threads=threads, n_threads_batch=threads, verbose=False
     )
 
     def run(calls: list[Call]) -> float:
         began = time.perf_counter()
-        for ids, _ in passages_of(model, calls):
-            llm.create_completion(ids, max_tokens=1, echo=True, logprobs=1, temperature=0.0)
+        for pieces, target in (passage for call in calls for passage in call):
+            prompt = "".join(text for text, _ in pieces) + target  # it echoes text only
+            llm.create_completion(prompt, max_tokens=1, echo=True, logprobs=1, temperature=0.0)
         return time.perf_counter() - began
 
     return run

@@ -241,11 +241,13 @@ class Context:
         self._batch.n_tokens = count
         _log.clear()
         status = c.llama_decode(self.pointer, self._batch)
-        if status != 0:
+        if status in {1, -2}:  # no cells are left, or no memory for the graph
             raise OutOfMemoryError(
-                f"{self.model.path}: llama.cpp could not decode {count} tokens ({_last(_log) or status}); "
+                f"{self.model.path}: no memory is left to run it ({_last(_log)}); "
                 "choose a smaller context or a smaller model"
             )
+        if status != 0:
+            raise RuntimeError(f"llama_decode of {count} tokens returned {status}: {_last(_log)}")
 
     def logits(self, rows: int) -> NDArray[np.float32]:
         """[rows, vocabulary], a view of what the last decode left, in the order of the `wanted` entries."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from models.catalog import demo_path
 from models.machine import physical_cores
 from models.process import ENVIRONMENT
 from models.student import Passage, Student
@@ -207,7 +208,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["smollm2-f32", "smollm2-q4_1", "gemma-f32"])
     options = parser.parse_args()
     options.skip = set(options.skip)
-    smollm2 = conftest.demo_path()
+    smollm2 = demo_path()
     gemma = conftest.packaged_gemma()
     models = {
         "smollm2-f32": (conftest.dequantised(smollm2, "smollm2-135m-instruct-f32.gguf"), smollm2),

@@ -69,7 +69,12 @@ def recorded(path: Path, threads: int, *, one_by_one: bool) -> Run:
         for act, *rest in tape:
             if act == "decode":
                 count, arrays = rest
-                batch_arrays = (context.token, context.position, context.sequence, context.wanted)
+                batch_arrays: tuple[Any, ...] = (
+                    context.token,
+                    context.position,
+                    context.sequence,
+                    context.wanted,
+                )
                 for array, values in zip(batch_arrays, arrays, strict=True):
                     array[:count] = values
                 Context.decode(context, count)

@@ -54,10 +54,10 @@ class Work:
         ]
 
 
-def works(rows: list[Row]) -> dict[str, Work]:
-    """By name: versions, the shortest of them alone, and decisions, ours and the published way."""
+def works(rows: list[Row], all_rows: list[Row]) -> dict[str, Work]:
+    """By name: versions, the shortest of all rows alone, and decisions, ours and the published way."""
     versions = [golden.passages(row) for row in rows]
-    shortest = min(versions, key=lambda four: sum(len(p.target) for p in four))
+    shortest = min(map(golden.passages, all_rows), key=lambda four: sum(len(p.target) for p in four))
     first, second, published = [], [], []
     for n in range(len(rows)):
         # What a teacher would write is as long as what is there: the next sample stands for the new
@@ -104,8 +104,8 @@ class Served:
         self.process.communicate()
 
 
-async def measure(model: Path, packaged: Path, rows: list[Row], options: argparse.Namespace) -> None:
-    work = works(rows)
+async def measure(model: Path, packaged: Path, all_rows: list[Row], options: argparse.Namespace) -> None:
+    work = works(all_rows[: options.samples], all_rows)
     plain = {name: each.plain() for name, each in work.items()}
     threads = str(physical_cores())
     script = [sys.executable, "-m", "tests.benchmarks.scoring_limits", str(model)]
@@ -129,44 +129,46 @@ async def measure(model: Path, packaged: Path, rows: list[Row], options: argpars
             await student.losses(call)
         return time.perf_counter() - began
 
+    async def seconds(key: str, name: str) -> float:
+        return await ours(name) if key == "a" else served[key].seconds(name)
+
     plan = list(tasks(served))
     times: dict[tuple[str, str], list[float]] = {task: [] for task in plan}
-    for run in range(options.runs + 1):  # the first warms up, and is not counted
+    for _ in range(options.runs):
         for key, name in plan:
-            if run == 0 and key in {"c", "e"} and name != "one":
-                continue
-            seconds = await ours(name) if key == "a" else served[key].seconds(name)
-            if run:
-                times[key, name].append(seconds)
+            if (
+                key != "c"
+            ):  # which takes half a minute for it, and comes right after another that has warmed the file
+                await seconds(key, "one")  # what was idle for long may have lost its pages
+            times[key, name].append(await seconds(key, name))
     status = Path(f"/proc/{student.pid}/status")
     peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 if status.exists() else None
     await student.close()
     for process in served.values():
         process.close()
-    report(model, work, ids, {task: median(runs) for task, runs in times.items()}, times, peak)
+    report(model, work, ids, times, peak)
 
 
 def tasks(served: dict[str, Served]) -> Iterator[tuple[str, str]]:
-    for key in METHODS:
-        if key == "a" or key in served:
-            if key in "ac":
-                yield key, "one"
-            if key != "c":
-                yield key, "versions"
-            if key in {"a", "b"}:
-                yield key, "decisions"
-            if key == "e":
-                yield key, "published"
+    """What is timed, each beside what it is compared with."""
+    keys = {
+        "one": ("a", "c"),
+        "versions": ("a", "b", "b1", "d", "e"),
+        "decisions": ("a", "b"),
+        "published": ("e",),
+    }
+    for name, methods in keys.items():
+        yield from ((key, name) for key in methods if key == "a" or key in served)
 
 
 def report(
     model: Path,
     work: dict[str, Work],
     ids: dict[str, list[tuple[list[int], int]]],
-    medians: dict[tuple[str, str], float],
     times: dict[tuple[str, str], list[float]],
     peak: int | None,
 ) -> None:
+    medians = {task: median(runs) for task, runs in times.items()}
     versions, tokens = work["versions"].count, sum(scored for _, scored in ids["versions"])
     print(f"\n{model.name}: {versions} versions, {tokens} target tokens")
     print(f"{'':42}{'versions/s':>12}{'target tok/s':>14}{'decisions/s':>13}   spread")
@@ -188,8 +190,9 @@ def report(
         "(a)/(e) on decisions": (("e", "published"), ("a", "decisions")),
     }
     for title, (slow, fast) in ratios.items():
-        if slow in medians:
-            print(f"{title:42}{medians[slow] / medians[fast]:12.2f}")
+        if slow in times:
+            pairs = [a / b for a, b in zip(times[slow], times[fast], strict=True)]
+            print(f"{title:42}{median(pairs):12.2f}   {min(pairs):.2f}-{max(pairs):.2f}")
     if peak is not None:
         size = model.stat().st_size
         print(
@@ -219,7 +222,7 @@ def main() -> None:
     name = "smollm2-vicuna"
     rows = golden.alpaca(name) if (golden.SHARED / f"alpaca-{name}.jsonl").exists() else golden.demo(name)
     for model in options.models:
-        asyncio.run(measure(*models[model], rows[: options.samples], options))
+        asyncio.run(measure(*models[model], rows, options))
 
 
 if __name__ == "__main__":

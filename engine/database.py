@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 class WorkspaceError(BurnishError):
     """The file cannot be used as asked. It is left as it was."""
+
+
+class Interrupted(Exception):  # noqa: N818 - asked for, no error
+    """A query was given up because nobody waits for its answer any more."""
 
 
 class Database:
@@ -127,6 +131,15 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             self._began = time.monotonic()
 
+    def execute(self, query: str, values: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[Any]:
+        """The rows of a query of the engine's own. Raises `Interrupted`."""
+        with explained(self.path):
+            return self._db.execute(query, values).fetchall()
+
+    def interrupt(self) -> None:
+        """Make the query that another thread waits for raise `Interrupted`."""
+        self._db.interrupt()
+
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with explained(self.path):
             return self._db.execute(query, parameters).fetchall()
@@ -150,6 +163,8 @@ def explained(path: Path) -> Iterator[None]:
         raise  # a mistake of ours
     except sqlite3.OperationalError as error:
         text = str(error)
+        if text == "interrupted":
+            raise Interrupted from None
         advice = {
             "database or disk is full": "free some space and run the same command again; nothing committed is lost",
             "attempt to write a readonly database": "the file is read-only; change its mode or copy it",

@@ -49,4 +49,69 @@ CREATE TABLE reviews (                                    -- appended to; the la
 CREATE INDEX reviews_by_sample ON reviews (sample)
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+CREATE TABLE figures (                                    -- of each outcome, what lists and plots are made from
+    run INTEGER NOT NULL REFERENCES runs,
+    sample INTEGER NOT NULL REFERENCES samples,
+    failed INTEGER NOT NULL,
+    instruction TEXT,                                     -- each stage's verdict: kept, replaced or failed
+    response TEXT,
+    near_tie INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    unscorable INTEGER NOT NULL,
+    ifd_before REAL,
+    ifd_after REAL,
+    r_ifd_before REAL,
+    r_ifd_after REAL,
+    length_before INTEGER NOT NULL,                       -- of the response, in characters
+    length_after INTEGER NOT NULL,
+    PRIMARY KEY (run, sample)
+) WITHOUT ROWID;
+INSERT INTO figures
+SELECT run, sample, failed,
+    (SELECT iif(json_extract(value, '$.failure') IS NULL, json_extract(value, '$.verdict'), 'failed')
+        FROM json_each(o.body, '$.choices') WHERE json_extract(value, '$.stage') = 'instruction'),
+    (SELECT iif(json_extract(value, '$.failure') IS NULL, json_extract(value, '$.verdict'), 'failed')
+        FROM json_each(o.body, '$.choices') WHERE json_extract(value, '$.stage') = 'response'),
+    (SELECT coalesce(max(json_extract(value, '$.near_tie')), 0) FROM json_each(o.body, '$.choices')),
+    coalesce(json_extract(o.body, '$.before.ifd.truncated'), 0)
+        OR coalesce(json_extract(o.body, '$.before.r_ifd.truncated'), 0)
+        OR coalesce(json_extract(o.body, '$.after.ifd.truncated'), 0)
+        OR coalesce(json_extract(o.body, '$.after.r_ifd.truncated'), 0),
+    coalesce(json_extract(o.body, '$.before.ifd.reason'), json_extract(o.body, '$.before.r_ifd.reason'),
+        json_extract(o.body, '$.after.ifd.reason'), json_extract(o.body, '$.after.r_ifd.reason')) IS NOT NULL,
+    json_extract(o.body, '$.before.ifd.value'), json_extract(o.body, '$.after.ifd.value'),
+    json_extract(o.body, '$.before.r_ifd.value'), json_extract(o.body, '$.after.r_ifd.value'),
+    length(json_extract(s.body, '$[2]')), length(json_extract(o.body, '$.final.response'))
+FROM outcomes AS o JOIN samples AS s USING (sample);
+
+CREATE TABLE acts (                                       -- what a person did, in order: undone and redone as a whole
+    act INTEGER PRIMARY KEY,
+    what TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0
+);
+ALTER TABLE reviews ADD COLUMN act INTEGER REFERENCES acts;
+INSERT INTO acts SELECT rowid, 'reviewed', 0 FROM reviews ORDER BY rowid;
+UPDATE reviews SET act = rowid;
+CREATE INDEX reviews_by_act ON reviews (act);
+
+CREATE TABLE standing (                                   -- of each sample, the last review that is not undone
+    sample INTEGER PRIMARY KEY REFERENCES samples,
+    decision TEXT NOT NULL,
+    ifd REAL,
+    r_ifd REAL,
+    length INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+INSERT INTO standing
+SELECT sample, json_extract(body, '$.decision'), NULL, NULL, length(json_extract(body, '$.version.response')), body
+FROM reviews WHERE rowid IN (SELECT max(rowid) FROM reviews GROUP BY sample);
+
+CREATE TABLE candidates (                                 -- rewrites that a person asked for
+    sample INTEGER NOT NULL REFERENCES samples,
+    body TEXT NOT NULL
+);
+CREATE INDEX candidates_by_sample ON candidates (sample)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)

@@ -14,7 +14,7 @@ from engine.reflection import Ask, Question
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.scoring import Question as Scoring
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
-from engine.stored import Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
+from engine.stored import Gate, Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
 from engine.templates import Prompt, TemplateName, prompt_for
 from engine.workspace import Run, Workspace
 from models.student import Student, StudentInfo
@@ -93,6 +93,7 @@ class Pipeline:
         teacher: Teacher | None,
         teacher_info: TeacherInfo | None,
         student: Student | None,
+        gate: Gate,
     ) -> None:
         """`teacher_info` without a `teacher`: only what that teacher said before is used.
 
@@ -107,6 +108,7 @@ class Pipeline:
         self._teacher = teacher
         self._teacher_info = teacher_info
         self._student = student
+        self._gate = gate
         self._student_info: StudentInfo | None = None
         self._decided: dict[Stage, bytearray] = {}  # a sample may pass a stage again: told of once
 
@@ -145,7 +147,9 @@ class Pipeline:
         """Take every unfinished sample as far as these models can; the samples that need the other one."""
         stored = None
         if self._teacher_info is not None:
-            stored = StoredTeacher(self._workspace, self._teacher_info, self._generation, self._emit, teacher)
+            stored = StoredTeacher(
+                self._workspace, self._teacher_info, self._generation, self._emit, teacher, self._gate
+            )
         samples = self._workspace.pending(self._run, total)
         waiting = []
 
@@ -174,7 +178,7 @@ class Pipeline:
         if student is not None:
             self._student_info = await student.open()
         assert self._student_info is not None
-        stored = StoredStudent(self._workspace, self._student_info, self._emit, student)
+        stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
         return _Scales(stored, prompt_for(self._template, self._student_info))
 
     def _chosen(self, sample: int, choice: Choice) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from engine.sample import Version
@@ -86,6 +86,15 @@ class Question(Generic[T]):
         if not text.strip():
             raise Unusable(Fault.EMPTY, "the reply is empty")
         return self.read(text)
+
+
+def remarked(question: Question[T], remark: str) -> Question[T]:
+    """The question with a person's remark to the teacher; not where the teacher merely answers an instruction."""
+    if not remark or question.name == "answer":
+        return question
+    *before, last = question.messages
+    told = replace(last, content=f"{last.content}\n\nThe person who reads this asks for: {remark}")
+    return replace(question, messages=(*before, told))
 
 
 class Ask(Protocol):

@@ -75,6 +75,16 @@ class Rule(StrEnum):
     ALWAYS = "always"
 
 
+class Candidate(Frozen):
+    """A rewrite that a person asked the teacher for, beside the run's own."""
+
+    stage: Stage
+    version: Version
+    critique: dict[str, str]
+    remark: str = ""  # what the person told the teacher
+    scores: Scores | None = None  # None: no student has weighed it
+
+
 class Failure(Frozen):
     """Why a stage has no usable reply."""
 
@@ -125,3 +135,4 @@ class Review(Frozen):
     index: int
     decision: Decision
     version: Version  # what is exported for this sample
+    scores: Scores | None = None  # of `version`, where it is neither the original nor the student's choice

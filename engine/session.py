@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from engine.database import WorkspaceError
 from engine.events import Event, Notice
 from engine.formats import Format
 from engine.forms import FORMS, FormName, form_for
+from engine.heat import Token, tokens
 from engine.pipeline import Pipeline, Schedule
 from engine.reading import BadRow, open_dataset
 from engine.refine import Method, Recipe
+from engine.reflection import Question, remarked
+from engine.sample import Candidate, Scores, Stage, Version
+from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Settings, StudentSettings, TeacherSettings
-from engine.stored import Generation
+from engine.stored import Gate, Generation, StoredStudent, StoredTeacher
+from engine.templates import Prompt, prompt_for
 from engine.workspace import Run, Source, Workspace
 from models import catalog, machine
 from models.catalog import ModelFile
@@ -28,7 +34,11 @@ from models.ollama import OllamaTeacher
 from models.student import Student
 from models.teacher import Teacher, TeacherInfo
 
+T = TypeVar("T")
 Emit = Callable[[Event], None]
+
+BY_HAND = 100
+"""The number of the first candidate that a person asked for; a run's own are fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,156 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
         _student_file(settings.student)
 
 
+class Session:
+    """The models that work on a workspace, each opened when it is first needed; a run and a person share them.
+
+    Everything happens in the loop it is used from, and `emit` is called there. The settings' students and teachers
+    may change between sessions, not within one. Every method raises as `check` and `Pipeline.run` do.
+    """
+
+    def __init__(
+        self, workspace: Workspace, settings: Settings, emit: Emit, *, allow_remote_teacher: bool = False
+    ) -> None:
+        self.gate = Gate()
+        self._workspace = workspace
+        self._settings = settings
+        self._emit = emit
+        self._allow_remote = allow_remote_teacher
+        self._asked: _Asked | None = None
+        self._weighs: Student | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of both models."""
+        asked, self._asked = self._asked, None
+        student, self._weighs = self._weighs, None
+        try:
+            if asked is not None:
+                await asked.teacher.close()
+        finally:
+            if student is not None:
+                await student.close()
+
+    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary:
+        """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun."""
+        check(self._settings, allow_remote_teacher=self._allow_remote)
+        method = self._settings.run.method
+        asked = None if method is Method.SCORE else await self._teacher()
+        file = None if method is Method.REFLECT else _student_file(self._settings.student)
+        plan = _Plan(
+            self._settings,
+            asked.form if asked else FormName.JSON,
+            asked.generation if asked else _generation(self._settings.teacher),
+            asked.teacher if asked else None,
+            asked.info if asked else None,
+            file,
+        )
+        student = None if file is None else self._student()
+        return await _carry_out(
+            plan, student, self._workspace, self._emit, self.gate, limit, retry_failed=retry_failed
+        )
+
+    async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
+        """What the student says of some versions of a sample."""
+        questions = []
+        stored, prompt = await self._scales()
+        for version in versions:
+            questions += [ifd_question(version, prompt), r_ifd_question(version, prompt)]
+        losses = await stored.losses(sample, passages(questions))
+        ratios = [ratio(losses[question.alone], losses[question.given]) for question in questions]
+        return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
+
+    async def heat(self, sample: int, version: Version) -> Heat:
+        """What each half of a version buys of the other, token by token."""
+        stored, prompt = await self._scales()
+        ifd, r_ifd = ifd_question(version, prompt), r_ifd_question(version, prompt)
+        losses = await stored.losses(sample, passages([ifd, r_ifd]))
+        return Heat(
+            response=tokens(version.response, losses[ifd.alone], losses[ifd.given]),
+            instruction=tokens(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
+        )
+
+    async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
+        """Another rewrite of a version, asked for by a person, weighed where there is a student, and kept.
+
+        Raises `Unusable` where no attempt gave a usable reply.
+        """
+        asked = await self._teacher()
+        stored = StoredTeacher(
+            self._workspace, asked.info, asked.generation, self._emit, asked.teacher, Gate()
+        )
+        number = BY_HAND + len(self._workspace.candidates(sample))
+
+        async def ask(question: Question[T], /) -> T:
+            return await stored.ask(sample, stage, number, remarked(question, remark))
+
+        form = FORMS[asked.form]
+        reflect = form.instruction if stage is Stage.INSTRUCTION else form.response
+        reflection = await reflect(version, ask)
+        scores = None
+        if self._settings.student.name is not None:
+            (scores,) = await self.scores(sample, [reflection.version])
+        candidate = Candidate(
+            stage=stage,
+            version=reflection.version,
+            critique=reflection.critique,
+            remark=remark,
+            scores=scores,
+        )
+        self._workspace.keep_candidate(sample, candidate)
+        return candidate
+
+    async def _teacher(self) -> _Asked:
+        async with self._opening:
+            if self._asked is None:
+                settings = self._settings.teacher
+                teacher = _teacher(settings, allow_remote=self._allow_remote)
+                try:
+                    info = await teacher.open()
+                    form = _form(self._settings, info, self._emit)
+                    generation = _fitting(_generation(settings), info, self._emit)
+                except BaseException:
+                    await teacher.close()
+                    raise
+                self._asked = _Asked(teacher, info, form, generation)
+            return self._asked
+
+    def _student(self) -> Student:
+        if self._weighs is None:
+            self._weighs = _loadable(_student_file(self._settings.student), self._settings.student)
+        return self._weighs
+
+    async def _scales(self) -> tuple[StoredStudent, Prompt]:
+        student = self._student()
+        info = await student.open()
+        stored = StoredStudent(self._workspace, info, self._emit, student, Gate())
+        return stored, prompt_for(self._settings.run.template, info)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A teacher that is open, and how it is asked."""
+
+    teacher: Teacher
+    info: TeacherInfo
+    form: FormName
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A version token by token: the response without and with the instruction, and the other way round."""
+
+    response: list[Token]
+    instruction: list[Token]  # and the input after it, where there is one
+
+
 async def refine_workspace(
     workspace: Workspace,
     settings: Settings,
@@ -135,23 +295,9 @@ async def refine_workspace(
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
 ) -> Summary:
-    """Refine a workspace's samples, or the first `limit`, as the settings say; take up what was begun.
-
-    Raises as `check` and `Pipeline.run` do.
-    """
-    check(settings, allow_remote_teacher=allow_remote_teacher)
-    async with AsyncExitStack() as stack:
-        teacher = info = None
-        form, generation = FormName.JSON, _generation(settings.teacher)
-        if settings.run.method is not Method.SCORE:
-            teacher = _teacher(settings.teacher, allow_remote=allow_remote_teacher)
-            stack.push_async_callback(teacher.close)
-            info = await teacher.open()
-            form = _form(settings, info, emit)
-            generation = _fitting(generation, info, emit)
-        file = None if settings.run.method is Method.REFLECT else _student_file(settings.student)
-        plan = _Plan(settings, form, generation, teacher, info, file)
-        return await _carry_out(plan, workspace, emit, limit, retry_failed=retry_failed)
+    """`Session.refine` by itself."""
+    async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
+        return await session.refine(limit=limit, retry_failed=retry_failed)
 
 
 async def reselect(
@@ -186,28 +332,27 @@ async def reselect(
                     f"{info.name} is no longer the model that gave these replies ({now.digest[:19]}, then "
                     f"{info.digest[:19]}): start a new workspace"
                 )
-        form = FormName(latest.recipe["form"])
-        plan = _Plan(settings, form, generation, teacher, info, _student_file(student))
-        return await _carry_out(plan, workspace, emit, None, retry_failed=False)
+        file = _student_file(student)
+        plan = _Plan(settings, FormName(latest.recipe["form"]), generation, teacher, info, file)
+        loaded = _loadable(file, student)
+        stack.push_async_callback(loaded.close)
+        return await _carry_out(plan, loaded, workspace, emit, Gate(), None, retry_failed=False)
 
 
 async def _carry_out(
-    plan: _Plan, workspace: Workspace, emit: Emit, limit: int | None, *, retry_failed: bool
+    plan: _Plan,
+    student: Student | None,
+    workspace: Workspace,
+    emit: Emit,
+    gate: Gate,
+    limit: int | None,
+    *,
+    retry_failed: bool,
 ) -> Summary:
-    settings, file = plan.settings, plan.student_file
+    settings = plan.settings
     run = workspace.run(plan.recipe_key(), plan.record())
     if retry_failed and (again := workspace.retry_failed(run)):
         emit(Notice(f"trying {again} failed samples again"))
-    student = None
-    if file is not None:
-        student = Student(
-            file.path,
-            digest=_digest(file),
-            context=settings.student.context,
-            exact=settings.student.exact,
-            gpu_layers=settings.student.gpu_layers,
-            threads=settings.student.threads,
-        )
     recipe = Recipe(
         method=settings.run.method,
         form=FORMS[plan.form],
@@ -225,12 +370,9 @@ async def _carry_out(
         teacher=plan.teacher,
         teacher_info=plan.teacher_info,
         student=student,
+        gate=gate,
     )
-    try:
-        waiting = await pipeline.run(_schedule(plan, emit), limit)
-    finally:
-        if student is not None:
-            await student.close()
+    waiting = await pipeline.run(_schedule(plan, emit), limit)
     total = len(workspace) if limit is None else min(limit, len(workspace))
     done, failed = workspace.count(run, total)
     return Summary(run, total, done, failed, tuple(waiting))
@@ -267,6 +409,17 @@ def _student_file(settings: StudentSettings) -> ModelFile:
             "no student: give --student with a GGUF file, ollama:TAG, or demo (see burnish models)"
         )
     return catalog.student_file(settings.name)
+
+
+def _loadable(file: ModelFile, settings: StudentSettings) -> Student:
+    return Student(
+        file.path,
+        digest=_digest(file),
+        context=settings.context,
+        exact=settings.exact,
+        gpu_layers=settings.gpu_layers,
+        threads=settings.threads,
+    )
 
 
 def _digest(file: ModelFile) -> str:

@@ -60,6 +60,28 @@ class Generation:
         )
 
 
+class Gate:
+    """Lets work through to the models, but while a person holds the run."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        """Begin nothing new. What the models are at is finished and kept."""
+        self._open.clear()
+
+    def go(self) -> None:
+        self._open.set()
+
+    @property
+    def held(self) -> bool:
+        return not self._open.is_set()
+
+    async def passed(self) -> None:
+        await self._open.wait()
+
+
 class StoredTeacher:
     """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
 
@@ -70,12 +92,14 @@ class StoredTeacher:
         generation: Generation,
         emit: Callable[[Event], None],
         teacher: Teacher | None,
+        gate: Gate,
     ) -> None:
         self._workspace = workspace
         self._info = info
         self._generation = generation
         self._emit = emit
         self._teacher = teacher
+        self._gate = gate
         self._slots = asyncio.Semaphore(generation.parallel)
         self._mending = asyncio.Lock()
         self._wait = 1.0  # seconds before the next try while paused
@@ -109,6 +133,7 @@ class StoredTeacher:
             raise NeedsTeacher
         async with self._slots:
             while True:
+                await self._gate.passed()
                 try:
                     reply = await self._teacher.ask(
                         request, lambda text: self._emit(Growing(sample, stage, name, text))
@@ -183,11 +208,13 @@ class StoredStudent:
         info: StudentInfo,
         emit: Callable[[Event], None],
         student: Student | None,
+        gate: Gate,
     ) -> None:
         self._workspace = workspace
         self._identity = [info.digest, info.bos, info.context, info.exact]
         self._emit = emit
         self._student = student
+        self._gate = gate
         self._in_flight = 0
         self._told = 0.0  # when the student began, or last reported: samples overlap, their seconds must not
 
@@ -203,6 +230,7 @@ class StoredStudent:
         if missing:
             if self._student is None:
                 raise NeedsStudent
+            await self._gate.passed()
             if not self._in_flight:
                 self._told = time.monotonic()
             self._in_flight += 1

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from engine.database import Database, WorkspaceError, explained
-from engine.sample import Outcome, Review, Sample, Version
+from engine.sample import Candidate, Outcome, Review, Sample, Stage, Version
 from models.student import Losses
 from models.teacher import Reply
 
@@ -42,6 +44,14 @@ class Run(BaseModel, frozen=True):
     id: int
     recipe: dict[str, Any]  # method, models' digests, template, ...: what makes two outcomes comparable
     settings: dict[str, Any]  # everything else that was set when it was last started
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something a person did, or undid."""
+
+    what: str
+    samples: array[int]  # that it is about
 
 
 class Workspace(Database):
@@ -178,9 +188,16 @@ class Workspace(Database):
         return self.latest_run()
 
     def latest_run(self) -> Run:
+        run = self.latest()
+        if run is None:
+            raise WorkspaceError(f"{self.path}: nothing was refined or scored here yet; `burnish run` does")
+        return run
+
+    def latest(self) -> Run | None:
+        """The run that was started last; None before the first."""
         rows = self._rows("SELECT run, recipe, settings FROM runs JOIN latest USING (run)")
         if not rows:
-            raise WorkspaceError(f"{self.path}: nothing was refined or scored here yet; `burnish run` does")
+            return None
         run, recipe, settings = rows[0]
         return Run(id=run, recipe=self._parsed(dict, recipe), settings=self._parsed(dict, settings))
 
@@ -191,9 +208,9 @@ class Workspace(Database):
     def decided(self, run: Run) -> Iterator[tuple[Sample, Outcome | None, Review | None]]:
         """Every sample, in order, with its outcome in a run and a person's last word, where there are any."""
         query = (
-            "SELECT samples.sample, samples.body, outcomes.body, (SELECT body FROM reviews "
-            "WHERE reviews.sample = samples.sample ORDER BY rowid DESC LIMIT 1) "
-            "FROM samples LEFT JOIN outcomes ON outcomes.sample = samples.sample AND run = ?2 "
+            "SELECT samples.sample, samples.body, outcomes.body, standing.body FROM samples "
+            "LEFT JOIN outcomes ON outcomes.sample = samples.sample AND run = ?2 "
+            "LEFT JOIN standing ON standing.sample = samples.sample "
             "WHERE samples.sample > ?1 ORDER BY samples.sample LIMIT ?3"
         )
         for index, body, outcome, review in self._walk(query, run.id):
@@ -204,10 +221,17 @@ class Workspace(Database):
             )
 
     def keep_outcome(self, run: Run, outcome: Outcome) -> None:
+        body = json.dumps(outcome.model_dump(mode="json"))
+        figures = _figures(outcome, len(self.sample(outcome.index).original.response))
+        names, marks = ", ".join(figures), ", ".join("?" * len(figures))
         with self._transaction():
             self._db.execute(
                 "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, ?, ?)",
-                (run.id, outcome.index, bool(outcome.failures), json.dumps(outcome.model_dump(mode="json"))),
+                (run.id, outcome.index, bool(outcome.failures), body),
+            )
+            self._db.execute(
+                f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",  # noqa: S608 - our own names
+                (run.id, outcome.index, *figures.values()),
             )
 
     def count(self, run: Run, limit: int | None = None) -> tuple[int, int]:
@@ -232,21 +256,115 @@ class Workspace(Database):
                 "ON CONFLICT (sample) DO UPDATE SET rounds = rounds + 1",
                 (run.id,),
             )
+            self._db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
             return self._db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
 
     # --- a person's word -------------------------------------------------------------------------------------
 
     def review(self, sample: int) -> Review | None:
-        """What a person last decided about a sample."""
-        rows = self._rows("SELECT body FROM reviews WHERE sample = ? ORDER BY rowid DESC LIMIT 1", sample)
+        """What a person last decided about a sample, and has not undone."""
+        rows = self._rows("SELECT body FROM standing WHERE sample = ?", sample)
         return self._parsed(Review.model_validate, rows[0][0]) if rows else None
 
+    def keep_reviews(self, what: str, reviews: Iterable[tuple[int, Review | None]]) -> int:
+        """Decide about samples, or with None take back what was decided, in one act; the samples it is about.
+
+        What had been undone before can no longer be redone. `what` says what is undone, for a person to read.
+        """
+        with self._transaction():
+            self._db.execute("DELETE FROM reviews WHERE act IN (SELECT act FROM acts WHERE undone)")
+            self._db.execute("DELETE FROM acts WHERE undone")
+            act = self._db.execute("INSERT INTO acts (what) VALUES (?)", (what,)).lastrowid
+            count = 0
+            for sample, review in reviews:
+                body = json.dumps(review and review.model_dump(mode="json"))
+                self._db.execute(
+                    "INSERT INTO reviews (sample, body, act) VALUES (?, ?, ?)", (sample, body, act)
+                )
+                self._stand(sample, review)
+                count += 1
+            if not count:
+                self._db.execute("DELETE FROM acts WHERE act = ?", (act,))
+        return count
+
     def keep_review(self, review: Review) -> None:
+        self.keep_reviews(str(review.decision), [(review.index, review)])
+
+    def undo(self) -> Act | None:
+        """Take back the last act; None if there is none."""
+        return self._turn("SELECT max(act), what FROM acts WHERE NOT undone", undone=True)
+
+    def redo(self) -> Act | None:
+        """Do again what was undone last; None if nothing was, or something else was done since."""
+        return self._turn("SELECT min(act), what FROM acts WHERE undone", undone=False)
+
+    def _turn(self, query: str, *, undone: bool) -> Act | None:
+        ((act, what),) = self._rows(query)
+        if act is None:
+            return None
+        with self._transaction():
+            self._db.execute("UPDATE acts SET undone = ? WHERE act = ?", (undone, act))
+            samples = self._rows("SELECT sample FROM reviews WHERE act = ? ORDER BY sample", act)
+            for (sample,) in samples:
+                rows = self._rows(
+                    "SELECT body FROM reviews JOIN acts USING (act) WHERE sample = ? AND NOT undone "
+                    "ORDER BY reviews.rowid DESC LIMIT 1",
+                    sample,
+                )
+                body = rows[0][0] if rows else "null"
+                self._stand(sample, None if body == "null" else self._parsed(Review.model_validate, body))
+        return Act(what, array("q", (sample for (sample,) in samples)))
+
+    def _stand(self, sample: int, review: Review | None) -> None:
+        if review is None:
+            self._db.execute("DELETE FROM standing WHERE sample = ?", (sample,))
+            return
+        scores = review.scores
+        self._db.execute(
+            "INSERT OR REPLACE INTO standing (sample, decision, ifd, r_ifd, length, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                sample,
+                review.decision,
+                scores and scores.ifd.value,
+                scores and scores.r_ifd.value,
+                len(review.version.response),
+                json.dumps(review.model_dump(mode="json")),
+            ),
+        )
+
+    def candidates(self, sample: int) -> list[Candidate]:
+        """The rewrites a person asked for, oldest first."""
+        rows = self._rows("SELECT body FROM candidates WHERE sample = ? ORDER BY rowid", sample)
+        return [self._parsed(Candidate.model_validate, body) for (body,) in rows]
+
+    def keep_candidate(self, sample: int, candidate: Candidate) -> None:
         with self._transaction():
             self._db.execute(
-                "INSERT INTO reviews (sample, body) VALUES (?, ?)",
-                (review.index, json.dumps(review.model_dump(mode="json"))),
+                "INSERT INTO candidates (sample, body) VALUES (?, ?)",
+                (sample, json.dumps(candidate.model_dump(mode="json"))),
             )
+
+
+def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:
+    """What lists and plots need of an outcome, by column."""
+    stages: dict[str, str | None] = dict.fromkeys(Stage)
+    for choice in outcome.choices:
+        stages[choice.stage] = "failed" if choice.failure else choice.verdict
+    before, after = outcome.before, outcome.after
+    ratios = [ratio for scores in (before, after) if scores for ratio in (scores.ifd, scores.r_ifd)]
+    return {
+        "failed": bool(outcome.failures),
+        **stages,
+        "near_tie": any(choice.near_tie for choice in outcome.choices),
+        "truncated": any(ratio.truncated for ratio in ratios),
+        "unscorable": any(ratio.value is None for ratio in ratios),
+        "ifd_before": before and before.ifd.value,
+        "ifd_after": after and after.ifd.value,
+        "r_ifd_before": before and before.r_ifd.value,
+        "r_ifd_after": after and after.r_ifd.value,
+        "length_before": length_before,
+        "length_after": len(outcome.final.response),
+    }
 
 
 def _sample_body(sample: Sample) -> str:

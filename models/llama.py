@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from models.errors import BurnishError, ModelFileError
 from models.gelu import ExactGelu
 from models.gguf_types import FILE_TYPES
+from models.utf8 import utf8
 
 Ids = NDArray[np.int32]
 
@@ -140,7 +141,7 @@ class Model:
 
     def tokenize(self, text: str, *, special: bool) -> Ids:
         """Token ids of a text by itself, no start token put first. `special`: control tokens' names are they."""
-        data = encode(text)
+        data = utf8(text)
         ids = np.empty(len(data) + 16, np.int32)
         count = c.llama_tokenize(
             self.vocab, data, len(data), ids.ctypes.data_as(c.llama_token_p), len(ids), False, special
@@ -166,14 +167,6 @@ class Model:
     def ends(self, token: int) -> bool:
         """Whether a token ends a reply."""
         return bool(c.llama_vocab_is_eog(self.vocab, token))
-
-
-def encode(text: str) -> bytes:
-    """UTF-8 as llama.cpp takes it. A surrogate without its other half becomes U+FFFD."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from engine.pipeline import Pipeline, Schedule
 from engine.refine import Method, Recipe
 from engine.rows import render
 from engine.sample import Outcome
-from engine.stored import Generation
+from engine.stored import Gate, Generation
 from engine.templates import TemplateName
 from engine.workspace import Workspace
 from engine.writing import write_dataset
@@ -165,7 +165,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
     recipe = Recipe(Method.SELECTIVE, FORMS[FormName.MARKERS], 1, 0.01, both_branches=False)
     pipeline = Pipeline(
         opened, run, recipe, TemplateName.VICUNA, Generation(parallel=4), lambda _: None,
-        teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder),
+        teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder), gate=Gate(),
     )  # fmt: skip
     times = []
     for stop in range(size - PIPELINED + SLICE, size + 1, SLICE):

@@ -1,0 +1,285 @@
+"""The samples as a person goes through them: in any order, some of them or all, a window at a time.
+
+An order or a filter is worked out by SQLite into a table of positions that lives as long as the listing; the
+dataset's own order needs none, so that a first look takes the same time whatever the number of samples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from engine.workspace import Run, Workspace
+
+SHOWN = 400
+"""Characters of an instruction that a row carries."""
+
+
+class State(StrEnum):
+    """How far a sample has come. A person's word comes before the student's."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    ACCEPTED = "accepted"
+    ORIGINAL = "original"
+    EDITED = "edited"
+
+
+class Column(StrEnum):
+    NUMBER = "number"
+    STATE = "state"
+    INSTRUCTION = "instruction"
+    IFD_BEFORE = "ifd_before"
+    IFD_AFTER = "ifd_after"
+    R_IFD_BEFORE = "r_ifd_before"
+    R_IFD_AFTER = "r_ifd_after"
+    LENGTH_BEFORE = "length_before"
+    LENGTH_AFTER = "length_after"
+    VERDICT = "verdict"
+
+
+class Mark(StrEnum):
+    """What a filter can ask for. Of marks of one kind any will do; every kind asked for must be met."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    ACCEPTED = "accepted"
+    ORIGINAL = "original"
+    EDITED = "edited"
+    INSTRUCTION_REPLACED = "instruction replaced"
+    RESPONSE_REPLACED = "response replaced"
+    ALL_KEPT = "all kept"
+    NEAR_TIE = "near tie"
+    TRUNCATED = "truncated"
+    UNSCORABLE = "unscorable"
+    UNREVIEWED = "unreviewed"
+
+
+_STATE = f"coalesce(t.decision, iif(f.sample IS NULL, '{State.WAITING}', iif(f.failed, 'failed', 'done')))"
+
+# A person's word decides what leaves, and so what stands after.
+_AFTER = "CASE t.decision WHEN 'original' THEN f.{0}_before WHEN 'edited' THEN t.{0} ELSE f.{0}_after END"
+
+_LENGTH_BEFORE = "coalesce(f.length_before, length(json_extract(s.body, '$[2]')))"
+
+_KEYS = {
+    Column.NUMBER: "s.sample",
+    Column.STATE: _STATE,
+    Column.INSTRUCTION: "lower(substr(json_extract(s.body, '$[0]'), 1, 80))",
+    Column.IFD_BEFORE: "f.ifd_before",
+    Column.IFD_AFTER: _AFTER.format("ifd"),
+    Column.R_IFD_BEFORE: "f.r_ifd_before",
+    Column.R_IFD_AFTER: _AFTER.format("r_ifd"),
+    Column.LENGTH_BEFORE: _LENGTH_BEFORE,
+    Column.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
+    Column.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
+}
+
+_KINDS: tuple[dict[Mark, str], ...] = (
+    {mark: f"{_STATE} = '{mark}'" for mark in map(Mark, State)},
+    {
+        Mark.INSTRUCTION_REPLACED: "f.instruction = 'replaced'",
+        Mark.RESPONSE_REPLACED: "f.response = 'replaced'",
+        Mark.ALL_KEPT: "(f.instruction = 'kept' AND f.response = 'kept')",
+    },
+    {
+        Mark.NEAR_TIE: "f.near_tie",
+        Mark.TRUNCATED: "f.truncated",
+        Mark.UNSCORABLE: "f.unscorable",
+    },
+    {Mark.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
+)
+
+_JOINED = (
+    "samples AS s LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
+    "LEFT JOIN standing AS t ON t.sample = s.sample"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which samples: those that hold `text` (ASCII letters of either case) in their original, with all marks."""
+
+    text: str = ""
+    marks: frozenset[Mark] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sample in a list. Scores and lengths after: of what would leave now. None: not known, or not yet."""
+
+    index: int
+    instruction: str  # its beginning
+    state: State
+    instruction_verdict: str | None  # kept, replaced or failed
+    response_verdict: str | None
+    near_tie: bool
+    truncated: bool
+    unscorable: bool
+    failed: bool
+    ifd_before: float | None
+    ifd_after: float | None
+    r_ifd_before: float | None
+    r_ifd_after: float | None
+    length_before: int  # characters of the response
+    length_after: int | None
+
+
+class Listing:
+    """One person's view of a workspace. Used by one thread; only `interrupt` may be called from another."""
+
+    def __init__(self, workspace: Workspace, run: Run | None) -> None:
+        """`workspace` is read through a connection of this listing's own; None for `run`: nothing was run yet."""
+        self.path = workspace.path
+        self.reading = Workspace.read(workspace.path)
+        self._run = run.id if run is not None else -1
+        self._length: int | None = None  # of the arrangement; None: the dataset's own order, unfiltered
+        self._downwards = False
+
+    def close(self) -> None:
+        self.reading.close()
+
+    def interrupt(self) -> None:
+        """Make a running `arrange` give up, from any thread."""
+        self.reading.interrupt()
+
+    def __len__(self) -> int:
+        return len(self.reading) if self._length is None else self._length
+
+    def follow(self, run: Run | None) -> None:
+        """Show another run's outcomes from now on."""
+        self._run = run.id if run is not None else -1
+
+    def arrange(
+        self, by: Column = Column.NUMBER, *, descending: bool = False, only: Filter = Filter()
+    ) -> int:
+        """Put the samples in an order and leave some out; how many there are. Raises `database.Interrupted`.
+
+        A sample without the number goes last in either direction; equals stay in the dataset's order.
+        """
+        if only == Filter() and by is Column.NUMBER:
+            self._length, self._downwards = None, descending
+            return len(self)
+        key, conditions, values = _KEYS[by], [], self._values()
+        if only.text:
+            values |= {"text": only.text.lower(), "stored": json.dumps(only.text)[1:-1].lower()}
+            parts = " OR ".join(f"instr(lower(json_extract(s.body, '$[{n}]')), :text)" for n in range(3))
+            # The text as it is stored, first: most samples need no more.
+            conditions.append(f"instr(lower(s.body), :stored) AND ({parts})")
+        for kind in _KINDS:
+            if wanted := [condition for mark, condition in kind.items() if mark in only.marks]:
+                conditions.append(f"({' OR '.join(wanted)})")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = f"{key} IS NULL, {key} {'DESC' if descending else 'ASC'}, s.sample"
+        db = self.reading
+        db.execute("DROP TABLE IF EXISTS temp.coming")
+        db.execute("CREATE TEMP TABLE coming (position INTEGER PRIMARY KEY, sample INTEGER)")
+        db.execute(
+            f"INSERT INTO coming (sample) SELECT s.sample FROM {_JOINED} {where} ORDER BY {order}", values
+        )
+        db.execute("DROP TABLE IF EXISTS temp.arranged")
+        db.execute("ALTER TABLE coming RENAME TO arranged")
+        db.execute("CREATE INDEX temp.arranged_by_sample ON arranged (sample)")
+        ((self._length,),) = db.execute("SELECT coalesce(max(position), 0) FROM arranged")
+        return len(self)
+
+    def window(self, start: int, count: int) -> list[Row]:
+        """The rows at positions `start` and on, `count` at most."""
+        start = max(start, 0)
+        if self._length is None:
+            total = len(self)
+            first = total - start - count if self._downwards else start
+            last = first + count
+            where, values = "s.sample >= :first AND s.sample < :last", {"first": first, "last": last}
+            order = "s.sample DESC" if self._downwards else "s.sample"
+            tables = _JOINED
+        else:
+            where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
+            order = "position"
+            tables = f"arranged JOIN {_JOINED.replace('samples AS s', 'samples AS s USING (sample)')}"
+        query = (
+            f"SELECT s.sample, s.body, {_STATE}, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable, "
+            f"f.failed, f.ifd_before, {_KEYS[Column.IFD_AFTER]}, f.r_ifd_before, {_KEYS[Column.R_IFD_AFTER]}, "
+            f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {tables} WHERE {where} ORDER BY {order}"
+        )
+        return [_row(found) for found in self.reading.execute(query, self._values() | values)]
+
+    def sample_at(self, position: int) -> int:
+        """The sample at a position. Raises `IndexError`."""
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        if self._length is None:
+            return len(self) - 1 - position if self._downwards else position
+        rows = self.reading.execute("SELECT sample FROM arranged WHERE position = ?", (position + 1,))
+        return int(rows[0][0])
+
+    def position_of(self, sample: int) -> int | None:
+        """Where a sample stands; None if it is left out."""
+        if self._length is None:
+            if not 0 <= sample < len(self):
+                return None
+            return len(self) - 1 - sample if self._downwards else sample
+        rows = self.reading.execute("SELECT position FROM arranged WHERE sample = ?", (sample,))
+        return int(rows[0][0]) - 1 if rows else None
+
+    def next(self, position: int, mark: Mark, *, step: int = 1) -> int | None:
+        """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
+        (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
+        forward = (step > 0) != (self._length is None and self._downwards)
+        here: int
+        if self._length is None:
+            column, tables = "s.sample", _JOINED
+            here = len(self) - 1 - position if self._downwards else position
+        else:
+            column, here = "position", position + 1
+            tables = f"arranged JOIN {_JOINED.replace('samples AS s', 'samples AS s USING (sample)')}"
+        sign, order = (">", "ASC") if forward else ("<", "DESC")
+        for limit in (f"AND {column} {sign} :here", ""):
+            rows = self.reading.execute(
+                f"SELECT {column} FROM {tables} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
+                self._values() | ({"here": here} if limit else {}),
+            )
+            if rows:
+                found = int(rows[0][0])
+                if self._length is not None:
+                    return found - 1
+                return len(self) - 1 - found if self._downwards else found
+        return None
+
+    def samples(self, start: int = 0, stop: int | None = None) -> Iterator[int]:
+        """The samples at positions `start` to `stop`, in order, a window at a time."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        for first in range(start, stop, 1000):
+            last = min(first + 1000, stop)
+            if self._length is None:
+                yield from (self.sample_at(position) for position in range(first, last))
+            else:
+                rows = self.reading.execute(
+                    "SELECT sample FROM arranged WHERE position > ? AND position <= ? ORDER BY position",
+                    (first, last),
+                )
+                yield from (int(sample) for (sample,) in rows)
+
+    def _values(self) -> dict[str, Any]:
+        return {"run": self._run}
+
+
+def _row(found: tuple[Any, ...]) -> Row:
+    index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
+    return Row(
+        index,
+        json.loads(body)[0][:SHOWN],
+        State(state),
+        instruction,
+        response,
+        bool(near_tie),
+        bool(truncated),
+        bool(unscorable),
+        bool(failed),
+        *numbers,
+    )

@@ -89,15 +89,47 @@ def _one_line(text: str) -> str:
     return one_line(text)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """`burnish PATH` opens a dataset or a workspace in the terminal interface."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands and Path(args[0]).exists():
+            return "open", open_, args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="burnish")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> int | None:
     """Refine an instruction-tuning dataset on this machine, offline.
+
+    Without a command, or with the path of a dataset or a workspace, burnish opens its terminal interface.
 
     A local teacher reflects on every sample and rewrites it; a local student decides by its own perplexity (IFD
     and r-IFD) whether the rewrite is kept. Everything is kept in a workspace, and every command can be stopped
     and given again: it goes on where it was.
     """
+    return None if ctx.invoked_subcommand else ctx.invoke(open_, path=None)
+
+
+@click.command("open")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+def open_(path: Path | None) -> int:
+    """The terminal interface."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the terminal interface needs a terminal; burnish --help lists the commands that do not"
+        )
+    from tui.interface import open_interface  # noqa: PLC0415
+
+    return open_interface(path)
 
 
 def student_options(command: F) -> F:

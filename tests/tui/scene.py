@@ -1,0 +1,149 @@
+"""A workspace in every state a person may find one in, made in a moment: no model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from engine import session
+from engine.forms import FormName
+from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.sample import (
+    Choice,
+    Decision,
+    Failure,
+    Loss,
+    Outcome,
+    Ratio,
+    Review,
+    Rule,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Version,
+)
+from engine.settings import load
+from engine.workspace import Run, Workspace
+from models.teacher import Fault, Reply, TeacherInfo
+from tests.running import dataset, demo_rows
+
+TEACHER = TeacherInfo("qwen3:8b", "sha256:" + "7" * 64, 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
+KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
+"""What sample n is: KINDS[n % 8]."""
+
+
+def ratio(value: float, *, truncated: bool = False) -> Ratio:
+    import math  # noqa: PLC0415
+
+    log = math.log(value)
+    return Ratio(
+        value=value,
+        log_ratio=log,
+        alone=Loss(mean=3.0, scored=40),
+        given=Loss(mean=3.0 + log, scored=40),
+        truncated=truncated,
+    )
+
+
+def scores(ifd: float, r_ifd: float, *, truncated: bool = False) -> Scores:
+    return Scores(ifd=ratio(ifd, truncated=truncated), r_ifd=ratio(r_ifd))
+
+
+def critique(words: str) -> dict[str, str]:
+    criteria = [*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), CAUSE]
+    return {title: f"{title}: {words}" for title in criteria}
+
+
+def outcome(sample: Sample, kind: str) -> Outcome | None:
+    """What a run might have made of a sample; None while it waits."""
+    n, old = sample.index, sample.original
+    new = Version(
+        instruction=f"{old.instruction} Give a reason for each, and name your source.",
+        response=f"{old.response}\n\nEach of these is supported by long experience, and here is why.",
+    )
+    better = new.model_copy(update={"response": new.response + " In short: begin small, and keep going."})
+    spread = (n * 37 % 100) / 100
+    before = scores(0.55 + 0.3 * spread, 0.6 + 0.3 * spread)
+    after = scores(0.6 + 0.35 * spread, 0.5 + 0.3 * spread, truncated=kind == "truncated")
+    first = Choice(
+        stage=Stage.INSTRUCTION, verdict=Verdict.REPLACED, rule=Rule.LARGER_IFD,
+        before=before.ifd.value, after=after.ifd.value, margin=0.12, rewrite=new, critique=critique("too short."),
+    )  # fmt: skip
+    second = Choice(
+        stage=Stage.RESPONSE, verdict=Verdict.REPLACED, rule=Rule.SMALLER_R_IFD,
+        before=before.r_ifd.value, after=after.r_ifd.value, margin=0.2, rewrite=better,
+        critique={title: f"{title}: could say more." for title in RESPONSE_CRITERIA.values()},
+    )  # fmt: skip
+    kept = {"verdict": Verdict.KEPT, "margin": -0.3}
+    lost = Failure(
+        fault=Fault.UNPARSABLE, message="expected the headings Critique, Better Response; found none"
+    )
+    failed = Choice(stage=Stage.RESPONSE, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=lost)
+    match kind:
+        case "waiting":
+            return None
+        case "kept":
+            choices, final = (first.model_copy(update=kept), second.model_copy(update=kept)), old
+        case "near tie":
+            near = {"near_tie": True, "margin": 0.004}
+            choices, final = (first, second.model_copy(update=near)), better
+        case "failed":
+            choices, final = (first, failed), new
+        case "half":
+            choices, final = (first, second.model_copy(update=kept)), new
+        case "unscorable":
+            none = Ratio(
+                value=None, reason="no token to score: 1 in the text, and the first has nothing before it"
+            )
+            before = Scores(ifd=none, r_ifd=before.r_ifd)
+            rule = {"rule": Rule.UNSCORABLE, "before": None, "margin": None}
+            choices, final = (first.model_copy(update=rule), second), better
+        case _:
+            choices, final = (first, second), better
+    if final is old:
+        after = before
+    return Outcome(index=n, final=final, choices=choices, before=before, after=after)
+
+
+def scene(
+    folder: Path,
+    rows: Sequence[dict[str, str]] | None = None,
+    kinds: Sequence[str] = KINDS,
+    *,
+    reviewed: bool = True,
+    teacher: str = "qwen3:8b",
+) -> Path:
+    """A workspace, closed. Its run has outcomes of all kinds in turn, and samples 0 to 2 are reviewed."""
+    path = folder / "scene.burnish"
+    rows = demo_rows(24) if rows is None else rows
+    with session.open_workspace(path, dataset(folder / "scene.json", rows), None, None) as opened:
+        run = started(opened, teacher)
+        for sample in list(opened.samples()):
+            if (made := outcome(sample, kinds[sample.index % len(kinds)])) is not None:
+                opened.keep_outcome(run, made)
+                opened.keep_reply(
+                    sample.index,
+                    b"%016d" % sample.index,
+                    Reply("a reply", tokens=200, seconds=4.0),
+                    {"stage": "instruction"},
+                )
+        if reviewed:
+            for index, decision in enumerate((Decision.ACCEPTED, Decision.ORIGINAL, Decision.EDITED)):
+                version = opened.sample(index).original
+                if decision is Decision.EDITED:
+                    version = version.model_copy(update={"response": "My own words."})
+                opened.keep_review(Review(index=index, decision=decision, version=version))
+    return path
+
+
+def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
+    settings = load({"teacher": {"name": teacher}, "student": {"name": "demo"}})
+    recipe = {"method": "selective", "template": "vicuna", "form": FormName.JSON, "max_tokens": 2048}
+    record = {
+        "settings": settings.model_dump(mode="json"),
+        "teacher": asdict(TEACHER),
+        "student": {"name": "demo", "path": "demo.gguf", "digest": "sha256:" + "5" * 64},
+    }
+    return opened.run(recipe, record)

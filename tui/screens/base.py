@@ -1,0 +1,42 @@
+"""What every screen of the app has: the desk, a title line with the way to the others, and its keys."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from models.errors import BurnishError
+from tui.desk import Desk
+from tui.shown import shown
+from tui.widgets.title import Title
+
+
+class DeskScreen(Screen[None]):
+    """A screen over the desk. Subclasses set `SCOPE`, their `BINDINGS` from it, and compose their `body`."""
+
+    SCOPE: ClassVar[str]
+
+    def __init__(self, desk: Desk, **options: Any) -> None:
+        super().__init__(**options)
+        self.desk = desk
+
+    def compose(self) -> ComposeResult:
+        yield Title(self.desk, self.SCOPE)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def say(self, text: str, *, warning: bool = False) -> None:
+        """A toast."""
+        self.notify(shown(text).plain, severity="warning" if warning else "information", markup=False)
+
+    def say_error(self, error: BurnishError) -> None:
+        """One line about what went wrong and what to do; nothing was lost."""
+        self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)

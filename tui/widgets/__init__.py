@@ -1,0 +1,1 @@
+"""What more than one screen shows, or what is an idea of its own."""

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from platformdirs import user_cache_path
 
 from models.catalog import demo_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--whole", action="store_true", help="all of what is otherwise tested in part, which takes minutes"
+    )
+
+
+def pytest_configure() -> None:
+    """A core a worker: llama.cpp's threads wait for each other busily, and would for another worker's."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
 
 CACHE = user_cache_path("burnish") / "test-models"
 ALL_F32 = """
@@ -49,6 +66,17 @@ def packaged_gemma() -> Path:
         package.assemble(path)
 
     return made_once("gemma-3-270m-q4_k_m.gguf", make)
+
+
+T = TypeVar("T")
+Some = Callable[[Sequence[T]], Sequence[T]]
+
+
+@pytest.fixture(scope="session")
+def some(pytestconfig: pytest.Config) -> Some[T]:
+    """Every fourth of a list, from the first to the last; all of it with --whole."""
+    whole = pytestconfig.getoption("--whole")
+    return lambda items: items if whole else [*items[:-1:4], items[-1]]
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -236,7 +238,21 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     with explained(path):
         uri = f"{path.absolute().as_uri()}?{how}"
         # Used by one thread at a time; which one may change between a run's loop and its caller.
-        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    if not _has_logarithms():
+        connection.create_function("ln", 1, lambda value: value and math.log(value), deterministic=True)
+    return connection
+
+
+@cache
+def _has_logarithms() -> bool:
+    """Whether this SQLite was built with its mathematical functions; not every Python's is."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("SELECT ln(2)")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from engine.workspace import Run, Workspace
+from engine.database import Interrupted
+from engine.workspace import AFTER, Run, Workspace
 
 SHOWN = 400
 """Characters of an instruction that a row carries."""
@@ -26,6 +27,7 @@ class State(StrEnum):
     FAILED = "failed"
     ACCEPTED = "accepted"
     ORIGINAL = "original"
+    CHOSEN = "chosen"
     EDITED = "edited"
 
 
@@ -50,6 +52,7 @@ class Mark(StrEnum):
     FAILED = "failed"
     ACCEPTED = "accepted"
     ORIGINAL = "original"
+    CHOSEN = "chosen"
     EDITED = "edited"
     INSTRUCTION_REPLACED = "instruction replaced"
     RESPONSE_REPLACED = "response replaced"
@@ -60,21 +63,29 @@ class Mark(StrEnum):
     UNREVIEWED = "unreviewed"
 
 
+_SOH = "\\u0001"  # sorts as a NUL would, but for itself
+_NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
+
 _STATE = f"coalesce(t.decision, iif(f.sample IS NULL, '{State.WAITING}', iif(f.failed, 'failed', 'done')))"
 
-# A person's word decides what leaves, and so what stands after.
-_AFTER = "CASE t.decision WHEN 'original' THEN f.{0}_before WHEN 'edited' THEN t.{0} ELSE f.{0}_after END"
 
-_LENGTH_BEFORE = "coalesce(f.length_before, length(json_extract(s.body, '$[2]')))"
+def _part(number: int, nul: str) -> str:
+    """A sample's instruction, input or response. SQLite reads a string up to a NUL, so another character, as JSON
+    writes it, stands for that. (A backslash is written as two: out of the way, they begin no other character.)"""
+    freed = f"replace(replace(replace(s.body, '\\\\', char(1)), '\\u0000', '{nul}'), char(1), '\\\\')"
+    return f"json_extract(iif(instr(s.body, '\\u0000'), {freed}, s.body), '$[{number}]')"
+
+
+_LENGTH_BEFORE = f"coalesce(f.length_before, length({_part(2, _SOH)}))"
 
 _KEYS = {
     Column.NUMBER: "s.sample",
     Column.STATE: _STATE,
-    Column.INSTRUCTION: "lower(substr(json_extract(s.body, '$[0]'), 1, 80))",
+    Column.INSTRUCTION: f"lower(substr({_part(0, _SOH)}, 1, 80))",
     Column.IFD_BEFORE: "f.ifd_before",
-    Column.IFD_AFTER: _AFTER.format("ifd"),
+    Column.IFD_AFTER: AFTER.format("ifd"),
     Column.R_IFD_BEFORE: "f.r_ifd_before",
-    Column.R_IFD_AFTER: _AFTER.format("r_ifd"),
+    Column.R_IFD_AFTER: AFTER.format("r_ifd"),
     Column.LENGTH_BEFORE: _LENGTH_BEFORE,
     Column.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
     Column.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
@@ -95,8 +106,8 @@ _KINDS: tuple[dict[Mark, str], ...] = (
     {Mark.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
 )
 
-_JOINED = (
-    "samples AS s LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
+_OF_SAMPLE = (
+    "LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
     "LEFT JOIN standing AS t ON t.sample = s.sample"
 )
 
@@ -138,18 +149,22 @@ class Listing:
         self.path = workspace.path
         self.reading = Workspace.read(workspace.path)
         self._run = run.id if run is not None else -1
-        self._length: int | None = None  # of the arrangement; None: the dataset's own order, unfiltered
-        self._downwards = False
+        self._samples = len(self.reading)
+        self._arranged: str | None = None  # the table of positions; None: the dataset's own order, unfiltered
+        self._length = 0  # of that table
+        self._downwards = False  # without a table
+        self._given_up = False
 
     def close(self) -> None:
         self.reading.close()
 
     def interrupt(self) -> None:
         """Make a running `arrange` give up, from any thread."""
+        self._given_up = True  # SQLite forgets an interrupt that comes between two of its statements
         self.reading.interrupt()
 
     def __len__(self) -> int:
-        return len(self.reading) if self._length is None else self._length
+        return self._samples if self._arranged is None else self._length
 
     def follow(self, run: Run | None) -> None:
         """Show another run's outcomes from now on."""
@@ -158,95 +173,104 @@ class Listing:
     def arrange(
         self, by: Column = Column.NUMBER, *, descending: bool = False, only: Filter = Filter()
     ) -> int:
-        """Put the samples in an order and leave some out; how many there are. Raises `database.Interrupted`.
+        """Put the samples in an order and leave some out; how many there are.
 
-        A sample without the number goes last in either direction; equals stay in the dataset's order.
+        A sample without the number goes last in either direction; equals stay in the dataset's order. Raises
+        `database.Interrupted`, with the samples as they were before.
         """
+        self._given_up = False
         if only == Filter() and by is Column.NUMBER:
-            self._length, self._downwards = None, descending
+            self._arranged, self._downwards = None, descending
             return len(self)
         key, conditions, values = _KEYS[by], [], self._values()
         if only.text:
-            values |= {"text": only.text.lower(), "stored": json.dumps(only.text)[1:-1].lower()}
-            parts = " OR ".join(f"instr(lower(json_extract(s.body, '$[{n}]')), :text)" for n in range(3))
-            # The text as it is stored, first: most samples need no more.
-            conditions.append(f"instr(lower(s.body), :stored) AND ({parts})")
+            # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
+            text = only.text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
+            values |= {"text": text, "stored": _pattern(only.text)}
+            parts = " OR ".join(
+                f"instr(lower({_part(number, _NONCHARACTER)}), CAST(:text AS TEXT))" for number in range(3)
+            )
+            # The text as it is stored, first: most samples need no more, and LIKE is twice as fast as instr.
+            conditions.append(f"s.body LIKE :stored ESCAPE char(1) AND ({parts})")
         for kind in _KINDS:
             if wanted := [condition for mark, condition in kind.items() if mark in only.marks]:
                 conditions.append(f"({' OR '.join(wanted)})")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        order = f"{key} IS NULL, {key} {'DESC' if descending else 'ASC'}, s.sample"
+        order = f"{key} {'DESC' if descending else 'ASC'}"
+        if by is not Column.NUMBER:
+            order = f"{key} IS NULL, {order}, s.sample"
         db = self.reading
-        db.execute("DROP TABLE IF EXISTS temp.coming")
-        db.execute("CREATE TEMP TABLE coming (position INTEGER PRIMARY KEY, sample INTEGER)")
+        # Beside the table in use: whatever happens here, that one is whole.
+        table = "first" if self._arranged == "second" else "second"
+        db.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        db.execute(f"CREATE TEMP TABLE {table} (position INTEGER PRIMARY KEY, sample INTEGER)")
+        if self._given_up:
+            raise Interrupted
         db.execute(
-            f"INSERT INTO coming (sample) SELECT s.sample FROM {_JOINED} {where} ORDER BY {order}", values
+            f"INSERT INTO {table} (sample) SELECT s.sample FROM samples AS s {_OF_SAMPLE} {where} ORDER BY {order}",
+            values,
         )
-        db.execute("DROP TABLE IF EXISTS temp.arranged")
-        db.execute("ALTER TABLE coming RENAME TO arranged")
-        db.execute("CREATE INDEX temp.arranged_by_sample ON arranged (sample)")
-        ((self._length,),) = db.execute("SELECT coalesce(max(position), 0) FROM arranged")
+        db.execute(f"CREATE INDEX temp.{table}_by_sample ON {table} (sample)")
+        ((length,),) = db.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
+        self._arranged, self._length = table, length
         return len(self)
 
     def window(self, start: int, count: int) -> list[Row]:
         """The rows at positions `start` and on, `count` at most."""
         start = max(start, 0)
-        if self._length is None:
-            total = len(self)
-            first = total - start - count if self._downwards else start
+        if self._arranged is None:
+            first = len(self) - start - count if self._downwards else start
             last = first + count
             where, values = "s.sample >= :first AND s.sample < :last", {"first": first, "last": last}
             order = "s.sample DESC" if self._downwards else "s.sample"
-            tables = _JOINED
         else:
             where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
             order = "position"
-            tables = f"arranged JOIN {_JOINED.replace('samples AS s', 'samples AS s USING (sample)')}"
         query = (
             f"SELECT s.sample, s.body, {_STATE}, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable, "
             f"f.failed, f.ifd_before, {_KEYS[Column.IFD_AFTER]}, f.r_ifd_before, {_KEYS[Column.R_IFD_AFTER]}, "
-            f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {tables} WHERE {where} ORDER BY {order}"
+            f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {self._tables()} WHERE {where} ORDER BY {order}"
         )
-        return [_row(found) for found in self.reading.execute(query, self._values() | values)]
+        return [self._row(found) for found in self.reading.execute(query, self._values() | values)]
 
     def sample_at(self, position: int) -> int:
         """The sample at a position. Raises `IndexError`."""
         if not 0 <= position < len(self):
             raise IndexError(position)
-        if self._length is None:
+        if self._arranged is None:
             return len(self) - 1 - position if self._downwards else position
-        rows = self.reading.execute("SELECT sample FROM arranged WHERE position = ?", (position + 1,))
+        rows = self.reading.execute(
+            f"SELECT sample FROM {self._arranged} WHERE position = ?", (position + 1,)
+        )
         return int(rows[0][0])
 
     def position_of(self, sample: int) -> int | None:
         """Where a sample stands; None if it is left out."""
-        if self._length is None:
+        if self._arranged is None:
             if not 0 <= sample < len(self):
                 return None
             return len(self) - 1 - sample if self._downwards else sample
-        rows = self.reading.execute("SELECT position FROM arranged WHERE sample = ?", (sample,))
+        rows = self.reading.execute(f"SELECT position FROM {self._arranged} WHERE sample = ?", (sample,))
         return int(rows[0][0]) - 1 if rows else None
 
     def next(self, position: int, mark: Mark, *, step: int = 1) -> int | None:
         """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
         (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
-        forward = (step > 0) != (self._length is None and self._downwards)
+        forward = (step > 0) != (self._arranged is None and self._downwards)
         here: int
-        if self._length is None:
-            column, tables = "s.sample", _JOINED
-            here = len(self) - 1 - position if self._downwards else position
+        if self._arranged is None:
+            column, here = "s.sample", len(self) - 1 - position if self._downwards else position
         else:
             column, here = "position", position + 1
-            tables = f"arranged JOIN {_JOINED.replace('samples AS s', 'samples AS s USING (sample)')}"
         sign, order = (">", "ASC") if forward else ("<", "DESC")
         for limit in (f"AND {column} {sign} :here", ""):
             rows = self.reading.execute(
-                f"SELECT {column} FROM {tables} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
+                f"SELECT {column} FROM {self._tables()} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
                 self._values() | ({"here": here} if limit else {}),
             )
             if rows:
                 found = int(rows[0][0])
-                if self._length is not None:
+                if self._arranged is not None:
                     return found - 1
                 return len(self) - 1 - found if self._downwards else found
         return None
@@ -254,32 +278,48 @@ class Listing:
     def samples(self, start: int = 0, stop: int | None = None) -> Iterator[int]:
         """The samples at positions `start` to `stop`, in order, a window at a time."""
         stop = len(self) if stop is None else min(stop, len(self))
+        if self._arranged is None:
+            last = len(self) - 1
+            yield from range(last - start, last - stop, -1) if self._downwards else range(start, stop)
+            return
         for first in range(start, stop, 1000):
-            last = min(first + 1000, stop)
-            if self._length is None:
-                yield from (self.sample_at(position) for position in range(first, last))
-            else:
-                rows = self.reading.execute(
-                    "SELECT sample FROM arranged WHERE position > ? AND position <= ? ORDER BY position",
-                    (first, last),
-                )
-                yield from (int(sample) for (sample,) in rows)
+            rows = self.reading.execute(
+                f"SELECT sample FROM {self._arranged} WHERE position > ? AND position <= ? ORDER BY position",
+                (first, min(first + 1000, stop)),
+            )
+            yield from (int(sample) for (sample,) in rows)
+
+    def _tables(self) -> str:
+        # CROSS: the table of positions leads, whatever SQLite would guess of its size.
+        lead = (
+            f"{self._arranged} CROSS JOIN samples AS s USING (sample)" if self._arranged else "samples AS s"
+        )
+        return f"{lead} {_OF_SAMPLE}"
+
+    def _row(self, found: tuple[Any, ...]) -> Row:
+        index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
+        return Row(
+            index,
+            self.reading._parsed(_opening, body),
+            State(state),
+            instruction,
+            response,
+            bool(near_tie),
+            bool(truncated),
+            bool(unscorable),
+            bool(failed),
+            *numbers,
+        )
 
     def _values(self) -> dict[str, Any]:
         return {"run": self._run}
 
 
-def _row(found: tuple[Any, ...]) -> Row:
-    index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
-    return Row(
-        index,
-        json.loads(body)[0][:SHOWN],
-        State(state),
-        instruction,
-        response,
-        bool(near_tie),
-        bool(truncated),
-        bool(unscorable),
-        bool(failed),
-        *numbers,
-    )
+def _pattern(text: str) -> str:
+    """What LIKE needs to find a text as JSON writes it; of a long one the beginning, for patterns have an end."""
+    stored = json.dumps(text[:1000])[1:-1].replace("%", "\1%").replace("_", "\1_")
+    return f"%{stored}%"
+
+
+def _opening(stored: list[str]) -> str:
+    return stored[0][:SHOWN]

@@ -1,0 +1,34 @@
+"""Something done to many samples: how far it is, told by the thread that does it, and how to stop it from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Stopped(Exception):  # noqa: N818 - asked for, no error
+    """It was stopped on the way."""
+
+
+class Bulk:
+    def __init__(self, doing: str, total: int) -> None:
+        """`doing`: in a word, for a line of progress."""
+        self.doing = doing
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def through(self, samples: Iterable[int]) -> Iterator[int]:
+        """The samples, counted as they are done. Raises `Stopped` when it is to stop."""
+        for sample in samples:
+            if self._stopped:
+                raise Stopped
+            yield sample
+            self.done += 1
+
+    def line(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.doing} {min(self.done + 1, self.total):,} of {self.total:,}{failed}"

@@ -1,0 +1,52 @@
+"""Which samples are marked, by their number: a byte each, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+
+class Marked:
+    """A set of samples among the first `samples` of a dataset."""
+
+    def __init__(self, samples: int, marked: Iterable[int] = ()) -> None:
+        self._marks = bytearray(samples)
+        for sample in marked:
+            self._marks[sample] = 1
+
+    def __len__(self) -> int:
+        return self._marks.count(1)
+
+    def __contains__(self, sample: object) -> bool:
+        return isinstance(sample, int) and 0 <= sample < len(self._marks) and bool(self._marks[sample])
+
+    def __iter__(self) -> Iterator[int]:
+        """In the dataset's order."""
+        sample = self._marks.find(1)
+        while sample >= 0:
+            yield sample
+            sample = self._marks.find(1, sample + 1)
+
+    def toggle(self, sample: int) -> None:
+        self._marks[sample] ^= 1
+
+    def clear(self) -> None:
+        self._marks = bytearray(len(self._marks))
+
+    def copy(self) -> Self:
+        """For another thread, or for later: this one may change meanwhile."""
+        other = type(self)(0)
+        other._marks = bytearray(self._marks)
+        return other
+
+    def covers(self, other: Marked) -> bool:
+        """Whether all that the other marks is marked."""
+        return self._number() & other._number() == other._number()
+
+    def add(self, other: Marked) -> None:
+        """Mark what the other marks, of the same dataset."""
+        # As one long number: at once even for a million samples.
+        self._marks = bytearray((self._number() | other._number()).to_bytes(len(self._marks), "big"))
+
+    def _number(self) -> int:
+        return int.from_bytes(self._marks, "big")

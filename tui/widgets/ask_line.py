@@ -1,0 +1,48 @@
+"""One line that asks for something: a prompt, and what is typed after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from tui.widgets.plain_input import PlainInput
+
+
+class AskLine(Horizontal):
+    """Not shown until `ask`. The input's own messages, `Changed` and `Submitted`, go to whoever holds it."""
+
+    DEFAULT_CSS = """
+    AskLine {
+        height: 1; padding: 0 1; background: $surface; display: none;
+        & > Static { width: auto; color: $primary; text-style: bold; margin-right: 1; }
+        & > Input { width: 1fr; }
+        &.-shown { display: block; }
+    }
+    """
+
+    def __init__(self, prompt: str, placeholder: str, *, id: str, **options: Any) -> None:
+        """`options` of the input."""
+        super().__init__(id=id)
+        self._prompt = prompt
+        self.input = PlainInput(placeholder=placeholder, **options)
+
+    def compose(self) -> ComposeResult:
+        yield Static(self._prompt, markup=False)
+        yield self.input
+
+    def ask(self) -> None:
+        self.add_class("-shown")
+        self.input.focus()
+
+    def close(self) -> None:
+        """No longer shown, and empty; nobody hears of it."""
+        self.remove_class("-shown")
+        with self.input.prevent(Input.Changed):
+            self.input.value = ""
+
+    @property
+    def shown(self) -> bool:
+        return self.has_class("-shown")

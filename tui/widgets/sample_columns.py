@@ -1,0 +1,183 @@
+"""What a row of the sample table shows at a width: which columns, how wide, and each one's text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len, set_cell_size
+
+from engine.listing import Column, Row, State
+from tui.literal import first_line
+
+NORMAL, WIDE = 100, 160
+"""Cells from which on there is room for the lengths and three decimals, and for words beside the glyphs."""
+
+ENOUGH = 16
+"""Cells that the instruction gets before anything else has a place."""
+
+STATES = {
+    State.WAITING: ("·", "muted"),
+    State.DONE: ("•", "text"),
+    State.FAILED: ("✗", "bad"),
+    State.ACCEPTED: ("✓", "good"),
+    State.ORIGINAL: ("○", "good"),
+    State.CHOSEN: ("◇", "good"),
+    State.EDITED: ("✎", "good"),
+}
+"""Each state's glyph and style."""
+
+VERDICTS = {"replaced": "+", "kept": "=", "failed": "✗"}
+
+FLAGS = {"near tie": "≈", "truncated": "…", "unscorable": "∅", "failed": "✗", "edited": "✎"}
+
+MISSING = "—"
+"""For a number that there is none of; a sample that waits shows nothing."""
+
+Shown = tuple[str, str]
+"""A cell's text, safe to show, and the name of its style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    column: Column | None  # what a click on its header sorts by
+    title: str
+    gap: int  # before it
+    width: int
+    read: Callable[[Row, int], Shown]  # from a row and the width
+    right: bool = False
+
+    @property
+    def whole(self) -> int:
+        return self.gap + self.width
+
+    def head(self, sign: str = "") -> str:
+        """Its header, with the sign of the order where the rows are sorted by it; the gap may hold that."""
+        if self.right:
+            return fitted(sign + self.title, self.whole, right=True)
+        if len(self.title) < self.width:
+            return " " * self.gap + fitted(self.title + sign, self.width)
+        return fitted(sign.rjust(self.gap) + self.title, self.whole)
+
+    def show(self, row: Row) -> Shown:
+        text, style = self.read(row, self.width)
+        return " " * self.gap + fitted(text, self.width, right=self.right), style
+
+
+def cells(width: int, samples: int) -> list[Cell]:
+    """The columns for a table of this many samples, exactly `width` cells together."""
+    wide, normal = width >= WIDE, width >= NORMAL
+    digits = max(3, len(str(max(samples - 1, 0))))
+    number = Cell(Column.NUMBER, "#", 0, digits, _number, right=True)
+    state = Cell(Column.STATE, "state", 2 if normal else 1, 10, _state)
+    text = Cell(Column.INSTRUCTION, "instruction", 2, 0, _instruction)
+    places, gap, arrow, after = (3, 3, " → ", "after") if normal else (2, 2, "→", "new")
+    scores = [
+        (
+            _score(Column.IFD_BEFORE, "IFD", gap, places),
+            _score(Column.IFD_AFTER, after, 0, places, arrow=arrow),
+        ),
+        (
+            _score(Column.R_IFD_BEFORE, "r-IFD", gap, places),
+            _score(Column.R_IFD_AFTER, after, 0, places, arrow=arrow),
+        ),
+    ]
+    lengths = (
+        Cell(Column.LENGTH_BEFORE, "length", 3, 5, _length_before, right=True),
+        Cell(Column.LENGTH_AFTER, "after", 0, 8, _length_after, right=True),
+    )
+    verdicts = Cell(
+        Column.VERDICT, f"{'instruction':12}response" if wide else "i r", 3, 22 if wide else 3, _verdicts
+    )
+    flags = Cell(None, "flags", 3 if wide else 2, 26 if wide else 5, _flags)
+    # What goes first where there is little room stands last.
+    optional = [(flags,), scores[0], (verdicts,), scores[1], *([lengths] if normal else [])]
+    while optional and width - _sum([number, state, text], *optional) < ENOUGH:
+        optional.pop()
+    text = replace(text, width=max(1, width - _sum([number, state, text], *optional)))
+    in_order = (*scores, lengths, (verdicts,), (flags,))
+    return [number, state, text, *(cell for group in in_order if group in optional for cell in group)]
+
+
+def _sum(*groups: Sequence[Cell]) -> int:
+    return sum(cell.whole for group in groups for cell in group)
+
+
+def fitted(text: str, width: int, *, right: bool = False) -> str:
+    """The text, which is safe to show, on exactly `width` cells."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+    return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+def _number(row: Row, width: int) -> Shown:
+    return str(row.index), "muted"
+
+
+def _state(row: Row, width: int) -> Shown:
+    glyph, style = STATES[row.state]
+    return f"{glyph} {row.state}", style
+
+
+def _instruction(row: Row, width: int) -> Shown:
+    return first_line(row.instruction, width), "muted" if row.state is State.WAITING else "text"
+
+
+def _score(column: Column, title: str, gap: int, places: int, *, arrow: str = "") -> Cell:
+    def read(row: Row, width: int) -> Shown:
+        value: float | None = getattr(row, column)
+        if row.length_after is None:
+            return "", "muted"
+        text = MISSING if value is None else short(value, places)
+        return arrow + text.rjust(width - len(arrow)), "muted" if value is None or not arrow else "text"
+
+    return Cell(column, title, gap, len(arrow) + places + 2, read, right=True)
+
+
+def short(value: float, places: int) -> str:
+    """A ratio on at most `places` + 2 characters."""
+    for digits in range(places, -1, -1):
+        if len(text := f"{value:.{digits}f}") <= places + 2:
+            return text
+    return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _length_before(row: Row, width: int) -> Shown:
+    return brief(row.length_before), "muted"
+
+
+def _length_after(row: Row, width: int) -> Shown:
+    return ("", "muted") if row.length_after is None else (f" → {brief(row.length_after):>5}", "text")
+
+
+def brief(count: int) -> str:
+    """A number of characters on at most five."""
+    if count < 100_000:
+        return str(count)
+    return f"{count // 1000}k" if count < 10_000_000 else f"{count // 1_000_000}M"
+
+
+def _verdicts(row: Row, width: int) -> Shown:
+    both = (row.instruction_verdict, row.response_verdict)
+    if both == (None, None):
+        return "", "muted"
+    style = "text" if "replaced" in both else "muted"
+    if width < 22:
+        return " ".join(VERDICTS.get(verdict or "", " ") for verdict in both), style
+    return "  ".join(f"{VERDICTS[verdict]} {verdict:8}" if verdict else " " * 10 for verdict in both), style
+
+
+def flags(row: Row) -> list[str]:
+    """What is to be known of a row, by name."""
+    held = (row.near_tie, row.truncated, row.unscorable, row.failed, row.state is State.EDITED)
+    return [name for name, holds in zip(FLAGS, held, strict=True) if holds]
+
+
+def _flags(row: Row, width: int) -> Shown:
+    found = flags(row)
+    words = "  ".join(f"{FLAGS[name]} {name}" for name in found)
+    if len(words) > width or width <= len(FLAGS):
+        # Each in its own place, so that a column of them can be read down.
+        words = "".join(glyph if name in found else " " for name, glyph in FLAGS.items())
+    return words, "bad" if "failed" in found else "warn"

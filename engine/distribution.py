@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from engine.export import ExportRule
-from engine.workspace import Run, Workspace
+from engine.export import CONDITIONS, ExportRule, Share
+from engine.workspace import AFTER, Run, Workspace
+
+_LENGTH_AFTER = "coalesce(t.length, f.length_after)"
 
 MEASURES = {
     "ifd_before": "f.ifd_before",
-    "ifd_after": "CASE t.decision WHEN 'original' THEN f.ifd_before WHEN 'edited' THEN t.ifd ELSE f.ifd_after END",
+    "ifd_after": AFTER.format("ifd"),
     "r_ifd_before": "f.r_ifd_before",
-    "r_ifd_after": "CASE t.decision WHEN 'original' THEN f.r_ifd_before WHEN 'edited' THEN t.r_ifd "
-    "ELSE f.r_ifd_after END",
+    "r_ifd_after": AFTER.format("r_ifd"),
     "length_before": "f.length_before",
-    "length_after": "coalesce(t.length, f.length_after)",
+    "length_after": _LENGTH_AFTER,
+    "log_length_before": "ln(nullif(f.length_before, 0))",
+    "log_length_after": f"ln(nullif({_LENGTH_AFTER}, 0))",
 }
-"""What can be plotted, by name. Lengths are characters of the response; after: of what would leave now."""
+"""What can be plotted, by name. Lengths are characters of the response, their logarithms natural; after: of what
+would leave now, a person's decisions included."""
 
-_FROM = "figures AS f LEFT JOIN standing AS t USING (sample) WHERE f.run = :run"
+_FROM = "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run"
+
+_REWRITTEN = (
+    "CASE WHEN t.decision = 'original' THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1 "
+    "ELSE coalesce(f.instruction = 'replaced' OR f.response = 'replaced', 0) END"
+)
+"""Whether what would leave now is not the original: a rewrite of either stage, or a person's own."""
+
+# What `CONDITIONS` are over, in two parts that are quick to go through: the samples' texts are not.
+_FINISHED = (
+    "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample "
+    "LEFT JOIN samples AS s ON s.sample = iif(t.decision = 'chosen', f.sample, NULL) WHERE f.run = :run"
+)
+_DECIDED_BEFORE = (
+    "standing AS t JOIN samples AS s ON s.sample = t.sample "
+    "LEFT JOIN figures AS f ON f.run = :run AND f.sample = t.sample WHERE f.sample IS NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A measure over the finished samples."""
+
+    count: int  # samples that have it
+    missing: int  # that have not
+    low: float | None  # half a percent of the values is below; None where there is no value
+    median: float | None
+    high: float | None  # half a percent is above
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +66,12 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """Counts over two measures: cells[row][column], rows from `y` low to high; of them, those replaced."""
+    """Counts over two measures: cells[row][column], rows from `y` low to high; of them, those rewritten."""
 
     x: tuple[float, float]
     y: tuple[float, float]
     all: tuple[tuple[int, ...], ...]
-    replaced: tuple[tuple[int, ...], ...]  # either stage's rewrite was taken
+    replaced: tuple[tuple[int, ...], ...]  # what would leave is not the original
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +81,17 @@ class Flow:
     counts: dict[tuple[str | None, str | None], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How the responses' lengths changed where a sample was rewritten."""
+
+    rewritten: int
+    longer: int
+    shorter: int
+    weighed: int  # of the rewritten, those with an IFD before and after
+    correlation: float | None  # Pearson's, over those, of ln(length after / before) with the change in IFD
+
+
 class Distribution:
     """One run's figures. The connection is the caller's; every method may take a second for a million samples."""
 
@@ -56,18 +99,27 @@ class Distribution:
         self._reading = reading
         self._run = run
 
-    def range(self, *measures: str) -> tuple[float, float]:
-        """The smallest interval that holds the given measures but for the outermost half percent on either side."""
-        union = " UNION ALL ".join(f"SELECT {MEASURES[name]} AS v FROM {_FROM}" for name in measures)
-        ((count,),) = self._rows(f"SELECT count(v) FROM ({union})")
+    def finished(self) -> int:
+        """Samples that have an outcome."""
+        ((count,),) = self._rows("SELECT count(*) FROM figures AS f WHERE f.run = :run")
+        return int(count)
+
+    def spread(self, measure: str) -> Spread:
+        value = MEASURES[measure]
+        ((count, total),) = self._rows(f"SELECT count({value}), count(*) FROM {_FROM}")
         if not count:
-            return 0.0, 1.0
-        cut = count // 200
-        ((low,),) = self._rows(f"SELECT v FROM ({union}) WHERE v IS NOT NULL ORDER BY v LIMIT 1 OFFSET {cut}")
-        ((high,),) = self._rows(
-            f"SELECT v FROM ({union}) WHERE v IS NOT NULL ORDER BY v DESC LIMIT 1 OFFSET {cut}"
+            return Spread(0, total, None, None, None)
+        cut, middle = count // 200, (count - 1) // 2
+        ranks = {"low": cut, "middle": middle, "above": count // 2, "high": count - 1 - cut}
+        found = dict(
+            self._rows(
+                f"SELECT n, v FROM (SELECT {value} AS v, row_number() OVER (ORDER BY {value}) - 1 AS n "
+                f"FROM {_FROM} AND {value} IS NOT NULL) WHERE n IN (:low, :middle, :above, :high)",
+                **ranks,
+            )
         )
-        return (float(low), float(high)) if low < high else (low - 0.5, high + 0.5)
+        median = (found[ranks["middle"]] + found[ranks["above"]]) / 2
+        return Spread(count, total - count, float(found[ranks["low"]]), median, float(found[ranks["high"]]))
 
     def histogram(self, measure: str, low: float, high: float, bins: int) -> Histogram:
         counts, missing = [0] * bins, 0
@@ -96,37 +148,76 @@ class Distribution:
             "y0": y_range[0], "y1": y_range[1], "rows": rows,
         }  # fmt: skip
         across, up = _bin(MEASURES[x], "x0", "x1", "columns"), _bin(MEASURES[y], "y0", "y1", "rows")
-        query = (
-            f"SELECT {up} AS r, {across} AS c, count(*), sum(f.instruction = 'replaced' OR f.response = 'replaced') "
-            f"FROM {_FROM} GROUP BY r, c"
-        )
+        query = f"SELECT {up} AS r, {across} AS c, count(*), sum({_REWRITTEN}) FROM {_FROM} GROUP BY r, c"
         for row, column, count, taken in self._rows(query, **values):
             if row is not None and column is not None:
-                cells[row][column], replaced[row][column] = count, taken or 0
+                cells[row][column], replaced[row][column] = count, taken
         return Scatter(x_range, y_range, tuple(map(tuple, cells)), tuple(map(tuple, replaced)))
 
     def flow(self) -> Flow:
-        query = f"SELECT f.instruction, f.response, count(*) FROM {_FROM} GROUP BY f.instruction, f.response"
+        query = (
+            "SELECT f.instruction, f.response, count(*) FROM figures AS f WHERE f.run = :run "
+            "GROUP BY f.instruction, f.response"
+        )
         return Flow({(first, second): count for first, second, count in self._rows(query)})
 
+    def growth(self) -> Growth:
+        rewritten = f"{_FROM} AND {_REWRITTEN}"
+        ((count, longer, shorter),) = self._rows(
+            f"SELECT count(*), coalesce(sum({_LENGTH_AFTER} > f.length_before), 0), "
+            f"coalesce(sum({_LENGTH_AFTER} < f.length_before), 0) FROM {rewritten}"
+        )
+        # Around the means, for the sums of squares would lose digits.
+        ((weighed, both, lengths, changes),) = self._rows(
+            f"WITH pairs AS (SELECT {MEASURES['log_length_after']} - {MEASURES['log_length_before']} AS x, "
+            f"{MEASURES['ifd_after']} - f.ifd_before AS y FROM {rewritten} AND x + y IS NOT NULL), "
+            "means AS (SELECT avg(x) AS mx, avg(y) AS my FROM pairs) "
+            "SELECT count(*), sum((x - mx) * (y - my)), sum((x - mx) * (x - mx)), sum((y - my) * (y - my)) "
+            "FROM pairs, means"
+        )
+        # Where one of them hardly varies, there is nothing to go together.
+        varied = weighed > 2 and min(lengths, changes) > 1e-12 * weighed
+        correlation = both / math.sqrt(lengths * changes) if varied else None
+        return Growth(count, longer, shorter, weighed, correlation)
+
     def kept_by(self, rule: ExportRule, threshold: float | None = None) -> int:
-        """Samples an export rule lets through (`top` takes all it may); with a threshold, only IFD at or above it."""
-        undone = "coalesce(t.decision = 'original', 0)"
-        conditions = {
-            ExportRule.ALL: "1",
-            ExportRule.PAPER: f"f.response = 'replaced' AND NOT {undone}",
-            ExportRule.STRICT: f"f.response = 'replaced' AND NOT {undone} AND f.ifd_after < 1 AND f.r_ifd_after < 1",
-            ExportRule.ACCEPTED: "t.sample IS NOT NULL",
-            ExportRule.TOP: "f.ifd_after < 1",
-        }
-        condition = conditions[rule]
+        """Samples that `export.exported` lets through, `top` taking all it may; with a threshold, those of them whose
+        IFD, of what would leave, is at or above it."""
+        if rule is ExportRule.ALL and threshold is None:
+            return len(self._reading)
+        wanted = CONDITIONS[rule]
         if threshold is not None:
-            condition = f"({condition}) AND {MEASURES['ifd_after']} >= :threshold"
-        ((count,),) = self._rows(f"SELECT count(*) FROM {_FROM} AND {condition}", threshold=threshold)
+            wanted = f"({wanted}) AND {MEASURES['ifd_after']} >= :threshold"
+        counts = (f"(SELECT count(*) FROM {part} AND ({wanted}))" for part in (_FINISHED, _DECIDED_BEFORE))
+        ((count,),) = self._rows(f"SELECT {' + '.join(counts)}", threshold=threshold)
         return int(count)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:
         return self._reading.execute(query, {"run": self._run.id} | values)
+
+
+def common_range(*spreads: Spread) -> tuple[float, float]:
+    """The smallest interval that holds the spreads; (0, 1) where there is nothing."""
+    lows = [spread.low for spread in spreads if spread.low is not None]
+    highs = [spread.high for spread in spreads if spread.high is not None]
+    if not lows:
+        return 0.0, 1.0
+    low, high = min(lows), max(highs)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def share_taking(count: int, total: int) -> Share | None:
+    """The percentage with the fewest digits of which `top` takes just `count` of `total`; None for none of them."""
+    if not 0 < count <= total:
+        return None
+    digits = 0
+    while True:
+        # `Share.of` rounds up: anything above the share of one fewer will do, up to this one's.
+        unit = 10**digits
+        scaled = count * 100 * unit // total
+        if scaled * total > (count - 1) * 100 * unit and scaled:
+            return Share(percent=scaled / unit)
+        digits += 1
 
 
 def _bin(measure: str, low: str, high: str, bins: str) -> str:

@@ -5,7 +5,6 @@ Rules are separate from selection: the student's verdicts stay what they are, an
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from engine.sample import Decision, Outcome, Review, Sample, Stage, Verdict, Version
-from engine.workspace import Run, Workspace
+from engine.sample import Outcome, Review, Sample, Version
+from engine.workspace import AFTER, FIGURES, Run, Workspace
 from models.errors import UsageError
 
 
@@ -88,45 +87,49 @@ def exported(workspace: Workspace, run: Run, rule: ExportRule, share: Share) -> 
 
     `share` counts only for `ExportRule.TOP`.
     """
-    top = _top(workspace, run, share) if rule is ExportRule.TOP else frozenset()
-    for sample, outcome, review in workspace.decided(run):
-        match rule:
-            case ExportRule.ALL:
-                wanted = True
-            case ExportRule.PAPER:
-                wanted = outcome is not None and response_replaced(outcome) and not undone(review)
-            case ExportRule.STRICT:
-                replaced = outcome is not None and response_replaced(outcome) and not undone(review)
-                wanted = replaced and outcome is not None and below_one(outcome)
-            case ExportRule.ACCEPTED:
-                wanted = review is not None
-            case ExportRule.TOP:
-                wanted = sample.index in top
-        if wanted:
-            yield Exported(sample, outcome, review)
+    for sample, outcome, review in workspace.decided(run, *_condition(workspace, run, rule, share)):
+        yield Exported(sample, outcome, review)
 
 
-def response_replaced(outcome: Outcome) -> bool:
-    """Whether the response stage's rewrite was taken: what the V2 paper trains on."""
-    return any(c.stage is Stage.RESPONSE and c.verdict is Verdict.REPLACED for c in outcome.choices)
+def leaving(workspace: Workspace, run: Run, rule: ExportRule, share: Share) -> int:
+    """How many samples `exported` would give, from the figures alone."""
+    condition, values = _condition(workspace, run, rule, share)
+    query = f"SELECT count(*) FROM {FIGURES} WHERE s.sample > ?1 AND ({condition})"  # noqa: S608 - our own words
+    ((count,),) = workspace.execute(query, (-1, run.id, *values))
+    return int(count)
 
 
-def undone(review: Review | None) -> bool:
-    """Whether a person has put the original back."""
-    return review is not None and review.decision is Decision.ORIGINAL
+# Unless a person put the original back, or chose another version of the teacher's.
+_REPLACED = (
+    "CASE t.decision WHEN 'original' THEN 0 "
+    "WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract(s.body, '$[2]') "
+    "ELSE f.response = 'replaced' END"
+)
+_IFD, _R_IFD = AFTER.format("ifd"), AFTER.format("r_ifd")
+
+CONDITIONS = {
+    ExportRule.ALL: "1",
+    ExportRule.PAPER: _REPLACED,
+    ExportRule.STRICT: f"{_REPLACED} AND {_IFD} < 1 AND {_R_IFD} < 1",
+    ExportRule.ACCEPTED: "t.sample IS NOT NULL",
+    ExportRule.TOP: f"{_IFD} < 1",  # and of these, the first
+}
+"""Each rule as SQL over `FIGURES`."""
 
 
-def below_one(outcome: Outcome) -> bool:
-    """Whether both final scores are there and below 1: instruction and response each help to say the other."""
-    after = outcome.after
-    return after is not None and all(r.value is not None and r.value < 1 for r in (after.ifd, after.r_ifd))
-
-
-def _top(workspace: Workspace, run: Run, share: Share) -> frozenset[int]:
-    """The samples with the largest IFD below 1; of equals, the earlier."""
-    scored: list[tuple[float, int]] = []
-    for _, outcome, _ in workspace.decided(run):
-        value = outcome.after.ifd.value if outcome and outcome.after else None
-        if outcome and value is not None and value < 1:
-            scored.append((value, -outcome.index))
-    return frozenset(-minus for _, minus in heapq.nlargest(share.of(len(workspace)), scored))
+def _condition(
+    workspace: Workspace, run: Run, rule: ExportRule, share: Share
+) -> tuple[str, tuple[float, ...]]:
+    """A rule as `Workspace.decided` takes it, with the values in it."""
+    condition = CONDITIONS[rule]
+    if rule is not ExportRule.TOP:
+        return condition, ()
+    # The last that leaves; of equals, the earlier do.
+    last = workspace.execute(
+        f"SELECT {_IFD} AS ifd, s.sample FROM {FIGURES} WHERE s.sample > ?1 AND {condition} "  # noqa: S608
+        "ORDER BY ifd DESC, s.sample LIMIT 1 OFFSET ?3",
+        (-1, run.id, min(share.of(len(workspace)), 1 << 62) - 1),
+    )
+    if not last:
+        return condition, ()
+    return f"{condition} AND ({_IFD} > ?3 OR {_IFD} = ?3 AND s.sample <= ?4)", last[0]

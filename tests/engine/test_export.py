@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.export import ExportRule, Share, below_one, exported, response_replaced
+from engine.export import ExportRule, Share, exported, leaving
 from engine.sample import (
     Choice,
     Decision,
@@ -97,10 +97,12 @@ class Desk:
 
     def export(self, rule: ExportRule, share: Share = EVERYTHING) -> list[tuple[int, str]]:
         """What leaves: the sample, and its response."""
-        return [
+        found = [
             (one.sample.index, one.version.response)
             for one in exported(self.workspace, self.run, rule, share)
         ]
+        assert leaving(self.workspace, self.run, rule, share) == len(found)
+        return found
 
     def indices(self, rule: ExportRule, share: Share = EVERYTHING) -> list[int]:
         return [index for index, _ in self.export(rule, share)]
@@ -151,8 +153,6 @@ def test_strict_is_of_these_the_ones_with_both_scores_below_one(
 
 def test_without_scores_nothing_is_below_one(desk: Desk) -> None:
     scoreless = outcome(0, response=Verdict.REPLACED).model_copy(update={"before": None, "after": None})
-    assert response_replaced(scoreless)
-    assert below_one(scoreless) is False
     desk.keep(scoreless)
     assert desk.indices(ExportRule.PAPER) == [0]
     assert desk.indices(ExportRule.STRICT) == desk.indices(ExportRule.TOP) == []
@@ -177,7 +177,7 @@ def test_a_person_comes_before_the_student_and_the_student_before_the_original(d
     assert two.version == Version(instruction="mine", input="too", response="entirely")
     assert three.version.response == "as well"
     assert desk.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
-    assert desk.export(ExportRule.TOP) == [(0, "better 0"), (1, "entirely")]
+    assert desk.export(ExportRule.TOP) == [(0, "better 0")], "nobody knows the scores of the person's own words"
 
 
 def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:
@@ -237,12 +237,12 @@ def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
     for index, ifd in enumerate(ifds):
         if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
             twelve.keep_outcome(run, outcome(index, ifd=ifd))
-    leaving = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, Share(count=count))]
+    out = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, Share(count=count))]
     eligible = {index: ifd for index, ifd in enumerate(ifds) if ifd is not None and ifd < 1}
-    assert leaving == sorted(leaving)
-    assert len(leaving) == min(count, len(eligible))
-    staying = [ifd for index, ifd in eligible.items() if index not in leaving]
-    assert min((eligible[index] for index in leaving), default=0) >= max(staying, default=0)
+    assert out == sorted(out)
+    assert len(out) == min(count, len(eligible))
+    staying = [ifd for index, ifd in eligible.items() if index not in out]
+    assert min((eligible[index] for index in out), default=0) >= max(staying, default=0)
 
 
 # How much
@@ -340,6 +340,7 @@ def test_the_trace_tells_how_a_row_came_to_be(desk: Desk) -> None:
         "index": 0,
         "decision": "edited",
         "version": {"instruction": "mine", "input": "", "response": "m"},
+        "scores": None,
     }
     assert trace["run"] == RECIPE
     assert (trace["teacher"], trace["student"]) == (SETTINGS["teacher"], SETTINGS["student"])

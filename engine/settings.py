@@ -169,3 +169,19 @@ def load(options: Mapping[str, Mapping[str, Any]]) -> Settings:
         raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); mend or remove it") from None
+
+
+def changed(settings: Settings, group: str, name: str, value: object) -> Settings:
+    """With one value changed, as in `changed(settings, "run", "candidates", 3)`. `UsageError`: it may not be that."""
+    before: Group = getattr(settings, group)
+    try:
+        after = type(before).model_validate(before.model_dump() | {name: value})
+    except ValidationError as error:
+        raise UsageError(f"{error.errors(include_url=False)[0]['msg'].lower()}, not {value!r}") from None
+    return settings.model_copy(update={group: after})
+
+
+def described(settings: Settings, group: str, name: str) -> str:
+    """The sentences under a setting in this file."""
+    fields = type(getattr(settings, group)).model_fields
+    return str(fields[name].description)

@@ -17,6 +17,7 @@ from models.errors import BurnishError
 from models.machine import GIB, GPU, MIB, Build
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.teacher import Fault, TeacherError
+from tui.aside import aside
 from tui.tables import size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
@@ -53,8 +54,8 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
     tag = settings.teacher.name if embedded is None else None
     server, build, gpus = await asyncio.gather(
         _ask_server(settings.teacher.host, tag),
-        asyncio.to_thread(machine.llama_build),
-        asyncio.to_thread(machine.gpus),
+        aside(machine.llama_build),
+        aside(machine.gpus),
     )
     path = config_path()
     checks = [

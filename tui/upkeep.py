@@ -16,19 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.settings import load
-from models.catalog import Found, find_ggufs
-from models.ollama_server import OllamaServer, Tag, full_name
-from models.ollama_store import default_stores, list_blobs
+from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tui import tables
 from tui.console import errors, output, say
 from tui.exit_codes import DONE, FAILED
 from tui.literal import literal, one_line
-
-UNREAD = (
-    "its weights are in no store that can be read here (OLLAMA_MODELS names another), so it is no student"
-)
-ANSWERS = 10.0  # seconds a healthy server needs at most for the list of its models
+from tui.model_list import UNREAD, ListedModel, list_models
 
 
 async def ollama_version(host: str | None) -> str | None:
@@ -41,102 +35,44 @@ async def ollama_version(host: str | None) -> str | None:
 
 
 def models(*, as_json: bool) -> int:
-    settings = load({})
-    problem = None
-    try:
-        tags = asyncio.run(_tags(settings.teacher.host))
-    except TeacherError as error:
-        if error.fault is not Fault.UNREACHABLE:
-            raise
-        tags, problem = (), str(error)
-    search = find_ggufs(settings.model_folders)
-    rows = _rows(tags, search.found)
+    here = asyncio.run(list_models(load({})))
+    if here.problem and here.problem.fault is not Fault.UNREACHABLE:
+        raise here.problem
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps([asdict(model) for model in here.models]))
     else:
-        output().print(_table(rows))
-        if unread := sum(row["problem"] == UNREAD for row in rows):
+        output().print(_table(here.models))
+        if unread := sum(model.problem == UNREAD for model in here.models):
             say(
                 errors(),
                 f"{unread} of these cannot be students: their weights are in no store that can be read here "
                 "(OLLAMA_MODELS names another)",
             )
-    if problem:
-        say(errors(), problem)
-    if not search.complete:
+    if here.problem:
+        say(errors(), str(here.problem))
+    if not here.complete:
         say(errors(), "there was no time to look everywhere; name folders in the setting model_folders")
     return DONE
 
 
-def _rows(tags: Iterable[Tag], found: Iterable[Found]) -> list[dict[str, Any]]:
-    """Every model once: the server's tags, each with its weights in the store where they can be read, then files."""
-    files = {file.path: file for file in found}
-    blobs = {full_name(name): blob for name, blob in list_blobs(default_stores()).items()}
-    rows, served = [], set()
-    for tag in tags:
-        blob = blobs.get(full_name(tag.name))
-        path = None if blob is None else blob.path
-        served.add(path)
-        rows.append(_tag_row(tag, files.get(path) if path else None))
-    return rows + [_file_row(file) for path, file in files.items() if path not in served]
-
-
-def _tag_row(tag: Tag, weights: Found | None) -> dict[str, Any]:
-    problem = weights.problem if weights else UNREAD
-    return {
-        "name": tag.name,
-        "kind": "ollama",
-        "size": tag.size,
-        "quantisation": tag.quantisation,
-        "parameters": tag.billions and tag.billions * 1e9,
-        "digest": tag.digest,
-        "local": tag.local,
-        "teacher": tag.name if tag.local else None,
-        "student": f"ollama:{tag.name}" if tag.local and not problem else None,
-        "problem": problem if tag.local else "runs in Ollama's cloud: your data would leave this machine",
-    }
-
-
-def _file_row(file: Found) -> dict[str, Any]:
-    header, usable = file.header, not file.problem
-    teaches = usable and header is not None and header.chat_template
-    return {
-        "name": file.name,
-        "kind": "gguf",
-        "size": header.size if header else None,
-        "quantisation": header.quantisation if header else None,
-        "parameters": header.parameters if header else None,
-        "digest": None,
-        "local": True,
-        "teacher": ("demo" if file.name == "demo" else f"gguf:{file.path}") if teaches else None,
-        "student": file.name if usable else None,
-        "problem": file.problem,
-    }
-
-
-def _table(rows: Iterable[dict[str, Any]]) -> Table:
+def _table(models: Iterable[ListedModel]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", overflow="fold")
     for heading in ("size", "type", "where", "teacher", "student"):
         table.add_column(heading, justify="right" if heading == "size" else "left", no_wrap=True)
-    for row in rows:
-        name = Text(one_line(row["name"]))
-        if row["problem"] not in (None, UNREAD):  # that would stand under every tag: `models` says it once
-            name.append(f"\n  {one_line(row['problem'])}", style="yellow")
+    for model in models:
+        name = Text(one_line(model.name))
+        if model.problem not in (None, UNREAD):  # that would stand under every tag: `models` says it once
+            name.append(f"\n  {one_line(model.problem or '')}", style="yellow")
         table.add_row(
             name,
-            tables.size(row["size"]) if row["size"] else "-",
-            one_line(row["quantisation"] or "-"),
-            "here" if row["local"] else "cloud",
-            "yes" if row["teacher"] else "no",
-            "yes" if row["student"] else "no",
+            tables.size(model.size) if model.size else "-",
+            one_line(model.quantisation or "-"),
+            "here" if model.local else "cloud",
+            "yes" if model.teacher else "no",
+            "yes" if model.student else "no",
         )
     return table
-
-
-async def _tags(host: str | None) -> tuple[Tag, ...]:
-    async with OllamaServer(host, first=ANSWERS) as server:
-        return await server.tags()
 
 
 def pull(name: str) -> int:

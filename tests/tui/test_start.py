@@ -1,0 +1,699 @@
+"""The Start screen: whatever is chosen reaches the desk, and whatever is wrong is said in a line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from engine.pipeline import Schedule
+from engine.reading import Dataset, demo_dataset
+from engine.refine import Method
+from engine.sample import Sample
+from engine.settings import Settings, load
+from engine.templates import TemplateName
+from models import machine
+from models.machine import Build
+from tests.ollama_server import FakeOllama
+from tests.ollama_state import Model
+from tests.running import SHORT, dataset
+from tests.tui import hostile
+from tests.tui.scene import scene
+from tui.app import BurnishApp
+from tui.desk import Desk
+from tui.model_list import list_models
+from tui.remembered import Remembered, recall, remember
+from tui.screens.browse import BrowseScreen
+from tui.screens.start import StartScreen
+from tui.widgets.check_list import CheckScreen
+from tui.widgets.data_pane import DataPane
+from tui.widgets.model_picker import ModelPicker
+from tui.widgets.models_pane import ModelsPane
+from tui.widgets.path_input import PathField, completions
+from tui.widgets.pick_one import PickOne
+from tui.widgets.plain_input import PlainInput
+from tui.widgets.pull_bar import PullBar
+
+FAR = Model.named("far:cloud", remote_host="https://cloud.example", remote_model="far")
+NASTY = "\x1b[2J[b] \u202egn\x9b.json"
+"""A file's name."""
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this machine's user, and no time spent on its hardware."""
+    (config := tmp_path / "config.toml").touch()
+    (home := tmp_path / "home").mkdir()
+    for name, value in {
+        "BURNISH_CONFIG": config, "BURNISH_STATE": tmp_path / "app.json", "HOME": home,
+        "OLLAMA_HOST": "127.0.0.1:9", "OLLAMA_MODELS": os.devnull,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(machine, "llama_build", lambda: Build(False, ("CPU",), None))
+    monkeypatch.setattr(machine, "gpus", lambda: ())
+    (work := tmp_path / "work").mkdir()
+    monkeypatch.chdir(work)
+
+
+class Scene:
+    """The app, and what a test does with it."""
+
+    def __init__(self, app: BurnishApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.desk = app.desk
+
+    @property
+    def start(self) -> StartScreen:
+        screen = self.app.get_screen("start")
+        assert isinstance(screen, StartScreen)
+        return screen
+
+    async def until(self, true: Callable[[], object], seconds: float = 15.0) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if true():
+                await self.pilot.pause()
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"it did not come; on the screen:\n{self.text}")
+
+    async def shows(self, selector: str, text: str) -> None:
+        await self.until(lambda: text in self.said(selector))
+
+    async def type(self, selector: str, text: str) -> None:
+        field = self.start.query_one(selector, PlainInput)
+        field.focus()
+        await self.pilot.pause()
+        field.value = text
+        field.cursor_position = len(text)
+        await self.pilot.pause()
+
+    async def open(self, path: Path | str) -> None:
+        await self.type("#path PlainInput", str(path))
+        await self.pilot.press("enter")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    @property
+    def text(self) -> str:
+        """What the terminal shows."""
+        return "\n".join(hostile.painted(self.app))
+
+    def said(self, selector: str) -> str:
+        """What a widget of the screen shows, seen or not."""
+        return " ".join(str(self.start.query_one(selector).render()).split())
+
+    @property
+    def toasts(self) -> list[str]:
+        return [one.message for one in self.app._notifications]
+
+
+@asynccontextmanager
+async def started(
+    first: Path | None = None, *, size: tuple[int, int] = (120, 50), settings: Settings | None = None
+) -> AsyncIterator[Scene]:
+    app = BurnishApp(Desk(settings), first)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield Scene(app, pilot)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    async def within() -> None:
+        async with asyncio.timeout(90):
+            await main()
+
+    asyncio.run(within())
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOllama]:
+    with FakeOllama(models=[Model.named("qwen3:8b"), FAR]) as running:
+        yield running
+
+
+# Data
+
+
+def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
+    async def main() -> None:
+        async with started() as here:
+            await here.press("escape", "o")  # to the path, from wherever one is
+            await here.open(demo_dataset())
+            await here.until(lambda: here.desk.is_open and "32" in here.said("#facts"))
+            facts = here.said("#facts")
+            assert "alpaca, a JSON array" in facts
+            assert "instruction, input, output" in facts
+            assert "none yet" in facts
+            assert here.desk.path == Path("instructions.burnish")
+            await here.until(lambda: "instructions.burnish" in here.text)
+            assert recall().recent == (str(Path("instructions.burnish").absolute()),)
+
+    run(main)
+    assert Path("instructions.burnish").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_path_is_completed_by_tab_and_arrows() -> None:
+    Path("data").mkdir()
+    for name in ("alpha.json", "alpine.csv", "notes.txt"):
+        dataset(Path("data", name), SHORT)
+
+    async def main() -> None:
+        async with started() as here:
+            await here.press("d", "a")
+            field = here.start.query_one(PathField)
+            await here.until(lambda: field.has_class("-listing"))
+            await here.press("tab")
+            assert field.input.value == "data/"
+            await here.until(lambda: field.query_one(OptionList).option_count == 3)
+            await here.press("a")
+            await here.until(lambda: field.query_one(OptionList).option_count == 2)
+            await here.press("tab")
+            assert field.input.value == "data/alp"
+            await here.until(lambda: field.query_one(OptionList).option_count == 2)
+            await here.press("down", "enter")
+            await here.until(lambda: here.desk.is_open)
+            assert here.desk.source is not None
+            assert here.desk.source.path.endswith("data/alpha.json")
+
+    run(main)
+
+
+def test_completions_know_the_home_folder_hide_what_is_hidden_and_do_not_mind_letter_case(
+    tmp_path: Path,
+) -> None:
+    for name in ("Data.json", ".secret.json", "a.py"):
+        (tmp_path / "home" / name).touch()
+    (tmp_path / "home" / "datasets").mkdir()
+    assert completions("~") == ["~/"]
+    assert completions("~/") == ["~/datasets/", "~/Data.json", "~/a.py"]
+    assert completions("~/d") == ["~/datasets/", "~/Data.json"]
+    assert completions("~/.s") == ["~/.secret.json"]
+    for nowhere in ("/nowhere/x", "~nobody-here/x", "a\0b/c", "x" * 4000):
+        assert completions(nowhere) == []
+
+
+def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
+    bad = [{"instruction": "", "output": "x"}] * 7
+    dataset(Path("data.json"), [*SHORT, *bad])
+
+    async def main() -> None:
+        async with started() as here:
+            await here.open("data.json")
+            await here.until(lambda: here.start.query_one("#bad").display)
+            told = here.said("#rows-bad")
+            assert "7 rows hold no sample" in told
+            assert "row 5: `instruction` is empty" in told
+            assert "and 2 more" in told
+            assert not here.desk.is_open
+            assert not Path("data.burnish").exists()
+            assert here.app.focused is here.start.query_one("#skip")
+            await here.press("enter")
+            await here.shows("#facts", "left out")
+            assert here.desk.samples == len(SHORT)
+            assert not here.start.query_one("#bad").display
+
+    run(main)
+
+
+WRONG: dict[str, tuple[bytes | None, str]] = {
+    "missing.json": (None, "No such file"),
+    "empty.json": (b"", "empty"),
+    "latin.json": (b'[{"instruction": "\xe9", "output": "x"}]', "not UTF-8"),
+    "utf16.json": ("[]".encode("utf-16"), "UTF-16"),
+    "broken.json": (b'[{"instruction": ', "row 1"),
+    "shape.json": (b'[{"text": "x"}]', "expected"),
+    "packed.json": (b"\x1f\x8b\x08\x00", "unpack"),
+    "prose.txt": (b"once upon a time", "begins with"),
+    "not.burnish": (b"hello", "workspace"),
+    "other.db": (b"SQLite format 3\0" + b"\0" * 100, "workspace"),
+}
+
+
+def test_what_cannot_be_opened_is_said_in_a_line_and_the_app_goes_on() -> None:
+    for name, (content, _) in WRONG.items():
+        if content is not None:
+            Path(name).write_bytes(content)
+    Path("folder").mkdir()
+    Path("locked.json").write_bytes(b"[]")
+    Path("locked.json").chmod(0)
+
+    async def main() -> None:
+        async with started() as here:
+            lines = {name: expected for name, (_, expected) in WRONG.items()}
+            lines |= {"folder": "a folder", "a\0b": "NUL", "~nobody-here/x": "no path", "\ud800": "no path"}
+            lines |= {"x" * 1000: "too long"}
+            if os.geteuid():
+                lines["locked.json"] = "Permission denied"
+            error = here.start.query_one("#error")
+            for name, expected in lines.items():
+                error.display = False
+                await here.open(name)
+                await here.until(lambda: error.display)
+                assert expected in here.said("#error"), name
+                assert not hostile.acting(hostile.painted(here.app)), name
+            assert not here.desk.is_open
+            assert any("too long" in toast for toast in here.toasts)
+            await here.open(dataset(Path("good.json"), SHORT))
+            await here.until(lambda: here.desk.is_open)
+            assert not here.start.query_one("#error").display
+
+    run(main)
+    assert {path.name for path in Path().glob("*.burnish")} == {"good.burnish", "not.burnish"}
+
+
+def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    other = path.rename(tmp_path / "renamed.db")
+
+    async def main() -> None:
+        async with started(other) as here:
+            await here.until(lambda: here.desk.is_open and "selective: 21 of 24" in here.said("#facts"))
+            assert "3 failed" in here.said("#facts")
+            teacher = here.start.query_one("#teacher", ModelPicker)
+            assert teacher.name_given == here.desk.settings.teacher.name == "qwen3:8b"
+            assert here.start.query_one("#student", ModelPicker).name_given == "demo"
+            assert "qwen3:8b teaches · demo decides" in here.said("#ready")
+            # The same file again: it is locked by nobody but this app.
+            await here.open(other)
+            await here.pilot.pause(0.3)
+            assert here.desk.is_open
+            assert not here.start.query_one("#error").display
+
+    run(main)
+
+
+def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
+    data = dataset(Path("data.json"), SHORT)
+
+    async def main() -> None:
+        async with started(data) as here:
+            await here.until(lambda: here.desk.is_open)
+            await here.open(data)
+            await here.pilot.pause(0.3)
+            assert not here.start.query_one("#error").display
+        async with started() as here:
+            await here.open(data)
+            await here.until(lambda: here.desk.is_open)
+        dataset(data, SHORT[:1])
+        async with started() as here:
+            await here.open(data)
+            await here.until(lambda: here.start.query_one("#error").display)
+            assert "another dataset" in here.said("#error")
+
+    run(main)
+
+
+def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    remember(Remembered(recent=(str(path), str(tmp_path / "[b" / "gone\x1b.burnish"))))
+
+    async def main() -> None:
+        async with started() as here:
+            recent = here.start.query_one("#recent", OptionList)
+            await here.until(lambda: recent.option_count == 2)
+            gone = str(recent.get_option_at_index(1).prompt)
+            assert "gone␛.burnish" in gone
+            assert "missing" in gone
+            recent.focus()
+            await here.press("down", "down", "enter")
+            await here.until(lambda: here.start.query_one("#error").display)
+            await here.press("up", "enter")
+            await here.until(lambda: here.desk.is_open)
+
+    run(main)
+
+
+def test_a_file_is_chosen_from_a_tree() -> None:
+    dataset(Path("data.json"), SHORT)
+
+    async def main() -> None:
+        async with started() as here:
+            here.start.query_one("#browse").focus()
+            await here.press("enter")
+            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
+            await here.press("backspace")
+            await here.until(lambda: "home" in here.text)
+            await here.press("escape", "enter")
+            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
+            await here.press("down", "enter")
+            await here.until(lambda: here.desk.is_open)
+
+    run(main)
+
+
+def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dataset(Path("data.json"), SHORT)
+    samples, stopped = Dataset.samples, Event()
+
+    def slow(self: Dataset, on_bad: Any = None) -> Iterator[Sample]:
+        for sample in samples(self, on_bad):
+            yield sample
+        while not stopped.wait(0.01):
+            sample = sample.model_copy(update={"index": sample.index + 1})
+            yield sample
+
+    monkeypatch.setattr(Dataset, "samples", slow)
+
+    async def main() -> None:
+        async with started(data) as here:
+            await here.shows("#rows", "samples so far")
+            await here.open("other.json")
+            await here.shows("#error", "stop that first")
+            here.start.query_one("#stop").press()  # type: ignore[attr-defined]
+            await here.until(lambda: not here.start.query_one("#import").display)
+            assert any("stopped" in toast for toast in here.toasts)
+            assert not here.desk.is_open
+
+    run(main)
+    assert not {path.suffix for path in Path().iterdir()} & {".burnish", ".burnish-new"}
+
+
+# Models
+
+
+def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_reason(
+    server: FakeOllama,
+) -> None:
+    async def main() -> None:
+        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+            teacher = here.start.query_one("#teacher", ModelPicker)
+            listed = teacher.query_one(OptionList)
+            await here.until(lambda: listed.option_count == 3)
+            rows = [str(listed.get_option_at_index(n).prompt) for n in range(3)]
+            assert "qwen3:8b" in rows[0]
+            assert "469 MiB" in rows[0]
+            assert "Q4_K_M" in rows[0]
+            assert "here" in rows[0]
+            assert "your data would leave this machine" in rows[2]
+            listed.focus()
+            await here.press("end", "enter")
+            assert here.desk.settings.teacher.name is None
+            assert any("your data would leave" in toast for toast in here.toasts)
+            await here.press("home", "enter")
+            assert here.desk.settings.teacher.name == "qwen3:8b"
+            assert teacher.name_given == "qwen3:8b"
+            await here.shows("#teacher #said", "needs about 1.0 GiB")
+            await here.type("#student PlainInput", "demo")
+            await here.until(lambda: "GiB free" in here.said("#memory") and "because" in here.said("#memory"))
+            # Typed by hand, it is refused all the same.
+            await here.type("#teacher PlainInput", "far:cloud")
+            await here.shows("#teacher #said", "Ollama's cloud")
+            await here.open(dataset(Path("data.json"), SHORT))
+            await here.until(lambda: here.desk.is_open)
+            await here.press("s")
+            await here.until(
+                lambda: any("far:cloud runs in Ollama's cloud" in toast for toast in here.toasts)
+            )
+            assert not here.desk.running
+
+    run(main)
+
+
+def test_a_model_that_does_not_fit_is_said_with_the_numbers(
+    server: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory", lambda: machine.Memory(2**30, 2**30))
+    settings = load({"teacher": {"name": "qwen3:8b", "host": server.url}, "student": {"name": "demo"}})
+
+    async def main() -> None:
+        async with started(settings=settings) as here:
+            await here.shows("#memory", "staged")
+            assert "too little for both" in here.said("#memory")
+
+    run(main)
+
+
+def test_a_server_that_is_down_is_said_with_the_way_to_start_it_and_files_are_listed() -> None:
+    async def main() -> None:
+        async with started() as here:
+            await here.shows("#server", "ollama serve")
+            assert here.start.query_one("#student OptionList", OptionList).option_count == 1
+
+    run(main)
+
+
+def test_a_file_by_its_path_is_a_model_or_says_why_not() -> None:
+    Path("bad.gguf").write_bytes(b"not one")
+
+    async def main() -> None:
+        async with started() as here:
+            for name, expected in {
+                "bad.gguf": "another kind of file",
+                "absent.gguf": "no such file",
+                "demo": "needs about",
+                "": "none chosen",
+            }.items():
+                await here.type("#student PlainInput", name)
+                await here.shows("#student #said", expected)
+            await here.type("#teacher PlainInput", "./bad.gguf")
+            await here.shows("#teacher #said", "gguf:./bad.gguf")
+
+    run(main)
+
+
+def test_a_missing_model_is_pulled_with_a_bar_and_chosen(server: FakeOllama) -> None:
+    layer = {"status": "pulling 1d96", "digest": "sha256:1d96", "total": 2**30}
+    server.registry["new:1b"] = [
+        {"status": "pulling manifest"}, layer, {**layer, "completed": 2**29}, {"status": "success"},
+    ]  # fmt: skip
+
+    async def main() -> None:
+        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+            await here.until(lambda: here.start.query_one("#teacher OptionList", OptionList).option_count)
+            await here.press("escape", "p")
+            field = here.start.query_one("PullBar PlainInput", PlainInput)
+            assert here.app.focused is field
+            await here.type("PullBar PlainInput", "absent:7b")
+            await here.press("enter")
+            await here.shows("#status", "the registry has no model absent:7b")
+            assert any("absent:7b" in toast for toast in here.toasts)
+            await here.type("PullBar PlainInput", "far:cloud")
+            await here.press("enter")
+            await here.shows("#status", "cloud")
+            await here.type("PullBar PlainInput", "new:1b")
+            await here.press("enter")
+            await here.shows("#status", "new:1b is here")
+            assert here.desk.settings.teacher.name == "new:1b"
+            listed = here.start.query_one("#teacher OptionList", OptionList)
+            await here.until(lambda: any("new:1b" in str(one.prompt) for one in listed.options))
+
+    run(main)
+
+
+def test_a_pull_shows_how_far_it_is_and_can_be_stopped(
+    server: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = {"status": "pulling 1d96", "digest": "sha256:1d96", "completed": 2**28, "total": 2**30}
+    hanging = Event()
+
+    class Slow(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            yield step
+            hanging.wait(5)
+
+    server.registry["slow:1b"] = Slow([step])
+
+    async def main() -> None:
+        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+            await here.press("escape", "p")
+            await here.type("PullBar PlainInput", "slow:1b")
+            await here.press("enter")
+            await here.shows("#status", "256 MiB of 1.0 GiB")
+            bar = here.start.query_one(PullBar)
+            assert bar.pulling
+            await here.press("escape")
+            assert not bar.pulling
+            assert "stopped" in here.said("#status")
+            await here.press("escape")
+            assert not bar.has_class("-open")
+
+    try:
+        run(main)
+    finally:
+        hanging.set()
+
+
+def test_the_check_lists_what_is_wrong_first_and_what_to_do(server: FakeOllama) -> None:
+    settings = load({"teacher": {"name": "absent", "host": server.url}, "student": {"name": "demo"}})
+
+    async def main() -> None:
+        async with started(settings=settings) as here:
+            await here.press("escape", "d")
+            await here.until(lambda: isinstance(here.app.screen, CheckScreen) and "✗" in here.text)
+            assert "1 problem: a run would not work" in here.text
+            assert "burnish pull absent" in here.text
+            assert here.text.index("teacher ") < here.text.index("settings ")
+            await here.press("escape")
+            assert here.app.screen is here.start
+
+    run(main)
+
+
+# Method
+
+
+def test_what_is_set_in_the_form_reaches_the_desk() -> None:
+    async def main() -> None:
+        async with started() as here:
+            for name, keys in {
+                "run-method": ["right"], "run-template": ["right", "right", "right"], "run-schedule": ["left"],
+                "run-reply_form": ["right"], "run-both_branches": ["space"], "student-exact": ["space"],
+            }.items():  # fmt: skip
+                here.start.query_one(f"#{name}", PickOne).focus()
+                await here.press(*keys)
+            await here.type("#run-candidates", "3")
+            await here.type("#teacher-parallel", "2")
+            settings = here.desk.settings
+            assert settings.run.method is Method.REFLECT
+            assert settings.run.template is TemplateName.CHAT
+            assert settings.run.schedule is Schedule.STAGED
+            assert settings.run.reply_form == "json"
+            assert (settings.run.both_branches, settings.student.exact) == (True, True)
+            assert (settings.run.candidates, settings.teacher.parallel) == (3, 2)
+            assert "Rewrites the teacher is asked for in each stage" in here.said("#help-run-candidates")
+            await here.type("#run-candidates", "99")
+            assert "less than or equal to 16" in here.said("#help-run-candidates")
+            assert here.desk.settings.run.candidates == 3
+
+    run(main)
+
+
+def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[Settings, int | None]] = []
+
+    async def refine(self: Desk, *, limit: int | None = None, retry_failed: bool = False) -> None:
+        begun.append((self.settings, limit))
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Desk, "refine", refine)
+    data = dataset(Path("data.json"), SHORT)
+
+    async def main() -> None:
+        async with started() as here:
+
+            async def refused(expected: str) -> None:
+                await here.press("ctrl+s")
+                await here.until(lambda: here.toasts and expected in here.toasts[-1])
+                assert not begun
+
+            await refused("open a dataset")
+            await here.open(data)
+            await here.until(lambda: here.desk.is_open)
+            await refused("choose a teacher")
+            await here.type("#teacher PlainInput", "qwen3:8b")
+            await refused("choose a student")
+            await here.type("#student PlainInput", "absent.gguf")
+            await refused("no such file")
+            await here.type("#student PlainInput", "demo")
+            await refused("ollama serve")
+            here.start.query_one("#run-method", PickOne).focus()
+            await here.press("left")
+            assert here.desk.settings.run.method is Method.SCORE
+            await here.type("#limit", "0")
+            await refused("from 1 on")
+            await here.type("#run-candidates", "")
+            await here.type("#limit", "2")
+            await refused("candidates")
+            await here.type("#run-candidates", "1")
+            await here.press("ctrl+s")
+            await here.until(lambda: begun)
+            assert begun == [(here.desk.settings, 2)]
+
+    run(main)
+
+
+def test_a_teacher_the_server_has_not_got_leads_to_a_pull(server: FakeOllama) -> None:
+    settings = load({"teacher": {"name": "absent:7b", "host": server.url}, "student": {"name": "demo"}})
+
+    async def main() -> None:
+        async with started(dataset(Path("data.json"), SHORT), settings=settings) as here:
+            await here.until(lambda: here.desk.is_open and "p downloads it" in here.said("#teacher #said"))
+            here.start.query_one("#begin").focus()
+            await here.press("s")
+            await here.until(lambda: here.start.query_one(PullBar).has_class("-open"))
+            assert here.start.query_one("PullBar PlainInput", PlainInput).value == "absent:7b"
+
+    run(main)
+
+
+# Everywhere
+
+
+@pytest.mark.parametrize(("columns", "across"), [(80, 1), (120, 2), (200, 3)])
+def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, across: int) -> None:
+    async def main() -> None:
+        async with started(size=(columns, 24)) as here:
+            await here.pilot.pause()
+            panes = [here.start.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
+            assert len({pane.region.x for pane in panes}) == across
+            chain = [widget.id for widget in here.start.focus_chain]
+            assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)
+            for name in ("#student-exact", "#limit", "#path PlainInput"):
+                (widget := here.start.query_one(name)).focus()
+                await here.until(lambda: widget.region.bottom < 23)
+
+    run(main)
+
+
+def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [text[:200] for text in hostile.CORPUS.values() if text.strip()]
+    served = [
+        name for name in names if name.isprintable() or "\ud800" not in name
+    ]  # JSON on the wire is UTF-8
+    data = dataset(Path(NASTY), SHORT)
+    (folder := Path("[b]\x1b[0m")).mkdir()
+    dataset(folder / "x\nytab\t.json", SHORT)
+    models = [
+        Model.named(name, details={"quantization_level": name, "parameter_size": name}) for name in served
+    ]
+
+    async def main() -> None:
+        with FakeOllama(models=models) as running:
+            settings = load({"teacher": {"host": running.url}})
+            async with started(data, size=(80, 60), settings=settings) as here:
+                listed = here.start.query_one("#teacher OptionList", OptionList)
+                await here.until(lambda: here.desk.is_open and listed.option_count >= len(served))
+
+                def look() -> None:
+                    assert not hostile.acting(hostile.painted(here.app))
+
+                listed.focus()
+                for key in ("end", "pageup", "enter", "pageup", "enter", "home", "enter"):
+                    await here.press(key)
+                    look()
+                for name in names:
+                    here.start.query_one("#student PlainInput", PlainInput).value = name
+                    here.start.query_one("#path PlainInput", PlainInput).value = name
+                    await here.pilot.pause()
+                    look()
+                await here.type("#path PlainInput", "[b]\x1b[0m/")
+                await here.until(lambda: "x␊ytab␉.json" in here.text)
+                look()
+                await here.press("down", "enter")
+                await here.pilot.pause(0.2)
+                look()
+                here.start.query_one("#browse").focus()
+                await here.press("enter")
+                await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "␛[2J" in here.text)
+                look()
+
+    run(main)
+
+
+def test_the_list_for_the_app_is_the_command_line_s(server: FakeOllama) -> None:
+    here = asyncio.run(list_models(load({"teacher": {"host": server.url}})))
+    assert [model.name for model in here.models] == ["qwen3:8b", "far:cloud", "demo"]
+    assert json.dumps([model.called("teacher") for model in here.models]) == '["qwen3:8b", null, "demo"]'

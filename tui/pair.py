@@ -1,0 +1,105 @@
+"""The chosen teacher and student: what each is and needs, and whether both fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.fitting import Load, auto_schedule
+from engine.refine import Method
+from engine.settings import Settings
+from models import machine
+from models.catalog import ModelFile, student_file, teacher_file
+from models.errors import BurnishError
+from models.ollama_server import cloud_refused, full_name, is_cloud
+from tui.model_list import ModelList
+from tui.tables import size
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One of the two."""
+
+    told: str
+    need: int = 0  # bytes of memory; 0: not known
+    wrong: bool = False  # `told` is why it cannot serve
+    missing: bool = False  # Ollama has not got it, and might pull it
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both, where the method needs them and they are named."""
+
+    teacher: Half | None
+    student: Half | None
+    free: int  # bytes of memory
+    fit: str  # the schedule that `auto` chooses, and why; empty where there are not two
+
+    @property
+    def need(self) -> int:
+        return sum(half.need for half in (self.teacher, self.student) if half)
+
+
+def weigh(settings: Settings, here: ModelList | None) -> Pair:
+    """Look at the models that the settings name. `here`: what was listed, None while that is not known.
+
+    Reads the heads of model files, so not on the screen's thread.
+    """
+    method, teaches, weighs = settings.run.method, settings.teacher, settings.student
+    teacher = student = None
+    embedded = False
+    if method is not Method.SCORE and teaches.name:
+        file = _file(teacher_file, teaches.name)
+        embedded = isinstance(file, ModelFile)
+        teacher = (
+            _served(teaches.name, here) if file is None else _of_file(file, teaches.context, teaches=True)
+        )
+    if method is not Method.REFLECT and weighs.name:
+        found = _file(student_file, weighs.name)
+        assert found is not None
+        student = _of_file(found, weighs.context, teaches=False)
+    free = machine.memory().available
+    return Pair(teacher, student, free, _fit(teacher, student, embedded=embedded))
+
+
+def _file(find: Callable[[str], ModelFile | None], name: str) -> ModelFile | BurnishError | None:
+    try:
+        return find(name)
+    except BurnishError as error:
+        return error
+
+
+def _of_file(file: ModelFile | BurnishError, context: int, *, teaches: bool) -> Half:
+    if isinstance(file, BurnishError):
+        return Half(str(file), wrong=True)
+    header = file.header
+    if teaches and not header.chat_template:
+        return Half("has no chat template, so it was not taught to follow instructions", wrong=True)
+    need = machine.memory_needed(header, context)
+    return Half(
+        f"{header.architecture}, {header.quantisation}, {size(header.size)}; needs about {size(need)}", need
+    )
+
+
+def _served(name: str, here: ModelList | None) -> Half:
+    if is_cloud(name):
+        return Half(str(cloud_refused(name)), wrong=True)
+    if here is None or here.problem is not None:
+        return Half("needs Ollama: see above", wrong=True) if here else Half("")
+    for model in here.models:
+        if model.kind == "ollama" and full_name(model.name) == full_name(name):
+            if not model.local:
+                return Half(str(cloud_refused(name)), wrong=True)
+            need = machine.memory_of_tag(model.size or 0)
+            return Half(
+                f"{model.quantisation or 'unknown type'}, {size(model.size or 0)}; needs about {size(need)}",
+                need,
+            )
+    return Half(f"Ollama has no model {name}; p downloads it", wrong=True, missing=True)
+
+
+def _fit(teacher: Half | None, student: Half | None, *, embedded: bool) -> str:
+    if teacher and student and teacher.need and student.need:
+        schedule, why = auto_schedule(Load(teacher.need, student.need, embedded))
+        return f"{schedule}, because {why}"
+    return ""

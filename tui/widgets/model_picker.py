@@ -1,0 +1,173 @@
+"""A teacher or a student from the models that are here, or by any name a person types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.literal import first_line
+from tui.model_list import UNREAD, ListedModel, Role
+from tui.shown import shown_line
+from tui.tables import size
+from tui.widgets.plain_input import PlainInput
+
+TASKS = {
+    "teacher": "criticises every sample and rewrites it",
+    "student": "the model you will train: decides by its perplexity",
+}
+NAMES = {
+    "teacher": "an Ollama model, gguf:PATH, or demo",
+    "student": "a GGUF file, ollama:TAG, or demo",
+}
+
+NO_STORE = "their weights are in no store that can be read here (OLLAMA_MODELS names another)"
+WITH_DIGEST = 64
+"""Cells a row needs to have room for a digest."""
+
+
+class ModelPicker(Vertical):
+    """One role's model: a name to type, the list to choose from, and what is to be said of the choice."""
+
+    DEFAULT_CSS = """
+    ModelPicker { height: auto; margin-bottom: 1; }
+    ModelPicker #task { height: 1; }
+    ModelPicker PlainInput { width: 1fr; background: $surface; }
+    ModelPicker OptionList {
+        height: auto; max-height: 9; background: $background; scrollbar-size-vertical: 1;
+    }
+    ModelPicker #said { height: auto; margin-bottom: 1; }
+    ModelPicker #note { height: auto; padding-left: 2; color: $text-muted; }
+    """
+
+    class Named(Message):
+        """The role has another model, or none."""
+
+        def __init__(self, role: Role, name: str | None) -> None:
+            super().__init__()
+            self.role: Role = role
+            self.name = name
+
+    class Refused(Message):
+        """A model was chosen that cannot have the role."""
+
+        def __init__(self, why: str) -> None:
+            super().__init__()
+            self.why = why
+
+    def __init__(self, role: Role, name: str | None, **options: Any) -> None:
+        super().__init__(**options)
+        self.role: Role = role
+        self._first = name
+        self._models: tuple[ListedModel, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Static(
+            Content.assemble((f"{self.role.capitalize():<10}", "bold"), (TASKS[self.role], "$text-muted")),
+            id="task",
+        )
+        yield PlainInput(self._first, placeholder=NAMES[self.role])
+        yield Static(id="said")
+        yield OptionList(compact=True)
+        yield Static(id="note")
+
+    @property
+    def input(self) -> PlainInput:
+        return self.query_one(PlainInput)
+
+    @property
+    def name_given(self) -> str | None:
+        return self.input.value.strip() or None
+
+    def show_name(self, name: str | None) -> None:
+        """Have a name stand there that was not typed."""
+        if self.name_given != name:
+            with self.prevent(Input.Changed):
+                self.input.value = name or ""
+            self._draw()
+
+    def say(self, said: Content) -> None:
+        """What the chosen model is and needs, or what is wrong with it."""
+        self.query_one("#said", Static).update(said)
+
+    def show_models(self, models: Sequence[ListedModel]) -> None:
+        """Those that can have the role first; the others with the reason why not."""
+        self._models = tuple(sorted(models, key=lambda model: model.unfit(self.role) is not None))
+        self._draw()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        listed = self.query_one(OptionList)
+        at = listed.highlighted
+        room = max(30, self.size.width - 2)
+        listed.set_options([Option(self._row(model, room)) for model in self._models])
+        listed.highlighted = at if at is not None and at < len(self._models) else None
+        listed.display = bool(self._models)
+        unread = sum(model.unfit(self.role) == UNREAD for model in self._models)
+        note = self.query_one("#note", Static)
+        note.update(f"{unread} of these cannot be students: {NO_STORE}")
+        note.display = unread > 0
+
+    def _row(self, model: ListedModel, room: int) -> Content:
+        why = model.unfit(self.role)
+        chosen = model.called(self.role) is not None and model.called(self.role) == self.name_given
+        cells = [
+            _cell(size(model.size) if model.size and model.local else "-", 9, right=True),
+            _cell(model.quantisation or "-", 7),
+            _cell(_billions(model.parameters), 6, right=True),
+            _cell((model.digest or "-").removeprefix("sha256:")[:8], 8),
+            _cell("here" if model.local else "cloud", 5),
+        ]
+        if room < WITH_DIGEST:
+            del cells[3]
+        name = _cell(model.name, room - 2 - sum(cell.cell_length + 2 for cell in cells))
+        style = "$text-muted" if why else "bold" if chosen else ""
+        mark = ("● ", "$success") if chosen else ("✗ " if why else "  ", style)
+        row = Content.assemble(mark, name.stylize(style))
+        for cell in cells:
+            row = Content.assemble(row, "  ", cell.stylize("$text-muted"))
+        if why and why != UNREAD:  # that would stand under every tag: it is noted once
+            row = Content.assemble(row, "\n    ", _cell(why, room - 4).stylize("$text-warning"))
+        return row
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._draw()
+        self.post_message(self.Named(self.role, self.name_given))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.screen.focus_next()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        model = self._models[event.option_index]
+        if (why := model.unfit(self.role)) is not None:
+            self.post_message(self.Refused(f"{first_line(model.name, 60)}: {why}"))
+        else:
+            self.show_name(model.called(self.role))
+            self.post_message(self.Named(self.role, self.name_given))
+
+
+def _cell(text: str, width: int, *, right: bool = False) -> Content:
+    """A column's cell: cut and filled up by the cells it takes, not by its characters."""
+    line = shown_line(text, max(width, 1)).truncate(width, ellipsis=True)
+    return line.right(width) if right else line.truncate(width, pad=True)
+
+
+def _billions(parameters: float | None) -> str:
+    if not parameters:
+        return "-"
+    return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.0f}M"

@@ -1,0 +1,222 @@
+"""A path to type: what could be meant is listed below while one types, and Tab and the arrows complete it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.aside import aside
+from tui.literal import one_line
+from tui.widgets.plain_input import PlainInput
+
+KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+OURS = tuple(f".burnish-{kind}" for kind in ("lock", "wal", "shm", "new"))
+"""Files beside a workspace that nobody opens."""
+LOOKED_AT = 20_000  # entries of a folder
+LISTED = 50
+
+
+def completions(typed: str) -> list[str]:
+    """Paths that begin as typed, as the person would type them; folders end with a slash. Reads one folder.
+
+    Folders come first, then what may be a dataset or a workspace, then the rest. Letter case does not matter.
+    """
+    if typed == "~":
+        return ["~/"]
+    head, slash, start = typed.rpartition("/")
+    found: list[tuple[int, str]] = []
+    # No such folder or user, or not for us to see: there is nothing to list.
+    with suppress(OSError, RuntimeError, ValueError), os.scandir(_folder(head + slash)) as entries:
+        for entry in islice(entries, LOOKED_AT):
+            name = entry.name
+            hidden = (name[0] == "." and not start) or name.endswith(OURS)
+            if hidden or not name.casefold().startswith(start.casefold()):
+                continue
+            folder = _is_folder(entry)
+            rank = 0 if folder else 1 if name.endswith(KNOWN) else 2
+            found.append((rank, f"{head}{slash}{name}{'/' * folder}"))
+    return [path for _, path in sorted(found)[:LISTED]]
+
+
+def _folder(typed: str) -> Path:
+    return Path(typed or ".").expanduser()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+class _Completer(Suggester):
+    """The first completion, in grey behind the cursor."""
+
+    def __init__(self, field: PathField) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._field = field
+
+    async def get_suggestion(self, value: str) -> str | None:
+        first = next(iter(await self._field.matches(value)), "")
+        # What would act is not shown here, where it cannot be pictured; it stands in the list.
+        return first if first.startswith(value) and one_line(first) == first else None
+
+
+class PathField(Vertical):
+    """The input and its list. Posts `Chosen` for Enter, or a click."""
+
+    DEFAULT_CSS = """
+    PathField { height: auto; }
+    PathField OptionList {
+        height: auto; max-height: 8; display: none; color: $text-muted;
+        background: $surface; scrollbar-size-vertical: 1;
+    }
+    PathField.-listing OptionList { display: block; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("tab", "complete", show=False),
+        Binding("escape", "leave", show=False),
+    ]
+
+    class Chosen(Message):
+        """Something to open."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    def __init__(self, placeholder: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._placeholder = placeholder
+        self._typed = ""
+        self._matches: list[str] = []
+        self._looking = asyncio.Lock()
+        self._last: tuple[str, list[str]] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield PlainInput(placeholder=self._placeholder, suggester=_Completer(self), select_on_focus=False)
+        matches = OptionList(compact=True)
+        matches.can_focus = False  # the arrows move its highlight while the input has the focus
+        yield matches
+
+    @property
+    def input(self) -> PlainInput:
+        return self.query_one(PlainInput)
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    async def matches(self, typed: str) -> list[str]:
+        """The completions of a text; a folder is looked into once for the list and for the suggestion."""
+        async with self._looking:
+            if typed != self._typed:
+                return []
+            if self._last is None or self._last[0] != typed:
+                self._last = (typed, await aside(completions, typed))
+            return self._last[1]
+
+    def on_descendant_focus(self) -> None:
+        self._last = None  # files come and go
+        self._renew()
+
+    def on_descendant_blur(self) -> None:
+        self.remove_class("-listing")
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._typed = event.value
+        self._renew()
+
+    @work(exclusive=True)
+    async def _renew(self) -> None:
+        typed = self._typed
+        matches = await self.matches(typed)
+        if typed != self._typed or not self.has_focus_within:
+            return
+        self._matches = [] if matches == [typed] else matches
+        listed = self._list
+        listed.clear_options()
+        listed.add_options([Option(_shown(match, len(typed.rpartition("/")[0]))) for match in self._matches])
+        listed.highlighted = None
+        self.set_class(bool(self._matches), "-listing")
+
+    def action_move(self, step: int) -> None:
+        """Through the list; without one, to the next widget."""
+        listed = self._list
+        if not self.has_class("-listing"):
+            self.screen.focus_next() if step > 0 else self.screen.focus_previous()
+        elif listed.highlighted is None:
+            listed.highlighted = 0 if step > 0 else len(self._matches) - 1
+        else:
+            listed.highlighted = (listed.highlighted + step) % len(self._matches)
+
+    def action_complete(self) -> None:
+        """As far as the matches agree, or the one that is highlighted; with nothing to complete, go on."""
+        at = self._list.highlighted
+        if not self.has_class("-listing"):
+            self.screen.focus_next()
+        elif at is not None:
+            self._set(self._matches[at])
+        else:
+            agreed = os.path.commonprefix(self._matches)  # noqa: RUF071 - letter by letter
+            if len(agreed) > len(self.input.value):
+                self._set(agreed)
+            else:
+                self.screen.focus_next()
+
+    def action_leave(self) -> None:
+        if self.has_class("-listing"):
+            self.remove_class("-listing")
+        else:
+            self.screen.focus_next()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        at = self._list.highlighted
+        if self.has_class("-listing") and at is not None:
+            self._take(self._matches[at])
+        elif event.value.strip():
+            self._take(event.value)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._take(self._matches[event.option_index])
+
+    def _take(self, path: str) -> None:
+        self._set(path)
+        if path.endswith("/"):
+            self.input.focus()
+        else:
+            self.remove_class("-listing")
+            self.post_message(self.Chosen(Path(path)))
+
+    def _set(self, path: str) -> None:
+        self.input.value = path
+        self.input.cursor_position = len(path)
+
+
+def _shown(match: str, head: int) -> Content:
+    """The end of a path, as the list shows it."""
+    name = match[head:].removeprefix("/") if head else match
+    return Content.styled(one_line(name), "bold" if match.endswith("/") else "")

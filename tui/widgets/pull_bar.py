@@ -1,0 +1,131 @@
+"""Have Ollama fetch a model: its name, the download's bar, and how it ended."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, ProgressBar, Static
+from textual.worker import Worker
+
+from models.ollama_server import OllamaServer
+from models.teacher import TeacherError
+from tui.shown import shown, shown_line
+from tui.tables import size
+from tui.widgets.plain_input import PlainInput
+
+
+class PullBar(Vertical):
+    """Hidden until it is asked for. The download goes on while other screens are looked at."""
+
+    DEFAULT_CSS = """
+    PullBar { height: auto; display: none; margin-bottom: 1; padding: 0 1; background: $surface; }
+    PullBar.-open { display: block; }
+    PullBar Horizontal { height: 1; }
+    PullBar .label { width: 9; text-style: bold; }
+    PullBar PlainInput { width: 1fr; background: $panel; }
+    PullBar ProgressBar { width: 1fr; padding-left: 9; display: none; }
+    PullBar ProgressBar Bar { width: 1fr; }
+    PullBar.-pulling ProgressBar { display: block; }
+    PullBar #status { height: auto; padding-left: 9; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+
+    class Pulled(Message):
+        """The server has a model it had not."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class Failed(Message):
+        def __init__(self, error: TeacherError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._host: str | None = None
+        self._pulling: Worker[None] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static("Pull", classes="label")
+            yield PlainInput(placeholder="a model of Ollama's, such as qwen3:8b; Enter downloads it")
+            yield Button("Cancel", compact=True)
+        yield ProgressBar(show_eta=True)
+        yield Static(id="status", classes="muted")
+
+    @property
+    def pulling(self) -> bool:
+        return self._pulling is not None
+
+    def ask(self, name: str | None, host: str | None) -> None:
+        """Open, with a name to begin with."""
+        self.add_class("-open")
+        field = self.query_one(PlainInput)
+        if not self.pulling:
+            self._host = host
+            field.value = name or field.value
+            self._say("the one thing here that uses the network; your data stays where it is")
+        self.call_after_refresh(field.focus)  # where it is, is known only then
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        name = event.value.strip()
+        if name and not self.pulling:
+            self._pulling = self._pull(name)
+
+    @on(Button.Pressed)
+    def action_cancel(self) -> None:
+        """Stop the download; Ollama keeps what came, and goes on from there next time."""
+        if self._pulling is not None:
+            self._pulling.cancel()
+            self._end()
+            self._say("stopped; what came is kept, and Enter goes on from there")
+        else:
+            focused = self.has_focus_within
+            self.remove_class("-open")
+            if focused:
+                self.screen.focus_next()
+
+    @work(exclusive=True)
+    async def _pull(self, name: str) -> None:
+        bar = self.query_one(ProgressBar)
+        bar.update(total=None, progress=0)
+        self.add_class("-pulling")
+        layers: dict[str, tuple[int, int]] = {}  # bytes that came and bytes in all, by layer
+        try:
+            async with OllamaServer(self._host) as server, aclosing(server.pull(name)) as steps:
+                async for step in steps:
+                    if step.total:
+                        layers[step.digest] = (step.completed, step.total)
+                    came, whole = (
+                        (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
+                    )
+                    bar.update(total=whole or None, progress=came)
+                    self._say(f"{step.status}: {size(came)} of {size(whole)}" if whole else step.status)
+        except TeacherError as error:
+            self._end()
+            self.query_one("#status", Static).update(
+                Content.assemble(("✗ ", "$text-error"), shown(str(error)))
+            )
+            self.post_message(self.Failed(error))
+        else:
+            self._end()
+            self._say(f"✓ {name} is here")
+            self.post_message(self.Pulled(name))
+
+    def _end(self) -> None:
+        self._pulling = None
+        self.remove_class("-pulling")
+
+    def _say(self, text: str) -> None:
+        self.query_one("#status", Static).update(shown_line(text, 200))

@@ -12,7 +12,7 @@ from typing import Any
 from engine.formats import TRACE, DatasetError, Format, Layout
 from engine.rows import convert
 from engine.sample import Sample, Version
-from engine.writing import replacing, write_dataset
+from engine.writing import Step, nothing, replacing, write_dataset
 from models.errors import UsageError
 
 
@@ -48,8 +48,26 @@ def trainer_format(trainer: Trainer, source: Format) -> Format:
     return Format.MESSAGES
 
 
+def trainer_records(target: Format, source: Format, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
+    """Rows in the field names of a trainer's format, their trace last. `DatasetError`: the trainer cannot hold one."""
+    for sample, version, trace in items:
+        record = convert(sample, version, source.layout, target.layout)
+        if target is Format.ALPACA_JSONL and (record.get("system") or record.get("history")):
+            raise DatasetError(
+                f"sample {sample.index}: Axolotl's alpaca type would drop its `system` and `history`; "
+                "export it as messages without a trainer"
+            )
+        yield record if trace is None else record | {TRACE: dict(trace)}
+
+
 def write_for_trainer(
-    trainer: Trainer, path: Path, source: Format, items: Iterable[Item], *, protected: Collection[Path] = ()
+    trainer: Trainer,
+    path: Path,
+    source: Format,
+    items: Iterable[Item],
+    *,
+    protected: Collection[Path] = (),
+    step: Step = nothing,
 ) -> TrainerFiles:
     """Write the dataset to `path` and the trainer's entry or config beside it.
 
@@ -57,21 +75,15 @@ def write_for_trainer(
     not suit the trainer. `DatasetError`: as `write_dataset`, or rows the trainer cannot hold.
     """
     target = trainer_format(trainer, source)
-    config = _config_path(trainer, path)
+    config = config_path(trainer, path)
     seen: set[str] = set()
 
     def records() -> Iterator[dict[str, Any]]:
-        for sample, version, trace in items:
-            record = convert(sample, version, source.layout, target.layout)
-            if target is Format.ALPACA_JSONL and (record.get("system") or record.get("history")):
-                raise DatasetError(
-                    f"sample {sample.index}: Axolotl's alpaca type would drop its `system` and `history`; "
-                    "export it as messages without a trainer"
-                )
+        for record in trainer_records(target, source, items):
             seen.update(record)
-            yield record if trace is None else record | {TRACE: dict(trace)}
+            yield record
 
-    rows = write_dataset(path, target, records(), protected=protected)
+    rows = write_dataset(path, target, records(), protected=protected, step=step)
     if trainer is Trainer.LLAMAFACTORY:
         _add_entry(config, path, target, seen)
         use = f"llamafactory-cli train --dataset_dir {path.parent} --dataset {path.stem} ..."
@@ -85,7 +97,8 @@ def write_for_trainer(
     return TrainerFiles(rows, path, config, use)
 
 
-def _config_path(trainer: Trainer, path: Path) -> Path:
+def config_path(trainer: Trainer, path: Path) -> Path:
+    """Where the entry or config of a dataset at `path` goes. `UsageError`: the name does not suit the trainer."""
     if trainer is not Trainer.LLAMAFACTORY:
         return path.with_name(f"{path.stem}.{trainer.value}.yaml")
     if path.suffix not in (".json", ".jsonl") or path.name == "dataset_info.json":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -17,9 +18,21 @@ from typing import BinaryIO, NamedTuple
 from engine import extras
 from engine.formats import Container, DatasetError, Format, Record, shown
 
+Step = Callable[[], None]
+"""Called before each row, of a table twice: what it raises ends the writing, and nothing is left of it."""
+
+
+def nothing() -> None:
+    """The step of a writing that nobody watches."""
+
 
 def write_dataset(
-    path: Path, format: Format, records: Iterable[Record], *, protected: Collection[Path] = ()
+    path: Path,
+    format: Format,
+    records: Iterable[Record],
+    *,
+    protected: Collection[Path] = (),
+    step: Step = nothing,
 ) -> int:
     """Write rows as `render` makes them; returns how many.
 
@@ -27,7 +40,25 @@ def write_dataset(
     one, but never over one of `protected`: the source dataset, the workspace. `DatasetError`.
     """
     with replacing(path, protected) as file:
-        return _WRITERS[format.container](file, path, records)
+        return _WRITERS[format.container](file, path, records, step)
+
+
+def is_table(format: Format) -> bool:
+    """Whether a file of this format has a head that depends on all rows, so that they are gone through twice."""
+    return format.container in (Container.CSV, Container.PARQUET)
+
+
+def row_texts(format: Format, records: Collection[Record]) -> list[str]:
+    """Rows as they stand in a file, under CSV's head; a Parquet file, which is no text, holds what the JSON shows."""
+    if format.container is not Container.CSV:
+        return [_encode(record, number).decode() for number, record in enumerate(records, 1)]
+    names = dict.fromkeys(name for record in records for name in record)
+    texts = []
+    for row in (names, *([_cell(record.get(name)) for name in names] for record in records)):
+        line = io.StringIO()
+        csv.writer(line).writerow(row)
+        texts.append(line.getvalue().removesuffix("\r\n"))
+    return texts
 
 
 @contextmanager
@@ -35,8 +66,7 @@ def replacing(path: Path, protected: Collection[Path] = ()) -> Iterator[BinaryIO
     """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not."""
     try:
         target = path.resolve()  # through a link, the file it leads to is replaced and the link stays
-        if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
-            raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
+        refuse(path, protected)
         if target.exists() and not target.is_file():
             raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
         # The name is short and ours alone; the mode is what the umask leaves of 0666, as of any new file.
@@ -55,6 +85,12 @@ def replacing(path: Path, protected: Collection[Path] = ()) -> Iterator[BinaryIO
         reason = error.strerror or str(error)
         raise DatasetError(f"{path}: cannot be written: {reason}; what was there is as it was") from None
     _sync(target.parent)
+
+
+def refuse(path: Path, protected: Collection[Path]) -> None:
+    """Raise `DatasetError` where `path` is one of these files, by whatever name."""
+    if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
+        raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -98,18 +134,20 @@ def _encode(record: Record, number: int) -> bytes:
         return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
-def _write_array(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+def _write_array(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
     count = 0
     for count, record in enumerate(records, 1):
+        step()
         file.write(b"[\n" if count == 1 else b",\n")
         file.write(_encode(record, count))
     file.write(b"\n]\n" if count else b"[]\n")
     return count
 
 
-def _write_lines(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+def _write_lines(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
     count = 0
     for count, record in enumerate(records, 1):
+        step()
         file.write(_encode(record, count) + b"\n")
     return count
 
@@ -122,12 +160,13 @@ _Look = Callable[[list[Record]], None]
 
 
 @contextmanager
-def _spooled(path: Path, records: Iterable[Record], look: _Look) -> Iterator[Iterator[Record]]:
+def _spooled(path: Path, records: Iterable[Record], look: _Look, step: Step) -> Iterator[Iterator[Record]]:
     """The rows over again, from a nameless file: a table's head depends on all of them, which `look` sees first."""
     with tempfile.TemporaryFile(dir=path.resolve().parent) as spool:
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _BATCH)):
             for record in batch:
+                step()
                 count += 1
                 line = _text(record, count)
                 try:
@@ -140,7 +179,13 @@ def _spooled(path: Path, records: Iterable[Record], look: _Look) -> Iterator[Ite
                     ) from None
             look(batch)
         spool.seek(0)
-        yield map(json.loads, spool)
+        yield _stepped(spool, step)
+
+
+def _stepped(lines: Iterable[bytes], step: Step) -> Iterator[Record]:
+    for line in lines:
+        step()
+        yield json.loads(line)
 
 
 class _Utf8(NamedTuple):
@@ -152,7 +197,7 @@ class _Utf8(NamedTuple):
         return self.file.write(text.encode())
 
 
-def _write_csv(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+def _write_csv(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
     """Texts as they are, null as an empty cell, everything else as JSON."""
     names: dict[str, None] = {}
 
@@ -161,7 +206,7 @@ def _write_csv(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
             names.update(dict.fromkeys(record))
 
     count = 0
-    with _spooled(path, records, look) as rows:
+    with _spooled(path, records, look, step) as rows:
         table = csv.writer(_Utf8(file))
         table.writerow(names)
         for count, row in enumerate(rows, 1):  # noqa: B007 - returned
@@ -175,14 +220,14 @@ def _cell(value: object) -> str:
     return "" if value is None else _ENCODER.encode(value)
 
 
-def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record]) -> int:
+def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
     columns = extras.parquet(path).Columns()
-    with _spooled(path, records, columns.look) as rows:
+    with _spooled(path, records, columns.look, step) as rows:
         count: int = columns.write(file, rows)
     return count
 
 
-_WRITERS: dict[Container, Callable[[BinaryIO, Path, Iterable[Record]], int]] = {
+_WRITERS: dict[Container, Callable[[BinaryIO, Path, Iterable[Record], Step], int]] = {
     Container.JSON: _write_array,
     Container.JSONL: _write_lines,
     Container.CSV: _write_csv,

@@ -37,6 +37,7 @@ SCOPES = {
     "run": "Run",
     "distribution": "Distribution",
     "export": "Export",
+    "help": "Help",
 }
 """The registry's groups, in the help screen's order, with their titles."""
 
@@ -47,6 +48,7 @@ ACTIONS = (
     Action("app.go_distribution", "4", "Distribution", "See how scores and lengths are spread", footer=False),
     Action("app.go_export", "5", "Export", "Write the refined dataset", footer=False),
     Action("app.show_help", "f1,question_mark", "Help", "Every key, and what it does"),
+    Action("app.command_palette", "ctrl+p", "Palette", "Find what can be done by its name", footer=False),
     Action("app.undo", "u,ctrl+z", "Undo", "Take back the last decision", footer=False),
     Action("app.redo", "U,ctrl+y", "Redo", "Do again what was undone", footer=False),
     Action("app.choose_theme", "f9", "Theme", "Choose the colours; they are remembered", footer=False),
@@ -111,7 +113,7 @@ ACTIONS = (
     Action(
         "review.regenerate",
         "r",
-        "Regenerate",
+        "Ask again",
         "Ask the teacher for another rewrite, with a remark if you like",
     ),
     Action(
@@ -129,7 +131,7 @@ ACTIONS = (
         footer=False,
     ),
     Action("review.take_back", "x", "Take back", "Decide nothing about this sample after all", footer=False),
-    Action("review.heat", "h", "Heat map", "See the student's losses token by token"),
+    Action("review.heat", "h", "Heat", "See the student's losses token by token"),
     Action("review.next", "j,s", "Skip", "Next sample, without deciding", footer=False),
     Action("review.previous", "k", "Back", "Previous sample", footer=False),
     Action(
@@ -145,6 +147,8 @@ ACTIONS = (
     Action("heat.previous_token", "left,h", "Previous", "Previous token", footer=False),
     Action("heat.line_down", "down,j", "Down", "The token below", footer=False),
     Action("heat.line_up", "up,k", "Up", "The token above", footer=False),
+    Action("heat.page_down", "pagedown,ctrl+d", "Page down", "A screenful down", footer=False),
+    Action("heat.page_up", "pageup,ctrl+u", "Page up", "A screenful up", footer=False),
     Action(
         "heat.measure",
         "v",
@@ -152,8 +156,12 @@ ACTIONS = (
         "Colour by the difference, or by the loss with or without the other half",
     ),
     Action("heat.side", "tab", "Other half", "The response's tokens, or the instruction's"),
-    Action("heat.version", "o", "Original", "The original, or the version on the right"),
+    Action("heat.version", "o", "Version", "The next version of the sample: the original, a rewrite"),
     Action("heat.extreme", "n", "Next peak", "Go to the next token that stands out"),
+    Action(
+        "heat.previous_extreme", "N", "Peak before", "Go to the token before that stands out", footer=False
+    ),
+    Action("heat.bars", "b", "Bars", "Show or hide the bars above the words", footer=False),
     Action("heat.copy", "y", "Copy", "Copy the table of tokens and losses", footer=False),
     Action("heat.back", "escape,q", "Review", "Back to the sample"),
     # Run
@@ -163,13 +171,26 @@ ACTIONS = (
     Action("run.retry", "r", "Retry failed", "Try the failed samples again"),
     # Distribution
     Action("distribution.rule", "r", "Rule", "Count for another export rule"),
-    Action("distribution.lower", "left,h", "Lower", "Move the threshold down", footer=False),
-    Action("distribution.higher", "right,l", "Higher", "Move the threshold up", footer=False),
+    Action("distribution.lower", "left,h", "Lower", "Move the threshold down"),
+    Action("distribution.higher", "right,l", "Higher", "Move the threshold up"),
     Action("distribution.type", "t", "Threshold", "Type a threshold"),
+    Action("distribution.copy", "y", "Copy", "Copy the command that exports what the rule keeps"),
     Action("distribution.refresh", "f5", "Count again", "Count again", footer=False),
+    Action("distribution.down", "down,j", "Down", "Scroll down", footer=False),
+    Action("distribution.up", "up,k", "Up", "Scroll up", footer=False),
+    Action("distribution.page_down", "pagedown,space", "Page down", "A screenful down", footer=False),
+    Action("distribution.page_up", "pageup", "Page up", "A screenful up", footer=False),
     # Export
     Action("export.write", "w,ctrl+s", "Write", "Write the file"),
-    Action("export.preview", "f5", "Preview", "Show the first rows again", footer=False),
+    Action("export.replace", "y", "Replace", "Write over the file that is there"),
+    Action("export.cancel", "escape", "Cancel", "Stop the writing, or leave the file that is there as it is"),
+    Action("export.preview", "f5", "Look again", "Count again, and show the first rows again", footer=False),
+    # Help
+    Action("help.down", "down", "Down", "A line down", footer=False),
+    Action("help.up", "up", "Up", "A line up", footer=False),
+    Action("help.page_down", "pagedown", "Page down", "A screenful down", footer=False),
+    Action("help.page_up", "pageup", "Page up", "A screenful up", footer=False),
+    Action("help.close", "escape", "Close", "Back to where one was"),
 )
 
 
@@ -187,11 +208,11 @@ def bindings(scope: str) -> list[BindingType]:
             show=action.footer,
             tooltip=action.help,
             id=action.id,
-            priority=action.id in _ALWAYS,
+            priority=action.id in ALWAYS,
         )
         for action in of_scope(scope)
     ]
 
 
-_ALWAYS = {"app.leave"}
+ALWAYS = {"app.leave", "app.command_palette"}
 """Whatever has the focus."""

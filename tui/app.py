@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import traceback
+import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_log_path
+from rich.console import RenderableType
 from textual import on, work
-from textual.app import App, SystemCommand
-from textual.binding import Binding
+from textual.app import App, ScreenStackError, SystemCommand
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.widget import MountError
+from textual.worker import WorkerFailed
 
+from engine.events import Started
 from models.errors import BurnishError
-from tui.actions import ACTIONS, SCOPES, bindings
+from tui.actions import SCOPES, bindings, of_scope
+from tui.crash_log import write_crash_log
 from tui.desk import Desk
-from tui.keymap import load_keymap
-from tui.messages import Changed, Heard, Opened, ShowSample, StartRun
+from tui.keymap import key_names, load_keymap
+from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
+from tui.palette import Palette
 from tui.remembered import recall, remember
 from tui.screens.base import DeskScreen
 from tui.screens.distribution import DistributionScreen
@@ -40,7 +47,7 @@ TICK = 0.1
 class BurnishApp(App[None]):
     TITLE = "burnish"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {Palette}  # noqa: RUF012 - Textual's
     BINDINGS = bindings("app")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual's
 
@@ -49,9 +56,10 @@ class BurnishApp(App[None]):
         super().__init__()
         self.desk = desk
         self._first = path
-        self._keymap_problems: tuple[str, ...] = ()
+        self.keymap = load_keymap()
         self.remembered = recall()
         self.crash_log: Path | None = None
+        self._leaving = False  # the screens are being taken down
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
 
     def on_mount(self) -> None:
@@ -59,8 +67,8 @@ class BurnishApp(App[None]):
             self.register_theme(theme)
         self.theme = self.remembered.theme if self.remembered.theme in self.available_themes else "burnish"
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        keymap = load_keymap()
-        self.set_keymap(keymap.keys)
+        self._without_colours()
+        self.set_keymap(self.keymap.changed)
         screens: dict[str, DeskScreen] = {
             "start": StartScreen(self.desk, first=self._first),
             "samples": SamplesScreen(self.desk),
@@ -72,18 +80,44 @@ class BurnishApp(App[None]):
             self.install_screen(screen, name)
         self.push_screen("start")
         self.set_interval(TICK, self._listen)
-        for problem in keymap.problems:
+        for problem in self.keymap.problems:
             self.notify(shown(problem).plain, severity="warning", timeout=10, markup=False)
 
+    def get_css_variables(self) -> dict[str, str]:
+        """Textual's, but for the muted text's colour: "auto 60%" is white where a text is styled piece by piece."""
+        variables = super().get_css_variables()
+        return variables | {"text-muted": variables["foreground-muted"]}
+
+    def _without_colours(self) -> None:
+        """With NO_COLOR: greys, but in an ansi theme, whose colours only the terminal knows, none at all. Textual
+        decides it once, before there is a theme."""
+        if self.no_color:
+            plain = NoColor() if self.native_ansi_color else Monochrome()
+            self._filters = [f for f in self._filters if not isinstance(f, NoColor | Monochrome)] + [plain]
+            self.refresh_css(animate=False)
+
     def _remember_theme(self, theme: Theme) -> None:
+        self._without_colours()
         self.remembered = replace(self.remembered, theme=theme.name)
         remember(self.remembered)
 
     def _listen(self) -> None:
         if events := self.desk.heard():
+            if any(isinstance(event, Started) for event in events):
+                self._follow()
             for screen in self.screen_stack:
                 screen.post_message(Heard(events))
 
+    @work(exclusive=True, group="follow")
+    async def _follow(self) -> None:
+        """The run's own outcomes are shown from its first on."""
+        try:
+            await self.desk.follow()
+        except BurnishError as error:
+            self.notify(shown(str(error)).plain, severity="error", markup=False)
+        self.tell_changed()
+
+    @on(Decided)
     def tell_changed(self) -> None:
         for screen in self.screen_stack:
             screen.post_message(Changed())
@@ -116,7 +150,7 @@ class BurnishApp(App[None]):
     def action_show_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
             scope = self.screen.SCOPE if isinstance(self.screen, DeskScreen) else "app"
-            self.push_screen(HelpScreen(scope))
+            self.push_screen(HelpScreen(scope, self.keymap))
 
     def action_choose_theme(self) -> None:
         self.search_themes()
@@ -163,7 +197,7 @@ class BurnishApp(App[None]):
         self._refine(message.limit, retry_failed=message.retry_failed)
         self._go("run")
 
-    @work(exclusive=True, group="run")
+    @work(group="run")
     async def _refine(self, limit: int | None, *, retry_failed: bool) -> None:
         try:
             summary = await self.desk.refine(limit=limit, retry_failed=retry_failed)
@@ -171,12 +205,24 @@ class BurnishApp(App[None]):
             self.desk.note(str(error))
             self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
         else:
-            self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
+            if summary is not None:
+                self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
         self.tell_changed()
 
     async def action_leave(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
         self.unfinished = self.desk.path if self.desk.running else None
         self.exit()
+
+    async def action_quit(self) -> None:
+        await self.action_leave()
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C, which copies what is selected where something is."""
+        key = key_names(self.keymap.keys["app.leave"])[0]
+        self.notify(f"{key} quits; whatever was done is kept", markup=False)
 
     async def on_unmount(self) -> None:
         await self.desk.leave()
@@ -184,29 +230,41 @@ class BurnishApp(App[None]):
     # --- the palette ----------------------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        scope = screen.SCOPE if isinstance(screen, DeskScreen) else "app"
-        for action in ACTIONS:
-            if action.scope in (scope, "app"):
-                node: Any = self if action.scope == "app" else screen
-                title = f"{SCOPES[action.scope].lower()}: {action.label.lower()}"
-                yield SystemCommand(title, action.help, getattr(node, f"action_{action.name}"))
-
-    def get_key_display(self, binding: Binding) -> str:
-        return super().get_key_display(binding)
+        here = screen.SCOPE if isinstance(screen, DeskScreen) else "app"
+        for action in (*of_scope(here), *(of_scope("app") if here != "app" else ())):
+            node: DOMNode = self if action.scope == "app" else screen
+            if node.check_action(action.name, ()) is False or action.id == "app.command_palette":
+                continue
+            title = f"{SCOPES[action.scope]}: {action.label}".lower()
+            # Textual takes the help of a command for markup.
+            keys = ", ".join(key_names(self.keymap.keys[action.id])).replace("[", "left bracket")
+            yield SystemCommand(title, f"{action.help} ({keys})", partial(self.run_action, action.name, node))
+        for name in self.available_themes:
+            if name != self.theme:
+                yield SystemCommand(
+                    f"theme: {name}", "Use these colours", partial(setattr, self, "theme", name)
+                )
 
     # --- when something of ours breaks ----------------------------------------------------------------------------
 
-    def _fatal_error(self) -> None:
-        """One line and a log without any sample's text, instead of a traceback with locals. (Textual's own hook.)"""
-        import sys  # noqa: PLC0415
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        # While the app closes, widgets go before the workers and timers that fill them.
+        if self._leaving and isinstance(cause, NoMatches | MountError | ScreenStackError):
+            return
+        super()._handle_exception(error)
 
-        kind, error, trace = sys.exc_info()
-        error = error or self._exception
-        path = user_log_path("burnish") / "crash.log"
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            frames = traceback.format_tb(trace or (error.__traceback__ if error else None))
-            path.write_text("".join(frames) + (kind or type(error)).__name__ + "\n", "utf-8")
-            path.chmod(0o600)
-            self.crash_log = path
+    async def _shutdown(self) -> None:
+        self._leaving = True
+        await super()._shutdown()
+
+    def _fatal_error(self) -> None:
+        """Leave with a log instead of a traceback with everybody's texts in it. (Textual's own hook.)"""
+        error = sys.exc_info()[1] or self._exception
+        if self.crash_log is None and error is not None:  # the first is the cause of those after it
+            self.crash_log = write_crash_log(error)
         self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """The same for errors that would draw themselves."""
+        self._fatal_error()

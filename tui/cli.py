@@ -95,9 +95,21 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.commands and Path(args[0]).exists():
+        if args[0] not in self.commands and (_is_there(args[0]) or _is_meant_as_a_path(args[0])):
             return "open", open_, args
         return super().resolve_command(ctx, args)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # no file can be called that
+        return False
+
+
+def _is_meant_as_a_path(name: str) -> bool:
+    """No command has a dot or a slash, and an option is none of either."""
+    return not name.startswith("-") and any(mark in name for mark in (".", "/", os.sep))
 
 
 @click.group(
@@ -123,6 +135,10 @@ def cli(ctx: click.Context) -> int | None:
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 def open_(path: Path | None) -> int:
     """The terminal interface."""
+    if path is not None and not _is_there(str(path)):
+        raise BurnishError(f"{path}: not there; give a dataset or a workspace, or nothing to choose one")
+    if path is not None and path.is_dir():
+        raise BurnishError(f"{path}: a folder; give a dataset or a workspace in it, or nothing to choose one")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the terminal interface needs a terminal; burnish --help lists the commands that do not"

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from engine import session
-from engine.export import ExportRule, Share, exported
+from engine.export import ExportRule, Share
 from engine.formats import DatasetError, Format
 from engine.overview import overview
 from engine.reading import BadRow, demo_dataset
@@ -20,12 +20,14 @@ from engine.refine import Method
 from engine.rows import earlier_turns, render
 from engine.sample import Outcome, Sample, Scores
 from engine.settings import Settings, load
-from engine.trainers import Trainer, write_for_trainer
+from engine.trainers import Trainer
 from engine.workspace import Run, Workspace
 from engine.writing import write_dataset
 from tui import tables, upkeep
 from tui.console import errors, output, say
 from tui.exit_codes import DONE, PARTLY
+from tui.exporting import Progress, Wanted, write
+from tui.opening import workspace_for
 from tui.progress import display
 
 EXAMPLES, LISTED = 5, 20
@@ -117,32 +119,22 @@ def export(
     with_trace: bool,
     as_json: bool,
 ) -> int:
-    with Workspace.read(workspace) as opened:
-        source, latest = opened.source(), opened.latest_run()
-        here = Format(source.format)
-        chosen = exported(opened, latest, ExportRule(rule), Share.parse(share))
-        protected = (Path(source.path), workspace)
-        written: dict[str, Any] = {"rule": rule, "dataset": str(out)}
-        if trainer is not None:
-            items = ((row.sample, row.version, row.trace(latest) if with_trace else None) for row in chosen)
-            files = write_for_trainer(Trainer(trainer), out, here, items, protected=protected)
-            written |= {"rows": files.rows, "config": str(files.config), "use": files.use}
-        else:
-            there = Format(format_) if format_ else here
-            records = (
-                render(row.sample, row.version, here, there, row.trace(latest) if with_trace else None)
-                for row in chosen
-            )
-            written |= {
-                "rows": write_dataset(out, there, records, protected=protected),
-                "format": there,
-            }
-        written["of"] = len(opened)
+    wanted = Wanted(
+        ExportRule(rule),
+        Share.parse(share),
+        Format(format_) if format_ else None,
+        Trainer(trainer) if trainer else None,
+        with_trace,
+    )
+    report = write(workspace, out, wanted, Progress())
+    told: dict[str, Any]
     if as_json:
-        print(json.dumps(written))
+        told = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
+        told |= {"config": str(report.config), "use": report.use} if trainer else {"format": report.format}
+        print(json.dumps(told))
     else:
-        told = {"written": f"{written['rows']} of {written['of']} samples, rule {rule}", "export": str(out)}
-        told |= {key: str(written[key]) for key in ("config", "use") if key in written}
+        told = {"written": f"{report.rows} of {report.of} samples, rule {rule}", "export": str(out)}
+        told |= {"config": str(report.config), "use": str(report.use)} if trainer else {}
         _facts(output(), told.items())
     return DONE
 
@@ -219,7 +211,7 @@ def _opened(data: Path, workspace: Path | None, format_: str | None, *, skip_bad
             raise DatasetError(f"{data}: {bad.where}: {bad.message}; --skip-bad imports the other rows")
         say(console, f"skipped {data}: {bad.where}: {bad.message}")
 
-    path = workspace or Path(data.with_suffix(".burnish").name)
+    path = workspace or workspace_for(data)
     new = not path.exists()
     opened = session.open_workspace(path, data, Format(format_) if format_ else None, on_bad)
     if new:

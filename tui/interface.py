@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shlex
+import signal
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from tui.app import BurnishApp
 from tui.desk import Desk
-from tui.exit_codes import DONE, FAILED
+from tui.exit_codes import DONE, FAILED, INTERRUPTED
+from tui.literal import one_line
+
+LONGEST = 4.0
+"""Seconds from a signal to the end at the latest: writing to a terminal that is gone can take for ever."""
 
 
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
-    desk = Desk()
-    app = BurnishApp(desk, path)
-    app.run()
+    app = BurnishApp(Desk(), path)
+    ending = _Ending(app)
+    asyncio.run(ending.run())
     if app.crash_log is not None or app.return_code:
-        click.echo(
-            "burnish: something in burnish broke; what was decided and answered is kept. The log is "
-            f"{app.crash_log or 'missing: its folder cannot be written'}",
-            err=True,
-        )
+        log = one_line(str(app.crash_log)) if app.crash_log else "missing: its folder cannot be written"
+        _say(f"something in burnish broke; what was decided and answered is kept. The log: {log}", err=True)
         return FAILED
     if app.unfinished is not None:
-        click.echo(
-            f"burnish: the run is not done; {shlex.join(['burnish', str(app.unfinished)])} takes it up again"
-        )
-    return DONE
+        command = one_line(shlex.join(["burnish", str(app.unfinished)]))
+        _say(f"the run is not done; {command} takes it up again")
+    return INTERRUPTED if ending.asked else DONE
+
+
+def _say(what: str, *, err: bool = False) -> None:
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"burnish: {what}", err=err)
+
+
+class _Ending:
+    """Whatever asks the program to end has it end as a person does who quits: the terminal as it was before, the
+    run where it can be taken up again."""
+
+    SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+    def __init__(self, app: BurnishApp) -> None:
+        self.asked = False
+        self._app = app
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in self.SIGNALS:
+            with suppress(AttributeError, NotImplementedError):  # Windows has not all of them
+                loop.add_signal_handler(getattr(signal, name), self._end)
+        await self._app.run_async()
+
+    def _end(self) -> None:
+        if not self.asked:
+            self.asked = True
+            timer = threading.Timer(LONGEST, os._exit, (INTERRUPTED,))
+            timer.daemon = True
+            timer.start()
+            self._app.leave()

@@ -43,10 +43,15 @@ THEMES = (
         success="#5fff5f",
         foreground="#ffffff",
         background="#000000",
-        surface="#000000",
-        panel="#1c1c1c",
+        surface="#1c1c1c",
+        panel="#333333",
         dark=True,
         luminosity_spread=0.3,
         text_alpha=1.0,
+        variables={
+            "foreground-muted": "#d0d0d0",
+            "text-disabled": "#b0b0b0",
+            "footer-description-foreground": "#ffffff",
+        },
     ),
 )

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from enum import StrEnum
+from pathlib import Path
 
 import click
 import pytest
@@ -17,7 +18,8 @@ from engine.pipeline import Schedule
 from engine.refine import Method
 from engine.templates import TemplateName
 from engine.trainers import Trainer
-from tests.command import burnish
+from tests.command import ALONE, burnish
+from tests.tui.scene import scene
 from tui import cli
 
 COMMANDS = sorted(cli.cli.commands)
@@ -44,8 +46,27 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not heavy & imported(*arguments, "--help")
 
 
-def test_a_command_imports_neither_the_screen_s_library_nor_llama_cpp() -> None:
-    modules = imported("score", "/nowhere.json", "--student", "demo")
+WORKING = {
+    "run": ["/nowhere.json", "--teacher", "demo", "--student", "demo"],
+    "score": ["/nowhere.json", "--student", "demo"],
+    "reselect": ["{}", "--student", "/nowhere.gguf"],
+    "export": ["{}", "{}.json"],
+    "show": ["{}"],
+    "models": [],
+    "pull": ["nothing"],
+    "doctor": ["--student", "demo"],
+    "demo": ["-w", "/nowhere/demo.burnish"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_imports_neither_the_screen_s_library_nor_llama_cpp(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in ALONE.items():
+        monkeypatch.setenv(variable, value)
+    path = scene(tmp_path) if "{}" in WORKING[name] else tmp_path
+    modules = imported(name, *(argument.format(path) for argument in WORKING[name]))
     assert "engine" in modules
     assert not {"textual", "llama_cpp"} & modules
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -9,6 +11,7 @@ from textual.widgets import Static
 
 from tui.actions import of_scope
 from tui.desk import Desk
+from tui.keymap import Keymap, key_names
 from tui.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export")
@@ -20,34 +23,46 @@ class Title(Horizontal):
         super().__init__()
         self._desk = desk
         self._scope = scope
+        # A timer may still tick while the app closes, when a query would find nothing any more.
+        self._tab_line, self._workspace_line, self._run_state = (
+            Static(id="tabs"),
+            Static(id="workspace"),
+            Static(id="state"),
+        )
 
     def compose(self) -> ComposeResult:
-        yield Static(self._tabs(), id="tabs")
-        yield Static(id="workspace")
-        yield Static(id="state")
+        self._tab_line.update(self._tabs())
+        yield from (self._tab_line, self._workspace_line, self._run_state)
 
     def on_mount(self) -> None:
         self.renew()
         self.set_interval(0.5, self.renew)
 
     def on_resize(self) -> None:
-        self.query_one("#tabs", Static).update(self._tabs())
+        self._tab_line.update(self._tabs())
 
     def renew(self) -> None:
         desk = self._desk
         name = desk.path.name if desk.path else "no workspace"
-        self.query_one("#workspace", Static).update(shown_line(name, 40, "$text-muted"))
-        self.query_one("#state", Static).update(self._state())
+        # An update lays the whole screen out again.
+        for line, content in (
+            (self._workspace_line, shown_line(name, 40, "$text-muted")),
+            (self._run_state, self._state()),
+        ):
+            if line.content != content:
+                line.update(content)
 
     def _tabs(self) -> Content:
         here = UNDER.get(self._scope, self._scope)
-        keys = {action.name.removeprefix("go_"): action for action in of_scope("app")}
+        actions = {action.name.removeprefix("go_"): action for action in of_scope("app")}
+        keymap: Keymap = cast(Any, self.app).keymap
         parts = [Content.styled(" burnish ", "bold $primary")]
         wide = self.size.width >= 100
         for tab in TABS:
             style = "bold reverse" if tab == here else "$text-muted"
-            label = keys[tab].label if wide or tab == here else keys[tab].label[:3]
-            parts.append(Content.styled(f" {keys[tab].keys} {label} ", style))
+            action = actions[tab]
+            label = action.label if wide or tab == here else action.label[:3]
+            parts.append(Content.styled(f" {key_names(keymap.keys[action.id])[0]} {label} ", style))
         return Content("").join(parts)
 
     def _state(self) -> Content:

@@ -82,7 +82,9 @@ SELECT run, sample, failed,
         json_extract(o.body, '$.after.ifd.reason'), json_extract(o.body, '$.after.r_ifd.reason')) IS NOT NULL,
     json_extract(o.body, '$.before.ifd.value'), json_extract(o.body, '$.after.ifd.value'),
     json_extract(o.body, '$.before.r_ifd.value'), json_extract(o.body, '$.after.r_ifd.value'),
-    length(json_extract(s.body, '$[2]')), length(json_extract(o.body, '$.final.response'))
+    -- SQLite counts a text's characters up to a NUL, so another character stands for that.
+    length(json_extract(replace(s.body, '\\u0000', '\\u0001'), '$[2]')),
+    length(json_extract(replace(o.body, '\\u0000', '\\u0001'), '$.final.response'))
 FROM outcomes AS o JOIN samples AS s USING (sample);
 
 CREATE TABLE acts (                                       -- what a person did, in order: undone and redone as a whole
@@ -98,13 +100,14 @@ CREATE INDEX reviews_by_act ON reviews (act);
 CREATE TABLE standing (                                   -- of each sample, the last review that is not undone
     sample INTEGER PRIMARY KEY REFERENCES samples,
     decision TEXT NOT NULL,
-    ifd REAL,
+    ifd REAL,                                             -- of the version, where it is chosen or edited
     r_ifd REAL,
-    length INTEGER NOT NULL,
+    length INTEGER NOT NULL,                              -- of its response, in characters
     body TEXT NOT NULL
 );
 INSERT INTO standing
-SELECT sample, json_extract(body, '$.decision'), NULL, NULL, length(json_extract(body, '$.version.response')), body
+SELECT sample, json_extract(body, '$.decision'), NULL, NULL,
+    length(json_extract(replace(body, '\\u0000', '\\u0001'), '$.version.response')), body
 FROM reviews WHERE rowid IN (SELECT max(rowid) FROM reviews GROUP BY sample);
 
 CREATE TABLE candidates (                                 -- rewrites that a person asked for

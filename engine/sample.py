@@ -126,6 +126,7 @@ class Decision(StrEnum):
 
     ACCEPTED = "accepted"
     ORIGINAL = "original"  # the original stays, whatever the student chose
+    CHOSEN = "chosen"  # another of the teacher's versions than the student's choice, or halves of two versions
     EDITED = "edited"  # the person's own version
 
 
@@ -135,4 +136,4 @@ class Review(Frozen):
     index: int
     decision: Decision
     version: Version  # what is exported for this sample
-    scores: Scores | None = None  # of `version`, where it is neither the original nor the student's choice
+    scores: Scores | None = None  # of `version`, where it is CHOSEN or EDITED and a student has weighed it

@@ -21,12 +21,24 @@ import numpy as np
 from pydantic import BaseModel
 
 from engine.database import Database, WorkspaceError, explained
-from engine.sample import Candidate, Outcome, Review, Sample, Stage, Version
+from engine.sample import Candidate, Decision, Outcome, Review, Sample, Scores, Stage, Version
 from models.student import Losses
 from models.teacher import Reply
 
 WINDOW = 256
 """Rows fetched at a time when walking the samples: memory does not grow with their number."""
+
+FIGURES = (
+    "samples AS s LEFT JOIN figures AS f ON f.run = ?2 AND f.sample = s.sample "
+    "LEFT JOIN standing AS t ON t.sample = s.sample"
+)
+"""Every sample, with its figures in the run ?2 and a person's standing decision, where there are any."""
+
+AFTER = (
+    "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
+    "ELSE f.{0}_after END"
+)
+"""A score (ifd or r_ifd) of what would leave now, over `FIGURES`: a person's decision comes before the student's."""
 
 
 class Source(BaseModel, frozen=True):
@@ -205,15 +217,19 @@ class Workspace(Database):
         rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
         return self._parsed(Outcome.model_validate, rows[0][0]) if rows else None
 
-    def decided(self, run: Run) -> Iterator[tuple[Sample, Outcome | None, Review | None]]:
-        """Every sample, in order, with its outcome in a run and a person's last word, where there are any."""
+    def decided(
+        self, run: Run, among: str = "1", values: tuple[float, ...] = ()
+    ) -> Iterator[tuple[Sample, Outcome | None, Review | None]]:
+        """Samples, in order, with their outcome in a run and a person's last word, where there are any.
+
+        Every sample, or those `among` lets through: SQL over `FIGURES`, with `values` for ?3 and so on in it.
+        """
         query = (
-            "SELECT samples.sample, samples.body, outcomes.body, standing.body FROM samples "
-            "LEFT JOIN outcomes ON outcomes.sample = samples.sample AND run = ?2 "
-            "LEFT JOIN standing ON standing.sample = samples.sample "
-            "WHERE samples.sample > ?1 ORDER BY samples.sample LIMIT ?3"
+            f"SELECT s.sample, s.body, outcomes.body, t.body FROM {FIGURES} "  # noqa: S608 - the engine's own
+            "LEFT JOIN outcomes ON outcomes.sample = s.sample AND outcomes.run = ?2 "
+            f"WHERE s.sample > ?1 AND ({among}) ORDER BY s.sample LIMIT ?{3 + len(values)}"
         )
-        for index, body, outcome, review in self._walk(query, run.id):
+        for index, body, outcome, review in self._walk(query, run.id, *values):
             yield (
                 self._sample(index, body),
                 self._parsed(Outcome.model_validate, outcome) if outcome else None,
@@ -242,6 +258,18 @@ class Workspace(Database):
             len(self) if limit is None else limit,
         )
         return done, failed
+
+    def faults(self, run: Run) -> dict[str, int]:
+        """Failures of stages in a run by kind, the most frequent first."""
+        return dict(
+            self._rows(
+                "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
+                "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
+                "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
+                "GROUP BY 1 ORDER BY 2 DESC",
+                run.id,
+            )
+        )
 
     def retries(self, sample: int) -> int:
         """How often a person asked to try this sample's failed stages again."""
@@ -286,6 +314,28 @@ class Workspace(Database):
             if not count:
                 self._db.execute("DELETE FROM acts WHERE act = ?", (act,))
         return count
+
+    def reviews(self, sample: int) -> list[Review]:
+        """All that a person has decided about a sample, oldest first, without what was undone or taken back."""
+        rows = self._rows(
+            "SELECT body FROM reviews JOIN acts USING (act) WHERE sample = ? AND NOT undone AND body <> 'null' "
+            "ORDER BY reviews.rowid",
+            sample,
+        )
+        return [self._parsed(Review.model_validate, body) for (body,) in rows]
+
+    def weigh(self, sample: int, version: Version, scores: Scores) -> None:
+        """Add the scores to the decisions for this version that lack them: they came later, and are no act."""
+        standing = self.review(sample)
+        with self._transaction():
+            for rowid, body in self._rows("SELECT rowid, body FROM reviews WHERE sample = ?", sample):
+                review = None if body == "null" else self._parsed(Review.model_validate, body)
+                if review is None or not _lacks(review, version):
+                    continue
+                weighed = json.dumps(review.model_copy(update={"scores": scores}).model_dump(mode="json"))
+                self._db.execute("UPDATE reviews SET body = ? WHERE rowid = ?", (weighed, rowid))
+            if standing is not None and _lacks(standing, version):
+                self._stand(sample, standing.model_copy(update={"scores": scores}))
 
     def keep_review(self, review: Review) -> None:
         self.keep_reviews(str(review.decision), [(review.index, review)])
@@ -343,6 +393,12 @@ class Workspace(Database):
                 "INSERT INTO candidates (sample, body) VALUES (?, ?)",
                 (sample, json.dumps(candidate.model_dump(mode="json"))),
             )
+
+
+def _lacks(review: Review, version: Version) -> bool:
+    """Whether a decision for this version goes without scores of its own that it could have."""
+    own = review.decision in (Decision.CHOSEN, Decision.EDITED)
+    return own and review.scores is None and review.version == version
 
 
 def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:

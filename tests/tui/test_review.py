@@ -1,0 +1,752 @@
+"""The Review screen: both sides of a sample, why the student chose, and a person's last word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static, TextArea
+
+from engine.events import Finished, Generated, Growing
+from engine.listing import Column, Filter, Mark
+from engine.reflection import Unusable
+from engine.sample import Candidate, Decision, Review, Scores, Stage, Version
+from engine.workspace import Workspace
+from models.errors import BurnishError, UsageError
+from models.teacher import Fault
+from tests.tui import hostile
+from tests.tui.scene import outcome, scene, scores
+from tui import clipboard
+from tui.app import BurnishApp
+from tui.desk import Desk
+from tui.messages import Changed
+from tui.outside import EditorError, Layout, edited, editor
+from tui.screens.asking_again import AskAgainDialog
+from tui.screens.heat import HeatScreen
+from tui.screens.mixing import MixDialog
+from tui.screens.review import ReviewScreen
+from tui.widgets.critique import Critique, growing
+from tui.widgets.diff import Part
+from tui.widgets.verdict import VerdictPanel
+from tui.widgets.version_editor import Masked
+
+REPLACED, KEPT, NEAR_TIE, FAILED, TRUNCATED, UNSCORABLE, HALF, WAITING = range(8)
+"""Where the scene has a sample of each kind."""
+
+WORK = {"look", "decide", "weigh", "regenerate", "copy"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (config := tmp_path / "config.toml").touch()
+    monkeypatch.setenv("BURNISH_CONFIG", str(config))
+    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@dataclass
+class Here:
+    """The app at one sample."""
+
+    app: BurnishApp
+    pilot: Pilot[None]
+    screen: ReviewScreen
+
+    @property
+    def desk(self) -> Desk:
+        return self.app.desk
+
+    @property
+    def index(self) -> int | None:
+        return self.screen._look.sample.index if self.screen._look else None
+
+    @property
+    def said(self) -> str:
+        """The last toast."""
+        return [note.message for note in self.app._notifications][-1]
+
+    @property
+    def head(self) -> str:
+        """Which version is shown, and where it comes from."""
+        return self.text("#head-right")
+
+    @property
+    def numbers(self) -> str:
+        return str(self.screen.query_one(VerdictPanel).content)
+
+    @property
+    def criticism(self) -> str:
+        return self.screen.query_one(Critique).text
+
+    def text(self, selector: str) -> str:
+        return str(self.screen.query_one(selector, Static).content)
+
+    def part(self, name: str) -> Part:
+        return self.screen.query_one(f"#{name}", Part)
+
+    async def settled(self) -> None:
+        """Everything that was begun is done."""
+        for _ in range(500):
+            await self.pilot.pause()
+            busy = [worker for worker in self.app.workers if worker.group in WORK and not worker.is_finished]
+            if not busy and self.screen._coming is None and not self.screen._deciding:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it never ends")
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settled()
+
+    async def at(self, sample: int) -> None:
+        self.screen._load(lambda _: sample)
+        await self.settled()
+
+    async def review(self, sample: int) -> Review | None:
+        return await self.desk.reader.look(lambda workspace: workspace.review(sample))
+
+
+@asynccontextmanager
+async def reviewing(path: Path, position: int = 0, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
+    desk = Desk()
+    app = BurnishApp(desk)
+    async with app.run_test(size=size) as pilot:
+        await desk.open(path)
+        screen = ReviewScreen(desk, position)
+        await app.push_screen(screen)
+        here = Here(app, pilot, screen)
+        await here.settled()
+        yield here
+
+
+def go(path: Path, claims: Callable[[Here], Awaitable[None]], position: int = 0, **options: Any) -> None:
+    async def main() -> None:
+        async with reviewing(path, position, **options) as here:
+            await claims(here)
+
+    asyncio.run(main())
+
+
+WEIGHED = scores(0.8, 0.4)
+
+
+def with_student(here: Here, *, wrong: BurnishError | None = None) -> list[Version]:
+    """A student that weighs everything alike; what it was given."""
+    given: list[Version] = []
+
+    async def weigh(_: int, versions: Sequence[Version]) -> list[Scores]:
+        given.extend(versions)
+        if wrong:
+            raise wrong
+        return [WEIGHED for _ in versions]
+
+    vars(here.desk)["scores"] = weigh
+    return given
+
+
+# What is shown
+
+
+def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        assert here.text("#where") == "Sample 0  1 of 24"
+        assert here.text("#decision") == "✓ accepted"
+        assert "The student's choice  both rewrites taken" in here.head
+        part = here.part("instruction")
+        assert part.left.text == "Give three tips for staying healthy."
+        assert part.right.text.endswith("Give a reason for each, and name your source.")
+        assert [name for *_, name in part.right._marks] == ["added"]
+        assert not part.left._marks
+        numbers = here.numbers.splitlines()
+        assert numbers[1].split() == ["IFD", "0.5500", "0.6000", "▲", "larger"]
+        assert numbers[2].split() == ["r-IFD", "0.6000", "0.5000", "▼", "smaller"]
+        assert "Instruction stage   ● replaced  larger IFD" in numbers
+        assert any(line.endswith("0.5500 → 0.6000  margin +0.1200") for line in numbers)
+        assert any("response alone" in line and "40/40 tokens" in line for line in numbers)
+        assert "Complexity of the Topic\nComplexity of the Topic: too short." in here.criticism
+        assert "Response stage\nHelpfulness" in here.criticism
+
+        await here.at(NEAR_TIE)
+        assert "▲ near tie" in here.text("#where")
+        assert "a margin of 0.0040 may be rounding (below 0.01)" in here.numbers
+        await here.at(FAILED)
+        assert "✗ a stage failed" in here.text("#where")
+        assert "unparsable: expected the headings" in here.numbers
+        await here.at(TRUNCATED)
+        assert "✂0." in here.numbers
+        assert "✂ shown, IFD: of the beginning only" in here.numbers
+        await here.at(UNSCORABLE)
+        assert "original, IFD: no score; no token to score" in here.numbers
+        await here.at(KEPT)
+        assert here.part("response").has_class("-same")
+        assert "○ kept" in here.numbers
+        assert "margin −0.3000" in here.numbers
+        await here.at(WAITING)
+        assert here.head == "not refined yet"
+        assert "not weighed yet" in here.numbers
+        await here.press("a")
+        assert "nothing to accept" in here.said
+        await here.press("t")
+        assert "no usable rewrite" in here.said
+        assert here.index == WAITING
+
+    go(scene(tmp_path), claims)
+
+
+def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    asked = Candidate(
+        stage=Stage.RESPONSE,
+        version=Version(instruction="x", response="Shorter."),
+        critique={"Helpfulness": "wordy"},
+        remark="[b]shorter\x1b[2J",
+        scores=WEIGHED,
+    )
+    with Workspace.open(path) as workspace:
+        workspace.keep_candidate(KEPT, asked)
+        own = Version(instruction="x", response="Mine.")
+        workspace.keep_review(Review(index=KEPT, decision=Decision.EDITED, version=own))
+
+    async def claims(here: Here) -> None:
+        await here.press("k")
+        assert here.head == "‹ 5/5 › Your version  edited by hand", "what was decided is shown first"
+        seen = [here.head]
+        for _ in range(4):
+            await here.press("comma")
+            seen.insert(0, here.head)
+        assert seen == [
+            "‹ 1/5 › The student's choice  the original stays",
+            "‹ 2/5 › The teacher's instruction  turned down by the student",
+            "‹ 3/5 › The teacher's response  turned down by the student",
+            "‹ 4/5 › Another response  asked again with: [b]shorter␛[2J",
+            "‹ 5/5 › Your version  edited by hand",
+        ]
+        await here.press("left")
+        assert "first version" in here.said
+        await here.press("right")
+        assert "weighed at its own stage" in here.numbers
+        assert "0.7295" in here.numbers.splitlines()[1], "what the stage knew of it"
+        await here.press("full_stop", "full_stop")
+        assert here.criticism == "Response, asked again\nHelpfulness\nwordy"
+        assert "0.8000" in here.numbers
+        await here.press("a")
+        decided = await here.review(KEPT)
+        assert decided == Review(
+            index=KEPT, decision=Decision.CHOSEN, version=asked.version, scores=WEIGHED
+        ), "what is shown is taken, with the numbers that are known"
+
+    go(path, claims, position=REPLACED + 2)
+
+
+# Deciding
+
+
+def test_a_decision_is_saved_at_once_and_leads_to_the_next_sample(tmp_path: Path) -> None:
+    path = scene(tmp_path, reviewed=False)
+
+    async def claims(here: Here) -> None:
+        given = with_student(here)
+        await here.press("a")
+        assert here.index == 1
+        with Workspace.read(path) as other:
+            taken = other.review(0)
+            assert taken is not None
+            assert taken.decision is Decision.ACCEPTED
+            assert taken.version == other.outcome(other.latest_run(), 0).final  # type: ignore[union-attr]
+        await here.press("t")
+        chosen = await here.review(1)
+        assert chosen is not None
+        assert (chosen.decision, chosen.scores) == (Decision.CHOSEN, WEIGHED), "turned down, and yet taken"
+        assert chosen.version.response.endswith("keep going.")
+        assert given == [chosen.version]
+        await here.press("o")
+        kept = await here.review(2)
+        assert kept is not None
+        assert kept.decision is Decision.ORIGINAL
+        assert here.index == 3
+        await here.press("k")
+        assert here.text("#decision") == "○ original kept"
+        await here.press("x")
+        assert await here.review(2) is None
+        assert here.text("#decision") == "? not decided"
+        await here.press("x")
+        assert "nothing was decided" in here.said
+        await here.press("u", "u")
+        assert await here.review(2) is None
+        assert here.text("#decision") == "? not decided", "taken back, and then the decision itself undone"
+        await here.press("U")
+        assert here.text("#decision") == "○ original kept"
+        await here.at(23)
+        await here.press("o")
+        assert here.index == 23
+        assert "the last sample of the list" in here.said
+
+    go(path, claims)
+
+
+def test_keys_that_come_too_soon_decide_nothing_that_was_not_seen(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        here.screen.action_accept()
+        here.screen.action_accept()
+        await here.settled()
+        assert here.index == 1
+        assert await here.review(1) is None
+
+    go(scene(tmp_path, reviewed=False), claims)
+
+
+def test_leafing_goes_as_far_as_it_was_asked_to(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        for _ in range(9):
+            here.screen.action_next()
+        here.screen.action_previous()
+        await here.settled()
+        assert here.index == 8
+        await here.press("s")
+        assert here.index == 9
+        await here.press("n")
+        assert here.index == 10, "the next that is refined and not decided on"
+        await here.press("N")
+        assert here.index == 18
+        await here.at(0)
+        await here.press("k")
+        assert "the first sample" in here.said
+
+    go(scene(tmp_path), claims)
+
+
+def test_the_next_sample_is_the_next_of_the_list_though_this_one_leaves_it(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        reader, undecided = here.desk.reader, Filter(marks=frozenset({Mark.UNREVIEWED}))
+        await reader.arrange(Column.NUMBER, descending=True, only=undecided)
+        await here.at(18)
+        place = here.text("#where")
+        assert " of 18" in place
+        await here.desk.decide("elsewhere", [(18, await a_review(here, 18))])
+        await reader.arrange(Column.NUMBER, descending=True, only=undecided)
+        here.screen.post_message(Changed())
+        await here.settled()
+        assert (here.index, "left out of the list" in here.text("#where")) == (18, True)
+        await here.press("j")
+        assert here.index == 17
+        await here.press("k")
+        assert here.index == 19
+
+    go(scene(tmp_path), claims)
+
+
+async def a_review(here: Here, sample: int) -> Review:
+    version = (await here.desk.reader.look(lambda workspace: workspace.sample(sample))).original
+    return Review(index=sample, decision=Decision.ORIGINAL, version=version)
+
+
+def test_a_mix_takes_a_half_of_each_side_and_stays_to_show_its_numbers(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        given = with_student(here)
+        await here.press("m")
+        assert isinstance(here.app.screen, MixDialog)
+        await here.pilot.press("escape")
+        await here.settled()
+        assert await here.review(0) is None
+        await here.press("m")
+        await here.pilot.press("enter")
+        await here.settled()
+        mixed = await here.review(0)
+        assert mixed is not None
+        original = (await a_review(here, 0)).version
+        assert mixed.version.instruction == original.instruction
+        assert mixed.version.response.endswith("keep going.")
+        assert (mixed.decision, mixed.scores) == (Decision.CHOSEN, WEIGHED)
+        assert given == [mixed.version]
+        assert (here.index, "Your mix" in here.head) == (0, True)
+        assert "0.8000" in here.numbers
+        await here.at(KEPT)
+        await here.press("m")
+        assert "both sides are the same" in here.said
+
+    go(scene(tmp_path, reviewed=False), claims)
+
+
+# Editing
+
+
+def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        waiting, weigh = asyncio.Event(), asyncio.Event()
+
+        async def slowly(_: int, __: Sequence[Version]) -> list[Scores]:
+            waiting.set()
+            await weigh.wait()
+            return [WEIGHED]
+
+        vars(here.desk)["scores"] = slowly
+        await here.pilot.press("e")
+        area = here.screen.query_one("#edit-response", TextArea)
+        assert here.app.focused is area
+        await here.pilot.press("M", "i", "n", "e")
+        await here.pilot.press("escape")
+        assert here.screen.editing
+        assert "not saved" in here.said
+        await here.pilot.press("ctrl+s")
+        await waiting.wait()
+        await here.pilot.pause(0.05)
+        saved = await here.review(0)
+        assert saved is not None
+        assert (saved.decision, saved.scores) == (Decision.EDITED, None)
+        assert saved.version.response.startswith("Mine")
+        assert "weighing …" in here.numbers
+        weigh.set()
+        await here.settled()
+        saved = await here.review(0)
+        assert saved is not None
+        assert saved.scores == WEIGHED
+        assert "0.8000" in here.numbers
+        assert (here.text("#decision"), here.screen.editing) == ("✎ edited by you", False)
+        await here.press("u")
+        assert await here.review(0) is None
+        assert "Your version" not in here.head
+        await here.press("U")
+        again = await here.review(0)
+        assert again == saved, "the numbers come back with the edit"
+
+        await here.pilot.press("e")
+        here.part("response").left.focus()
+        await here.press("j", "a")
+        assert (here.index, await here.review(0)) == (0, saved), "nothing else is done meanwhile"
+        await here.press("escape")
+        assert not here.screen.editing
+        with_student(here, wrong=UsageError("no student: give --student"))
+        await here.at(WAITING)
+        await here.pilot.press("e")
+        here.screen.query_one("#edit-instruction", TextArea).text = "Ask."
+        await here.press("ctrl+s")
+        assert "saved, but not weighed: no student" in here.said
+        told = await here.review(WAITING)
+        assert told is not None
+        assert told.scores is None
+        await here.pilot.press("e")
+        here.screen.query_one("#edit-response", TextArea).text = " "
+        await here.press("ctrl+s")
+        assert "one of them is empty" in here.said
+        assert here.screen.editing
+
+    go(scene(tmp_path, reviewed=False), claims)
+
+
+def test_what_an_edit_does_not_touch_stays_byte_for_byte(tmp_path: Path) -> None:
+    odd = "Stop.\x1b[2J\r\nEnd\x00\ud800\x85 \u202e"
+    rows = [{"instruction": "Say stop.", "input": "", "output": odd}]
+
+    async def claims(here: Here) -> None:
+        await here.pilot.press("e")
+        area = here.screen.query_one("#edit-response", TextArea)
+        assert not hostile.acting(area.text.split("\n"))
+        area.insert("Please. ", (0, 0))
+        await here.press("ctrl+s")
+        saved = await here.review(0)
+        assert saved is not None
+        assert saved.version.response == f"Please. {odd}"
+
+    go(scene(tmp_path, rows, ("waiting",), reviewed=False), claims)
+    assert not Masked("\x1b and ␛").exact
+    assert Masked("\x1b").back("␛␛") == "\x1b\x1b"
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return path
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal can be lent, as it cannot in a test."""
+    monkeypatch.setattr(BurnishApp, "suspend", lambda _: nullcontext())
+
+
+@pytest.mark.usefixtures("lent")
+def test_a_person_s_own_editor_gets_a_private_file_that_is_gone_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "note"
+    vi = script(
+        tmp_path / "vi",
+        f'stat -c "%a %n" "$(dirname "$1")" "$1" > {note}\nsed -i "s/Eat well/Eat very well/" "$1"',
+    )
+    monkeypatch.setenv("VISUAL", str(vi))
+
+    async def claims(here: Here) -> None:
+        with_student(here)
+        await here.press("E")
+        saved = await here.review(0)
+        assert saved is not None
+        assert saved.decision is Decision.EDITED
+        assert saved.version.response.startswith("Eat very well")
+        folder, file = (line.split(" ", 1) for line in note.read_text().splitlines())
+        assert (folder[0], file[0]) == ("700", "600")
+        assert not Path(folder[1]).exists()
+        for broken, told in (
+            ("exit 3", "exit code 3"),
+            ('sed -i 1d "$1"', "a heading of the file was changed"),
+        ):
+            script(vi, broken)
+            await here.press("E")
+            assert told in here.said
+            assert await here.review(0) == saved
+        monkeypatch.setenv("VISUAL", "/nowhere/at/all")
+        await here.press("E")
+        assert "there is no program /nowhere/at/all" in here.said
+        monkeypatch.delenv("VISUAL")
+        monkeypatch.delenv("EDITOR", raising=False)
+        await here.press("E")
+        assert "set $VISUAL or $EDITOR" in here.said
+
+    go(scene(tmp_path, reviewed=False), claims)
+
+
+def test_what_cannot_be_read_back_is_not_thrown_away(tmp_path: Path) -> None:
+    vi = script(tmp_path / "vi", 'echo "my hours of work" > "$1"')
+    with pytest.raises(EditorError, match="what you wrote is in") as caught:
+        edited([str(vi)], Version(instruction="x", response="y"))
+    left = Path(str(caught.value).rpartition(" ")[2])
+    assert left.read_text() == "my hours of work\n"
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    left.unlink()
+    left.parent.rmdir()
+    with pytest.raises(EditorError, match="cannot be read as a command"):
+        editor({"EDITOR": "vi 'unfinished"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*hostile.CORPUS.values(), "=== input ===", "x\n", "\n\nx\r"],
+    ids=lambda text: ascii(text[:12]),
+)
+def test_the_file_for_an_editor_carries_any_text(text: str) -> None:
+    version = Version.model_construct(instruction=f"i{text}", input=text, response=f"r{text}")
+    layout = Layout(version)
+    assert layout.version(layout.text(version)) == version
+
+
+def test_without_a_terminal_to_lend_the_screen_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISUAL", "true")
+
+    async def claims(here: Here) -> None:
+        await here.press("E")
+        assert "e edits here" in here.said
+
+    go(scene(tmp_path), claims)
+
+
+# Asking again
+
+
+def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_path: Path) -> None:
+    new = Version(instruction="x", response="As asked.")
+
+    async def claims(here: Here) -> None:
+        asked: list[tuple[int, Version, Stage, str]] = []
+        answer = asyncio.Event()
+
+        async def regenerate(sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
+            asked.append((sample, version, stage, remark))
+            await answer.wait()
+            if remark == "worse":
+                raise Unusable(Fault.REFUSAL, "the better response is a refusal")
+            candidate = Candidate(stage=stage, version=new, critique={"Accuracy": "fine"}, remark=remark)
+            await here.desk._stage().call(here.desk._open_workspace.keep_candidate, sample, candidate)
+            return candidate
+
+        vars(here.desk)["regenerate"] = regenerate
+        await here.pilot.press("r")
+        assert isinstance(here.app.screen, AskAgainDialog)
+        await here.pilot.press(*"brief", "tab", "right", "tab", "right", "enter")
+        await here.pilot.pause()
+        assert "The teacher was asked" in here.criticism
+        await here.pilot.press("r")
+        assert here.said == "the teacher is at it"
+        reply = '{"instruction_critique": {"complexity_of_the_topic": "too pla'
+        here.desk._said.append(Growing(0, Stage.INSTRUCTION, "reflect", reply))
+        await here.pilot.pause(0.15)
+        assert (
+            "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍" in here.criticism
+        )
+        answer.set()
+        await here.settled()
+        original = (await a_review(here, 0)).version
+        assert asked == [(0, original, Stage.INSTRUCTION, "brief")]
+        assert "Another instruction  asked again with: brief" in here.head
+        assert here.criticism == "Instruction, asked again\nAccuracy\nfine"
+        await here.pilot.press("r")
+        await here.pilot.press(*"worse", "enter")
+        await here.settled()
+        assert here.said == "sample 0: no new rewrite: the better response is a refusal"
+        assert asked[1][1:3] == (new, Stage.RESPONSE), "starting from what was shown"
+
+    go(scene(tmp_path), claims)
+
+
+def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+
+    async def claims(here: Here) -> None:
+        said = here.desk._said
+        said.append(Growing(WAITING, Stage.RESPONSE, "critique", "It is [/short\x1b[2J"))
+        await here.pilot.pause(0.15)
+        await here.at(WAITING)
+        assert here.criticism.startswith(
+            "The teacher is writing: response stage\nCritique\nIt is [/short␛[2J"
+        )
+        said.append(Growing(WAITING, Stage.RESPONSE, "critique", " and dry."))
+        said.append(Generated(WAITING, Stage.RESPONSE, "critique", 9, 1.0))
+        said.append(Growing(WAITING, Stage.RESPONSE, "improve", "Water"))
+        said.append(Growing(KEPT, Stage.RESPONSE, "improve", "of another sample"))
+        await here.pilot.pause(0.15)
+        assert "short␛[2J and dry.\nImprove\nWater" in here.criticism
+        assert "another" not in here.criticism
+        sample = await here.desk.reader.look(lambda workspace: workspace.sample(WAITING))
+        done = outcome(sample, "replaced")
+        assert done is not None
+        await here.desk._stage().call(here.desk._open_workspace.keep_outcome, here.desk.run, done)
+        said.append(Finished(done))
+        await here.pilot.pause(0.15)
+        await here.settled()
+        assert "The student's choice" in here.head
+        assert "writing" not in here.criticism
+
+    go(path, claims)
+
+
+def test_a_reply_is_read_as_far_as_it_has_come() -> None:
+    reply = {"response_critique": {"helpfulness": 'a "q"', "accuracy": "b"}, "better_response": "c"}
+    text = json.dumps(reply)
+    for end in range(len(text) + 1):
+        said = growing(text[:end])
+        assert said is None or set(said) <= {"Helpfulness", "Accuracy", "Better response"}
+    assert growing(text) == {"Helpfulness": 'a "q"', "Accuracy": "b", "Better response": "c"}
+    assert growing("[Critique]\n...") is None
+    assert growing("{not json") is None
+
+
+# Heat map, copying, leaving
+
+
+def test_the_heat_map_gets_every_version_the_shown_one_first(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        await here.pilot.press("h")
+        screen = here.app.screen
+        assert isinstance(screen, HeatScreen)
+        assert list(screen.versions) == ["The student's choice", "Original", "The teacher's instruction"]
+        assert screen.sample == 0
+        await here.pilot.press("escape")
+        await here.settled()
+        assert here.app.screen is here.screen
+        await here.pilot.press("escape")
+        assert here.app.screen is not here.screen
+
+    go(scene(tmp_path), claims)
+
+
+def test_copied_is_said_only_when_a_program_confirms_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for variable in ("SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    got = tmp_path / "got"
+
+    async def claims(here: Here) -> None:
+        sent: list[str] = []
+        vars(here.app)["copy_to_clipboard"] = sent.append
+        await here.press("y")
+        assert "select some text" in here.said
+        here.part("response").left.focus()
+        script(folder / "xclip", f"cat > {got}")
+        await here.press("y")
+        assert here.said == "copied 26 characters"
+        assert (got.read_text(), sent) == ("Eat well. Sleep. Exercise.", [])
+        script(folder / "xclip", "exit 1")
+        await here.press("y")
+        assert here.said == "sent 26 characters to the terminal's clipboard"
+        assert sent == ["Eat well. Sleep. Exercise."]
+        monkeypatch.setenv("SSH_CONNECTION", "far away")
+        assert clipboard.program() is None
+        left = here.part("instruction").left
+        await here.pilot.mouse_down(left, offset=(3, 0))
+        await here.pilot.hover(left, offset=(7, 0))
+        await here.pilot.mouse_up(left, offset=(7, 0))
+        await here.press("y")
+        assert sent[-1].startswith("Give"), "what is selected comes before the field"
+
+    go(scene(tmp_path), claims)
+
+
+# What must hold
+
+
+def test_hostile_text_is_shown_and_acts_on_nothing(tmp_path: Path) -> None:
+    rows = hostile.rows()
+    path = scene(tmp_path, rows, ("replaced",), reviewed=False)
+
+    async def claims(here: Here) -> None:
+        for index in range(len(rows)):
+            await here.at(index)
+            painted = hostile.painted(here.app)
+            assert not hostile.acting(painted), rows[index]
+            assert any(f"Sample {index} " in line for line in painted)
+        await here.at(1)
+        await here.pilot.resize_terminal(100, 30)
+        await here.pilot.resize_terminal(60, 20)
+        assert any("[/" in line for line in hostile.painted(here.app))
+
+    go(path, claims, size=(80, 24))
+
+
+def test_sides_stand_beside_each_other_where_there_is_room(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        def beside() -> bool:
+            part = here.part("response")
+            return part.left.region.y == part.right.region.y
+
+        for width, expected in ((120, True), (99, False), (100, True), (80, False)):
+            await here.pilot.resize_terminal(width, 24)
+            await here.pilot.pause()
+            assert beside() is expected, width
+        assert "IFD 0.5500 → 0.6000 ▲    r-IFD 0.6000 → 0.5000 ▼" in here.text("#brief")
+        assert here.screen.query_one("#brief").region.height == 1
+        before = here.screen.query_one("#pages").scroll_y
+        await here.pilot.press("pagedown")
+        await here.pilot.pause(0.3)
+        assert here.screen.query_one("#pages").scroll_y > before
+
+    go(scene(tmp_path), claims)
+
+
+def test_a_workspace_that_cannot_be_written_is_one_line_and_nothing_is_decided(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        async def full(*_: object) -> int:
+            raise BurnishError("w.burnish: database or disk is full; free some space")
+
+        vars(here.desk)["decide"] = full
+        await here.press("o")
+        assert here.said.startswith("w.burnish: database or disk is full")
+        assert (here.index, await here.review(0)) == (0, None)
+
+    go(scene(tmp_path, reviewed=False), claims)

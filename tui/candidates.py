@@ -1,0 +1,203 @@
+"""What a person can choose among for one sample: every version there is, where it comes from, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from engine.listing import Listing
+from engine.sample import (
+    Candidate,
+    Choice,
+    Decision,
+    Outcome,
+    Review,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Version,
+)
+from engine.workspace import Run
+
+Criticism = tuple[str, Mapping[str, str]]
+"""What it is about, and what the teacher says, criterion by criterion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that is known of one sample."""
+
+    position: int | None  # in the list; None: left out of it
+    total: int  # samples in the list
+    sample: Sample
+    outcome: Outcome | None
+    candidates: tuple[Candidate, ...]  # that a person asked for
+    reviews: tuple[Review, ...]  # that are not undone, oldest first
+    standing: Review | None
+
+    def choice(self, stage: Stage) -> Choice | None:
+        choices = self.outcome.choices if self.outcome else ()
+        return next((choice for choice in choices if choice.stage is stage), None)
+
+    @property
+    def near_tie(self) -> bool:
+        return self.outcome is not None and any(choice.near_tie for choice in self.outcome.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A version a person may take. `title` and `origin` hold their remarks: show them as a dataset's text."""
+
+    title: str
+    origin: str
+    version: Version
+    decision: Decision  # what taking it is
+    scores: Scores | None = None  # None: nobody weighed it, or not in full
+    ifd: float | None = None  # what is known without
+    r_ifd: float | None = None
+    criticism: tuple[Criticism, ...] = ()
+
+
+def look_at(run: Run | None, find: Callable[[Listing], int | None]) -> Callable[[Listing], Look | None]:
+    """A question for the reader: the sample that `find` names, in the outcomes of `run`; None if it names none."""
+
+    def look(listing: Listing) -> Look | None:
+        if (index := find(listing)) is None:
+            return None
+        reading = listing.reading
+        return Look(
+            position=listing.position_of(index),
+            total=len(listing),
+            sample=reading.sample(index),
+            outcome=reading.outcome(run, index) if run is not None else None,
+            candidates=tuple(reading.candidates(index)),
+            reviews=tuple(reading.reviews(index)),
+            standing=reading.review(index),
+        )
+
+    return look
+
+
+def offers(look: Look) -> list[Offer]:
+    """The student's choice first, then the teacher's other rewrites, then what a person had made; each text once."""
+    found: list[Offer] = []
+    if look.outcome is not None:
+        found.append(_of_student(look, look.outcome))
+        found += [_of_stage(look, choice) for choice in look.outcome.choices if choice.rewrite]
+    for candidate in look.candidates:
+        found.append(_asked(candidate))
+    for review in reversed(look.reviews):
+        if review.decision in (Decision.CHOSEN, Decision.EDITED):
+            found.append(_by_hand(review))
+    once: dict[Version, Offer] = {}
+    for offer in found:
+        first = once.setdefault(offer.version, offer)
+        if first.scores is None and offer.scores is not None:
+            once[offer.version] = replace(first, scores=offer.scores)
+    return list(once.values())
+
+
+def teachers(look: Look) -> Offer | None:
+    """The teacher's last word: the rewritten response, or else the rewritten instruction with its answer."""
+    for stage in (Stage.RESPONSE, Stage.INSTRUCTION):
+        choice = look.choice(stage)
+        if choice is not None and choice.rewrite is not None:
+            return next(offer for offer in offers(look) if offer.version == choice.rewrite)
+    return None
+
+
+def scores_of(look: Look, version: Version) -> Scores | None:
+    """What the student said of a version, if it is known."""
+    if look.outcome is not None and version == look.sample.original:
+        return look.outcome.before
+    return next((offer.scores for offer in offers(look) if offer.version == version), None)
+
+
+def mixed(look: Look, shown: Offer, instruction: str, response: str) -> tuple[Version, Decision]:
+    """The instruction (with its input) of one side and the response of another: "original" or "shown"."""
+    sides = {"original": look.sample.original, "shown": shown.version}
+    asks, answers = sides[instruction], sides[response]
+    version = Version(instruction=asks.instruction, input=asks.input, response=answers.response)
+    if look.outcome is not None and version == look.outcome.final:
+        return version, Decision.ACCEPTED
+    if version == look.sample.original:
+        return version, Decision.ORIGINAL
+    return version, Decision.EDITED if shown.decision is Decision.EDITED else Decision.CHOSEN
+
+
+def edited(look: Look, version: Version) -> Decision:
+    """What it is to take a version that a person typed: theirs, unless it is one that was there."""
+    if look.outcome is not None and version == look.outcome.final:
+        return Decision.ACCEPTED
+    if version == look.sample.original:
+        return Decision.ORIGINAL
+    return next((o.decision for o in offers(look) if o.version == version), Decision.EDITED)
+
+
+def _of_student(look: Look, outcome: Outcome) -> Offer:
+    taken = [str(c.stage) for c in outcome.choices if c.verdict is Verdict.REPLACED]
+    failed = [str(c.stage) for c in outcome.choices if c.failure]
+    if len(taken) == 2:
+        origin = "both rewrites taken"
+    elif taken:
+        origin = f"only the {taken[0]} rewritten"
+    else:
+        origin = "the original stays" if outcome.choices else "the original, as it is"
+    if failed:
+        origin += f"; {' and '.join(failed)} failed"
+    criticism = tuple(
+        (_about(choice), choice.critique) for choice in outcome.choices if choice.critique or choice.failure
+    )
+    return Offer(
+        "The student's choice" if outcome.after is not None else "The teacher's result",
+        origin,
+        outcome.final,
+        Decision.ACCEPTED,
+        scores=outcome.after,
+        criticism=criticism,
+    )
+
+
+def _of_stage(look: Look, choice: Choice) -> Offer:
+    assert choice.rewrite is not None
+    turned_down = choice.verdict is Verdict.KEPT
+    origin = "turned down by the student" if turned_down else "taken; its response was rewritten"
+    return Offer(
+        f"The teacher's {choice.stage}",
+        origin,
+        choice.rewrite,
+        Decision.CHOSEN,
+        ifd=choice.after if choice.stage is Stage.INSTRUCTION else None,
+        r_ifd=choice.after if choice.stage is Stage.RESPONSE else None,
+        criticism=((_about(choice), choice.critique),),
+    )
+
+
+def _asked(candidate: Candidate) -> Offer:
+    return Offer(
+        f"Another {candidate.stage}",
+        f"asked again with: {candidate.remark}" if candidate.remark else "asked again",
+        candidate.version,
+        Decision.CHOSEN,
+        scores=candidate.scores,
+        criticism=((f"{str(candidate.stage).capitalize()}, asked again", candidate.critique),),
+    )
+
+
+def _by_hand(review: Review) -> Offer:
+    own = review.decision is Decision.EDITED
+    return Offer(
+        "Your version" if own else "Your mix",
+        "edited by hand" if own else "halves of two versions",
+        review.version,
+        review.decision,
+        scores=review.scores,
+    )
+
+
+def _about(choice: Choice) -> str:
+    said = f"{str(choice.stage).capitalize()} stage"
+    if choice.failure is not None:
+        said += f": no usable reply ({choice.failure.fault}: {choice.failure.message})"
+    return said

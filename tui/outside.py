@@ -1,0 +1,103 @@
+"""A version in the person's own editor: a private file there and back."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.sample import Version
+from models.errors import BurnishError
+
+PARTS = ("instruction", "input", "response")
+
+
+class EditorError(BurnishError):
+    """The editor did not give a version back."""
+
+
+def editor(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The command that edits a file; a file's name is to follow."""
+    for variable in ("VISUAL", "EDITOR"):
+        if text := environment.get(variable, "").strip():
+            try:
+                command = shlex.split(text)
+            except ValueError as error:
+                raise EditorError(f"${variable} cannot be read as a command ({error}): {text}") from None
+            if command and shutil.which(command[0]):
+                return command
+            raise EditorError(f"${variable}: there is no program {text}")
+    raise EditorError("no editor is set; set $VISUAL or $EDITOR, for instance EDITOR=nano")
+
+
+def edited(command: list[str], version: Version) -> Version:
+    """What the person made of a version. Waits until the editor ends. Raises `EditorError`.
+
+    The file is readable by nobody else, and gone afterwards; only what cannot be read back is left there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="burnish-"))  # mode 0700
+    path, keep = folder / "sample.txt", False
+    try:
+        layout = Layout(version)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(layout.text(version))
+        try:
+            done = subprocess.run([*command, str(path)], check=False)  # noqa: S603 - the person's own choice
+        except OSError as error:
+            raise EditorError(f"{command[0]} cannot be started ({error.strerror})") from None
+        if done.returncode != 0:
+            raise EditorError(f"{command[0]} failed (exit code {done.returncode}); the sample is as it was")
+        try:
+            return layout.version(path.read_bytes())
+        except OSError as error:
+            raise EditorError(f"the edited file cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            keep = True
+            raise EditorError(f"{error}; the sample is as it was, and what you wrote is in {path}") from None
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Layout:
+    """Parts under headings that stand in none of them."""
+
+    def __init__(self, version: Version) -> None:
+        texts = [getattr(version, part) for part in PARTS]
+        token = secrets.token_hex(2)
+        while any(token in text for text in texts):
+            token += secrets.token_hex(2)
+        self._headings = [f"=== {part} === {token} (leave this line as it is)" for part in (*PARTS, "end")]
+
+    def text(self, version: Version) -> bytes:
+        """Byte for byte what the parts are, with a line break after each."""
+        parts = [getattr(version, part) for part in PARTS]
+        lines = [f"{heading}\n{text}\n" for heading, text in zip(self._headings[:-1], parts, strict=True)]
+        return "".join([*lines, self._headings[-1], "\n"]).encode("utf-8", "surrogatepass")
+
+    def version(self, data: bytes) -> Version:
+        """What stands under the headings. Raises `ValueError`."""
+        try:
+            text = data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"the file is not UTF-8 any more (byte {error.start})") from None
+        rest, parts = f"\n{text}", []
+        for number, heading in enumerate(self._headings):
+            before, found, rest = rest.partition(f"\n{heading}")
+            if not found or (number == 0 and before.strip()) or (rest and rest[0] not in "\r\n"):
+                raise ValueError("a heading of the file was changed")
+            parts.append(before)
+        # Each part follows its heading's line break; an editor may have made that one \r\n.
+        instruction, input, response = (_without_break(part) for part in parts[1:])
+        if not instruction.strip() or not response.strip():
+            raise ValueError("an instruction and a response are needed, and one of them is empty")
+        return Version(instruction=instruction, input=input, response=response)
+
+
+def _without_break(part: str) -> str:
+    return part.removeprefix("\r").removeprefix("\n")

@@ -1,0 +1,42 @@
+"""What the teacher is asked once more, and with which remark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.widgets import Label
+
+from engine.sample import Stage
+from tui.screens.dialog import Dialog
+from tui.widgets.pick_one import PickOne
+from tui.widgets.plain_input import PlainInput
+
+STAGES = {"a response": Stage.RESPONSE, "an instruction, and its answer": Stage.INSTRUCTION}
+STARTS = ("the version shown", "the original")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    stage: Stage
+    of_original: bool  # or of the version shown
+    remark: str
+
+
+class AskAgainDialog(Dialog[Again]):
+    HEADING = "Ask the teacher again"
+
+    def questions(self) -> ComposeResult:
+        yield Label("A remark, if you like", classes="question")
+        yield PlainInput(placeholder="shorter, and without the list", id="remark")
+        yield Label("For another", classes="question")
+        yield PickOne(tuple(STAGES), next(iter(STAGES)), id="stage")
+        yield Label("Starting from", classes="question")
+        yield PickOne(STARTS, STARTS[0], id="start")
+
+    def answer(self) -> Again:
+        return Again(
+            STAGES[self.query_one("#stage", PickOne).chosen],
+            self.query_one("#start", PickOne).chosen == STARTS[1],
+            self.query_one("#remark", PlainInput).value.strip(),
+        )

@@ -1,0 +1,101 @@
+"""One part of a sample on both sides, and what changed between them, word by word."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.widgets.prose import Prose, displayed
+from tui.word_diff import WORDS, Comparison, compare
+
+
+class Side:
+    """A text as it is and as it is shown."""
+
+    __slots__ = ("raw", "shown")
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+        self.shown = displayed(raw)
+
+
+class Difference:
+    """A part's two sides, compared. Made off the app's loop: it may take some tens of milliseconds."""
+
+    __slots__ = ("comparison", "left", "right")
+
+    def __init__(self, left: str, right: str | None) -> None:
+        """`right` None: there is nothing to compare with yet."""
+        self.left = Side(left)
+        self.right = None if right is None else Side(right)
+        self.comparison = Comparison() if self.right is None else compare(self.left.shown, self.right.shown)
+
+
+class Part(Vertical):
+    """Instruction, input or response, side by side; a narrow screen's style puts one above the other."""
+
+    DEFAULT_CSS = """
+    Part {
+        height: auto;
+        margin-bottom: 1;
+        & .heading { height: 1; padding-left: 3; }
+        & .sides { height: auto; }
+        & .side-name { display: none; height: 1; padding-left: 3; color: $text-muted; text-style: italic; }
+        & Prose { padding-right: 1; }
+    }
+    """
+
+    def __init__(self, what: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self._what = what
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="heading")
+        with Horizontal(classes="sides"):
+            yield Static("original", classes="side-name")
+            yield Prose(id="left")
+            yield Static("shown", classes="side-name")
+            yield Prose(id="right")
+
+    @property
+    def left(self) -> Prose:
+        return self.query_one("#left", Prose)
+
+    @property
+    def right(self) -> Prose:
+        return self.query_one("#right", Prose)
+
+    def show(self, difference: Difference) -> None:
+        old, new, comparison = difference.left, difference.right, difference.comparison
+        self.display = bool(old.raw or (new and new.raw)) or self.id != "input"
+        self.set_class(new is not None and comparison.same, "-same")
+        self.set_class(new is None, "-alone")
+        self.left.show(old.shown, [(*span, "removed") for span in comparison.removed], raw=old.raw)
+        if new is None:
+            self.right.show("")
+        else:
+            self.right.show(new.shown, [(*span, "added") for span in comparison.added], raw=new.raw)
+        self.query_one(".heading", Static).update(self._heading(difference), layout=False)
+
+    def _heading(self, difference: Difference) -> Content:
+        return Content.assemble(
+            (self._what, "bold $primary"), "  ", (" · ".join(self._facts(difference)), "$text-muted")
+        )
+
+    def _facts(self, difference: Difference) -> list[str]:
+        old, new, comparison = difference.left, difference.right, difference.comparison
+        if new is None or comparison.same:
+            facts = [f"{len(old.raw):,} characters"]
+            return facts if new is None else [*facts, "unchanged"]
+        facts = [f"{len(old.raw):,} → {len(new.raw):,} characters"]
+        if not comparison.words_removed and not comparison.words_added:
+            facts.append("only white space and marks differ")
+        if comparison.words_removed:
+            facts.append(f"−{comparison.words_removed:,} words")
+        if comparison.words_added:
+            facts.append(f"+{comparison.words_added:,} words")
+        if not comparison.whole:
+            facts.append(f"only the first {WORDS:,} differing words are compared")
+        return facts

@@ -1,0 +1,168 @@
+"""A text of any length, with some of its words marked. Only what is on the screen is drawn."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.literal import literal
+from tui.wrapping import Line, wrap
+
+MARGIN = 3
+"""Cells at the left: whether this text has the focus, whether the line holds a mark, and a space."""
+
+TAB = "⇥   "
+
+
+def displayed(text: str) -> str:
+    """A text of the dataset or a model as it is shown: everything that would act is a picture of itself."""
+    return literal(text).replace("\t", TAB)
+
+
+class Prose(Widget, can_focus=True):
+    """`text` is shown as it is given: pass it through `displayed` first. `raw` is what is copied.
+
+    Marks are stretches of the text with a name: `added` and `removed` have a sign in the margin as well, `title`,
+    `note`, `fresh` and `cursor` are only drawn differently.
+    """
+
+    ALLOW_SELECT = True
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "prose--added",
+        "prose--removed",
+        "prose--title",
+        "prose--note",
+        "prose--fresh",
+        "prose--cursor",
+        "prose--focus",
+    }
+    SIGNS: ClassVar[dict[str, str]] = {"added": "+", "removed": "−"}
+    DEFAULT_CSS = """
+    Prose {
+        width: 1fr;
+        height: auto;
+        color: $foreground;
+        & > .prose--added { color: $success; text-style: underline; }
+        & > .prose--removed { color: $error; text-style: strike; }
+        & > .prose--title { color: $primary; text-style: bold; }
+        & > .prose--note { color: $text-muted; text-style: italic; }
+        & > .prose--fresh { text-style: reverse; }
+        & > .prose--cursor, & > .prose--focus { color: $primary; }
+    }
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.raw = ""
+        self._text = ""
+        self._marks: list[tuple[int, int, str]] = []
+        self._starts: list[int] = []
+        self._lines: tuple[int, list[Line]] | None = None  # for a width
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def show(self, text: str, marks: Iterable[tuple[int, int, str]] = (), *, raw: str | None = None) -> None:
+        """Marks do not overlap."""
+        self.raw = text if raw is None else raw
+        marks = sorted(marks)
+        if (text, marks) == (self._text, self._marks):
+            return
+        self._text, self._marks, self._lines = text, marks, None
+        self._starts = [start for start, _, _ in marks]
+        self.refresh(layout=True)
+
+    def _wrapped(self, width: int) -> list[Line]:
+        if self._lines is None or self._lines[0] != width:
+            self._lines = width, wrap(self._text, width)
+        return self._lines[1]
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._wrapped(width - MARGIN))
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        lines = self._wrapped(width - MARGIN)
+        if y >= len(lines):
+            return Strip.blank(width, base)
+        line = lines[y]
+        segments = list(self._segments(line, base))
+        sign, style = self._sign(line)
+        focus = Segment("▎" if self.has_focus else " ", base + self._style("focus"))
+        margin = Strip([focus, Segment(f"{sign} ", base + style)])
+        words = Strip(segments).apply_offsets(line.start - line.own_start, line.own)
+        return Strip.join([margin, words]).adjust_cell_length(width, base)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"prose--{name}")
+
+    def _touching(self, line: Line) -> Sequence[tuple[int, int, str]]:
+        """The marks on a line."""
+        first = max(bisect_right(self._starts, line.start) - 1, 0)
+        found = []
+        for mark in self._marks[first:]:
+            if mark[0] >= line.end and mark[0] > line.start:
+                break
+            if mark[1] > line.start:
+                found.append(mark)
+        return found
+
+    def _sign(self, line: Line) -> tuple[str, Style]:
+        for _, _, name in self._touching(line):
+            if name in self.SIGNS:
+                return self.SIGNS[name], Style(color=self._style(name).color, bold=True)
+        return " ", Style()
+
+    def _segments(self, line: Line, base: Style) -> Iterable[Segment]:
+        edges = {line.start, line.end}
+        marks = self._touching(line)
+        for start, end, _ in marks:
+            edges |= {max(start, line.start), min(end, line.end)}
+        selected = self._selected(line)
+        if selected:
+            edges |= set(selected)
+        selection = self.screen.get_component_rich_style("screen--selection") if selected else Style()
+        bounds = sorted(edge for edge in edges if line.start <= edge <= line.end)
+        for start, end in pairwise(bounds):
+            style = base
+            for first, last, name in marks:
+                if first <= start and end <= last:
+                    style += self._style(name)
+            if selected and selected[0] <= start and end <= selected[1]:
+                style += selection
+            yield Segment(self._text[start:end], style)
+
+    def _selected(self, line: Line) -> tuple[int, int] | None:
+        """The characters of a line that are selected."""
+        if (selection := self.text_selection) is None or (span := selection.get_span(line.own)) is None:
+            return None
+        start, end = line.own_start + span[0], line.end if span[1] == -1 else line.own_start + span[1]
+        start, end = max(start, line.start), min(end, line.end)
+        return (start, end) if start < end else None
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        if not self._text:
+            return None
+        return selection.extract(self._text), "\n"
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()

@@ -1,0 +1,145 @@
+"""A version, edited in place."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.events import Paste
+from textual.message import Message
+from textual.widgets import Label, TextArea
+
+from engine.sample import Version
+from tui.literal import literal
+
+LONGEST = 50_000
+"""Characters of a part that can be edited here; a longer one stays as it is."""
+
+PARTS = ("instruction", "input", "response")
+
+
+class Masked:
+    """A text in which everything that would act on the terminal is a picture, until it is edited and put back."""
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+        self.shown = literal(raw)
+        acting = {character: literal(character) for character in set(raw) if literal(character) != character}
+        self._pictures = {picture: character for character, picture in acting.items()}
+        # A text that holds such a picture itself cannot be told from one that holds what it is of.
+        self.exact = all(raw.count(p) == 0 for p in self._pictures)
+
+    def back(self, text: str) -> str:
+        """The edited text, with the characters that the pictures stood for."""
+        if text == self.shown:
+            return self.raw
+        for picture, character in self._pictures.items():
+            text = text.replace(picture, character)
+        return text
+
+
+class Area(TextArea):
+    async def _on_paste(self, event: Paste) -> None:
+        await super()._on_paste(Paste(literal(event.text.replace("\r\n", "\n"))))
+        event.prevent_default()
+
+
+class VersionEditor(Vertical):
+    """Instruction, input and response; ctrl+s saves, escape leaves."""
+
+    BINDINGS = [  # noqa: RUF012 - Textual's
+        Binding("ctrl+s", "save", "Save", priority=True),
+        Binding("escape", "leave", "Leave", priority=True),
+    ]
+    DEFAULT_CSS = """
+    VersionEditor {
+        height: 1fr;
+        padding: 0 1;
+        & Label { color: $primary; text-style: bold; padding-left: 1; width: 1fr; }
+        & TextArea { border: none; padding: 0 1; height: 1fr; background: $surface; }
+        & TextArea:focus { background: $panel; border: none; }
+        & #edit-input { height: 0.5fr; min-height: 2; }
+        & #edit-response { height: 2fr; }
+        & #edit-help { color: $text-muted; text-style: none; }
+    }
+    """
+
+    class Saved(Message):
+        def __init__(self, version: Version) -> None:
+            super().__init__()
+            self.version = version
+
+    class Left(Message):
+        pass
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._masked: dict[str, Masked] = {}
+        self._warned = False
+
+    def compose(self) -> ComposeResult:
+        for part in PARTS:
+            yield Label(part.capitalize(), id=f"label-{part}")
+            yield Area(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus")
+        yield Label("ctrl+s saves · escape leaves · tab goes on", id="edit-help")
+
+    def begin(self, version: Version) -> None:
+        """Edit this version."""
+        self._warned = False
+        for part in PARTS:
+            masked = self._masked[part] = Masked(getattr(version, part))
+            area = self._area(part)
+            area.load_text(masked.shown if len(masked.shown) <= LONGEST else "")
+            area.read_only = len(masked.shown) > LONGEST or not masked.exact
+            self.query_one(f"#label-{part}", Label).update(part.capitalize() + self._why(masked))
+        next(
+            self._area(part) for part in ("response", "instruction", "input") if self._editable(part)
+        ).focus()
+
+    @staticmethod
+    def _why(masked: Masked) -> str:
+        if len(masked.shown) > LONGEST:
+            return ": too long to edit here; it stays as it is (E opens it in your editor)"
+        if not masked.exact:
+            return ": holds control characters and pictures of them; it stays as it is (E opens it in your editor)"
+        return ""
+
+    def _area(self, part: str) -> TextArea:
+        return self.query_one(f"#edit-{part}", TextArea)
+
+    def _editable(self, part: str) -> bool:
+        return part == "input" or not self._area(part).read_only
+
+    @property
+    def version(self) -> Version:
+        """As it stands."""
+        return Version(**{part: self._text(part) for part in PARTS})
+
+    def _text(self, part: str) -> str:
+        area, masked = self._area(part), self._masked[part]
+        return masked.raw if area.read_only else masked.back(area.text)
+
+    @property
+    def changed(self) -> bool:
+        return any(self._text(part) != self._masked[part].raw for part in PARTS)
+
+    @on(TextArea.Changed)
+    def _typed(self) -> None:
+        self._warned = False
+
+    def action_save(self) -> None:
+        version = self.version
+        if not version.instruction.strip() or not version.response.strip():
+            self.notify("an instruction and a response are needed: one of them is empty", severity="warning")
+            return
+        self.post_message(self.Saved(version))
+
+    def action_leave(self) -> None:
+        if self.changed and not self._warned:
+            self._warned = True
+            self.notify(
+                "not saved: escape again throws the changes away, ctrl+s keeps them", severity="warning"
+            )
+            return
+        self.post_message(self.Left())

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.sample import Choice, Outcome, Stage
-from models.teacher import Fault
+from models.student import StudentInfo
+from models.teacher import Fault, TeacherInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherOpened:
+    """The teacher is there and may be asked."""
+
+    info: TeacherInfo
+
+
+@dataclass(frozen=True, slots=True)
+class StudentOpened:
+    """The student is loaded."""
+
+    info: StudentInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +32,36 @@ class Started:
     done: int
     failed: int  # of those done
     stages: tuple[Stage, ...]  # that every sample goes through
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The models work in turn, and this one's begins, over all samples that are not finished."""
+
+    model: Literal["teacher", "student"]
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A sample has gone as far as the models at work can take it."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the run has before the teacher, told whenever that changes."""
+
+    now: tuple[tuple[int, Stage, str], ...]  # in flight, oldest first: sample, stage and question
+    waiting: int  # further requests, whose turn has not come
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the run has before the student, told whenever that changes."""
+
+    samples: int  # with passages that are being scored, or wait to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +141,21 @@ class Notice:
     text: str
 
 
-Event = Started | Growing | Generated | Unused | Scored | Chosen | Finished | Paused | Resumed | Notice
+Event = (
+    TeacherOpened
+    | StudentOpened
+    | Started
+    | Turn
+    | Taken
+    | Asking
+    | Weighing
+    | Growing
+    | Generated
+    | Unused
+    | Scored
+    | Chosen
+    | Finished
+    | Paused
+    | Resumed
+    | Notice
+)

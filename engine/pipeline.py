@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from engine.events import Chosen, Event, Finished, Started
+from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
 from engine.refine import Method, Recipe, refine
 from engine.reflection import Ask, Question
 from engine.sample import Choice, Ratio, Stage, Version
@@ -132,14 +132,22 @@ class Pipeline:
     async def _staged(self, teacher: Teacher, student: Student, total: int) -> list[int]:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
         self._student_info = await student.open()
+        self._emit(StudentOpened(self._student_info))
         await student.close()
-        while await self._pass(total, self._generation.parallel + 1, teacher, None):
+        while True:
+            self._emit(Turn("teacher", self._left(total)))
+            if not await self._pass(total, self._generation.parallel + 1, teacher, None):
+                break
             await teacher.unload()
+            self._emit(Turn("student", self._left(total)))
             waiting = await self._pass(total, SCORING_AHEAD, None, student)
             await student.close()
             if not waiting:
                 break
         return []
+
+    def _left(self, total: int) -> int:
+        return total - self._workspace.count(self._run, total)[0]
 
     async def _pass(
         self, total: int, at_once: int, teacher: Teacher | None, student: Student | None
@@ -160,9 +168,10 @@ class Pipeline:
                     outcome = await refine(sample, self._recipe, bench)
                 except (NeedsTeacher, NeedsStudent):
                     waiting.append(sample.index)
-                    continue
-                self._workspace.keep_outcome(self._run, outcome)
-                self._emit(Finished(outcome))
+                else:
+                    self._workspace.keep_outcome(self._run, outcome)
+                    self._emit(Finished(outcome))
+                self._emit(Taken(sample.index))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -177,6 +186,7 @@ class Pipeline:
     async def _scales(self, student: Student | None) -> _Scales:
         if student is not None:
             self._student_info = await student.open()
+            self._emit(StudentOpened(self._student_info))
         assert self._student_info is not None
         stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
         return _Scales(stored, prompt_for(self._template, self._student_info))

@@ -126,7 +126,9 @@ class Decision(StrEnum):
 
     ACCEPTED = "accepted"
     ORIGINAL = "original"  # the original stays, whatever the student chose
-    CHOSEN = "chosen"  # another of the teacher's versions than the student's choice, or halves of two versions
+    CHOSEN = (
+        "chosen"  # another of the teacher's versions than the student's choice, or halves of two versions
+    )
     EDITED = "edited"  # the person's own version
 
 

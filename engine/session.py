@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from engine.database import WorkspaceError
-from engine.events import Event, Notice
+from engine.events import Asking, Event, Notice, TeacherOpened, Weighing
+from engine.fitting import Load, auto_schedule
 from engine.formats import Format
 from engine.forms import FORMS, FormName, form_for
-from engine.heat import Token, tokens
+from engine.heat import Heat, half
 from engine.pipeline import Pipeline, Schedule
 from engine.reading import BadRow, open_dataset
 from engine.refine import Method, Recipe
 from engine.reflection import Question, remarked
-from engine.sample import Candidate, Scores, Stage, Version
+from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Settings, StudentSettings, TeacherSettings
 from engine.stored import Gate, Generation, StoredStudent, StoredTeacher
 from engine.templates import Prompt, prompt_for
 from engine.workspace import Run, Source, Workspace
 from models import catalog, machine
+from models.aside import aside
 from models.catalog import ModelFile
 from models.digest import sha256_of
 from models.embedded import EmbeddedTeacher
@@ -92,12 +94,17 @@ class _Plan:
 
 
 def open_workspace(
-    path: Path, data: Path, format: Format | None, on_bad: Callable[[BadRow], None] | None
+    path: Path,
+    data: Path,
+    format: Format | None,
+    on_bad: Callable[[BadRow], None] | None,
+    through: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
-    Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset, `UsageError` if
-    `data` is the workspace itself.
+    A new workspace's samples go `through` a function on their way in, which may count them; if it raises, there is
+    no new workspace. Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset,
+    `UsageError` if `data` is the workspace itself.
     """
     if not path.exists():
         dataset = open_dataset(data, format)
@@ -107,18 +114,26 @@ def open_workspace(
             fields=dataset.fields,
             sha256=sha256_of(data),
         )
-        return Workspace.create(path, source, dataset.samples(on_bad))
+        return Workspace.create(path, source, through(dataset.samples(on_bad)))
     workspace = Workspace.open(path)
     source = workspace.source()
     if data.exists() and data.samefile(path):
         workspace.close()
         raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
-    if data.exists() and sha256_of(data) != source.sha256:
+    try:
+        check_source(path, source, data)
+    except WorkspaceError:
         workspace.close()
+        raise
+    return workspace
+
+
+def check_source(path: Path, source: Source, data: Path) -> None:
+    """Raise `WorkspaceError` where the workspace at `path` was not made from `data` as it is now."""
+    if data.exists() and sha256_of(data) != source.sha256:
         raise WorkspaceError(
             f"{path}: was made from another dataset, or from {source.path} before it changed; choose another -w"
         )
-    return workspace
 
 
 def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
@@ -152,8 +167,10 @@ class Session:
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._asked: _Asked | None = None
-        self._weighs: Student | None = None
-        self._opening = asyncio.Lock()
+        self._weighs: _Weighs | None = None
+        self._finding = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._numbers: dict[int, int] = {}  # by sample, of the last candidate a person asked for
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,29 +181,45 @@ class Session:
     async def close(self) -> None:
         """Let go of both models."""
         asked, self._asked = self._asked, None
-        student, self._weighs = self._weighs, None
+        weighs, self._weighs = self._weighs, None
         try:
+            if weighs is not None:
+                await weighs.student.close()
+        finally:
             if asked is not None:
                 await asked.teacher.close()
-        finally:
-            if student is not None:
-                await student.close()
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The process id of each model that runs in a process of burnish's: "teacher", "student"."""
+        teacher = self._asked.teacher if self._asked is not None else None
+        pids = {
+            "teacher": teacher.pid if isinstance(teacher, EmbeddedTeacher) else None,
+            "student": self._weighs.student.pid if self._weighs is not None else None,
+        }
+        return {model: pid for model, pid in pids.items() if pid is not None}
 
     async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary:
-        """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun."""
+        """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun.
+
+        Held by `gate`, which is open when it begins.
+        """
+        self.gate.go()
         check(self._settings, allow_remote_teacher=self._allow_remote)
         method = self._settings.run.method
         asked = None if method is Method.SCORE else await self._teacher()
-        file = None if method is Method.REFLECT else _student_file(self._settings.student)
+        if asked is not None:
+            self._emit(TeacherOpened(asked.info))
+        weighs = None if method is Method.REFLECT else await self._student()
         plan = _Plan(
             self._settings,
             asked.form if asked else FormName.JSON,
             asked.generation if asked else _generation(self._settings.teacher),
             asked.teacher if asked else None,
             asked.info if asked else None,
-            file,
+            weighs.file if weighs else None,
         )
-        student = None if file is None else self._student()
+        student = None if weighs is None else weighs.student
         return await _carry_out(
             plan, student, self._workspace, self._emit, self.gate, limit, retry_failed=retry_failed
         )
@@ -207,8 +240,8 @@ class Session:
         ifd, r_ifd = ifd_question(version, prompt), r_ifd_question(version, prompt)
         losses = await stored.losses(sample, passages([ifd, r_ifd]))
         return Heat(
-            response=tokens(version.response, losses[ifd.alone], losses[ifd.given]),
-            instruction=tokens(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
+            response=half(version.response, losses[ifd.alone], losses[ifd.given]),
+            instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
         )
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
@@ -218,9 +251,9 @@ class Session:
         """
         asked = await self._teacher()
         stored = StoredTeacher(
-            self._workspace, asked.info, asked.generation, self._emit, asked.teacher, Gate()
+            self._workspace, asked.info, asked.generation, self._emit_by_hand, asked.teacher, Gate()
         )
-        number = BY_HAND + len(self._workspace.candidates(sample))
+        number = self._number(sample)
 
         async def ask(question: Question[T], /) -> T:
             return await stored.ask(sample, stage, number, remarked(question, remark))
@@ -241,11 +274,26 @@ class Session:
         self._workspace.keep_candidate(sample, candidate)
         return candidate
 
+    def _number(self, sample: int) -> int:
+        """A candidate's that nobody has asked for: the same number would be the same question."""
+        asked = [about.get("candidate", 0) for about, _ in self._workspace.replies(sample)]
+        number = max(BY_HAND, 1 + max(asked, default=0), 1 + self._numbers.get(sample, 0))
+        self._numbers[sample] = number
+        return number
+
+    def _emit_by_hand(self, event: Event) -> None:
+        """What a person asked for is not in a run's queues."""
+        if not isinstance(event, Asking | Weighing):
+            self._emit(event)
+
     async def _teacher(self) -> _Asked:
-        async with self._opening:
+        async with self._finding:
             if self._asked is None:
                 settings = self._settings.teacher
-                teacher = _teacher(settings, allow_remote=self._allow_remote)
+                file = _teacher_file(settings)
+                if file is not None:
+                    file = await _identified(file)
+                teacher = _teacher(settings, file, allow_remote=self._allow_remote)
                 try:
                     info = await teacher.open()
                     form = _form(self._settings, info, self._emit)
@@ -256,15 +304,17 @@ class Session:
                 self._asked = _Asked(teacher, info, form, generation)
             return self._asked
 
-    def _student(self) -> Student:
-        if self._weighs is None:
-            self._weighs = _loadable(_student_file(self._settings.student), self._settings.student)
-        return self._weighs
+    async def _student(self) -> _Weighs:
+        async with self._reading:
+            if self._weighs is None:
+                file = await _identified(_student_file(self._settings.student))
+                self._weighs = _Weighs(_loadable(file, self._settings.student), file)
+            return self._weighs
 
     async def _scales(self) -> tuple[StoredStudent, Prompt]:
-        student = self._student()
+        student = (await self._student()).student
         info = await student.open()
-        stored = StoredStudent(self._workspace, info, self._emit, student, Gate())
+        stored = StoredStudent(self._workspace, info, self._emit_by_hand, student, Gate())
         return stored, prompt_for(self._settings.run.template, info)
 
 
@@ -279,11 +329,11 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
-    """A version token by token: the response without and with the instruction, and the other way round."""
+class _Weighs:
+    """A student that can be opened, and its file."""
 
-    response: list[Token]
-    instruction: list[Token]  # and the input after it, where there is one
+    student: Student
+    file: ModelFile
 
 
 async def refine_workspace(
@@ -325,7 +375,7 @@ async def reselect(
     async with AsyncExitStack() as stack:
         teacher = None
         if ask_teacher:
-            teacher = _teacher(settings.teacher, allow_remote=False)
+            teacher = _teacher(settings.teacher, _teacher_file(settings.teacher), allow_remote=False)
             stack.push_async_callback(teacher.close)
             if (now := await teacher.open()).digest != info.digest:
                 raise UsageError(
@@ -390,8 +440,8 @@ def _teacher_file(settings: TeacherSettings) -> ModelFile | None:
     return catalog.teacher_file(_teacher_name(settings))
 
 
-def _teacher(settings: TeacherSettings, *, allow_remote: bool) -> Teacher:
-    name, file = _teacher_name(settings), _teacher_file(settings)
+def _teacher(settings: TeacherSettings, file: ModelFile | None, *, allow_remote: bool) -> Teacher:
+    name = _teacher_name(settings)
     if file is None:
         return OllamaTeacher(
             name,
@@ -424,6 +474,11 @@ def _loadable(file: ModelFile, settings: StudentSettings) -> Student:
 
 def _digest(file: ModelFile) -> str:
     return file.digest or sha256_of(file.path)
+
+
+async def _identified(file: ModelFile) -> ModelFile:
+    """With its digest. Reading a file of gigabytes can be cancelled, and holds up nothing else."""
+    return replace(file, digest=file.digest or await aside(sha256_of, file.path))
 
 
 def _generation(settings: TeacherSettings) -> Generation:
@@ -464,13 +519,11 @@ def _schedule(plan: _Plan, emit: Emit) -> Schedule:
     asked, info, file = plan.settings.run.schedule, plan.teacher_info, plan.student_file
     if asked != "auto" or plan.teacher is None or info is None or file is None:
         return Schedule.INTERLEAVED if asked == "auto" else asked
-    student = machine.memory_needed(file.header, plan.settings.student.context)
-    if isinstance(plan.teacher, EmbeddedTeacher):
-        schedule, why = Schedule.STAGED, "teacher and student would compete for the same processor"
-    else:
-        need, free = student + machine.memory_of_tag(info.size), machine.memory().available
-        fits = need <= free
-        schedule = Schedule.INTERLEAVED if fits else Schedule.STAGED
-        why = f"the models need {need / 2**30:.1f} GiB together, and {free / 2**30:.1f} GiB are free"
+    load = Load(
+        teacher=machine.memory_of_tag(info.size),
+        student=machine.memory_needed(file.header, plan.settings.student.context),
+        embedded=isinstance(plan.teacher, EmbeddedTeacher),
+    )
+    schedule, why = auto_schedule(load)
     emit(Notice(f"schedule: {schedule}, because {why}"))
     return schedule

@@ -13,11 +13,13 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from engine.events import Event, Generated, Growing, Paused, Resumed, Scored, Unused
+from engine.events import Asking, Event, Generated, Growing, Paused, Resumed, Scored, Unused, Weighing
 from engine.reflection import Question, Unusable
 from engine.sample import Stage
 from engine.workspace import Workspace
@@ -101,6 +103,8 @@ class StoredTeacher:
         self._teacher = teacher
         self._gate = gate
         self._slots = asyncio.Semaphore(generation.parallel)
+        self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
+        self._in_flight: list[tuple[int, Stage, str]] = []
         self._mending = asyncio.Lock()
         self._wait = 1.0  # seconds before the next try while paused
         self._answers = 0
@@ -131,18 +135,23 @@ class StoredTeacher:
     ) -> Reply:
         if self._teacher is None:
             raise NeedsTeacher
-        async with self._slots:
-            while True:
-                await self._gate.passed()
-                try:
-                    reply = await self._teacher.ask(
-                        request, lambda text: self._emit(Growing(sample, stage, name, text))
-                    )
-                    break
-                except TeacherError as error:
-                    if error.fault not in PAUSING:
-                        raise
-                    await self._mended(self._teacher, error)
+
+        def on_text(text: str) -> None:
+            self._answering()
+            self._emit(Growing(sample, stage, name, text))
+
+        with self._told_of():
+            async with self._slots:
+                while True:
+                    await self._gate.passed()
+                    try:
+                        with self._told_of_request((sample, stage, name)):
+                            reply = await self._teacher.ask(request, on_text)
+                        break
+                    except TeacherError as error:
+                        if error.fault not in PAUSING:
+                            raise
+                        await self._mended(self._teacher, error)
         self._going_on()
         self._workspace.keep_reply(
             sample,
@@ -178,7 +187,9 @@ class StoredTeacher:
                 if time.monotonic() - self._paused_at > self._generation.patience:
                     raise error
                 await asyncio.sleep(self._wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
-                self._wait = min(2 * self._wait, 30.0)
+                # A server that is not there is asked for nothing; a busy one is not to be asked too often.
+                longest = 4.0 if error.fault is Fault.UNREACHABLE else 30.0
+                self._wait = min(2 * self._wait, longest)
                 try:
                     await teacher.open()
                 except TeacherError as still:
@@ -190,9 +201,36 @@ class StoredTeacher:
         """A reply came: whatever was wrong is not any more."""
         self._answers += 1
         self._wait, self._paused_at = 1.0, None
+        self._answering()
+
+    def _answering(self) -> None:
+        """The teacher writes again. Patience begins anew only with a whole reply."""
         if self._fault is not None:
             self._fault = None
             self._emit(Resumed())
+
+    @contextmanager
+    def _told_of(self) -> Iterator[None]:
+        self._wanted += 1
+        self._tell()
+        try:
+            yield
+        finally:
+            self._wanted -= 1
+            self._tell()
+
+    @contextmanager
+    def _told_of_request(self, request: tuple[int, Stage, str]) -> Iterator[None]:
+        self._in_flight.append(request)
+        self._tell()
+        try:
+            yield
+        finally:
+            self._in_flight.remove(request)
+            self._tell()
+
+    def _tell(self) -> None:
+        self._emit(Asking(tuple(self._in_flight), self._wanted - len(self._in_flight)))
 
 
 class StoredStudent:
@@ -215,6 +253,7 @@ class StoredStudent:
         self._emit = emit
         self._student = student
         self._gate = gate
+        self._before: Counter[int] = Counter()  # calls by sample that have no answer yet
         self._in_flight = 0
         self._told = 0.0  # when the student began, or last reported: samples overlap, their seconds must not
 
@@ -230,16 +269,30 @@ class StoredStudent:
         if missing:
             if self._student is None:
                 raise NeedsStudent
-            await self._gate.passed()
-            if not self._in_flight:
-                self._told = time.monotonic()
-            self._in_flight += 1
-            try:
-                fresh = dict(zip(missing, await self._student.losses(missing), strict=True))
-            finally:
-                self._in_flight -= 1
+            with self._told_of(sample):
+                await self._gate.passed()
+                if not self._in_flight:
+                    self._told = time.monotonic()
+                self._in_flight += 1
+                try:
+                    fresh = dict(zip(missing, await self._student.losses(missing), strict=True))
+                finally:
+                    self._in_flight -= 1
             seconds, self._told = time.monotonic() - self._told, time.monotonic()
             self._workspace.keep_losses(sample, {keys[p]: losses for p, losses in fresh.items()})
             found |= {keys[p]: losses for p, losses in fresh.items()}
             self._emit(Scored(sample, sum(len(losses.nll) for losses in fresh.values()), seconds))
         return {passage: found[key] for passage, key in keys.items()}
+
+    @contextmanager
+    def _told_of(self, sample: int) -> Iterator[None]:
+        self._before[sample] += 1
+        if self._before[sample] == 1:
+            self._emit(Weighing(len(self._before)))
+        try:
+            yield
+        finally:
+            self._before[sample] -= 1
+            if not self._before[sample]:
+                del self._before[sample]
+                self._emit(Weighing(len(self._before)))

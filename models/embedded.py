@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from models.aside import aside
 from models.chat import ChatTemplateError, render
 from models.digest import sha256_of
 from models.errors import ModelFileError
@@ -49,7 +50,7 @@ class EmbeddedTeacher:
         try:
             header = read_header(self.path)
             if self._digest is None:
-                self._digest = await asyncio.to_thread(sha256_of, self.path)
+                self._digest = await aside(sha256_of, self.path)
         except ModelFileError as error:
             raise TeacherError(Fault.MODEL_MISSING, str(error)) from error
         if header.unusable or not header.chat_template:

@@ -71,6 +71,17 @@ def linux_memory(root: Path) -> Memory:
     return Memory(total, available)
 
 
+def resident(pid: int) -> int | None:
+    """Bytes of memory that a process holds now; None where that cannot be told."""
+    if sys.platform == "linux":
+        pages = _text(Path(f"/proc/{pid}/statm")).split()
+        return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else None
+    if sys.platform == "darwin":
+        kib = _output("ps", "-o", "rss=", "-p", str(pid)).strip()
+        return int(kib) * 1024 if kib.isdecimal() else None
+    return None
+
+
 def mac_available(vm_stat: str) -> int:
     """Bytes that are free, or could be at once, by the output of macOS's `vm_stat`."""
     page = re.search(r"page size of (\d+) bytes", vm_stat)

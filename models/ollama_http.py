@@ -145,7 +145,7 @@ class Connection:
             raise TeacherError(
                 Fault.UNREACHABLE,
                 f"nothing answers at {self.url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
-                "it listens, then run the same command again",
+                "it listens",
             ) from None
         except (TimeoutError, httpx.TimeoutException):
             raise self._silent(self._first) from None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.aside import aside
 from models.digest import sha256_of
 from models.errors import BurnishError, ModelFileError
 from models.process import Answer, Refused, Worker, WorkerDied
@@ -166,17 +167,15 @@ class Student:
 
     async def _load(self) -> StudentInfo:
         if self._digest is None:
-            self._digest = await asyncio.to_thread(sha256_of, self.path)
-        self._worker = await Worker.start()
+            self._digest = await aside(sha256_of, self.path)
         try:
-            answer = await self._worker.call("open-scorer", path=str(self.path), **self._settings)
+            answer = await self._started()
         except WorkerDied as death:
             raise StudentError(
                 f"{self._name}: llama.cpp {death} while loading it; the file is damaged, or needs another "
                 "llama.cpp or more memory"
             ) from death
         except Refused as refusal:
-            await self._worker.stop()
             if refusal.kind == "file":
                 raise ModelFileError(self.path, refusal.why) from refusal
             raise StudentError(refusal.why) from refusal
@@ -184,6 +183,16 @@ class Student:
         notes = tuple(info.pop("notes"))
         size = self.path.stat().st_size
         return StudentInfo(path=str(self.path), digest=self._digest, size=size, notes=notes, **info)
+
+    async def _started(self) -> Answer:
+        """A child that has loaded the model, or none."""
+        worker = self._worker = await Worker.start()
+        try:
+            return await worker.call("open-scorer", path=str(self.path), **self._settings)
+        except BaseException:
+            self._worker = None
+            await worker.stop()
+            raise
 
     @property
     def _name(self) -> str:

@@ -54,7 +54,7 @@ def test_twenty_kills_change_nothing_and_no_committed_reply_is_asked_for_again(t
     dataset(tmp_path / "data.json", demo_rows(10))
     dice = random.Random(20)
     log, path = tmp_path / "log", tmp_path / "killed.burnish"
-    script = ("--script", "tests.running:brief", "--parallel", "2", "--seconds", "0.5")
+    script = ("--script", "tests.running:brief", "--parallel", "2", "--seconds", "0.4")
     with spawned(*script, "--log", str(log)) as url:
         env = environment(url)
         for _ in range(KILLS):
@@ -62,7 +62,7 @@ def test_twenty_kills_change_nothing_and_no_committed_reply_is_asked_for_again(t
             with subprocess.Popen(
                 command(tmp_path, path.name), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             ) as run:
-                time.sleep(dice.uniform(0.5, 3.0))
+                time.sleep(dice.uniform(0.4, 2.0))
                 run.send_signal(signal.SIGKILL)
             again = [brief(Chat(0, json.loads(body))) for body in bodies(log)[asked:]] if log.exists() else []
             assert not before.intersection(again)

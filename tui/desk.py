@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from engine import session
+from engine.database import WorkspaceError
 from engine.events import Event, Notice
-from engine.formats import Format
-from engine.reading import BadRow
+from engine.heat import Heat
 from engine.sample import Candidate, Review, Scores, Stage, Version
-from engine.session import Heat, Session, Summary
+from engine.session import Session, Summary
 from engine.settings import Settings, load
 from engine.workspace import Act, Run, Source, Workspace
-from models.errors import BurnishError
+from models.errors import BurnishError, UsageError
 from tui.backstage import Backstage
-from tui.progress import Tally
+from tui.opening import Import
 from tui.reader import Reader
+from tui.tally import Tally
+from tui.writing import Writing
+
+T = TypeVar("T")
 
 LEAVING = 1.5
 """Seconds the engine gets to end when the app does; whatever was answered is committed long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    summary: Summary | None = None  # None: before it was done
+    failure: str | None = None  # what it failed of; None with no summary: a person stopped it
 
 
 class Desk:
@@ -36,15 +55,26 @@ class Desk:
         self.source: Source | None = None
         self.samples = 0
         self.run: Run | None = None  # whose outcomes are shown; None: nothing was run yet
+        self.at: int | None = None  # the position that Review was at last, for the list to come back to
+        self.limit: int | None = None  # of the run that is under way, or was last
+        self.ran: Settings | None = None  # what that run goes by
+        self.ending: Ending | None = None  # of the last run since the workspace was opened
         self.tally = Tally()
-        self.held = False
+        self.writing = Writing()
         self._backstage: Backstage | None = None
         self._workspace: Workspace | None = None
+        self._changing = asyncio.Lock()  # held while one workspace takes another's place
+        self._incoming: Import | None = None
+        self._swaps: set[asyncio.Task[None]] = set()
         self._session: Session | None = None
         self._session_settings: Settings | None = None
+        self._run_settings: Settings | None = None  # while there is a run
+        self._opening = asyncio.Lock()  # held while one session takes another's place
+        self._asks: set[asyncio.Task[Any]] = set()  # a person's questions to the models
         self._reader: Reader | None = None
-        self._running: asyncio.Future[Summary] | None = None
-        self._said: deque[Event] = deque()
+        self._running: asyncio.Task[Summary] | None = None
+        self._said: deque[Event] = deque()  # by the engine's thread
+        self._counted: list[Event] = []  # in the tally, and not heard yet
 
     # --- the workspace ----------------------------------------------------------------------------------------
 
@@ -58,55 +88,111 @@ class Desk:
         return self._reader is not None
 
     async def open(self, path: Path) -> None:
-        """Open an existing workspace, and close the one that is open."""
-        await self._take(path, await self._stage().call(Workspace.open, path))
+        """Open an existing workspace, and close the one that is open. Once begun it is carried through, whatever
+        becomes of who asked."""
+        await self._carried_through(self._swap(path, lambda: Workspace.open(path), lambda _: None))
 
-    async def create(self, data: Path, path: Path, format: Format | None, bad: list[BadRow] | None) -> None:
-        """Open the workspace of a dataset, made if it is not there. With a list for `bad`, bad rows go there and
-        the rest is imported; with None the first is an error."""
-        on_bad = bad.append if bad is not None else None
-        await self._take(path, await self._stage().call(session.open_workspace, path, data, format, on_bad))
+    async def create(self, data: Path, path: Path, incoming: Import | None = None) -> None:
+        """Open the workspace of a dataset, made if it is not there. `incoming` is told how the import gets on, and
+        says what becomes of bad rows; without it the first is an error."""
 
-    async def _take(self, path: Path, workspace: Workspace) -> None:
+        def made() -> Workspace:
+            if incoming is None:
+                return session.open_workspace(path, data, None, None)
+            return session.open_workspace(path, data, None, incoming.on_bad, incoming.through)
+
+        def check(source: Source) -> None:
+            session.check_source(path, source, data)
+
+        await self._carried_through(self._swap(path, made, check, incoming))
+
+    async def _carried_through(self, swap: Coroutine[Any, Any, None]) -> None:
+        # A workspace that was opened for nobody would stay locked.
+        task = asyncio.create_task(swap)
+        self._swaps.add(task)
+        task.add_done_callback(self._swaps.discard)
+        # Where nobody waits any more, nobody needs to hear why it failed.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(task)
+
+    async def _swap(
+        self,
+        path: Path,
+        make: Callable[[], Workspace],
+        check: Callable[[Source], None],
+        incoming: Import | None = None,
+    ) -> None:
+        """Have the workspace that `make` gives take the place of the one that is open, unless it is that one."""
         stage = self._stage()
+        async with self._changing:
+            if self.path is not None and self.source is not None and await stage.call(_same, path, self.path):
+                await stage.call(check, self.source)
+                return
+            self._incoming = incoming
+            try:
+                workspace = await stage.call(make)
+            finally:
+                self._incoming = None
 
-        def look() -> tuple[Source, int, Run | None]:
-            return workspace.source(), len(workspace), workspace.latest()
+            def look() -> tuple[Source, int, Run | None, Settings]:
+                run = workspace.latest()
+                return workspace.source(), len(workspace), run, _settings_of(run, path) or self.settings
 
-        try:
-            source, samples, run = await stage.call(look)
-            reader = Reader(workspace, run)
-        except BaseException:
-            await stage.call(workspace.close)
-            raise
-        await self.close()
-        self._workspace, self._reader = workspace, reader
-        self.path, self.source, self.samples, self.run = path, source, samples, run
-        self.tally, self._said = Tally(), deque()
-        if run is not None:
-            self.settings = Settings.model_validate(run.settings["settings"])
+            try:
+                source, samples, run, settings = await stage.call(look)
+                reader = await Reader.opened(workspace, run)
+            except BaseException:
+                await stage.call(workspace.close)
+                raise
+            try:
+                await self._let_go()
+            except BaseException:
+                await reader.close()
+                await stage.call(workspace.close)
+                raise
+            self._workspace, self._reader = workspace, reader
+            self.path, self.source, self.samples, self.run = path, source, samples, run
+            self.tally, self._said, self._counted = Tally(), deque(), []
+            self.ending = self.limit = self.ran = None
+            self.writing = Writing()
+            self.settings = settings
 
     async def close(self) -> None:
         """Stop the run, let go of the models and of the workspace."""
+        async with self._changing:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
         await self.cancel()
-        await self._close_session()
+        async with self._opening:
+            await self._close_session()
         reader, self._reader = self._reader, None
         workspace, self._workspace = self._workspace, None
-        if reader is not None:
-            reader.close()
-        if workspace is not None:
-            await self._stage().call(workspace.close)
         self.path = self.source = self.run = None
+        try:
+            if reader is not None:
+                await reader.close()
+        finally:
+            if workspace is not None:
+                await self._stage().call(workspace.close)
 
     async def leave(self) -> None:
         """`close`, and the engine's thread with it, within `LEAVING` seconds: what hangs is left behind."""
+        if self._incoming is not None:
+            self._incoming.stop()
+        models = self._session
         try:
-            await asyncio.wait_for(self.close(), LEAVING)
-        except TimeoutError:
-            pass
+            async with asyncio.timeout(LEAVING):
+                await self.close()
+        except (TimeoutError, BurnishError):
+            pass  # whatever could not be written is losses, which can be had again
         finally:
-            if self._backstage is not None:
-                self._backstage.close(0.2)
+            backstage, self._backstage = self._backstage, None
+            if backstage is not None:
+                backstage.close(0.2)
+            for pid in models.children.values() if models is not None else ():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def _stage(self) -> Backstage:
         if self._backstage is None:
@@ -119,84 +205,153 @@ class Desk:
     def running(self) -> bool:
         return self._running is not None
 
-    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary:
-        """Run the pipeline with `settings`, until it is done or `cancel` is called."""
-        assert self._running is None
-        models = await self._models()
-        self.tally, self.held = Tally(), False
-        self._running = self._stage().begin(models.refine(limit=limit, retry_failed=retry_failed))
+    @property
+    def stopping(self) -> bool:
+        """The run was told to end, and has not yet."""
+        return self._running is not None and self._running.cancelling() > 0
+
+    @property
+    def held(self) -> bool:
+        """The run begins nothing new."""
+        return self.running and self.tally.held
+
+    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary | None:
+        """Run the pipeline with `settings`, until it is done; None where `cancel` came before."""
+        if self._running is not None:
+            raise UsageError("a run is under way; stop it first")
+        self._running = running = asyncio.create_task(self._refine(limit, retry_failed=retry_failed))
         try:
-            return await self._running
+            await asyncio.wait([running])
+        except asyncio.CancelledError:
+            await self.cancel()
+            raise
+        return None if running.cancelled() else running.result()
+
+    async def _refine(self, limit: int | None, *, retry_failed: bool) -> Summary:
+        self.tally, self.ending, self.limit = Tally(), None, limit
+        self.ran = self._run_settings = self.settings
+        try:
+            models = await self._models()
+            work = self._stage().begin(models.refine(limit=limit, retry_failed=retry_failed))
+            summary = await work.result()
+        except asyncio.CancelledError:
+            self.ending = Ending()
+            raise
+        except BurnishError as error:
+            self.ending = Ending(failure=str(error))
+            raise
+        else:
+            self.ending = Ending(summary)
+            return summary
         finally:
-            self._running = None
-            await self.follow()
+            self._count()
+            self.tally.end()
+            try:
+                await self.follow()
+            finally:
+                self._running = self._run_settings = None
 
     async def follow(self) -> None:
         """Show the latest run's outcomes."""
-        if self._workspace is not None:
-            self.run = run = await self._stage().call(self._workspace.latest)
-            await self.reader.do(lambda listing: listing.follow(run))
+        workspace, reader = self._workspace, self._reader
+        if workspace is None or reader is None:
+            return
+        run = await self._stage().call(workspace.latest)
+        if self._workspace is workspace:
+            self.run = run
+            await reader.do(lambda listing: listing.follow(run))
 
     def hold(self) -> None:
         """Begin nothing new until `go`; what the models are at is finished."""
-        if self._session is not None:
+        if self._running is not None and self._session is not None:
             self._stage().tell(self._session.gate.hold)
-            self.held = True
+            self.tally.hold()
 
     def go(self) -> None:
-        if self._session is not None:
+        if self._running is not None and self._session is not None:
             self._stage().tell(self._session.gate.go)
-            self.held = False
+            self.tally.go()
 
     async def cancel(self) -> None:
         """End the run where it is; it can be taken up again."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        if (running := self._running) is not None:
+            if not running.cancelling():  # a second time would not wait for the engine
+                running.cancel()
+            await asyncio.wait([running])
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The process id of each model that runs in a process of ours: "teacher", "student"."""
+        return {} if self._session is None else self._session.children
 
     def heard(self) -> list[Event]:
         """What the engine reported since this was last asked."""
-        events = []
-        while self._said:
-            events.append(self._said.popleft())
-        for event in events:
-            self.tally.add(event)
+        self._count()
+        events, self._counted = self._counted, []
         return events
+
+    def _count(self) -> None:
+        while self._said:
+            event = self._said.popleft()
+            self.tally.add(event)
+            self.writing.add(event)
+            self._counted.append(event)
 
     # --- the models, for a person -----------------------------------------------------------------------------
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
-        models = await self._models()
-        return await self._stage().do(models.scores, sample, versions)
+        return await self._ask(lambda models: models.scores(sample, versions))
 
     async def heat(self, sample: int, version: Version) -> Heat:
-        models = await self._models()
-        return await self._stage().do(models.heat, sample, version)
+        return await self._ask(lambda models: models.heat(sample, version))
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
         """Raises `engine.reflection.Unusable` as well."""
+        return await self._ask(lambda models: models.regenerate(sample, version, stage, remark))
+
+    async def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """What the models say. Who asked is cancelled where the models are let go of meanwhile."""
         models = await self._models()
-        return await self._stage().do(models.regenerate, sample, version, stage, remark)
+        task = asyncio.create_task(self._stage().begin(question(models)).result())
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+        return await task
 
     async def _models(self) -> Session:
         """The models of `settings`; those of other settings are let go of, unless a run has them."""
-        if self._session is None or (self._session_settings != self.settings and not self.running):
-            await self._close_session()
-            assert self._workspace is not None
-            self._session = Session(self._workspace, self.settings, self._said.append)
-            self._session_settings = self.settings
-        return self._session
+        async with self._opening:
+            settings = self._run_settings or self.settings
+            if self._session is None or self._session_settings != settings:
+                await self._close_session()
+                self._session = Session(self._open_workspace, settings, self._said.append)
+                self._session_settings = settings
+            return self._session
 
     async def _close_session(self) -> None:
-        models, self._session = self._session, None
-        if models is not None:
-            await self._stage().do(models.close)
+        if asks := list(self._asks):
+            for task in asks:
+                task.cancel()
+            await asyncio.wait(asks)
+        if self._session is not None:
+            await self._stage().do(self._session.close)
+            self._session = None
 
     # --- a person's word --------------------------------------------------------------------------------------
 
     async def decide(self, what: str, reviews: Iterable[tuple[int, Review | None]]) -> int:
         """`Workspace.keep_reviews`. The reviews are asked for on the engine's thread."""
         return await self._stage().call(self._open_workspace.keep_reviews, what, reviews)
+
+    async def decide_from(
+        self, what: str, reviews: Callable[[Workspace], Iterable[tuple[int, Review | None]]]
+    ) -> int:
+        """The same, with reviews that are made from what the workspace holds."""
+        workspace = self._open_workspace
+        return await self._stage().call(lambda: workspace.keep_reviews(what, reviews(workspace)))
+
+    async def weigh(self, sample: int, version: Version, scores: Scores) -> None:
+        """`Workspace.weigh`."""
+        await self._stage().call(self._open_workspace.weigh, sample, version, scores)
 
     async def undo(self) -> Act | None:
         return await self._stage().call(self._open_workspace.undo)
@@ -213,3 +368,16 @@ class Desk:
     def note(self, text: str) -> None:
         """Have something said where the engine's own notices are."""
         self._said.append(Notice(text))
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.exists() and path.samefile(other)
+
+
+def _settings_of(run: Run | None, path: Path) -> Settings | None:
+    """What a run went by; `WorkspaceError` where that is no longer something that can be set."""
+    try:
+        return None if run is None else Settings.model_validate(run.settings["settings"])
+    except (ValidationError, KeyError) as error:
+        what = str(error).partition("\n")[0]
+        raise WorkspaceError(f"{path}: its latest run's settings cannot be read ({what})") from None

@@ -12,12 +12,12 @@ from typing import Literal
 
 from engine.settings import Settings, config_path
 from models import machine
+from models.aside import aside
 from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
 from models.machine import GIB, GPU, MIB, Build
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.teacher import Fault, TeacherError
-from tui.aside import aside
 from tui.tables import size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version

@@ -22,6 +22,14 @@ class Changed(Message):
         return isinstance(message, Changed)
 
 
+class Decided(Message):
+    """A screen has decided about samples, or taken a decision back. The app tells every screen `Changed`."""
+
+
+class SettingsChanged(Message):
+    """The desk's settings are others: what the next run goes by."""
+
+
 class Opened(Message):
     """The desk has another workspace."""
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.settings import Settings
+from models.aside import aside
 from models.catalog import Found, find_ggufs
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.ollama_store import default_stores, list_blobs
 from models.teacher import TeacherError
-from tui.aside import aside
 
 UNREAD = (
     "its weights are in no store that can be read here (OLLAMA_MODELS names another), so it is no student"

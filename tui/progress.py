@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from engine.events import (
-    Chosen,
-    Event,
-    Finished,
-    Generated,
-    Growing,
-    Notice,
-    Paused,
-    Resumed,
-    Scored,
-    Started,
-    Unused,
-)
-from engine.sample import Stage, Verdict
+from engine.events import Event, Growing, Notice, Paused, Resumed, Started, Turn
+from engine.sample import Stage
 from tui.console import say
 from tui.literal import first_line, literal
+from tui.pace import Pace, clock
+from tui.tally import Tally
 
 PLAIN_EVERY = 10.0
 """Seconds between two plain lines of progress."""
@@ -52,92 +41,16 @@ def display(console: Console) -> Display:
     return LiveDisplay(console) if live else PlainDisplay(console)
 
 
-class Tally:
-    """What a run has come to so far, from its events."""
-
-    def __init__(self) -> None:
-        self.total = self.done = self.failed = self.skipped = 0
-        self.stages: tuple[Stage, ...] = ()
-        self.chosen: Counter[Stage] = Counter()
-        self.replaced: Counter[Stage] = Counter()
-        self.near_ties = 0
-        self.unused: Counter[str] = Counter()
-        self.replies = self.teacher_tokens = self.student_tokens = 0
-        self.teacher_seconds = self.student_seconds = 0.0
-        self.paused: str | None = None
-        self.began = time.monotonic()
-
-    def add(self, event: Event) -> None:
-        match event:
-            case Started():
-                self.total, self.done, self.failed, self.stages = (
-                    event.total,
-                    event.done,
-                    event.failed,
-                    event.stages,
-                )
-                self.skipped = event.done
-                self.chosen.update(dict.fromkeys(event.stages, event.done))
-            case Generated():
-                self.replies += 1
-                self.teacher_tokens += event.tokens
-                self.teacher_seconds += event.seconds
-                self.paused = None
-            case Unused():
-                self.unused[event.fault] += 1
-            case Scored():
-                self.student_tokens += event.tokens
-                self.student_seconds += event.seconds
-            case Chosen(choice=choice):
-                self.chosen[choice.stage] += 1
-                self.replaced[choice.stage] += choice.verdict is Verdict.REPLACED
-                self.near_ties += choice.near_tie
-            case Finished(outcome=outcome):
-                self.done += 1
-                self.failed += bool(outcome.failures)
-            case Paused():
-                self.paused = event.message
-            case Resumed():
-                self.paused = None
-            case _:
-                pass
-
-    def speeds(self) -> str:
-        """What both models did: tokens a second, each over the time it was at work."""
-        parts = []
-        if self.teacher_seconds:
-            speed = self.teacher_tokens / self.teacher_seconds
-            parts.append(f"teacher {self.replies} replies, {speed:.1f} tokens/s")
-        if self.student_seconds:
-            parts.append(f"student {self.student_tokens / self.student_seconds:.0f} tokens/s")
-        return " · ".join(parts)
-
-    def counts(self) -> str:
-        """Verdicts and troubles so far."""
-        parts = [f"{stage} replaced {self.replaced[stage]}" for stage in self.stages]
-        if self.near_ties:
-            parts.append(f"near ties {self.near_ties}")
-        if self.failed:
-            parts.append(f"failed {self.failed}")
-        if self.unused:
-            parts.append(
-                "unused replies: " + ", ".join(f"{kind} {n}" for kind, n in self.unused.most_common())
-            )
-        return " · ".join(parts)
-
-
 class _Rate(ProgressColumn):
     """Samples a minute, and the time that is left at that."""
 
     def render(self, task: Task) -> Text:
-        seconds = task.finished_time or task.elapsed
-        per_second = task.fields["fresh"] / seconds if seconds else 0.0
-        if not per_second or task.total is None:
+        pace: Pace = task.fields["pace"]
+        if pace.left_seconds is None:
             return Text("    -/min   ETA      -", style="progress.remaining")
-        left = int((task.total - task.completed) / per_second)
-        hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-        eta = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-        return Text(f"{60 * per_second:5.1f}/min   ETA {eta:>6}", style="progress.remaining")
+        return Text(
+            f"{pace.per_minute:5.1f}/min   ETA {clock(pace.left_seconds):>6}", style="progress.remaining"
+        )
 
 
 class LiveDisplay:
@@ -154,7 +67,8 @@ class LiveDisplay:
             console=console,
             expand=True,
         )
-        self._tasks: dict[Stage | None, int] = {}
+        self._tasks: dict[Stage | None, TaskID] = {}
+        self._turn: TaskID | None = None
         self._growing = ""
         self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=8)
 
@@ -173,7 +87,13 @@ class LiveDisplay:
         match event:
             case Started():
                 for stage in (*event.stages, None):
-                    self._tasks[stage] = self._bars.add_task(stage or "samples", total=event.total, fresh=0)
+                    self._tasks[stage] = self._bars.add_task(
+                        stage or "samples", total=event.total, pace=self._tally.pace(stage)
+                    )
+            case Turn():
+                if self._turn is None:
+                    self._turn = self._bars.add_task("", pace=self._tally.turn_pace())
+                self._bars.reset(self._turn, description=f"{event.model}'s turn", total=event.samples)
             case Growing():
                 head = f"sample {event.sample}, {event.stage} {event.question}: "
                 said = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
@@ -187,8 +107,9 @@ class LiveDisplay:
         """The display as it stands."""
         tally = self._tally
         for stage, task in self._tasks.items():
-            done = tally.done if stage is None else max(tally.chosen[stage], tally.done)
-            self._bars.update(task, completed=done, fresh=done - tally.skipped)  # type: ignore[arg-type]
+            self._bars.update(task, completed=tally.reached(stage), pace=tally.pace(stage))
+        if self._turn is not None:
+            self._bars.update(self._turn, completed=tally.taken, pace=tally.turn_pace())
         lines: list[RenderableType] = [self._bars]
         for text, style in ((tally.speeds(), "cyan"), (tally.counts(), "")):
             if text:
@@ -229,6 +150,8 @@ class PlainDisplay:
                 self._say(f"paused: {message}")
             case Resumed():
                 self._say("going on")
+            case Turn():
+                self._say(f"the {event.model}'s turn, over {event.samples} samples")
             case _ if time.monotonic() - self._told > PLAIN_EVERY:
                 self._tell()
             case _:

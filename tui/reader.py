@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
 
+from engine.database import Interrupted
 from engine.listing import Column, Filter, Listing
 from engine.workspace import Run, Workspace
 
 T = TypeVar("T")
 
 
-class Reader:
-    """Questions to an open workspace, one after the other."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    work: Callable[[], Any]
+    answer: Future[Any] = field(default_factory=Future)
 
-    def __init__(self, workspace: Workspace, run: Run | None) -> None:
-        self._listing = Listing(workspace, run)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
-        self._arranging = 0
+
+class Reader:
+    """Questions to an open workspace, one after the other. Used from the app's loop.
+
+    A question whose asker is cancelled is given up, also in the middle. Askers are cancelled when the reader closes.
+    """
+
+    def __init__(self) -> None:
+        """See `opened`."""
+        self._listing: Listing | None = None
+        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._now: _Question | None = None  # what the thread is at
+        self._turn = threading.Lock()  # held to interrupt, so that no other question is hit
+        self._arranging: _Question | None = None
+        self._closed = False
+        # A daemon: a file system that hangs must not keep the program from ending.
+        self._thread = threading.Thread(target=self._answer, name="reader", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    async def opened(cls, workspace: Workspace, run: Run | None) -> Self:
+        """A reader of an open workspace, with a run's outcomes. Raises `WorkspaceError`."""
+        reader = cls()
+        try:
+            reader._listing = await reader._ask(_Question(lambda: Listing(workspace, run)))
+        except BaseException:
+            reader._questions.put(None)
+            raise
+        return reader
 
     async def do(self, work: Callable[[Listing], T]) -> T:
         """What a question to the listing gives. Not within another question."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._listing)
+        answer: T = await self._ask(self._about(work))
+        return answer
 
     async def look(self, work: Callable[[Workspace], T]) -> T:
         """What a question to the workspace gives; it can only be read."""
@@ -31,15 +63,67 @@ class Reader:
 
     async def arrange(self, by: Column, *, descending: bool, only: Filter) -> int:
         """`Listing.arrange`; a later call makes an earlier one raise `Interrupted`."""
-        if self._arranging:
-            self._listing.interrupt()
-        self._arranging += 1
-        try:
-            return await self.do(lambda listing: listing.arrange(by, descending=descending, only=only))
-        finally:
-            self._arranging -= 1
+        if self._arranging is not None:
+            self._give_up(self._arranging)
+        question = self._arranging = self._about(
+            lambda listing: listing.arrange(by, descending=descending, only=only)
+        )
+        count: int = await self._ask(question)
+        return count
 
-    def close(self) -> None:
-        self._listing.interrupt()
-        self._thread.submit(self._listing.close)
-        self._thread.shutdown(wait=True)
+    async def close(self) -> None:
+        """Give up what is asked and let go of the file."""
+        self._closed = True
+        self._questions.put(None)
+        while self._thread.is_alive():
+            if (now := self._now) is not None:
+                self._give_up(now)  # again and again: it may have been between two queries
+            await asyncio.sleep(0.01)
+
+    def _about(self, work: Callable[[Listing], Any]) -> _Question:
+        listing = self._listing
+        assert listing is not None
+        return _Question(lambda: work(listing))
+
+    async def _ask(self, question: _Question) -> Any:
+        if self._closed:
+            raise asyncio.CancelledError
+        self._questions.put(question)
+        try:
+            return await asyncio.wrap_future(question.answer)
+        except asyncio.CancelledError:
+            self._give_up(question)
+            raise
+
+    def _give_up(self, question: _Question) -> None:
+        with self._turn:
+            if self._now is question:
+                if self._listing is not None:
+                    self._listing.interrupt()
+            elif not question.answer.done():
+                question.answer.set_exception(Interrupted())
+
+    # What follows runs on the thread.
+
+    def _answer(self) -> None:
+        while (question := self._questions.get()) is not None:
+            with self._turn:
+                if question.answer.done() or not question.answer.set_running_or_notify_cancel():
+                    continue
+                self._now = question
+            settle, what = self._carried_out(question)
+            with self._turn:
+                self._now = None
+            settle(what)
+        if self._listing is not None:
+            self._listing.close()
+
+    def _carried_out(self, question: _Question) -> tuple[Callable[[Any], None], Any]:
+        if self._closed:
+            return question.answer.set_exception, CancelledError()
+        try:
+            return question.answer.set_result, question.work()
+        except Interrupted as error:
+            return question.answer.set_exception, CancelledError() if self._closed else error
+        except BaseException as error:
+            return question.answer.set_exception, error

@@ -23,7 +23,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from tui.widgets.sample_table import SampleTable
 
 from engine.sample import Sample, Version
 from engine.workspace import Source, Workspace
@@ -31,6 +30,7 @@ from tests.running import demo_rows
 from tests.tui import scene
 from tui.app import BurnishApp
 from tui.desk import Desk
+from tui.widgets.sample_table import SampleTable
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")

@@ -177,7 +177,20 @@ def test_a_person_comes_before_the_student_and_the_student_before_the_original(d
     assert two.version == Version(instruction="mine", input="too", response="entirely")
     assert three.version.response == "as well"
     assert desk.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
-    assert desk.export(ExportRule.TOP) == [(0, "better 0")], "nobody knows the scores of the person's own words"
+    assert desk.export(ExportRule.TOP) == [(0, "better 0")], (
+        "nobody knows the scores of the person's own words"
+    )
+
+
+def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(desk: Desk) -> None:
+    desk.keep(*(outcome(index, ifd=0.9) for index in range(3)))
+    below, above = (Scores(ifd=ratio(value), r_ifd=ratio(0.5)) for value in (0.6, 1.2))
+    for index, version, scores in ((0, refined(0), below), (1, refined(1), above), (2, original(2), below)):
+        review = Review(index=index, decision=Decision.CHOSEN, version=version, scores=scores)
+        desk.workspace.keep_review(review)
+    assert desk.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
+    assert desk.indices(ExportRule.STRICT) == [0]
+    assert desk.indices(ExportRule.TOP) == [0, 2]
 
 
 def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:

@@ -316,7 +316,7 @@ def test_rubbish_on_any_page_is_one_line_with_a_way_out_or_does_no_harm(path: Pa
     assert all("the file is damaged: restore a copy" in line for line in refusals)
 
 
-@pytest.mark.parametrize("table", ["source", "samples", "outcomes", "reviews", "replies", "runs"])
+@pytest.mark.parametrize("table", ["source", "samples", "outcomes", "standing", "replies", "runs"])
 def test_a_body_that_is_damaged_is_one_line_with_a_way_out(path: Path, table: str) -> None:
     grown(path)
     with closing(sqlite3.connect(path)) as connection:

@@ -110,6 +110,14 @@ class Here:
             await self.pilot.press(key)
             await self.settled()
 
+    async def until(self, there: Callable[[], bool]) -> None:
+        """As long as it takes, which is a moment."""
+        for _ in range(200):
+            if there():
+                return
+            await self.pilot.pause(0.05)
+        raise AssertionError("it never came")
+
     async def at(self, sample: int) -> None:
         self.screen._load(lambda _: sample)
         await self.settled()
@@ -581,10 +589,8 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         assert here.said == "the teacher is at it"
         reply = '{"instruction_critique": {"complexity_of_the_topic": "too pla'
         here.desk._said.append(Growing(0, Stage.INSTRUCTION, "reflect", reply))
-        await here.pilot.pause(0.15)
-        assert (
-            "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍" in here.criticism
-        )
+        growing = "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍"
+        await here.until(lambda: growing in here.criticism)
         answer.set()
         await here.settled()
         original = (await a_review(here, 0)).version
@@ -606,26 +612,22 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
     async def claims(here: Here) -> None:
         said = here.desk._said
         said.append(Growing(WAITING, Stage.RESPONSE, "critique", "It is [/short\x1b[2J"))
-        await here.pilot.pause(0.15)
+        await here.until(lambda: not said)
         await here.at(WAITING)
-        assert here.criticism.startswith(
-            "The teacher is writing: response stage\nCritique\nIt is [/short␛[2J"
-        )
+        begun = "The teacher is writing: response stage\nCritique\nIt is [/short␛[2J"
+        await here.until(lambda: here.criticism.startswith(begun))
         said.append(Growing(WAITING, Stage.RESPONSE, "critique", " and dry."))
         said.append(Generated(WAITING, Stage.RESPONSE, "critique", 9, 1.0))
         said.append(Growing(WAITING, Stage.RESPONSE, "improve", "Water"))
         said.append(Growing(KEPT, Stage.RESPONSE, "improve", "of another sample"))
-        await here.pilot.pause(0.15)
-        assert "short␛[2J and dry.\nImprove\nWater" in here.criticism
+        await here.until(lambda: "short␛[2J and dry.\nImprove\nWater" in here.criticism)
         assert "another" not in here.criticism
         sample = await here.desk.reader.look(lambda workspace: workspace.sample(WAITING))
         done = outcome(sample, "replaced")
         assert done is not None
         await here.desk._stage().call(here.desk._open_workspace.keep_outcome, here.desk.run, done)
         said.append(Finished(done))
-        await here.pilot.pause(0.15)
-        await here.settled()
-        assert "The student's choice" in here.head
+        await here.until(lambda: "The student's choice" in here.head)
         assert "writing" not in here.criticism
 
     go(path, claims)

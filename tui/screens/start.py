@@ -14,12 +14,12 @@ from textual.widgets import Button, Static
 from engine import session
 from engine.refine import Method
 from engine.settings import Settings
+from models.aside import aside
 from models.catalog import teacher_file
 from models.errors import BurnishError, UsageError
 from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tui.actions import bindings
-from tui.aside import aside
 from tui.desk import Desk
 from tui.messages import Changed, Opened, SettingsChanged, StartRun
 from tui.model_list import ANSWERS

@@ -18,7 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.settings import Settings
-from tui.aside import aside
+from models.aside import aside
 from tui.doctor import Check, check
 from tui.shown import shown
 

@@ -15,8 +15,8 @@ from textual.widgets import Static
 
 from engine.refine import Method
 from engine.settings import changed
+from models.aside import aside
 from models.machine import GIB
-from tui.aside import aside
 from tui.desk import Desk
 from tui.messages import SettingsChanged
 from tui.model_list import ModelList, list_models

@@ -69,6 +69,10 @@ class Title(Horizontal):
         tally = self._desk.tally
         if not self._desk.running:
             return Content("")
+        if self._desk.stopping:
+            return Content.styled(" stopping ", "reverse")
+        if not tally.began:
+            return Content.styled(" opening ", "reverse")
         if self._desk.held:
             return Content.styled(" held ", "reverse $warning")
         if tally.paused:

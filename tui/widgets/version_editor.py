@@ -51,6 +51,8 @@ class VersionEditor(Vertical):
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("escape", "leave", "Leave", priority=True),
+        Binding("tab", "turn(1)", priority=True, show=False),
+        Binding("shift+tab", "turn(-1)", priority=True, show=False),
     ]
     DEFAULT_CSS = """
     VersionEditor {
@@ -134,6 +136,12 @@ class VersionEditor(Vertical):
             self.notify("an instruction and a response are needed: one of them is empty", severity="warning")
             return
         self.post_message(self.Saved(version))
+
+    def action_turn(self, step: int) -> None:
+        """To the next part, around: the rest of the screen is not reached while a text is being edited."""
+        here = [self._area(part).has_focus for part in PARTS]
+        at = here.index(True) if any(here) else -1
+        self._area(PARTS[(at + step) % len(PARTS)]).focus()
 
     def action_leave(self) -> None:
         if self.changed and not self._warned:

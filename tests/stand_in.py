@@ -1,0 +1,76 @@
+"""A student that says anything at once, for tests of what is around it; and one that takes its time."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from engine import session
+from models.student import Losses, Passage, StudentInfo
+
+
+class StandIn:
+    """In place of `models.student.Student`: losses that depend on the passage alone, a number a word."""
+
+    loading: ClassVar[float] = 0.0  # seconds
+    scoring: ClassVar[float] = 0.0  # seconds a call
+    begun: ClassVar[int] = 0  # calls, of all
+    opened: ClassVar[int] = 0
+    closed: ClassVar[int] = 0
+
+    def __init__(self, path: Path, *, digest: str | None = None, context: int = 2048, **_: Any) -> None:
+        self.path = path
+        self.pid: int | None = None  # it has no process
+        self.loaded = False
+        self._digest = digest or "sha256:0"
+        self._context = context
+        self._lock = asyncio.Lock()
+
+    async def open(self) -> StudentInfo:
+        async with self._lock:
+            if not self.loaded:
+                await asyncio.sleep(self.loading)
+                self.loaded = True
+                type(self).opened += 1
+        return StudentInfo(
+            path=str(self.path), digest=self._digest, name="Stand-in", architecture="none", quantisation="Q8_0",
+            parameters=135_000_000, size=150_000_000, vocabulary=1000, bos=1, trained_context=2048,
+            context=self._context, exact=False, backend="CPU", layers=30, offloaded=0, chat_template=None,
+            bos_text="", eos_text="",
+        )  # fmt: skip
+
+    async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
+        await self.open()
+        type(self).begun += 1
+        await asyncio.sleep(self.scoring)
+        return [_losses(passage) for passage in passages]
+
+    async def close(self) -> None:
+        type(self).closed += self.loaded
+        self.loaded = False
+
+
+def _losses(passage: Passage) -> Losses:
+    words = passage.target.split(" ")
+    context = "".join(piece.text for piece in passage.context)
+    seed = zlib.crc32(f"{context}\0{passage.target}".encode("utf-8", "surrogatepass"))
+    nll = np.random.default_rng(seed).uniform(1.5, 3.5, len(words)).astype(np.float32)
+    lengths = [len(word.encode("utf-8", "surrogatepass")) + 1 for word in words]
+    return Losses(nll, np.array([*lengths[:-1], lengths[-1] - 1], np.uint16), len(words), 2000)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
+    """No llama.cpp in this test: every student is a stand-in, at its quickest unless the test says otherwise."""
+
+    class Mine(StandIn):
+        begun = opened = closed = 0  # its own
+
+    monkeypatch.setattr(session, "Student", Mine)
+    return Mine

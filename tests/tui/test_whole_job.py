@@ -1,0 +1,69 @@
+"""The whole job from `burnish` alone, in a real terminal: real teacher, real student, a person's edit, the export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from engine.sample import Decision
+from engine.workspace import Workspace
+from tests.running import SHORT, dataset
+from tests.tui.terminal import Terminal
+
+SETTINGS = """
+[teacher]
+name = "demo"
+context = 2048
+max_tokens = 512
+
+[student]
+name = "demo"
+
+[run]
+reply_form = "steps"
+"""
+ADDED = "I checked this myself. "
+
+
+def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(SETTINGS, "utf-8")
+    rows = SHORT[:3]
+    dataset(tmp_path / "data.json", rows)
+    with Terminal("data.json", folder=tmp_path) as terminal:
+        terminal.wait_for("a JSON array")
+        terminal.wait_for("demo decides")
+        terminal.press("ctrl+s")
+        terminal.wait_for("3 of 3 samples", 300)
+
+        terminal.press("2")
+        terminal.wait_for(rows[0]["instruction"])
+        terminal.press("enter")
+        terminal.wait_for("Sample 0")
+        terminal.wait_for("not decided")
+        terminal.press("e")
+        terminal.wait_for("ctrl+s saves")
+        terminal.press(*ADDED, "ctrl+s")
+        terminal.wait_for("edited", 60)
+        terminal.press("escape")
+
+        terminal.press("5")
+        terminal.wait_for("To ")
+        terminal.press("w")
+        terminal.wait_for("written 3 of 3")
+        terminal.press("ctrl+q")
+        assert terminal.wait_for_end() == 0
+
+    exported = json.loads((tmp_path / "data-refined.json").read_text("utf-8"))
+    with Workspace.read(tmp_path / "data.burnish") as workspace:
+        run = workspace.latest_run()
+        decided = list(workspace.decided(run))
+    (_, outcome, review), *others = decided
+    assert outcome is not None
+    assert review is not None
+    assert review.decision is Decision.EDITED
+    assert review.version.response == ADDED + outcome.final.response
+    assert review.scores is not None
+    assert review.scores.ifd.value != outcome.after.ifd.value if outcome.after else False
+    assert exported[0]["output"] == review.version.response
+    assert [row["output"] for row in exported[1:]] == [o.final.response for _, o, _ in others if o]
+    assert [row["instruction"] for row in exported[1:]] == [o.final.instruction for _, o, _ in others if o]

@@ -1,0 +1,38 @@
+"""What of a reply can be read while it grows."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+READ = 20_000
+"""Characters of a reply's end that are looked at: more than a part of a reply has."""
+
+# The last string that a JSON text begins, with its name; it may still be open.
+_LAST = re.compile(
+    r'"(?P<name>\w+)"\s*:\s*"(?P<text>(?:[^"\\]|\\[^u]|\\u[0-9a-fA-F]{4})*)'
+    r'(?P<open>\\(?:u[0-9a-fA-F]{0,3})?)?(?:"[\s,}\]]*)?$'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A stretch of a reply."""
+
+    part: str  # what it is a part of, in the reply's own words; "" for plain text
+    text: str
+
+
+def written(reply: str) -> Written:
+    """What is being written: of JSON the part it is at, without its quotes and escapes."""
+    if not reply.lstrip().startswith("{"):
+        return Written("", reply[-READ:])
+    last = _LAST.search(reply[-READ:])
+    if last is None:
+        return Written("", "")
+    part, text = last["name"].replace("_", " "), last["text"]
+    try:
+        return Written(part, json.loads(f'"{text}"', strict=False))
+    except ValueError:  # an escape that no JSON knows
+        return Written(part, text)

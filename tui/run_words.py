@@ -1,0 +1,197 @@
+"""A run in words: what would be run, how it is, how it ended. Every text of a file or a server goes through `shown`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from engine.refine import Method
+from engine.settings import Settings
+from models.student import StudentInfo
+from models.teacher import TeacherInfo
+from tui.pace import Pulse
+from tui.shown import shown_line
+from tui.tables import size
+from tui.tally import Tally, listed
+
+METHODS = {
+    Method.SELECTIVE: "both reflections, and the student chooses (selective, V2)",
+    Method.REFLECT: "both reflections, every rewrite is taken (reflect, V1)",
+    Method.SCORE: "no teacher: the student scores the data as they are (score)",
+}
+SCHEDULES = {
+    "auto": "both models in memory where they fit, else in turn (auto)",
+    "interleaved": "both models in memory (interleaved)",
+    "staged": "one model in memory at a time, in turn (staged)",
+}
+LABEL, MODEL, SPEED, BEFORE = 11, 40, 16, 25
+"""Cells of the columns."""
+
+SPARKS = "▁▂▃▄▅▆▇"  # none fills its line: the next would run into it
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the workspace holds of the run that is shown."""
+
+    done: int = 0
+    failed: int = 0
+    faults: Mapping[str, int] | None = None  # of the failed stages, by kind
+
+
+def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
+    """A fact a line, the names in a column."""
+    return Content("\n").join(
+        Content.assemble((name.ljust(LABEL), "$text-muted"), value) for name, value in pairs
+    )
+
+
+def plan(settings: Settings, data: str, samples: int, standing: Standing, *, changed: bool) -> Content:
+    """What would be run. `changed`: with other settings than the samples that are done."""
+    run = settings.run
+    pairs: list[tuple[str, Content | str]] = [
+        ("data", Content.assemble(shown_line(data, 60), (f"  {samples:,} samples", "$text-muted"))),
+        ("method", METHODS[run.method]),
+    ]
+    if run.method is not Method.SCORE:
+        form = "" if run.reply_form == "auto" else f", reply form {run.reply_form}"
+        pairs.append(("teacher", _named(settings.teacher.name, form)))
+    if run.method is not Method.REFLECT:
+        exact = ", exact" if settings.student.exact else ""
+        pairs.append(("student", _named(settings.student.name, exact)))
+        pairs.append(("template", str(run.template)))
+    if run.method is Method.SELECTIVE:
+        pairs.append(("schedule", SCHEDULES[run.schedule]))
+    pairs.append(("done", done(samples, standing)))
+    if changed and standing.done:
+        words = "the settings are others than of what is done: what they do not touch is not asked for again"
+        pairs.append(("", Content.styled(words, "$text-warning")))
+    return facts(pairs)
+
+
+def _named(name: str | None, more: str) -> Content:
+    if name is None:
+        return Content.styled("none chosen yet", "$text-warning")
+    return Content.assemble(shown_line(name, 60), more)
+
+
+def done(samples: int, standing: Standing) -> Content:
+    """How many samples are done, and what failed."""
+    parts: list[Content | str] = [f"{standing.done:,} of {samples:,} samples"]
+    if standing.failed:
+        kinds = f" ({listed(Counter(standing.faults))})" if standing.faults else ""
+        parts.append(Content.styled(f"  ✗ {standing.failed:,} failed{kinds}", "$text-error"))
+    return Content("").join(parts)
+
+
+def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
+    """The teacher, how fast it writes, and what it has before it."""
+    speed = f"{tally.teacher_speed:.1f} tokens/s" if tally.replies else ""
+    asking = tally.asking
+    counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
+    before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"
+    if tally.over:
+        before = f"{tally.replies:,} replies"
+    sparks = spark(tally.teacher_pulse, _room(width))
+    return _model("teacher", _teacher(tally.teacher, name), speed, (sparks, "$primary"), before, width)
+
+
+def student_line(tally: Tally, name: str | None, width: int) -> Content:
+    """The student, how fast it scores, and what it has before it."""
+    speed = f"{tally.student_speed:,.0f} tokens/s" if tally.student_seconds else ""
+    if tally.over:
+        before = f"{tally.student_tokens:,} tokens"
+    elif tally.student is None:
+        before = "loading"
+    else:
+        before = f"{tally.weighing} waiting" if tally.weighing else "idle"
+    sparks = spark(tally.student_pulse, _room(width))
+    return _model("student", _student(tally.student, name), speed, (sparks, "$secondary"), before, width)
+
+
+def _model(label: str, who: Content, speed: str, sparks: tuple[str, str], before: str, width: int) -> Content:
+    blocks, colour = sparks
+    rest = LABEL + SPEED + (2 + len(blocks) if blocks else 0) + BEFORE
+    room = min(max(10, width - rest), MODEL)
+    line = Content.assemble(
+        (label.ljust(LABEL), "$text-muted"),
+        who.truncate(room, ellipsis=True, pad=True),
+        speed.rjust(SPEED),
+        ("  " + blocks, colour) if blocks else "",
+        ("  " + before, "$text-muted"),
+    )
+    return line.truncate(width, ellipsis=True)
+
+
+def _room(width: int) -> int:
+    """Beats of the pulse that fit."""
+    return 0 if width < 72 else 6 if width < 90 else 16 if width < 110 else 30
+
+
+def spark(pulse: Pulse, width: int) -> str:
+    """The last amounts as blocks of that height; where there was nothing, nothing."""
+    amounts = pulse.beats(width) if width else []
+    most = max(amounts, default=0.0)
+    blocks = (
+        SPARKS[min(int(amount / most * len(SPARKS)), len(SPARKS) - 1)] if amount else " "
+        for amount in amounts
+    )
+    return "".join(blocks).rjust(width)
+
+
+def _teacher(info: TeacherInfo | None, name: str | None) -> Content:
+    if info is None:
+        return shown_line(name or "none", 60)
+    return Content.assemble(shown_line(info.name, 60), "  ", shown_line(info.quantisation, 12, "$text-muted"))
+
+
+def _student(info: StudentInfo | None, name: str | None) -> Content:
+    if info is None:
+        return shown_line(name or "none", 60)
+    return Content.assemble(
+        shown_line(name or info.name, 60), "  ", shown_line(info.quantisation, 12, "$text-muted")
+    )
+
+
+def backend(info: StudentInfo) -> str:
+    """Where the student runs."""
+    if info.offloaded:
+        return f"{info.backend}, {info.offloaded} of {info.layers} layers on the GPU"
+    return info.backend
+
+
+def memory(resident: Mapping[str, int], free: int) -> Content:
+    """Memory that burnish and its models hold, and what is free."""
+    held = "  ".join(f"{name} {size(count)}" for name, count in resident.items())
+    return Content.assemble(
+        ("memory".ljust(LABEL), "$text-muted"), held, (f"  {size(free)} free", "$text-muted")
+    )
+
+
+def troubles(tally: Tally) -> Content:
+    """Failures by kind, and replies that could not be used."""
+    parts: list[Content | tuple[str, str]] = [("failures".ljust(LABEL), "$text-muted")]
+    if tally.failed:
+        kinds = f": {listed(tally.faults)}" if tally.faults else ""
+        count = f"✗ {tally.failed:,} {'sample' if tally.failed == 1 else 'samples'}{kinds}"
+        parts.append((count, "$text-error"))
+    else:
+        parts.append(("none", "$text-muted"))
+    if tally.unused:
+        parts.append((f"  unused replies: {listed(tally.unused)}", "$text-warning"))
+    if tally.near_ties:
+        near = "near tie" if tally.near_ties == 1 else "near ties"
+        parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))
+    return Content.assemble(*parts)
+
+
+def replaced(tally: Tally) -> str:
+    """Verdicts of this run's own samples, by stage."""
+    return ", ".join(
+        f"{stage} replaced {tally.replaced[stage]:,} of {tally.chosen[stage] - tally.skipped:,}"
+        for stage in tally.stages
+        if tally.chosen[stage] > tally.skipped
+    )

@@ -93,9 +93,8 @@ class Histogram(Widget):
 
     def bins(self, samples: int) -> int:
         """How many bins suit so many samples and the columns there are: few samples make wide bars."""
-        wanted = max(12, round(2 * float(samples) ** (1 / 3)))
-        columns: int = self._columns
-        return max(columns // math.ceil(columns / wanted), 1)
+        wanted = max(12, round(2 * math.cbrt(samples)))
+        return max(self._columns // math.ceil(self._columns / wanted), 1)
 
     @property
     def _columns(self) -> int:

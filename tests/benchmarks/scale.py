@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import session
+from engine.events import Event, Finished
 from engine.export import ExportRule, Share, exported
 from engine.formats import Format
 from engine.forms import FORMS, FormName
@@ -163,16 +165,19 @@ def measure(size: int, folder: Path) -> dict[str, float]:
     note("resume", time.perf_counter() - began, size)
 
     recipe = Recipe(Method.SELECTIVE, FORMS[FormName.MARKERS], 1, 0.01, both_branches=False)
+    finished: list[float] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Finished):
+            finished.append(time.perf_counter())
+
     pipeline = Pipeline(
-        opened, run, recipe, TemplateName.VICUNA, Generation(parallel=4), lambda _: None,
+        opened, run, recipe, TemplateName.VICUNA, Generation(parallel=4), emit,
         teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder), gate=Gate(),
     )  # fmt: skip
-    times = []
-    for stop in range(size - PIPELINED + SLICE, size + 1, SLICE):
-        began = time.perf_counter()
-        asyncio.run(pipeline.run(Schedule.INTERLEAVED, limit=stop))
-        times.append(time.perf_counter() - began)
-    note("pipeline", statistics.median(times), SLICE)
+    asyncio.run(pipeline.run(Schedule.INTERLEAVED))
+    ends = finished[::SLICE]
+    note("pipeline", statistics.median(b - a for a, b in pairwise(ends)), SLICE)
     assert opened.count(run) == (size, 0)
     opened.close()
     return figures

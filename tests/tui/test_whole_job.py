@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from engine.sample import Decision
@@ -25,6 +26,13 @@ reply_form = "steps"
 ADDED = "I checked this myself. "
 
 
+def weighed(path: Path) -> bool:
+    """Whether the student has said what it thinks of the edit."""
+    with Workspace.read(path) as workspace:
+        review = workspace.review(0)
+        return review is not None and review.scores is not None
+
+
 def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(SETTINGS, "utf-8")
     rows = SHORT[:3]
@@ -44,10 +52,15 @@ def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exporte
         terminal.wait_for("ctrl+s saves")
         terminal.press(*ADDED, "ctrl+s")
         terminal.wait_for("edited", 60)
+        until = time.monotonic() + 60
+        while not weighed(tmp_path / "data.burnish"):
+            assert time.monotonic() < until
+            terminal.read(0.2)
         terminal.press("escape")
+        terminal.wait_for("3 samples")
 
         terminal.press("5")
-        terminal.wait_for("To ")
+        terminal.wait_for("3 of 3 samples leave")
         terminal.press("w")
         terminal.wait_for("written 3 of 3")
         terminal.press("ctrl+q")
@@ -63,7 +76,8 @@ def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exporte
     assert review.decision is Decision.EDITED
     assert review.version.response == ADDED + outcome.final.response
     assert review.scores is not None
-    assert review.scores.ifd.value != outcome.after.ifd.value if outcome.after else False
+    assert outcome.after is not None
+    assert review.scores.ifd.value != outcome.after.ifd.value
     assert exported[0]["output"] == review.version.response
     assert [row["output"] for row in exported[1:]] == [o.final.response for _, o, _ in others if o]
     assert [row["instruction"] for row in exported[1:]] == [o.final.instruction for _, o, _ in others if o]

@@ -22,7 +22,7 @@ from tui.progress import LiveDisplay
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH = 100
-SAMPLES = 8
+SAMPLES = 4
 
 
 def settings() -> Settings:
@@ -75,7 +75,7 @@ async def interface(folder: Path) -> None:
         await app.desk.create(demo_dataset(), folder / "instructions.burnish")
         app.desk.settings = settings()
         app.screen.post_message(StartRun(limit=SAMPLES))
-        await until(f"5/{SAMPLES}")
+        await until(f"2/{SAMPLES}")
         await pilot.pause(3)
         keep("run", app.export_screenshot(title="burnish"))
         await until(f"{SAMPLES} of {SAMPLES} samples")

@@ -21,12 +21,14 @@ from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from engine.events import Started
+from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import SCOPES, bindings, of_scope
 from tui.crash_log import write_crash_log
 from tui.desk import Desk
 from tui.keymap import key_names, load_keymap
 from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
+from tui.opening import target
 from tui.palette import Palette
 from tui.remembered import recall, remember
 from tui.screens.base import DeskScreen
@@ -62,15 +64,16 @@ class BurnishApp(App[None]):
         self._leaving = False  # the screens are being taken down
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = self.remembered.theme if self.remembered.theme in self.available_themes else "burnish"
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._without_colours()
         self.set_keymap(self.keymap.changed)
+        first = await self._first_screen()
         screens: dict[str, DeskScreen] = {
-            "start": StartScreen(self.desk, first=self._first),
+            "start": StartScreen(self.desk, first=None if self.desk.is_open else self._first),
             "samples": SamplesScreen(self.desk),
             "run": RunScreen(self.desk),
             "distribution": DistributionScreen(self.desk),
@@ -78,10 +81,25 @@ class BurnishApp(App[None]):
         }
         for name, screen in screens.items():
             self.install_screen(screen, name)
-        self.push_screen("start")
+        self.push_screen(first)
         self.set_interval(TICK, self._listen)
         for problem in self.keymap.problems:
             self.notify(shown(problem).plain, severity="warning", timeout=10, markup=False)
+
+    async def _first_screen(self) -> str:
+        """A workspace that was run is opened where one left off: at the run, or where it is done at its samples."""
+        try:
+            found = None if self._first is None else await aside(target, self._first)
+            if found is None or found.data is not None:
+                return "start"
+            await self.desk.open(found.workspace)
+            self._opened()
+            if (run := self.desk.run) is None:
+                return "start"
+            done, _ = await self.desk.reader.look(lambda workspace: workspace.count(run))
+        except BurnishError:
+            return "start"  # which opens it again, and says what is wrong
+        return "samples" if done == self.desk.samples else "run"
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, but for the muted text's colour: "auto 60%" is white where a text is styled piece by piece."""
@@ -168,12 +186,13 @@ class BurnishApp(App[None]):
 
     # --- what a person does anywhere ------------------------------------------------------------------------------
 
-    async def action_undo(self) -> None:
-        await self._turn(back=True)
+    def action_undo(self) -> None:
+        self._turn(back=True)
 
-    async def action_redo(self) -> None:
-        await self._turn(back=False)
+    def action_redo(self) -> None:
+        self._turn(back=False)
 
+    @work(group="turn")
     async def _turn(self, *, back: bool) -> None:
         if not self.desk.is_open:
             return

@@ -85,9 +85,8 @@ class Seat:
 
 @asynccontextmanager
 async def seat(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
-    app = BurnishApp(Desk())
+    app = BurnishApp(Desk(), path)
     async with app.run_test(size=size) as pilot:
-        await app.desk.open(path)
         app.action_go_distribution()
         there = Seat(app, pilot)
         if app.desk.run is not None:

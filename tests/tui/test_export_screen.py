@@ -50,9 +50,8 @@ def exporting_from(path: Path, doing: Doing, size: tuple[int, int] = (120, 40)) 
     """The app with a workspace open and the screen on."""
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Desk(), path)
         async with app.run_test(size=size) as pilot:
-            await app.desk.open(path)
             app.action_go_export()
             await pilot.pause()
             assert isinstance(app.screen, ExportScreen)

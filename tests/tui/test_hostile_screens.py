@@ -59,9 +59,8 @@ def test_no_screen_breaks_or_lets_anything_act(
     monkeypatch.setattr(Desk, "heat", heat)
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Desk(), hostile_scene)
         async with app.run_test(size=size) as pilot:
-            await app.desk.open(hostile_scene)
             app.action_go_samples()
             await look(app, pilot, "samples")
             for _ in hostile.CORPUS:

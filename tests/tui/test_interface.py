@@ -96,7 +96,7 @@ def as_it_was(terminal: Terminal) -> Iterator[None]:
 def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, columns: int, lines: int) -> None:
     path = scene(tmp_path)
     with Terminal(path, folder=tmp_path, columns=columns, lines=lines) as terminal, as_it_was(terminal):
-        terminal.wait_for("24 samples, method")
+        terminal.wait_for("takes it up again")
         terminal.press("5")
         terminal.wait_for("24 of 24 samples leave")
         terminal.press(F1)
@@ -112,7 +112,7 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
 @pytest.mark.parametrize(
     ("module", "where", "kind"),
     [
-        ("tui.screens.start", "StartScreen.body", "ValueError"),
+        ("tui.screens.run", "RunScreen.body", "ValueError"),
         ("tui.widgets.title", "Title.renew", "KeyError"),  # by a timer
         ("tui.desk", "Desk.open", "ZeroDivisionError"),  # in a worker
         ("tui.app", "BurnishApp.action_show_help", "RuntimeError"),  # by a key
@@ -128,7 +128,7 @@ def test_what_breaks_is_one_line_and_a_log_without_a_sample(
         as_it_was(terminal),
     ):
         if "help" in where:
-            terminal.wait_for("24 samples, method")
+            terminal.wait_for("takes it up again")
             terminal.press(F1)
         assert terminal.wait_for_end() == 1
         log = tmp_path / "state" / "burnish" / "log" / "crash.log"
@@ -163,7 +163,7 @@ def paths(folder: Path) -> Mapping[str, str]:
 
 def test_a_signal_to_stop_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     with Terminal(scene(tmp_path), folder=tmp_path) as terminal, as_it_was(terminal):
-        terminal.wait_for("24 samples, method")
+        terminal.wait_for("takes it up again")
         os.kill(terminal.child.pid, signal.SIGTERM)
         assert terminal.wait_for_end(10) == 130
         assert "Traceback" not in terminal.sent.rpartition(LEFT)[2].decode()
@@ -171,7 +171,7 @@ def test_a_signal_to_stop_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
 
 def test_without_colour_nothing_is_coloured(tmp_path: Path) -> None:
     with Terminal(scene(tmp_path), folder=tmp_path, environment={"NO_COLOR": "1"}) as terminal:
-        terminal.wait_for("24 samples, method")
+        terminal.wait_for("takes it up again")
         terminal.press("5")
         terminal.wait_for("24 of 24 samples leave")
         colours = {cell.fg for line in terminal.screen.buffer.values() for cell in line.values()}

@@ -25,8 +25,8 @@ from engine.events import (
     TeacherOpened,
     Unused,
 )
+from engine.plan import Summary
 from engine.sample import Choice, Failure, Rule, Stage, Verdict
-from engine.session import Summary
 from engine.settings import Settings
 from models.teacher import Fault, TeacherInfo
 from tests.ollama_script import Answer, Chat, Refusal, Scripted
@@ -91,9 +91,8 @@ class Seat:
 
 @asynccontextmanager
 async def seat(path: Path, given: Settings, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
-    app = BurnishApp(Desk(given))
+    app = BurnishApp(Desk(given), path)
     async with app.run_test(size=size) as pilot:
-        await app.desk.open(path)
         app.action_go_run()
         there = Seat(app, pilot)
         await there.says("3 Run", "samples")

@@ -34,6 +34,7 @@ from tui.desk import Desk
 from tui.model_list import list_models
 from tui.remembered import Remembered, recall, remember
 from tui.screens.browse import BrowseScreen
+from tui.screens.run import RunScreen
 from tui.screens.start import StartScreen
 from tui.widgets.check_list import CheckScreen
 from tui.widgets.data_pane import DataPane
@@ -280,6 +281,8 @@ def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_
 
     async def main() -> None:
         async with started(other) as here:
+            assert isinstance(here.app.screen, RunScreen), "it is not done: here it is taken up again"
+            await here.press("1")
             await here.until(lambda: here.desk.is_open and "selective: 21 of 24" in here.said("#facts"))
             assert "3 failed" in here.said("#facts")
             teacher = here.start.query_one("#teacher", ModelPicker)

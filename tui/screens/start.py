@@ -86,8 +86,10 @@ class StartScreen(DeskScreen):
         self.call_after_refresh(self._first_focus)
 
     def _first_focus(self) -> None:
-        """Where a person begins: with what was open lately, or with a path."""
-        if self.first is None and not self._remembered.recent:
+        """Where a person begins: with what is open, with what was open lately, or with a path."""
+        if self.desk.is_open:
+            self.query_one("#begin", Button).focus(scroll_visible=False)
+        elif self.first is None and not self._remembered.recent:
             self._data.ask()
 
     def on_screen_resume(self) -> None:

@@ -248,10 +248,7 @@ class DataPane(Vertical):
 
     def _recent_row(self, path: Path, room: int, *, there: bool) -> Content:
         name = shown_line(path.name, 120, "bold" if there else "$text-muted")
-        folder = str(path.parent)
-        home = os.path.expanduser("~")  # noqa: PTH111  Path.home() raises where there is none
-        if folder == home or folder.startswith(home + "/"):
-            folder = "~" + folder[len(home) :]
+        folder = _from_home(str(path.parent))
         mark = ("● " if path == self._desk.path else "  ", "$success")
         row = Content.assemble(mark, name, "  ", shown_line(folder, 200, "$text-muted"))
         if there:
@@ -263,10 +260,12 @@ def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there
     path, source, run = desk.path, desk.source, desk.run
     assert path is not None
     assert source is not None
-    yield "workspace", shown(str(path), "bold")
+    yield "workspace", shown(_from_home(str(path)), "bold")
     yield (
         "dataset",
-        Content.assemble(shown(source.path), ("" if there else "  no longer there", "$text-warning")),
+        Content.assemble(
+            shown(_from_home(source.path)), ("" if there else "  no longer there", "$text-warning")
+        ),
     )
     with suppress(ValueError):  # a format of a later burnish
         yield "format", Content(f"{source.format}, {Format(source.format).container}")
@@ -289,6 +288,11 @@ def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there
             f": {done:,} of {desk.samples:,} done" + (f", {failed:,} failed" if failed else ""),
         ),
     )
+
+
+def _from_home(path: str) -> str:
+    home = os.path.expanduser("~")  # noqa: PTH111  Path.home() raises where there is none
+    return "~" + path[len(home) :] if f"{path}/".startswith(f"{home}/") else path
 
 
 def _bad_lines(bad: Sequence[BadRow]) -> Content:

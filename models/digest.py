@@ -40,13 +40,13 @@ def _key(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino} {path.resolve()}"
 
 
-def _store() -> Path:
+def digests_path() -> Path:
     return user_cache_path("burnish") / "digests.json"
 
 
 def _remembered() -> dict[str, str]:
     try:
-        known = json.loads(_store().read_bytes())
+        known = json.loads(digests_path().read_bytes())
     except (OSError, ValueError):  # not there yet, or damaged: nothing is remembered
         return {}
     entries = known.items() if isinstance(known, dict) else ()
@@ -56,12 +56,12 @@ def _remembered() -> dict[str, str]:
 def _remember(known: dict[str, str]) -> None:
     """Only time is lost where this cannot be written. The paths in it are nobody else's business: mode 0600."""
     with contextlib.suppress(OSError):
-        _store().parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=_store().parent)  # mode 0600
+        digests_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=digests_path().parent)  # mode 0600
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 json.dump(dict(list(known.items())[-_KEPT:]), file)
-            Path(name).replace(_store())
+            Path(name).replace(digests_path())
         except OSError:  # a full disk: leave nothing behind
             Path(name).unlink()
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import socket
 from urllib.parse import SplitResult, urlsplit
 
 from models.teacher import Fault, TeacherError
@@ -21,7 +20,8 @@ def server_url(host: str | None = None, *, allow_remote: bool = False) -> str:
     `host` is what OLLAMA_HOST may hold: an address or a name, with or without scheme, port and path. None or
     "" reads OLLAMA_HOST, else 127.0.0.1:11434. An address to listen on (0.0.0.0, ::) means this machine.
     The URL is put together again from the parts that were checked, so that no other reader of the same text
-    can see another host in it.
+    can see another host in it. A loopback URL holds an address, never a name: nobody is asked where it leads,
+    and nobody can answer one thing while it is checked and another when it is used.
 
     Raises TeacherError: FORBIDDEN for a host that is not this machine unless `allow_remote`, UNREACHABLE for
     one that cannot be read.
@@ -58,9 +58,7 @@ def _this_machine(name: str, given: str, *, allow_remote: bool) -> str:
         address = ipaddress.ip_address(name)
     except ValueError:
         if name == "localhost":
-            if all(ipaddress.ip_address(a).is_loopback for a in _resolve(name)) or allow_remote:
-                return name
-            raise _refused(given, "localhost leads elsewhere here (see /etc/hosts)") from None
+            return "127.0.0.1"
         if allow_remote:
             return name
         raise _refused(given, "only a loopback address such as 127.0.0.1, or localhost, is") from None
@@ -71,13 +69,6 @@ def _this_machine(name: str, given: str, *, allow_remote: bool) -> str:
     if address.is_loopback or allow_remote:
         return str(address)
     raise _refused(given, "its address is not a loopback address")
-
-
-def _resolve(name: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
-    except OSError:
-        return []  # nothing to lead elsewhere: connecting will say what is wrong
 
 
 def _unreadable(given: str, why: str) -> TeacherError:

@@ -14,6 +14,7 @@ import time
 from typing import Any, BinaryIO
 
 from models import frames
+from models.core_files import no_core_file
 from models.errors import BurnishError, ModelFileError
 
 HEARTBEAT = 1.0  # seconds between signs of life
@@ -32,6 +33,7 @@ class Channel:
 
 
 def main() -> None:
+    no_core_file()
     commands, channel = os.fdopen(os.dup(0), "rb"), Channel(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what a library prints must not come between the frames
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer

@@ -11,22 +11,26 @@ from pathlib import Path
 from platformdirs import user_log_path
 
 
+def crash_log_path() -> Path:
+    return user_log_path("burnish") / "crash.log"
+
+
 def write_crash_log(error: BaseException) -> Path | None:
     """The log's path; None where it cannot be written. Messages are left out: they may quote a sample."""
-    path = user_log_path("burnish") / "crash.log"
+    path = crash_log_path()
     head = f"burnish {version('burnish')}, textual {version('textual')}, python {platform.python_version()}, "
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{head}{platform.platform()}\n\n{_told(error)}")
+            file.write(f"{head}{platform.platform()}\n\n{without_messages(error)}")
     except OSError:
         return None
     return path
 
 
-def _told(error: BaseException) -> str:
+def without_messages(error: BaseException) -> str:
     """The frames and the kinds of an error and of those that led to it, the first of them first."""
     parts: list[str] = []
     seen: set[int] = set()

@@ -23,12 +23,16 @@ from tui.tables import size
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much
 LEAST = 200 * MIB
+NO_CLOUD = "set OLLAMA_NO_CLOUD=1 for the server and restart it (Linux: sudo systemctl edit ollama)"
+
+State = Literal["ok", "advice", "problem"]
+"""Problem: a run would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     name: str
-    state: Literal["ok", "advice", "problem"]  # problem: a run would fail
+    state: State
     finding: str  # half a sentence
     fix: str = ""  # what to do, often a command to copy
 
@@ -120,7 +124,7 @@ def _ollama(server: _Server, *, needed: bool) -> Iterator[Check]:
             "cloud",
             "advice",
             f"the server {asked}; burnish uses none, but other programs could",
-            "set OLLAMA_NO_CLOUD=1 for the server and restart it (Linux: sudo systemctl edit ollama)",
+            NO_CLOUD,
         )
 
 
@@ -240,7 +244,7 @@ def _disk(folder: Path) -> Check:
     finding = f"{size(free)} free in {where}"
     if free >= ROOM:
         return Check("disk", "ok", finding)
-    state: Literal["advice", "problem"] = "problem" if free < LEAST else "advice"
+    state: State = "problem" if free < LEAST else "advice"
     return Check("disk", state, finding, "make room, or put the workspace elsewhere (-w)")
 
 

@@ -16,6 +16,7 @@ from tui.app import BurnishApp
 from tui.desk import Desk
 from tui.exit_codes import DONE, FAILED, INTERRUPTED
 from tui.literal import one_line
+from tui.outside import sweep
 
 LONGEST = 4.0
 """Seconds from a signal to the end at the latest: writing to a terminal that is gone can take for ever."""
@@ -23,6 +24,7 @@ LONGEST = 4.0
 
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
+    sweep()
     app = BurnishApp(Desk(), path)
     ending = _Ending(app)
     asyncio.run(ending.run())

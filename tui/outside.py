@@ -8,13 +8,17 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock
 
 from engine.sample import Version
 from models.errors import BurnishError
 
 PARTS = ("instruction", "input", "response")
+OPEN, KEPT = "burnish-edit-", "burnish-kept-"  # what the folders of such files are called
 
 
 class EditorError(BurnishError):
@@ -38,30 +42,52 @@ def editor(environment: Mapping[str, str] = os.environ) -> list[str]:
 def edited(command: list[str], version: Version) -> Version:
     """What the person made of a version. Waits until the editor ends. Raises `EditorError`.
 
-    The file is readable by nobody else, and gone afterwards; only what cannot be read back is left there.
+    The file is readable by nobody else, and gone afterwards; only what cannot be read back is kept.
     """
-    folder = Path(tempfile.mkdtemp(prefix="burnish-"))  # mode 0700
-    path, keep = folder / "sample.txt", False
+    layout = Layout(version)
     try:
-        layout = Layout(version)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(layout.text(version))
-        try:
+        with _private_folder() as folder:
+            path = folder / "sample.txt"
+            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(layout.text(version))
             done = subprocess.run([*command, str(path)], check=False)  # noqa: S603 - the person's own choice
-        except OSError as error:
-            raise EditorError(f"{command[0]} cannot be started ({error.strerror})") from None
-        if done.returncode != 0:
-            raise EditorError(f"{command[0]} failed (exit code {done.returncode}); the sample is as it was")
-        try:
-            return layout.version(path.read_bytes())
-        except OSError as error:
-            raise EditorError(f"the edited file cannot be read ({error.strerror})") from None
-        except ValueError as error:
-            keep = True
-            raise EditorError(f"{error}; the sample is as it was, and what you wrote is in {path}") from None
+            if done.returncode != 0:
+                raise EditorError(
+                    f"{command[0]} failed (exit code {done.returncode}); the sample is as it was"
+                )
+            try:
+                return layout.version(path.read_bytes())
+            except ValueError as error:
+                kept = folder.rename(folder.with_name(folder.name.replace(OPEN, KEPT, 1)))
+                (kept / "lock").unlink(missing_ok=True)
+                what = f"the sample is as it was, and what you wrote is in {kept / path.name}"
+                raise EditorError(f"{error}; {what}") from None
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        raise EditorError(f"{where}: {error.strerror}; the sample is as it was") from None
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder that nobody else can look into, gone when the block ends, or with `sweep` if it never does."""
+    folder = Path(tempfile.mkdtemp(prefix=OPEN))  # mode 0700
+    try:
+        with _lock(folder):
+            yield folder
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what a burnish left that was killed while an editor was open."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{OPEN}*"):
+        if not folder.is_symlink():
+            with suppress(OSError), _lock(folder):  # it may be somebody else's, or still at work
+                shutil.rmtree(folder)
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / "lock", timeout=0, mode=0o600)
 
 
 class Layout:

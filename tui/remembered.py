@@ -34,7 +34,7 @@ def recall() -> Remembered:
         stored = json.loads(remembered_path().read_text("utf-8"))
         recent = tuple(name for name in stored["recent"] if isinstance(name, str))
         return Remembered(str(stored["theme"]), recent)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return Remembered()
 
 
@@ -43,7 +43,7 @@ def remember(what: Remembered) -> None:
     path = remembered_path()
     beside = path.with_name(path.name + "-new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(what), file)

@@ -104,11 +104,12 @@ async def _pull(name: str, console: Console) -> None:
                     bars.update(tasks[step.status], completed=step.completed, total=step.total or None)
 
 
-def doctor(*, teacher: str | None, student: str | None, as_json: bool) -> int:
+def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: bool) -> int:
     from tui.doctor import check  # noqa: PLC0415
+    from tui.privacy import check_privacy  # noqa: PLC0415
 
     settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
-    checks = asyncio.run(check(settings))
+    checks = asyncio.run(check_privacy(settings) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))
     else:

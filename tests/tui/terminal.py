@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,10 @@ class Terminal:
         columns: int = 120,
         lines: int = 40,
         environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
+        """`prefix`: a command to run it by."""
+        command = [*prefix, sys.executable, "-m", "tui", *map(str, arguments)]
         (config := folder / "config.toml").touch()
         given = os.environ | {
             "TERM": "xterm-256color",
@@ -40,8 +43,8 @@ class Terminal:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable,
-            ["-m", "tui", *map(str, arguments)],
+            command[0],
+            command[1:],
             cwd=str(folder),
             env=given | dict(environment or {}),
             dimensions=(lines, columns),

@@ -133,7 +133,7 @@ class Pipeline:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
         self._student_info = await student.open()
         self._emit(StudentOpened(self._student_info))
-        await student.close()
+        await student.unload()
         while True:
             self._emit(Turn("teacher", self._left(total)))
             if not await self._pass(total, self._generation.parallel + 1, teacher, None):
@@ -141,7 +141,7 @@ class Pipeline:
             await teacher.unload()
             self._emit(Turn("student", self._left(total)))
             waiting = await self._pass(total, SCORING_AHEAD, None, student)
-            await student.close()
+            await student.unload()
             if not waiting:
                 break
         return []

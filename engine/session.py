@@ -1,39 +1,41 @@
-"""A run from its settings: names become models, `auto` becomes a decision, and the pipeline does the rest."""
+"""The models behind a workspace, opened when they are first needed: for a run, and for what a person asks of them."""
 
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
+
+from pydantic import TypeAdapter
 
 from engine.database import WorkspaceError
-from engine.events import Asking, Event, Notice, TeacherOpened, Weighing
-from engine.fitting import Load, auto_schedule
+from engine.events import Asking, Event, Notice, StudentOpened, TeacherOpened, Turn, Weighing
 from engine.formats import Format
-from engine.forms import FORMS, FormName, form_for
+from engine.forms import FORMS, FormName
 from engine.heat import Heat, half
-from engine.pipeline import Pipeline, Schedule
+from engine.plan import Plan, Summary, reply_form, student_file
 from engine.reading import BadRow, open_dataset
-from engine.refine import Method, Recipe
+from engine.refine import Method
 from engine.reflection import Question, remarked
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
-from engine.settings import Settings, StudentSettings, TeacherSettings
+from engine.settings import Settings, StudentSettings
 from engine.stored import Gate, Generation, StoredStudent, StoredTeacher
+from engine.teachers import digest_of, fitting, generation_of, identified, teacher_file, teacher_of
 from engine.templates import Prompt, prompt_for
-from engine.workspace import Run, Source, Workspace
-from models import catalog, machine
-from models.aside import aside
+from engine.turns import Model, TurnGate, Turns
+from engine.workspace import Source, Workspace
+from models import machine
 from models.catalog import ModelFile
 from models.digest import sha256_of
 from models.embedded import EmbeddedTeacher
 from models.errors import UsageError
 from models.loopback import server_url
-from models.ollama import OllamaTeacher
-from models.student import Student
+from models.student import Student, StudentInfo
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")
@@ -41,56 +43,6 @@ Emit = Callable[[Event], None]
 
 BY_HAND = 100
 """The number of the first candidate that a person asked for; a run's own are fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How a run ended."""
-
-    run: Run
-    total: int  # samples asked for
-    done: int
-    failed: int  # of those done: a stage had no usable reply
-    waiting: tuple[int, ...]  # samples that need replies nobody asked for, with no teacher to ask
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A run with everything decided."""
-
-    settings: Settings
-    form: FormName
-    generation: Generation
-    teacher: Teacher | None
-    teacher_info: TeacherInfo | None
-    student_file: ModelFile | None
-
-    def recipe_key(self) -> dict[str, Any]:
-        """All that decides an outcome: two runs with the same key are the same run."""
-        run, student = self.settings.run, self.settings.student
-        return {
-            "method": run.method,
-            "template": run.template,
-            "candidates": run.candidates,
-            "near_tie": run.near_tie,
-            "form": self.form,
-            "teacher": self.teacher_info and self.teacher_info.digest,
-            "max_tokens": self.generation.max_tokens,
-            "temperature": self.generation.temperature,
-            "seed": self.generation.seed,
-            "student": self.student_file and _digest(self.student_file),
-            "context": student.context,
-            "exact": student.exact,
-        }
-
-    def record(self) -> dict[str, Any]:
-        """What else a run is remembered by."""
-        file = self.student_file
-        return {
-            "settings": self.settings.model_dump(mode="json"),
-            "teacher": self.teacher_info and asdict(self.teacher_info),
-            "student": file and {"name": file.name, "path": str(file.path), "digest": _digest(file)},
-        }
 
 
 def open_workspace(
@@ -145,10 +97,10 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
     run = settings.run
     if run.method is Method.REFLECT and run.candidates > 1:
         raise UsageError("more than one candidate needs a student to choose: method selective")
-    if run.method is not Method.SCORE and _teacher_file(settings.teacher) is None:
+    if run.method is not Method.SCORE and teacher_file(settings.teacher) is None:
         server_url(settings.teacher.host, allow_remote=allow_remote_teacher)
     if run.method is not Method.REFLECT:
-        _student_file(settings.student)
+        student_file(settings.student)
 
 
 class Session:
@@ -162,12 +114,14 @@ class Session:
         self, workspace: Workspace, settings: Settings, emit: Emit, *, allow_remote_teacher: bool = False
     ) -> None:
         self.gate = Gate()
+        self._turns = Turns()
         self._workspace = workspace
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._asked: _Asked | None = None
         self._weighs: _Weighs | None = None
+        self._student_info: StudentInfo | None = None  # once it was loaded
         self._finding = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._numbers: dict[int, int] = {}  # by sample, of the last candidate a person asked for
@@ -211,18 +165,21 @@ class Session:
         if asked is not None:
             self._emit(TeacherOpened(asked.info))
         weighs = None if method is Method.REFLECT else await self._student()
-        plan = _Plan(
+        plan = Plan(
             self._settings,
             asked.form if asked else FormName.JSON,
-            asked.generation if asked else _generation(self._settings.teacher),
+            asked.generation if asked else generation_of(self._settings.teacher),
             asked.teacher if asked else None,
             asked.info if asked else None,
             weighs.file if weighs else None,
         )
         student = None if weighs is None else weighs.student
-        return await _carry_out(
-            plan, student, self._workspace, self._emit, self.gate, limit, retry_failed=retry_failed
-        )
+        try:
+            return await plan.carry_out(
+                self._workspace, student, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
+            )
+        finally:
+            self._turns.give(None)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """What the student says of some versions of a sample."""
@@ -250,8 +207,9 @@ class Session:
         Raises `Unusable` where no attempt gave a usable reply.
         """
         asked = await self._teacher()
+        gate = self._gate("teacher", lambda: machine.memory_of_tag(asked.info.size))
         stored = StoredTeacher(
-            self._workspace, asked.info, asked.generation, self._emit_by_hand, asked.teacher, Gate()
+            self._workspace, asked.info, asked.generation, self._emit_by_hand, asked.teacher, gate
         )
         number = self._number(sample)
 
@@ -281,6 +239,16 @@ class Session:
         self._numbers[sample] = number
         return number
 
+    def _emit_of_run(self, event: Event) -> None:
+        match event:
+            case Turn(model=model):
+                self._turns.give(model)
+            case StudentOpened(info=info):
+                self._student_info = info
+            case _:
+                pass
+        self._emit(event)
+
     def _emit_by_hand(self, event: Event) -> None:
         """What a person asked for is not in a run's queues."""
         if not isinstance(event, Asking | Weighing):
@@ -290,14 +258,14 @@ class Session:
         async with self._finding:
             if self._asked is None:
                 settings = self._settings.teacher
-                file = _teacher_file(settings)
+                file = teacher_file(settings)
                 if file is not None:
-                    file = await _identified(file)
-                teacher = _teacher(settings, file, allow_remote=self._allow_remote)
+                    file = await identified(file)
+                teacher = teacher_of(settings, file, allow_remote=self._allow_remote)
                 try:
                     info = await teacher.open()
-                    form = _form(self._settings, info, self._emit)
-                    generation = _fitting(_generation(settings), info, self._emit)
+                    form = reply_form(self._settings, info, self._emit)
+                    generation = fitting(generation_of(settings), info, self._emit)
                 except BaseException:
                     await teacher.close()
                     raise
@@ -307,14 +275,31 @@ class Session:
     async def _student(self) -> _Weighs:
         async with self._reading:
             if self._weighs is None:
-                file = await _identified(_student_file(self._settings.student))
+                file = await identified(student_file(self._settings.student))
                 self._weighs = _Weighs(_loadable(file, self._settings.student), file)
             return self._weighs
 
+    def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
+        def on_wait() -> None:
+            self._emit(
+                Notice(f"what you asked of the {model} waits for its turn: both models do not fit in memory")
+            )
+
+        return TurnGate(self._turns, model, needed, on_wait)
+
     async def _scales(self) -> tuple[StoredStudent, Prompt]:
-        student = (await self._student()).student
-        info = await student.open()
-        stored = StoredStudent(self._workspace, info, self._emit_by_hand, student, Gate())
+        weighs = await self._student()
+        student, file = weighs.student, weighs.file
+
+        def needed() -> int:
+            return 0 if student.pid else machine.memory_needed(file.header, self._settings.student.context)
+
+        gate = self._gate("student", needed)
+        if self._student_info is None:
+            await gate.passed()
+            self._student_info = await student.open()
+        info = self._student_info
+        stored = StoredStudent(self._workspace, info, self._emit_by_hand, student, gate)
         return stored, prompt_for(self._settings.run.template, info)
 
 
@@ -359,171 +344,44 @@ async def reselect(
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
     """
     latest = workspace.latest_run()
-    if latest.settings["teacher"] is None:
+    if latest.settings.get("teacher") is None:
         raise UsageError(
             f"{workspace.path}: its latest run asked no teacher, so there is nothing to choose from; see burnish run"
         )
-    info = TeacherInfo(**latest.settings["teacher"])
-    before = Settings.model_validate(latest.settings["settings"])
+    with workspace.understood():
+        info = TypeAdapter(TeacherInfo).validate_python(latest.settings["teacher"])
+        before = Settings.model_validate(latest.settings["settings"])
+        form, max_tokens = FormName(latest.recipe["form"]), operator.index(latest.recipe["max_tokens"])
     settings = before.model_copy(
         update={
             "student": student,
             "run": before.run.model_copy(update={"method": Method.SELECTIVE}),
         }
     )
-    generation = replace(_generation(settings.teacher), max_tokens=latest.recipe["max_tokens"])
+    generation = replace(generation_of(settings.teacher), max_tokens=max_tokens)
     async with AsyncExitStack() as stack:
         teacher = None
         if ask_teacher:
-            teacher = _teacher(settings.teacher, _teacher_file(settings.teacher), allow_remote=False)
+            teacher = teacher_of(settings.teacher, teacher_file(settings.teacher), allow_remote=False)
             stack.push_async_callback(teacher.close)
             if (now := await teacher.open()).digest != info.digest:
                 raise UsageError(
                     f"{info.name} is no longer the model that gave these replies ({now.digest[:19]}, then "
                     f"{info.digest[:19]}): start a new workspace"
                 )
-        file = _student_file(student)
-        plan = _Plan(settings, FormName(latest.recipe["form"]), generation, teacher, info, file)
+        file = student_file(student)
+        plan = Plan(settings, form, generation, teacher, info, file)
         loaded = _loadable(file, student)
         stack.push_async_callback(loaded.close)
-        return await _carry_out(plan, loaded, workspace, emit, Gate(), None, retry_failed=False)
-
-
-async def _carry_out(
-    plan: _Plan,
-    student: Student | None,
-    workspace: Workspace,
-    emit: Emit,
-    gate: Gate,
-    limit: int | None,
-    *,
-    retry_failed: bool,
-) -> Summary:
-    settings = plan.settings
-    run = workspace.run(plan.recipe_key(), plan.record())
-    if retry_failed and (again := workspace.retry_failed(run)):
-        emit(Notice(f"trying {again} failed samples again"))
-    recipe = Recipe(
-        method=settings.run.method,
-        form=FORMS[plan.form],
-        candidates=settings.run.candidates,
-        near_tie=settings.run.near_tie,
-        both_branches=settings.run.both_branches,
-    )
-    pipeline = Pipeline(
-        workspace,
-        run,
-        recipe,
-        settings.run.template,
-        plan.generation,
-        emit,
-        teacher=plan.teacher,
-        teacher_info=plan.teacher_info,
-        student=student,
-        gate=gate,
-    )
-    waiting = await pipeline.run(_schedule(plan, emit), limit)
-    total = len(workspace) if limit is None else min(limit, len(workspace))
-    done, failed = workspace.count(run, total)
-    return Summary(run, total, done, failed, tuple(waiting))
-
-
-def _teacher_name(settings: TeacherSettings) -> str:
-    if settings.name is None:
-        raise UsageError(
-            "no teacher: give --teacher with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
-        )
-    return settings.name
-
-
-def _teacher_file(settings: TeacherSettings) -> ModelFile | None:
-    return catalog.teacher_file(_teacher_name(settings))
-
-
-def _teacher(settings: TeacherSettings, file: ModelFile | None, *, allow_remote: bool) -> Teacher:
-    name = _teacher_name(settings)
-    if file is None:
-        return OllamaTeacher(
-            name,
-            host=settings.host,
-            context=settings.context,
-            think=settings.think,
-            allow_remote=allow_remote,
-        )
-    return EmbeddedTeacher(file.path, name=name, digest=_digest(file), context=settings.context)
-
-
-def _student_file(settings: StudentSettings) -> ModelFile:
-    if settings.name is None:
-        raise UsageError(
-            "no student: give --student with a GGUF file, ollama:TAG, or demo (see burnish models)"
-        )
-    return catalog.student_file(settings.name)
+        return await plan.carry_out(workspace, loaded, emit, Gate(), None, retry_failed=False)
 
 
 def _loadable(file: ModelFile, settings: StudentSettings) -> Student:
     return Student(
         file.path,
-        digest=_digest(file),
+        digest=digest_of(file),
         context=settings.context,
         exact=settings.exact,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
     )
-
-
-def _digest(file: ModelFile) -> str:
-    return file.digest or sha256_of(file.path)
-
-
-async def _identified(file: ModelFile) -> ModelFile:
-    """With its digest. Reading a file of gigabytes can be cancelled, and holds up nothing else."""
-    return replace(file, digest=file.digest or await aside(sha256_of, file.path))
-
-
-def _generation(settings: TeacherSettings) -> Generation:
-    return Generation(
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
-        seed=settings.seed,
-        parallel=settings.parallel,
-        patience=settings.patience,
-    )
-
-
-def _fitting(generation: Generation, info: TeacherInfo, emit: Emit) -> Generation:
-    """A reply may take half of the teacher's context at most: the prompt needs the rest."""
-    if generation.max_tokens <= info.context // 2:
-        return generation
-    emit(
-        Notice(
-            f"replies are limited to {info.context // 2} tokens: half of {info.name}'s context of {info.context}"
-        )
-    )
-    return replace(generation, max_tokens=info.context // 2)
-
-
-def _form(settings: Settings, info: TeacherInfo, emit: Emit) -> FormName:
-    if settings.run.reply_form != "auto":
-        return settings.run.reply_form
-    form = form_for(info)
-    size = (
-        f"{info.parameters / 1e9:.2g}B parameters" if info.parameters else "an unknown number of parameters"
-    )
-    emit(Notice(f"reply form: {form}, for a teacher of {size}"))
-    return form
-
-
-def _schedule(plan: _Plan, emit: Emit) -> Schedule:
-    """What was asked for, or what the models' sizes and the free memory allow."""
-    asked, info, file = plan.settings.run.schedule, plan.teacher_info, plan.student_file
-    if asked != "auto" or plan.teacher is None or info is None or file is None:
-        return Schedule.INTERLEAVED if asked == "auto" else asked
-    load = Load(
-        teacher=machine.memory_of_tag(info.size),
-        student=machine.memory_needed(file.header, plan.settings.student.context),
-        embedded=isinstance(plan.teacher, EmbeddedTeacher),
-    )
-    schedule, why = auto_schedule(load)
-    emit(Notice(f"schedule: {schedule}, because {why}"))
-    return schedule

@@ -10,18 +10,22 @@ Texts are kept as JSON in ASCII, so that NUL, lone surrogates and control charac
 from __future__ import annotations
 
 import json
+import operator
 import time
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from engine.database import Database, WorkspaceError, explained
-from engine.sample import Candidate, Decision, Outcome, Review, Sample, Scores, Stage, Version
+from engine.database import Kind, WorkspaceError, damaged, explained
+from engine.decisions import Decisions
+from engine.flags import Finding, Flag, Stats
+from engine.formats import Format
+from engine.migrations import APPLICATION_ID, MIGRATIONS
+from engine.sample import Outcome, Review, Sample, Stage, Version
 from models.student import Losses
 from models.teacher import Reply
 
@@ -45,7 +49,7 @@ class Source(BaseModel, frozen=True):
     """The dataset a workspace was made from."""
 
     path: str
-    format: str
+    format: Format
     fields: tuple[str, ...]
     sha256: str
 
@@ -58,16 +62,16 @@ class Run(BaseModel, frozen=True):
     settings: dict[str, Any]  # everything else that was set when it was last started
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something a person did, or undid."""
-
-    what: str
-    samples: array[int]  # that it is about
-
-
-class Workspace(Database):
+class Workspace(Decisions):
     """An open workspace. One writer at a time, however many readers."""
+
+    kind: ClassVar[Kind] = Kind(
+        name="workspace",
+        application=APPLICATION_ID,
+        migrations=MIGRATIONS,
+        made="burnish run DATA -w NAME.burnish",
+        busy="reading along is fine: burnish show {}",
+    )
 
     @classmethod
     def create(cls, path: Path, source: Source, samples: Iterable[Sample]) -> Self:
@@ -86,11 +90,19 @@ class Workspace(Database):
     # --- the dataset -----------------------------------------------------------------------------------------
 
     def source(self) -> Source:
-        return self._parsed(Source.model_validate, self._rows("SELECT body FROM source")[0][0])
+        with self.understood():
+            return Source.model_validate(json.loads(self._rows("SELECT body FROM source")[0][0]))
 
     def __len__(self) -> int:
         """Samples in the dataset."""
-        return int(self._rows("SELECT coalesce(max(sample) + 1, 0) FROM samples")[0][0])
+        query = (
+            "SELECT coalesce(max(sample) + 1, 0), page_count * page_size "
+            "FROM (SELECT max(sample) AS sample FROM samples), pragma_page_count, pragma_page_size"
+        )
+        ((count, size),) = self._rows(query)
+        if not isinstance(count, int) or count > size:  # whoever goes through them must come to an end
+            raise damaged(self.path, f"holds a sample number {count - 1}, and not the samples before it")
+        return count
 
     def sample(self, index: int) -> Sample:
         rows = self._rows("SELECT body FROM samples WHERE sample = ?", index)
@@ -119,10 +131,28 @@ class Workspace(Database):
         def sample(stored: Any) -> Sample:
             # Checked when it was imported; there may be a million.
             instruction, input, response, row = stored
+            if not (isinstance(row, dict) and all(isinstance(text, str) for text in stored[:3])):
+                raise TypeError
             version = Version.model_construct(instruction=instruction, input=input, response=response)
             return Sample.model_construct(index=index, original=version, row=row)
 
         return self._parsed(sample, body)
+
+    def originals(self, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Of each of these samples the original version, as JSON."""
+
+        def version(stored: Any) -> str:
+            return json.dumps(dict(zip(Version.model_fields, stored[:3], strict=True)))
+
+        for index, body in self._of("samples AS t ON t.sample = s.value", "t.body", samples):
+            yield index, self._parsed(version, body)
+
+    def _of(self, table: str, column: str, samples: Iterable[int], *parameters: object) -> Iterator[Any]:
+        """Each of these samples that `table` has, and its `column`, a window at a time."""
+        samples = iter(samples)
+        while window := list(islice(samples, WINDOW)):
+            query = f"SELECT s.value, {column} FROM json_each(?) AS s CROSS JOIN {table}"  # noqa: S608 - our own
+            yield from self._rows(query, json.dumps(window), *parameters)
 
     def _walk(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         """Rows of a query whose first column is the sample and whose first parameter is where to go on."""
@@ -130,6 +160,32 @@ class Workspace(Database):
         while rows := self._rows(query, last, *parameters, WINDOW):
             yield from rows
             last = rows[-1][0]
+
+    # --- what an examination of it found ---------------------------------------------------------------------
+
+    def keep_examination(self, stats: Stats, findings: Iterable[Finding]) -> None:
+        """Keep what `stats` found, in place of what it found before."""
+        with self._transaction():
+            self._db.execute("DELETE FROM examined")
+            self._db.execute("DELETE FROM findings")
+            self._db.execute("INSERT INTO examined VALUES (?)", (json.dumps(stats.model_dump(mode="json")),))
+            self._db.executemany(
+                "INSERT INTO findings (flag, sample, details) VALUES (?, ?, ?)",
+                ((found.flag, found.sample, json.dumps(found.details)) for found in findings),
+            )
+
+    def examination(self) -> Stats | None:
+        """What `stats` last said of the dataset; None before it was asked."""
+        rows = self._rows("SELECT body FROM examined")
+        return self._parsed(Stats.model_validate, rows[0][0]) if rows else None
+
+    def findings(self, flag: Flag, limit: int) -> list[Finding]:
+        """The first samples with a flag."""
+        query = "SELECT sample, details FROM findings WHERE flag = ? ORDER BY sample LIMIT ?"
+        return [
+            Finding(sample, flag, self._parsed(tuple, details))
+            for sample, details in self._rows(query, flag, limit)
+        ]
 
     # --- what the teacher said -------------------------------------------------------------------------------
 
@@ -162,9 +218,9 @@ class Workspace(Database):
                 "SELECT nll, lengths, tokens, room FROM losses WHERE sample = ? AND passage = ?", sample, key
             )
             for nll, lengths, tokens, room in rows:
-                found[key] = Losses(
-                    np.frombuffer(nll, np.float32), np.frombuffer(lengths, np.uint16), tokens, room
-                )
+                with self.understood():
+                    losses = np.frombuffer(nll, np.float32), np.frombuffer(lengths, np.uint16)
+                    found[key] = Losses(*losses, operator.index(tokens), operator.index(room))
         return found
 
     def keep_losses(self, sample: int, losses: Mapping[bytes, Losses]) -> None:
@@ -211,11 +267,17 @@ class Workspace(Database):
         if not rows:
             return None
         run, recipe, settings = rows[0]
-        return Run(id=run, recipe=self._parsed(dict, recipe), settings=self._parsed(dict, settings))
+        with self.understood():
+            return Run(id=run, recipe=json.loads(recipe), settings=_models_told(json.loads(settings)))
 
     def outcome(self, run: Run, sample: int) -> Outcome | None:
         rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
         return self._parsed(Outcome.model_validate, rows[0][0]) if rows else None
+
+    def finals(self, run: Run, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Of each of these samples that has an outcome in a run the final version, as JSON."""
+        found = "outcomes AS t ON t.run = ? AND t.sample = s.value"
+        return self._of(found, "json_extract(t.body, '$.final')", samples, run.id)
 
     def decided(
         self, run: Run, among: str = "1", values: tuple[float, ...] = ()
@@ -287,119 +349,6 @@ class Workspace(Database):
             self._db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
             return self._db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
 
-    # --- a person's word -------------------------------------------------------------------------------------
-
-    def review(self, sample: int) -> Review | None:
-        """What a person last decided about a sample, and has not undone."""
-        rows = self._rows("SELECT body FROM standing WHERE sample = ?", sample)
-        return self._parsed(Review.model_validate, rows[0][0]) if rows else None
-
-    def keep_reviews(self, what: str, reviews: Iterable[tuple[int, Review | None]]) -> int:
-        """Decide about samples, or with None take back what was decided, in one act; the samples it is about.
-
-        What had been undone before can no longer be redone. `what` says what is undone, for a person to read.
-        """
-        with self._transaction():
-            self._db.execute("DELETE FROM reviews WHERE act IN (SELECT act FROM acts WHERE undone)")
-            self._db.execute("DELETE FROM acts WHERE undone")
-            act = self._db.execute("INSERT INTO acts (what) VALUES (?)", (what,)).lastrowid
-            count = 0
-            for sample, review in reviews:
-                body = json.dumps(review and review.model_dump(mode="json"))
-                self._db.execute(
-                    "INSERT INTO reviews (sample, body, act) VALUES (?, ?, ?)", (sample, body, act)
-                )
-                self._stand(sample, review)
-                count += 1
-            if not count:
-                self._db.execute("DELETE FROM acts WHERE act = ?", (act,))
-        return count
-
-    def reviews(self, sample: int) -> list[Review]:
-        """All that a person has decided about a sample, oldest first, without what was undone or taken back."""
-        rows = self._rows(
-            "SELECT body FROM reviews JOIN acts USING (act) WHERE sample = ? AND NOT undone AND body <> 'null' "
-            "ORDER BY reviews.rowid",
-            sample,
-        )
-        return [self._parsed(Review.model_validate, body) for (body,) in rows]
-
-    def weigh(self, sample: int, version: Version, scores: Scores) -> None:
-        """Add the scores to the decisions for this version that lack them: they came later, and are no act."""
-        standing = self.review(sample)
-        with self._transaction():
-            for rowid, body in self._rows("SELECT rowid, body FROM reviews WHERE sample = ?", sample):
-                review = None if body == "null" else self._parsed(Review.model_validate, body)
-                if review is None or not _lacks(review, version):
-                    continue
-                weighed = json.dumps(review.model_copy(update={"scores": scores}).model_dump(mode="json"))
-                self._db.execute("UPDATE reviews SET body = ? WHERE rowid = ?", (weighed, rowid))
-            if standing is not None and _lacks(standing, version):
-                self._stand(sample, standing.model_copy(update={"scores": scores}))
-
-    def keep_review(self, review: Review) -> None:
-        self.keep_reviews(str(review.decision), [(review.index, review)])
-
-    def undo(self) -> Act | None:
-        """Take back the last act; None if there is none."""
-        return self._turn("SELECT max(act), what FROM acts WHERE NOT undone", undone=True)
-
-    def redo(self) -> Act | None:
-        """Do again what was undone last; None if nothing was, or something else was done since."""
-        return self._turn("SELECT min(act), what FROM acts WHERE undone", undone=False)
-
-    def _turn(self, query: str, *, undone: bool) -> Act | None:
-        ((act, what),) = self._rows(query)
-        if act is None:
-            return None
-        with self._transaction():
-            self._db.execute("UPDATE acts SET undone = ? WHERE act = ?", (undone, act))
-            samples = self._rows("SELECT sample FROM reviews WHERE act = ? ORDER BY sample", act)
-            for (sample,) in samples:
-                rows = self._rows(
-                    "SELECT body FROM reviews JOIN acts USING (act) WHERE sample = ? AND NOT undone "
-                    "ORDER BY reviews.rowid DESC LIMIT 1",
-                    sample,
-                )
-                body = rows[0][0] if rows else "null"
-                self._stand(sample, None if body == "null" else self._parsed(Review.model_validate, body))
-        return Act(what, array("q", (sample for (sample,) in samples)))
-
-    def _stand(self, sample: int, review: Review | None) -> None:
-        if review is None:
-            self._db.execute("DELETE FROM standing WHERE sample = ?", (sample,))
-            return
-        scores = review.scores
-        self._db.execute(
-            "INSERT OR REPLACE INTO standing (sample, decision, ifd, r_ifd, length, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                sample,
-                review.decision,
-                scores and scores.ifd.value,
-                scores and scores.r_ifd.value,
-                len(review.version.response),
-                json.dumps(review.model_dump(mode="json")),
-            ),
-        )
-
-    def candidates(self, sample: int) -> list[Candidate]:
-        """The rewrites a person asked for, oldest first."""
-        rows = self._rows("SELECT body FROM candidates WHERE sample = ? ORDER BY rowid", sample)
-        return [self._parsed(Candidate.model_validate, body) for (body,) in rows]
-
-    def keep_candidate(self, sample: int, candidate: Candidate) -> None:
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO candidates (sample, body) VALUES (?, ?)",
-                (sample, json.dumps(candidate.model_dump(mode="json"))),
-            )
-
-
-def _lacks(review: Review, version: Version) -> bool:
-    """Whether a decision for this version goes without scores of its own that it could have."""
-    own = review.decision in (Decision.CHOSEN, Decision.EDITED)
-    return own and review.scores is None and review.version == version
-
 
 def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:
     """What lists and plots need of an outcome, by column."""
@@ -428,5 +377,16 @@ def _sample_body(sample: Sample) -> str:
     return json.dumps([original.instruction, original.input, original.response, sample.row])
 
 
+def _models_told(settings: Any) -> Any:
+    """A run's settings, in which each model that it had has a name and a digest."""
+    for model in (settings.get("teacher"), settings.get("student")):
+        if model is not None and not (isinstance(model["name"], str) and isinstance(model["digest"], str)):
+            raise TypeError
+    return settings
+
+
+_REPLY = TypeAdapter(Reply)
+
+
 def _reply(body: Any) -> Reply:
-    return Reply(**body)
+    return _REPLY.validate_python(body)

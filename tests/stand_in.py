@@ -51,6 +51,9 @@ class StandIn:
         await asyncio.sleep(self.scoring)
         return [_losses(passage) for passage in passages]
 
+    async def unload(self) -> None:
+        await self.close()
+
     async def close(self) -> None:
         type(self).closed += self.loaded
         self.loaded = False

@@ -135,6 +135,12 @@ def edited(look: Look, version: Version) -> Decision:
     return next((o.decision for o in offers(look) if o.version == version), Decision.EDITED)
 
 
+def put_aside(look: Look, version: Version) -> list[tuple[int, Review | None]]:
+    """Reviews that keep what a person typed among the versions, and leave what is decided as it is."""
+    index = look.sample.index
+    return [(index, Review(index=index, decision=Decision.EDITED, version=version)), (index, look.standing)]
+
+
 def _of_student(look: Look, outcome: Outcome) -> Offer:
     taken = [str(c.stage) for c in outcome.choices if c.verdict is Verdict.REPLACED]
     failed = [str(c.stage) for c in outcome.choices if c.failure]

@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,14 +16,17 @@ from pydantic import ValidationError
 
 from engine import session
 from engine.database import WorkspaceError
+from engine.decisions import Act, Reviews, Steps
 from engine.events import Event, Notice
 from engine.heat import Heat
-from engine.sample import Candidate, Review, Scores, Stage, Version
-from engine.session import Session, Summary
+from engine.plan import Summary
+from engine.sample import Candidate, Scores, Stage, Version
+from engine.session import Session
 from engine.settings import Settings, load
-from engine.workspace import Act, Run, Source, Workspace
+from engine.workspace import Run, Source, Workspace
 from models.errors import BurnishError, UsageError
-from tui.backstage import Backstage
+from tui.backstage import Backstage, in_steps
+from tui.comparing import Comparing
 from tui.opening import Import
 from tui.reader import Reader
 from tui.tally import Tally
@@ -61,6 +64,7 @@ class Desk:
         self.ending: Ending | None = None  # of the last run since the workspace was opened
         self.tally = Tally()
         self.writing = Writing()
+        self.comparing = Comparing(self.settings.judge)
         self._backstage: Backstage | None = None
         self._workspace: Workspace | None = None
         self._changing = asyncio.Lock()  # held while one workspace takes another's place
@@ -72,6 +76,9 @@ class Desk:
         self._opening = asyncio.Lock()  # held while one session takes another's place
         self._asks: set[asyncio.Task[Any]] = set()  # a person's questions to the models
         self._reader: Reader | None = None
+        self._acting = asyncio.Lock()  # held while something is decided or undone
+        self.act = ""  # what that is, and how far it has come, where it is about many samples
+        self._acts: set[asyncio.Task[Any]] = set()  # of a person's, begun and not yet whole
         self._running: asyncio.Task[Summary] | None = None
         self._said: deque[Event] = deque()  # by the engine's thread
         self._counted: list[Event] = []  # in the tally, and not heard yet
@@ -155,26 +162,30 @@ class Desk:
             self.tally, self._said, self._counted = Tally(), deque(), []
             self.ending = self.limit = self.ran = None
             self.writing = Writing()
+            self.comparing.forget()
             self.settings = settings
 
     async def close(self) -> None:
-        """Stop the run, let go of the models and of the workspace."""
+        """Stop the run and the judge, let go of the models and of the workspace."""
         async with self._changing:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        await self.cancel()
-        async with self._opening:
-            await self._close_session()
-        reader, self._reader = self._reader, None
-        workspace, self._workspace = self._workspace, None
-        self.path = self.source = self.run = None
-        try:
-            if reader is not None:
-                await reader.close()
-        finally:
-            if workspace is not None:
-                await self._stage().call(workspace.close)
+        await asyncio.gather(self.cancel(), self.comparing.cancel())
+        if self._acts:
+            await asyncio.wait(self._acts)
+        async with self._acting:
+            async with self._opening:
+                await self._close_session()
+            reader, self._reader = self._reader, None
+            workspace, self._workspace = self._workspace, None
+            self.path = self.source = self.run = None
+            try:
+                if reader is not None:
+                    await reader.close()
+            finally:
+                if workspace is not None:
+                    await self._stage().call(workspace.close)
 
     async def leave(self) -> None:
         """`close`, and the engine's thread with it, within `LEAVING` seconds: what hangs is left behind."""
@@ -190,6 +201,7 @@ class Desk:
             backstage, self._backstage = self._backstage, None
             if backstage is not None:
                 backstage.close(0.2)
+            self.comparing.abandon()
             for pid in models.children.values() if models is not None else ():
                 with suppress(ProcessLookupError):
                     os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -296,6 +308,7 @@ class Desk:
             self.tally.add(event)
             self.writing.add(event)
             self._counted.append(event)
+        self.comparing.count()
 
     # --- the models, for a person -----------------------------------------------------------------------------
 
@@ -338,26 +351,67 @@ class Desk:
 
     # --- a person's word --------------------------------------------------------------------------------------
 
-    async def decide(self, what: str, reviews: Iterable[tuple[int, Review | None]]) -> int:
-        """`Workspace.keep_reviews`. The reviews are asked for on the engine's thread."""
-        return await self._stage().call(self._open_workspace.keep_reviews, what, reviews)
+    # An act that was begun is carried through, whatever becomes of who waits for it.
 
-    async def decide_from(
-        self, what: str, reviews: Callable[[Workspace], Iterable[tuple[int, Review | None]]]
-    ) -> int:
+    async def decide(self, what: str, reviews: Reviews) -> int:
+        """`Workspace.keeping`. The reviews are asked for on the engine's thread."""
+        return await asyncio.shield(self._act("deciding", lambda workspace: workspace.keeping(what, reviews)))
+
+    async def decide_from(self, what: str, reviews: Callable[[Workspace], Reviews]) -> int:
         """The same, with reviews that are made from what the workspace holds."""
-        workspace = self._open_workspace
-        return await self._stage().call(lambda: workspace.keep_reviews(what, reviews(workspace)))
+        return await asyncio.shield(
+            self._act("deciding", lambda workspace: workspace.keeping(what, reviews(workspace)))
+        )
+
+    def decide_aside(self, what: str, reviews: Reviews) -> None:
+        """`decide`, for somebody who cannot wait; a failure is said where the engine's notices are."""
+
+        def failed(task: asyncio.Task[int]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.note(f"{what}: {error}")
+
+        acting = self._act("deciding", lambda workspace: workspace.keeping(what, reviews))
+        acting.add_done_callback(failed)
 
     async def weigh(self, sample: int, version: Version, scores: Scores) -> None:
         """`Workspace.weigh`."""
-        await self._stage().call(self._open_workspace.weigh, sample, version, scores)
+        async with self._to_act() as workspace:
+            await self._stage().call(workspace.weigh, sample, version, scores)
 
     async def undo(self) -> Act | None:
-        return await self._stage().call(self._open_workspace.undo)
+        """`Workspace.undoing`."""
+        return await asyncio.shield(self._act("undoing", Workspace.undoing))
 
     async def redo(self) -> Act | None:
-        return await self._stage().call(self._open_workspace.redo)
+        """`Workspace.redoing`."""
+        return await asyncio.shield(self._act("redoing", Workspace.redoing))
+
+    def _act(self, doing: str, steps: Callable[[Workspace], Steps[T]]) -> asyncio.Task[T]:
+        def come(samples: int) -> None:
+            self.act = f"{doing}: {samples:,} samples" if samples > 1 else ""
+
+        async def acted() -> T:
+            async with self._to_act() as workspace:
+                try:
+                    return await self._stage().begin(in_steps(steps(workspace), come)).result()
+                finally:
+                    self.act = ""
+
+        task = asyncio.create_task(acted())
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    @asynccontextmanager
+    async def _to_act(self) -> AsyncIterator[Workspace]:
+        """The open workspace, when nothing else is done to it; whoever waited for another than is open then is
+        cancelled."""
+        workspace = self._open_workspace
+        async with self._acting:
+            if self._workspace is not workspace:
+                raise asyncio.CancelledError
+            yield workspace
 
     @property
     def _open_workspace(self) -> Workspace:

@@ -1,8 +1,10 @@
 """How quick the interface is: `python -m tests.benchmarks.interface`.
 
 First paint: seconds from opening a workspace to its samples on the screen, of 200 samples and of 200,000, by turns.
-Keys: milliseconds from a key to the repaint it causes, driven by Pilot, with nothing else to do and while a student
-scores on the same machine. Searching: from the last letter typed to the rows it leaves. Memory: the process's peak.
+Keys: milliseconds from a key written to the terminal to the repaint it causes read from it, with nothing else to do
+and while the app's own run scores; beside them those of an app with nothing in it, which are Textual's share. (Pilot
+is of no use for that: after each key it waits until the process has been idle for 20 ms.) Searching: from the last
+letter typed to the rows it leaves, by Pilot. Memory: the process's peak.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import resource
+import select
 import statistics
 import subprocess
 import sys
@@ -19,18 +23,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import pexpect
 from rich.console import Console
 from rich.table import Table
+from textual.app import App, ComposeResult
+from textual.widgets import Static
 
 from engine.sample import Sample, Version
+from engine.settings import load
 from engine.workspace import Source, Workspace
-from tests.running import demo_rows
 from tests.tui import scene
 from tui.app import BurnishApp
 from tui.desk import Desk
-from tui.widgets.sample_table import SampleTable
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")
@@ -54,7 +60,8 @@ def large(path: Path, size: int) -> Path:
         path="data.json", format="alpaca", fields=("instruction", "input", "output"), sha256="0" * 64
     )
     with Workspace.create(path, source, samples()) as opened:
-        run = scene.started(opened)
+        given = load({"student": {"name": "demo"}, "run": {"method": "score"}})
+        run = opened.run({"method": "score"}, {"settings": given.model_dump(mode="json")})
         opened._db.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
             if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):
@@ -75,46 +82,117 @@ async def first_paint(path: Path) -> float:
         return time.perf_counter() - began
 
 
-async def keys(path: Path, rounds: int) -> tuple[list[float], list[float]]:
-    """Milliseconds from each key to the end of the repaint it causes, and of each search to its rows."""
-    app = BurnishApp(Desk())
-    times, searches = [], []
+async def searches(path: Path) -> list[float]:
+    """Milliseconds from the last letter of each search to its rows."""
+    app = BurnishApp(Desk(), path)
+    times = []
     async with app.run_test(size=(120, 40)) as pilot:
-        await app.desk.open(path)
         app.action_go_samples()
         await pilot.pause(1.0)
-        table = app.screen.query_one(SampleTable)
-        table.focus()
-        for _ in range(rounds):
-            for key in KEYS:
-                began = time.perf_counter()
-                await pilot.press(key)
-                app.screen._compositor.render_strips()
-                times.append(1000 * (time.perf_counter() - began))
         for word in ("explain", "199", "number", "nowhere"):
             await pilot.press("slash", *word[:-1])
             began = time.perf_counter()
             await pilot.press(word[-1])
             await app.workers.wait_for_complete()
-            searches.append(1000 * (time.perf_counter() - began))
+            times.append(1000 * (time.perf_counter() - began))
             await pilot.press("escape", "escape", "escape")
             await pilot.pause(0.3)
-    return times, searches
+    return times
 
 
-SCORING = """
-import asyncio, sys
-from pathlib import Path
-from engine import session
-from engine.settings import load
-given = load({"student": {"name": "demo"}, "run": {"method": "score"}})
-with session.open_workspace(Path(sys.argv[1]), Path(sys.argv[2]), None, None) as opened:
-    print("go", flush=True)
-    asyncio.run(session.refine_workspace(opened, given, lambda event: None))
-"""
+class Empty(App[None]):
+    """Nothing but a line that counts keys."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("0 keys")
+
+    def on_key(self) -> None:
+        line = self.query_one(Static)
+        line.update(f"{int(str(line.content).split()[0]) + 1} keys")
 
 
-def measured(what: str, path: Path, rounds: int) -> Any:
+class Terminal:
+    """A program in a terminal, and what it has written since the last key."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        given = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self._child: pexpect.spawn[bytes] = pexpect.spawn(
+            sys.executable, arguments, env=given, dimensions=(40, 120)
+        )
+        self._written = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.close(force=True)
+
+    def shown(self, pattern: bytes, seconds: float = 60.0) -> re.Match[bytes]:
+        """Wait until the program writes this."""
+        until = time.perf_counter() + seconds
+        while (found := re.search(pattern, self._written)) is None:
+            if not self._read(until - time.perf_counter()):
+                raise TimeoutError(f"{pattern!r} was never written")
+        return found
+
+    def key(self, key: bytes, pattern: bytes) -> float:
+        """Press a key; milliseconds until what it causes is written."""
+        while self._read(0.05):
+            pass
+        self._written = b""
+        began = time.perf_counter()
+        os.write(self._child.child_fd, key)
+        self.shown(pattern)
+        return 1000 * (time.perf_counter() - began)
+
+    def _read(self, seconds: float) -> bool:
+        there = bool(select.select([self._child.child_fd], [], [], max(seconds, 0))[0])
+        if there:
+            self._written += os.read(self._child.child_fd, 1 << 20)
+        return there
+
+
+def keys(path: Path, rounds: int, *, scoring: bool) -> dict[str, list[float]]:
+    """Milliseconds of each key, by screen."""
+    times: dict[str, list[float]] = {"samples": [], "review": []}
+    with Terminal(["-m", "tui", str(path)]) as terminal:
+        terminal.shown(re.escape(path.name.encode()))  # in the title, once it is open
+        if scoring:
+            terminal.key(b"1", b"Recent")
+            terminal.key(b"\x13", rb"score: |scored|student")
+            time.sleep(10)  # until the student is loaded and at it
+        terminal.key(b"2", rb"what 3 is")
+        terminal.key(b"g", rb"")
+        at = 0
+        for _ in range(rounds):
+            for key, step in (
+                (b"j", 1),
+                (b"j", 1),
+                (b"k", -1),
+                (b"j", 1),
+                (b"\x04", 0),
+                (b"j", 1),
+                (b"\x15", 0),
+            ):
+                # The pointer stands before the row, all of which is in one style.
+                row = rb"(\d+)" if not step else b"(%d)" % (at + step)
+                pointed = rb"\xe2\x96\xb8[^\x1b]*what " + row + rb" is"
+                times["samples"].append(terminal.key(key, pointed))
+                at = int(terminal.shown(pointed)[1])
+        terminal.key(b"\r", rb"Sample %d\b" % at)
+        for step in [1, 1, 1, -1, 1, -1, 1] * rounds:
+            at += step
+            times["review"].append(terminal.key(b"j" if step > 0 else b"k", rb"Sample %d\b" % at))
+    return times
+
+
+def empty(rounds: int) -> list[float]:
+    with Terminal(["-m", "tests.benchmarks.interface", "--one", "empty", "."]) as terminal:
+        terminal.shown(b"0 keys")
+        return [terminal.key(b"j", b"%d keys" % number) for number in range(1, 14 * rounds + 1)]
+
+
+def measured(what: str, path: Path) -> Any:
     """One measurement in a process of its own, as JSON."""
     command = [
         sys.executable,
@@ -123,8 +201,6 @@ def measured(what: str, path: Path, rounds: int) -> Any:
         "--one",
         what,
         str(path),
-        "--rounds",
-        str(rounds),
     ]
     return json.loads(
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
@@ -140,7 +216,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         what, path = given.one[0], Path(given.one[1])
-        found: Any = asyncio.run(first_paint(path) if what == "paint" else keys(path, given.rounds))
+        if what == "empty":
+            Empty().run()
+            return
+        found: Any = asyncio.run(first_paint(path) if what == "paint" else searches(path))
         print(json.dumps([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
         return
     console = Console(width=110)
@@ -148,30 +227,32 @@ def main() -> None:
         folder = Path(name)
         os.environ["BURNISH_STATE"] = str(folder / "app.json")
         small, big = (large(folder / f"{size}.burnish", size) for size in SIZES)
-        pairs = [(measured("paint", small, 1), measured("paint", big, 1)) for _ in range(given.rounds)]
+        pairs = [(measured("paint", small), measured("paint", big)) for _ in range(given.rounds)]
         ratio = statistics.median(b[0] / a[0] for a, b in pairs)
         console.print(f"first paint, {SIZES[1]:,} samples over {SIZES[0]}: {ratio:.2f}")
-        (data := folder / "rows.json").write_text(json.dumps(demo_rows(32) * 30), "utf-8")
         table = Table(title="milliseconds from a key to its repaint")
-        for heading in ("samples", "beside it", "median", "95 %", "most", "search (slowest)", "peak MiB"):
+        for heading in ("samples", "beside it", "screen", "median", "95 %", "most"):
             table.add_column(heading, justify="right")
+        table.add_row("an app with nothing in it", "", "", *spread(empty(given.rounds)))
         for size, path in zip(SIZES, (small, big), strict=True):
-            for beside in ("nothing", "a student scoring"):
-                scoring = None
-                if beside != "nothing":
-                    command = [sys.executable, "-c", SCORING, str(folder / f"s{size}.burnish"), str(data)]
-                    scoring = subprocess.Popen(command, stdout=subprocess.PIPE)
-                    assert scoring.stdout is not None
-                    scoring.stdout.readline()
-                    time.sleep(3)
-                (times, searches), peak = measured("keys", path, given.rounds)
-                if scoring is not None:
-                    scoring.kill()
-                    scoring.communicate()
-                cut = statistics.quantiles(times, n=20)[-1]
-                cells = (statistics.median(times), cut, max(times), max(searches))
-                table.add_row(f"{size:,}", beside, *(f"{value:.0f}" for value in cells), f"{peak:.0f}")
+            for beside in ("nothing", "its run scores"):
+                times = keys(path, given.rounds, scoring=beside != "nothing")
+                for screen, found in times.items():
+                    table.add_row(f"{size:,}", beside, screen, *spread(found))
         console.print(table)
+        for size, path in zip(SIZES, (small, big), strict=True):
+            found, peak = measured("search", path)
+            console.print(
+                f"{size:,} samples: the slowest search {max(found):.0f} ms, peak memory {peak:.0f} MiB"
+            )
+
+
+def spread(times: list[float]) -> list[str]:
+    """Median, 95th percentile and most."""
+    return [
+        f"{value:.0f}"
+        for value in (statistics.median(times), statistics.quantiles(times, n=20)[-1], max(times))
+    ]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from engine import decisions
 from engine.migrations import APPLICATION_ID, MIGRATIONS
 from engine.reviewing import accepted, originals
 from engine.sample import (
@@ -134,18 +135,46 @@ def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
     assert act.what == "edited"
 
 
-def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(opened: Workspace) -> None:
+@pytest.mark.parametrize("slice_", [1, 2, 1000])
+def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
+    opened: Workspace, monkeypatch: pytest.MonkeyPatch, slice_: int
+) -> None:
+    monkeypatch.setattr(decisions, "SLICE", slice_)
+    opened.keep_review(edit(1))
     opened.keep_review(edit(0))
     opened.undo()
 
     def failing() -> Iterator[tuple[int, Review]]:
-        yield 1, back(1)
+        for index in (1, 2, 3):
+            yield index, back(index)
         raise KeyError("a mistake")
 
     with pytest.raises(KeyError):
         opened.keep_reviews("kept the original", failing())
-    assert standing(opened) == [None] * 5
+    assert standing(opened) == [None, "edited", None, None, None]
+    assert opened.reviews(2) == []
     assert opened.redo() is not None, "what was undone is not forgotten for it"
+    opened.undo()
+    opened.undo()
+    assert opened.undo() is None
+
+
+def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
+    opened: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "SLICE", 2)
+    steps = opened.keeping("kept the original", ((index, back(index)) for index in range(5)))
+    assert [next(steps), next(steps)] == [2, 4]
+    assert standing(opened) == ["original"] * 4 + [None]
+    assert opened.reviews(0) == []
+    assert next(steps) == 5
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == 5
+    assert opened.reviews(0) == [back(0)]
+    undoing = opened.undoing()
+    assert [next(undoing), next(undoing)] == [2, 4]
+    assert standing(opened) == [None] * 4 + ["original"]
 
 
 # Of many samples
@@ -213,11 +242,33 @@ REVIEWS = st.one_of(
 )
 
 
+def act_of(words: dict[int, str | None]) -> Act:
+    return {
+        index: None if word is None else back(index) if word == "original" else edit(index, word)
+        for index, word in words.items()
+    }
+
+
+def left(steps: decisions.Steps[object], after: int) -> bool:
+    """Go so many steps and no further; whether that was all."""
+    try:
+        for _ in range(after):
+            next(steps)
+    except StopIteration:
+        return True
+    steps.close()
+    return False
+
+
 class Acts(RuleBasedStateMachine):
     """The workspace beside a list of acts with a mark between those done and those undone."""
 
+    SLICE = 2
+
     @initialize()
     def begin(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(decisions, "SLICE", self.SLICE)
         self.folder = tempfile.TemporaryDirectory()
         self.workspace = Workspace.open(made(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
         self.workspace.execute("PRAGMA synchronous = OFF")
@@ -226,18 +277,43 @@ class Acts(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "workspace"):
+            self.patch.undo()
             self.workspace.close()
             self.folder.cleanup()
 
     @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4))
     def decide(self, words: dict[int, str | None]) -> None:
-        act: Act = {}
-        for index, word in words.items():
-            act[index] = None if word is None else back(index) if word == "original" else edit(index, word)
+        act = act_of(words)
         assert self.workspace.keep_reviews("did", act.items()) == len(act)
         self.undone = []
         if act:
             self.done.append(act)
+
+    @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4), steps=st.integers(1, 3))
+    def is_left_while_deciding(self, words: dict[int, str | None], steps: int) -> None:
+        act = act_of(words)
+        left(self.workspace.keeping("did", act.items()), steps)
+        if steps > len(act) // self.SLICE:
+            self.undone = []
+            if act:
+                self.done.append(act)
+        else:  # what had been undone before can still be redone, and then this
+            self.undone.insert(0, dict(list(act.items())[: steps * self.SLICE]))
+        self.reopen()
+
+    @rule()
+    def is_left_while_undoing(self) -> None:
+        left(self.workspace.undoing(), 1)
+        if self.done:
+            self.undone.append(self.done.pop())
+        self.reopen()
+
+    @rule()
+    def is_left_while_redoing(self) -> None:
+        left(self.workspace.redoing(), 1)
+        if self.undone and len(self.undone[-1]) < self.SLICE:
+            self.done.append(self.undone.pop())
+        self.reopen()
 
     @rule()
     def undo(self) -> None:

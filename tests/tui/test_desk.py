@@ -6,13 +6,14 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine import decisions
 from engine.database import Interrupted, WorkspaceError
 from engine.events import Finished, Generated, Started
 from engine.listing import Column, Filter, Listing
@@ -277,6 +278,37 @@ class TestRuns:
             with_desk(settings(server), work)
         assert writers == {"engine"}
         whole(tmp_path / "w.burnish")
+
+    def test_an_act_about_many_lets_others_in_between_and_is_carried_through_whoever_waits_for_it(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(decisions, "SLICE", 1)
+        taken: list[int] = []
+
+        async def work(desk: Desk) -> None:
+            await desk.open(path)
+            version = await desk.reader.look(lambda reading: reading.sample(0).original)
+
+            def reviews() -> Iterator[tuple[int, Review]]:
+                for index in range(4):
+                    taken.append(index)
+                    yield index, Review(index=index, decision=Decision.ORIGINAL, version=version)
+
+            deciding = asyncio.create_task(desk.decide("original", reviews()))
+            await until(lambda: bool(taken))
+            assert await desk._stage().call(lambda: len(taken)) < 4
+            deciding.cancel()
+            act = await desk.undo()
+            assert act is not None
+            assert list(act.samples) == [0, 1, 2, 3]
+            asyncio.get_running_loop().call_soon(desk.decide_aside, "original", reviews())
+            await asyncio.sleep(0)
+
+        with_desk(settings("http://127.0.0.1:9"), work)
+        with Workspace.open(path) as opened:
+            assert all(opened.review(index) for index in range(4)), (
+                "what was begun is whole before one leaves"
+            )
 
 
 @pytest.mark.usefixtures("stand_in")

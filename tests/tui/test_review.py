@@ -43,7 +43,7 @@ from tui.widgets.version_editor import Masked
 REPLACED, KEPT, NEAR_TIE, FAILED, TRUNCATED, UNSCORABLE, HALF, WAITING = range(8)
 """Where the scene has a sample of each kind."""
 
-WORK = {"look", "decide", "weigh", "regenerate", "copy"}
+WORK = {"look", "decide", "weigh", "regenerate", "copy", "turn"}
 
 
 @pytest.fixture(autouse=True)
@@ -129,9 +129,8 @@ class Here:
 @asynccontextmanager
 async def reviewing(path: Path, position: int = 0, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
     desk = Desk()
-    app = BurnishApp(desk)
+    app = BurnishApp(desk, path)
     async with app.run_test(size=size) as pilot:
-        await desk.open(path)
         screen = ReviewScreen(desk, position)
         await app.push_screen(screen)
         here = Here(app, pilot, screen)
@@ -404,9 +403,6 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
         area = here.screen.query_one("#edit-response", TextArea)
         assert here.app.focused is area
         await here.pilot.press("M", "i", "n", "e")
-        await here.pilot.press("escape")
-        assert here.screen.editing
-        assert "not saved" in here.said
         await here.pilot.press("ctrl+s")
         await waiting.wait()
         await here.pilot.pause(0.05)
@@ -451,6 +447,97 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
         assert here.screen.editing
 
     go(scene(tmp_path, reviewed=False), claims)
+
+
+def test_an_edit_that_is_left_is_kept_among_the_versions_and_decides_nothing(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        before = await here.review(0)
+        assert before is not None
+        await here.pilot.press("e", "M", "i", "n", "e")
+        await here.press("escape")
+        assert not here.screen.editing
+        assert "kept among the versions" in here.said
+        assert await here.review(0) == before
+        assert here.text("#decision") == "✓ accepted"
+        assert "Your version  edited by hand" in here.head
+        assert here.part("response").right.text.startswith("Mine")
+        await here.pilot.press("e")
+        assert here.screen.query_one("#edit-response", TextArea).text.startswith("Mine"), (
+            "one can go on with it"
+        )
+        await here.press("escape")
+        assert "Your version" in here.head
+        await here.press("u")
+        assert "Your version" not in here.head
+        assert "an edit, put aside (sample 0)" in here.said
+        await here.press("U", "k", "j")
+        assert here.index == 1
+        await here.press("k")
+        assert here.index == 0
+        while "Your version" not in here.head:
+            await here.press("full_stop")
+        with_student(here)
+        await here.press("a")
+        taken = await here.review(0)
+        assert taken is not None
+        assert (taken.decision, taken.version.response[:4]) == (Decision.EDITED, "Mine")
+
+    go(scene(tmp_path), claims)
+
+
+@pytest.mark.parametrize("way", ["ctrl+q", "elsewhere", "a signal"])
+def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: str) -> None:
+    path = scene(tmp_path, reviewed=False)
+
+    async def main() -> None:
+        async with reviewing(path, NEAR_TIE) as here:
+            await here.pilot.press("e", "M", "i", "n", "e")
+            match way:
+                case "ctrl+q":
+                    await here.pilot.press("ctrl+q")
+                case "elsewhere":
+                    here.app.action_go_distribution()
+                    await here.pilot.pause()
+                case _:
+                    here.app.leave()
+
+    asyncio.run(main())
+    with Workspace.open(path) as workspace:
+        assert workspace.review(NEAR_TIE) is None
+        (kept,) = workspace.reviews(NEAR_TIE)
+        assert kept.version.response.startswith("Mine")
+        assert workspace.undo() is not None
+        assert workspace.reviews(NEAR_TIE) == []
+
+
+def test_an_edit_with_nothing_in_it_can_be_kept_but_not_accepted(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        await here.pilot.press("e")
+        here.screen.query_one("#edit-response", TextArea).text = ""
+        await here.press("escape", "a")
+        assert "an instruction and a response are needed" in here.said
+        assert (here.index, await here.review(NEAR_TIE)) == (NEAR_TIE, None)
+
+    go(scene(tmp_path, reviewed=False), claims, NEAR_TIE)
+
+
+def test_an_edit_that_cannot_be_kept_stays_until_a_person_gives_it_up(tmp_path: Path) -> None:
+    async def claims(here: Here) -> None:
+        async def full(*_: object) -> int:
+            raise BurnishError("the disk is full")
+
+        vars(here.desk)["decide"] = full
+        await here.pilot.press("e", "M")
+        await here.press("escape")
+        assert here.screen.editing
+        assert "escape again throws the changes away" in here.said
+        await here.pilot.press("i")
+        await here.press("escape")
+        assert here.screen.editing, "what was typed since was not meant"
+        await here.press("escape")
+        assert not here.screen.editing
+
+    go(scene(tmp_path), claims)
 
 
 def test_what_an_edit_does_not_touch_stays_byte_for_byte(tmp_path: Path) -> None:

@@ -102,7 +102,11 @@ class Here:
         """Until whatever was asked for is here."""
         for _ in range(2):
             await self.pilot.pause()
-            mine = [worker for worker in self.app.workers if worker.node in (self.screen, self.table)]
+            mine = [
+                worker
+                for worker in self.app.workers
+                if worker.node in (self.screen, self.table) or worker.group == "turn"
+            ]
             await self.app.workers.wait_for_complete(mine)
             await self.pilot.pause()
 
@@ -123,9 +127,8 @@ class Here:
 
 @asynccontextmanager
 async def at_samples(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
-    app = BurnishApp(Desk())
+    app = BurnishApp(Desk(), path)
     async with app.run_test(size=size) as pilot:
-        await app.desk.open(path)
         app.action_go_samples()
         await pilot.pause()
         assert isinstance(app.screen, SamplesScreen)
@@ -313,6 +316,9 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(here: Here) -> None:
     await here.press("escape")
     assert here.table.total == 24
     await here.press("f")
+    await here.press("right", "space")
+    assert any("not looked for yet: burnish stats" in line for line in hostile.painted(here.app))
+    await here.press("space", "left")
     y = next(y for y, line in enumerate(hostile.painted(here.app)) if "near tie" in line)
     x = hostile.painted(here.app)[y].index("near tie")
     await here.pilot.click(offset=(x, y))
@@ -412,7 +418,7 @@ async def what_is_decided_about_the_marked_is_one_act(here: Here) -> None:
 
 
 async def a_filtered_list_lets_go_of_what_was_decided(here: Here) -> None:
-    await here.press("f", "left", "space", "f")
+    await here.press("f", "left", "left", "up", "space", "f")
     assert "unreviewed" in here.line
     total = here.table.total
     first, second, third = here.samples[:3]

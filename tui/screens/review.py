@@ -1,43 +1,25 @@
-"""Review: one sample, what became of it and why, and a person's last word on it."""
+"""Review: one sample, and a person's last word on it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.widgets import Static
 
-from engine.events import Chosen, Finished, Generated, Growing, Unused
-from engine.listing import Listing, Mark
+from engine.listing import Listing
 from engine.reflection import Unusable
 from engine.sample import Decision, Review, Version
-from engine.selection import NEAR_TIE
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
-from tui.candidates import Look, Offer, edited, look_at, mixed, offers, scores_of, teachers
-from tui.clipboard import copy
+from tui.candidates import Look, edited, mixed, put_aside, scores_of, teachers
 from tui.desk import Desk
-from tui.messages import Changed, Decided, Heard
+from tui.messages import Decided
 from tui.outside import EditorError, editor
 from tui.outside import edited as edited_outside
 from tui.screens.asking_again import Again, AskAgainDialog
-from tui.screens.base import DeskScreen
-from tui.screens.heat import HeatScreen
+from tui.screens.looking import LookingScreen
 from tui.screens.mixing import Mix, MixDialog
 from tui.shown import shown
-from tui.widgets.critique import Critique
-from tui.widgets.diff import Difference, Part
-from tui.widgets.prose import Prose
-from tui.widgets.sample_lines import decision_line, place_line, version_line
-from tui.widgets.verdict import VerdictPanel, in_brief
 from tui.widgets.version_editor import VersionEditor
-
-PARTS = ("instruction", "input", "response")
-
-Find = Callable[[Listing], int | None]
 
 DONE = {
     Decision.ACCEPTED: "accepted",
@@ -47,305 +29,34 @@ DONE = {
 }
 """What an act is called when it is undone."""
 
+ASIDE = "an edit, put aside"
+"""The act of leaving an edit that was not saved."""
 
-class ReviewScreen(DeskScreen):
+
+class ReviewScreen(LookingScreen):
     SCOPE = "review"
     BINDINGS = bindings("review")
-    AUTO_FOCUS = "#texts"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     ReviewScreen {
-        & #about { height: 1; background: $panel; padding: 0 1; }
-        & #where { width: 1fr; }
-        & #decision { width: 20; text-align: right; }
-        & #pages, & #texts, & #numbers, & #words { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
-        & #pages { height: 1fr; overflow: hidden auto; }
-        &.-tall.-normal #pages, &.-wide #pages { scrollbar-gutter: auto; }
-        & #reading { height: auto; }
-        & #heads { height: 1; margin: 0 0 1 0; }
-        &.-tall.-normal #heads, &.-wide #heads { padding-right: 1; }
-        &.-narrow #heads, &.-normal.-low #heads { margin: 0; }
-        &.-narrow #brief, &.-normal.-low #brief { display: block; }
-        & #heads Static { width: 1fr; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #head-left { color: $text-muted; }
-        & #brief { display: none; height: 1; padding: 0 1 0 3; margin-bottom: 1; }
-        & #texts { height: auto; overflow: hidden hidden; }
-        & #texts:focus { background: $background; }
-        & #aside { height: auto; border-top: solid $panel; }
-        & #numbers, & #words { height: auto; overflow: hidden hidden; }
-        & #words { margin-top: 1; }
         & #editor { display: none; width: 1fr; }
         &.-editing #editor { display: block; }
         &.-editing #right, &.-editing #head-right, &.-editing #aside { display: none; }
         &.-editing #pages { width: 1fr; }
-    }
-    ReviewScreen.-narrow {
-        & #head-left { display: none; }
-        &.-editing #pages { display: none; }
-        & Part {
-            & .sides { layout: vertical; }
-            & .side-name { display: block; }
-            & Prose { width: 100%; }
-            &.-same .side-name, &.-same #right { display: none; }
-            &.-alone .side-name, &.-alone #right { display: none; }
-        }
-    }
-    ReviewScreen.-normal.-tall {
-        & #pages { overflow: hidden hidden; }
-        & #reading { height: 1fr; }
-        & #texts { height: 1fr; overflow: hidden auto; }
-        & #aside { height: 14; layout: horizontal; }
-        & #numbers { width: 64; height: 1fr; overflow: hidden auto; }
-        & #words { width: 1fr; height: 1fr; margin-top: 0; overflow: hidden auto; }
-    }
-    ReviewScreen.-wide {
-        & #pages { layout: horizontal; overflow: hidden hidden; }
-        & #reading { width: 1fr; height: 1fr; }
-        & #texts { height: 1fr; overflow: hidden auto; }
-        & #aside { width: 66; height: 1fr; border-top: none; border-left: solid $panel; layout: vertical; }
-        & #numbers { height: auto; max-height: 60%; overflow: hidden auto; }
-        & #words { height: 1fr; overflow: hidden auto; }
+        &.-narrow.-editing #pages { display: none; }
     }
     """
 
     def __init__(self, desk: Desk, position: int) -> None:
-        super().__init__(desk)
-        self.position = position
-        self._path = desk.path
-        self._look: Look | None = None
-        self._offers: list[Offer] = []
-        self._at = 0  # of the offers
-        self._steps = 0  # asked for, and not yet gone
-        self._coming: tuple[Find, Version | None, str] | None = None  # what `_load` is at
+        super().__init__(desk, position)
+        self._editor = VersionEditor(id="editor")
         self._deciding = False
-        self._weighing: set[tuple[int, Version]] = set()
-        self._asking: set[int] = set()  # samples of which the teacher writes another rewrite
 
-    def body(self) -> ComposeResult:
-        with Horizontal(id="about"):
-            yield Static(id="where")
-            yield Static(id="decision")
-        with Horizontal(id="desk"):
-            with VerticalScroll(id="pages", can_focus=False):
-                with Vertical(id="reading"):
-                    with Horizontal(id="heads"):
-                        yield Static("Original", id="head-left")
-                        yield Static(id="head-right")
-                    yield Static(id="brief")
-                    with VerticalScroll(id="texts"):
-                        for part in PARTS:
-                            yield Part(part.capitalize(), id=part)
-                with Container(id="aside"):
-                    with VerticalScroll(id="numbers"):
-                        yield VerdictPanel()
-                    with VerticalScroll(id="words"):
-                        yield Critique()
-            yield VersionEditor(id="editor")
-
-    def on_mount(self) -> None:
-        position = self.position
-
-        def find(listing: Listing) -> int | None:
-            return listing.sample_at(min(position, len(listing) - 1)) if len(listing) else None
-
-        self._load(find)
-
-    def on_screen_resume(self) -> None:
-        self._again()
-
-    @property
-    def _offer(self) -> Offer | None:
-        return self._offers[self._at] if self._offers else None
-
-    # --- looking --------------------------------------------------------------------------------------------------
-
-    def _again(self, version: Version | None = None) -> None:
-        """Look at the same sample again, or at the one that is on its way; show `version`, or what was shown."""
-        if self._coming is not None:
-            self._load(*self._coming)
-        elif self._look is not None:
-            index, offer = self._look.sample.index, self._offer
-            self._load(lambda _: index, version or (offer and offer.version))
-
-    @work(exclusive=True, group="look")
-    async def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
-        """Show the sample that `find` names, with this version of it; say `none` if it names none."""
-        if not self.desk.is_open or self.desk.path != self._path:
-            return
-        self._coming = find, version, none
-        try:
-            look = await self.desk.reader.do(look_at(self.desk.run, find))
-        except BurnishError as error:
-            self._coming, self._steps = None, 0
-            self.say_error(error)
-            return
-        if look is None:
-            self._coming, self._steps = None, 0
-            self.say(none or "there is no such sample in the list")
-            return
-        found = offers(look)
-        await self._show(look, found, _default(look, found, version))
-        self._coming, self._steps = None, 0
-
-    async def _show(self, look: Look, found: list[Offer], at: int) -> None:
-        """Compare off the app's loop, then show it all at once."""
-        version = found[at].version if found else None
-        differences = await asyncio.to_thread(_differences, look, version)
-        moved = self._look is None or self._look.sample.index != look.sample.index
-        self._look, self._offers, self._at = look, found, at
-        if look.position is not None:
-            self.position = self.desk.at = look.position
-        with self.app.batch_update():
-            for part, difference in differences.items():
-                self.query_one(f"#{part}", Part).show(difference)
-            self._renew()
-            if moved:
-                for scroll in ("#pages", "#texts", "#numbers", "#words"):
-                    self.query_one(scroll).scroll_home(animate=False)
-
-    def _renew(self) -> None:
-        """What is not the text: where one is, what was decided, the numbers, the criticism."""
-        if (look := self._look) is None:
-            return
-        lines = {
-            "#where": place_line(look),
-            "#decision": decision_line(look),
-            "#head-right": version_line(self._offers, self._at),
-            "#brief": in_brief(look, self._offer),
-        }
-        for line, content in lines.items():
-            self.query_one(line, Static).update(content, layout=False)
-        near_tie = self.desk.run.recipe.get("near_tie", NEAR_TIE) if self.desk.run else NEAR_TIE
-        self.query_one(VerdictPanel).judge(look, self._offer, near_tie, self._weighed())
-        self._criticise()
-
-    def _criticise(self) -> None:
-        if (look := self._look) is None:
-            return
-        index, offer = look.sample.index, self._offer
-        criticism = offer.criticism if offer else ()
-        parts = self.desk.writing.of(index)
-        self.query_one(Critique).criticise(criticism, parts, asked=index in self._asking)
-
-    def _weighed(self) -> str:
-        look, offer = self._look, self._offer
-        if look is None or offer is None:
-            return ""
-        if (look.sample.index, offer.version) in self._weighing:
-            return "weighing …"
-        if offer.ifd is not None or offer.r_ifd is not None:
-            return "weighed at its own stage; in full once you take it"
-        return "no student has weighed this version"
-
-    @on(Changed)
-    def _changed(self) -> None:
-        self._again()
-
-    @on(Heard)
-    def _heard(self, message: Heard) -> None:
-        if self._look is None:
-            return
-        index, grown = self._look.sample.index, False
-        for event in message.events:
-            match event:
-                case Finished(outcome=outcome) if outcome.index == index:
-                    self._again()
-                case (
-                    Growing(sample=sample)
-                    | Generated(sample=sample)
-                    | Unused(sample=sample)
-                    | Chosen(sample=sample)
-                ):
-                    grown = grown or sample == index
-                case _:
-                    pass
-        if grown:
-            self._criticise()
-
-    # --- where to -------------------------------------------------------------------------------------------------
-
-    def _beside(self, steps: int) -> Find:
-        """The sample so many places from this one, wherever this one stands by then."""
-        look, position = self._look, self.position
-
-        def find(listing: Listing) -> int | None:
-            if look is None or not len(listing):
-                return None
-            at = listing.position_of(look.sample.index)
-            if at is None:  # no longer in the list: the next has come up into its place
-                at = position - (steps > 0)
-            target = min(max(at + steps, 0), len(listing) - 1)
-            return listing.sample_at(target) if target != at else None
-
-        return find
-
-    def _step(self, step: int) -> None:
-        self._steps += step
-        which = "last" if step > 0 else "first"
-        if self._steps:
-            self._load(self._beside(self._steps), none=f"this is the {which} sample of the list")
-
-    def action_next(self) -> None:
-        self._step(1)
-
-    def action_previous(self) -> None:
-        self._step(-1)
-
-    def _next_marked(self, mark: Mark, none: str) -> None:
-        look, position = self._look, self.position
-        if look is None:
-            return
-
-        def find(listing: Listing) -> int | None:
-            at = listing.position_of(look.sample.index)
-            found = listing.next(position - 1 if at is None else at, mark)
-            sample = None if found is None else listing.sample_at(found)
-            return None if sample == look.sample.index else sample
-
-        self._load(find, none=none)
-
-    def action_next_unreviewed(self) -> None:
-        self._next_marked(Mark.UNREVIEWED, "no other refined sample of the list is undecided")
-
-    def action_next_near_tie(self) -> None:
-        self._next_marked(Mark.NEAR_TIE, "there is no other near tie in the list")
-
-    def action_previous_candidate(self) -> None:
-        self._page(-1)
-
-    def action_next_candidate(self) -> None:
-        self._page(1)
-
-    @work(exclusive=True, group="look")
-    async def _page(self, step: int) -> None:
-        look, at = self._look, self._at + step
-        if look is None or self._coming is not None:
-            return
-        if not 0 <= at < len(self._offers):
-            self.say(
-                "there is no other version; r asks the teacher for one"
-                if len(self._offers) < 2
-                else f"this is the {'last' if step > 0 else 'first'} version"
-            )
-            return
-        await self._show(look, self._offers, at)
-
-    def action_heat(self) -> None:
-        look, offer = self._look, self._offer
-        if look is None:
-            return
-        versions = {offer.title: offer.version} if offer else {}
-        versions["Original"] = look.sample.original
-        for number, other in enumerate(self._offers, start=1):
-            if other.version not in versions.values():
-                versions[other.title if other.title not in versions else f"{other.title} ({number})"] = (
-                    other.version
-                )
-        self.app.push_screen(HeatScreen(self.desk, look.sample.index, versions))
+    def more(self) -> ComposeResult:
+        yield self._editor
 
     def action_back(self) -> None:
         if self.editing:
-            self.query_one(VersionEditor).action_leave()
+            self._editor.action_leave()
         else:
             self.dismiss()
 
@@ -367,8 +78,12 @@ class ReviewScreen(DeskScreen):
         own = decision in (Decision.CHOSEN, Decision.EDITED)
         scores = scores_of(look, version) if own else None
         review = Review(index=index, decision=decision, version=version, scores=scores)
-        if not await self._keep(DONE[decision], index, review):
+        if not await self._keep(DONE[decision], (index, review)):
+            if decision is Decision.EDITED and not self.editing:
+                self._edit(version, unsaved=True)  # what a person wrote is not to be lost with a full disk
             return
+        if self.editing:
+            self._leave_editor()
         if own and scores is None:
             self._weighing.add((index, version))
             self.app.run_worker(self._weigh(index, version), group="weigh")
@@ -377,11 +92,11 @@ class ReviewScreen(DeskScreen):
         else:
             self._load(lambda _: index, version)
 
-    async def _keep(self, what: str, index: int, review: Review | None) -> bool:
+    async def _keep(self, what: str, *reviews: tuple[int, Review | None]) -> bool:
         """Have it written down, and the other screens told."""
         self._deciding = True
         try:
-            await self.desk.decide(what, [(index, review)])
+            await self.desk.decide(what, reviews)
         except BurnishError as error:
             self.say_error(error)
             return False
@@ -408,6 +123,9 @@ class ReviewScreen(DeskScreen):
         if (offer := self._offer) is None:
             self.say("there is nothing to accept yet; o keeps the original", warning=True)
             return
+        if not offer.version.instruction.strip() or not offer.version.response.strip():
+            self.say("an instruction and a response are needed: e edits this version", warning=True)
+            return
         self._decide(look, offer.version, offer.decision, go_on=True)
 
     def action_keep(self) -> None:
@@ -428,7 +146,7 @@ class ReviewScreen(DeskScreen):
             return
         if look.standing is None:
             self.say("nothing was decided about this sample")
-        elif await self._keep("taken back", look.sample.index, None):
+        elif await self._keep("taken back", (look.sample.index, None)):
             self._again()
 
     @work(group="ask")
@@ -471,25 +189,46 @@ class ReviewScreen(DeskScreen):
 
     def action_edit(self) -> None:
         if (look := self._ready()) is not None:
-            self.add_class("-editing")
-            self.refresh_bindings()
-            self.query_one(VersionEditor).begin(self._start(look))
+            self._edit(self._start(look))
+
+    def _edit(self, version: Version, *, unsaved: bool = False) -> None:
+        self.add_class("-editing")
+        self.refresh_bindings()
+        self._editor.begin(version, unsaved=unsaved)
 
     @on(VersionEditor.Saved)
     def _saved(self, message: VersionEditor.Saved) -> None:
-        self._leave_editor()
-        self._take_edited(message.version)
+        if self._look is not None and not self._deciding:
+            self._take_edited(self._look, message.version)  # the editor stays until it is kept
 
     @on(VersionEditor.Left)
+    @work(group="decide")
+    async def _left(self, message: VersionEditor.Left) -> None:
+        version, look = message.version, self._look
+        if self._deciding:
+            return
+        if version is None or look is None:
+            self._leave_editor()
+        elif await self._keep(ASIDE, *put_aside(look, version)):
+            self._leave_editor()
+            self._again(version)
+            self.say("kept among the versions; nothing is decided, and undo throws it away")
+        else:
+            self._editor.warn()
+
+    def on_unmount(self) -> None:
+        # However this screen is left, and be it that the terminal is closed.
+        if self.editing and not self._deciding and self._look is not None and self._editor.changed:
+            self.desk.decide_aside(ASIDE, put_aside(self._look, self._editor.version))
+
     def _leave_editor(self) -> None:
         self.remove_class("-editing")
         self.refresh_bindings()
         self.query_one("#texts").focus()
 
-    def _take_edited(self, version: Version) -> None:
-        if (look := self._ready()) is None:
-            return
+    def _take_edited(self, look: Look, version: Version) -> None:
         if version == self._start(look):
+            self._leave_editor()
             self.say("nothing was changed")
             return
         self._decide(look, version, edited(look, version), go_on=False)
@@ -506,7 +245,7 @@ class ReviewScreen(DeskScreen):
         except SuspendNotSupported:
             self.say("this terminal cannot be lent to an editor; e edits here", warning=True)
         else:
-            self._take_edited(version)
+            self._take_edited(look, version)
 
     # --- asking again ---------------------------------------------------------------------------------------------
 
@@ -544,32 +283,3 @@ class ReviewScreen(DeskScreen):
             self.desk.writing.forget(index)
             if self.is_attached:
                 self._criticise()
-
-    # --- copying --------------------------------------------------------------------------------------------------
-
-    @work(group="copy")
-    async def action_copy(self) -> None:
-        text = self.get_selected_text()
-        if not text and isinstance(self.focused, Prose):
-            text = self.focused.raw
-        if not text:
-            self.say("select some text, or go to a field with tab, and copy again")
-            return
-        self.say(await copy(self.app, text))
-
-
-def _default(look: Look, found: list[Offer], version: Version | None) -> int:
-    """Which version to show: the one asked for, or what was decided, or the first."""
-    for wanted in (version, look.standing and look.standing.version):
-        for at, offer in enumerate(found):
-            if offer.version == wanted:
-                return at
-    return 0
-
-
-def _differences(look: Look, version: Version | None) -> dict[str, Difference]:
-    original = look.sample.original
-    return {
-        part: Difference(getattr(original, part), getattr(version, part) if version else None)
-        for part in PARTS
-    }

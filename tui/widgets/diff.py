@@ -70,8 +70,11 @@ class Part(Vertical):
     def show(self, difference: Difference) -> None:
         old, new, comparison = difference.left, difference.right, difference.comparison
         self.display = bool(old.raw or (new and new.raw)) or self.id != "input"
-        self.set_class(new is not None and comparison.same, "-same")
-        self.set_class(new is None, "-alone")
+        # Textual looks through the styles of all that is in here again. Only a narrow screen shows the classes, and
+        # when a screen becomes narrow it looks in any case.
+        narrow = self.screen.has_class("-narrow")
+        self.set_class(new is not None and comparison.same, "-same", update=narrow)
+        self.set_class(new is None, "-alone", update=narrow)
         self.left.show(old.shown, [(*span, "removed") for span in comparison.removed], raw=old.raw)
         if new is None:
             self.right.show("")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -64,6 +64,7 @@ class Prose(Widget, can_focus=True):
         super().__init__(**options)
         self.raw = ""
         self._text = ""
+        self._base = Style()
         self._marks: list[tuple[int, int, str]] = []
         self._starts: list[int] = []
         self._lines: tuple[int, list[Line]] | None = None  # for a width
@@ -93,8 +94,12 @@ class Prose(Widget, can_focus=True):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._wrapped(width - MARGIN))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style  # Textual gathers it from all that this stands in: once, and not for each line
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self._base
         lines = self._wrapped(width - MARGIN)
         if y >= len(lines):
             return Strip.blank(width, base)

@@ -86,6 +86,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._order: tuple[Column, bool] = (Column.NUMBER, False)
         self._marked: Container[int] = ()
         self._empty = ""
+        self._base = Style()
         self._asking = False
         self._outdated = False  # what is in sight is to be asked for again
         self._arrangement = 0
@@ -271,6 +272,10 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _lay_out(self) -> None:
         self._cells = cells(max(self.scrollable_content_region.width - POINTER, 1), self._samples)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style  # Textual gathers it from all that this stands in: once, and not for each line
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if y == 0:
@@ -281,7 +286,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
             segments = self._line(position)
         else:
             segments = []
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self._base)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"sample-table--{name}")

@@ -14,8 +14,8 @@ from tui.desk import Desk
 from tui.keymap import Keymap, key_names
 from tui.shown import shown_line
 
-TABS = ("start", "samples", "run", "distribution", "export")
-UNDER = {"review": "samples", "heat": "samples"}
+TABS = ("start", "samples", "run", "distribution", "export", "compare")
+UNDER = {"review": "samples", "heat": "samples", "pair": "compare"}
 
 
 class Title(Horizontal):
@@ -47,7 +47,7 @@ class Title(Horizontal):
         # An update lays the whole screen out again.
         for line, content in (
             (self._workspace_line, shown_line(name, 40, "$text-muted")),
-            (self._run_state, self._state()),
+            (self._run_state, Content.styled(f" {desk.act} ", "reverse") if desk.act else self._state()),
         ):
             if line.content != content:
                 line.update(content)
@@ -68,7 +68,7 @@ class Title(Horizontal):
     def _state(self) -> Content:
         tally = self._desk.tally
         if not self._desk.running:
-            return Content("")
+            return self._judging()
         if self._desk.stopping:
             return Content.styled(" stopping ", "reverse")
         if not tally.began:
@@ -78,3 +78,12 @@ class Title(Horizontal):
         if tally.paused:
             return Content.styled(" waiting for Ollama ", "reverse $error")
         return Content.styled(f" {tally.done}/{tally.total} ", "reverse $success")
+
+    def _judging(self) -> Content:
+        comparing = self._desk.comparing
+        if not comparing.running:
+            return Content("")
+        if comparing.tally.paused:
+            return Content.styled(" waiting for Ollama ", "reverse $error")
+        count = f"{comparing.tally.done}/{comparing.tally.total}"
+        return Content.styled(f" {'held' if comparing.held else 'judge'} {count} ", "reverse")

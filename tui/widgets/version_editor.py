@@ -46,7 +46,7 @@ class Area(TextArea):
 
 
 class VersionEditor(Vertical):
-    """Instruction, input and response; ctrl+s saves, escape leaves."""
+    """Instruction, input and response; ctrl+s saves, escape leaves. Its text can be read also when it is gone."""
 
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("ctrl+s", "save", "Save", priority=True),
@@ -73,30 +73,35 @@ class VersionEditor(Vertical):
             self.version = version
 
     class Left(Message):
-        pass
+        """`version`: what would be lost; None where that is nothing, or a person wants it so."""
+
+        def __init__(self, version: Version | None) -> None:
+            super().__init__()
+            self.version = version
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
+        self._areas = {part: Area(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus") for part in PARTS}
         self._masked: dict[str, Masked] = {}
-        self._warned = False
+        self._warned = self._unsaved = False
 
     def compose(self) -> ComposeResult:
         for part in PARTS:
             yield Label(part.capitalize(), id=f"label-{part}")
-            yield Area(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus")
-        yield Label("ctrl+s saves · escape leaves · tab goes on", id="edit-help")
+            yield self._areas[part]
+        yield Label("ctrl+s saves · escape leaves, and decides nothing · tab goes on", id="edit-help")
 
-    def begin(self, version: Version) -> None:
-        """Edit this version."""
-        self._warned = False
+    def begin(self, version: Version, *, unsaved: bool = False) -> None:
+        """Edit this version. `unsaved`: it is a person's already, and is kept nowhere else."""
+        self._warned, self._unsaved = False, unsaved
         for part in PARTS:
             masked = self._masked[part] = Masked(getattr(version, part))
-            area = self._area(part)
+            area = self._areas[part]
             area.load_text(masked.shown if len(masked.shown) <= LONGEST else "")
             area.read_only = len(masked.shown) > LONGEST or not masked.exact
             self.query_one(f"#label-{part}", Label).update(part.capitalize() + self._why(masked))
         next(
-            self._area(part) for part in ("response", "instruction", "input") if self._editable(part)
+            self._areas[part] for part in ("response", "instruction", "input") if self._editable(part)
         ).focus()
 
     @staticmethod
@@ -107,11 +112,8 @@ class VersionEditor(Vertical):
             return ": holds control characters and pictures of them; it stays as it is (E opens it in your editor)"
         return ""
 
-    def _area(self, part: str) -> TextArea:
-        return self.query_one(f"#edit-{part}", TextArea)
-
     def _editable(self, part: str) -> bool:
-        return part == "input" or not self._area(part).read_only
+        return part == "input" or not self._areas[part].read_only
 
     @property
     def version(self) -> Version:
@@ -119,12 +121,17 @@ class VersionEditor(Vertical):
         return Version(**{part: self._text(part) for part in PARTS})
 
     def _text(self, part: str) -> str:
-        area, masked = self._area(part), self._masked[part]
+        area, masked = self._areas[part], self._masked[part]
         return masked.raw if area.read_only else masked.back(area.text)
 
     @property
     def changed(self) -> bool:
-        return any(self._text(part) != self._masked[part].raw for part in PARTS)
+        return self._unsaved or any(self._text(part) != self._masked[part].raw for part in PARTS)
+
+    def warn(self) -> None:
+        """Leaving again loses what was not saved."""
+        self._warned = True
+        self.notify("it cannot be kept: escape again throws the changes away", severity="warning")
 
     @on(TextArea.Changed)
     def _typed(self) -> None:
@@ -139,15 +146,9 @@ class VersionEditor(Vertical):
 
     def action_turn(self, step: int) -> None:
         """To the next part, around: the rest of the screen is not reached while a text is being edited."""
-        here = [self._area(part).has_focus for part in PARTS]
+        here = [self._areas[part].has_focus for part in PARTS]
         at = here.index(True) if any(here) else -1
-        self._area(PARTS[(at + step) % len(PARTS)]).focus()
+        self._areas[PARTS[(at + step) % len(PARTS)]].focus()
 
     def action_leave(self) -> None:
-        if self.changed and not self._warned:
-            self._warned = True
-            self.notify(
-                "not saved: escape again throws the changes away, ctrl+s keeps them", severity="warning"
-            )
-            return
-        self.post_message(self.Left())
+        self.post_message(self.Left(self.version if self.changed and not self._warned else None))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.sample import Choice, Outcome, Stage
+from engine.judging import Judged, Result
+from engine.sample import Choice, Failure, Outcome, Stage
 from models.student import StudentInfo
 from models.teacher import Fault, TeacherInfo
 
@@ -122,6 +124,29 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedBefore:
+    """What the pairs came to that had been judged when this comparison was taken up; told after `Started`."""
+
+    results: Mapping[Result, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairJudged:
+    """A pair was judged in both orders, or cannot be, and that is committed."""
+
+    number: int  # in the comparison's order
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A prompt has an answer, which is committed, or cannot have one."""
+
+    number: int  # in the file's order
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """The teacher's server cannot go on. The run waits and tries again by itself."""
 
@@ -155,6 +180,9 @@ Event = (
     | Scored
     | Chosen
     | Finished
+    | JudgedBefore
+    | PairJudged
+    | Answered
     | Paused
     | Resumed
     | Notice

@@ -70,11 +70,13 @@ def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
 # --- json -----------------------------------------------------------------------------------------------------
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A reply, or a part of one, with exactly these fields."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class _InstructionCritique(_Strict):
+class _InstructionCritique(Strict):
     complexity_of_the_topic: str
     level_of_detail_required: str
     knowledge_required: str
@@ -82,14 +84,14 @@ class _InstructionCritique(_Strict):
     logical_reasoning_or_problem_solving: str
 
 
-class _ResponseCritique(_Strict):
+class _ResponseCritique(Strict):
     helpfulness: str
     relevance: str
     accuracy: str
     level_of_details: str
 
 
-class _InstructionReply(_Strict):
+class _InstructionReply(Strict):
     instruction_critique: _InstructionCritique
     response_critique: _ResponseCritique
     cause: str
@@ -97,12 +99,12 @@ class _InstructionReply(_Strict):
     new_response: str
 
 
-class _ResponseReply(_Strict):
+class _ResponseReply(Strict):
     response_critique: _ResponseCritique
     better_response: str
 
 
-R = TypeVar("R", bound=_Strict)
+R = TypeVar("R", bound=Strict)
 
 
 class Json:
@@ -110,7 +112,7 @@ class Json:
 
     async def instruction(self, old: Version, ask: Ask) -> Reflection:
         def read(text: str) -> Reflection:
-            reply = _parsed(_InstructionReply, text)
+            reply = parsed(_InstructionReply, text)
             critique = {
                 **_titled(INSTRUCTION_CRITERIA, reply.instruction_critique),
                 **_titled(RESPONSE_CRITERIA, reply.response_critique),
@@ -123,7 +125,7 @@ class Json:
 
     async def response(self, old: Version, ask: Ask) -> Reflection:
         def read(text: str) -> Reflection:
-            reply = _parsed(_ResponseReply, text)
+            reply = parsed(_ResponseReply, text)
             critique = _titled(RESPONSE_CRITERIA, reply.response_critique)
             return Reflection(critique, better_response(old, reply.better_response))
 
@@ -131,7 +133,8 @@ class Json:
         return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema()))
 
 
-def _parsed(model: type[R], text: str) -> R:
+def parsed(model: type[R], text: str) -> R:
+    """The reply that a JSON text is; `Unusable` if it is none."""
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
@@ -152,29 +155,30 @@ class Markers:
         headings = ("Critique", "New Instruction", "New Response")
 
         def read(text: str) -> Reflection:
-            critique, instruction, response = _sections(text, headings)
+            critique, instruction, response = sections(text, headings)
             return Reflection(
                 {"Critique": part("critique", critique)}, new_version(old, instruction, response)
             )
 
-        return await ask(Question("reflect", _messages(old, INSTRUCTION_TASK, _layout(headings)), read))
+        return await ask(Question("reflect", _messages(old, INSTRUCTION_TASK, layout(headings)), read))
 
     async def response(self, old: Version, ask: Ask) -> Reflection:
         headings = ("Critique", "Better Response")
 
         def read(text: str) -> Reflection:
-            critique, response = _sections(text, headings)
+            critique, response = sections(text, headings)
             return Reflection({"Critique": part("critique", critique)}, better_response(old, response))
 
-        return await ask(Question("reflect", _messages(old, RESPONSE_TASK, _layout(headings)), read))
+        return await ask(Question("reflect", _messages(old, RESPONSE_TASK, layout(headings)), read))
 
 
-def _layout(headings: tuple[str, ...]) -> str:
+def layout(headings: tuple[str, ...]) -> str:
+    """How the teacher is told to use these headings."""
     lines = "\n".join(f"[{heading}]\n..." for heading in headings)
     return f"Use exactly this layout, each heading once on a line of its own:\n{lines}\n[End]"
 
 
-def _sections(text: str, headings: tuple[str, ...]) -> list[str]:
+def sections(text: str, headings: tuple[str, ...]) -> list[str]:
     """The text under each heading. A heading is bracketed and alone on its line; each stands once, in order.
 
     `[End]` closes the reply where it is the last line, and is text anywhere else.
@@ -262,11 +266,12 @@ def _dialogue(version: Version) -> str:
     return f"Instruction: {version.instruction}{input}\n\nResponse: {version.response}"
 
 
+# White space is never given back (`*+`, `++`): small teachers write thousands of line breaks.
 _LABEL = re.compile(
-    r"""\s*(sure[,!.]?\s+)?(
+    r"""\s*+(sure[,!.]?\s++)?(
         here(['’]s|\ is|\ are)\ [^\n:]{0,120}
             \b(instruction|response|answer|version(?=:|\ of\ (the|your)\b))\b[^\n:]{0,80}:
-        |[*\#\s]*((new|rewritten|better|improved)\s+)?(instruction|response)[*]*:[*]*
+        |[*\#\s]*+((new|rewritten|better|improved)\s++)?(instruction|response)[*]*+:[*]*
     )\s*""",
     re.IGNORECASE | re.VERBOSE,
 )

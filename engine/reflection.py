@@ -82,10 +82,15 @@ class Question(Generic[T]):
         """What a reply says; `Unusable` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
             raise Unusable(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
-        text = _THOUGHTS.sub("", reply.text)
-        if not text.strip():
-            raise Unusable(Fault.EMPTY, "the reply is empty")
-        return self.read(text)
+        return self.read(said(reply))
+
+
+def said(reply: Reply) -> str:
+    """A reply's text without the thoughts in it; `Unusable` if nothing is left."""
+    text = _THOUGHTS.sub("", reply.text)
+    if not text.strip():
+        raise Unusable(Fault.EMPTY, "the reply is empty")
+    return text
 
 
 def remarked(question: Question[T], remark: str) -> Question[T]:
@@ -134,9 +139,14 @@ def part(name: str, text: str) -> str:
 
 def _answer(name: str, text: str) -> str:
     text = part(name, text)
-    if _REFUSAL.match(text):
+    if is_refusal(text):
         raise Unusable(Fault.REFUSAL, f"the {name} is a refusal")
     return text
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether an answer begins as chat models decline."""
+    return _REFUSAL.match(answer) is not None
 
 
 def _same(a: str, b: str) -> bool:

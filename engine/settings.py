@@ -14,10 +14,9 @@ file `config.toml` in the platform's configuration folder for burnish (its place
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,10 +34,14 @@ from engine.refine import Method
 from engine.selection import NEAR_TIE
 from engine.templates import TemplateName
 from models.errors import UsageError
+from models.ollama_server import FIRST, SILENCE
+
+Count = Annotated[int, Field(lt=2**31)]
+"""A number that llama.cpp, Ollama and JSON can hold."""
 
 
 class Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class TeacherSettings(Group):
@@ -48,16 +51,16 @@ class TeacherSettings(Group):
     host: str | None = None
     """Where Ollama listens. Default: OLLAMA_HOST, else 127.0.0.1:11434. Only loopback addresses are allowed."""
 
-    context: int = Field(8192, ge=512)
+    context: Count = Field(8192, ge=512)
     """Tokens a request and its reply share (Ollama's num_ctx); constant in a run."""
 
-    max_tokens: int = Field(2048, ge=16)
+    max_tokens: Count = Field(2048, ge=16)
     """Tokens one reply may have."""
 
     temperature: float = Field(0.2, ge=0, le=2)
     """Of the first attempt; a retry is a little warmer."""
 
-    seed: int = 0
+    seed: Count = Field(0, ge=-(2**31))
     """Of the first attempt; a retry and a further candidate take others."""
 
     parallel: int = Field(1, ge=1, le=64)
@@ -66,24 +69,53 @@ class TeacherSettings(Group):
     think: bool = False
     """Whether a thinking model may think before it answers."""
 
+    first_byte: float = Field(FIRST, gt=0)
+    """Seconds Ollama may take to a reply's first byte: its queue, loading the model, reading the prompt."""
+
+    silence: float = Field(SILENCE, gt=0)
+    """Seconds Ollama may take between two pieces of a reply."""
+
     patience: float = Field(600, ge=0)
     """Seconds a run waits, paused, for a server that does not answer."""
+
+
+class JudgeSettings(TeacherSettings):
+    """The judge of `burnish judge`: a model as a teacher is one."""
+
+    max_tokens: Count = Field(1024, ge=16)
+    """Tokens one verdict may have."""
+
+    temperature: float = Field(0, ge=0, le=2)
+    """Of the first attempt at a verdict; a retry is a little warmer."""
+
+    reply_form: Literal[FormName.JSON, FormName.MARKERS] = FormName.JSON
+    """How the judge lays out its verdict: `json`, or `markers` for models that write worse under a schema."""
+
+
+class AnswerSettings(TeacherSettings):
+    """The model of `burnish answer`."""
+
+    temperature: float = Field(0, ge=0, le=2)
+    """Of the first attempt at an answer; a retry is a little warmer."""
+
+    template: TemplateName = TemplateName.CHAT
+    """How an instruction is put to the model. `chat`: as its own chat template says, the only way through Ollama."""
 
 
 class StudentSettings(Group):
     name: str | None = None
     """A GGUF file, `ollama:TAG` (that tag's own weights) or `demo`."""
 
-    context: int = Field(2048, ge=64)
+    context: Count = Field(2048, ge=64)
     """Tokens a scored passage may have; longer ones are cut, and flagged."""
 
     exact: bool = False
     """Slower, and the same numbers on every machine to 1e-4 nat: F32 cache, no flash attention."""
 
-    gpu_layers: int = -1
+    gpu_layers: Count = Field(-1, ge=-(2**31))
     """Layers to put on the GPU; -1: all."""
 
-    threads: int | None = Field(None, ge=1)
+    threads: Count | None = Field(None, ge=1)
     """Processor threads; default: one a physical core."""
 
 
@@ -118,6 +150,8 @@ class Settings(BaseSettings):
     teacher: TeacherSettings = TeacherSettings()
     student: StudentSettings = StudentSettings()
     run: RunSettings = RunSettings()
+    judge: JudgeSettings = JudgeSettings()
+    answer: AnswerSettings = AnswerSettings()
     model_folders: tuple[Path, ...] = ()
     """Folders `burnish models` looks for GGUF files in, besides the usual ones."""
 
@@ -156,19 +190,21 @@ def load(options: Mapping[str, Mapping[str, Any]]) -> Settings:
         first = error.errors(include_url=False)[0]
         # A choice between types names each in brackets.
         names = [str(name) for name in first["loc"] if "[" not in str(name)]
-        variable = ascii(f"BURNISH_{'__'.join(names).upper()}")[1:-1]
+        setting = ascii(".".join(names))[1:-1][:100]
         raise UsageError(
-            f"setting {ascii('.'.join(names))[1:-1]}: {first['msg'].lower()}, not {first['input']!r}; set by an "
-            f"option, by {variable} or in {path}"
+            f"setting {setting}: {first['msg'].lower()}, not {quoted(first['input'])}; set by an option, by "
+            f"BURNISH_{setting.replace('.', '__').upper()} or in {path}"
         ) from None
     except SettingsError as error:
         raise UsageError(
             f'{error}: expected JSON, such as ["/models"] for model_folders; see {path}'
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
+    except RecursionError:
+        raise UsageError(f"{path}, or a variable BURNISH_*: nested too deeply; mend or remove it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); mend or remove it") from None
+    except ValueError as error:  # a TOMLDecodeError, or a number of more digits than Python reads
+        raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
 
 
 def changed(settings: Settings, group: str, name: str, value: object) -> Settings:
@@ -177,8 +213,19 @@ def changed(settings: Settings, group: str, name: str, value: object) -> Setting
     try:
         after = type(before).model_validate(before.model_dump() | {name: value})
     except ValidationError as error:
-        raise UsageError(f"{error.errors(include_url=False)[0]['msg'].lower()}, not {value!r}") from None
+        raise UsageError(
+            f"{error.errors(include_url=False)[0]['msg'].lower()}, not {quoted(value)}"
+        ) from None
     return settings.model_copy(update={group: after})
+
+
+def quoted(value: object, length: int = 100) -> str:
+    """A value as it is written in Python, cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # hexadecimal has no limit to its digits, and decimal has
+        text = "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def described(settings: Settings, group: str, name: str) -> str:

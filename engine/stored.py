@@ -14,22 +14,46 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from engine.events import Asking, Event, Generated, Growing, Paused, Resumed, Scored, Unused, Weighing
+from engine.events import (
+    Asking,
+    Event,
+    Generated,
+    Growing,
+    Notice,
+    Paused,
+    Resumed,
+    Scored,
+    Unused,
+    Weighing,
+)
 from engine.reflection import Question, Unusable
 from engine.sample import Stage
 from engine.workspace import Workspace
-from models.student import Losses, Passage, Student, StudentInfo
-from models.teacher import HOPELESS, PAUSING, Fault, Reply, Request, Teacher, TeacherError, TeacherInfo
+from models.student import MISSING, Losses, Passage, PassageError, Student, StudentInfo
+from models.teacher import (
+    HOPELESS,
+    PAUSING,
+    UNHEARD,
+    Fault,
+    Reply,
+    Request,
+    Teacher,
+    TeacherError,
+    TeacherInfo,
+)
 
 T = TypeVar("T")
 
 ATTEMPTS = 3
-"""A question is put once, and twice more with another seed and a little temperature."""
+"""A question is put once, and twice more: with another seed and a little temperature where the reply was no use,
+as it was where there was none."""
+
+PAUSE = 1.0  # seconds before the first try while a run is paused; each further one waits twice as long
 
 
 class NeedsTeacher(Exception):  # noqa: N818 - a sample's state, not an error
@@ -51,7 +75,7 @@ class Generation:
     patience: float = 600.0  # seconds a pause may last before it ends the run
 
     def request(self, question: Question[T], candidate: int, attempt: int) -> Request:
-        """What is sent for the n-th attempt at the n-th candidate."""
+        """What is sent for the n-th candidate after `attempt` replies that were no use."""
         warmth = self.temperature + 0.3 * attempt + 0.4 * (candidate > 0)
         return Request(
             messages=question.messages,
@@ -84,12 +108,23 @@ class Gate:
         await self._open.wait()
 
 
+class Replies(Protocol):
+    """Where replies are kept: a workspace, or a record of what was asked outside of one."""
+
+    def reply(self, sample: int, request: bytes, /) -> Reply | None: ...
+
+    def keep_reply(self, sample: int, request: bytes, reply: Reply, about: Mapping[str, Any], /) -> None: ...
+
+    def retries(self, sample: int, /) -> int:
+        """How often a person asked to try again what gave no usable reply."""
+
+
 class StoredTeacher:
     """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: Replies,
         info: TeacherInfo,
         generation: Generation,
         emit: Callable[[Event], None],
@@ -106,7 +141,7 @@ class StoredTeacher:
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[tuple[int, Stage, str]] = []
         self._mending = asyncio.Lock()
-        self._wait = 1.0  # seconds before the next try while paused
+        self._wait = PAUSE  # seconds before the next try while paused
         self._answers = 0
         self._fault: Fault | None = None  # what the run is paused for
         self._paused_at: float | None = None
@@ -114,18 +149,21 @@ class StoredTeacher:
     async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
         """What the teacher says to a question. See `reflection.Ask` for what is raised."""
         failure: Unusable | TeacherError | None = None
+        # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
+        useless = 0
         for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
-            request = self._generation.request(question, candidate, attempt)
+            request = self._generation.request(question, candidate, useless)
             key = request.digest(self._info.digest)
             try:
                 reply = self._workspace.reply(sample, key)
                 if reply is None:
-                    reply = await self._fetch(sample, stage, candidate, attempt, question.name, request, key)
+                    reply = await self._fetch(sample, stage, candidate, useless, question.name, request, key)
                 return question.take(reply)
             except (Unusable, TeacherError) as error:
                 if error.fault in HOPELESS | PAUSING:
                     raise
                 failure = error
+                useless += error.fault not in UNHEARD
                 self._emit(Unused(sample, stage, question.name, attempt, error.fault, str(error)))
         assert failure is not None
         raise failure
@@ -179,8 +217,9 @@ class StoredTeacher:
         async with self._mending:
             if self._answers > asked:
                 return  # it was mended while this request waited for its turn
-            self._paused_at = self._paused_at or time.monotonic()
             while True:
+                # In the loop: another request may be answered meanwhile, and the next failure is a new pause.
+                self._paused_at = self._paused_at or time.monotonic()
                 if self._fault is not error.fault:
                     self._fault = error.fault
                     self._emit(Paused(error.fault, str(error)))
@@ -193,14 +232,15 @@ class StoredTeacher:
                 try:
                     await teacher.open()
                 except TeacherError as still:
-                    error = still
+                    if still.fault in PAUSING:  # any other does not say what the run waits for
+                        error = still
                 else:
                     return
 
     def _going_on(self) -> None:
         """A reply came: whatever was wrong is not any more."""
         self._answers += 1
-        self._wait, self._paused_at = 1.0, None
+        self._wait, self._paused_at = PAUSE, None
         self._answering()
 
     def _answering(self) -> None:
@@ -275,7 +315,7 @@ class StoredStudent:
                     self._told = time.monotonic()
                 self._in_flight += 1
                 try:
-                    fresh = dict(zip(missing, await self._student.losses(missing), strict=True))
+                    fresh = dict(zip(missing, await self._asked(self._student, sample, missing), strict=True))
                 finally:
                     self._in_flight -= 1
             seconds, self._told = time.monotonic() - self._told, time.monotonic()
@@ -283,6 +323,16 @@ class StoredStudent:
             found |= {keys[p]: losses for p, losses in fresh.items()}
             self._emit(Scored(sample, sum(len(losses.nll) for losses in fresh.values()), seconds))
         return {passage: found[key] for passage, key in keys.items()}
+
+    async def _asked(self, student: Student, sample: int, passages: list[Passage]) -> list[Losses]:
+        """What the student says; `MISSING` of a passage that llama.cpp fails at: only the sample is to suffer."""
+        try:
+            return await student.losses(passages)
+        except PassageError as error:
+            if len(passages) > 1:
+                return [(await self._asked(student, sample, [passage]))[0] for passage in passages]
+            self._emit(Notice(f"sample {sample}: llama.cpp {error.how}, twice; a text of it has no score"))
+            return [MISSING]
 
     @contextmanager
     def _told_of(self, sample: int) -> Iterator[None]:

@@ -12,6 +12,7 @@ from models.digest import sha256_of
 from models.errors import ModelFileError
 from models.gguf import read_header
 from models.process import Refused, Worker, WorkerDied
+from models.student import Piece
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 
@@ -19,7 +20,8 @@ class EmbeddedTeacher:
     """The `models.teacher.Teacher` of a GGUF file with a chat template.
 
     The prompt's part that the request before it shared stays computed, so the steps of one dialogue cost little.
-    `context`: tokens a request and its reply share. `digest`: of the file, where it is known.
+    `context`: tokens a request and its reply share. `digest`: of the file, where it is known. `chat`: its chat
+    template is around what is asked; without, the model is given the messages as they are, one after the other.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class EmbeddedTeacher:
         context: int = 4096,
         gpu_layers: int = -1,
         threads: int | None = None,
+        chat: bool = True,
     ) -> None:
         self.path, self.name = path, name
+        self._chat = chat
         self._digest = digest
         self._context = context
         self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
@@ -53,7 +57,7 @@ class EmbeddedTeacher:
                 self._digest = await aside(sha256_of, self.path)
         except ModelFileError as error:
             raise TeacherError(Fault.MODEL_MISSING, str(error)) from error
-        if header.unusable or not header.chat_template:
+        if header.unusable or (self._chat and not header.chat_template):
             why = header.unusable or "carries no chat template; a teacher must be an instruction-tuned model"
             raise TeacherError(Fault.MODEL_MISSING, str(ModelFileError(self.path, why)))
         return TeacherInfo(
@@ -69,12 +73,7 @@ class EmbeddedTeacher:
         """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
         try:
             worker = await self._load()
-            prompt = render(
-                self._loaded["chat_template"] or "",
-                request.messages,
-                bos_text=self._loaded["bos_text"],
-                eos_text=self._loaded["eos_text"],
-            )
+            prompt = self._prompt(request)
             answer = await worker.call(
                 "write",
                 on_text,
@@ -104,6 +103,16 @@ class EmbeddedTeacher:
         worker, self._worker = self._worker, None
         if worker is not None:
             await worker.stop()
+
+    def _prompt(self, request: Request) -> tuple[Piece, ...]:
+        if not self._chat:
+            return tuple(Piece(message.content) for message in request.messages)
+        return render(
+            self._loaded["chat_template"] or "",
+            request.messages,
+            bos_text=self._loaded["bos_text"],
+            eos_text=self._loaded["eos_text"],
+        )
 
     async def _load(self) -> Worker:
         async with self._loading:

@@ -331,6 +331,8 @@ def _grammar(model: Model, schema: dict[str, Any]) -> Any:
         text = json_schema_to_gbnf(json.dumps(schema), _property_names(schema))
     except Exception as error:  # the converter raises whatever it comes upon
         raise BurnishError(f"the reply's JSON schema cannot be made a grammar: {error}") from error
+    # The converter's strings may hold bare control characters, a line break above all, which JSON's may not.
+    text = text.replace(r'[^"\\]', r'[^"\\\x7F\x00-\x1F]')
     grammar = c.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
     if not grammar:
         raise BurnishError(f"llama.cpp refuses the grammar of the reply's JSON schema: {_last(_log)}")

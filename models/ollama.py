@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
@@ -13,6 +14,7 @@ from models.ollama_server import FIRST, SILENCE, OllamaServer, Part, Shown, Tag,
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
+KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
 
 class OllamaTeacher:
@@ -49,9 +51,10 @@ class OllamaTeacher:
         self._keep_alive = keep_alive
         self._model = ""  # its name as the server writes it, once it was found
         self._opened: TeacherInfo | None = None
+        self._found = 0.0  # when the model was seen to be local, and the same
 
     async def open(self) -> TeacherInfo:
-        tag = await self._server.find(self.name)
+        tag = await self._find()
         shown = await self._server.show(tag.name)
         if shown.remote_host or shown.remote_model:
             raise cloud_refused(self.name)
@@ -86,6 +89,19 @@ class OllamaTeacher:
     async def close(self) -> None:
         await self._server.close()
 
+    async def _find(self) -> Tag:
+        """The model as it is now. A tag can be given to another model, or to a cloud model's stub, under a run."""
+        now = time.monotonic()
+        tag = await self._server.find(self.name)
+        if self._opened is not None and _digest(tag) != self._opened.digest:
+            raise TeacherError(
+                Fault.MODEL_MISSING,
+                f"{self.name} is not the model any more that was asked so far ({_digest(tag)[:19]}, before "
+                f"{self._opened.digest[:19]}): bring that back, or start burnish again to go on with the new one",
+            )
+        self._found = now
+        return tag
+
     def _describe(self, tag: Tag, shown: Shown) -> TeacherInfo:
         context = min(self._context, shown.trained_context or self._context)
         if context < self._context:
@@ -93,7 +109,7 @@ class OllamaTeacher:
         rounded = None if tag.billions is None else tag.billions * 1e9
         return TeacherInfo(
             name=self.name,
-            digest=f"sha256:{tag.digest.removeprefix('sha256:')}",
+            digest=_digest(tag),
             parameters=shown.parameters or rounded,
             quantisation=tag.quantisation or shown.details.quantization_level,
             size=tag.size,
@@ -110,6 +126,8 @@ class OllamaTeacher:
         while True:
             think = self._think
             try:
+                if time.monotonic() - self._found > KNOWN:
+                    await self._find()
                 return await self._ask_once(self._body(request, context, think), on_text)
             except RefusedError as error:
                 if think is not None and "does not support thinking" in error.said:
@@ -128,6 +146,8 @@ class OllamaTeacher:
         # A line of a reply has some 150 bytes around its token.
         limit = (64 << 10) + 1024 * body["options"]["num_predict"]
         parts = self._server.chat(body, limit=limit)
+        pieces, twice = 0, False
+        last: Part | None = None
         async with aclosing(parts):
             async for part in parts:
                 if part.error:
@@ -138,16 +158,27 @@ class OllamaTeacher:
                     )
                 if part.remote_host or part.remote_model:
                     raise cloud_refused(self.name)
+                pieces += bool(part.message.content or part.message.thinking)
+                twice |= part == last
+                last = part
                 thoughts.append(part.message.thinking)
                 if part.message.content:
                     text.append(part.message.content)
                     if on_text is not None:
                         on_text(part.message.content)
                 if part.done:
+                    # A clock may be too coarse to tell two equal tokens apart: their number has the last word.
+                    if twice and pieces + (part.done_reason == "stop") > part.eval_count:
+                        raise TeacherError(
+                            Fault.BROKEN,
+                            f"{self.name}'s reply came with a piece of it twice: see the server's log",
+                        )
                     return self._finished(part, "".join(text), "".join(thoughts), body["options"]["num_ctx"])
+        if last is None:
+            raise TeacherError(Fault.BROKEN, f"{self.name} answered nothing: see the server's log")
         raise TeacherError(
-            Fault.BROKEN,
-            f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself; another seed may do",
+            Fault.UNFINISHED,
+            f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself",
         )
 
     def _body(self, request: Request, context: int, think: bool | None) -> Mapping[str, Any]:
@@ -176,7 +207,8 @@ class OllamaTeacher:
     def _finished(self, last: Part, text: str, thoughts: str, context: int) -> Reply:
         if last.done_reason not in ("stop", "length"):
             raise TeacherError(
-                Fault.BROKEN, f"{self.name} ended its reply with {last.done_reason[:50]!r} instead of `stop`"
+                Fault.BROKEN,
+                f"{self.name} ended its reply with {last.done_reason[:50]!r} instead of `stop`: see the server's log",
             )
         # One token more than the context was seen where nothing was pushed out.
         pushed_out = last.prompt_eval_count + last.eval_count > context + 1
@@ -204,6 +236,10 @@ class OllamaTeacher:
                 f"Ollama read {read} tokens of a prompt of {sent} bytes and dropped the rest (its context is "
                 f"{context}): give it a larger one, or leave the sample out",
             )
+
+
+def _digest(tag: Tag) -> str:
+    return f"sha256:{tag.digest.removeprefix('sha256:')}"
 
 
 def estimated_tokens(request: Request) -> int:

@@ -34,7 +34,8 @@ with _quiet_environment():
     import ollama
 
 CONNECT = 10.0  # seconds: a loopback connection is made at once or not at all
-WHOLE = 16 << 20  # bytes: no list or description of models is as long as this
+WHOLE = 4 << 20  # bytes: no list or description of models, and no line of an answer, is as long as this
+AT_ONCE = 15.0  # seconds: a line that has begun, or an answer of one, was written in one go and is soon here
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|more (system )?memory|cudaMalloc|unable to allocate|cannot be allocated|signal: killed"
@@ -113,7 +114,8 @@ class Connection:
         """A whole answer, read as `kind`."""
         response = await self._open(method, path, body)
         try:
-            whole = b"\n".join([line async for line in self._lines(response, WHOLE)])
+            silence = min(AT_ONCE, self._silence)
+            whole = b"\n".join([line async for line in self._lines(response, WHOLE, silence)])
         finally:
             await response.aclose()
         return self._read(whole, kind)
@@ -130,7 +132,7 @@ class Connection:
         """
         response = await self._open("POST", path, body)
         try:
-            async with aclosing(self._lines(response, limit)) as lines:
+            async with aclosing(self._lines(response, limit, self._silence)) as lines:
                 async for line in lines:
                     yield self._read(line, kind)
         finally:
@@ -175,7 +177,8 @@ class Connection:
                 "the Ollama server itself",
             )
         try:
-            text = b"\n".join([line async for line in self._lines(response, 1 << 16)])
+            silence = min(AT_ONCE, self._silence)
+            text = b"\n".join([line async for line in self._lines(response, 1 << 16, silence)])
             said = one_line(_Failure.model_validate_json(text).error)
         except ValidationError:
             said = one_line(text.decode("utf-8", "replace")) or response.reason_phrase
@@ -194,34 +197,41 @@ class Connection:
             fault, status, said, f"Ollama at {self.url} says {status}: {said}{ADVICE.get(fault, '')}"
         )
 
-    async def _lines(self, response: httpx.Response, limit: int) -> AsyncGenerator[bytes]:
-        """The answer's lines that are not blank. The limit on silence is for whole lines: a trickle of bytes
-        is silence too."""
+    async def _lines(self, response: httpx.Response, limit: int, silence: float) -> AsyncGenerator[bytes]:
+        """The answer's lines that are not blank. The limit on silence is for whole lines: a trickle of bytes, or
+        of blank lines, is silence too."""
         clock = asyncio.get_running_loop().time
         chunks = response.aiter_raw()
-        rest, taken, deadline = b"", 0, clock() + self._silence
+        rest, taken, heard = bytearray(), 0, clock()
+        deadline = heard + silence
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
                     chunk = await anext(chunks, None)
             except (TimeoutError, httpx.TimeoutException):
-                raise self._silent(self._silence) from None
+                raise self._silent(deadline - heard) from None
             except httpx.TransportError as error:
                 raise self._broken(f"broke off its answer ({one_line(str(error))})") from None
             if chunk is None:
                 break
             taken += len(chunk)
-            if taken > limit:
-                raise self._broken(f"sent more than {limit} bytes without an end")
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in filter(bytes.strip, lines):
-                yield line
+            begun = bool(rest)
+            rest += chunk
+            if taken > limit or len(rest) > WHOLE:
+                raise self._broken(f"sent more than {min(limit, WHOLE)} bytes without an end")
+            lines: list[bytearray] = []
+            if b"\n" in chunk:
+                *lines, rest = rest.split(b"\n")
+                lines = [line for line in lines if line.strip()]
+            for line in lines:
+                yield bytes(line)
             if lines:
-                deadline = (
-                    clock() + self._silence
-                )  # what the reader did meanwhile is not the server's silence
+                heard = clock()  # what the reader did meanwhile is not the server's silence
+                deadline = heard + silence
+            if rest and (lines or not begun):
+                deadline = min(deadline, clock() + AT_ONCE)
         if rest.strip():
-            yield rest
+            yield bytes(rest)
 
     def _read(self, text: bytes, kind: type[Said]) -> Said:
         try:
@@ -236,7 +246,7 @@ class Connection:
     def _silent(self, limit: float) -> TeacherError:
         return TeacherError(
             Fault.SILENT,
-            f"Ollama at {self.url} sent nothing for {limit:g} seconds: see its log, whether it is stuck or busy",
+            f"Ollama at {self.url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
         )
 
     def _broken(self, what: str) -> TeacherError:
@@ -264,7 +274,8 @@ class _Client(ollama.AsyncClient):
 
     async def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         request = self._http.build_request(method, path, json=body, headers={"accept-encoding": "identity"})
-        request.headers.pop("authorization", None)
+        for name in ("authorization", "cookie"):  # whatever the server may have set: it gets none back
+            request.headers.pop(name, None)
         return await self._http.send(request, stream=True)
 
     async def aclose(self) -> None:

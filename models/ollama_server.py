@@ -109,11 +109,12 @@ class Words(Wire):
 class Part(Wire):
     """One line of a streamed chat."""
 
+    created_at: str = ""
     message: Words = Words()
     done: bool = False
     done_reason: str = ""
     prompt_eval_count: int = Field(default=0, ge=0)  # tokens; a count of zero is left out of the line
-    eval_count: int = Field(default=0, ge=0)  # tokens
+    eval_count: int = Field(default=0, ge=0)  # tokens, with the one that ended a reply that was not cut
     eval_duration: int = Field(default=0, ge=0)  # nanoseconds
     error: str = ""
     remote_host: str = ""
@@ -205,7 +206,12 @@ class OllamaServer:
         raise self.missing(name)
 
     async def show(self, name: str) -> Shown:
-        return await self._connection.fetch("POST", "/api/show", {"model": name}, Shown)
+        try:
+            return await self._connection.fetch("POST", "/api/show", {"model": name}, Shown)
+        except RefusedError as error:
+            if error.fault is Fault.MODEL_MISSING:
+                raise self.missing(name) from None
+            raise
 
     async def loaded(self) -> tuple[Loaded, ...]:
         """The models in memory now."""

@@ -32,12 +32,12 @@ ENVIRONMENT = {
 class WorkerDied(Exception):  # noqa: N818  what happened, not what is wrong
     """The child ended, or hung and was ended, before it answered. The text says how, with its last words.
 
-    `guilty`: it was working on this call, and not on one before it.
+    `guilty`: it was working on this call, and not on one before it. `failed`: it ended by itself, and was not killed.
     """
 
-    def __init__(self, how: str, *, guilty: bool) -> None:
+    def __init__(self, how: str, *, guilty: bool, failed: bool) -> None:
         super().__init__(how)
-        self.guilty = guilty
+        self.guilty, self.failed = guilty, failed
 
 
 class Refused(Exception):  # noqa: N818
@@ -93,7 +93,7 @@ class Worker:
     async def call(self, do: str, on_text: Callable[[str], None] | None = None, **fields: Any) -> Answer:
         """The child's answer. Raises `WorkerDied` or `Refused`. Cancelling it cancels the child's work."""
         if self.died is not None:
-            raise WorkerDied(self.died, guilty=False)
+            raise WorkerDied(self.died, guilty=False, failed=False)
         number = next(self.numbers)
         call = self.calls[number] = _Call(asyncio.get_running_loop().create_future(), on_text)
         self._send({"do": do, "call": number, **fields})
@@ -139,9 +139,10 @@ class Worker:
                 f"gave no sign of life for {SILENCE:.0f} s" if hung else _ending(code, self._last_words())
             )
             self.words.close()
+            failed = not hung and code not in (-signal.SIGKILL, -signal.SIGTERM)
             for place, call in enumerate(self.calls.values()):
                 if not call.answer.done():
-                    call.answer.set_exception(WorkerDied(self.died, guilty=place == 0))
+                    call.answer.set_exception(WorkerDied(self.died, guilty=place == 0, failed=failed))
             self.calls.clear()
 
     def _answer(self, header: dict[str, Any], blobs: list[bytes]) -> None:

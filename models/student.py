@@ -44,13 +44,21 @@ class Losses:
 
     nll: NDArray[np.float32]  # [scored] negative log-likelihood of each scored token, nats
     lengths: NDArray[np.uint16]  # [tokens] bytes of each target token kept, the unscored first included
-    tokens: int  # of the whole target, before any cut
+    tokens: int  # of the whole target, before any cut; -1 where llama.cpp fails at the passage
     room: int  # tokens of the context window that the passage's context leaves for the target
 
     @property
     def truncated(self) -> bool:
         """Whether the tail of the target did not fit."""
         return len(self.lengths) < self.tokens
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing is known, because llama.cpp fails at the passage."""
+        return self.tokens < 0
+
+
+MISSING = Losses(np.empty(0, np.float32), np.empty(0, np.uint16), -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,14 @@ class StudentError(BurnishError):
     """The student cannot score: the text says what happened, to which passage, and what to do."""
 
 
+class PassageError(StudentError):
+    """llama.cpp fails at one passage, and at no other: it was started again, and failed again. `how`: its end."""
+
+    def __init__(self, text: str, how: str) -> None:
+        super().__init__(text)
+        self.how = how
+
+
 class Student:
     """Token losses of many passages from one GGUF, run by llama.cpp in a child process.
 
@@ -93,7 +109,6 @@ class Student:
 
     CALL = 64  # passages a call to the child holds at most
     CALLS = 2  # at a time: the child never waits for the next one, and what arrives meanwhile is gathered
-    DEATHS = 4  # of the child in a row, after which it is no longer one passage's fault
 
     def __init__(
         self,
@@ -118,7 +133,7 @@ class Student:
         self._opening = asyncio.Lock()
         self._worker: Worker | None = None
         self._info: StudentInfo | None = None
-        self._deaths = 0  # of the child, since it last answered
+        self._deadly: dict[Passage, PassageError] = {}  # what llama.cpp failed at twice
         self._waiting: deque[_Item] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -137,9 +152,12 @@ class Student:
     async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
         """What the model says of each passage, in order.
 
-        A target too long for the context loses its tail. Raises `StudentError`, which names the passage where
-        llama.cpp died of one twice, and what `open` raises.
+        A target too long for the context loses its tail. Raises `PassageError` where llama.cpp fails at one of
+        them, `StudentError` where it was killed twice at one or fails at any, and what `open` raises.
         """
+        for passage in passages:
+            if passage in self._deadly:
+                raise self._deadly[passage]
         loop = asyncio.get_running_loop()
         items = [_Item(passage, loop.create_future()) for passage in passages]
         self._waiting.extend(items)
@@ -152,6 +170,19 @@ class Student:
         finally:
             for item in items:
                 item.losses.cancel()  # those not done: nobody waits for them any more
+
+    async def unload(self) -> None:
+        """Free its memory once what it was asked for is answered; whatever is asked then loads it again."""
+        while True:
+            if self._lanes:
+                await asyncio.wait(self._lanes)
+            async with self._opening:
+                if self._lanes:
+                    continue  # it was asked while this waited
+                worker, self._worker = self._worker, None
+                if worker is not None:
+                    await worker.stop()
+                return
 
     async def close(self) -> None:
         """End the child at once and free its memory. What was still asked for raises `StudentError`."""
@@ -169,7 +200,12 @@ class Student:
         if self._digest is None:
             self._digest = await aside(sha256_of, self.path)
         try:
-            answer = await self._started()
+            try:
+                answer = await self._started()
+            except WorkerDied as death:
+                if death.failed:
+                    raise
+                answer = await self._started()  # it was killed: that is nothing about the file
         except WorkerDied as death:
             raise StudentError(
                 f"{self._name}: llama.cpp {death} while loading it; the file is damaged, or needs another "
@@ -226,38 +262,48 @@ class Student:
                 self._waiting.extendleft(reversed(items))
                 return
             for item in items:  # once more, each by itself: one of them it died of
-                await self._ask_alone(item)
+                await self._ask_alone(item, deaths=int(len(items) == 1))
 
-    async def _ask_alone(self, item: _Item) -> None:
+    async def _ask_alone(self, item: _Item, deaths: int) -> None:
+        """`deaths`: how often it died of this one by itself already."""
         while not item.losses.done():
             try:
                 await self._ask([item])
             except WorkerDied as death:
-                if death.guilty:
-                    start = _printable(item.passage.target[:60])
-                    _fail(
-                        [item], StudentError(f'{self._name}: llama.cpp {death}, twice, at the text "{start}"')
-                    )
+                deaths += death.guilty
+                if deaths == 2:
+                    _fail([item], await self._verdict(item.passage, death))
+
+    async def _verdict(self, passage: Passage, death: WorkerDied) -> StudentError:
+        """What a second death at a passage means."""
+        text = f'{self._name}: llama.cpp {death}, twice, at the text "{_printable(passage.target[:60])}"'
+        if not death.failed:
+            return StudentError(
+                f"{text}; if nobody killed it, memory is short: close other programs, or choose a smaller context"
+            )
+        harmless = _Item(Passage((), "The cat sat on the mat."), asyncio.get_running_loop().create_future())
+        try:
+            await self._ask([harmless])
+        except WorkerDied as again:
+            return StudentError(f"{self._name}: llama.cpp {again}, again and again; see `burnish doctor`")
+        self._deadly[passage] = PassageError(text, str(death))
+        return self._deadly[passage]
 
     async def _ask(self, items: list[_Item]) -> None:
         await self.open()
-        assert self._worker is not None
+        worker = self._worker
+        assert worker is not None
         passages = [
             ([(piece.text, piece.special) for piece in item.passage.context], item.passage.target)
             for item in items
         ]
         try:
-            answer = await self._worker.call("losses", passages=passages)
+            answer = await worker.call("losses", passages=passages)
         except Refused as refusal:
-            raise StudentError(refusal.why) from refusal
-        except WorkerDied as death:
-            self._deaths += death.guilty
-            if self._deaths < self.DEATHS:
-                raise
-            raise StudentError(
-                f"{self._name}: llama.cpp {death}, again and again; see `burnish doctor`"
-            ) from death
-        self._deaths = 0
+            if refusal.kind != "memory":
+                raise StudentError(refusal.why) from refusal
+            await worker.stop()  # and with it go all the pieces that its memory is in
+            raise WorkerDied("ran out of memory", guilty=True, failed=False) from refusal
         self.seconds += answer.header["seconds"]
         for item, losses in zip(items, _unpack(answer), strict=True):
             self.tokens += len(losses.nll)

@@ -22,8 +22,9 @@ class Fault(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     BUSY = "busy"
     # This attempt: another one may do.
-    BROKEN = "broken"  # the stream ended, or failed, before the server said it was done
-    SILENT = "silent"  # no byte within the time-out
+    BROKEN = "broken"  # the server or the way to it failed before the reply was done
+    SILENT = "silent"  # no whole line within the time-out
+    UNFINISHED = "unfinished"  # ended in good order but not done: so Ollama ends one that repeats itself
     CUT = "cut"  # the reply reached its token budget
     EMPTY = "empty"
     UNPARSABLE = "unparsable"
@@ -38,6 +39,8 @@ class Fault(StrEnum):
 PAUSING = frozenset(
     {Fault.UNREACHABLE, Fault.MODEL_MISSING, Fault.FORBIDDEN, Fault.OUT_OF_MEMORY, Fault.BUSY}
 )
+UNHEARD = frozenset({Fault.BROKEN, Fault.SILENT})
+"""Of these the model is innocent: the same request may be answered the next time."""
 HOPELESS = frozenset({Fault.TOO_LONG, Fault.REJECTED})
 
 

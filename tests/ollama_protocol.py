@@ -16,7 +16,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.ollama_script import Answer, Chat, Ending, Nothing, Raw, Refusal, faulty_schema
+from tests.ollama_script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted, faulty_schema
 from tests.ollama_state import Model, Outcome, State, recorded
 from tests.ollama_wire import (
     Failure,
@@ -100,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
             self._text(404, "404 page not found", "text/plain")
         elif self.command != routes[self.path][0]:
             self._text(405, "405 method not allowed", "text/plain", [("Allow", routes[self.path][0])])
+        elif self.path in self.server.state.instead:
+            self._scripted(self.server.state.instead[self.path])
         else:
             routes[self.path][1](raw)
 
@@ -192,25 +194,34 @@ class Handler(BaseHTTPRequestHandler):
         raise Failure(500, said, streamed=streamed)
 
     def _perform(self, chat: Chat, model: Model, context: int) -> None:
-        state = self.server.state
-        match state.script(chat):
+        match self.server.state.script(chat):
             case str(text):
                 self._reply(Answer(text), chat, model, context)
             case Answer() as answer:
                 self._reply(answer, chat, model, context)
+            case other:
+                self._scripted(other)
+
+    def _scripted(self, said: Scripted) -> None:
+        """What any path may be answered with."""
+        match said:
             case Refusal(status, error):
                 raise Failure(status, error)
             case Raw() as raw:
-                self._pause(state.wait)
-                self._head(raw.status, raw.headers, length=None if raw.chunked else len(raw.body))
-                if raw.chunked:
-                    self._chunk(raw.body)
-                    self._finish(raw.ending)
-                else:
+                self._pause(self.server.state.wait)
+                length = None if raw.chunked else len(raw.body) * raw.times
+                if not raw.chunked:
                     self._settle("failed")
-                    self.wfile.write(raw.body)
+                self._head(raw.status, raw.headers, length)
+                write = self._chunk if raw.chunked else self.wfile.write
+                for _ in range(raw.times):
+                    self._trickle(raw.body, raw.byte_seconds, write)
+                if raw.chunked:
+                    self._finish(raw.ending)
             case Nothing(ending):
                 self._finish(ending)
+            case _:
+                raise TypeError(f"only a chat is answered with {said!r}")
 
     def _reply(self, answer: Answer, chat: Chat, model: Model, context: int) -> None:
         state = self.server.state
@@ -233,7 +244,7 @@ class Handler(BaseHTTPRequestHandler):
             "load_duration": 1,
             "prompt_eval_count": prompt,
             "prompt_eval_duration": 1,
-            "eval_count": len(pieces),
+            "eval_count": len(pieces) + (not cut),
             "eval_duration": clock,
         }
         if not streamed:
@@ -249,29 +260,35 @@ class Handler(BaseHTTPRequestHandler):
         sent = pieces[: answer.after]
         for index, piece in enumerate(sent):
             self._pause(clock + seconds * index / len(sent) - time.monotonic())
-            self._say(line_of(body["model"], remote, piece), answer)
+            line = line_of(body["model"], remote, piece)
+            for _ in range(1 + (index == answer.twice)):
+                self._say(line, answer)
         self._pause(clock + seconds - time.monotonic())
         if ending in (Ending.DONE, Ending.DONE_RESET):
             # Settled first: whoever reads this line finds it so.
-            self._settle("answered")
+            self._settle("answered" if answer.twice is None else "failed")
             self._say(line_of(body["model"], remote, "") | timed(last), answer)
         elif ending is Ending.ERROR:
             self._chunk(go_json({"error": answer.error}) + b"\n")
-        self._finish(ending)
+        self._finish(ending, answer.late)
 
     def _say(self, line: Mapping[str, Any], answer: Answer) -> None:
-        data = go_json(line) + b"\n"
-        if not answer.byte_seconds:
-            self._chunk(data)
+        self._trickle(go_json(line) + b"\n", answer.byte_seconds, self._chunk)
+
+    def _trickle(self, data: bytes, byte_seconds: float, write: Callable[[bytes], object]) -> None:
+        if not byte_seconds:
+            write(data)
             return
         for index in range(len(data)):
-            self._pause(answer.byte_seconds)
-            self._chunk(data[index : index + 1])
+            self._pause(byte_seconds)
+            write(data[index : index + 1])
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, ending: Ending, late: bytes = b"") -> None:
         """End a streamed body."""
         if ending in (Ending.DONE, Ending.DONE_RESET):
             try:
+                if late:
+                    self._chunk(late)
                 self._chunk(b"")
             except ConnectionError:  # it has read the last line and left: that is no failure
                 self.close_connection = True

@@ -69,6 +69,8 @@ class Answer:
     error: str = "an error was encountered while running the model: unexpected EOF"
     remote: Mapping[str, str] = field(default_factory=dict)  # remote_model, remote_host
     byte_seconds: float = 0.0  # above 0: every byte of the body comes alone, this long after the last
+    twice: int | None = None  # the piece that is sent a second time; the reply counts as failed
+    late: bytes = b""  # sent after everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Raw:
     headers: Sequence[tuple[str, str]] = (("Content-Type", "application/x-ndjson"),)
     chunked: bool = True
     ending: Ending = Ending.NO_DONE
+    times: int = 1  # the bytes are sent, over and over
+    byte_seconds: float = 0.0  # as an answer's
 
 
 @dataclass(frozen=True, slots=True)

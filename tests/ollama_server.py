@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import select
 import signal
 import subprocess
 import sys
@@ -36,14 +37,12 @@ class FakeOllama(State):
     def __init__(self, script: Script = plausible, *, port: int = 0, **fields: Any) -> None:
         super().__init__(script, **fields)
         self._listener = Listener(self, port)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.server_address[1]}"
+        self._thread: threading.Thread | None = None  # None: nobody listens
+        self._coming_and_going = threading.Lock()
+        self.url = f"http://127.0.0.1:{self._listener.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._listen()
         return self
 
     def __exit__(
@@ -54,9 +53,30 @@ class FakeOllama(State):
     def close(self) -> None:
         """Stop listening, and leave what is being answered where it is."""
         self.closing.set()
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.server_close()
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Refuse connections from now on. What is being answered goes on."""
+        with self._coming_and_going:
+            if self._thread is not None:
+                self._listener.shutdown()
+                self._thread.join()
+                self._thread = None
+                # Who has come meanwhile is served; closing would reset the connection.
+                while select.select([self._listener], [], [], 0)[0]:
+                    self._listener.handle_request()
+            self._listener.server_close()
+
+    def accept(self) -> None:
+        """Listen again, at the same port."""
+        with self._coming_and_going:
+            if self._thread is None:
+                self._listener = Listener(self, self._listener.server_address[1])
+                self._listen()
+
+    def _listen(self) -> None:
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
 
 
 @contextlib.contextmanager

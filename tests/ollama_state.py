@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tests.ollama_script import Script, plausible
+from tests.ollama_script import Script, Scripted, plausible
 
 RECORDED = Path(__file__).parent / "ollama"
 
@@ -90,6 +90,7 @@ class State:
     cloud_disabled: bool = True
     hidden: set[str] = field(default_factory=set)  # paths this server is too old to know
     log: Path | None = None  # each exchange adds a line when it begins, and one when it ends
+    instead: dict[str, Scripted] = field(default_factory=dict)  # what a path says in place of its own answer
     registry: dict[str, Sequence[Mapping[str, Any]]] = field(
         default_factory=dict
     )  # what a pull says, by name

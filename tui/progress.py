@@ -34,11 +34,11 @@ class Display(Protocol):
     def on_event(self, event: Event) -> None: ...
 
 
-def display(console: Console) -> Display:
-    """The display that suits where standard error goes."""
+def display(console: Console, unit: str = "samples") -> Display:
+    """The display that suits where standard error goes. `unit`: what is gone through, in the plural."""
     # FORCE_COLOR makes any file a terminal to rich; bars that move are for real ones.
     live = console.is_interactive and console.file.isatty()
-    return LiveDisplay(console) if live else PlainDisplay(console)
+    return LiveDisplay(console, unit) if live else PlainDisplay(console, unit)
 
 
 class _Rate(ProgressColumn):
@@ -56,8 +56,9 @@ class _Rate(ProgressColumn):
 class LiveDisplay:
     """Bars that move."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unit: str = "samples") -> None:
         self._console = console
+        self._unit = unit
         self._tally = Tally()
         self._bars = Progress(
             TextColumn("{task.description:<12}"),
@@ -88,14 +89,15 @@ class LiveDisplay:
             case Started():
                 for stage in (*event.stages, None):
                     self._tasks[stage] = self._bars.add_task(
-                        stage or "samples", total=event.total, pace=self._tally.pace(stage)
+                        stage or self._unit, total=event.total, pace=self._tally.pace(stage)
                     )
             case Turn():
                 if self._turn is None:
                     self._turn = self._bars.add_task("", pace=self._tally.turn_pace())
                 self._bars.reset(self._turn, description=f"{event.model}'s turn", total=event.samples)
             case Growing():
-                head = f"sample {event.sample}, {event.stage} {event.question}: "
+                which = f"{event.stage} " * (event.stage in self._tasks)
+                head = f"{self._unit.removesuffix('s')} {event.sample}, {which}{event.question}: "
                 said = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
                 self._growing = head + (said + event.text)[-400:]
             case Notice(text=text):
@@ -126,8 +128,9 @@ class LiveDisplay:
 class PlainDisplay:
     """A line now and then, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unit: str) -> None:
         self._console = console
+        self._unit = unit
         self._tally = Tally()
         self._told = time.monotonic()
 
@@ -143,7 +146,7 @@ class PlainDisplay:
         self._tally.add(event)
         match event:
             case Started():
-                self._say(f"{event.total} samples, {event.done} of them done before")
+                self._say(f"{event.total} {self._unit}, {event.done} of them done before")
             case Notice(text=text):
                 self._say(text)
             case Paused(message=message):
@@ -161,7 +164,7 @@ class PlainDisplay:
         self._told = time.monotonic()
         tally = self._tally
         if tally.total:
-            parts = (f"{tally.done}/{tally.total} samples", tally.speeds(), tally.counts())
+            parts = (f"{tally.done}/{tally.total} {self._unit}", tally.speeds(), tally.counts())
             self._say(" · ".join(part for part in parts if part))
 
     def _say(self, text: str) -> None:

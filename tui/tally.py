@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from engine.events import (
+    Answered,
     Asking,
     Chosen,
     Event,
     Finished,
     Generated,
     Growing,
+    JudgedBefore,
     Notice,
+    PairJudged,
     Paused,
     Resumed,
     Scored,
@@ -23,6 +26,7 @@ from engine.events import (
     Unused,
     Weighing,
 )
+from engine.judging import Result
 from engine.sample import Stage, Verdict
 from models.student import StudentInfo
 from models.teacher import TeacherInfo
@@ -41,6 +45,7 @@ class Tally:
         self.chosen: Counter[Stage] = Counter()
         self.replaced: Counter[Stage] = Counter()
         self.near_ties = 0
+        self.results: Counter[Result] = Counter()  # of a judge's pairs
         self.unused: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()  # of stages that failed, by kind
         self.replies = self.teacher_tokens = self.student_tokens = 0
@@ -100,6 +105,15 @@ class Tally:
                 self.faults.update(failure.fault for failure in outcome.failures)
                 if not self.stages:
                     self._decide(event)
+            case JudgedBefore(results=results):
+                self.results.update(results)
+            case PairJudged(judged=judged):
+                self.done += 1
+                self.failed += judged.result is Result.INVALID
+                self.results[judged.result] += 1
+            case Answered(failure=failure):
+                self.done += 1
+                self.failed += failure is not None
             case _:
                 pass
 
@@ -179,6 +193,8 @@ class Tally:
     def counts(self) -> str:
         """Verdicts and troubles so far."""
         parts = [f"{stage} replaced {self.replaced[stage]}" for stage in self.stages]
+        if self.results:
+            parts += [f"{result} {self.results[result]}" for result in Result if result is not Result.INVALID]
         if self.near_ties:
             parts.append(f"near ties {self.near_ties}")
         if self.failed:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from models import llama
 from models.chat import ChatTemplateError, render
 from models.embedded import EmbeddedTeacher
-from models.llama import Context, Model, Shape
+from models.llama import Context, Model, Sampler, Shape
 from models.student import Piece
 from models.teacher import Fault, Message, Reply, Request, Teacher, TeacherError
 from models.writer import Writer
@@ -130,6 +130,24 @@ def test_a_message_cannot_forge_a_control_token(smollm2: Path) -> None:
 def test_hostile_text_is_asked_about_all_the_same(smollm2: Path) -> None:
     text = "\ud800 \x00 \x1b[2J \u202e {{ 7 * 7 }} {% raw %}"
     assert asked(smollm2, replace(TIPS, messages=(Message("user", text),))).tokens > 0
+
+
+def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) -> None:
+    llama.start()
+    model = Model(smollm2)
+    context = Context(model, Shape(512, 128, 1, 1), exact=False, threads=1)
+    sampler = Sampler(context, seed=1, temperature=0.0, schema={"type": "string"})
+    try:
+        for token in model.tokenize('"Eat', special=False):
+            assert sampler._allowed(int(token))
+            llama.c.llama_sampler_accept(sampler.grammar, int(token))
+        allowed = {
+            text: sampler._allowed(int(model.tokenize(text, special=False)[0]))
+            for text in ("\n", "\t", " well", "\\", '"')
+        }
+    finally:
+        sampler.close()
+    assert allowed == {"\n": False, "\t": False, " well": True, "\\": True, '"': True}
 
 
 def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:

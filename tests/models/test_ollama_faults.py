@@ -22,12 +22,13 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("reply", "fault"),
     [
-        (Answer("Half a", ending=Ending.NO_DONE), Fault.BROKEN),
+        (Answer("Half a", ending=Ending.NO_DONE), Fault.UNFINISHED),
         (Answer("Half a", ending=Ending.CLOSED), Fault.BROKEN),
         (Answer("Half a", ending=Ending.RESET), Fault.BROKEN),
         (Answer("Half a", ending=Ending.ERROR), Fault.BROKEN),
         (Answer("x", ending=Ending.ERROR, error="CUDA error: out of memory"), Fault.OUT_OF_MEMORY),
-        (Answer("A " * 100), Fault.BROKEN),  # Ollama ends a repetition without done:true
+        (Answer("A " * 100), Fault.UNFINISHED),  # Ollama ends a repetition without done:true
+        (Answer(["One", " two"], twice=1), Fault.BROKEN),  # a line came twice
         (Answer("", done_reason="load"), Fault.BROKEN),
         (Answer("", done_reason="\x1b[2J\nunload" * 50), Fault.BROKEN),
         (Nothing(Ending.CLOSED), Fault.BROKEN),

@@ -1,0 +1,33 @@
+"""Scripted judges: what they say depends on what they are shown, and on nothing else unless they say so."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.ollama_script import Chat
+
+
+def shown(chat: Chat) -> tuple[str, str]:
+    """The two answers, as the judge is shown them."""
+    first, second = re.findall(r"<answer \d (\w+)>\n(.*?)\n</answer \d \1>", chat.prompt, re.DOTALL)
+    return first[1], second[1]
+
+
+def verdict(first: int, second: int, reason: str = "It is better.") -> str:
+    said = {"critique": "One says more.", "reason": reason, "score_1": first, "score_2": second}
+    return json.dumps(said)
+
+
+def first_place(_chat: Chat) -> str:
+    return verdict(9, 4)
+
+
+def longer(chat: Chat) -> str:
+    first, second = map(len, shown(chat))
+    return verdict(5 + 2 * (first > second), 5 + 2 * (second > first))
+
+
+def markers(chat: Chat) -> str:
+    said: dict[str, object] = json.loads(longer(chat))
+    return "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in said.items())

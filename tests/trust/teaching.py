@@ -1,0 +1,122 @@
+"""A teacher for runs under fault: it understands which sample and question a request is about, and what it replies
+depends on the request's messages and seed alone.
+
+Each sample's instruction, and each rewrite of it, names its case ("case 17"), by which it is known again.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.forms import FormName
+from engine.reflection import INSTRUCTION_TASK
+from engine.sample import Stage
+from tests.engine.asking import instruction_json, markers, response_json
+from tests.ollama_script import Answer, Chat
+
+STEPS: dict[Stage, tuple[str, ...]] = {
+    Stage.INSTRUCTION: ("critique", "rewrite", "answer"),
+    Stage.RESPONSE: ("critique", "improve"),
+}
+_WORDS = """amber basin cedar delta ember fjord grove heron inlet juniper kelp lagoon marsh nectar otter pebble quartz
+reed spruce thicket umber vale willow yarrow zephyr""".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A question of a run."""
+
+    sample: int
+    stage: Stage
+    step: str  # as `engine.reflection.Question` is named
+
+
+def places(form: FormName, samples: int) -> Iterator[Place]:
+    """Every question of a run, in the order in which each sample's are put."""
+    for sample in range(samples):
+        for stage in Stage:
+            for step in STEPS[stage] if form is FormName.STEPS else ("reflect",):
+                yield Place(sample, stage, step)
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    """A dataset; every third sample has an input."""
+    dice = random.Random(count)
+    return [
+        {
+            "instruction": f"Explain the {dice.choice(_WORDS)} of case {index}.",
+            "input": _sentence(dice) if index % 3 == 0 else "",
+            "output": _sentence(dice),
+        }
+        for index in range(count)
+    ]
+
+
+def _sentence(dice: random.Random) -> str:
+    return " ".join(dice.sample(_WORDS, 6)).capitalize() + "."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, understood."""
+
+    form: FormName
+    place: Place
+    old: str  # what the rewrite is to replace: the instruction in its stage, the response in the other
+    dice: random.Random = field(compare=False)  # falls by the request alone
+
+    def sound(self) -> str:
+        """A reply that can be used."""
+        instruction = f"Describe how case {self.place.sample} went: {_sentence(self.dice)}"
+        return self.said(instruction, _sentence(self.dice))
+
+    def said(self, instruction: str, answer: str) -> str:
+        """A reply in the layout asked for that says this, where it is asked for that."""
+        critique = _sentence(self.dice)
+        match self.form, self.place.stage:
+            case FormName.JSON, Stage.INSTRUCTION:
+                return instruction_json(instruction, answer, cause=critique)
+            case FormName.JSON, Stage.RESPONSE:
+                return response_json(answer)
+            case FormName.MARKERS, Stage.INSTRUCTION:
+                sections = (("[Critique]", critique), ("[New Instruction]", instruction))
+                return markers(*sections, ("[New Response]", answer))
+            case FormName.MARKERS, Stage.RESPONSE:
+                return markers(("[Critique]", critique), ("[Better Response]", answer))
+        return {"critique": critique, "rewrite": instruction}.get(self.place.step, answer)
+
+    def answer(self, text: str, **how: Any) -> Answer:
+        """A text in a few pieces; `how` as the fields of an answer."""
+        size = max(1, -(-len(text) // 6))
+        return Answer([text[at : at + size] for at in range(0, len(text), size)], **how)
+
+
+def understood(chat: Chat) -> Asked:
+    prompt = chat.prompt
+    found = re.search(r"\bcase (\d+)\b", prompt)
+    assert found is not None, prompt
+    if chat.schema is not None or "\n[End]" in prompt:
+        form = FormName.JSON if chat.schema is not None else FormName.MARKERS
+        stage, step = Stage.INSTRUCTION if INSTRUCTION_TASK in prompt else Stage.RESPONSE, "reflect"
+        olds = re.search(rf"<{stage}>\n(.*?)\n</{stage}>", prompt, re.DOTALL)
+    else:
+        form = FormName.STEPS
+        stage, step = next((where for words, where in _KNOWN_BY if words in prompt), _ANSWER)
+        label = "Instruction" if stage is Stage.INSTRUCTION else "Response"
+        olds = re.search(rf"^{label}: (.*)", prompt, re.MULTILINE)
+    dice = random.Random(json.dumps([chat.messages, chat.options["seed"]]))
+    return Asked(form, Place(int(found[1]), stage, step), olds[1] if olds else "", dice)
+
+
+_ANSWER = (Stage.INSTRUCTION, "answer")  # its prompt is the new instruction alone
+_KNOWN_BY = (
+    ("why the instruction led to it", (Stage.INSTRUCTION, "critique")),
+    ("Reply with the new instruction only", (Stage.INSTRUCTION, "rewrite")),
+    ("what is missing or wrong", (Stage.RESPONSE, "critique")),
+    ("Reply with the response only", (Stage.RESPONSE, "improve")),
+)

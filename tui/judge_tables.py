@@ -1,0 +1,115 @@
+"""What a judge's verdicts come to, as tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from engine.comparison import Counts, Length, MarginBin, Results
+from engine.sample import Stage, Verdict
+from tui.literal import one_line
+from tui.tables import Fact, number
+
+SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
+
+
+def score_table(about: Mapping[str, Any], found: Results) -> Table:
+    """Wins, ties and losses, of all pairs and by whether the instruction is the same."""
+    title = (
+        f"{one_line(about['b'])} against {one_line(about['a'])}, judged by {one_line(about['judge']['name'])}"
+    )
+    table = _table(title, "", "pairs", "wins", "ties", "losses", "score", "95 % interval")
+    low, high = found.interval or (None, None)
+    table.add_row("all", *_cells(found.counts), f"{number(low)} to {number(high)}")
+    if found.same_instruction.total and found.new_instruction.total:
+        table.add_row("same instruction", *_cells(found.same_instruction), "")
+        table.add_row("new instruction", *_cells(found.new_instruction), "")
+    return table
+
+
+def length_table(about: Mapping[str, Any], length: Length) -> Table:
+    """The same by the answers' lengths."""
+    title = f"by length of the answer, {one_line(about['b'])} / {one_line(about['a'])}"
+    table = _table(title, "", "pairs", "wins", "ties", "losses", "score")
+    for bin in length.bins:
+        if bin.counts.total:
+            table.add_row(between(bin.low, bin.high), *_cells(bin.counts))
+    return table
+
+
+def student_table(bins: Sequence[MarginBin]) -> Table:
+    """Where the judge and the student agree, by how sure the student was."""
+    table = _table(
+        "the student's choices, and the judge's",
+        *("stage", "the student", "margin", "rewrite better", "tie", "rewrite worse", "agree"),
+    )
+    for bin in bins:
+        counts = bin.counts
+        agree = counts.wins if bin.verdict is Verdict.REPLACED else counts.losses
+        decided = counts.wins + counts.losses
+        table.add_row(
+            f"{bin.stage} ({SCORES[bin.stage]})",
+            "took it" if bin.verdict is Verdict.REPLACED else "kept",
+            "none" if bin.low is None else between(bin.low, bin.high),
+            *map(str, (counts.wins, counts.ties, counts.losses)),
+            _percent(agree, decided),
+        )
+    return table
+
+
+def words(about: Mapping[str, Any], found: Results, listed: int) -> Iterator[Fact]:
+    """What stands beside the tables."""
+    counts, bias, length = found.counts, found.bias, found.length
+    a, b = about["a"], about["b"]
+    parts = [f"{counts.total} with a verdict"]
+    parts += [f"{found.invalid} without"] * bool(found.invalid)
+    parts += [f"{about['same']} the same on both sides, not judged"] * bool(about["same"])
+    alone = about["unmatched"]
+    parts += [f"{alone[0]} rows of A and {alone[1]} of B without a partner"] * any(alone)
+    yield "pairs", ", ".join(parts)
+    if found.faults:
+        yield "no verdict", ", ".join(f"{kind} {count}" for kind, count in found.faults.items())
+    if counts.total and found.mean_scores is not None:
+        yield "mean scores", f"{a} {number(found.mean_scores[0], 2)}, {b} {number(found.mean_scores[1], 2)}"
+        share = _percent(bias.changed, counts.total)
+        changed = f"the order changed {bias.changed} of {counts.total} verdicts ({share})"
+        if bias.changed:
+            changed += f": {bias.toward_first} toward the first place, {bias.toward_second} toward the second"
+        yield "place", changed
+    if length.decided:
+        yield "length", f"the longer answer won {length.longer_won} of {length.decided} decided pairs"
+    if length.explained is not None:
+        yield "", f"{length.explained:.0%} of the advantage is gone where lengths are equal (0.8 to 1.25)"
+    if found.disagreements:
+        yield "disagreements", f"{len(found.disagreements)} of the student's choices; --json lists all"
+    for one in islice(found.disagreements, listed):
+        chose = "took the rewrite, the judge prefers the original"
+        if one.verdict is Verdict.KEPT:
+            chose = "kept the original, the judge prefers the rewrite"
+        yield f"sample {one.row}", f"{one.stage}: the student {chose} (margin {number(one.margin)})"
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        words = heading in ("", "stage", "the student")
+        table.add_column(heading, justify="left" if words else "right")
+    return table
+
+
+def _cells(counts: Counts) -> tuple[str, ...]:
+    return (*map(str, (counts.total, counts.wins, counts.ties, counts.losses)), number(counts.score))
+
+
+def between(low: float, high: float | None) -> str:
+    if not low:
+        return f"below {high:g}"
+    return f"{low:g} and above" if high is None else f"{low:g} to {high:g}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "-"

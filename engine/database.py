@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from filelock import FileLock, Timeout
 
-from engine.migrations import APPLICATION_ID, MIGRATIONS
 from models.errors import BurnishError
 
 T = TypeVar("T")
@@ -29,8 +30,21 @@ class Interrupted(Exception):  # noqa: N818 - asked for, no error
     """A query was given up because nobody waits for its answer any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a file is for."""
+
+    name: str  # "workspace"
+    application: int  # marks a SQLite file as one of these
+    migrations: tuple[str, ...]  # to its schema, numbered; a released one is never changed
+    made: str  # the command that makes one, and brings an older one up to date
+    busy: str  # what can be done while another burnish works on it
+
+
 class Database:
     """An open file."""
+
+    kind: ClassVar[Kind]
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         self.path = path
@@ -41,7 +55,9 @@ class Database:
     @classmethod
     def _created(cls, path: Path, fill: Callable[[Self], None]) -> Self:
         """A new file, mode 0600, filled and open. All of it, or no file at all."""
-        lock = _locked(path)
+        if path.is_symlink() and not path.exists():
+            raise WorkspaceError(f"{path}: a link to a file that is not there; mend the link, or remove it")
+        lock = cls._locked(path)
         # Built beside its place and moved there when whole: a crash on the way leaves nothing half done.
         beside = path.with_name(path.name + "-new")
         try:
@@ -50,8 +66,10 @@ class Database:
             _remove(beside)
             os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             with cls(beside, _connect(beside, "mode=rw"), None) as new:
-                _prepare(beside, new._db)
+                cls._prepare(beside, new._db)
                 fill(new)
+                # Closing does it as well, but says nothing of a disk that is full.
+                new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             beside.rename(path)
         except OSError as error:
             raise WorkspaceError(
@@ -65,13 +83,13 @@ class Database:
     @classmethod
     def open(cls, path: Path) -> Self:
         """An existing file, to work on it. Refused while another burnish does."""
-        _check_header(path)
-        lock = _locked(path)
+        cls._check_header(path)
+        lock = cls._locked(path)
         try:
             connection = _connect(path, "mode=rw")
             try:
-                _check_version(path, connection)
-                _prepare(path, connection)
+                cls._check_version(path, connection)
+                cls._prepare(path, connection)
             except BaseException:
                 connection.close()
                 raise
@@ -83,18 +101,20 @@ class Database:
     @classmethod
     def read(cls, path: Path) -> Self:
         """An existing file, to look at it, also while a run writes to it."""
-        _check_header(path)
+        cls._check_header(path)
         # In a folder that cannot be written SQLite cannot keep its readers' index, and needs none if nobody writes.
-        frozen = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+        wal = _log(path)
+        frozen = not os.access(wal.parent, os.W_OK) and not wal.exists()
         opened = cls(path, _connect(path, "mode=ro&immutable=1" if frozen else "mode=ro"), None)
         try:
-            version = _check_version(path, opened._db)
+            version = cls._check_version(path, opened._db)
         except BaseException:
             opened.close()
             raise
-        if version < len(MIGRATIONS):
+        if version < len(cls.kind.migrations):
             opened.close()
-            raise WorkspaceError(f"{path}: made by an older burnish; `burnish run` brings it up to date")
+            command = " ".join(cls.kind.made.split()[:2])
+            raise WorkspaceError(f"{path}: made by an older burnish; `{command}` brings it up to date")
         return opened
 
     def close(self) -> None:
@@ -123,9 +143,13 @@ class Database:
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                # A row that is there twice is a mistake of ours, or the file's own tree is out of order.
+                twice = isinstance(error, sqlite3.IntegrityError)
+                if twice and self._rows("PRAGMA quick_check(1)") != [("ok",)]:
+                    raise damaged(self.path, str(error)) from error
                 raise
 
     def _begin(self) -> None:
@@ -148,12 +172,80 @@ class Database:
 
     def _parsed(self, read: Callable[[Any], T], body: str) -> T:
         """What `read` makes of a stored JSON text."""
-        try:
+        with self.understood():
             return read(json.loads(body))
-        except (ValueError, TypeError) as error:
-            raise _damaged(
-                self.path, f"holds a row that is not burnish's ({type(error).__name__})"
-            ) from error
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """What a row says is taken for what burnish would have written: `WorkspaceError` where it is something else."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise damaged(self.path, f"holds a row that is not burnish's ({type(error).__name__})") from error
+
+    @classmethod
+    def _locked(cls, path: Path) -> FileLock:
+        if not path.parent.is_dir():
+            raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
+        # Beside the file itself, as SQLite's own files are: two names for it are one place to work at.
+        lock = FileLock(os.path.realpath(path) + "-lock", timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise WorkspaceError(
+                f"{path}: another burnish is working on it; wait for it or stop it "
+                f"({cls.kind.busy.format(path)})"
+            ) from None
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path}: cannot be locked ({error.strerror}); its folder must be writable"
+            ) from None
+        return lock
+
+    @classmethod
+    def _check_header(cls, path: Path) -> None:
+        # To open a pipe is to wait for its writer.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise WorkspaceError(f"{path}: no file but a pipe or a device; expected a {cls.kind.name}")
+        try:
+            with path.open("rb") as file:
+                header = file.read(100)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{path}: cannot be opened ({error.strerror}); expected a {cls.kind.name}"
+            ) from None
+        mark = cls.kind.application.to_bytes(4, "big")
+        if not header.startswith(b"SQLite format 3\0") or header[68:72] != mark:
+            raise WorkspaceError(f"{path}: not a burnish {cls.kind.name}; `{cls.kind.made}` makes one")
+        # SQLite would notice only where it reads, and meanwhile write. While there is a log, pages may be in that.
+        pages, page = int.from_bytes(header[28:32], "big"), int.from_bytes(header[16:18], "big")
+        if not _size(_log(path)) and _size(path) < pages * page:
+            raise damaged(path, f"holds {_size(path)} of {pages * page} bytes")
+
+    @classmethod
+    def _check_version(cls, path: Path, connection: sqlite3.Connection) -> int:
+        with explained(path):
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        known = len(cls.kind.migrations)
+        if version > known:
+            raise WorkspaceError(
+                f"{path}: made by a newer burnish (schema {version}, this one knows {known}); upgrade burnish"
+            )
+        return version
+
+    @classmethod
+    def _prepare(cls, path: Path, connection: sqlite3.Connection) -> None:
+        """Durable, and at this version's schema."""
+        with explained(path):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            for number, statements in enumerate(cls.kind.migrations[version:], start=version + 1):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {statements}; PRAGMA application_id = {cls.kind.application}; "
+                    f"PRAGMA user_version = {number}; COMMIT;"
+                )
 
 
 @contextmanager
@@ -161,26 +253,55 @@ def explained(path: Path) -> Iterator[None]:
     """SQLite's errors as one line a person can act on."""
     try:
         yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except sqlite3.ProgrammingError:
         raise  # a mistake of ours
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
+            raise  # likewise
+        raise damaged(path, str(error)) from error  # what a row refers to is gone, or the schema is not ours
     except sqlite3.OperationalError as error:
-        text = str(error)
+        text = " ".join(str(error).split())
         if text == "interrupted":
             raise Interrupted from None
+        if text == "disk I/O error" and _full(path):  # where SQLite could not make its readers' index larger
+            text = "database or disk is full"
+        if text.startswith(("no such ", "malformed JSON")):
+            raise damaged(path, text) from error
         advice = {
             "database or disk is full": "free some space and run the same command again; nothing committed is lost",
             "attempt to write a readonly database": "the file is read-only; change its mode or copy it",
             "database is locked": "another program is writing to it; try again when it has finished",
         }.get(text, "check the disk and the file's permissions; nothing committed is lost")
         raise WorkspaceError(f"{path}: {text}; {advice}") from error
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise damaged(path, str(error)) from error
 
 
-def _damaged(path: Path, what: str) -> WorkspaceError:
+def damaged(path: Path, what: str) -> WorkspaceError:
+    said = " ".join(what.split())[:300]  # it may quote the file's own schema
     return WorkspaceError(
-        f"{path}: {what}; the file is damaged: restore a copy, or salvage it with `sqlite3 {path} .recover`"
+        f"{path}: {said}; the file is damaged: restore a copy, or salvage it with `sqlite3 {path} .recover`"
     )
+
+
+def _log(path: Path) -> Path:
+    """SQLite's write-ahead log: beside the file itself, whatever link led to it."""
+    return Path(os.path.realpath(path) + "-wal")
+
+
+def _size(path: Path) -> int:
+    """Bytes; of a file that is not there, 0."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < 1 << 16
+    except OSError:
+        return False
 
 
 def _is_open(connection: sqlite3.Connection) -> bool:
@@ -192,46 +313,8 @@ def _is_open(connection: sqlite3.Connection) -> bool:
 
 
 def _remove(path: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
+    for ending in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-def _locked(path: Path) -> FileLock:
-    if not path.parent.is_dir():
-        raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
-    lock = FileLock(path.with_name(path.name + "-lock"), timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise WorkspaceError(
-            f"{path}: another burnish is working on it; wait for it or stop it (reading along is fine: "
-            f"burnish show {path})"
-        ) from None
-    except OSError as error:
-        raise WorkspaceError(
-            f"{path}: cannot be locked ({error.strerror}); its folder must be writable"
-        ) from None
-    return lock
-
-
-def _check_header(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError as error:
-        raise WorkspaceError(f"{path}: cannot be opened ({error.strerror}); expected a workspace") from None
-    if not header.startswith(b"SQLite format 3\0") or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
-        raise WorkspaceError(f"{path}: not a burnish workspace; `burnish run DATA -w NAME.burnish` makes one")
-
-
-def _check_version(path: Path, connection: sqlite3.Connection) -> int:
-    with explained(path):
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
-        raise WorkspaceError(
-            f"{path}: made by a newer burnish (schema {version}, this one knows {len(MIGRATIONS)}); upgrade burnish"
-        )
-    return version
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
@@ -253,17 +336,3 @@ def _has_logarithms() -> bool:
         except sqlite3.OperationalError:
             return False
     return True
-
-
-def _prepare(path: Path, connection: sqlite3.Connection) -> None:
-    """Durable, and at this version's schema."""
-    with explained(path):
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {statements}; PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {number}; COMMIT;"
-            )

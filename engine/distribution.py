@@ -118,8 +118,9 @@ class Distribution:
                 **ranks,
             )
         )
-        median = (found[ranks["middle"]] + found[ranks["above"]]) / 2
-        return Spread(count, total - count, float(found[ranks["low"]]), median, float(found[ranks["high"]]))
+        with self._reading.understood():
+            low, middle_value, above, high = (float(found[rank]) for rank in ranks.values())
+            return Spread(count, total - count, low, (middle_value + above) / 2, high)
 
     def histogram(self, measure: str, low: float, high: float, bins: int) -> Histogram:
         counts, missing = [0] * bins, 0
@@ -161,6 +162,20 @@ class Distribution:
         )
         return Flow({(first, second): count for first, second, count in self._rows(query)})
 
+    def rewritten(self, most: int) -> list[int]:
+        """Samples of which a rewrite would leave, in order: all, or so many of them, evenly spread."""
+        query = (
+            "SELECT sample FROM (SELECT f.sample, row_number() OVER (ORDER BY f.sample) - 1 AS n, count(*) OVER () "
+            f"AS total FROM {_FROM} AND {_REWRITTEN}) WHERE n * :most % total < :most ORDER BY sample"
+        )
+        return [sample for (sample,) in self._rows(query, most=most)]
+
+    def decisions(self) -> dict[str, int]:
+        """Samples by what a person decided, the most frequent first."""
+        return dict(
+            self._rows("SELECT decision, count(*) FROM standing GROUP BY decision ORDER BY 2 DESC, 1")
+        )
+
     def growth(self) -> Growth:
         rewritten = f"{_FROM} AND {_REWRITTEN}"
         ((count, longer, shorter),) = self._rows(
@@ -175,9 +190,10 @@ class Distribution:
             "SELECT count(*), sum((x - mx) * (y - my)), sum((x - mx) * (x - mx)), sum((y - my) * (y - my)) "
             "FROM pairs, means"
         )
-        # Where one of them hardly varies, there is nothing to go together.
-        varied = weighed > 2 and min(lengths, changes) > 1e-12 * weighed
-        correlation = both / math.sqrt(lengths * changes) if varied else None
+        with self._reading.understood():
+            # Where one of them hardly varies, there is nothing to go together.
+            varied = weighed > 2 and min(lengths, changes) > 1e-12 * weighed
+            correlation = both / math.sqrt(lengths * changes) if varied else None
         return Growth(count, longer, shorter, weighed, correlation)
 
     def kept_by(self, rule: ExportRule, threshold: float | None = None) -> int:

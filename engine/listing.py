@@ -7,12 +7,14 @@ dataset's own order needs none, so that a first look takes the same time whateve
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from engine.database import Interrupted
+from engine.flags import Flag
 from engine.workspace import AFTER, Run, Workspace
 
 SHOWN = 400
@@ -61,6 +63,14 @@ class Mark(StrEnum):
     TRUNCATED = "truncated"
     UNSCORABLE = "unscorable"
     UNREVIEWED = "unreviewed"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near duplicate"
+    EMPTY = "empty field"
+    COPIED = "copied field"
+    REFUSAL = "refusal"
+    OTHER_LANGUAGE = "other language"
+    PERSONAL = "personal data"
+    IN_TEST = "in the test"
 
 
 _SOH = "\\u0001"  # sorts as a NUL would, but for itself
@@ -104,6 +114,10 @@ _KINDS: tuple[dict[Mark, str], ...] = (
         Mark.UNSCORABLE: "f.unscorable",
     },
     {Mark.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
+    {
+        mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
+        for mark in map(Mark, Flag)
+    },
 )
 
 _OF_SAMPLE = (
@@ -165,6 +179,11 @@ class Listing:
 
     def __len__(self) -> int:
         return self._samples if self._arranged is None else self._length
+
+    @property
+    def examined(self) -> bool:
+        """Whether `stats` has looked through the dataset: before, no sample has a flag."""
+        return bool(self.reading.execute("SELECT 1 FROM examined"))
 
     def follow(self, run: Run | None) -> None:
         """Show another run's outcomes from now on."""
@@ -298,18 +317,19 @@ class Listing:
 
     def _row(self, found: tuple[Any, ...]) -> Row:
         index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
-        return Row(
-            index,
-            self.reading._parsed(_opening, body),
-            State(state),
-            instruction,
-            response,
-            bool(near_tie),
-            bool(truncated),
-            bool(unscorable),
-            bool(failed),
-            *numbers,
-        )
+        with self.reading.understood():
+            return Row(
+                index,
+                _opening(json.loads(body)),
+                State(state),
+                instruction,
+                response,
+                bool(near_tie),
+                bool(truncated),
+                bool(unscorable),
+                bool(failed),
+                *_finite(numbers),
+            )
 
     def _values(self) -> dict[str, Any]:
         return {"run": self._run}
@@ -321,5 +341,14 @@ def _pattern(text: str) -> str:
     return f"%{stored}%"
 
 
-def _opening(stored: list[str]) -> str:
+def _opening(stored: Any) -> str:
+    if not isinstance(stored[0], str):
+        raise TypeError
     return stored[0][:SHOWN]
+
+
+def _finite(numbers: list[Any]) -> list[Any]:
+    """The numbers; `ValueError` or `TypeError` where one of them, unless it is None, is none."""
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise ValueError
+    return numbers

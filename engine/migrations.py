@@ -117,4 +117,14 @@ CREATE TABLE candidates (                                 -- rewrites that a per
 CREATE INDEX candidates_by_sample ON candidates (sample)
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+CREATE TABLE examined (body TEXT NOT NULL);               -- one row or none: flags.Stats
+CREATE TABLE findings (                                   -- the samples it flagged, and what was found in them
+    flag TEXT NOT NULL,
+    sample INTEGER NOT NULL REFERENCES samples,
+    details TEXT NOT NULL,
+    PRIMARY KEY (flag, sample)
+) WITHOUT ROWID
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -52,6 +53,14 @@ class Dataset:
     format: Format
     fields: tuple[str, ...]  # of the first row that fits the format
 
+    def rows(self) -> Iterator[Row]:
+        """Every row as it is, by its number; `RowError` in place of one that cannot be read."""
+        return _rows(self.path, self.format.container)
+
+    def where(self, number: int) -> str:
+        """A row's place, as a message gives it."""
+        return f"{_UNIT[self.format.container]} {number}"
+
     def samples(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample]:
         """Every sample, in the file's order.
 
@@ -60,13 +69,13 @@ class Dataset:
         bad row.
         """
         layout, count = self.format.layout, 0
-        for number, row in _rows(self.path, self.format.container):
+        for number, row in self.rows():
             try:
                 if isinstance(row, RowError):
                     raise row
                 version = version_of(row, layout)
             except RowError as error:
-                bad = BadRow(f"{_UNIT[self.format.container]} {number}", str(error))
+                bad = BadRow(self.where(number), str(error))
                 if on_bad is None:
                     raise DatasetError(f"{self.path}: {bad.where}: {bad.message}") from None
                 on_bad(bad)
@@ -119,6 +128,29 @@ def _rows(path: Path, container: Container) -> Iterator[Row]:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def any_rows(path: Path) -> Iterator[object]:
+    """The rows of a file that need hold no samples: JSON values, CSV's rows by column, or lines of text.
+
+    `DatasetError`: the file cannot be read, or a row of it.
+    """
+    container, _ = _beginning(path)
+    if container is Container.CSV and path.suffix.lower() not in (".csv", ".tsv"):
+        rows: Iterator[Row] = _text_lines(path)
+    else:
+        rows = _rows(path, container)
+    for number, row in rows:
+        if isinstance(row, RowError):
+            raise DatasetError(f"{path}: {_UNIT[container]} {number}: {row}")
+        yield row
+
+
+def _text_lines(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        lines = _CsvLines(file)
+        for number, line in enumerate(lines, 1):
+            yield number, line if lines.bad_byte is None else RowError(f"byte {lines.bad_byte}: not UTF-8")
+
+
 def demo_dataset() -> Path:
     """The packaged demo dataset: 32 samples in Alpaca's format."""
     path = resources.files("engine") / "demo" / "instructions.json"
@@ -145,6 +177,18 @@ _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 
 
 def _container(path: Path, format: Format | None) -> Container:
+    found, head = _beginning(path)
+    if format is None and found is Container.CSV and not _looks_like_a_table(head):
+        raise DatasetError(f"{path}: line 1: begins with {shown(_first_line(head)[:40])}; {_EXPECTED}")
+    if format is not None and format.container is not found:
+        raise DatasetError(
+            f"{path}: expected {format.container.value} for {format.value}, found {found.value}"
+        )
+    return found
+
+
+def _beginning(path: Path) -> tuple[Container, bytes]:
+    """What a file is by how it begins, and that. Text that is not JSON is a table."""
     try:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
@@ -163,13 +207,7 @@ def _container(path: Path, format: Format | None) -> Container:
         if not start:
             raise DatasetError(f"{path}: empty; {_EXPECTED}")
         found = {b"[": Container.JSON, b"{": Container.JSONL}.get(start, Container.CSV)
-    if format is None and found is Container.CSV and not _looks_like_a_table(head):
-        raise DatasetError(f"{path}: line 1: begins with {shown(_first_line(head)[:40])}; {_EXPECTED}")
-    if format is not None and format.container is not found:
-        raise DatasetError(
-            f"{path}: expected {format.container.value} for {format.value}, found {found.value}"
-        )
-    return found
+    return found, head
 
 
 def _first_line(head: bytes) -> str:
@@ -244,7 +282,7 @@ def _table_rows(path: Path) -> Iterator[Row]:
                 continue
             if header is None:
                 header = cells
-                twice = next((name for name in header if header.count(name) > 1), None)
+                twice = next((name for name, count in Counter(header).items() if count > 1), None)
                 if lines.bad_byte is not None:
                     raise DatasetError(f"{path}: line {number}: byte {lines.bad_byte}: not UTF-8")
                 if twice is not None:

@@ -62,21 +62,27 @@ def row_texts(format: Format, records: Collection[Record]) -> list[str]:
 
 
 @contextmanager
-def replacing(path: Path, protected: Collection[Path] = ()) -> Iterator[BinaryIO]:
-    """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not."""
+def replacing(path: Path, protected: Collection[Path] = (), *, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not.
+
+    Its mode is what the umask leaves of `mode`, as of any new file; over an older one, what it leaves of that one's.
+    """
     try:
         target = path.resolve()  # through a link, the file it leads to is replaced and the link stays
         refuse(path, protected)
         if target.exists() and not target.is_file():
             raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
-        # The name is short and ours alone; the mode is what the umask leaves of 0666, as of any new file.
-        draft = target.with_name(f".burnish-{secrets.token_hex(8)}")
-        descriptor = os.open(draft, _NEW, 0o666)
+        draft = target.with_name(f".burnish-{secrets.token_hex(8)}")  # short, and ours alone
+        descriptor, nameless = _draft(draft, mode)
         try:
             with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+                if nameless:
+                    _name(descriptor, draft)
+            if target.exists():  # who could not read what was there cannot read what comes
+                draft.chmod(target.stat().st_mode & mode)
             draft.replace(target)
         except BaseException:
             draft.unlink(missing_ok=True)
@@ -94,6 +100,25 @@ def refuse(path: Path, protected: Collection[Path]) -> None:
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _draft(path: Path, mode: int) -> tuple[int, bool]:
+    """A descriptor to write to, and whether it is of a file without a name, of which a crash leaves nothing."""
+    without_name = getattr(os, "O_TMPFILE", 0)
+    if without_name and Path("/proc/self/fd").is_dir():
+        with suppress(OSError):  # not every file system has them
+            return os.open(path.parent, without_name | os.O_WRONLY, mode), True
+    return os.open(path, _NEW, mode), False
+
+
+def _name(descriptor: int, path: Path) -> None:
+    """Give a file without a name one."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # Only where a folder is given does Python go through the link in /proc to the file itself.
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
 
 
 def _sync(folder: Path) -> None:

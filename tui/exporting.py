@@ -96,18 +96,16 @@ def write(workspace: Path, out: Path, wanted: Wanted, progress: Progress) -> Rep
         there = wanted.format_for(here)
         rows = leaving(opened, run, wanted.rule, wanted.share)
         progress.expect(rows, passes=2 if is_table(there) else 1)
-        protected = _protected(workspace)
+        kept = protected(workspace)
         chosen = exported(opened, run, wanted.rule, wanted.share)
         config = use = None
         if wanted.trainer is not None:
             items = (_item(row, run, wanted) for row in chosen)
-            files = write_for_trainer(
-                wanted.trainer, out, here, items, protected=protected, step=progress.step
-            )
+            files = write_for_trainer(wanted.trainer, out, here, items, protected=kept, step=progress.step)
             rows, config, use = files.rows, files.config, files.use
         else:
             records = _records(chosen, run, wanted, here)
-            rows = write_dataset(out, there, records, protected=protected, step=progress.step)
+            rows = write_dataset(out, there, records, protected=kept, step=progress.step)
         return Report(out, there, rows, len(opened), out.stat().st_size, config, use)
 
 
@@ -140,7 +138,7 @@ def in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path
         # LLaMA-Factory's gets an entry more, and keeps the others.
         files += [config] if trainer is not Trainer.LLAMAFACTORY else []
     try:
-        refuse(out, _protected(workspace))
+        refuse(out, protected(workspace))
         return [file for file in files if file.is_file()]
     except OSError as error:
         raise DatasetError(f"{out}: cannot be written: {error.strerror}") from None
@@ -158,7 +156,7 @@ def _item(row: Exported, run: Run, wanted: Wanted) -> Item:
     return row.sample, row.version, row.trace(run) if wanted.trace else None
 
 
-def _protected(workspace: Path) -> list[Path]:
+def protected(workspace: Path) -> list[Path]:
     """What an export never replaces: the dataset, the workspace, and what lies beside that while it is open."""
     with Workspace.read(workspace) as opened:
         source = Path(opened.source().path)

@@ -50,7 +50,7 @@ def target(path: Path) -> Target:
     try:
         if path.is_dir():
             raise DatasetError(f"{path}: a folder; choose a dataset or a workspace in it")
-        if path.suffix == ".burnish" or (path.is_file() and _begins(path, SQLITE)):
+        if is_workspace(path):
             return Target(path)
         workspace = workspace_for(path)
         found = None if workspace.exists() else open_dataset(path)
@@ -59,9 +59,12 @@ def target(path: Path) -> Target:
     return Target(workspace, path, found)
 
 
-def _begins(path: Path, head: bytes) -> bool:
+def is_workspace(path: Path) -> bool:
+    """Whether a path is to be opened as a workspace, by its name or by how the file begins. Raises `OSError`."""
+    if path.suffix == ".burnish" or not path.is_file():
+        return path.suffix == ".burnish"
     with path.open("rb") as file:
-        return file.read(len(head)) == head
+        return file.read(len(SQLITE)) == SQLITE
 
 
 class Import:

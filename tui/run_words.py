@@ -14,14 +14,9 @@ from models.student import StudentInfo
 from models.teacher import TeacherInfo
 from tui.pace import Pulse
 from tui.shown import shown_line
-from tui.tables import size
+from tui.tables import METHODS, size
 from tui.tally import Tally, listed
 
-METHODS = {
-    Method.SELECTIVE: "both reflections, and the student chooses (selective, V2)",
-    Method.REFLECT: "both reflections, every rewrite is taken (reflect, V1)",
-    Method.SCORE: "no teacher: the student scores the data as they are (score)",
-}
 SCHEDULES = {
     "auto": "both models in memory where they fit, else in turn (auto)",
     "interleaved": "both models in memory (interleaved)",

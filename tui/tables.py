@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.overview import Overview
+from engine.refine import Method
 from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.selection import RULES
 from engine.workspace import Run, Source
@@ -19,6 +20,12 @@ from tui.literal import first_line, literal, one_line
 
 Fact = tuple[str, str]
 """A name and what stands beside it."""
+
+METHODS = {
+    Method.SELECTIVE: "both reflections, and the student chooses (selective, V2)",
+    Method.REFLECT: "both reflections, every rewrite is taken (reflect, V1)",
+    Method.SCORE: "no teacher: the student scores the data as they are (score)",
+}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -162,11 +169,11 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     """What a workspace was made from, and how it was last worked on."""
     yield "dataset", f"{source.path} ({source.format})"
     for role in ("teacher", "student"):
-        if model := run.settings[role]:
+        if model := run.settings.get(role):
             yield role, f"{model['name']} ({model['digest'][:19]}…)"
-    parts = [run.recipe["method"]]
-    parts += [f"template {run.recipe['template']}"] * bool(run.settings["student"])
-    parts += [f"reply form {run.recipe['form']}"] * bool(run.settings["teacher"])
+    parts = [str(run.recipe.get("method"))]
+    parts += [f"template {run.recipe.get('template')}"] * bool(run.settings.get("student"))
+    parts += [f"reply form {run.recipe.get('form')}"] * bool(run.settings.get("teacher"))
     yield "method", ", ".join(parts)
 
 

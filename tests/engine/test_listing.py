@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.database import Interrupted, WorkspaceError
+from engine.flags import Flag
 from engine.listing import SHOWN, Column, Filter, Listing, Mark, Row, State
 from engine.sample import Sample, Version
 from engine.workspace import Run, Workspace
@@ -34,6 +35,7 @@ class One:
     text: tuple[str, str, str]
     figures: dict[str, Fact] | None = None
     standing: dict[str, Fact] | None = None  # decision, ifd, r_ifd, length
+    flags: frozenset[Flag] = frozenset()
 
 
 def lowered(text: str) -> bytes:
@@ -90,6 +92,7 @@ KINDS: tuple[dict[Mark, Callable[[One], Fact]], ...] = (
         Mark.UNSCORABLE: lambda one: figure(one, "unscorable"),
     },
     {Mark.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
+    {Mark(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
 )
 
 
@@ -135,6 +138,8 @@ def fill(path: Path, ones: Sequence[One]) -> Run:
                     insert(opened, "figures", run=run.id, sample=sample, **one.figures)
                 if one.standing is not None:
                     insert(opened, "standing", sample=sample, body="null", **one.standing)
+                for flag in one.flags:
+                    insert(opened, "findings", flag=flag, sample=sample, details="[]")
     return run
 
 
@@ -174,7 +179,7 @@ def some_samples(seed: int, count: int) -> list[One]:
                 "r_ifd": number(),
                 "length": chance.randrange(5),
             }
-        return One(text, figures, standing)
+        return One(text, figures, standing, frozenset(flag for flag in Flag if chance.random() < 0.1))
 
     return [one() for _ in range(count)]
 

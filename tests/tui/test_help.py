@@ -52,8 +52,12 @@ WORKING = {
     "reselect": ["{}", "--student", "/nowhere.gguf"],
     "export": ["{}", "{}.json"],
     "show": ["{}"],
+    "report": ["{}"],
+    "stats": ["{}"],
     "models": [],
     "pull": ["nothing"],
+    "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
+    "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
     "doctor": ["--student", "demo"],
     "demo": ["-w", "/nowhere/demo.burnish"],
 }
@@ -92,6 +96,7 @@ def test_every_command_is_told_on_one_line_and_in_full(name: str, width: str) ->
         (cli.SCHEDULES, ("auto", *Schedule)),
         (cli.RULES, ExportRule),
         (cli.TRAINERS, Trainer),
+        (cli.JUDGE_FORMS, (FormName.JSON, FormName.MARKERS)),
         (cli.FORMATS, Format),
     ],
 )
@@ -102,7 +107,10 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 
 def test_every_choice_is_one_of_these() -> None:
-    lists = (cli.METHODS, cli.TEMPLATES, cli.REPLY_FORMS, cli.SCHEDULES, cli.RULES, cli.TRAINERS, cli.FORMATS)
+    lists = (
+        *(cli.METHODS, cli.TEMPLATES, cli.REPLY_FORMS, cli.SCHEDULES, cli.RULES, cli.TRAINERS),
+        *(cli.JUDGE_FORMS, cli.FORMATS),
+    )
     found = {
         tuple(option.type.choices)
         for command in cli.cli.commands.values()

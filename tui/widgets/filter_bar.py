@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from engine.flags import Flag
 from engine.listing import Mark, State
 from tui.widgets.sample_columns import FLAGS, STATES
 
@@ -19,12 +20,23 @@ KINDS: dict[str, tuple[Mark, ...]] = {
     "Verdict": (Mark.INSTRUCTION_REPLACED, Mark.RESPONSE_REPLACED, Mark.ALL_KEPT),
     "Flag": (Mark.NEAR_TIE, Mark.TRUNCATED, Mark.UNSCORABLE),
     "Review": (Mark.UNREVIEWED,),
+    "Data": tuple(map(Mark, Flag)),
 }
-"""The marks as they stand on the bar, a column for each kind, as `engine.listing` joins them."""
+"""The marks by kind, as `engine.listing` joins them. Data: what `burnish stats` found."""
 
-GAP = 3
+COLUMNS = (("State",), ("Verdict",), ("Flag", "Review"), ("Data",))
+"""The kinds as they stand on the bar, which fits 80 cells."""
 
-HEIGHT = 1 + max(map(len, KINDS.values()))
+LINES: tuple[tuple[str, ...], ...] = tuple(
+    tuple(line for title in column for line in (title, *KINDS[title])) for column in COLUMNS
+)
+"""Each column's lines: titles, and marks to tick."""
+
+BOXES = tuple(tuple(line for line in lines if isinstance(line, Mark)) for lines in LINES)
+
+GAP = 2
+
+HEIGHT = max(map(len, LINES))
 
 
 def words(marks: frozenset[Mark]) -> str:
@@ -60,7 +72,7 @@ class FilterBar(Widget, can_focus=True):
 
     marks: reactive[frozenset[Mark]] = reactive(frozenset())
     at: reactive[tuple[int, int]] = reactive((0, 0))
-    """The box that the keys are at: kind, and place in it."""
+    """The box that the keys are at: column, and place in it."""
 
     def open(self) -> None:
         self.add_class("-shown")
@@ -74,52 +86,48 @@ class FilterBar(Widget, can_focus=True):
         return self.has_class("-shown")
 
     def action_go(self, across: int, down: int) -> None:
-        columns = list(KINDS.values())
-        kind = (self.at[0] + across) % len(columns)
-        place = self.at[1] + down
-        self.at = (kind, place % len(columns[kind]) if down else min(place, len(columns[kind]) - 1))
+        column = (self.at[0] + across) % len(BOXES)
+        place, boxes = self.at[1] + down, len(BOXES[column])
+        self.at = (column, place % boxes if down else min(place, boxes - 1))
 
     def action_tick(self) -> None:
-        kind, place = self.at
-        self.marks ^= {list(KINDS.values())[kind][place]}
+        column, place = self.at
+        self.marks ^= {BOXES[column][place]}
         self.post_message(self.Ticked(self.marks))
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
         x, y = event.x - self.gutter.left, event.y - self.gutter.top
         for number, (start, end) in enumerate(self._spans()):
-            if start <= x < end and 0 < y <= len(list(KINDS.values())[number]):
-                self.at = (number, y - 1)
+            line = LINES[number][y] if 0 <= y < len(LINES[number]) else ""
+            if start <= x < end and isinstance(line, Mark):
+                self.at = (number, BOXES[number].index(line))
                 self.action_tick()
 
     def _spans(self) -> list[tuple[int, int]]:
         """Where each column of boxes begins and ends."""
         spans, start = [], 0
-        for title, kind in KINDS.items():
-            end = start + max(len(title), *(len(_label(mark)) for mark in kind))
+        for lines in LINES:
+            end = start + max(len(_label(line) if isinstance(line, Mark) else line) for line in lines)
             spans.append((start, end))
             start = end + GAP
         return spans
 
     def render(self) -> Content:
-        lines = []
-        for y in range(HEIGHT):
-            parts: list[Content] = []
-            for number, ((start, end), (title, kind)) in enumerate(
-                zip(self._spans(), KINDS.items(), strict=True)
-            ):
-                text, style = "", ""
-                if y == 0:
-                    text, style = title, "bold $primary"
-                elif y <= len(kind):
-                    mark = kind[y - 1]
-                    text = _label(mark, ticked=mark in self.marks)
-                    style = "bold" if mark in self.marks else "$text-muted"
-                    if self.has_focus and self.at == (number, y - 1):
-                        style = "bold reverse"
-                parts += [Content.styled(text, style), Content(" " * (end - start - len(text) + GAP))]
-            lines.append(Content("").join(parts[:-1]))
-        return Content("\n").join(lines)
+        return Content("\n").join(self._line(y) for y in range(HEIGHT))
+
+    def _line(self, y: int) -> Content:
+        parts: list[Content] = []
+        for number, (start, end) in enumerate(self._spans()):
+            line = LINES[number][y] if y < len(LINES[number]) else ""
+            text, style = line, "bold $primary"
+            if isinstance(line, Mark):
+                text = _label(line, ticked=line in self.marks)
+                style = "bold" if line in self.marks else "$text-muted"
+                if self.has_focus and BOXES[self.at[0]][self.at[1]] is line:
+                    style = "bold reverse"
+            parts += [Content.styled(text, style), Content(" " * (end - start - len(text) + GAP))]
+        return Content("").join(parts[:-1])
 
 
 def _label(mark: Mark, *, ticked: bool = False) -> str:

@@ -1,0 +1,145 @@
+"""The report as one HTML file: nothing in it comes from elsewhere, nothing in it runs, every text is only text.
+
+Jinja escapes what it puts into the page; before that, `literal` makes pictures of the characters that would act on the
+eye (control characters, what turns the direction of writing, halves of characters that no file in UTF-8 can hold).
+Should either ever fail, the page's own policy forbids scripts, requests and any style but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from engine.comparison import Counts
+from engine.flags import MEANINGS
+from engine.heat import Half, spans
+from engine.refine import Method
+from engine.selection import RULES
+from tui.judge_tables import between, words
+from tui.literal import first_line, literal
+from tui.report.drawing import HEIGHT, NODE, WIDTH, flowing, plot
+from tui.report.gathered import Figure, Report
+from tui.report.words import TAKES, decided, lead, made_from, number, said, scores, settings
+from tui.word_diff import Span
+
+LONGEST = 6000
+"""Characters of a text that are shown."""
+
+TOKENS = 1500
+
+LISTED = 10
+"""Of the judge's and the student's disagreements."""
+
+FULL, STEPS = 4.0, 8
+"""Nats at which a token's colour is at its fullest, and the steps up to there: as in the app's heat map."""
+
+_FOLDER = Path(__file__).parent
+
+
+def page(report: Report) -> str:
+    """The whole file."""
+    style = (_FOLDER / "page.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    template = _environment().get_template("page.html")
+    return template.render(
+        report=report,
+        style=style,
+        digest=digest,
+        lead=lead(report),
+        made_from=list(made_from(report)),
+        settings=list(settings(report)),
+        figures=[(figure, plot(figure)) for figure in report.figures],
+        flow=flowing(report.flow),
+        refined=report.run.recipe["method"] != Method.SCORE,
+        near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
+        meanings=MEANINGS,
+        rules=RULES,
+        takes=TAKES,
+        width=WIDTH,
+        height=HEIGHT,
+        node=NODE,
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "line": lambda text, width=160: first_line(text, width),
+        "pieces": pieces,
+        "tokens": tokens,
+        "decided": decided,
+        "said": said,
+        "scores": scores,
+        "rows": rows,
+        "shares": shares,
+        "lengths": lambda length: [(between(b.low, b.high), b.counts) for b in length.bins if b.counts.total],
+        "between": lambda bin: "none" if bin.low is None else between(bin.low, bin.high),
+        "told": lambda verdicts: list(words(verdicts.about, verdicts.results, LISTED)),
+        "count": lambda value: f"{value:,}",
+    }
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What is put into the page: everything as a text that acts on nothing, but for markup of our own."""
+    return value if hasattr(value, "__html__") else literal(str(value))
+
+
+def pieces(text: str, changed: Sequence[Span]) -> Iterator[tuple[str, bool]]:
+    """A text in pieces that changed and pieces that did not, as far as it is shown."""
+    at = 0
+    for start, end in (*changed, (len(text), len(text))):
+        for first, last, marked in ((at, start, False), (start, end, True)):
+            if first < min(last, LONGEST):
+                yield text[first : min(last, LONGEST)], marked
+        at = end
+    if len(text) > LONGEST:
+        yield f" … and {len(text) - LONGEST:,} more characters", False
+
+
+def tokens(half: Half) -> Iterator[tuple[str, str, str]]:
+    """A half token by token: its text, the name of its colour, and what it gains."""
+    for span in islice(spans(half.tokens), TOKENS):
+        if span.gain is None:
+            yield span.text, "", "not scored"
+            continue
+        level = max(-STEPS, min(round(span.gain / FULL * STEPS), STEPS))
+        name = f"h{level}" if level > 0 else f"m{-level}" if level < 0 else ""
+        yield span.text, name, f"{span.gain:+.2f} nat"
+    rest = len(half.tokens) - TOKENS
+    if rest > 0 or half.rest:
+        yield " …", "", "not shown" if rest > 0 else "beyond the student's context"
+
+
+def rows(figure: Figure) -> Iterator[tuple[str, str, int, int]]:
+    """A figure's bins."""
+    low, high, counts = figure.before.low, figure.before.high, figure.before.counts
+    edges = [low + (high - low) * number / len(counts) for number in range(len(counts) + 1)]
+    told = [f"{math.exp(edge):,.0f}" if figure.logarithmic else f"{edge:.3f}" for edge in edges]
+    after = figure.after.counts if figure.after is not None else counts
+    yield from zip(told, told[1:], counts, after, strict=False)
+
+
+def shares(counts: Counts) -> Iterator[tuple[str, float, float]]:
+    """Wins, ties and losses as parts of a bar: its name, where it begins, how wide it is."""
+    x = 0.0
+    for name, count in (("win", counts.wins), ("tie", counts.ties), ("lose", counts.losses)):
+        wide = WIDTH * count / counts.total
+        yield name, round(x, 1), round(wide, 1)
+        x += wide

@@ -1,0 +1,165 @@
+"""The report on the terminal: the page's sections in the same order, in as much detail as one reads there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tui import tables
+from tui.judge_tables import length_table, score_table, student_table, words
+from tui.literal import first_line, literal, one_line
+from tui.report.gathered import Figure, Pair, Report
+from tui.report.words import TAKES, decided, lead, made_from, said, scores
+from tui.widgets.axis import Axis, apart, linear_ticks, log_ticks
+from tui.word_diff import Span
+
+LONGEST = 800
+"""Characters of a text that are shown."""
+
+LISTED = 5
+"""Of the judge's and the student's disagreements."""
+
+INDENT = 2
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def show(out: Console, report: Report) -> None:
+    """Print the whole report."""
+    out.print(Text(one_line(report.path.name), style="bold"))
+    out.print(Text(one_line(lead(report))))
+    _section(out, "What was run")
+    out.print(tables.facts(made_from(report)), soft_wrap=True)
+    _section(out, "The dataset before refining")
+    out.print(_flags(report))
+    if any(report.flow.counts):
+        _section(out, "What the stages did")
+        out.print(_flow(report))
+    for figure in report.figures:
+        _section(out, f"{figure.title}: {figure.about}")
+        out.print(_bars(figure, min(out.width - 2 * INDENT, 80)))
+        out.print(Text(said(figure), style="dim"))
+    for verdicts in report.judged:
+        _section(out, "Judged")
+        if verdicts.results.counts.total:
+            out.print(score_table(verdicts.about, verdicts.results))
+            out.print(length_table(verdicts.about, verdicts.results.length))
+        if verdicts.results.student:
+            out.print(student_table(verdicts.results.student))
+        out.print(tables.facts(words(verdicts.about, verdicts.results, LISTED)), soft_wrap=True)
+    if report.ties:
+        _section(out, "Near ties, the narrowest first")
+        out.print(_table(("sample", "decided", "instruction"), (
+            (str(tie.sample), decided(tie.choice), first_line(tie.instruction, 60)) for tie in report.ties
+        )))  # fmt: skip
+    if report.failures:
+        faults = ", ".join(f"{kind} {count}" for kind, count in report.overview.faults.items())
+        _section(out, f"Failures: {faults}")
+        out.print(_table(("sample", "stage", "what was wrong"), (
+            (str(outcome.index), choice.stage, first_line(f"{choice.failure.fault}: {choice.failure.message}", 120))
+            for outcome in report.failures
+            for choice in outcome.choices
+            if choice.failure is not None
+        )))  # fmt: skip
+    if report.pairs:
+        _section(out, f"{len(report.pairs)} samples before and after, spread evenly over the rewritten ones")
+        for pair in report.pairs:
+            out.print(_pair(pair))
+    _section(out, "Doing it again")
+    for command in report.again:
+        out.print(Text(one_line(command)), soft_wrap=True)
+
+
+def _section(out: Console, title: str) -> None:
+    out.print()
+    out.print(Text(one_line(title), style="bold yellow"))
+
+
+def _table(names: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right" if name in ("sample", "samples") else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _flags(report: Report) -> RenderableType:
+    if report.stats is None:
+        return Text(one_line(f"not looked through yet: burnish stats {report.path} does"), style="dim")
+    flags = report.stats.flags.items()
+    return tables.facts([(flag, f"{count:,}") for flag, count in flags if count] or [("flags", "none")])
+
+
+def _flow(report: Report) -> RenderableType:
+    # The medians stand with their pictures, of what would leave now.
+    counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith("median"))
+    told = tables.facts(counted)
+    rules = ((rule, f"{count:,}", TAKES[rule]) for rule, count in report.leaving.items())
+    return Group(told, _table(("rule", "samples", "what it takes"), rules))
+
+
+def _bars(figure: Figure, width: int) -> Text:
+    """Before above, after below, on one scale."""
+    shown = Text()
+    sides = [("before", figure.before)] + ([("after", figure.after)] if figure.after is not None else [])
+    most = max(count for _, side in sides for count in side.counts) or 1
+    bins = len(figure.before.counts)
+    wide = max(1, (width - 8) // bins)
+    for name, side in sides:
+        for row in (2, 1, 0):
+            shown.append((name if row == 0 else "").ljust(8), style="dim")
+            for count in side.counts:
+                level = round(count / most * 24) - 8 * row
+                level = max(level, 1) if count and row == 0 else level
+                shown.append(BLOCKS[min(max(level, 0), 8)] * wide, style="yellow" if name == "after" else "")
+            shown.append("\n")
+    axis = Axis(figure.before.low, figure.before.high, bins * wide)
+    ticks = (log_ticks if figure.logarithmic else linear_ticks)(axis.low, axis.high, 8)
+    line = [" "] * axis.cells
+    for start, text in apart([(axis.cell(at), text) for at, text in ticks], axis.cells):
+        line[start : start + len(text)] = text
+    return shown.append(" " * 8 + "".join(line), style="dim")
+
+
+def _pair(pair: Pair) -> RenderableType:
+    told = Text(f"\n{pair.sample.index}", style="bold")
+    for name, before, after in scores(pair):
+        told.append(f"   {name} {before} → {after}", style="dim")
+    if pair.decision is not None:
+        told.append(f"   decided by a person: {pair.decision}", style="dim")
+    for name, change in pair.changes.items():
+        before, after = getattr(pair.sample.original, name), getattr(pair.after, name)
+        if not before and not after:
+            continue
+        told.append(f"\n{name}\n", style="bold cyan")
+        if before == after:
+            told.append(literal(_cut(before)))
+        else:
+            _marked(told, before, change.removed, "red strike")
+            told.append("\n→ ", style="dim")
+            _marked(told, after, change.added, "green underline")
+    for choice in pair.outcome.choices:
+        told.append(f"\n{one_line(decided(choice))}", style="dim")
+    return told
+
+
+def _marked(told: Text, text: str, changed: Sequence[Span], style: str) -> None:
+    at = 0
+    for start, end in (*changed, (LONGEST, LONGEST)):
+        told.append(literal(text[at : min(start, LONGEST)]))
+        told.append(literal(text[start : min(end, LONGEST)]), style=style)
+        at = end
+    if len(text) > LONGEST:
+        told.append(_more(text), style="dim")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + _more(text)
+
+
+def _more(text: str) -> str:
+    return f" … and {len(text) - LONGEST:,} more characters"

@@ -1,0 +1,110 @@
+"""What the report says in words and figures, the same on the page and on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from engine.export import ExportRule
+from engine.refine import Method
+from engine.sample import Choice
+from tui.report.gathered import Figure, Pair, Report
+from tui.tables import METHODS, Fact, size
+
+TAKES = {
+    ExportRule.ALL: "every sample, refined as far as it came",
+    ExportRule.PAPER: "samples whose response was replaced by a reflected one",
+    ExportRule.STRICT: "of these, the ones whose IFD and r-IFD are both below 1",
+    ExportRule.ACCEPTED: "samples a person decided on, as decided",
+    ExportRule.TOP: "samples with an IFD below 1, of which --top takes the largest",
+}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def lead(report: Report) -> str:
+    """What came of it, in a sentence or two."""
+    counted = report.overview
+    said = f"{counted.done:,} of {counted.samples:,} samples are done"
+    if report.run.recipe["method"] == Method.SCORE:
+        return f"{said}; they were scored as they are, and nothing was rewritten."
+    said += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
+    said += f"; for {counted.failed:,} a stage failed." if counted.failed else "."
+    for figure in report.figures:
+        if figure.after is not None and not figure.logarithmic:
+            before, after = (median(figure, position) for position in figure.medians)
+            said += f" The median {figure.title} went from {before} to {after}."
+    return said
+
+
+def made_from(report: Report) -> Iterator[Fact]:
+    source, run = report.source, report.run
+    yield "Dataset", source.path
+    yield "Format", f"{source.format}, {report.overview.samples:,} samples"
+    yield "Digest", source.sha256
+    for role in ("teacher", "student"):
+        if (model := run.settings[role]) is not None:
+            about = [model["name"]]
+            if role == "teacher":
+                about += [model["quantisation"]] if model.get("quantisation") else []
+                about += [f"{model['parameters'] / 1e9:.2g}B parameters"] if model.get("parameters") else []
+                about += [size(model["size"])] if model.get("size") else []
+            yield role.capitalize(), ", ".join(about)
+            yield "Digest", model["digest"]
+    yield "Method", METHODS[Method(run.recipe["method"])]
+
+
+def settings(report: Report) -> Iterator[Fact]:
+    """All that was set: what decides an outcome first."""
+    yield from (
+        (name.replace("_", " "), _value(value))
+        for name, value in report.run.recipe.items()
+        if name not in ("teacher", "student")
+    )
+    for group, values in report.run.settings["settings"].items():
+        if group in ("teacher", "student", "run"):
+            yield from ((f"{group}.{name}", _value(value)) for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else str(value)
+
+
+def median(figure: Figure, position: float | None) -> str:
+    """A median in the figure's own unit."""
+    if position is None:
+        return "–"
+    return f"{math.exp(position):,.0f}" if figure.logarithmic else f"{position:.3f}"
+
+
+def said(figure: Figure) -> str:
+    before, after = (median(figure, position) for position in figure.medians)
+    if figure.after is None:
+        return f"median {before}, {figure.counts[0]:,} samples"
+    return f"median {before} before ({figure.counts[0]:,} samples), {after} after ({figure.counts[1]:,})"
+
+
+def decided(choice: Choice) -> str:
+    """What a stage decided, by which numbers."""
+    if choice.failure is not None:
+        return f"{choice.stage}: failed, {choice.failure.fault}"
+    told = f"{choice.stage}: {choice.verdict}"
+    if choice.before is not None or choice.after is not None:
+        told += f", {number(choice.before)} → {number(choice.after)}"
+    if choice.margin is not None:
+        told += f", margin {choice.margin:+.4f}"
+    return told + (", a near tie" if choice.near_tie else "")
+
+
+def scores(pair: Pair) -> Iterator[tuple[str, str, str]]:
+    """Each score before and after."""
+    for name in ("ifd", "r_ifd"):
+        before = getattr(pair.outcome.before, name).value if pair.outcome.before is not None else None
+        after = getattr(pair.scores, name).value if pair.scores is not None else None
+        if before is not None or after is not None:
+            yield {"ifd": "IFD", "r_ifd": "r-IFD"}[name], number(before), number(after)

@@ -1,0 +1,118 @@
+"""What judges said of a workspace's two sides, as a person goes through it: a line a pair. Read off the app's loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from engine.comparison import Results, results
+from engine.judging import Judged, Result, StudentChoice
+from engine.record import Comparison, Record, judged_path
+from engine.workspace import Run
+
+SHOWN = 120
+"""Characters of an instruction that a line carries."""
+
+
+class Among(StrEnum):
+    """Which pairs are listed."""
+
+    ALL = "all pairs"
+    DISAGREEMENTS = "where the judge and the student disagree"
+    WINS = "where the rewrite is better"
+    TIES = "ties"
+    LOSSES = "where the rewrite is worse"
+    INVALID = "without a verdict"
+
+
+_RESULTS = {
+    Among.WINS: Result.WIN,
+    Among.TIES: Result.TIE,
+    Among.LOSSES: Result.LOSE,
+    Among.INVALID: Result.INVALID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A pair in the list."""
+
+    pair: int  # its number in the comparison
+    row: int  # the sample
+    result: Result
+    compared: bool  # else it is only what the student chose between
+    scores: tuple[tuple[int, int], tuple[int, int]] | None  # of a and b: with a shown first, and with b
+    choice: StudentChoice | None  # the student's, of several the one that the judge contradicts
+    disagrees: bool
+    instruction: str  # its beginning
+
+    def among(self, which: Among) -> bool:
+        if which is Among.DISAGREEMENTS:
+            return self.disagrees
+        return which is Among.ALL or self.result is _RESULTS[which]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One judge's, so far."""
+
+    comparison: Comparison
+    all: tuple[Comparison, ...]  # of this run, the latest first: other judges', or with other settings
+    results: Results
+    lines: tuple[Line, ...]
+
+    @property
+    def done(self) -> bool:
+        return len(self.lines) >= self.comparison.pairs
+
+
+def verdicts(path: Path, run: Run, wanted: int | None = None) -> Verdicts | None:
+    """What is recorded of a workspace's run, by the comparison `wanted` or the latest; None: nothing.
+
+    Raises `WorkspaceError`.
+    """
+    kept = judged_path(path)
+    if not kept.exists():
+        return None
+    with Record.read(kept) as record:
+        all = tuple(one for one in record.comparisons() if _is_of(one, path, run))
+        if not all:
+            return None
+        comparison = next((one for one in all if one.id == wanted), all[0])
+        lines: dict[int, Line] = {}
+
+        def counted() -> Iterator[tuple[int, Judged]]:
+            for number, judged in record.judged(comparison):
+                lines[number] = _line(number, judged)
+                yield number, judged
+
+        found = results(counted())
+    for one in found.disagreements:
+        choice = StudentChoice(stage=one.stage, verdict=one.verdict, margin=one.margin)
+        lines[one.pair] = replace(lines[one.pair], choice=choice, disagrees=True)
+    return Verdicts(comparison, all, found, tuple(lines.values()))
+
+
+def verdict(path: Path, comparison: Comparison, pair: int) -> Judged:
+    """All that was said of one pair. Raises `WorkspaceError`."""
+    with Record.read(judged_path(path)) as record:
+        return record.verdict(comparison, pair)
+
+
+def _is_of(comparison: Comparison, path: Path, run: Run) -> bool:
+    about = comparison.about
+    return about.get("sources") == [str(path.absolute())] and about.get("run") == run.id
+
+
+def _line(number: int, judged: Judged) -> Line:
+    pair, scores = judged.pair, None
+    if judged.forward is not None and judged.swapped is not None:
+        scores = (
+            (judged.forward.first, judged.forward.second),
+            (judged.swapped.second, judged.swapped.first),
+        )
+    choice = next(iter(pair.choices), None)
+    instruction = pair.a.instruction[:SHOWN]
+    return Line(number, pair.row, judged.result, pair.compared, scores, choice, False, instruction)

@@ -192,7 +192,8 @@ class Decisions(Database):
                 last = found[-1][0]
             samples.update(sample for _, sample in found)
             yield len(samples)
-        return array("q", sorted(samples))
+        with self.understood():
+            return array("q", sorted(samples))
 
     def _forget(self) -> Steps[None]:
         """Delete the acts that are to be forgotten."""

@@ -77,8 +77,8 @@ class Exported:
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
             "run": run.recipe,
-            "teacher": run.settings["teacher"],
-            "student": run.settings["student"],
+            "teacher": run.settings.get("teacher"),
+            "student": run.settings.get("student"),
         }
 
 

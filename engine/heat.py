@@ -74,15 +74,16 @@ def half(target: str, alone: Losses, given: Losses) -> Half:
     data = utf8(target)
     sizes = _sizes(data, alone)[: len(given.lengths)]
     unscored = len(alone.lengths) - len(alone.nll)
+    known = range(min(len(alone.nll), len(given.nll)))
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     tokens, at = [], 0
     for number, size in enumerate(sizes):
         text = decode(data[at : at + size], number == len(sizes) - 1)
         at += size
         scored = number - unscored
-        losses = (_finite(alone.nll[scored]), _finite(given.nll[scored])) if scored >= 0 else (None, None)
+        losses = (_finite(alone.nll[scored]), _finite(given.nll[scored])) if scored in known else (None, None)
         tokens.append(Token(text, size, *losses))
-    return Half(tokens, alone.tokens, data[at:].decode("utf-8", "replace"), ratio(alone, given))
+    return Half(tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given))
 
 
 def spans(tokens: Sequence[Token]) -> list[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from engine.formats import LOST, TRACE, BrokenError, DatasetError, Record, Row, RowError, shown
 
 BATCH = 1000  # rows in memory at a time
+DEPTH = 32  # of a column's values: objects 800 deep would take pyarrow half a minute and more than a gigabyte
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
@@ -22,8 +24,13 @@ def parquet_rows(path: Path) -> Iterator[Row]:
     number = 1
     try:
         with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            twice = next((name for name, count in Counter(names).items() if count > 1), None)
+            if twice is not None:
+                raise DatasetError(f"{path}: the column {shown(twice)} is there twice")
             for batch in file.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
+                for cells in zip(*map(_values, batch.columns), strict=True):
+                    row = dict(zip(names, cells, strict=True))
                     try:
                         yield number, {name: _plain(value, name) for name, value in row.items()}
                     except RowError as error:
@@ -31,6 +38,14 @@ def parquet_rows(path: Path) -> Iterator[Row]:
                     number += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         yield number, BrokenError(f"broken Parquet ({_line(error)}); {LOST}")
+
+
+def _values(column: Any) -> Any:
+    """A column's values; of times that Python cannot hold (nanoseconds, far years) as Arrow writes them."""
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError, LookupError):
+        return column.cast(pa.string()).to_pylist()
 
 
 def _plain(value: Any, name: str) -> Any:
@@ -87,12 +102,21 @@ class Columns:
 
 def _common_type(known: Any, values: list[Any]) -> Any:
     """The Arrow type that holds these values and those before them, None where there is none."""
+    if any(_is_deep(value, DEPTH) for value in values):
+        return None
     try:
         pair = [pa.schema([("", known)]), pa.schema([("", pa.array(values).type)])]
         kind = pa.unify_schemas(pair, promote_options="permissive").field(0).type
     except (pa.ArrowException, OverflowError):
         return None
     return None if "struct<>" in str(kind) else kind  # Parquet has no object without fields
+
+
+def _is_deep(value: object, room: int) -> bool:
+    """Whether objects and lists are nested more than `room` deep in a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and (not room or any(_is_deep(item, room - 1) for item in value))
 
 
 def _json(value: object) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from engine.formats import TRACE, DatasetError, Format, Layout, RowError, shown
@@ -36,10 +37,15 @@ def fields_of(row: Mapping[str, Any]) -> Fields | None:
     return Fields(instruction, "context" if isinstance(row.get("context"), str) else None, response)
 
 
-def _flat_version(row: dict[str, Any]) -> Version:
+def _fields(row: dict[str, Any]) -> Fields:
     fields = fields_of(row)
     if fields is None:
         raise RowError(f"expected the fields `instruction` and `output`, found {_names(row)}")
+    return fields
+
+
+def _flat_version(row: dict[str, Any]) -> Version:
+    fields = _fields(row)
     given = row[fields.input] if fields.input else ""
     return Version(
         instruction=_filled(row[fields.instruction], f"`{fields.instruction}`"),
@@ -49,8 +55,7 @@ def _flat_version(row: dict[str, Any]) -> Version:
 
 
 def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
-    fields = fields_of(row)
-    assert fields is not None, "a row that was read has its fields"
+    fields = _fields(row)
     record = row | {fields.instruction: version.instruction, fields.response: version.response}
     # A null input and one that is not there mean the same as an empty one, and stay as they are.
     if version.input or (fields.input and row[fields.input]):
@@ -59,8 +64,7 @@ def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
 
 
 def _rewrite_without_input(row: dict[str, Any], version: Version) -> dict[str, Any]:
-    fields = fields_of(row)
-    assert fields is not None, "a row that was read has its fields"
+    fields = _fields(row)
     texts = {fields.instruction: as_one_text(version), fields.response: version.response}
     return _without(row, {fields.input}) | texts
 
@@ -157,6 +161,7 @@ def _turns_version(row: dict[str, Any], layout: Layout) -> Version:
 
 def _rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dict[str, Any]:
     field = _STYLES[layout].field
+    _turns(row, layout)
     *earlier, user, assistant = row[field]
     return row | {
         field: [
@@ -200,7 +205,8 @@ def version_of(row: object, layout: Layout) -> Version:
 def earlier_turns(row: dict[str, Any], format: Format) -> int:
     """How many turns, a system message included, stand before the exchange that is refined."""
     if format.layout in _STYLES:
-        return len(row[_STYLES[format.layout].field]) - 2
+        turns = row.get(_STYLES[format.layout].field)
+        return max(len(turns) - 2, 0) if isinstance(turns, list) else 0
     return len(_flat_history(row))
 
 
@@ -219,23 +225,26 @@ def render(
     """The row of `sample` in `target`'s layout, with `version` in place of what it held in `source`.
 
     In the same layout nothing but the three texts changes. Between layouts, earlier turns and unknown fields
-    come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`.
+    come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`, or the row is not
+    in `source`'s layout, as in a workspace that burnish did not write.
     """
     row, here, there = sample.row, source.layout, target.layout
-    if here in _STYLES and here is there:
-        record = _rewrite_turns(row, version, here)
-    elif here in _STYLES or there in _STYLES:
-        record = convert(sample, version, here, there)
-    elif here is Layout.ALPACA and there is Layout.WIZARDLM:
-        record = _rewrite_without_input(row, version)
-    else:
-        record = _rewrite_flat(row, version)
+    with _of(sample):
+        if here in _STYLES and here is there:
+            record = _rewrite_turns(row, version, here)
+        elif here in _STYLES or there in _STYLES:
+            record = convert(sample, version, here, there)
+        elif here is Layout.ALPACA and there is Layout.WIZARDLM:
+            record = _rewrite_without_input(row, version)
+        else:
+            record = _rewrite_flat(row, version)
     return record if trace is None else record | {TRACE: dict(trace)}
 
 
 def convert(sample: Sample, version: Version, here: Layout, there: Layout) -> dict[str, Any]:
     """The row of `sample` in layout `there`, in that layout's own names, its unknown fields after them."""
-    parts = _parts_of_turns(sample.row, here) if here in _STYLES else _parts_of_flat(sample.row)
+    with _of(sample):
+        parts = _parts_of_turns(sample.row, here) if here in _STYLES else _parts_of_flat(sample.row)
     if there in _STYLES:
         record = _as_turns(parts, version, _STYLES[there])
     elif there is Layout.WIZARDLM:
@@ -245,6 +254,15 @@ def convert(sample: Sample, version: Version, here: Layout, there: Layout) -> di
         record = {"instruction": version.instruction, "input": version.input, "output": version.response}
         record |= _as_history(parts.earlier, sample.index)
     return record | {name: value for name, value in parts.unknown.items() if name not in record}
+
+
+@contextmanager
+def _of(sample: Sample) -> Iterator[None]:
+    """What is wrong with a row, said of the sample it belongs to."""
+    try:
+        yield
+    except RowError as error:
+        raise DatasetError(f"sample {sample.index}: {error}") from None
 
 
 class _Parts(NamedTuple):

@@ -15,6 +15,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.sample import Loss, Ratio, Version
 from engine.templates import Prompt, guess
 from models.student import Losses, Passage
@@ -55,7 +57,9 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
     scored = min(len(alone.nll), len(given.nll))
     truncated = alone.truncated or given.truncated
     reason = None
-    if alone.tokens == 0:
+    if alone.missing or given.missing:
+        reason = "llama.cpp fails at this text"
+    elif alone.tokens == 0:
         reason = "the text is empty"
     elif truncated and min(alone.room, given.room) < MIN_TARGET:
         reason = (
@@ -64,15 +68,16 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
         )
     elif scored == 0:
         reason = f"no token to score: {alone.tokens} in the text, and the first has nothing before it"
+    elif not (np.isfinite(alone.nll[:scored]).all() and np.isfinite(given.nll[:scored]).all()):
+        reason = "the student's losses are not finite"
     if reason is not None:
         return Ratio(value=None, truncated=truncated, reason=reason)
     loss_alone = math.fsum(alone.nll[:scored].tolist()) / scored
     loss_given = math.fsum(given.nll[:scored].tolist()) / scored
     log_ratio = loss_given - loss_alone
-    if not abs(log_ratio) < 700:  # infinite, not a number, or a ratio that no float holds
-        return Ratio(
-            value=None, truncated=truncated, reason="the student's losses are not finite, or too far apart"
-        )
+    if not abs(log_ratio) < 700:  # a ratio that no float holds
+        reason = "the student's losses are too far apart"
+        return Ratio(value=None, truncated=truncated, reason=reason)
     return Ratio(
         value=math.exp(log_ratio),
         log_ratio=log_ratio,

@@ -223,8 +223,8 @@ def quoted(value: object, length: int = 100) -> str:
     """A value as it is written in Python, cut."""
     try:
         text = repr(value)
-    except ValueError:  # hexadecimal has no limit to its digits, and decimal has
-        text = "a number of thousands of digits"
+    except (ValueError, RecursionError):  # hexadecimal has no limit to its digits, and decimal has
+        text = "thousands of digits or brackets"
     return text if len(text) <= length else f"{text[:length]}…"
 
 

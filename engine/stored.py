@@ -154,17 +154,19 @@ class StoredTeacher:
         for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
             request = self._generation.request(question, candidate, useless)
             key = request.digest(self._info.digest)
+            kept = self._workspace.reply(sample, key)
             try:
-                reply = self._workspace.reply(sample, key)
-                if reply is None:
-                    reply = await self._fetch(sample, stage, candidate, useless, question.name, request, key)
+                reply = kept or await self._fetch(
+                    sample, stage, candidate, useless, question.name, request, key
+                )
                 return question.take(reply)
             except (Unusable, TeacherError) as error:
                 if error.fault in HOPELESS | PAUSING:
                     raise
                 failure = error
                 useless += error.fault not in UNHEARD
-                self._emit(Unused(sample, stage, question.name, attempt, error.fault, str(error)))
+                if kept is None:  # else it was told when the reply came
+                    self._emit(Unused(sample, stage, question.name, attempt, error.fault, str(error)))
         assert failure is not None
         raise failure
 

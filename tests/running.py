@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import session
 from engine.events import Event
+from engine.plan import Summary
 from engine.sample import Outcome, Version
 from engine.settings import Settings, load
 from engine.workspace import Workspace
@@ -88,7 +89,7 @@ def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:
 
 def refine(
     opened: Workspace, given: Settings, emit: Callable[[Event], None] = lambda _: None, **options: Any
-) -> session.Summary:
+) -> Summary:
     return asyncio.run(session.refine_workspace(opened, given, emit, **options))
 
 

@@ -1,11 +1,9 @@
-"""A workspace that is none, is another's, is damaged, or has no room: one clear line, and the file is unharmed."""
+"""A workspace that is none, is another's or is damaged: one clear line, and the file is unharmed."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.workspace import Workspace
-from tests.command import REFLECT, burnish, contents, elsewhere, reflect
-from tests.ollama_script import Chat, Scripted
+from tests.command import REFLECT, burnish, contents, reflect
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, dataset
 
@@ -123,63 +120,3 @@ def test_a_sample_that_is_not_there(folder: Path) -> None:
     ended = burnish("show", folder / "w.burnish", "2")
     assert ended.code == 1
     assert "no sample 2; it holds 0 to 1" in ended.complaint
-
-
-limited = pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
-
-
-def with_room_for(kib: int) -> list[str]:
-    """A command that gives another command this much room a file, as a full disk would."""
-    return ["bash", "-c", f'ulimit -f {kib} && exec "$@"', "bash"]
-
-
-@limited
-def test_a_disk_that_is_full_while_a_dataset_is_imported(tmp_path: Path) -> None:
-    data = dataset(tmp_path / "data.json", [SHORT[0] | {"input": "word " * 1000}] * 100)
-    before = contents(tmp_path)
-    ended = elsewhere(*commands(tmp_path)["run"], prefix=with_room_for(100))
-    assert ended.code == 1
-    assert str(tmp_path / "w.burnish") in ended.complaint
-    after = contents(tmp_path)
-    assert {name: after[name] for name in before} == before
-    assert set(after) - set(before) <= {"w.burnish-lock"}
-    with FakeOllama(brief) as server:
-        assert reflect(data, server, "--limit", "1").code == 0
-
-
-@limited
-def test_a_disk_that_is_full_in_the_middle_of_a_run_loses_nothing(tmp_path: Path) -> None:
-    def script(chat: Chat) -> Scripted:
-        reply = json.loads(brief(chat))
-        *_, response = reply
-        return json.dumps(reply | {response: f"{reply[response]} " * 100})
-
-    data = dataset(tmp_path / "data.json", SHORT)
-    with FakeOllama(script) as server:
-        ended = elsewhere(
-            *commands(tmp_path)["run"], environment={"OLLAMA_HOST": server.url}, prefix=with_room_for(120)
-        )
-        assert ended.code == 1
-        *_, last = ended.err.splitlines()
-        assert last.startswith(f"burnish: {tmp_path / 'w.burnish'}: ")
-        assert "nothing committed is lost" in last
-        assert "Traceback" not in ended.err
-        with Workspace.read(tmp_path / "w.burnish") as workspace:
-            kept = sum(len(workspace.replies(index)) for index in range(4))
-        assert 0 < kept < 8
-        asked = len(server.chats)
-        assert reflect(data, server).code == 0
-        assert len(server.chats) == asked + 8 - kept, "what was committed is not asked for again"
-
-
-@limited
-def test_a_disk_that_is_full_while_exporting_leaves_what_was_there(tmp_path: Path) -> None:
-    data = dataset(tmp_path / "data.json", [SHORT[0] | {"input": "word " * 1000}] * 50)
-    with FakeOllama(brief) as server:
-        assert reflect(data, server, "--limit", "1").code == 0
-    (tmp_path / "out.json").write_text("an older export")
-    before = contents(tmp_path)
-    ended = elsewhere(*commands(tmp_path)["export"], prefix=with_room_for(100))
-    assert ended.code == 1
-    assert f"{tmp_path / 'out.json'}: cannot be written" in ended.complaint
-    assert {name: contents(tmp_path)[name] for name in before} == before

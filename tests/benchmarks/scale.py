@@ -91,6 +91,8 @@ class ScriptedStudent(Student):
             found.append(Losses(nll, np.full(33, 4, np.uint16), 33, 2000))
         return found
 
+    async def unload(self) -> None: ...
+
     async def close(self) -> None: ...
 
 

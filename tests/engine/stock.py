@@ -9,7 +9,7 @@ from engine.workspace import Source, Workspace
 from models.teacher import Fault
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-SETTINGS = {"teacher": {"name": "t"}, "student": None}
+SETTINGS = {"teacher": {"name": "t", "digest": "sha256:7"}, "student": None}
 
 
 def sample(index: int, text: str = "x") -> Sample:

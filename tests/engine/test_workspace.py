@@ -329,7 +329,10 @@ def test_a_mistake_of_ours_is_not_called_a_damaged_file(workspace: Workspace, ru
     workspace.keep_outcome(run, kept(0))
     with pytest.raises(sqlite3.IntegrityError):
         workspace.keep_outcome(run, kept(0))
-    with pytest.raises(sqlite3.IntegrityError):
+
+
+def test_rows_about_a_sample_that_is_gone_are_a_damaged_file(workspace: Workspace, run: Run) -> None:
+    with pytest.raises(WorkspaceError, match="FOREIGN KEY constraint failed; the file is damaged"):
         workspace.keep_reply(99, b"a", Reply("about a sample that is not there"), {})
 
 

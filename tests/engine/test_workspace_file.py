@@ -11,11 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import engine.database
 from engine.database import WorkspaceError
 from engine.migrations import APPLICATION_ID, MIGRATIONS
 from engine.sample import Decision, Review, Sample
@@ -354,7 +354,7 @@ def schema(path: Path) -> tuple[int, int, list[str]]:
 
 
 def migrated(monkeypatch: pytest.MonkeyPatch, *further: str) -> None:
-    monkeypatch.setattr(engine.database, "MIGRATIONS", (*MIGRATIONS, *further))
+    monkeypatch.setattr(Workspace, "kind", replace(Workspace.kind, migrations=(*MIGRATIONS, *further)))
 
 
 def test_the_steps_lead_from_an_empty_file_to_the_schema_in_order(

@@ -314,7 +314,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
 
     def full(path: Any, flags: int, mode: int = 0o777) -> int:
         descriptor = opened(path, flags, mode)
-        if flags & os.O_CREAT:
+        if flags & os.O_WRONLY:
             os.dup2(opened("/dev/full", os.O_WRONLY), descriptor)
         return descriptor
 

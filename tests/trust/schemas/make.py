@@ -1,0 +1,111 @@
+"""A workspace of this burnish's schema with something of every kind in it, kept for the burnishes to come.
+
+    python -m tests.trust.schemas.make
+
+writes schema-N.sqlite and, as this burnish reads it, schema-N.json beside this file. A schema that was released keeps
+the pair that was made then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.flags import Flag
+from engine.migrations import MIGRATIONS
+from engine.sample import Candidate, Decision, Review, Stage, Version
+from engine.stats import Examination
+from engine.workspace import Workspace
+from tests.ollama_script import Chat, Scripted
+from tests.ollama_server import FakeOllama
+from tests.running import SHORT, brief, refine, settings, workspace
+
+HERE = Path(__file__).parent
+ODD: dict[str, Any] = {
+    "instruction": "Say stop.",
+    "input": "\x1b[2J",
+    "output": "Stop.\x00\ud800\x85 End",
+    "n": [1, None, 0.5],
+}
+ROWS: list[dict[str, Any]] = [
+    *SHORT,
+    ODD,
+    {"instruction": "Name a metal.", "input": "", "output": "Iron is a metal."},
+]
+FAILING, WAITING = 2, 5
+
+
+def replying(chat: Chat) -> Scripted:
+    """Of one sample, nothing of use."""
+    return "no reply" if ROWS[FAILING]["instruction"] in chat.prompt else brief(chat)
+
+
+def fill(opened: Workspace) -> None:
+    """An examination, a run, a sample that failed twice, and what a person does."""
+    with Examination() as examination:
+        stats = examination.look(opened.samples())
+        opened.keep_examination(stats, examination.all_findings())
+    with FakeOllama(replying) as server:
+        for retry in (False, True):
+            refine(opened, settings(server), limit=WAITING, retry_failed=retry)
+    outcomes = [outcome for _, outcome, _ in opened.decided(opened.latest_run()) if outcome]
+    own = Version(instruction="Mine.", response="A\x00b \ud800.")
+    for index, decision in enumerate((Decision.ACCEPTED, Decision.ORIGINAL, Decision.EDITED)):
+        version = {Decision.ORIGINAL: opened.sample(index).original, Decision.EDITED: own}.get(decision)
+        opened.keep_review(Review(index=index, decision=decision, version=version or outcomes[index].final))
+    opened.keep_review(Review(index=3, decision=Decision.EDITED, version=own))
+    opened.keep_review(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
+    opened.undo()
+    opened.keep_candidate(
+        4,
+        Candidate(
+            stage=Stage.RESPONSE, version=own, critique={"Helpfulness": "\x1b[1m"}, remark="[b]shorter"
+        ),
+    )
+
+
+def held(opened: Workspace) -> dict[str, Any]:
+    """All that a workspace holds, as JSON."""
+    run, indices = opened.latest_run(), range(len(opened))
+    losses = opened.execute(
+        "SELECT sample, hex(passage), hex(nll), hex(lengths), tokens, room FROM losses ORDER BY 1, 2"
+    )
+    stats = opened.examination()
+    return {
+        "examination": stats and stats.model_dump(mode="json"),
+        "findings": [[asdict(found) for found in opened.findings(flag, 10)] for flag in Flag],
+        "source": opened.source().model_dump(exclude={"path"}),
+        "samples": [sample.model_dump() for sample in opened.samples()],
+        "replies": [[[about, asdict(reply)] for about, reply in opened.replies(index)] for index in indices],
+        "losses": [len(losses), hashlib.sha256(json.dumps(losses).encode()).hexdigest()],
+        "recipe": run.recipe,
+        "settings": run.settings,
+        "outcomes": [outcome and outcome.model_dump(mode="json") for _, outcome, _ in opened.decided(run)],
+        "count": opened.count(run),
+        "retries": [opened.retries(index) for index in indices],
+        "reviews": [
+            [review.model_dump(mode="json") for review in opened.reviews(index)] for index in indices
+        ],
+        "candidates": [
+            [found.model_dump(mode="json") for found in opened.candidates(index)] for index in indices
+        ],
+    }
+
+
+def make() -> None:
+    target = HERE / f"schema-{len(MIGRATIONS)}.sqlite"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "w.burnish")
+        with workspace(path, ROWS) as opened:
+            fill(opened)
+            opened.execute("UPDATE runs SET settings = json_set(settings, '$.student.path', 'demo.gguf')")
+            target.with_suffix(".json").write_text(json.dumps(held(opened), indent=1) + "\n", "ascii")
+        path.replace(target)
+
+
+if __name__ == "__main__":
+    make()

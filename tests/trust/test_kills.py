@@ -1,0 +1,105 @@
+"""kill -9 at any moment: the run is taken up again, ends as if nothing had happened, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.workspace import Workspace
+from tests.ollama_server import FakeOllama
+from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
+from tests.trust.killing import KINDS, VICTIMS, Killing, Moment, Victim
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and the kernel's news of files")
+
+KILLS = 200
+ROWS = [
+    *SHORT[1:],
+    {"instruction": "Name the largest planet.", "input": "", "output": "Jupiter is the largest planet."},
+]
+"""Whatever the shape of a batch, the student decides the same of these."""
+
+FEW = (
+    (Moment("time", 0.1, "student"), Moment("before", 1)),
+    (Moment("inside", 1, "student"), Moment("after", 1)),
+    (Moment("file", 2),),
+)
+"""The moments of a run each."""
+
+
+def many(dice: random.Random) -> Iterator[tuple[Moment, ...]]:
+    """A student's death or two, and then the run's, for ever."""
+    while True:
+        students = [moment(dice, "student") for _ in range(dice.randint(0, 2))]
+        yield (*students, moment(dice, "main"))
+
+
+def moment(dice: random.Random, victim: Victim) -> Moment:
+    match dice.choice(KINDS):
+        case "time":
+            return Moment("time", dice.uniform(0.1, 2.0), victim)
+        case "file":
+            return Moment("file", dice.randint(1, 25), victim)
+        case kind:
+            return Moment(kind, dice.randint(1, 3), victim)
+
+
+def undisturbed(folder: Path) -> list[Any]:
+    """What a run makes of the samples that nothing happens to."""
+    with FakeOllama(brief, parallel=2) as server, workspace(folder / "whole.burnish", ROWS) as whole:
+        refine(whole, settings(server, teacher={"parallel": 2}))
+        found = outcomes(whole)
+        margins = [abs(choice.margin or 0.0) for outcome in found if outcome for choice in outcome.choices]
+        assert min(margins) > 0.2, "far from where the shape of a batch would decide"
+        return finals(whole)
+
+
+def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: list[Any]) -> list[Moment]:
+    """A workspace's runs until its work is done; the kills they suffered, after so many of which no more come."""
+    folder.mkdir()
+    kills: list[Moment] = []
+    with Killing(folder, ROWS) as killing:
+        code = -signal.SIGKILL
+        while code:
+            ended = killing.run(next(plan, ()) if len(kills) < enough else ())
+            kills += ended.kills
+            code = ended.code
+            assert code in (0, 1, -signal.SIGKILL), ended.err
+            if code == 1:  # no more than one restart for one passage: a person shall hear of it
+                said = ended.err.splitlines()[-1]
+                assert said.startswith("burnish: ")
+                assert "was ended by SIGKILL" in said
+        assert json.loads(ended.out)["done"] == len(ROWS)
+        assert killing.left_behind() == set(), "no student outlives its run"
+        assert {path.name for path in folder.iterdir()} <= {"data.json", "w.burnish", "w.burnish-lock"}
+
+        with Workspace.read(killing.path) as killed:
+            assert finals(killed) == expected
+    return kills
+
+
+def test_kills_at_any_moment_change_nothing_and_no_committed_reply_is_asked_for_again(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    expected = undisturbed(tmp_path)
+    if not pytestconfig.getoption("--whole"):
+        kills = life(tmp_path / "killed", iter(FEW), 5, expected)
+        assert kills == [moment for run in FEW for moment in run]
+        return
+    plan, kills, lives = many(random.Random(200)), [], 0
+    while len(kills) < KILLS:
+        kills += life(tmp_path / str(lives), plan, KILLS - len(kills), expected)
+        lives += 1
+    print(
+        f"{len(kills)} kills of {lives} runs:", Counter(f"{moment.victim} {moment.kind}" for moment in kills)
+    )
+    assert {(moment.kind, moment.victim) for moment in kills} == set(product(KINDS, VICTIMS))

@@ -1,0 +1,95 @@
+"""A workspace that any earlier burnish made is brought up to date, and holds all that it held."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.database import WorkspaceError
+from engine.export import ExportRule, Share, leaving
+from engine.migrations import MIGRATIONS
+from engine.sample import Candidate, Outcome, Review, Verdict
+from engine.workspace import Workspace
+from tests.command import burnish, contents
+from tests.trust.schemas.make import HERE, ODD, held
+
+VERSIONS = range(1, len(MIGRATIONS) + 1)
+
+
+@pytest.fixture(params=VERSIONS)
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[int, Path, dict[str, Any]]:
+    """A schema's number, a workspace with it, and what the burnish of its time said that it holds."""
+    fixture = HERE / f"schema-{request.param}.sqlite"
+    expected: dict[str, Any] = json.loads(fixture.with_suffix(".json").read_text("ascii"))
+    return request.param, Path(shutil.copyfile(fixture, tmp_path / "w.burnish")), expected
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("PRAGMA user_version").fetchone()
+        return int(number)
+
+
+def told(whole: dict[str, Any]) -> dict[str, Any]:
+    """What a workspace holds in the words of today: what was unknown to its burnish has the value it always had."""
+    told: dict[str, Any] = json.loads(json.dumps(whole))
+    told["outcomes"] = [body and Outcome.model_validate(body) for body in told["outcomes"]]
+    told["candidates"] = [
+        [Candidate.model_validate(body) for body in bodies] for bodies in told.get("candidates", [])
+    ]
+    told["reviews"] = [[Review.model_validate(body) for body in bodies] for bodies in told["reviews"]]
+    return told
+
+
+def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
+    made: tuple[int, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    number, path, expected = made
+    assert version(path) == number
+    for _ in range(2):  # the second time there is nothing left to do
+        with Workspace.open(path) as opened:
+            found = held(opened)
+            assert told({name: found[name] for name in expected}) == told(expected)
+    assert version(path) == len(MIGRATIONS)
+
+    with Workspace.read(path) as reading:
+        assert reading._rows("PRAGMA integrity_check") == [("ok",)]
+        assert reading._rows("PRAGMA foreign_key_check") == []
+        run = reading.latest_run()
+        share = Share(count=3)
+        leave = {rule: leaving(reading, run, rule, share) for rule in ExportRule}
+    reviewed = {index for index, reviews in enumerate(expected["reviews"]) if reviews}
+    kept = {index for index in reviewed if expected["reviews"][index][-1]["decision"] == "original"}
+    replaced = {
+        index
+        for index, outcome in enumerate(told(expected)["outcomes"])
+        if outcome and outcome.choices[1].verdict is Verdict.REPLACED and index not in kept
+    }
+    assert (leave[ExportRule.ALL], leave[ExportRule.ACCEPTED]) == (len(expected["samples"]), len(reviewed))
+    assert leave[ExportRule.PAPER] == len(replaced)
+    assert burnish("export", path, tmp_path / "out.json").code == 0
+    rows = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert rows[2]["output"] == "A\x00b \ud800.", "what a person wrote, to the byte"
+    assert (rows[4]["n"], len(rows)) == (ODD["n"], 6)
+
+
+def test_one_that_can_only_be_read_is_refused_and_stays_as_it_is(
+    made: tuple[int, Path, dict[str, Any]],
+) -> None:
+    number, path, _ = made
+    if number == len(MIGRATIONS):
+        Workspace.read(path).close()
+        return
+    before = contents(path.parent)
+    with pytest.raises(WorkspaceError, match="made by an older burnish; `burnish run` brings it up to date"):
+        Workspace.read(path)
+    for command in (("show", path), ("export", path, path.with_name("out.json"))):
+        ended = burnish(*command)
+        assert (ended.code, "made by an older burnish" in ended.complaint) == (1, True)
+    assert contents(path.parent)["w.burnish"] == before["w.burnish"]

@@ -22,7 +22,7 @@ from models.teacher import Fault, TeacherError
 from tui.actions import bindings
 from tui.desk import Desk
 from tui.messages import Changed, Opened, SettingsChanged, StartRun
-from tui.model_list import ANSWERS
+from tui.model_list import ANSWERS, Role
 from tui.remembered import Remembered
 from tui.screens.base import DeskScreen
 from tui.shown import shown_line
@@ -88,7 +88,7 @@ class StartScreen(DeskScreen):
     def _first_focus(self) -> None:
         """Where a person begins: with what is open, with what was open lately, or with a path."""
         if self.desk.is_open:
-            self.query_one("#begin", Button).focus(scroll_visible=False)
+            self._go_on()
         elif self.first is None and not self._remembered.recent:
             self._data.ask()
 
@@ -127,7 +127,16 @@ class StartScreen(DeskScreen):
         self._models.show_settings()
         self._form.show_settings()
         self._renew()
-        self.query_one("#begin", Button).focus(scroll_visible=False)
+        self._go_on()
+
+    @on(ModelPicker.Settled)
+    def _go_on(self) -> None:
+        """To what has to be chosen yet, and when all is, to the start."""
+        role = _missing(self.desk.settings)
+        if role is None:
+            self.query_one("#begin", Button).focus(scroll_visible=False)
+        else:
+            self._models.picker(role).input.focus()
 
     @on(DataPane.Failed)
     @on(PullBar.Failed)
@@ -154,7 +163,7 @@ class StartScreen(DeskScreen):
         if self.desk.running:
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
-            return Content.styled(missing, "$text-warning")
+            return Content.styled(f"choose a {missing}", "$text-warning")
         parts = [Content(f"{self.desk.samples:,} samples, method {settings.run.method}")]
         if settings.run.method is not Method.SCORE:
             parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
@@ -193,7 +202,8 @@ class StartScreen(DeskScreen):
             if self.desk.running:
                 raise UsageError("a run is under way")
             if (missing := _missing(settings)) is not None:
-                raise UsageError(missing)
+                self._go_on()
+                raise UsageError(f"choose a {missing}")
             self._form.check()
             limit = self._form.limit()
             await aside(session.check, settings)
@@ -208,12 +218,12 @@ class StartScreen(DeskScreen):
             self.post_message(StartRun(limit=limit))
 
 
-def _missing(settings: Settings) -> str | None:
+def _missing(settings: Settings) -> Role | None:
     """Which model has to be chosen first."""
     if settings.run.method is not Method.SCORE and settings.teacher.name is None:
-        return "choose a teacher"
+        return "teacher"
     if settings.run.method is not Method.REFLECT and settings.student.name is None:
-        return "choose a student"
+        return "student"
     return None
 
 

@@ -249,7 +249,8 @@ class DataPane(Vertical):
     def _recent_row(self, path: Path, room: int, *, there: bool) -> Content:
         name = shown_line(path.name, 120, "bold" if there else "$text-muted")
         folder = _from_home(str(path.parent))
-        mark = ("● " if path == self._desk.path else "  ", "$success")
+        here = self._desk.path is not None and path == self._desk.path.absolute()
+        mark = ("● " if here else "  ", "$success")
         row = Content.assemble(mark, name, "  ", shown_line(folder, 200, "$text-muted"))
         if there:
             return row.truncate(room, ellipsis=True)

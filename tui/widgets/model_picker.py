@@ -1,4 +1,4 @@
-"""A teacher or a student from the models that are here, or by any name a person types."""
+"""A teacher, a student or a judge from the models that are here, or by any name a person types."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from tui.widgets.plain_input import PlainInput
 TASKS = {
     "teacher": "criticises every sample and rewrites it",
     "student": "the model you will train: decides by its perplexity",
+    "judge": "compares both sides of each pair, in both orders",
 }
 NAMES = {
     "teacher": "an Ollama model, gguf:PATH, or demo",
     "student": "a GGUF file, ollama:TAG, or demo",
+    "judge": "an Ollama model, gguf:PATH, or demo",
 }
 
 NO_STORE = "their weights are in no store that can be read here (OLLAMA_MODELS names another)"
@@ -61,6 +63,9 @@ class ModelPicker(Vertical):
         def __init__(self, why: str) -> None:
             super().__init__()
             self.why = why
+
+    class Settled(Message):
+        """A person is done with it."""
 
     def __init__(self, role: Role, name: str | None, **options: Any) -> None:
         super().__init__(**options)
@@ -148,7 +153,7 @@ class ModelPicker(Vertical):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.screen.focus_next()
+        self.post_message(self.Settled())
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -159,6 +164,7 @@ class ModelPicker(Vertical):
         else:
             self.show_name(model.called(self.role))
             self.post_message(self.Named(self.role, self.name_given))
+            self.post_message(self.Settled())
 
 
 def _cell(text: str, width: int, *, right: bool = False) -> Content:

@@ -19,7 +19,7 @@ from models.aside import aside
 from models.machine import GIB
 from tui.desk import Desk
 from tui.messages import SettingsChanged
-from tui.model_list import ModelList, list_models
+from tui.model_list import ModelList, Role, list_models
 from tui.pair import Half, Pair, weigh
 from tui.shown import shown
 from tui.widgets.facts import Facts
@@ -62,11 +62,14 @@ class ModelsPane(Vertical):
     def show_settings(self) -> None:
         """Show the desk's, after somebody else changed them."""
         settings = self._desk.settings
-        self.query_one("#teacher", ModelPicker).show_name(settings.teacher.name)
-        self.query_one("#student", ModelPicker).show_name(settings.student.name)
+        self.picker("teacher").show_name(settings.teacher.name)
+        self.picker("student").show_name(settings.student.name)
         if self._looked != self._places:
             self.look()
         self._weigh()
+
+    def picker(self, role: Role) -> ModelPicker:
+        return self.query_one(f"#{role}", ModelPicker)
 
     @work(exclusive=True, group="list")
     async def look(self) -> None:
@@ -128,8 +131,8 @@ class ModelsPane(Vertical):
         teacher = _told(pair.teacher, idle if method is Method.SCORE else "")
         student = _told(pair.student, idle if method is Method.REFLECT else "")
         with suppress(NoMatches):  # the app was left meanwhile
-            self.query_one("#teacher", ModelPicker).say(teacher)
-            self.query_one("#student", ModelPicker).say(student)
+            self.picker("teacher").say(teacher)
+            self.picker("student").say(student)
             self.query_one("#memory", Facts).show([("memory", _memory(pair))])
 
     def weigh_again(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -22,6 +22,10 @@ _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT])", re.IGNORECASE)
 
 
+Amount = Annotated[int, Field(lt=2**63)]
+"""A number as Go has it: what it is divided by, and shown in, has no room for more."""
+
+
 class Details(Wire):
     family: str = ""
     parameter_size: str = ""
@@ -32,7 +36,7 @@ class Tag(Wire):
     """A model the server has."""
 
     name: str  # with its tag, as the server writes it
-    size: int = 0  # bytes; next to nothing for a cloud model's stub
+    size: Amount = 0  # bytes; next to nothing for a cloud model's stub
     digest: str = ""  # sha256 of the manifest, hexadecimal
     details: Details = Details()
     remote_host: str = ""
@@ -72,13 +76,13 @@ class Shown(Wire):
     def parameters(self) -> float | None:
         """How many, None where the GGUF does not say."""
         count = self.model_info.get("general.parameter_count")
-        return float(count) if isinstance(count, int | float) and count > 0 else None
+        return float(count) if isinstance(count, int | float) and 0 < count < 1e18 else None
 
     @property
     def trained_context(self) -> int | None:
         """Tokens of context it was trained with, which the server never exceeds; None where unknown."""
         length = self.model_info.get(f"{self.model_info.get('general.architecture')}.context_length")
-        return length if isinstance(length, int) and length > 0 else None
+        return length if isinstance(length, int) and 0 < length < 2**31 else None
 
 
 class Loaded(Wire):
@@ -86,9 +90,9 @@ class Loaded(Wire):
 
     name: str
     digest: str = ""
-    size: int = 0  # bytes of memory, the GPU's and the machine's together
-    size_vram: int = 0  # bytes of it on the GPU
-    context_length: int = 0  # tokens
+    size: Amount = 0  # bytes of memory, the GPU's and the machine's together
+    size_vram: Amount = 0  # bytes of it on the GPU
+    context_length: Amount = 0  # tokens
 
 
 class Progress(Wire):
@@ -96,8 +100,8 @@ class Progress(Wire):
 
     status: str = ""  # "pulling manifest", "pulling 1d9614638d18", "verifying sha256 digest", ..., "success"
     digest: str = ""  # of the layer under way
-    completed: int = 0  # bytes of it
-    total: int = 0  # bytes of it, 0 where nothing is counted
+    completed: Amount = 0  # bytes of it
+    total: Amount = 0  # bytes of it, 0 where nothing is counted
     error: str = ""
 
 
@@ -113,9 +117,9 @@ class Part(Wire):
     message: Words = Words()
     done: bool = False
     done_reason: str = ""
-    prompt_eval_count: int = Field(default=0, ge=0)  # tokens; a count of zero is left out of the line
-    eval_count: int = Field(default=0, ge=0)  # tokens, with the one that ended a reply that was not cut
-    eval_duration: int = Field(default=0, ge=0)  # nanoseconds
+    prompt_eval_count: Amount = Field(default=0, ge=0)  # tokens; a count of zero is left out of the line
+    eval_count: Amount = Field(default=0, ge=0)  # tokens, with the one that ended a reply that was not cut
+    eval_duration: Amount = Field(default=0, ge=0)  # nanoseconds
     error: str = ""
     remote_host: str = ""
     remote_model: str = ""

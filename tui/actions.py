@@ -37,6 +37,8 @@ SCOPES = {
     "run": "Run",
     "distribution": "Distribution",
     "export": "Export",
+    "compare": "Compare",
+    "pair": "Pair",
     "help": "Help",
 }
 """The registry's groups, in the help screen's order, with their titles."""
@@ -47,6 +49,13 @@ ACTIONS = (
     Action("app.go_run", "3", "Run", "Watch, hold or stop the run", footer=False),
     Action("app.go_distribution", "4", "Distribution", "See how scores and lengths are spread", footer=False),
     Action("app.go_export", "5", "Export", "Write the refined dataset", footer=False),
+    Action(
+        "app.go_compare",
+        "6",
+        "Compare",
+        "Have a judge compare the refined side with the original",
+        footer=False,
+    ),
     Action("app.show_help", "f1,question_mark", "Help", "Every key, and what it does"),
     Action("app.command_palette", "ctrl+p", "Palette", "Find what can be done by its name", footer=False),
     Action("app.undo", "u,ctrl+z", "Undo", "Take back the last decision", footer=False),
@@ -185,6 +194,30 @@ ACTIONS = (
     Action("export.replace", "y", "Replace", "Write over the file that is there"),
     Action("export.cancel", "escape", "Cancel", "Stop the writing, or leave the file that is there as it is"),
     Action("export.preview", "f5", "Look again", "Count again, and show the first rows again", footer=False),
+    # Compare
+    Action("compare.begin", "s", "Judge", "Choose a judge, and have it compare both sides, or go on with it"),
+    Action("compare.hold", "space", "Hold", "Hold the judge after what it is at, or let it go on"),
+    Action("compare.cancel", "c", "Stop", "Stop the judge; what it said is kept"),
+    Action("compare.open", "enter", "Both orders", "Read what the judge said of this pair in both orders"),
+    Action("compare.review", "r", "Review", "Open this pair's sample in Review"),
+    Action("compare.only", "f", "Filter", "List only the disagreements with the student, or one verdict"),
+    Action("compare.tables", "t", "Tables", "The tables by length and by the student's margin, or the pairs"),
+    Action("compare.other", "v", "Other judge", "Show what another judge said, or under other settings"),
+    Action(
+        "compare.jump", "colon,ctrl+g", "Jump", "Go to the pairs of a sample, by its number", footer=False
+    ),
+    Action("compare.down", "j,down", "Down", "Next pair", footer=False),
+    Action("compare.up", "k,up", "Up", "Previous pair", footer=False),
+    Action("compare.page_down", "pagedown,ctrl+d", "Page down", "A screenful down", footer=False),
+    Action("compare.page_up", "pageup", "Page up", "A screenful up", footer=False),
+    Action("compare.top", "g,home", "Top", "First pair", footer=False),
+    Action("compare.bottom", "G,end", "Bottom", "Last pair", footer=False),
+    Action("compare.leave", "escape", "Leave", "Leave the tables, or the filter", footer=False),
+    # Pair
+    Action("pair.next", "j,n", "Next", "Next pair of the list"),
+    Action("pair.previous", "k,p", "Previous", "Previous pair of the list"),
+    Action("pair.review", "r", "Review", "Open this pair's sample in Review"),
+    Action("pair.back", "escape,q", "Compare", "Back to the list of pairs"),
     # Help
     Action("help.down", "down", "Down", "A line down", footer=False),
     Action("help.up", "up", "Up", "A line up", footer=False),

@@ -32,6 +32,7 @@ from tui.opening import target
 from tui.palette import Palette
 from tui.remembered import recall, remember
 from tui.screens.base import DeskScreen
+from tui.screens.compare import CompareScreen
 from tui.screens.distribution import DistributionScreen
 from tui.screens.export import ExportScreen
 from tui.screens.help import HelpScreen
@@ -63,6 +64,7 @@ class BurnishApp(App[None]):
         self.crash_log: Path | None = None
         self._leaving = False  # the screens are being taken down
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
+        self.unjudged: list[str] | None = None  # the command that goes on with the judging that was
 
     async def on_mount(self) -> None:
         for theme in THEMES:
@@ -78,6 +80,7 @@ class BurnishApp(App[None]):
             "run": RunScreen(self.desk),
             "distribution": DistributionScreen(self.desk),
             "export": ExportScreen(self.desk),
+            "compare": CompareScreen(self.desk),
         }
         for name, screen in screens.items():
             self.install_screen(screen, name)
@@ -165,6 +168,9 @@ class BurnishApp(App[None]):
     def action_go_export(self) -> None:
         self._go("export")
 
+    def action_go_compare(self) -> None:
+        self._go("compare")
+
     def action_show_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
             scope = self.screen.SCOPE if isinstance(self.screen, DeskScreen) else "app"
@@ -213,6 +219,11 @@ class BurnishApp(App[None]):
         if self.desk.running:
             self.notify("a run is under way", severity="warning")
             return
+        if self.desk.comparing.running:
+            self.notify(
+                "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
+            )
+            return
         self._refine(message.limit, retry_failed=message.retry_failed)
         self._go("run")
 
@@ -232,7 +243,9 @@ class BurnishApp(App[None]):
         self.leave()
 
     def leave(self) -> None:
-        self.unfinished = self.desk.path if self.desk.running else None
+        path, comparing = self.desk.path, self.desk.comparing
+        self.unfinished = path if self.desk.running else None
+        self.unjudged = comparing.command(path) if path is not None and comparing.running else None
         self.exit()
 
     async def action_quit(self) -> None:

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 import click
 
+from models.core_files import no_core_file
 from models.errors import BurnishError, UsageError
 from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 
@@ -27,6 +28,7 @@ REPLY_FORMS = ("auto", "json", "markers", "steps")
 SCHEDULES = ("auto", "interleaved", "staged")
 RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")
+JUDGE_FORMS = ("json", "markers")
 FORMATS = (
     "alpaca",
     "alpaca-jsonl",
@@ -42,9 +44,14 @@ FORMATS = (
     "parquet",
 )
 
+DEVELOPERS = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_SCREENSHOT")
+"""Variables by which Textual sends what it shows to a console, writes it to a log, or takes pictures of it."""
+
 
 def main() -> None:
     """The command `burnish`."""
+    no_core_file()
+    sys.excepthook = _broken
     # Whatever asks burnish to stop does so the same way as Ctrl-C.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
@@ -81,6 +88,14 @@ def main() -> None:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
+
+
+def _broken(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """A mistake of ours is allowed to look like one, but not to quote the samples it met."""
+    from tui.crash_log import without_messages  # noqa: PLC0415
+
+    told = without_messages(error)
+    click.echo(f"Traceback (without messages, for they may quote a sample):\n{told}", err=True)
 
 
 def _one_line(text: str) -> str:
@@ -143,6 +158,8 @@ def open_(path: Path | None) -> int:
         raise UsageError(
             "the terminal interface needs a terminal; burnish --help lists the commands that do not"
         )
+    for name in DEVELOPERS:
+        os.environ.pop(name, None)
     from tui.interface import open_interface  # noqa: PLC0415
 
     return open_interface(path)
@@ -323,6 +340,136 @@ def show(workspace: Path, sample: int | None, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TEST",
+    help="A test's file: which samples hold 13 words in a row of it.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    metavar="FORMAT",
+    help="The dataset's format [told from its content].",
+)
+@json_option
+def stats(data: Path, **options: Any) -> int:
+    """Look through DATA before it is refined, and flag samples.
+
+    Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
+    with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
+    report tells it.
+    """
+    from tui.examining import stats  # noqa: PLC0415
+
+    return stats(data, **options)
+
+
+@cli.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path), required=False)
+@click.option("--judge", metavar="NAME", help="An Ollama model such as qwen3:8b, gguf:PATH, or demo.")
+@click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples, or rows, only.")
+@click.option("--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the judge at once [1].")
+@click.option(
+    "--reply-form", type=click.Choice(JUDGE_FORMS), help="How the judge lays out its verdicts [json]."
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where replies and verdicts are kept [A's name with .judged, beside it].",
+)
+@json_option
+def judge(a: Path, b: Path | None, **options: Any) -> int:
+    """Have a local model judge whether B is better than A.
+
+    A alone is a workspace: the original of each sample against what was made of it, and what the student chose
+    between in each stage. A and B are two files of answers to the same instructions: exports, datasets, or
+    AlpacaEval's outputs, such as burnish answer writes.
+
+    Every pair is judged twice, with the places swapped. B wins where it wins both orders, or one with the other
+    tied; one won and one lost is a tie. The score is (wins - losses) / pairs + 1.
+
+    Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
+    goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
+    """
+    from tui.judging import judge  # noqa: PLC0415
+
+    return judge(a, b, **options)
+
+
+@cli.command()
+@click.option("--model", metavar="NAME", help="An Ollama model such as qwen3:8b, gguf:PATH, or demo.")
+@click.option(
+    "--prompts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="Rows with an instruction, as of a dataset or AlpacaEval, or lines of text.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT",
+    required=True,
+    help="The file to write, in AlpacaEval's format.",
+)
+@click.option(
+    "--template",
+    type=click.Choice(TEMPLATES),
+    help="How an instruction is put to a gguf:PATH; chat: by the model's own template [chat].",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N prompts only.")
+@click.option("--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the model at once [1].")
+@json_option
+def answer(prompts: Path, out: Path, **options: Any) -> int:
+    """Have a local model answer a file of prompts, for burnish judge.
+
+    Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
+    command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
+    answer; they are in OUT with an empty output.
+    """
+    from tui.judging import answer  # noqa: PLC0415
+
+    return answer(prompts, out, **options)
+
+
+@cli.command()
+@workspace_argument
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write one HTML file that needs nothing else [show it here].",
+)
+@click.option(
+    "--student", metavar="NAME", help="The run's student: draws the samples' token heat maps into FILE."
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What burnish judge found [WORKSPACE's name with .judged, beside it].",
+)
+def report(workspace: Path, **options: Any) -> int:
+    """Report what a run made of its dataset, here or as a page.
+
+    Models and digests, what the stages did, scores and lengths before and after, near ties, failures, what judges
+    said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
+    opens from disk, runs nothing and asks for nothing.
+    """
+    from tui.report.command import report  # noqa: PLC0415
+
+    return report(workspace, **options)
+
+
+@cli.command()
 @json_option
 def models(**options: Any) -> int:
     """List the models that are here: Ollama's, and GGUF files."""
@@ -346,6 +493,11 @@ def pull(name: str) -> int:
 @cli.command()
 @click.option("--teacher", metavar="NAME", help="Check this teacher [the settings' own].")
 @click.option("--student", metavar="NAME", help="Check this student [the settings' own].")
+@click.option(
+    "--privacy",
+    is_flag=True,
+    help="Say instead what is contacted and what is stored where, and fail if anything could leave.",
+)
 @json_option
 def doctor(**options: Any) -> int:
     """Check this machine, and say what to do about what is wrong."""

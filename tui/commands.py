@@ -15,6 +15,7 @@ from engine import session
 from engine.export import ExportRule, Share
 from engine.formats import DatasetError, Format
 from engine.overview import overview
+from engine.plan import Summary
 from engine.reading import BadRow, demo_dataset
 from engine.refine import Method
 from engine.rows import earlier_turns, render
@@ -226,7 +227,7 @@ def _opened(data: Path, workspace: Path | None, format_: str | None, *, skip_bad
     return opened
 
 
-def _refine(opened: Workspace, settings: Settings, **options: Any) -> session.Summary:
+def _refine(opened: Workspace, settings: Settings, **options: Any) -> Summary:
     with display(errors()) as shown:
         return asyncio.run(session.refine_workspace(opened, settings, shown.on_event, **options))
 
@@ -245,15 +246,15 @@ def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(),
-        "teacher": run.settings["teacher"],
-        "student": run.settings["student"],
+        "teacher": run.settings.get("teacher"),
+        "student": run.settings.get("student"),
         "recipe": run.recipe,
         **overview(opened, run).model_dump(mode="json"),
     }
 
 
 def _result(
-    opened: Workspace, summary: session.Summary, *, as_json: bool, export: Path | None = None
+    opened: Workspace, summary: Summary, *, as_json: bool, export: Path | None = None
 ) -> None:
     """A run's end: the totals, a few samples before and after, and where everything is."""
     if as_json:
@@ -271,7 +272,7 @@ def _examples(out: Console, opened: Workspace, run: Run, count: int) -> None:
     """The first samples that are done: their scores, or what became of them."""
     more = opened.count(run)[0] - count
     items = list(islice(_first(opened, run, None), count))
-    if run.recipe["method"] == Method.SCORE:
+    if run.recipe.get("method") == Method.SCORE:
         for sample, outcome in items:
             assert outcome.before is not None
             out.print(tables.score_line(sample, outcome.before), no_wrap=True, overflow="ellipsis")

@@ -35,6 +35,8 @@ def open_interface(path: Path | None) -> int:
     if app.unfinished is not None:
         command = one_line(shlex.join(["burnish", str(app.unfinished)]))
         _say(f"the run is not done; {command} takes it up again")
+    if app.unjudged is not None:
+        _say(f"not every pair is judged; {one_line(shlex.join(app.unjudged))} takes it up again")
     return INTERRUPTED if ending.asked else DONE
 
 

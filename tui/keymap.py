@@ -16,7 +16,7 @@ from typing import Any
 from textual.binding import Binding
 from textual.keys import KEY_DISPLAY_ALIASES, format_key
 
-from engine.settings import config_path
+from engine.settings import config_path, quoted
 from tui.actions import ACTIONS, ALWAYS, SCOPES
 
 
@@ -44,7 +44,11 @@ def load_keymap(path: Path | None = None) -> Keymap:
         lines = dict(_flat(tomllib.loads(path.read_text("utf-8"))))
     except FileNotFoundError:
         return Keymap(path, usual, ())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # no UTF-8, no TOML, or more digits than Python reads
         problem = f"{path}: cannot be read as TOML ({_reason(error)}); the usual keys are used"
         return Keymap(path, usual, (problem,))
     wanted, problems = {}, []
@@ -86,11 +90,11 @@ def _flat(table: dict[str, Any], head: str = "") -> Iterator[tuple[str, object]]
 def _keys(id: str, value: object) -> str:
     """A line's keys in Textual's names. Raises `_Unsound`."""
     if id not in _IDS:
-        raise _Unsound(f"no action {id!r}; the help screen lists them")
+        raise _Unsound(f"no action {quoted(id, 60)}; the help screen lists them")
     if not isinstance(value, str) or not (
         names := [name.strip() for name in value.split(",") if name.strip()]
     ):
-        raise _Unsound(f'{id}: expected keys such as "a" or "ctrl+s,f2", not {_cut(value)}')
+        raise _Unsound(f'{id}: expected keys such as "a" or "ctrl+s,f2", not {quoted(value, 40)}')
     keys = list(dict.fromkeys(_key(id, name) for name in names))
     if id in ALWAYS and (typed := [key for key in keys if _character(key) is not None]):
         raise _Unsound(
@@ -106,9 +110,9 @@ def _key(id: str, name: str) -> str:
     character = _character(base)
     known = base in _NAMED or (character is not None and _named(character) == base)
     if not known or not set(filter(None, modifiers.split("+"))) <= _MODIFIERS:
-        raise _Unsound(f"{id}: no key is called {_cut(name)}")
+        raise _Unsound(f"{id}: no key is called {quoted(name, 40)}")
     if modifiers == "shift" and len(base) == 1:
-        raise _Unsound(f"{id}: {_cut(name)} is written {base.upper()!r}")
+        raise _Unsound(f"{id}: {quoted(name, 40)} is written {base.upper()!r}")
     return modifiers + plus + base
 
 
@@ -126,11 +130,6 @@ def _named(character: str) -> str:
         return {",": "comma", " ": "space"}[character]
     (binding,) = Binding.make_bindings([(character, "", "")])
     return binding.key
-
-
-def _cut(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _reason(error: Exception) -> str:

@@ -21,7 +21,8 @@ CLOUD = "runs in Ollama's cloud: your data would leave this machine"
 NO_TEMPLATE = "has no chat template, so it was not taught to follow instructions: no teacher"
 ANSWERS = 10.0  # seconds a healthy server needs at most for the list of its models
 
-Role = Literal["teacher", "student"]
+Role = Literal["teacher", "student", "judge"]
+"""A judge is whatever can be a teacher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class ListedModel:
     problem: str | None  # why it is not both, where there is a reason worth a line
 
     def called(self, role: Role) -> str | None:
-        return self.teacher if role == "teacher" else self.student
+        return self.student if role == "student" else self.teacher
 
     def unfit(self, role: Role) -> str | None:
         """Why it cannot have this role; None where it can."""

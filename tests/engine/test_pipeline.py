@@ -164,6 +164,17 @@ def test_a_teacher_that_fails_one_stage_keeps_what_the_stage_began_with_and_says
         assert sum(isinstance(event, Unused) for event in events) == 3
 
 
+def test_a_useless_reply_is_told_once_however_often_its_sample_is_gone_through(tmp_path: Path) -> None:
+    def script(chat: Chat) -> Scripted:
+        return "{" if chat.options["seed"] == 0 else brief(chat)
+
+    with FakeOllama(script) as server, workspace(tmp_path / "w.burnish", SHORT[:2]) as opened:
+        events: list[Event] = []
+        assert refine(opened, settings(server, run={"schedule": "staged"}), events.append).done == 2
+        assert len(server.chats) == 8
+        assert sum(isinstance(event, Unused) for event in events) == 4
+
+
 def test_retry_failed_tries_new_attempts_and_pays_for_no_old_one(tmp_path: Path) -> None:
     broken = True
 

@@ -11,6 +11,7 @@ from textual.widgets import Footer
 
 from models.errors import BurnishError
 from tui.desk import Desk
+from tui.messages import ShowSample
 from tui.shown import shown
 from tui.widgets.title import Title
 
@@ -40,3 +41,15 @@ class DeskScreen(Screen[None]):
     def say_error(self, error: BurnishError) -> None:
         """One line about what went wrong and what to do; nothing was lost."""
         self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)
+
+    async def show_sample(self, sample: int) -> None:
+        """Show a sample in Review, if the list of Samples has it."""
+        try:
+            position = await self.desk.reader.do(lambda listing: listing.position_of(sample))
+        except BurnishError as error:
+            self.say_error(error)
+            return
+        if position is None:
+            self.say(f"sample {sample} is left out by the search or the filter in Samples", warning=True)
+        else:
+            self.post_message(ShowSample(position))

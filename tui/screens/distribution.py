@@ -21,6 +21,7 @@ from engine.events import Finished
 from engine.export import ExportRule
 from engine.formats import Format
 from engine.refine import Method
+from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings
 from tui.clipboard import copy
@@ -28,11 +29,14 @@ from tui.desk import Desk
 from tui.exporting import default_path
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
+from tui.shown import shown_line
+from tui.verdicts import verdicts
 from tui.widgets.axis import linear_ticks, log_ticks
 from tui.widgets.flow import FlowDiagram, percent
 from tui.widgets.histogram import Bars, Histogram, Side
 from tui.widgets.keeping import Keeping, Kept
 from tui.widgets.scatter import ScatterPlot
+from tui.widgets.score_bar import blocks, said_score
 
 T = TypeVar("T")
 
@@ -64,6 +68,8 @@ class DistributionScreen(DeskScreen):
         #growth { height: auto; color: $text-muted; padding-left: 6; }
         #scatter { height: 1fr; margin-bottom: 1; }
         #flow { height: 1fr; }
+        #judged { display: none; height: 3; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #judged.-shown { display: block; }
         &.-wide #pictures { padding: 1 2 0 2; }
         &.-narrow {
             #pictures { layout: vertical; height: auto; min-height: 0; }
@@ -110,6 +116,7 @@ class DistributionScreen(DeskScreen):
             with Vertical(id="right"):
                 yield ScatterPlot("IFD and r-IFD", "IFD", "r-IFD", id="scatter")
                 yield FlowDiagram(id="flow")
+                yield Static(id="judged")
         yield Keeping(id="keeping")
 
     def on_mount(self) -> None:
@@ -211,6 +218,7 @@ class DistributionScreen(DeskScreen):
                 scored = not self.has_class("-unscored")
                 self.query_one("#growth", Static).update(_confound(growth, scored=scored))
                 self.query_one(FlowDiagram).show(await self._look(Distribution.flow))
+                await self._show_judged()
             self._keep()
         except Interrupted:
             self._stale = True
@@ -223,6 +231,26 @@ class DistributionScreen(DeskScreen):
         finally:
             self._counted = time.monotonic()
             self._took = self._counted - began
+
+    async def _show_judged(self) -> None:
+        """What the latest judge made of it, in short; Compare has the whole."""
+        path, run, judged = self.desk.path, self.desk.run, self.query_one("#judged", Static)
+        try:
+            found = await aside(verdicts, path, run) if path is not None and run is not None else None
+        except BurnishError:
+            found = None  # Compare says what is wrong
+        counts = found.results.counts if found is not None else None
+        judged.set_class(counts is not None and counts.total > 0, "-shown")
+        if found is not None and counts is not None and counts.score is not None:
+            judge = shown_line(str(found.comparison.about["judge"]["name"]), 30)
+            lines = (
+                Content.assemble(
+                    ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")
+                ),
+                blocks(counts, self.query_one(FlowDiagram).size.width),
+                Content(said_score(counts.score, found.results.interval)),
+            )
+            judged.update(Content("\n").join(lines))
 
     async def _look(self, work: Callable[[Distribution], T]) -> T:
         run = self.desk.run

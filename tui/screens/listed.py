@@ -201,7 +201,8 @@ class ListScreen(DeskScreen):
         self._took = self._arranged - began
         empty = f"nothing matches: {self._key('samples.clear')} leaves the search, then the filter"
         if only.marks & set(KINDS["Data"]) and not examined:
-            empty = f"not looked for yet: burnish stats {one_line(str(self.desk.path))} does, once this is closed"
+            where = one_line(str(self.desk.path))
+            empty = f"not looked for yet: burnish stats {where} does, once this is closed"
         table.show(
             total,
             samples=self.desk.samples,

@@ -23,6 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for a server, a child or the screen."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return cores + 1
+
+
 def pytest_configure() -> None:
     """A core a worker: llama.cpp's threads wait for each other busily, and would for another worker's."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")

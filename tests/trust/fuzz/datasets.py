@@ -1,0 +1,164 @@
+"""Datasets in every format, damaged: read as a user's file is, with and without bad rows, and written again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine import session
+from engine.formats import DatasetError, Format
+from engine.reading import BadRow, open_dataset
+from engine.rows import earlier_turns, render
+from engine.trainers import Trainer, write_for_trainer
+from engine.writing import row_texts, write_dataset
+from models.errors import UsageError
+from tests.trust.fuzz.mutation import as_json, bent, mutated
+from tests.trust.fuzz.watch import one_line
+
+FLAT: list[dict[str, Any]] = [
+    {"instruction": "Name a fruit.", "input": "", "output": "An apple.", "id": 7},
+    {"instruction": "Übersetze \U0001f600", "input": "The train\nis late.", "output": 'He said "no".'},
+    {"prompt": "What is two plus two?", "context": None, "response": "Four.", "history": [["Hi.", "Hello."]]},
+    {"instruction": "Sort.", "input": "b a", "output": "a b", "system": "Be brief.", "history": []},
+]
+WITHOUT_INPUT: list[dict[str, Any]] = [{"instruction": f"Say {n}.", "output": str(n)} for n in range(3)]
+SHAREGPT: list[dict[str, Any]] = [
+    {
+        "id": "a",
+        "conversations": [
+            {"from": "system", "value": "Be brief."},
+            {"from": "human", "value": "Hi.", "weight": 0},
+            {"from": "gpt", "value": "Hello."},
+            {"from": "human", "value": "Name a fruit."},
+            {"from": "gpt", "value": "An apple."},
+        ],
+    },
+    {
+        "conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}],
+        "system": "Be.",
+    },
+]
+MESSAGES: list[dict[str, Any]] = [
+    {"messages": [{"role": "user", "content": f"Say {n}."}, {"role": "assistant", "content": str(n)}]}
+    for n in range(2)
+] + [
+    {
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": "Look it up.", "name": "x"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "function": {"name": "f"}}]},
+        ]
+    }
+]
+ROWS = (FLAT, WITHOUT_INPUT, SHAREGPT, MESSAGES)
+TOKENS = (
+    *(
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b'"',
+        b"\n",
+        b"\r\n",
+        b'""',
+        b"\\u0000",
+        b"\\ud800",
+        b"NaN",
+        b"1e999",
+        b"-",
+    ),
+    *(
+        b"null",
+        b"true",
+        b'{"instruction":"a","output":"b"}',
+        b"\xef\xbb\xbf",
+        b"PAR1",
+        b"\x1f\x8b",
+        b"\xff\xfe",
+        b";",
+    ),
+    *(b'"input":', b'"messages":', b'"conversations":', b"," * 20_000, b";" * 20_000, b'"a",' * 20_000),
+    b",".join(b"c%d" % number for number in range(60_000)),  # columns
+)
+SHOWN = 30  # rows that are looked at further
+
+
+def make(dice: Random) -> bytes:
+    rows: Any = dice.choice(ROWS)
+    for _ in range(dice.randint(0, 2)):
+        rows = bent(rows, dice)
+    match dice.randint(0, 5):
+        case 0 | 1:
+            found = as_json(rows).encode()
+        case 2 | 3 if isinstance(rows, list):
+            found = "\n".join(map(as_json, rows)).encode()
+        case _:
+            found = _table(rows, dice.choice(",;\t")).encode("utf-8", "surrogatepass")
+    return mutated(found, dice, TOKENS) if dice.randint(0, 2) else found
+
+
+def _table(rows: Any, delimiter: str) -> str:
+    out = io.StringIO()
+    table = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    names = dict.fromkeys(name for row in rows for name in row)
+    table.writerow(names)
+    for row in rows:
+        table.writerow([cell if isinstance(cell := row.get(name), str) else as_json(cell) for name in names])
+    return out.getvalue()
+
+
+def judge(case: bytes, folder: Path) -> bool:
+    data = folder / "data"
+    data.write_bytes(case)
+    some = zlib.crc32(case)
+    forced = list(Format)[some % len(Format)]
+    taken = [_read(data, format, some) for format in (None, forced)]
+    if some % 16 == 0:  # a workspace waits for the disk
+        _import(data, folder / "w.burnish")
+    return any(taken)
+
+
+def _read(data: Path, format: Format | None, some: int) -> bool:
+    bad: list[BadRow] = []
+    try:
+        dataset = open_dataset(data, format)
+        samples = list(dataset.samples(bad.append))
+    except DatasetError as error:
+        one_line(error)
+        return False
+    finally:
+        for row in bad[:SHOWN]:
+            one_line(DatasetError(row.message))
+    here, there = dataset.format, list(Format)[some // 16 % len(Format)]
+    first = samples[:SHOWN]
+    try:
+        records = [render(sample, sample.original, here, there) for sample in first]
+        row_texts(there, records)
+        write_dataset(data.with_name("out"), there, iter(records))
+        trainer = list(Trainer)[some // 256 % len(Trainer)]
+        write_for_trainer(
+            trainer, data.with_name("out.json"), here, ((s, s.original, {"a": 1}) for s in first)
+        )
+    except (DatasetError, UsageError) as error:
+        one_line(error)
+    assert all(earlier_turns(sample.row, here) >= 0 for sample in first)
+    return True
+
+
+def _import(data: Path, path: Path) -> None:
+    try:
+        with session.open_workspace(path, data, None, lambda _: None) as opened:
+            assert [s.index for s in islice(opened.samples(), SHOWN)] == list(range(min(len(opened), SHOWN)))
+    except DatasetError as error:
+        one_line(error)
+        assert not path.exists(), "all of it, or no file at all"
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,170 @@
+"""What an Ollama server says, in the protocol's own shape and not, over a real connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio import IncompleteReadError, StreamReader, StreamWriter
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine.forms import form_for
+from models.ollama import OllamaTeacher
+from models.ollama_server import OllamaServer
+from models.teacher import Message, Request, TeacherError
+from tests.trust.fuzz.mutation import as_json, bent, mutated
+from tests.trust.fuzz.watch import fit_for_a_terminal
+from tui.tables import size
+
+NAME = "qwen0.5b:latest"
+DETAILS = {"family": "qwen2", "parameter_size": "494.03M", "quantization_level": "Q4_0"}
+INFO = {"general.architecture": "qwen2", "general.parameter_count": 494032768, "qwen2.context_length": 32768}
+LINE = {"model": NAME, "message": {"role": "assistant", "content": "A reply"}, "done": False}
+LAST = {
+    "model": NAME, "message": {"role": "assistant", "content": "."}, "done": True, "done_reason": "stop",
+    "prompt_eval_count": 20, "eval_count": 3, "eval_duration": 1000,
+}  # fmt: skip
+SAID: dict[str, list[Any]] = {
+    "/api/version": [{"version": "0.24.0"}],
+    "/api/status": [{"cloud": {"disabled": True}}],
+    "/api/tags": [{"models": [{"name": NAME, "size": 352151968, "digest": "a" * 64, "details": DETAILS}]}],
+    "/api/show": [{"details": DETAILS, "model_info": INFO, "template": "", "capabilities": ["completion"]}],
+    "/api/ps": [{"models": [{"name": NAME, "size": 10, "size_vram": 5, "context_length": 8192}]}],
+    "/api/pull": [
+        {"status": "pulling", "digest": "sha256:a", "total": 9, "completed": 5},
+        {"status": "success"},
+    ],
+    "/api/chat": [LINE, {**LINE, "message": {"role": "assistant", "content": "", "thinking": "Hm."}}, LAST],
+}
+"""A sound server's answers, a line each."""
+
+TOKENS = (
+    *(
+        b"HTTP/1.1 200 OK\r\n",
+        b"\r\n\r\n",
+        b"\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: -1\r\n",
+        b"Location: http://x/\r\n",
+    ),
+    *(
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Encoding: gzip\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/9.9 999 \xff\r\n",
+    ),
+    *(
+        b'{"error":"x"}\n',
+        b'{"error":null}\n',
+        b'"remote_host":"x",',
+        b'"done":true,',
+        b"data: ",
+        b"\x85",
+        b"\xe2\x80\xa8",
+        b"\n\n\n",
+    ),
+    *(
+        b"Set-Cookie: a=b\r\n",
+        b"X: " + b"y" * 70_000 + b"\r\n",
+        b"204",
+        b"302",
+        b"404",
+        b"500",
+        b"503",
+        b"401",
+        b"304",
+    ),
+)
+QUESTION = Request(
+    (Message("system", "Be exact."), Message("user", "Why?")), seed=7, temperature=0.5, max_tokens=64
+)
+
+
+def make(dice: Random) -> bytes:
+    path = dice.choice(list(SAID))
+    lines = SAID[path]
+    for _ in range(dice.randint(0, 2)):
+        changed = bent(lines, dice)
+        lines = changed if isinstance(changed, list) else [changed]
+    answer = _answer(lines)
+    if dice.randint(0, 1):
+        answer = mutated(answer, dice, TOKENS)
+    return json.dumps([path, answer.decode("latin-1")]).encode()
+
+
+def _answer(lines: list[Any]) -> bytes:
+    body = "\n".join(map(as_json, lines)).encode() + b"\n"
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n" + body
+
+
+def judge(case: bytes, folder: Path) -> bool:
+    path, answer = json.loads(case)
+    return asyncio.run(
+        _asked({**{place: _answer(said) for place, said in SAID.items()}, path: answer.encode("latin-1")})
+    )
+
+
+async def _asked(answers: dict[str, bytes]) -> bool:
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        with suppress(OSError, IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            place = head.split(" ", 2)[1]
+            length = next(
+                (line[15:] for line in head.lower().split("\r\n") if line.startswith("content-length:")), "0"
+            )
+            await reader.readexactly(int(length))
+            writer.write(answers[place])
+            await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = "http://127.0.0.1:{1}".format(*listening.sockets[0].getsockname())
+    try:
+        taken = [await _told(question(url)) for question in (_taught, _looked, _pulled)]
+    finally:
+        listening.close()
+    return all(taken)
+
+
+async def _told(question: Any) -> bool:
+    try:
+        await question
+    except TeacherError as error:
+        fit_for_a_terminal(error)
+        return False
+    return True
+
+
+async def _taught(url: str) -> None:
+    teacher = OllamaTeacher(NAME, host=url, first=5.0, silence=5.0)
+    try:
+        info = await teacher.open()
+        # As it is kept, and shown.
+        json.dumps(asdict(info), allow_nan=False)
+        form_for(info)
+        assert size(info.size)
+        reply = await teacher.ask(QUESTION, lambda _: None)
+        json.dumps(asdict(reply), allow_nan=False)
+        assert reply.seconds >= 0
+    finally:
+        await teacher.close()
+
+
+async def _looked(url: str) -> None:
+    async with OllamaServer(url, first=5.0, silence=5.0) as server:
+        await server.version()
+        await server.cloud_disabled()
+        for tag in await server.tags():
+            json.dumps([tag.billions, tag.local, tag.family, size(tag.size)], allow_nan=False)
+        for model in await server.loaded():
+            assert size(model.size - model.size_vram)
+
+
+async def _pulled(url: str) -> None:
+    async with OllamaServer(url, first=5.0, silence=5.0) as server:
+        async for step in server.pull("qwen0.5b"):
+            assert size(step.total)
+            assert 100 * step.completed / (step.total or 1) is not None

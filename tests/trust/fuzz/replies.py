@@ -1,0 +1,108 @@
+"""A teacher's replies in every form: read to the end, and while they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine.forms import FORMS, FormName
+from engine.reflection import Reflection, Unusable
+from engine.sample import Stage
+from models.teacher import Reply
+from tests.engine.asking import OLD, replies
+from tests.trust.fuzz.mutation import as_json, bent, mutated
+from tests.trust.fuzz.watch import one_line
+from tui.growing import written
+from tui.literal import first_line, literal
+
+TOKENS = tuple(
+    token.encode()
+    for token in (
+        *(
+            "[Critique]",
+            "\n[New Instruction]\n",
+            "\n[New Response]\n",
+            "\n[Better Response]\n",
+            "[End]",
+            "\n[End]\n",
+        ),
+        *(
+            "<think>",
+            "</think>",
+            "```json\n",
+            "```",
+            "**",
+            "#",
+            '"',
+            "\\",
+            "\\u12",
+            "{",
+            "}",
+            "...",
+            "[",
+            "<answer>",
+        ),
+        *(
+            "Here is the new instruction:",
+            "Sure, ",
+            "Response:",
+            "I'm sorry, but I cannot ",
+            "As an AI language model, ",
+        ),
+        *(
+            "\n" * 30_000,
+            " " * 30_000,
+            "*" * 30_000,
+            "# " * 10_000,
+            "\t\n" * 10_000,
+            "sorry " * 5_000,
+            "_" * 30_000,
+        ),
+        *("\n[End]" * 5_000, "[Critique]\n" * 5_000, "your " * 10_000, "(((((" * 5_000, "here is " * 5_000),
+        *('"a": "' * 5_000, "\\u0000", "\\ud83d", "\0", "\x1b[31m", "Old question?", "Old answer."),
+    )
+)
+
+
+def make(dice: Random) -> bytes:
+    form, stage = dice.choice(list(FormName)), dice.choice(list(Stage))
+    said = replies(form, stage, "New answer.")
+    at = dice.randint(0, len(said) - 1)
+    if form is FormName.JSON and dice.randint(0, 1):
+        said[at] = as_json(bent(json.loads(said[at]), dice))
+    if dice.randint(0, 4):
+        said[at] = mutated(said[at].encode(), dice, TOKENS).decode("utf-8", "replace")
+    return json.dumps([form, stage, said]).encode()
+
+
+def judge(case: bytes, folder: Path) -> bool:
+    form, stage, said = json.loads(case)
+    for text in said:
+        for end in (len(text) // 3, len(text) - 1, len(text)):
+            growing = written(text[:end])
+            literal(first_line(growing.text, 80))
+    try:
+        found = asyncio.run(_reflected(FormName(form), Stage(stage), said))
+    except Unusable as unusable:
+        one_line(unusable)
+        return False
+    version = found.version
+    assert version.instruction.strip()
+    assert version.response.strip()
+    assert all(text.strip() for text in found.critique.values())
+    json.dumps([found.critique, version.model_dump(mode="json")])
+    return True
+
+
+async def _reflected(form: FormName, stage: Stage, said: list[str]) -> Reflection:
+    coming = cycle(said)
+
+    async def ask(question: Any, /) -> Any:
+        return question.take(Reply(next(coming)))
+
+    way = FORMS[form]
+    return await (way.instruction(OLD, ask) if stage is Stage.INSTRUCTION else way.response(OLD, ask))

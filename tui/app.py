@@ -42,9 +42,13 @@ from tui.screens.samples import SamplesScreen
 from tui.screens.start import StartScreen
 from tui.shown import shown
 from tui.themes import THEMES
+from tui.watchers import forget_the_gone
 
 TICK = 0.1
 """Seconds between two looks at what the engine reported: what comes meanwhile is shown together."""
+
+TIDY = 5.0
+"""Seconds between two times that what is gone from the screens is let go of."""
 
 
 class BurnishApp(App[None]):
@@ -86,6 +90,7 @@ class BurnishApp(App[None]):
             self.install_screen(screen, name)
         self.push_screen(first)
         self.set_interval(TICK, self._listen)
+        self.set_interval(TIDY, self._tidy)
         for problem in self.keymap.problems:
             self.notify(shown(problem).plain, severity="warning", timeout=10, markup=False)
 
@@ -121,6 +126,15 @@ class BurnishApp(App[None]):
         self._without_colours()
         self.remembered = replace(self.remembered, theme=theme.name)
         remember(self.remembered)
+
+    def _tidy(self) -> None:
+        screens = {
+            *self.screen_stack,
+            *(s for s in self._installed_screens.values() if isinstance(s, Screen)),
+        }
+        forget_the_gone(
+            (self, *(node for screen in screens for node in screen.walk_children(with_self=True)))
+        )
 
     def _listen(self) -> None:
         if events := self.desk.heard():

@@ -19,12 +19,12 @@ SHOWN = 120
 class Among(StrEnum):
     """Which pairs are listed."""
 
-    ALL = "all pairs"
-    DISAGREEMENTS = "where the judge and the student disagree"
-    WINS = "where the rewrite is better"
+    ALL = "pairs"
+    DISAGREEMENTS = "pairs where the judge and the student disagree"
+    WINS = "pairs where the rewrite is better"
     TIES = "ties"
-    LOSSES = "where the rewrite is worse"
-    INVALID = "without a verdict"
+    LOSSES = "pairs where the rewrite is worse"
+    INVALID = "pairs without a verdict"
 
 
 _RESULTS = {

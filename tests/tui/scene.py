@@ -8,6 +8,9 @@ from pathlib import Path
 
 from engine import session
 from engine.forms import FormName
+from engine.judging import Judged, Opinion
+from engine.pairs import workspace_sides
+from engine.record import Record, judged_path
 from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.sample import (
     Choice,
@@ -147,3 +150,31 @@ def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
         "student": {"name": "demo", "path": "demo.gguf", "digest": "sha256:" + "5" * 64},
     }
     return opened.run(recipe, record)
+
+
+ORDERS = (((4, 8), (5, 7)), ((6, 6), (6, 6)), ((8, 4), (7, 5)), ((4, 8), (8, 4)), None, ((3, 9), (6, 6)))
+"""What the judge gives pair n's sides a and b in either order, ORDERS[n % 6]: better, tie, worse, a tie that the order
+makes, no verdict, better."""
+
+
+def judged(path: Path, judge: str = "gemma3:12b", says: str = "It gives reasons.") -> Path:
+    """A workspace with verdicts of all kinds beside it, made without a judge."""
+    sides = workspace_sides(path)
+    pairs = list(sides.pairs())
+    about = {"a": sides.a, "b": sides.b, "sources": sides.sources, **sides.about}
+    about |= {"judge": asdict(TEACHER) | {"name": judge}, "pairs": len(pairs)}
+    about |= {"same": sides.same, "unmatched": sides.unmatched}
+    with Record.at(judged_path(path)) as record:
+        comparison = record.begin({"judge": judge}, about)
+        for number, pair in enumerate(pairs):
+            if (scores := ORDERS[number % len(ORDERS)]) is None:
+                failure = Failure(fault=Fault.UNPARSABLE, message=says)
+                record.keep(
+                    comparison, number, Judged(pair=pair, forward=None, swapped=None, failure=failure)
+                )
+                continue
+            (a, b), (c, d) = scores
+            forward = Opinion(critique=f"Pair {number}. {says}", reason=f"a first: {says}", first=a, second=b)
+            swapped = Opinion(critique=f"Pair {number}. {says}", reason=f"b first: {says}", first=d, second=c)
+            record.keep(comparison, number, Judged(pair=pair, forward=forward, swapped=swapped))
+    return path

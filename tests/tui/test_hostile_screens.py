@@ -79,7 +79,7 @@ def test_no_screen_breaks_or_lets_anything_act(
                 await pilot.press("right", "down", "tab", "right", "v")
                 await look(app, pilot, f"heat, moved: {name}")
                 await pilot.press("escape", "j")
-            for key in ("3", "4", "5", "1"):
+            for key in ("3", "4", "5", "6", "1"):
                 await pilot.press("escape", key)
                 await look(app, pilot, f"screen {key}")
             await pilot.press("f1")

@@ -15,10 +15,12 @@ from tui.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
 from tui.app import BurnishApp
 from tui.desk import Desk
 from tui.keymap import key_names, load_keymap
+from tui.screens.compare import CompareScreen
 from tui.screens.distribution import DistributionScreen
 from tui.screens.export import ExportScreen
 from tui.screens.heat import HeatScreen
 from tui.screens.help import HelpScreen
+from tui.screens.pair import PairScreen
 from tui.screens.review import ReviewScreen
 from tui.screens.run import RunScreen
 from tui.screens.samples import SamplesScreen
@@ -33,6 +35,8 @@ WHERE: dict[str, type[Any]] = {
     "run": RunScreen,
     "distribution": DistributionScreen,
     "export": ExportScreen,
+    "compare": CompareScreen,
+    "pair": PairScreen,
     "help": HelpScreen,
 }
 USUAL = {action.id: action.keys for action in ACTIONS}

@@ -22,7 +22,7 @@ from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
 from tests.stand_in import StandIn, stand_in
 from tests.tui import hostile
-from tests.tui.scene import ratio, scene
+from tests.tui.scene import judged, ratio, scene
 from tui import pace
 from tui.app import BurnishApp
 from tui.desk import Desk
@@ -61,9 +61,10 @@ def nothing(_: Path) -> None:
 
 
 def seen(keys: str, shows: str) -> State:
-    return State(scene, (("takes it up again", keys),), shows)
+    return State(scene, ((AGAIN, keys),), shows)
 
 
+AGAIN = "takes it up again"
 BEGIN = ("teaches", "ctrl+s")
 STATES = {
     "start, empty": State(nothing, shows="open a dataset or a workspace to begin"),
@@ -79,6 +80,10 @@ STATES = {
     "run, finished": State(finished, (("24 samples", "3"),), "writes the refined dataset"),
     "distribution": seen("4", "21 finished, 3 waiting"),
     "export": seen("5", "24 of 24 samples leave"),
+    "compare": State(lambda folder: judged(scene(folder)), ((AGAIN, "6"),), "50 of 50 pairs"),
+    "compare, pair": State(
+        lambda folder: judged(scene(folder)), ((AGAIN, "6"), ("50 of 50", "f g enter")), "≠"
+    ),
     "help": seen("2 f1", "type to search"),
     "run, streaming": State(untouched, (BEGIN,), "1/4", running=True),
     "review, streaming": State(

@@ -1,0 +1,101 @@
+"""Which judge is asked, and about what."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.widgets import Label, OptionList
+
+from engine.settings import Settings
+from tui.model_list import list_models
+from tui.screens.dialog import Dialog
+from tui.shown import shown
+from tui.widgets.model_picker import ModelPicker
+from tui.widgets.pick_one import PickOne
+from tui.widgets.plain_input import PlainInput
+
+WHAT = ("with the student's choices", "refined against original only")
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What was chosen."""
+
+    judge: str
+    refined_only: bool
+    limit: int | None
+
+
+class JudgeDialog(Dialog[Judging]):
+    HEADING = "Have a judge compare both sides"
+    DEFAULT_CSS = """
+    JudgeDialog {
+        & #dialog { width: 84; }
+        & #dialog-heading { margin-bottom: 0; }
+        & ModelPicker { margin-bottom: 0; }
+        & ModelPicker PlainInput { background: $panel; }
+        & ModelPicker OptionList { max-height: 6; background: $surface; }
+        & ModelPicker #said { margin-bottom: 0; }
+        &.-narrow .question { margin-top: 0; }
+    }
+    """
+
+    def __init__(self, settings: Settings, before: Judging) -> None:
+        """`settings`: where models are looked for. `before`: what stands there; its `judge` may be empty."""
+        super().__init__()
+        self._settings = settings
+        self._before = before
+
+    def questions(self) -> ComposeResult:
+        yield ModelPicker("judge", self._before.judge or None)
+        yield Label("What it is asked about", classes="question")
+        yield PickOne(WHAT, WHAT[self._before.refined_only], id="what")
+        yield Label(
+            "Of the samples that have something to compare, the first (none: all)", classes="question"
+        )
+        limit = "" if self._before.limit is None else str(self._before.limit)
+        yield PlainInput(limit, placeholder="all", id="limit", restrict=r"\d*", max_length=9)
+
+    def on_mount(self) -> None:
+        self.query_one(ModelPicker).input.focus()
+        self._look()
+
+    @work(exclusive=True)
+    async def _look(self) -> None:
+        here = await list_models(self._settings)
+        with suppress(NoMatches):  # closed meanwhile
+            picker = self.query_one(ModelPicker)
+            picker.show_models(here.models)
+            if here.problem is not None:
+                picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(here.problem))))
+
+    @on(ModelPicker.Refused)
+    def _refused(self, message: ModelPicker.Refused) -> None:
+        self._wrong(message.why)
+
+    def _wrong(self, why: str) -> None:
+        self.query_one(ModelPicker).say(Content.assemble(("✗ ", "bold $text-error"), shown(why)))
+
+    def action_agree(self) -> None:
+        """On the list, enter chooses; with a judge chosen, it begins."""
+        listed = self.focused
+        if isinstance(listed, OptionList) and listed.highlighted is not None:
+            listed.action_select()
+            self.query_one(ModelPicker).input.focus()
+        elif self.query_one(ModelPicker).name_given is None:
+            self._wrong("name the judge, or choose one from the list")
+        else:
+            super().action_agree()
+
+    def answer(self) -> Judging:
+        limit = self.query_one("#limit", PlainInput).value
+        return Judging(
+            self.query_one(ModelPicker).name_given or "",
+            self.query_one("#what", PickOne).chosen == WHAT[1],
+            int(limit) or None if limit else None,
+        )

@@ -23,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--whole"):
+        later = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: many tests wait for a server, a child or the screen."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -80,9 +87,9 @@ Some = Callable[[Sequence[T]], Sequence[T]]
 
 @pytest.fixture(scope="session")
 def some(pytestconfig: pytest.Config) -> Some[T]:
-    """Every fourth of a list, from the first to the last; all of it with --whole."""
+    """Every eighth of a list, from the first to the last; all of it with --whole."""
     whole = pytestconfig.getoption("--whole")
-    return lambda items: items if whole else [*items[:-1:4], items[-1]]
+    return lambda items: items if whole else [*items[:-1:8], items[-1]]
 
 
 @pytest.fixture(scope="session")

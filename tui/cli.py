@@ -373,7 +373,9 @@ def stats(data: Path, **options: Any) -> int:
 @click.option("--judge", metavar="NAME", help="An Ollama model such as qwen3:8b, gguf:PATH, or demo.")
 @click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples, or rows, only.")
-@click.option("--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the judge at once [1].")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the judge at once [1]."
+)
 @click.option(
     "--reply-form", type=click.Choice(JUDGE_FORMS), help="How the judge lays out its verdicts [json]."
 )
@@ -425,7 +427,9 @@ def judge(a: Path, b: Path | None, **options: Any) -> int:
     help="How an instruction is put to a gguf:PATH; chat: by the model's own template [chat].",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N prompts only.")
-@click.option("--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the model at once [1].")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), metavar="N", help="Requests to the model at once [1]."
+)
 @json_option
 def answer(prompts: Path, out: Path, **options: Any) -> int:
     """Have a local model answer a file of prompts, for burnish judge.

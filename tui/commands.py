@@ -253,9 +253,7 @@ def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     }
 
 
-def _result(
-    opened: Workspace, summary: Summary, *, as_json: bool, export: Path | None = None
-) -> None:
+def _result(opened: Workspace, summary: Summary, *, as_json: bool, export: Path | None = None) -> None:
     """A run's end: the totals, a few samples before and after, and where everything is."""
     if as_json:
         extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}

@@ -52,8 +52,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list
 @pytest.mark.parametrize(
     ("teacher", "run"),
     [
-        ({"parallel": 3}, {}),
-        ({}, {"schedule": "staged"}),
+        pytest.param({"parallel": 3}, {}, marks=pytest.mark.whole),
+        pytest.param({}, {"schedule": "staged"}, marks=pytest.mark.whole),
         ({"parallel": 3}, {"schedule": "staged"}),
     ],
     ids=["parallel", "staged", "staged-parallel"],

@@ -378,8 +378,10 @@ def test_a_row_longer_than_many_chunks_is_read(tmp_path: Path) -> None:
     "content",
     [
         lambda count: array(*[ALPACA] * count),
-        lambda count: lines(*[ALPACA] * count),
-        lambda count: "instruction,input,output\n" + "Add.,1 2,3\n" * count,
+        pytest.param(lambda count: lines(*[ALPACA] * count), marks=pytest.mark.whole),
+        pytest.param(
+            lambda count: "instruction,input,output\n" + "Add.,1 2,3\n" * count, marks=pytest.mark.whole
+        ),
     ],
     ids=["array", "lines", "csv"],
 )

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import llama_cpp.llama_cpp as c
 import pytest
 from pydantic import BaseModel
 
-from models import llama
 from models.chat import ChatTemplateError, render
 from models.embedded import EmbeddedTeacher
 from models.llama import Context, Model, Sampler, Shape
@@ -140,7 +140,7 @@ def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) 
     try:
         for token in model.tokenize('"Eat', special=False):
             assert sampler._allowed(int(token))
-            llama.c.llama_sampler_accept(sampler.grammar, int(token))
+            c.llama_sampler_accept(sampler.grammar, int(token))
         allowed = {
             text: sampler._allowed(int(model.tokenize(text, special=False)[0]))
             for text in ("\n", "\t", " well", "\\", '"')

@@ -138,7 +138,13 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.whole] if number % 3 else [])
+        for number, name in enumerate(HOSTILE)
+    ],
+)
 def test_hostile_text_is_scored_to_its_last_byte(smollm2: Path, name: str) -> None:
     text = HOSTILE[name]
     (losses,) = scored(smollm2, Passage((Piece(text[:50]),), text))

@@ -53,6 +53,7 @@ def ratios(found: list[Outcome | None]) -> list[Ratio]:
     ]
 
 
+@pytest.mark.whole
 def test_a_run_goes_on_with_another_student_and_ends_as_it_would_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, some: Some[str]
 ) -> None:

@@ -16,19 +16,19 @@ from tests.trust.fuzz.targets import TARGETS
 from tests.trust.fuzz.watch import HangError, watched
 
 CASES = {
-    "datasets": 700,
-    "parquet": 150,
-    "replies": 600,
-    "gguf-heads": 700,
+    "datasets": 350,
+    "parquet": 80,
+    "replies": 300,
+    "gguf-heads": 350,
     "gguf-children": 3,
-    "settings": 150,
-    "keymaps": 100,
-    "remembered": 300,
+    "settings": 80,
+    "keymaps": 50,
+    "remembered": 150,
     "ollama-answers": 60,
     "workspaces": 20,
     "commands": 15,
 }
-"""What takes about a second each."""
+"""What takes about half a second each."""
 
 KEPT = sorted(path for path in (Path(__file__).parent / "fuzz" / "cases").glob("*/*") if path.is_file())
 
@@ -54,7 +54,7 @@ def test_damaged_input_is_taken_or_refused_as_documented(
     name: str, folder: Path, pytestconfig: pytest.Config
 ) -> None:
     target, _ = TARGETS[name]
-    count = CASES[name] * (10 if pytestconfig.getoption("--whole") else 1)
+    count = CASES[name] * (20 if pytestconfig.getoption("--whole") else 1)
     checks = list(HealthCheck)
 
     # The dice are Hypothesis', so that what is found is also made small.

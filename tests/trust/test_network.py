@@ -132,7 +132,7 @@ def test_the_app_names_no_address_but_the_teachers_and_makes_no_link_of_a_text(
             terminal.press("ctrl+s")
             terminal.wait_for("2 of 2 samples")
             terminal.press("2")
-            terminal.wait_for("burnish.invalid")
+            terminal.wait_for("https://burnish")
             terminal.press("enter")
             terminal.wait_for("Sample 0")
             terminal.wait_for("there")

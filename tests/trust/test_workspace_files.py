@@ -196,6 +196,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.whole
 def test_while_a_run_is_at_it_nobody_else_works_on_it_and_everybody_may_look(tmp_path: Path) -> None:
     data = dataset(tmp_path / "scene.json", SHORT)
     path, link = tmp_path / "w.burnish", tmp_path / "elsewhere" / "other.burnish"

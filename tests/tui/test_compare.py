@@ -424,6 +424,7 @@ def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_li
 # Texts of others, and terminals
 
 
+@pytest.mark.whole
 def test_hostile_texts_of_samples_and_judges_do_not_act(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     whole = pytestconfig.getoption("--whole")
     texts = [text for text in hostile.CORPUS.values() if text.strip() and len(text) < 1000]

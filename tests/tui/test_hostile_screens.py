@@ -46,7 +46,11 @@ async def look(app: BurnishApp, pilot: Pilot[None], where: str) -> None:
     assert not hostile.acting(hostile.painted(app)), where
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(size, marks=[pytest.mark.whole] if size != (80, 24) else []) for size in SIZES],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
 def test_no_screen_breaks_or_lets_anything_act(
     hostile_scene: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

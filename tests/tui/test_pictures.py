@@ -100,8 +100,9 @@ class Talking:
 
     def __call__(self, chat: Chat) -> Scripted:
         self._asked += 1
-        whole = self._asked == 1
-        return Answer(brief(chat), seconds=0, **({} if whole else {"after": 20, "ending": Ending.STALL}))
+        if self._asked == 1:
+            return Answer(brief(chat), seconds=0)
+        return Answer(brief(chat), seconds=0, after=20, ending=Ending.STALL)
 
 
 @pytest.fixture(autouse=True)

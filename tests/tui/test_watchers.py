@@ -19,6 +19,7 @@ def kept() -> int:
     return sum(isinstance(one, Widget) for one in gc.get_objects())
 
 
+@pytest.mark.whole
 def test_widgets_of_screens_that_were_left_are_let_go_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

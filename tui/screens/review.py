@@ -72,8 +72,12 @@ class ReviewScreen(LookingScreen):
         """The sample that is shown, if something may be decided about it now."""
         return None if self._deciding or self._coming is not None or self.editing else self._look
 
+    def _decide(self, look: Look, version: Version, decision: Decision, *, go_on: bool) -> None:
+        self._deciding = True  # from now on: the next key may come before the worker begins
+        self._decided(look, version, decision, go_on=go_on)
+
     @work(group="decide")
-    async def _decide(self, look: Look, version: Version, decision: Decision, *, go_on: bool) -> None:
+    async def _decided(self, look: Look, version: Version, decision: Decision, *, go_on: bool) -> None:
         index = look.sample.index
         own = decision in (Decision.CHOSEN, Decision.EDITED)
         scores = scores_of(look, version) if own else None

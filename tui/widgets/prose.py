@@ -95,7 +95,9 @@ class Prose(Widget, can_focus=True):
         return len(self._wrapped(width - MARGIN))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._base = self.rich_style  # Textual gathers it from all that this stands in: once, and not for each line
+        self._base = (
+            self.rich_style
+        )  # Textual gathers it from all that this stands in: once, and not for each line
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

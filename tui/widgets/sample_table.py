@@ -273,7 +273,9 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cells = cells(max(self.scrollable_content_region.width - POINTER, 1), self._samples)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._base = self.rich_style  # Textual gathers it from all that this stands in: once, and not for each line
+        self._base = (
+            self.rich_style
+        )  # Textual gathers it from all that this stands in: once, and not for each line
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

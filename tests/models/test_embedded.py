@@ -14,6 +14,7 @@ import llama_cpp.llama_cpp as c
 import pytest
 from pydantic import BaseModel
 
+from models import llama
 from models.chat import ChatTemplateError, render
 from models.embedded import EmbeddedTeacher
 from models.llama import Context, Model, Sampler, Shape

@@ -55,8 +55,16 @@ async def judge(respondent: Respondent, sides: Sides, form: FormName) -> Compari
     emit(Started(len(pairs), len(known), 0, ()))
     emit(JudgedBefore(Counter(known.values())))
 
+    waiting = {digest: number for number, digest in enumerate(pairs) if number not in known}
+
     def pending() -> Iterator[tuple[int, Pair]]:
-        return ((number, pair) for number, pair in enumerate(sides.pairs()) if number not in known)
+        # By what they are: a person who decides meanwhile moves the others' numbers.
+        found = ((waiting.pop(pair.digest(), None), pair) for pair in sides.pairs())
+        yield from ((number, pair) for number, pair in found if number is not None)
+        if waiting:
+            emit(
+                Notice(f"{len(waiting)} pairs are not what they were: judge once more for what they are now")
+            )
 
     async def work(item: tuple[int, Pair]) -> None:
         number, pair = item

@@ -147,6 +147,7 @@ def better(new: float | None, old: float | None) -> bool:
     return new is not None and (old is None or new > old)
 
 
+@pytest.mark.long
 def test_every_decision_on_recorded_replies_is_the_one_the_rules_give(
     tmp_path: Path, smollm2_f32: Path
 ) -> None:

@@ -283,6 +283,19 @@ def test_a_pair_that_changed_is_judged_anew_and_its_old_verdict_is_gone(tmp_path
     assert after[1:] == before[1:]
 
 
+def test_sides_that_change_meanwhile_give_no_pair_another_s_verdict(court: Court) -> None:
+    before = list(sides(("a", "bb"), ("aa", "b"), ("a", "bbb")).pairs())
+    after = [
+        before[1],
+        before[2].model_copy(update={"a": before[0].a.model_copy(update={"response": "new"})}),
+    ]
+    looks = iter((before, after))
+    judged = court.judge(Sides("one", "other", (), lambda: iter(next(looks))))
+    assert [one.pair for one in judged] == [before[1]]
+    assert [told.number for told in court.told(PairJudged)] == [1]
+    assert any("2 pairs are not what they were" in notice.text for notice in court.told(Notice))
+
+
 def test_a_limit_is_taken_up_by_a_larger_one_and_leaves_what_is_beyond_alone(tmp_path: Path) -> None:
     path = scene(tmp_path, reviewed=False)
     with FakeOllama(judges.longer) as server:

@@ -54,6 +54,7 @@ def worst(distances: dict[str, float]) -> tuple[float, str]:
     return max((distance, name) for name, distance in distances.items())
 
 
+@pytest.mark.long
 def test_exact_losses_of_f32_weights_are_pytorchs_to_1e_4_nat(smollm2_f32: Path, some: Some[Row]) -> None:
     rows = [row for name in SMOLLM2 for row in some(golden.demo(name))]
     assert worst(off(smollm2_f32, True, rows)) < (1e-4, "")

@@ -340,6 +340,7 @@ def test_no_memory_for_the_context_is_one_line(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+@pytest.mark.long
 def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(gemma: Path) -> None:
     async def peak(student: Student) -> int:
         long = Passage((), "a b c d e f g h i j k l m n o p q r s t u v w x y z " * 90)

@@ -87,6 +87,7 @@ def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: 
     return kills
 
 
+@pytest.mark.long
 def test_kills_at_any_moment_change_nothing_and_no_committed_reply_is_asked_for_again(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.sample import Decision
 from engine.workspace import Workspace
 from tests.running import SHORT, dataset
@@ -33,6 +35,7 @@ def weighed(path: Path) -> bool:
         return review is not None and review.scores is not None
 
 
+@pytest.mark.long
 def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(SETTINGS, "utf-8")
     rows = SHORT[:3]

@@ -54,6 +54,7 @@ def asking(
         return events, asyncio.run(main())
 
 
+@pytest.mark.whole
 def test_what_is_asked_at_any_moment_of_a_staged_run_is_answered(tmp_path: Path) -> None:
     number = 0
 

@@ -89,5 +89,6 @@ def test_real_alpaca_samples_agree(smollm2_f32: Path, name: str, some: Some[Row]
     assert worst(off(smollm2_f32, False, some(some(some(golden.alpaca(name)))))) < (3e-3, "")
 
 
+@pytest.mark.whole
 def test_real_alpaca_samples_agree_with_gemma(gemma_f32: Path, some: Some[Row]) -> None:
     assert worst(off(gemma_f32, True, some(some(some(golden.alpaca("gemma-vicuna")))))) < (1e-4, "")

@@ -368,6 +368,7 @@ def test_another_workspace_brings_another_path(workspace: Path, tmp_path: Path) 
     exporting_from(workspace, doing)
 
 
+@pytest.mark.whole
 def test_hostile_rows_are_shown_at_every_size(tmp_path: Path) -> None:
     path = scene(tmp_path, hostile.rows())
 

@@ -422,6 +422,7 @@ def test_a_thousand_events_at_once_are_shown_at_once(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.whole
 def test_hostile_names_replies_and_messages_do_not_act(tmp_path: Path) -> None:
     async def main() -> None:
         async with told(made(tmp_path)) as (there, tell):

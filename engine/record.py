@@ -61,6 +61,10 @@ class Comparison:
         """How many it has; there may be verdicts on more, of a time without --limit."""
         return int(self.about["pairs"])
 
+    def is_of(self, workspace: Path, run: int) -> bool:
+        """Whether its sides are those of a workspace, by a run there."""
+        return self.about.get("sources") == [str(workspace.absolute())] and self.about.get("run") == run
+
 
 class Record(Database):
     """An open record. One writer at a time, however many readers."""

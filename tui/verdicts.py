@@ -77,7 +77,7 @@ def verdicts(path: Path, run: Run, wanted: int | None = None) -> Verdicts | None
     if not kept.exists():
         return None
     with Record.read(kept) as record:
-        all = tuple(one for one in record.comparisons() if _is_of(one, path, run))
+        all = tuple(one for one in record.comparisons() if one.is_of(path, run.id))
         if not all:
             return None
         comparison = next((one for one in all if one.id == wanted), all[0])
@@ -99,11 +99,6 @@ def verdict(path: Path, comparison: Comparison, pair: int) -> Judged:
     """All that was said of one pair. Raises `WorkspaceError`."""
     with Record.read(judged_path(path)) as record:
         return record.verdict(comparison, pair)
-
-
-def _is_of(comparison: Comparison, path: Path, run: Run) -> bool:
-    about = comparison.about
-    return about.get("sources") == [str(path.absolute())] and about.get("run") == run.id
 
 
 def _line(number: int, judged: Judged) -> Line:

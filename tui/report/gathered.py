@@ -151,9 +151,8 @@ def _judged(path: Path, run: Run, record: Path | None) -> Iterator[Verdicts]:
         return
     with Record.read(record or usual) as opened:
         for comparison in opened.comparisons():
-            about = comparison.about
-            if about.get("sources") == [str(path.absolute())] and about.get("run") == run.id:
-                yield Verdicts(about, results(opened.judged(comparison)))
+            if comparison.is_of(path, run.id):
+                yield Verdicts(comparison.about, results(opened.judged(comparison)))
 
 
 def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:

@@ -54,7 +54,7 @@ sys.exit(l.llama_model_quantize(*map(str.encode, sys.argv[1:]), ctypes.byref(p))
 """
 
 
-def made_once(name: str, make: Callable[[Path], None]) -> Path:
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
     """A file in this machine's cache; nobody ever sees it half made."""
     path = CACHE / name
     if not path.exists():

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 Field = bool | int | float | str | list[str] | list[int]
 
 
@@ -79,3 +81,61 @@ def tiny(path: Path, changes: Mapping[str, Field | None] | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gguf(fields, TENSORS))
     return path
+
+
+def runnable(path: Path) -> Path:
+    """A language model that llama.cpp runs in no time: two layers of chance, a token a byte, SmolLM2's context."""
+    dice = np.random.default_rng(135)
+    width, inner, layers = 64, 128, 2
+    tokens = [*_BYTES.values(), "<|im_start|>", "<|im_end|>", "Ġt"]
+    fields = {
+        **LLAMA,
+        "general.name": "Chance",
+        "general.file_type": 0,
+        "llama.context_length": 8192,
+        "llama.block_count": layers,
+        "llama.embedding_length": width,
+        "llama.feed_forward_length": inner,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "llama.rope.dimension_count": width // 4,
+        "llama.vocab_size": len(tokens),
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [*[1] * 256, 3, 3, 1],
+        "tokenizer.ggml.merges": ["Ġ t"],
+        "tokenizer.ggml.bos_token_id": 256,
+        "tokenizer.ggml.eos_token_id": 257,
+        "tokenizer.chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    }
+    shapes: dict[str, tuple[int, ...]] = {"token_embd": (width, len(tokens)), "output_norm": (width,)}
+    for layer in range(layers):
+        shapes |= {
+            f"blk.{layer}.{name}": shape
+            for name, shape in {
+                "attn_norm": (width,), "attn_q": (width, width), "attn_k": (width, width // 2),
+                "attn_v": (width, width // 2), "attn_output": (width, width), "ffn_norm": (width,),
+                "ffn_gate": (width, inner), "ffn_up": (width, inner), "ffn_down": (inner, width),
+            }.items()
+        }  # fmt: skip
+    tensors = [
+        Tensor(f"{name}.weight", shape, 0, _chance(dice, name, shape)) for name, shape in shapes.items()
+    ]
+    path.write_bytes(gguf(fields, tensors))
+    return path
+
+
+def _chance(dice: np.random.Generator, name: str, shape: tuple[int, ...]) -> bytes:
+    values = np.ones(shape) if "norm" in name else dice.normal(0, 0.2, shape)
+    return values.astype("<f4").tobytes()
+
+
+def _printable_bytes() -> dict[int, str]:
+    """GPT-2's pictures of the bytes."""
+    kept = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in kept]
+    pictures = {byte: chr(byte) for byte in kept} | {byte: chr(256 + n) for n, byte in enumerate(others)}
+    return dict(sorted(pictures.items()))
+
+
+_BYTES = _printable_bytes()

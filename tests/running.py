@@ -16,6 +16,8 @@ from engine.plan import Summary
 from engine.sample import Outcome, Version
 from engine.settings import Settings, load
 from engine.workspace import Workspace
+from tests.conftest import made_once
+from tests.gguf_writer import runnable
 from tests.ollama_script import Chat
 from tests.ollama_server import FakeOllama
 
@@ -74,14 +76,14 @@ def workspace(path: Path, rows: Sequence[dict[str, Any]]) -> Workspace:
 
 
 def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:
-    """Settings with the scripted teacher in the json form and the demo's student, changed by `groups`."""
+    """Settings with the scripted teacher in the json form and a student of chance, changed by `groups`."""
     host = server if isinstance(server, str) else server.url
     teacher: dict[str, Any] = {"name": TEACHER, "host": host, "patience": 20.0}
     run: dict[str, Any] = {"reply_form": "json", "schedule": "interleaved"}
     return load(
         {
             "teacher": teacher | groups.get("teacher", {}),
-            "student": {"name": "demo"} | groups.get("student", {}),
+            "student": {"name": str(made_once("chance.gguf", runnable))} | groups.get("student", {}),
             "run": run | groups.get("run", {}),
         }
     )

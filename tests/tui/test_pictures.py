@@ -158,7 +158,11 @@ def test_a_screen_looks_as_it_did(
 
     with FakeOllama(Talking()) as server:
         method = "reflect" if state.running else "selective"
-        given = settings(server, run={"method": method}) if state.make is untouched else load({})
+        given = (
+            settings(server, student={"name": "demo"}, run={"method": method})
+            if state.make is untouched
+            else load({})
+        )
         app = BurnishApp(Desk(given), state.make(Path()))
         assert snap_compare(app, terminal_size=size, run_before=walk)
 

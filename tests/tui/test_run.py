@@ -165,7 +165,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
         assert "Q8_0" in there.text, "which student it was"
 
     with FakeOllama(tap) as server:
-        watched(made(tmp_path), settings(server, run={"schedule": schedule}), work)
+        watched(made(tmp_path), settings(server, student={"name": "demo"}, run={"schedule": schedule}), work)
 
 
 def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def moment(dice: random.Random, victim: Victim) -> Moment:
 def undisturbed(folder: Path) -> list[Any]:
     """What a run makes of the samples that nothing happens to."""
     with FakeOllama(brief, parallel=2) as server, workspace(folder / "whole.burnish", ROWS) as whole:
-        refine(whole, settings(server, teacher={"parallel": 2}))
+        refine(whole, settings(server, teacher={"parallel": 2}, student={"name": "demo"}))
         found = outcomes(whole)
         margins = [abs(choice.margin or 0.0) for outcome in found if outcome for choice in outcome.choices]
         assert min(margins) > 0.2, "far from where the shape of a batch would decide"

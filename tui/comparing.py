@@ -16,9 +16,10 @@ from engine.pairs import workspace_sides
 from engine.record import Record, judged_path
 from engine.respondent import Respondent, check
 from engine.settings import JudgeSettings
-from models.errors import BurnishError, UsageError
+from models.errors import BurnishError
 from tui.backstage import Backstage
 from tui.tally import Tally
+from tui.underway import Underway
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Comparing:
         self.at: int | None = None  # the pair that was looked at last, for the list to come back to
         self._backstage: Backstage | None = None  # while there is a judge
         self._respondent: Respondent | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._underway = Underway[bool]("a judge is at work; stop it first")
         self._said: deque[Event] = deque()  # by the judge's thread
 
     def forget(self) -> None:
@@ -50,11 +51,11 @@ class Comparing:
 
     @property
     def running(self) -> bool:
-        return self._running is not None
+        return self._underway.running
 
     @property
     def stopping(self) -> bool:
-        return self._running is not None and self._running.cancelling() > 0
+        return self._underway.stopping
 
     @property
     def held(self) -> bool:
@@ -64,20 +65,9 @@ class Comparing:
     async def judge(self, path: Path) -> bool:
         """Have every pair judged that is not yet, as `settings`, `refined_only` and `limit` say; whether it was not
         stopped. Raises `BurnishError`."""
-        if self._running is not None:
-            raise UsageError("a judge is at work; stop it first")
-        self._running = running = asyncio.create_task(self._judge(path))
-        try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError:
-            await self.cancel()
-            raise
-        if running.cancelled():
-            return False
-        running.result()
-        return True
+        return await self._underway.do(self._judge(path)) is True
 
-    async def _judge(self, path: Path) -> None:
+    async def _judge(self, path: Path) -> bool:
         self.forget()
         settings, refined_only, limit, emit = self.settings, self.refined_only, self.limit, self._said.append
 
@@ -100,12 +90,13 @@ class Comparing:
             raise
         else:
             self.ended = Ended(done=True)
+            return True
         finally:
             self.count()
             self.tally.end()
             if self._backstage is backstage:  # it was not abandoned
                 backstage.close(0.2)
-            self._running = self._backstage = self._respondent = None
+            self._backstage = self._respondent = None
 
     def hold(self) -> None:
         """Ask nothing new until `go`; what the judge is at is finished."""
@@ -120,10 +111,7 @@ class Comparing:
 
     async def cancel(self) -> None:
         """End the judging where it is; it can be taken up again."""
-        if (running := self._running) is not None:
-            if not running.cancelling():  # a second time would not wait for the judge
-                running.cancel()
-            await asyncio.wait([running])
+        await self._underway.cancel()
 
     def command(self, path: Path) -> list[str]:
         """What takes up on the command line the judging that is under way."""

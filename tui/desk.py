@@ -24,12 +24,13 @@ from engine.sample import Candidate, Scores, Stage, Version
 from engine.session import Session
 from engine.settings import Settings, load
 from engine.workspace import Run, Source, Workspace
-from models.errors import BurnishError, UsageError
+from models.errors import BurnishError
 from tui.backstage import Backstage, in_steps
 from tui.comparing import Comparing
 from tui.opening import Import
 from tui.reader import Reader
 from tui.tally import Tally
+from tui.underway import Underway
 from tui.writing import Writing
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Desk:
         self._acting = asyncio.Lock()  # held while something is decided or undone
         self.act = ""  # what that is, and how far it has come, where it is about many samples
         self._acts: set[asyncio.Task[Any]] = set()  # of a person's, begun and not yet whole
-        self._running: asyncio.Task[Summary] | None = None
+        self._underway = Underway[Summary]("a run is under way; stop it first")
         self._said: deque[Event] = deque()  # by the engine's thread
         self._counted: list[Event] = []  # in the tally, and not heard yet
 
@@ -215,12 +216,12 @@ class Desk:
 
     @property
     def running(self) -> bool:
-        return self._running is not None
+        return self._underway.running
 
     @property
     def stopping(self) -> bool:
         """The run was told to end, and has not yet."""
-        return self._running is not None and self._running.cancelling() > 0
+        return self._underway.stopping
 
     @property
     def held(self) -> bool:
@@ -229,15 +230,7 @@ class Desk:
 
     async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary | None:
         """Run the pipeline with `settings`, until it is done; None where `cancel` came before."""
-        if self._running is not None:
-            raise UsageError("a run is under way; stop it first")
-        self._running = running = asyncio.create_task(self._refine(limit, retry_failed=retry_failed))
-        try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError:
-            await self.cancel()
-            raise
-        return None if running.cancelled() else running.result()
+        return await self._underway.do(self._refine(limit, retry_failed=retry_failed))
 
     async def _refine(self, limit: int | None, *, retry_failed: bool) -> Summary:
         self.tally, self.ending, self.limit = Tally(), None, limit
@@ -261,7 +254,7 @@ class Desk:
             try:
                 await self.follow()
             finally:
-                self._running = self._run_settings = None
+                self._run_settings = None
 
     async def follow(self) -> None:
         """Show the latest run's outcomes."""
@@ -275,21 +268,18 @@ class Desk:
 
     def hold(self) -> None:
         """Begin nothing new until `go`; what the models are at is finished."""
-        if self._running is not None and self._session is not None:
+        if self.running and self._session is not None:
             self._stage().tell(self._session.gate.hold)
             self.tally.hold()
 
     def go(self) -> None:
-        if self._running is not None and self._session is not None:
+        if self.running and self._session is not None:
             self._stage().tell(self._session.gate.go)
             self.tally.go()
 
     async def cancel(self) -> None:
         """End the run where it is; it can be taken up again."""
-        if (running := self._running) is not None:
-            if not running.cancelling():  # a second time would not wait for the engine
-                running.cancel()
-            await asyncio.wait([running])
+        await self._underway.cancel()
 
     @property
     def children(self) -> dict[str, int]:

@@ -179,6 +179,7 @@ class TestRuns:
                 await asyncio.gather(desk.cancel(), desk.cancel())  # twice is no harm
                 assert not desk.running
                 assert await run is None
+                await asyncio.sleep(0.3)  # what was on its way when it was stopped has come
                 asked = len(server.chats)
                 await asyncio.sleep(0.1)
                 assert len(server.chats) == asked

@@ -369,14 +369,14 @@ async def told(
             await asyncio.sleep(3600)
             raise AssertionError
 
-        there.desk._running = asyncio.create_task(for_ever())
+        there.desk._underway._task = asyncio.create_task(for_ever())
 
         def tell(*events: Event) -> None:
             there.desk._said.extend(events)
 
         yield there, tell
-        there.desk._running.cancel()
-        there.desk._running = None
+        there.desk._underway._task.cancel()
+        there.desk._underway._task = None
 
 
 def chosen(sample: int, **changes: Any) -> Chosen:

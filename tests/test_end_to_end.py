@@ -23,7 +23,7 @@ from tests.ollama_server import FakeOllama
 from tests.running import demo_rows, outcomes, refine, settings, workspace
 
 RECORDED = Path(__file__).parent / "ollama" / "teacher" / "json.jsonl"
-SAMPLES = 8
+SAMPLES = 6
 
 # The recorded teacher was asked for the same parts under slightly other names.
 OUR_NAMES = {

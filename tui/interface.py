@@ -19,7 +19,11 @@ from tui.literal import one_line
 from tui.outside import sweep
 
 LONGEST = 4.0
-"""Seconds from a signal to the end at the latest: writing to a terminal that is gone can take for ever."""
+"""Seconds from a signal to the end at the latest."""
+
+GONE = 1.0
+"""The same where the terminal is gone: Textual then waits for ever for a thread of its own that broke on writing to it,
+and there is nothing to give back."""
 
 
 def open_interface(path: Path | None) -> int:
@@ -65,7 +69,7 @@ class _Ending:
     def _end(self) -> None:
         if not self.asked:
             self.asked = True
-            timer = threading.Timer(LONGEST, os._exit, (INTERRUPTED,))
+            timer = threading.Timer(LONGEST if os.isatty(2) else GONE, os._exit, (INTERRUPTED,))
             timer.daemon = True
             timer.start()
             self._app.leave()

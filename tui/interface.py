@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shlex
 import signal
@@ -25,10 +26,16 @@ GONE = 1.0
 """The same where the terminal is gone: Textual then waits for ever for a thread of its own that broke on writing to it,
 and there is nothing to give back."""
 
+GARBAGE = 50_000
+"""New objects until Python looks among them for garbage. At its own 700 it does so within every repaint, and once in a
+while, for a tenth of a second, among all there are."""
+
 
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
     sweep()
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     app = BurnishApp(Desk(), path)
     ending = _Ending(app)
     asyncio.run(ending.run())

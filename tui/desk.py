@@ -107,7 +107,7 @@ class Desk:
         def made() -> Workspace:
             if incoming is None:
                 return session.open_workspace(path, data, None, None)
-            return session.open_workspace(path, data, None, incoming.on_bad, incoming.through)
+            return session.open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
 
         def check(source: Source) -> None:
             session.check_source(path, source, data)

@@ -132,10 +132,15 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
     name = settings.teacher.name
     if not name:
         return Check(
-            "teacher", "advice", "none chosen", "give --teacher, or set teacher.name; see burnish models"
+            "teacher",
+            "advice",
+            "none chosen",
+            "choose one: in Start, by --teacher, or as teacher.name in the settings",
         )
     if isinstance(embedded, BurnishError):
-        return Check("teacher", "problem", str(embedded), "see burnish models")
+        return Check(
+            "teacher", "problem", str(embedded), "choose another: Start and burnish models list what there is"
+        )
     if embedded is not None:
         if not embedded.header.chat_template:
             why = f"{name} has no chat template, so it was not taught to follow instructions"
@@ -152,10 +157,15 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
 def _student(settings: Settings, student: ModelFile | BurnishError | None) -> Check:
     if student is None:
         return Check(
-            "student", "advice", "none chosen", "give --student, or set student.name; see burnish models"
+            "student",
+            "advice",
+            "none chosen",
+            "choose one: in Start, by --student, or as student.name in the settings",
         )
     if isinstance(student, BurnishError):
-        return Check("student", "problem", str(student), "see burnish models")
+        return Check(
+            "student", "problem", str(student), "choose another: Start and burnish models list what there is"
+        )
     trained, context = student.header.context, settings.student.context
     if 0 < trained < context:
         finding = f"{_described(student)}: trained on {trained} tokens, and the context is set to {context}"
@@ -202,7 +212,10 @@ def _memory(
         yield Check("memory", "ok", finding)
     elif max(needs.values()) <= free:
         yield Check(
-            "memory", "advice", finding, "one model at a time fits: --schedule staged (auto chooses it, too)"
+            "memory",
+            "advice",
+            finding,
+            "one model at a time fits: the schedule staged (auto chooses it, too)",
         )
     elif boards and max(needs.values()) <= machine.memory().available:
         yield Check(
@@ -232,20 +245,22 @@ def _disk(folder: Path) -> Check:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Check("disk", "problem", f"{folder}: {error.strerror}", "choose a folder that is there for -w")
+        return Check(
+            "disk", "problem", f"{folder}: {error.strerror}", "put the workspace into a folder that is there"
+        )
     where = folder.resolve()
     if not os.access(folder, os.W_OK):
         return Check(
             "disk",
             "problem",
             f"{where} may not be written to",
-            "choose another folder for the workspace (-w)",
+            "put the workspace into another folder",
         )
     finding = f"{size(free)} free in {where}"
     if free >= ROOM:
         return Check("disk", "ok", finding)
     state: State = "problem" if free < LEAST else "advice"
-    return Check("disk", state, finding, "make room, or put the workspace elsewhere (-w)")
+    return Check("disk", state, finding, "make room, or put the workspace elsewhere")
 
 
 def _described(file: ModelFile) -> str:

@@ -38,8 +38,9 @@ def workspace_for(data: Path) -> Path:
     return Path(data.with_suffix(".burnish").name)
 
 
-def target(path: Path) -> Target:
-    """What is at a path. Reads the file's beginning; raises `DatasetError`."""
+def target(path: Path, format: Format | None = None) -> Target:
+    """What is at a path. Reads the file's beginning, which tells a dataset's format where none is given; raises
+    `DatasetError`."""
     try:
         path = path.expanduser()
         os.fsencode(path)
@@ -53,7 +54,7 @@ def target(path: Path) -> Target:
         if is_workspace(path):
             return Target(path)
         workspace = workspace_for(path)
-        found = None if workspace.exists() else open_dataset(path)
+        found = None if workspace.exists() else open_dataset(path, format)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     return Target(workspace, path, found)
@@ -75,7 +76,7 @@ class Import:
         self.rows = 0
         self.continued = 0  # samples with earlier turns
         self.bad: list[BadRow] = []
-        self._format = format
+        self.format = format
         self._skip_bad = skip_bad
         self._stopped = False
 
@@ -91,7 +92,7 @@ class Import:
         for sample in samples:
             self._go_on()
             self.rows += 1
-            self.continued += earlier_turns(sample.row, self._format) > 0
+            self.continued += earlier_turns(sample.row, self.format) > 0
             yield sample
         if self.bad and not self._skip_bad:
             count = len(self.bad)

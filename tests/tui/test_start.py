@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Select
 
+from engine.formats import Format
 from engine.pipeline import Schedule
 from engine.reading import Dataset, demo_dataset
 from engine.refine import Method
@@ -164,6 +165,31 @@ def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
 
     run(main)
     assert Path("instructions.burnish").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
+    dataset(
+        Path("data.json"), [{"instruction": row["instruction"], "output": row["output"]} for row in SHORT]
+    )
+
+    async def main() -> None:
+        async with started() as here:
+            format = here.start.query_one("#format", Select)
+
+            async def read_as(word: Format) -> None:
+                format.focus()
+                await here.press("enter", "home", *["down"] * (1 + list(Format).index(word)), "enter")
+                await here.until(lambda: format.value is word)
+                await here.open("data.json")
+
+            await read_as(Format.SHAREGPT)
+            await here.shows("#error", "conversations for sharegpt")
+            await read_as(Format.ALPACA)
+            await here.shows("#facts", "alpaca, a JSON array")
+            assert here.desk.source is not None
+            assert here.desk.source.format == "alpaca"
+
+    run(main)
 
 
 def test_a_path_is_completed_by_tab_and_arrows() -> None:

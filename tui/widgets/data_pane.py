@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.message import Message
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from engine.formats import Format
@@ -38,7 +38,10 @@ NOTHING = "nothing is open yet; a dataset is JSON, JSON Lines, CSV or Parquet"
 class DataPane(Vertical):
     DEFAULT_CSS = """
     DataPane { height: auto; }
-    DataPane #open { height: auto; margin-bottom: 1; }
+    DataPane #open { height: auto; }
+    DataPane #reading { height: auto; margin-bottom: 1; }
+    DataPane #reading-as { width: 8; color: $text-muted; }
+    DataPane Select { width: 1fr; }
     DataPane #open Button { margin-left: 1; }
     DataPane PlainInput { background: $surface; }
     DataPane #error { height: auto; display: none; margin-bottom: 1; }
@@ -72,6 +75,14 @@ class DataPane(Vertical):
         with Horizontal(id="open"):
             yield PathField("the path of a dataset or a workspace", id="path")
             yield Button("Browse", id="browse", compact=True)
+        with Horizontal(id="reading"):
+            yield Static("read as", id="reading-as")
+            yield Select(
+                [(format.value, format) for format in Format],
+                prompt="what it looks like",
+                compact=True,
+                id="format",
+            )
         yield Static(id="error")
         with Horizontal(id="import"):
             yield Static(id="rows")
@@ -98,6 +109,12 @@ class DataPane(Vertical):
     def _chosen(self, message: PathField.Chosen) -> None:
         message.stop()
         self.open(message.path)
+
+    @property
+    def _format(self) -> Format | None:
+        """What a dataset that is opened is read as; None: what its content says."""
+        chosen = self.query_one("#format", Select).value
+        return chosen if isinstance(chosen, Format) else None
 
     @on(Button.Pressed, "#browse")
     def _browse(self, event: Button.Pressed) -> None:
@@ -143,7 +160,7 @@ class DataPane(Vertical):
         self.query_one("#error").display = False
         incoming = None
         try:
-            found = await aside(target, path)
+            found = await aside(target, path, self._format)
             if found.found is not None:
                 incoming = Import(found.found.format, skip_bad=skip_bad)
                 self._begin(incoming, path)

@@ -7,41 +7,29 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from models.core_files import no_core_file
 from models.errors import BurnishError, UsageError
 from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-# The names stand here too, so that --help need not import the engine; a test holds them to the enums.
-METHODS = ("selective", "reflect", "score")
-TEMPLATES = ("vicuna", "alpaca", "wizardlm", "chat")
-REPLY_FORMS = ("auto", "json", "markers", "steps")
-SCHEDULES = ("auto", "interleaved", "staged")
-RULES = ("all", "paper", "strict", "accepted", "top")
-TRAINERS = ("llamafactory", "axolotl", "trl")
-JUDGE_FORMS = ("json", "markers")
-FORMATS = (
-    "alpaca",
-    "alpaca-jsonl",
-    "wizardlm",
-    "wizardlm-jsonl",
-    "sharegpt",
-    "sharegpt-jsonl",
-    "sharegpt-parquet",
-    "messages",
-    "messages-json",
-    "messages-parquet",
-    "csv",
-    "parquet",
+from tui.options import (
+    FORMATS,
+    JUDGE_FORMS,
+    METHODS,
+    REPLY_FORMS,
+    RULES,
+    SCHEDULES,
+    TEMPLATES,
+    TRAINERS,
+    data_options,
+    json_option,
+    student_options,
+    workspace_argument,
 )
 
 DEVELOPERS = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_SCREENSHOT")
@@ -163,56 +151,6 @@ def open_(path: Path | None) -> int:
     from tui.interface import open_interface  # noqa: PLC0415
 
     return open_interface(path)
-
-
-def student_options(command: F) -> F:
-    for option in (
-        click.option(
-            "--exact",
-            is_flag=True,
-            default=None,
-            help="Slower; F32 cache, no flash attention: losses to 1e-4 nat.",
-        ),
-        click.option(
-            "--template",
-            type=click.Choice(TEMPLATES),
-            help="How an instruction is put to the student [vicuna].",
-        ),
-        click.option("--student", metavar="NAME", help="A GGUF file, ollama:TAG, or demo."),
-    ):
-        command = option(command)
-    return command
-
-
-def data_options(command: F) -> F:
-    for option in (
-        click.option(
-            "--skip-bad", is_flag=True, help="Report rows that hold no sample, and import the rest."
-        ),
-        click.option(
-            "--format",
-            "format_",
-            type=click.Choice(FORMATS),
-            metavar="FORMAT",
-            help=f"The dataset's format [told from its content]: {', '.join(FORMATS)}.",
-        ),
-        click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples only."),
-        click.option(
-            "-w",
-            "--workspace",
-            type=click.Path(path_type=Path, dir_okay=False),
-            metavar="FILE",
-            help="Where everything is kept [DATA's name with .burnish, in this folder].",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
-)
-workspace_argument = click.argument("workspace", type=click.Path(path_type=Path))
 
 
 @cli.command()

@@ -20,7 +20,7 @@ from engine.templates import TemplateName
 from engine.trainers import Trainer
 from tests.command import ALONE, burnish
 from tests.tui.scene import scene
-from tui import cli
+from tui import cli, options
 
 COMMANDS = sorted(cli.cli.commands)
 MODULES_AFTER = """
@@ -90,14 +90,14 @@ def test_every_command_is_told_on_one_line_and_in_full(name: str, width: str) ->
 @pytest.mark.parametrize(
     ("offered", "known"),
     [
-        (cli.METHODS, Method),
-        (cli.TEMPLATES, TemplateName),
-        (cli.REPLY_FORMS, ("auto", *FormName)),
-        (cli.SCHEDULES, ("auto", *Schedule)),
-        (cli.RULES, ExportRule),
-        (cli.TRAINERS, Trainer),
-        (cli.JUDGE_FORMS, (FormName.JSON, FormName.MARKERS)),
-        (cli.FORMATS, Format),
+        (options.METHODS, Method),
+        (options.TEMPLATES, TemplateName),
+        (options.REPLY_FORMS, ("auto", *FormName)),
+        (options.SCHEDULES, ("auto", *Schedule)),
+        (options.RULES, ExportRule),
+        (options.TRAINERS, Trainer),
+        (options.JUDGE_FORMS, (FormName.JSON, FormName.MARKERS)),
+        (options.FORMATS, Format),
     ],
 )
 def test_the_choices_offered_are_those_the_engine_knows(
@@ -108,8 +108,15 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 def test_every_choice_is_one_of_these() -> None:
     lists = (
-        *(cli.METHODS, cli.TEMPLATES, cli.REPLY_FORMS, cli.SCHEDULES, cli.RULES, cli.TRAINERS),
-        *(cli.JUDGE_FORMS, cli.FORMATS),
+        *(
+            options.METHODS,
+            options.TEMPLATES,
+            options.REPLY_FORMS,
+            options.SCHEDULES,
+            options.RULES,
+            options.TRAINERS,
+        ),
+        *(options.JUDGE_FORMS, options.FORMATS),
     )
     found = {
         tuple(option.type.choices)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -18,6 +19,10 @@ from models.teacher import Message
 # Stands for a message's words while the template is rendered. Letters and digits alone: some templates strip or
 # escape anything else.
 _SLOT = re.compile(r"BURNISHSLOT(\d+)BURNISH")
+
+
+SECONDS = 2.0
+"""The longest that a template may take. Those of real models take a thousandth of it."""
 
 
 class ChatTemplateError(Exception):
@@ -71,6 +76,34 @@ def _folded(messages: Sequence[Message]) -> list[Message]:
     return [first, *messages[2:]]
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Templates that neither reach out nor go on for ever: jinja2 bounds one range, not one within another."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._until = time.monotonic() + SECONDS
+        self.filters["each_in_time"] = self._each_in_time
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = super()._parse(source, name, filename)
+        for loop in template.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "each_in_time", [], [], None, None, lineno=loop.lineno)
+        return template
+
+    def call(self, *arguments: Any, **named: Any) -> Any:
+        self._check_time()
+        return super().call(*arguments, **named)
+
+    def _each_in_time(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self._check_time()
+            yield item
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise ChatTemplateError(f"it was not done within {SECONDS:g} s")
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
     """What Hugging Face's apply_chat_template gives a template to work with."""
 
@@ -80,9 +113,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     def tojson(value: Any, indent: int | None = None) -> str:
         return json.dumps(value, ensure_ascii=False, indent=indent)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
+    environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     environment.globals["raise_exception"] = refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
     environment.filters["tojson"] = tojson

@@ -6,12 +6,10 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.comparison import Counts
 from engine.judging import Result
@@ -25,6 +23,7 @@ from tests.running import TEACHER
 from tests.tui import hostile
 from tests.tui.hostile import acting, painted
 from tests.tui.scene import judged, scene
+from tests.tui.seat import Seat
 from tui.actions import of_scope
 from tui.app import BurnishApp
 from tui.desk import Desk
@@ -52,41 +51,11 @@ def given(server: FakeOllama, name: str | None = TEACHER) -> Settings:
     return load({"judge": {"name": name, "host": server.url, "patience": 20.0}})
 
 
-@dataclass(frozen=True)
-class Seat:
-    app: BurnishApp
-    pilot: Pilot[None]
-
-    @property
-    def desk(self) -> Desk:
-        return self.app.desk
-
-    @property
-    def text(self) -> str:
-        return "\n".join(painted(self.app))
-
+class Judging(Seat):
     @property
     def screen(self) -> CompareScreen:
         assert isinstance(self.app.screen, CompareScreen)
         return self.app.screen
-
-    @property
-    def toasts(self) -> str:
-        return "\n".join(toast.message for toast in self.app._notifications)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(300):
-            await self.pilot.pause(0.05)
-            if holds():
-                return
-        raise AssertionError(f"it never came:\n{self.text}\n{self.toasts}")
-
-    async def says(self, *words: str) -> None:
-        await self.until(lambda: all(word in self.text for word in words))
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
 
     async def judged(self, *keys: str) -> None:
         """Ask the judge that the settings name, and wait until it has ended."""
@@ -111,14 +80,14 @@ class Seat:
 def watched(
     path: Path,
     settings: Settings,
-    work: Callable[[Seat], Awaitable[None]],
+    work: Callable[[Judging], Awaitable[None]],
     size: tuple[int, int] = (120, 40),
 ) -> None:
     async def main() -> None:
         app = BurnishApp(Desk(settings), path)
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
-            there = Seat(app, pilot)
+            there = Judging(app, pilot)
             await there.until(lambda: app.desk.is_open)
             app.action_go_compare()
             await there.until(lambda: isinstance(app.screen, CompareScreen))
@@ -163,7 +132,7 @@ def test_where_nothing_was_run_it_says_so_and_offers_no_judge(tmp_path: Path) ->
     with workspace(tmp_path / "w.burnish", SHORT):
         pass
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.says("Nothing was refined here")
         assert there.usable() == set()
         await there.press("s", "space", "c", "enter", "r", "f", "t", "v", "j", "G", "escape")
@@ -177,7 +146,7 @@ def test_where_nothing_was_run_it_says_so_and_offers_no_judge(tmp_path: Path) ->
 def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tmp_path: Path) -> None:
     path = small(tmp_path)
 
-    async def first(there: Seat) -> None:
+    async def first(there: Judging) -> None:
         await there.says("Nothing was judged here yet")
         assert there.usable() == {"begin"}
         await there.press("s")
@@ -191,7 +160,7 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
         await there.says("the longer answer won 4 of 4 decided pairs", "By length", "Student by r-IFD")
         assert there.usable() == {"begin", "open", "review", "only", "jump"}
 
-    async def again(there: Seat) -> None:
+    async def again(there: Judging) -> None:
         await there.says(f"judged by {TEACHER}", "score 2.000")
         await there.judged()
         assert there.desk.comparing.tally.replies == 0
@@ -204,7 +173,7 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
 
 
 def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: Path) -> None:
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.judged()
         await there.says("ties 4 100%", "score 1.000", "no clear difference")
         await there.says("the order changed 4 of 4 verdicts (100%)")
@@ -219,7 +188,7 @@ def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: P
 
 
 def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(tmp_path: Path) -> None:
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.judged("tab", "tab", "right", "tab", "2")
         assert there.rows() == [(0, Result.WIN), (2, Result.WIN)]
         assert (there.desk.comparing.refined_only, there.desk.comparing.limit) == (True, 2)
@@ -244,7 +213,7 @@ def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(
 def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
     tap = Tap(3)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         comparing = there.desk.comparing
         await there.press("s", "enter")
         await there.until(lambda: comparing.tally.replies == 3)
@@ -281,7 +250,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
 def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -> None:
     path, tap = small(tmp_path), Tap(2)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.press("s", "enter")
         await there.until(lambda: there.desk.comparing.tally.done == 1)
         there.app.leave()
@@ -301,7 +270,7 @@ def test_a_judge_that_is_not_there_is_one_line_and_a_busy_server_is_waited_for(t
     def busy(chat: Chat) -> Scripted:
         return judges.longer(chat) if free.is_set() else Refusal(503, "server busy, please try again.")
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.judged()
         await there.says("✗", "no-such-judge")
         assert "begin" in there.usable()
@@ -320,7 +289,7 @@ def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> Non
     path = small(tmp_path)
     judged_path(path).write_text("not a record", "utf-8")
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.says("not a burnish record")
         await there.press("4")
         await there.says("keeps at most")
@@ -336,7 +305,7 @@ def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> Non
 def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_orders_and_to_review(
     tmp_path: Path,
 ) -> None:
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.says("judged by gemma3:12b", "16 of 16 pairs", "no verdict", "unparsable 2")
         assert there.usable() == {"begin", "open", "review", "only", "jump"}
         pairs = there.screen.pairs
@@ -408,7 +377,7 @@ def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_li
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.says("█ wins", "▒ ties", "░ losses", "≠ took", "instruction", "▸")
         assert "By length" not in there.text
         assert "tables" in there.usable()
@@ -432,7 +401,7 @@ def test_hostile_texts_of_samples_and_judges_do_not_act(tmp_path: Path, pytestco
     path = scene(tmp_path, rows, ("near tie",), reviewed=False)
     judged(path, judge=hostile.CORPUS["escape"], says="\n".join(texts))
 
-    async def work(there: Seat) -> None:
+    async def work(there: Judging) -> None:
         await there.says(f"{3 * len(texts)} of {3 * len(texts)}", "score")
         assert not acting(painted(there.app))
         await there.press("enter")

@@ -6,12 +6,11 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.events import (
     Asking,
@@ -36,6 +35,7 @@ from tests.stand_in import StandIn, stand_in
 from tests.tui import hostile
 from tests.tui.hostile import acting, painted
 from tests.tui.scene import scene
+from tests.tui.seat import Seat
 from tui.app import BurnishApp
 from tui.desk import Desk
 from tui.widgets.decisions import Decisions, described
@@ -53,29 +53,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: type[StandI
     monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
 
 
-@dataclass(frozen=True)
-class Seat:
-    app: BurnishApp
-    pilot: Pilot[None]
-
-    @property
-    def desk(self) -> Desk:
-        return self.app.desk
-
-    @property
-    def text(self) -> str:
-        return "\n".join(painted(self.app))
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(600):
-            await self.pilot.pause(0.02)
-            if holds():
-                return
-        raise AssertionError(f"it never came:\n{self.text}")
-
-    async def says(self, *words: str) -> None:
-        await self.until(lambda: all(word in self.text for word in words))
-
+class Running(Seat):
     def bars(self) -> dict[str, tuple[int, int]]:
         return {bar.label: (bar.done, bar.total) for bar in self.app.screen.query_one(StageBars).shown}
 
@@ -90,17 +68,17 @@ class Seat:
 
 
 @asynccontextmanager
-async def seat(path: Path, given: Settings, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
+async def seat(path: Path, given: Settings, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Running]:
     app = BurnishApp(Desk(given), path)
     async with app.run_test(size=size) as pilot:
         app.action_go_run()
-        there = Seat(app, pilot)
+        there = Running(app, pilot)
         await there.says("3 Run", "samples")
         yield there
 
 
 def watched(
-    path: Path, given: Settings, work: Callable[[Seat], Awaitable[None]], size: tuple[int, int] = (120, 40)
+    path: Path, given: Settings, work: Callable[[Running], Awaitable[None]], size: tuple[int, int] = (120, 40)
 ) -> None:
     async def main() -> None:
         async with seat(path, given, size) as there:
@@ -138,7 +116,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
     stand_in.scoring = 0.2
     tap = Tap(1)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.says("Ready to run", TEACHER, "the student chooses", "vicuna", schedule, "0 of 4 samples")
         assert there.keys() == {"begin"}
         turns: set[str] = set()
@@ -171,7 +149,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
 def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
     tap = Tap(2)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.pilot.press("s")
         await there.until(lambda: there.desk.tally.replies == 2)
         await there.says("1 in flight")
@@ -192,7 +170,7 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
 def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
     tap = Tap(3)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.pilot.press("s", "s")  # one run, however hasty
         await there.until(lambda: there.desk.tally.replies == 3)
         await there.pilot.press("c")
@@ -211,7 +189,7 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
 def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_path: Path) -> None:
     tap = Tap(1)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         run = asyncio.create_task(there.desk.refine(limit=2))
         await there.says("in flight")
         await there.pilot.press("c")
@@ -237,7 +215,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
     port = int(first.url.rpartition(":")[2])
     back: list[FakeOllama] = []
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.pilot.press("s")
         await there.until(lambda: there.desk.tally.replies == 2)
         await asyncio.to_thread(first.close)
@@ -274,7 +252,7 @@ def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> N
             else brief(chat)
         )
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         nonlocal broken
         await there.pilot.press("s")
         await there.says(
@@ -293,7 +271,7 @@ def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> N
 
 
 def test_a_run_that_cannot_go_on_says_why_and_can_be_started_again(tmp_path: Path) -> None:
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.pilot.press("s")
         await there.says("✗ ended before it was done", "no student", "starts the run")
         assert there.keys() == {"begin"}
@@ -304,7 +282,7 @@ def test_a_run_that_cannot_go_on_says_why_and_can_be_started_again(tmp_path: Pat
 
 
 def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: Path) -> None:
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.says(
             "A run to be taken up again", "qwen3:8b", "21 of 24 samples", "✗ 3 failed (unparsable 3)"
         )
@@ -320,7 +298,7 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
 def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
     tap = Tap(3)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         await there.pilot.press("s")
         await there.says("in flight")
         for name in ("samples", "distribution", "export", "start", "run"):
@@ -337,7 +315,7 @@ def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
 def test_it_looks_right_at_every_size_and_when_the_size_changes(tmp_path: Path) -> None:
     tap = Tap(3)
 
-    async def work(there: Seat) -> None:
+    async def work(there: Running) -> None:
         for size in (*SIZES, (40, 12), (8, 4), SIZES[0]):
             await there.pilot.resize_terminal(*size)
             await there.pilot.pause(0.1)
@@ -361,7 +339,7 @@ def test_it_looks_right_at_every_size_and_when_the_size_changes(tmp_path: Path) 
 @asynccontextmanager
 async def told(
     path: Path, size: tuple[int, int] = (120, 40)
-) -> AsyncIterator[tuple[Seat, Callable[..., None]]]:
+) -> AsyncIterator[tuple[Running, Callable[..., None]]]:
     """A desk whose run is what a test tells of it."""
     async with seat(path, settings("127.0.0.1:1"), size) as there:
 

@@ -183,8 +183,20 @@ class Workspace(Decisions):
         """The first samples with a flag."""
         query = "SELECT sample, details FROM findings WHERE flag = ? ORDER BY sample LIMIT ?"
         return [
-            Finding(sample, flag, self._parsed(tuple, details))
+            Finding(sample, flag, self._parsed(_DETAILS.validate_python, details))
             for sample, details in self._rows(query, flag, limit)
+        ]
+
+    def found_in(self, sample: int) -> list[Finding]:
+        """What is flagged of a sample."""
+        query = (
+            "SELECT flag, details FROM findings WHERE flag IN (SELECT value FROM json_each(?)) AND sample = ?"
+        )
+        found = dict(self._rows(query, json.dumps(list(Flag)), sample))
+        return [
+            Finding(sample, flag, self._parsed(_DETAILS.validate_python, found[flag]))
+            for flag in Flag
+            if flag in found
         ]
 
     # --- what the teacher said -------------------------------------------------------------------------------
@@ -385,6 +397,7 @@ def _models_told(settings: Any) -> Any:
     return settings
 
 
+_DETAILS = TypeAdapter(tuple[dict[str, Any], ...])
 _REPLY = TypeAdapter(Reply)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from engine.flags import Finding
 from engine.listing import Listing
 from engine.sample import (
     Candidate,
@@ -35,6 +36,7 @@ class Look:
     candidates: tuple[Candidate, ...]  # that a person asked for
     reviews: tuple[Review, ...]  # that are not undone, oldest first
     standing: Review | None
+    findings: tuple[Finding, ...] = ()  # of an examination, where there was one
 
     def choice(self, stage: Stage) -> Choice | None:
         choices = self.outcome.choices if self.outcome else ()
@@ -74,6 +76,7 @@ def look_at(run: Run | None, find: Callable[[Listing], int | None]) -> Callable[
             candidates=tuple(reading.candidates(index)),
             reviews=tuple(reading.reviews(index)),
             standing=reading.review(index),
+            findings=tuple(reading.found_in(index)),
         )
 
     return look

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -20,6 +19,7 @@ from engine.workspace import Workspace
 from tui import tables
 from tui.console import errors, output
 from tui.exit_codes import DONE
+from tui.finding_words import told
 from tui.literal import one_line
 from tui.opening import is_workspace
 
@@ -91,7 +91,7 @@ def _print_words(data: Path, found: Stats, bad: _Bad, examination: Examination) 
     table.add_column("share", justify="right")
     table.add_column("which", ratio=1)
     for flag, count in found.flags.items():
-        which = [_told(one) for one in examination.findings(flag, LISTED)]
+        which = [_line(one) for one in examination.findings(flag, LISTED)]
         which += [f"and {count - LISTED:,} more"] * (count > LISTED)
         style = "" if count else "dim"
         share = f"{100 * count / found.samples:.2f} %"
@@ -132,28 +132,6 @@ def _spread(lengths: Lengths) -> str:
     )
 
 
-def _told(found: Finding) -> str:
+def _line(found: Finding) -> str:
     """A flagged sample, and what was found in it."""
-    told = "; ".join(map(_detail, found.details))
-    return one_line(f"{found.sample}  {told}")
-
-
-def _detail(detail: Mapping[str, Any]) -> str:  # noqa: PLR0911 - a form of detail each
-    match detail:
-        case {"of": of, "likeness": likeness}:
-            return f"like {of}, about {likeness:.2f}"
-        case {"field": field, "of": of}:
-            return f"{field} is the {of}"
-        case {"of": of}:
-            return f"the same as {of}"
-        case {"field": field, "kind": kind, "count": count, "masked": masked}:
-            times = f", {count} times" if count > 1 else ""
-            return f"{kind} in the {field}{times}: {masked}"
-        case {"field": field, "row": row, "words": words}:
-            return f"{field} and row {row} of the test: {words}"
-        case {"field": field, "text": text}:
-            return f"{field}: {text or 'empty'}"
-        case {"language": language}:
-            return str(language)
-        case _:
-            return str(detail["text"])
+    return one_line(f"{found.sample}  {told(found)}")

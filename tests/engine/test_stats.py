@@ -184,6 +184,9 @@ def test_a_workspace_keeps_the_latest_examination_and_its_samples_can_be_filtere
         assert opened.findings(Flag.REFUSAL, 5) == [
             Finding(8, Flag.REFUSAL, ({"text": "I'm sorry, but I can't help with that request."},))
         ]
+        flagged = [found for flag in Flag for found in opened.findings(flag, 99)]
+        for index in range(len(VERSIONS)):
+            assert opened.found_in(index) == [found for found in flagged if found.sample == index]
         listing = Listing(opened, None)
         for flag in Flag:
             listing.arrange(only=Filter(marks=frozenset({Mark(flag)})))

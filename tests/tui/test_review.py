@@ -18,9 +18,11 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from engine.events import Finished, Generated, Growing
+from engine.flags import Finding, Flag
 from engine.listing import Column, Filter, Mark
 from engine.reflection import Unusable
 from engine.sample import Candidate, Decision, Review, Scores, Stage, Version
+from engine.stats import Examination
 from engine.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.teacher import Fault
@@ -210,6 +212,29 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         assert here.index == WAITING
 
     go(scene(tmp_path), claims)
+
+
+def test_what_an_examination_found_in_the_original_is_shown(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    hidden = {"field": "response", "kind": "an e-mail address", "count": 2, "masked": "m\x1b[2J[/]\u202e@e"}
+    with Workspace.open(path) as opened, Examination() as examination:
+        stats = examination.look(opened.samples())
+        found = [
+            Finding(0, Flag.PERSONAL, (hidden,)),
+            Finding(0, Flag.NEAR_DUPLICATE, ({"of": 3, "likeness": 0.9},)),
+        ]
+        opened.keep_examination(stats, found)
+
+    async def claims(here: Here) -> None:
+        assert "! Original: near duplicate\n  like 3, about 0.90\n" in here.numbers
+        assert "! Original: personal data an e-mail address in the response, 2 times: m␛" in " ".join(
+            here.numbers.split()
+        )
+        assert "\x1b" not in here.numbers
+        await here.at(1)
+        assert "Original:" not in here.numbers
+
+    go(path, claims)
 
 
 def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_path: Path) -> None:

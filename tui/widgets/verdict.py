@@ -13,6 +13,7 @@ from textual.widgets import Static
 from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
 from engine.selection import RULES
 from tui.candidates import Look, Offer
+from tui.finding_words import told
 from tui.literal import literal
 
 NAMES = {
@@ -55,6 +56,11 @@ def _lines(look: Look, offer: Offer | None, near_tie: float, weighing: str) -> I
         yield Content.styled(
             f"  a margin of {min(margins):.4f} may be rounding (below {near_tie:g})", "$warning"
         )
+        yield Content("")
+    if look.findings:
+        for found in look.findings:
+            yield Content.styled(f"! Original: {found.flag}", "bold $warning")
+            yield from _wrapped(told(found), "$warning")
         yield Content("")
     if before is None and after is None and look.outcome is None:
         yield Content.styled("not weighed yet", "$text-muted")

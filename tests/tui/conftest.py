@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,13 @@ def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     assert ended.code == 0, ended.err
     return path
+
+
+@pytest.fixture
+def nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, memory and files of the tests' own."""
+    (config := tmp_path / "config.toml").touch()
+    monkeypatch.setenv("BURNISH_CONFIG", str(config))
+    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -331,6 +331,7 @@ def test_doctor_prints_its_checks_as_objects(tmp_path: Path) -> None:
 # The demo
 
 
+@pytest.mark.long
 def test_the_demo_refines_a_sample_with_real_models_and_exports_it(tmp_path: Path) -> None:
     path = tmp_path / "demo.burnish"
     ended = burnish("demo", "--samples", "1", "-w", path)

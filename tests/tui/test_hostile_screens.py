@@ -51,6 +51,7 @@ async def look(app: BurnishApp, pilot: Pilot[None], where: str) -> None:
     [pytest.param(size, marks=[pytest.mark.whole] if size != (80, 24) else []) for size in SIZES],
     ids=lambda size: f"{size[0]}x{size[1]}",
 )
+@pytest.mark.long
 def test_no_screen_breaks_or_lets_anything_act(
     hostile_scene: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -564,6 +564,7 @@ async def hostile_text_does_not_act(here: Here) -> None:
             assert not hostile.acting(hostile.painted(here.app))
 
 
+@pytest.mark.long
 def test_the_table_and_the_ways_through_it(path: Path) -> None:
     visit(
         path,
@@ -592,6 +593,7 @@ def test_what_is_done_to_samples(path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_many_samples_before_any_run(tmp_path: Path) -> None:
     visit(
         plain(tmp_path, 5000),

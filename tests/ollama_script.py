@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -183,3 +184,21 @@ def faulty_schema(schema: Any, root: Any = None) -> str | None:
     ]
     inner += [schema["items"]] if "items" in schema else []
     return next((fault for part in inner if (fault := faulty_schema(part, root))), None)
+
+
+class Tap:
+    """Answers so many as a script does, and the others when it is opened."""
+
+    def __init__(self, first: int, script: Script) -> None:
+        self._left = first
+        self._script = script
+        self._lock = threading.Lock()
+        self.opened = threading.Event()
+
+    def __call__(self, chat: Chat) -> Scripted:
+        with self._lock:
+            self._left -= 1
+            waits = self._left < 0
+        if waits:
+            self.opened.wait(30)
+        return self._script(chat)

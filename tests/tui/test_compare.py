@@ -17,9 +17,9 @@ from engine.record import Record, judged_path
 from engine.sample import Verdict
 from engine.settings import Settings, load
 from tests import judges
-from tests.ollama_script import Chat, Refusal, Scripted
+from tests.ollama_script import Chat, Refusal, Scripted, Tap
 from tests.ollama_server import FakeOllama
-from tests.running import TEACHER
+from tests.running import SHORT, TEACHER, workspace
 from tests.tui import hostile
 from tests.tui.hostile import acting, painted
 from tests.tui.scene import judged, scene
@@ -39,12 +39,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 KINDS = ("replaced", "kept", "near tie", "waiting")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def given(server: FakeOllama, name: str | None = TEACHER) -> Settings:
@@ -96,24 +91,6 @@ def watched(
     asyncio.run(main())
 
 
-class Tap:
-    """A judge that answers so many questions, and the others when it is opened."""
-
-    def __init__(self, first: int, script: Callable[[Chat], str] = judges.longer) -> None:
-        self._left = first
-        self._script = script
-        self._lock = threading.Lock()
-        self.opened = threading.Event()
-
-    def __call__(self, chat: Chat) -> Scripted:
-        with self._lock:
-            self._left -= 1
-            waits = self._left < 0
-        if waits:
-            self.opened.wait(30)
-        return self._script(chat)
-
-
 def small(folder: Path, kinds: Sequence[str] = KINDS, **options: Any) -> Path:
     return scene(folder, ROWS, kinds, reviewed=False, **options)
 
@@ -127,8 +104,6 @@ ROWS = [
 
 
 def test_where_nothing_was_run_it_says_so_and_offers_no_judge(tmp_path: Path) -> None:
-    from tests.running import SHORT, workspace  # noqa: PLC0415
-
     with workspace(tmp_path / "w.burnish", SHORT):
         pass
 
@@ -211,7 +186,7 @@ def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(
 
 
 def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
-    tap = Tap(3)
+    tap = Tap(3, judges.longer)
 
     async def work(there: Judging) -> None:
         comparing = there.desk.comparing
@@ -248,7 +223,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
 
 
 def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -> None:
-    path, tap = small(tmp_path), Tap(2)
+    path, tap = small(tmp_path), Tap(2, judges.longer)
 
     async def work(there: Judging) -> None:
         await there.press("s", "enter")

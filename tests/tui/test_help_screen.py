@@ -17,13 +17,7 @@ from tui.keymap import key_names
 from tui.screens.help import HelpScreen
 from tui.themes import THEMES
 
-
-@pytest.fixture(autouse=True)
-def _nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def told(app: BurnishApp, selector: str = "#list") -> str:

@@ -20,12 +20,7 @@ from tui.shown import shown, shown_line
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
-@pytest.fixture(autouse=True)
-def _nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (config := tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(config))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 @pytest.fixture(scope="module")

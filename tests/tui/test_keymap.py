@@ -42,12 +42,7 @@ WHERE: dict[str, type[Any]] = {
 USUAL = {action.id: action.keys for action in ACTIONS}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 # The registry

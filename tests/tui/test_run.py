@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from engine.plan import Summary
 from engine.sample import Choice, Failure, Rule, Stage, Verdict
 from engine.settings import Settings
 from models.teacher import Fault, TeacherInfo
-from tests.ollama_script import Answer, Chat, Refusal, Scripted
+from tests.ollama_script import Answer, Chat, Refusal, Scripted, Tap
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, settings, workspace
 from tests.stand_in import StandIn, stand_in
@@ -92,21 +91,8 @@ def made(folder: Path) -> Path:
         return folder / "w.burnish"
 
 
-class Tap:
-    """A teacher that answers so many, and the others when it is opened."""
-
-    def __init__(self, first: int) -> None:
-        self._left = first
-        self._lock = threading.Lock()
-        self.opened = threading.Event()
-
-    def __call__(self, chat: Chat) -> Scripted:
-        with self._lock:
-            self._left -= 1
-            waits = self._left < 0
-        if waits:
-            self.opened.wait(30)
-        return Answer(brief(chat), seconds=0.05)
+def unhurried(chat: Chat) -> Scripted:
+    return Answer(brief(chat), seconds=0.05)
 
 
 @pytest.mark.parametrize("schedule", ["interleaved", "staged"])
@@ -114,7 +100,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
     tmp_path: Path, stand_in: type[StandIn], schedule: str
 ) -> None:
     stand_in.scoring = 0.2
-    tap = Tap(1)
+    tap = Tap(1, unhurried)
 
     async def work(there: Running) -> None:
         await there.says("Ready to run", TEACHER, "the student chooses", "vicuna", schedule, "0 of 4 samples")
@@ -147,7 +133,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
 
 
 def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
-    tap = Tap(2)
+    tap = Tap(2, unhurried)
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
@@ -168,7 +154,7 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
 
 
 def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
-    tap = Tap(3)
+    tap = Tap(3, unhurried)
 
     async def work(there: Running) -> None:
         await there.pilot.press("s", "s")  # one run, however hasty
@@ -187,7 +173,7 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_path: Path) -> None:
-    tap = Tap(1)
+    tap = Tap(1, unhurried)
 
     async def work(there: Running) -> None:
         run = asyncio.create_task(there.desk.refine(limit=2))
@@ -210,7 +196,7 @@ def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_pa
 def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_on_by_itself(
     tmp_path: Path,
 ) -> None:
-    tap = Tap(2)
+    tap = Tap(2, unhurried)
     first = FakeOllama(tap)
     port = int(first.url.rpartition(":")[2])
     back: list[FakeOllama] = []
@@ -296,7 +282,7 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
 
 
 def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
-    tap = Tap(3)
+    tap = Tap(3, unhurried)
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
@@ -313,7 +299,7 @@ def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_it_looks_right_at_every_size_and_when_the_size_changes(tmp_path: Path) -> None:
-    tap = Tap(3)
+    tap = Tap(3, unhurried)
 
     async def work(there: Running) -> None:
         for size in (*SIZES, (40, 12), (8, 4), SIZES[0]):

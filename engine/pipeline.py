@@ -17,6 +17,7 @@ from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.stored import Gate, Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
 from engine.templates import Prompt, TemplateName, prompt_for
 from engine.workspace import Run, Workspace
+from models.aside import aside
 from models.student import Student, StudentInfo
 from models.teacher import Teacher, TeacherInfo
 
@@ -189,7 +190,7 @@ class Pipeline:
             self._emit(StudentOpened(self._student_info))
         assert self._student_info is not None
         stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
-        return _Scales(stored, prompt_for(self._template, self._student_info))
+        return _Scales(stored, await aside(prompt_for, self._template, self._student_info))
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

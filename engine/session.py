@@ -30,6 +30,7 @@ from engine.templates import Prompt, prompt_for
 from engine.turns import Model, TurnGate, Turns
 from engine.workspace import Source, Workspace
 from models import machine
+from models.aside import aside
 from models.catalog import ModelFile
 from models.digest import sha256_of
 from models.embedded import EmbeddedTeacher
@@ -300,7 +301,7 @@ class Session:
             self._student_info = await student.open()
         info = self._student_info
         stored = StoredStudent(self._workspace, info, self._emit_by_hand, student, gate)
-        return stored, prompt_for(self._settings.run.template, info)
+        return stored, await aside(prompt_for, self._settings.run.template, info)
 
 
 @dataclass(frozen=True, slots=True)

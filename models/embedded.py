@@ -73,7 +73,7 @@ class EmbeddedTeacher:
         """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
         try:
             worker = await self._load()
-            prompt = self._prompt(request)
+            prompt = await aside(self._prompt, request)
             answer = await worker.call(
                 "write",
                 on_text,

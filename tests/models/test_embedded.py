@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -277,19 +278,39 @@ LOOPS = "".join(f"{{% for {name} in range(99999) %}}" for name in "abc") + "{% e
 CALLS = "".join(
     f"{{% macro m{n}() %}}{{{{ m{n - 1}() }}}}{{{{ m{n - 1}() }}}}{{% endmacro %}}" for n in range(1, 60)
 )
+POWERS = "{{ 9 ** 9 ** 9 }}"
 RECURSION = "{% for x in [[1, 2]] recursive %}{{ loop([[1, 2], [1, 2]]) if loop.depth < 60 }}{% endfor %}"
 
 
 @pytest.mark.parametrize(
     "source",
-    [LOOPS, "{% macro m0() %}{% endmacro %}" + CALLS + "{{ m59() }}", RECURSION],
-    ids=["loops", "calls", "recursion"],
+    [LOOPS, "{% macro m0() %}{% endmacro %}" + CALLS + "{{ m59() }}", RECURSION, POWERS],
+    ids=["loops", "calls", "recursion", "powers"],
 )
 def test_a_template_that_would_go_on_for_ever_says_so_soon(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat, "SECONDS", 0.2)
     with pytest.raises(ChatTemplateError, match="not done within"):
+        render(source, [USER], bos_text="", eos_text="")
+
+
+DOUBLING = "{% set n = namespace(s='x') %}{% for _ in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to a limit of memory")
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (DOUBLING, "more than 512 MiB"),
+        ("{{ ('x' * 10 ** 10) | length }}", "more than 512 MiB"),
+        ("{{ 'x'.center(10 ** 10) | length }}", "more than 512 MiB"),
+        ("{{ messages[0].content }}{{ 'x' * 2 ** 21 }}", "writes 2097171 characters"),
+    ],
+    ids=["doubling", "times", "center", "output"],
+)
+def test_a_template_that_grows_without_bounds_says_so(source: str, why: str) -> None:
+    with pytest.raises(ChatTemplateError, match=why):
         render(source, [USER], bos_text="", eos_text="")
 
 

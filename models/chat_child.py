@@ -1,0 +1,71 @@
+"""The process that runs a chat template: `python -m models.chat_child`, started by models/chat.py.
+
+In comes {"source", "variables"} as JSON, out goes [text, why not]: one of the two is empty.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from models.core_files import no_core_file
+
+MEMORY = 512
+"""MiB of addresses, Python's own included. Where the system keeps to no such limit, time is the only one."""
+
+LONGEST = 2**20
+"""Characters that a template may write around the messages' words."""
+
+
+def main() -> None:
+    no_core_file()
+    _limit_memory()
+    given = json.load(sys.stdin.buffer)
+    try:
+        text = _environment().from_string(given["source"]).render(given["variables"])
+        why = f"it writes {len(text)} characters of its own" if len(text) > LONGEST else ""
+    except MemoryError:
+        text, why = "", f"it takes more than {MEMORY} MiB of memory"
+    except Exception as error:  # it may raise anything at all
+        text, why = "", str(error) or type(error).__name__
+    json.dump(["" if why else text, why[:1000]], sys.stdout)
+
+
+def _limit_memory() -> None:
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - Windows has none
+
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY * 2**20 if most == resource.RLIM_INFINITY else min(MEMORY * 2**20, most)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    """What Hugging Face's apply_chat_template gives a template to work with."""
+
+    def refuse(message: str) -> None:
+        raise TemplateError(message)
+
+    def tojson(value: Any, indent: int | None = None) -> str:
+        return json.dumps(value, ensure_ascii=False, indent=indent)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    environment.filters["tojson"] = tojson
+    return environment
+
+
+if __name__ == "__main__":
+    main()

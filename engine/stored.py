@@ -296,6 +296,7 @@ class StoredStudent:
         self._student = student
         self._gate = gate
         self._before: Counter[int] = Counter()  # calls by sample that have no answer yet
+        self._failed_at: set[int] = set()  # samples of which it was said
         self._in_flight = 0
         self._told = 0.0  # when the student began, or last reported: samples overlap, their seconds must not
 
@@ -333,7 +334,11 @@ class StoredStudent:
         except PassageError as error:
             if len(passages) > 1:
                 return [(await self._asked(student, sample, [passage]))[0] for passage in passages]
-            self._emit(Notice(f"sample {sample}: llama.cpp {error.how}, twice; a text of it has no score"))
+            if sample not in self._failed_at:
+                self._failed_at.add(sample)
+                self._emit(
+                    Notice(f"sample {sample}: llama.cpp {error.how}, twice; a text of it has no score")
+                )
             return [MISSING]
 
     @contextmanager

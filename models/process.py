@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -169,6 +170,7 @@ class Worker:
         lines = self.words.read().decode("utf-8", "replace").split("\n")
         asserts = [line for line in lines if "GGML_ASSERT" in line]
         said = (asserts or [line for line in lines if line.strip()] or [""])[-1].strip()
+        said = re.sub(r"^/\S+/(?=\S+:\d+: GGML_)", "", said)  # where llama.cpp was built
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)[:300]
 
 

@@ -83,11 +83,12 @@ def tiny(path: Path, changes: Mapping[str, Field | None] | None = None) -> Path:
     return path
 
 
-def runnable(path: Path) -> Path:
-    """A language model that llama.cpp runs in no time: two layers of chance, a token a byte, SmolLM2's context."""
-    dice = np.random.default_rng(135)
+def runnable(path: Path, changes: Mapping[str, Field | None] | None = None) -> Path:
+    """A language model that llama.cpp runs in no time, with `changes` to its fields.
+
+    Two layers of chance, a token a byte, SmolLM2's context.
+    """
     width, inner, layers = 64, 128, 2
-    tokens = [*_BYTES.values(), "<|im_start|>", "<|im_end|>", "Ġt"]
     fields = {
         **LLAMA,
         "general.name": "Chance",
@@ -98,16 +99,18 @@ def runnable(path: Path) -> Path:
         "llama.feed_forward_length": inner,
         "llama.attention.layer_norm_rms_epsilon": 1e-5,
         "llama.rope.dimension_count": width // 4,
-        "llama.vocab_size": len(tokens),
         "tokenizer.ggml.pre": "gpt-2",
-        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.tokens": [*_BYTES.values(), "<|im_start|>", "<|im_end|>", "Ġt"],
         "tokenizer.ggml.token_type": [*[1] * 256, 3, 3, 1],
         "tokenizer.ggml.merges": ["Ġ t"],
         "tokenizer.ggml.bos_token_id": 256,
         "tokenizer.ggml.eos_token_id": 257,
         "tokenizer.chat_template": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
         "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+        **(changes or {}),
     }
+    tokens = fields["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, list)
     shapes: dict[str, tuple[int, ...]] = {"token_embd": (width, len(tokens)), "output_norm": (width,)}
     for layer in range(layers):
         shapes |= {
@@ -118,11 +121,31 @@ def runnable(path: Path) -> Path:
                 "ffn_gate": (width, inner), "ffn_up": (width, inner), "ffn_down": (inner, width),
             }.items()
         }  # fmt: skip
+    dice = np.random.default_rng(135)
     tensors = [
         Tensor(f"{name}.weight", shape, 0, _chance(dice, name, shape)) for name, shape in shapes.items()
     ]
-    path.write_bytes(gguf(fields, tensors))
+    kept = {key: item for key, item in fields.items() if item is not None}
+    path.write_bytes(gguf({**kept, "llama.vocab_size": len(tokens)}, tensors))
     return path
+
+
+def aborting(path: Path) -> Path:
+    """A model as a careless conversion leaves it: at a character that is not ASCII, llama.cpp aborts.
+
+    Its vocabulary, one of SentencePiece's, has no tokens for single bytes, and llama.cpp looks for one in vain.
+    """
+    tokens = ["<unk>", "<s>", "</s>", "\n", "▁", *(chr(code) for code in range(0x21, 0x7F))]
+    vocabulary: Mapping[str, Field | None] = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.pre": None,
+        "tokenizer.ggml.merges": None,
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [2, 3, 3, *[1] * (len(tokens) - 3)],  # unknown, control, normal
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+    }
+    return runnable(path, vocabulary)
 
 
 def _chance(dice: np.random.Generator, name: str, shape: tuple[int, ...]) -> bytes:

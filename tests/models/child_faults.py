@@ -9,19 +9,6 @@ from pathlib import Path
 
 import pytest
 
-# llama.cpp asserts while it tokenises one particular text.
-DIES_OF_POISON = """
-import ctypes, os
-import llama_cpp.llama_cpp as c
-tokenize = c.llama_tokenize
-def poisoned(vocab, text, *rest):
-    if b"POISON" in text:
-        os.write(2, b"llama-vocab.cpp:42: GGML_ASSERT(text is harmless) failed\\n")
-        os.abort()
-    return tokenize(vocab, text, *rest)
-c.llama_tokenize = poisoned
-"""
-
 # A GPU with room for ten layers. The layers stay on the CPU; only what llama.cpp says of them changes.
 SMALL_GPU = """
 import llama_cpp.llama_cpp as c

@@ -18,7 +18,7 @@ import pytest
 
 from models import process
 from models.errors import ModelFileError
-from models.student import Losses, Passage, Piece, Student, StudentError
+from models.student import Losses, Passage, PassageError, Piece, Student, StudentError
 from tests import gguf_writer
 from tests.models import child_faults
 
@@ -184,25 +184,56 @@ def test_a_killed_child_is_replaced_and_nothing_is_lost(smollm2_f32: Path) -> No
     with_student(smollm2_f32, kill_in_the_middle, exact=True)
 
 
-def test_the_passage_llama_cpp_dies_of_is_named_and_the_others_are_scored(
-    smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child_faults.put(child_faults.DIES_OF_POISON, tmp_path, monkeypatch)
-
+def test_the_passage_llama_cpp_dies_of_is_named_and_the_others_are_scored(tmp_path: Path) -> None:
     async def ask(student: Student) -> list[list[Losses] | BaseException]:
-        poison = Passage((), "a \x1b[2JPOISON")
+        deadly = Passage((), "a \x1b[2Jcafé")
         return await asyncio.gather(
-            *(student.losses([p]) for p in (ONE, poison, TWO)), return_exceptions=True
+            *(student.losses([p]) for p in (ONE, deadly, TWO)), return_exceptions=True
         )
 
-    one, poison, two = with_student(smollm2, ask)
+    one, deadly, two = with_student(gguf_writer.aborting(tmp_path / "careless.gguf"), ask)
     assert isinstance(one, list)
     assert isinstance(two, list)
     assert len(one[0].nll) > 0
-    assert isinstance(poison, StudentError)
-    assert "GGML_ASSERT(text is harmless) failed" in str(poison)
-    assert 'the text "a \\x1b[2JPOISON"' in str(poison)
-    assert "\n" not in str(poison)
+    assert isinstance(deadly, PassageError)
+    assert "llama.cpp was ended by SIGABRT: what():" in str(deadly)
+    assert 'twice, at the text "a \\x1b[2Jcafé"' in str(deadly)
+    assert "\n" not in str(deadly)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"llama.block_count": 0},
+            r"GGML_ASSERT\(hparams.n_layer_all > 0.* while loading it; the file is damaged",
+        ),
+        (
+            {"llama.expert_used_count": 2},
+            r"llama-model.cpp:\d+: GGML_ASSERT\(n_expert_used_max.* while loading it",
+        ),
+        (
+            {"llama.attention.layer_norm_rms_epsilon": -1.0},
+            r"SIGABRT: ops.cpp:\d+: GGML_ASSERT\(eps >= 0.0f\) failed, again and again; see `burnish doctor`",
+        ),
+    ],
+    ids=["no layers", "experts of none", "negative epsilon"],
+)
+def test_a_model_at_which_llama_cpp_asserts_costs_one_line(
+    tmp_path: Path, changes: dict[str, gguf_writer.Field | None], why: str
+) -> None:
+    path = gguf_writer.runnable(tmp_path / "damaged.gguf", changes)
+    with pytest.raises(StudentError, match=why) as error:
+        with_student(path, lambda student: student.losses([ONE]))
+    assert str(error.value).startswith(f"{path}: llama.cpp was ended by SIGABRT: ")
+
+
+@pytest.mark.parametrize("trained", [2**31, 2**32 - 1])
+def test_a_context_that_no_one_trained_on_is_no_limit_and_costs_no_memory(
+    tmp_path: Path, trained: int
+) -> None:
+    path = gguf_writer.runnable(tmp_path / "boasting.gguf", {"llama.context_length": trained})
+    assert with_student(path, Student.open, context=256).context == 256
 
 
 def test_a_stopped_child_is_noticed_and_replaced(smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from models import process
 from models.student import StudentError
 from tests.command import burnish
 from tests.conftest import Some
-from tests.models import child_faults
+from tests.gguf_writer import aborting, runnable
 from tests.running import SHORT, finals, outcomes, refine, settings, workspace
 from tests.trust.killing import children
 
@@ -81,62 +81,37 @@ def harmed(path: Path, harm: Callable[[int], None], undisturbed: list[float | No
     assert not set(seen) & set(children(os.getpid())), "the first one is gone"
 
 
-# llama.cpp asserts at one particular context.
-DIES_OF_POISON = """
-import os
-import llama_cpp.llama_cpp as c
-tokenize = c.llama_tokenize
-def poisoned(vocab, text, *rest):
-    if b"POISON" in text and b"ASSISTANT:" in text:
-        os.write(2, b"llama-vocab.cpp:42: GGML_ASSERT(text is harmless) failed\\n")
-        os.abort()
-    return tokenize(vocab, text, *rest)
-c.llama_tokenize = poisoned
-"""
-
-# Or at whatever it is to decode.
-DIES = """
-import os
-import llama_cpp.llama_cpp as c
-c.llama_decode = lambda *_: os.abort()
-"""
-
-
-def test_a_sample_that_llama_cpp_fails_at_goes_without_that_score_and_the_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child_faults.put(DIES_OF_POISON, tmp_path, monkeypatch)
-    path = tmp_path / "w.burnish"
-    poison = {"instruction": "POISON \x1b[2J?", "input": "", "output": "It is deadly."}
+def test_a_sample_that_llama_cpp_fails_at_goes_without_its_scores_and_the_run_goes_on(tmp_path: Path) -> None:
+    path, student = tmp_path / "w.burnish", aborting(tmp_path / "careless.gguf")
+    given = settings(NOWHERE, **SCORING, student={"name": str(student)})
+    deadly = {"instruction": "Where was it?", "input": "", "output": "In a caf\u00e9 \x1b[2J."}
     notices: list[str] = []
 
     def emit(event: Event) -> None:
         if isinstance(event, Notice):
             notices.append(event.text)
 
-    with workspace(path, [SHORT[0], poison]) as opened:
-        assert refine(opened, settings(NOWHERE, **SCORING), emit).done == 2
+    with workspace(path, [SHORT[0], deadly]) as opened:
+        assert refine(opened, given, emit).done == 2
         (notice,) = [text for text in notices if "llama.cpp" in text]
-        assert notice.startswith(
-            "sample 1: llama.cpp was ended by SIGABRT: llama-vocab.cpp:42: GGML_ASSERT(text is"
-        )
+        assert notice.startswith("sample 1: llama.cpp was ended by SIGABRT: ")
         assert notice.endswith("twice; a text of it has no score")
         values = [ratio.value is not None for ratio in ratios(outcomes(opened))]
-        assert values == [True, True, False, True]
-        assert ratios(outcomes(opened))[2].reason == "llama.cpp fails at this text"
+        assert values == [True, True, False, False]
+        assert {ratio.reason for ratio in ratios(outcomes(opened))[2:]} == {"llama.cpp fails at this text"}
         notices.clear()
-        assert refine(opened, settings(NOWHERE, **SCORING), emit).done == 2, "and it is not tried again"
+        assert refine(opened, given, emit).done == 2, "and it is not tried again"
         assert notices == []
     assert "llama.cpp fails at this text" in burnish("show", path, 1).out
     with Workspace.read(path) as reading:
         assert reading.count(reading.latest_run()) == (2, 0)
 
 
-def test_a_student_that_dies_of_anything_ends_the_run_with_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child_faults.put(DIES, tmp_path, monkeypatch)
+def test_a_student_that_dies_of_anything_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    student = runnable(tmp_path / "damaged.gguf", {"llama.attention.layer_norm_rms_epsilon": -1.0})
     with workspace(tmp_path / "w.burnish", SHORT[:2]) as opened:
-        with pytest.raises(StudentError, match="was ended by SIGABRT, again and again; see `burnish doctor`"):
-            refine(opened, settings(NOWHERE, **SCORING))
+        with pytest.raises(
+            StudentError, match=r"GGML_ASSERT\(.*failed, again and again; see `burnish doctor`"
+        ):
+            refine(opened, settings(NOWHERE, **SCORING, student={"name": str(student)}))
         assert finals(opened) == [None, None], "nothing is said of samples that nobody weighed"

@@ -34,8 +34,7 @@ while, for a tenth of a second, among all there are."""
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
     sweep()
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
+    collect_seldom()
     app = BurnishApp(Desk(), path)
     ending = _Ending(app)
     asyncio.run(ending.run())
@@ -49,6 +48,12 @@ def open_interface(path: Path | None) -> int:
     if app.unjudged is not None:
         _say(f"not every pair is judged; {one_line(shlex.join(app.unjudged))} takes it up again")
     return INTERRUPTED if ending.asked else DONE
+
+
+def collect_seldom() -> None:
+    """Have Python look for garbage as seldom as suits an interface; see `GARBAGE`."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 def _say(what: str, *, err: bool = False) -> None:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -36,6 +37,7 @@ from tests.stand_in import StandIn
 from tui.app import BurnishApp
 from tui.desk import Desk
 from tui.exporting import Progress, Wanted, write
+from tui.interface import collect_seldom
 
 NOTES = 40
 """How often a process is looked at."""
@@ -47,6 +49,7 @@ class Note:
 
     samples: int
     memory: float  # MiB
+    pieces: int  # of it, that Python's objects hold
     files: int  # open
     log: float  # MiB of the write-ahead log
 
@@ -56,7 +59,8 @@ def note(samples: int, path: Path) -> Note:
     log = path.with_name(path.name + "-wal")
     size = log.stat().st_size if log.exists() else 0
     files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - one of them is this very look
-    return Note(samples, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files, size / 2**20)
+    memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return Note(samples, memory, sys.getallocatedblocks(), files, size / 2**20)
 
 
 def given(url: str) -> Settings:
@@ -96,6 +100,7 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
     notes: list[Note] = []
     data = write_data(folder / "data.json", count)
     shown = BurnishApp(Desk(given(url)))
+    collect_seldom()
     async with shown.run_test(size=(120, 40)) as pilot:
         await shown.desk.create(data, path)
         shown._opened()
@@ -127,11 +132,11 @@ def measured(what: str, count: int) -> list[Note]:
     return [Note(**one) for one in json.loads(done.stdout.splitlines()[-1])]
 
 
-def slope(notes: list[Note]) -> float:
-    """MiB a thousand samples more, over the second half."""
+def slope(notes: list[Note], figure: Callable[[Note], float]) -> float:
+    """What a thousand samples add to a figure, over the second half."""
     half = notes[len(notes) // 2 :]
-    samples, memory = np.array([n.samples for n in half]), np.array([n.memory for n in half])
-    return float(np.polyfit(samples / 1000, memory, 1)[0])
+    samples, figures = np.array([n.samples for n in half]), np.array([figure(n) for n in half])
+    return float(np.polyfit(samples / 1000, figures, 1)[0])
 
 
 def main() -> None:
@@ -158,6 +163,8 @@ def main() -> None:
         "MiB early",
         "at the end",
         "MiB / 1,000 more",
+        "pieces, thousands",
+        "% / 1,000 more",
         "open files",
         "largest log (MiB)",
     ):
@@ -169,9 +176,11 @@ def main() -> None:
         early, *_, last = notes
         files = sorted({n.files for n in notes})
         span = f"{files[0]} to {files[-1]}" if len(files) > 1 else str(files[0])
-        figures = (f"{minutes:.1f}", f"{early.memory:.0f}", f"{last.memory:.0f}", f"{slope(notes):+.2f}")
-        table.add_row(what, *figures, span, f"{max(n.log for n in notes):.1f}")
-    Console(width=120).print(table)
+        growth, leak = slope(notes, lambda n: n.memory), slope(notes, lambda n: n.pieces) / last.pieces
+        memory = (f"{early.memory:.0f}", f"{last.memory:.0f}", f"{growth:+.2f}")
+        pieces = (f"{last.pieces / 1000:.0f}", f"{100 * leak:+.2f}")
+        table.add_row(what, f"{minutes:.1f}", *memory, *pieces, span, f"{max(n.log for n in notes):.1f}")
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

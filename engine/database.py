@@ -84,6 +84,12 @@ class Database:
     def open(cls, path: Path) -> Self:
         """An existing file, to work on it. Refused while another burnish does."""
         cls._check_header(path)
+        # Under another name neither our lock nor SQLite's log would be found: two could write, and ruin it.
+        if (names := path.stat().st_nlink) > 1:
+            raise WorkspaceError(
+                f"{path}: the same file has {names} names (hard links), and work on it is safe under one only; "
+                "work on a copy of it (`cp`), or remove the other names"
+            )
         lock = cls._locked(path)
         try:
             connection = _connect(path, "mode=rw")

@@ -229,6 +229,19 @@ def test_while_a_run_is_at_it_nobody_else_works_on_it_and_everybody_may_look(tmp
             assert (len(opened), opened._rows("PRAGMA integrity_check")) == (4, [("ok",)])
 
 
+def test_under_two_names_it_is_read_and_not_worked_on(tmp_path: Path) -> None:
+    path, other = scene(tmp_path), tmp_path / "other.burnish"
+    other.hardlink_to(path)
+    before = contents(tmp_path)
+    ended = burnish(*commands(other)["run"])
+    assert (ended.code, "has 2 names (hard links)" in ended.complaint) == (1, True)
+    assert contents(tmp_path) == before
+    assert burnish("show", other).code == 0
+    other.unlink()
+    with Workspace.open(path) as opened:
+        assert opened._rows("PRAGMA integrity_check") == [("ok",)]
+
+
 def test_while_the_interface_has_it_open_a_run_is_refused_and_reading_is_not(tmp_path: Path) -> None:
     path = scene(tmp_path)
     with Terminal(path, folder=tmp_path, environment=ALONE) as terminal:

@@ -192,7 +192,13 @@ class OllamaServer:
 
     async def tags(self) -> tuple[Tag, ...]:
         """The models the server has, cloud models' stubs included."""
-        return (await self._connection.fetch("GET", "/api/tags", None, _Tags)).models
+        try:
+            return (await self._connection.fetch("GET", "/api/tags", None, _Tags)).models
+        except RefusedError as error:
+            if error.fault is Fault.REJECTED:  # nothing was asked that could be wrong
+                why = f"Ollama does not list its models ({error.status}: {error.said}): see the server's log"
+                raise TeacherError(Fault.BROKEN, why) from error
+            raise
 
     async def find(self, name: str) -> Tag:
         """The local model of that name, which may leave out `:latest` and be in any letter case.

@@ -27,7 +27,7 @@ from tests.models.ollama_asking import ask, fails, pull, with_server
 from tests.ollama_script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import recorded
-from tests.running import SHORT, TEACHER, brief, dataset, refine, settings, workspace
+from tests.running import SHORT, TEACHER, brief, dataset, outcomes, refine, settings, workspace
 from tests.trust.faults import (
     ATTEMPTS,
     BYTE,
@@ -227,7 +227,10 @@ def test_a_fault_in_any_other_answer_has_its_own_name_and_words(
         return caught.value.fault
 
     kinds = [kind for kind in ELSEWHERE if kind not in FLOODS and (kind, path) not in TOLD_OTHERWISE]
-    assert asyncio.run(faults_of(kinds)) == {kind: ELSEWHERE[kind][1] for kind in kinds}
+    expected = {kind: ELSEWHERE[kind][1] for kind in kinds}
+    if path == "/api/tags":  # nothing is asked there that could be wrong
+        expected["400"] = Fault.BROKEN
+    assert asyncio.run(faults_of(kinds)) == expected
 
 
 @pytest.mark.parametrize("path", ["/api/tags", "/api/show"])
@@ -380,6 +383,26 @@ def test_a_pause_is_for_what_it_began_with_whatever_is_said_meanwhile(tmp_path: 
             refine(opened, given, emit)
         assert [caught.value.fault, *paused] == [Fault.UNREACHABLE] * 2
         assert opened.count(opened.latest_run()) == (0, 0)
+
+
+def test_a_list_of_models_that_is_refused_is_no_fault_of_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.ollama, "KNOWN", 0.0)  # it is looked at before every request
+
+    def script(chat: Chat) -> Scripted:
+        server.instead["/api/tags"] = Refusal(400, "bad request")
+        return brief(chat)
+
+    with FakeOllama(script) as server, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
+        given = settings(server, run={"method": "reflect"})
+        refine(opened, given)
+        (outcome,) = outcomes(opened)
+        assert outcome is not None
+        assert {failure.fault for failure in outcome.failures} == {Fault.BROKEN}
+        server.instead.clear()
+        server.script = brief
+        assert refine(opened, given, retry_failed=True).failed == 0
 
 
 def test_a_model_that_goes_between_the_list_and_its_description_says_how_to_get_it() -> None:

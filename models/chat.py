@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,11 @@ from functools import lru_cache
 from models.student import Piece
 from models.teacher import Message
 
-SECONDS = 5.0
-"""The longest that a template may take. Those of real models take a thousandth of it, Python's start a tenth."""
+SECONDS = 5
+"""The longest that a template may compute. Those of real models take a thousandth of it, Python's start a tenth."""
+
+WAIT = 60.0
+"""Seconds of the clock, for a busy machine, and for one that keeps no process to `SECONDS`."""
 
 # Stands for a message's words while the template is rendered. Letters and digits alone: some templates strip or
 # escape anything else.
@@ -67,17 +71,21 @@ def _around(source: str, roles: Sequence[str], bos_text: str, eos_text: str) -> 
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "models.chat_child"],
-            input=json.dumps({"source": source, "variables": variables}).encode(),
+            input=json.dumps({"seconds": SECONDS, "source": source, "variables": variables}).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=WAIT,
             check=True,
             start_new_session=True,  # Ctrl-C in the terminal is not for it
         )
     except subprocess.TimeoutExpired:
-        raise ChatTemplateError(f"it was not done within {SECONDS:g} s") from None
+        raise ChatTemplateError(f"it was not done within {WAIT:g} s") from None
     except subprocess.CalledProcessError as error:
+        if sys.platform != "win32" and error.returncode == -signal.SIGXCPU:
+            raise ChatTemplateError(f"it was not done within {SECONDS} s") from error
         raise ChatTemplateError(f"it broke the process that runs it, exit code {error.returncode}") from error
+    except OSError as error:
+        raise ChatTemplateError(f"no process could be started for it: {error.strerror}") from error
     text, why = json.loads(done.stdout)
     parts = tuple(_SLOT.split(text))
     if not why and [int(number) for number in parts[1::2]] != list(range(len(roles))):

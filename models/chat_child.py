@@ -1,6 +1,6 @@
 """The process that runs a chat template: `python -m models.chat_child`, started by models/chat.py.
 
-In comes {"source", "variables"} as JSON, out goes [text, why not]: one of the two is empty.
+In comes {"seconds", "source", "variables"} as JSON, out goes [text, why not]: one of the two is empty.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LONGEST = 2**20
 
 def main() -> None:
     no_core_file()
-    _limit_memory()
     given = json.load(sys.stdin.buffer)
+    _limit(given["seconds"])
     try:
         text = _environment().from_string(given["source"]).render(given["variables"])
         why = f"it writes {len(text)} characters of its own" if len(text) > LONGEST else ""
@@ -38,15 +38,17 @@ def main() -> None:
     json.dump(["" if why else text, why[:1000]], sys.stdout)
 
 
-def _limit_memory() -> None:
+def _limit(seconds: int) -> None:
+    """Of computing, and of memory, as far as the system keeps a process to it."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - Windows has none
 
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = MEMORY * 2**20 if most == resource.RLIM_INFINITY else min(MEMORY * 2**20, most)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    for what, wanted in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, MEMORY * 2**20)):
+        _, most = resource.getrlimit(what)
+        limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(what, (limit, most))
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from tests.ollama_server import FakeOllama
 from tests.running import TEACHER
-from tui.cli import main
+from tui.cli.main import main
 
 NOWHERE = "127.0.0.1:9"
 ALONE = {

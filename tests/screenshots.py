@@ -16,9 +16,9 @@ from engine.events import Event, Finished, Generated
 from engine.reading import demo_dataset
 from engine.settings import Settings, load
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.cli.progress import LiveDisplay
+from tui.desk.desk import Desk
 from tui.messages import StartRun
-from tui.progress import LiveDisplay
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH = 100

@@ -25,7 +25,7 @@ from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import SCOPES, bindings, of_scope
 from tui.crash_log import write_crash_log
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.keymap import key_names, load_keymap
 from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
 from tui.opening import target
@@ -40,7 +40,7 @@ from tui.screens.review import ReviewScreen
 from tui.screens.run import RunScreen
 from tui.screens.samples import SamplesScreen
 from tui.screens.start import StartScreen
-from tui.shown import shown
+from tui.text.shown import shown
 from tui.themes import THEMES
 from tui.watchers import forget_the_gone
 

@@ -18,7 +18,7 @@ from models.errors import BurnishError
 from models.machine import GIB, GPU, MIB, Build
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.teacher import Fault, TeacherError
-from tui.tables import size
+from tui.text.tables import size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much

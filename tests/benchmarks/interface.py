@@ -36,7 +36,7 @@ from engine.settings import load
 from engine.workspace import Source, Workspace
 from tests.tui import scene
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")

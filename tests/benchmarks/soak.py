@@ -35,9 +35,9 @@ from tests.ollama_server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.cli.interface import collect_seldom
+from tui.desk.desk import Desk
 from tui.exporting import Progress, Wanted, write
-from tui.interface import collect_seldom
 
 NOTES = 40
 """How often a process is looked at."""

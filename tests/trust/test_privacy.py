@@ -32,7 +32,8 @@ from tests.ollama_state import Model
 from tests.running import TEACHER
 from tests.trust.traps import SECRET, traps
 from tests.tui.scene import scene
-from tui import privacy, remembered
+from tui import remembered
+from tui.cli import privacy
 from tui.crash_log import write_crash_log
 from tui.outside import EditorError, edited
 
@@ -363,11 +364,11 @@ ABORTS = """
 import resource
 most = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (most, most))
-import tui.cli
+import tui.cli.main
 def command(**_):
     os.abort()
-tui.cli.cli.main = command
-tui.cli.main()
+tui.cli.main.cli.main = command
+tui.cli.main.main()
 """
 
 

@@ -16,7 +16,7 @@ from engine.sample import Decision, Review, Scores, Version
 from models.errors import BurnishError
 from tests.tui.scene import scores
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.screens.review import ReviewScreen
 from tui.widgets.critique import Critique
 from tui.widgets.diff import Part

@@ -18,7 +18,7 @@ from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model
 from tests.ollama_store import OWN, FakeStore
 from tests.running import SHORT, TEACHER, brief, dataset
-from tui.options import FORMATS
+from tui.cli.options import FORMATS
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
 OVERVIEW = {"samples", "done", "failed", "stages", "faults", "unscorable", "truncated", "medians"}

@@ -26,12 +26,12 @@ from tests.tui.scene import judged, scene
 from tests.tui.seat import Seat
 from tui.actions import of_scope
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
+from tui.desk.verdicts import Among
 from tui.messages import StartRun
 from tui.screens.compare import CompareScreen
 from tui.screens.pair import PairScreen
 from tui.screens.review import ReviewScreen
-from tui.verdicts import Among
 from tui.widgets.prose import Prose
 from tui.widgets.score_bar import blocks, said_score
 

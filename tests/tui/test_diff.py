@@ -14,10 +14,10 @@ from textual.containers import VerticalScroll
 from textual.strip import Strip
 
 from tests.tui import hostile
+from tui.text.word_diff import WORDS, Comparison, Span, compare
+from tui.text.wrapping import wrap
 from tui.widgets.diff import Difference, Part
 from tui.widgets.prose import MARGIN, Prose, displayed
-from tui.word_diff import WORDS, Comparison, Span, compare
-from tui.wrapping import wrap
 
 TEXTS = st.text(st.sampled_from("ab .\n\t 你é\u0301,-👩\u200d"), max_size=40) | st.text(max_size=30)
 

@@ -26,7 +26,7 @@ from tests.command import burnish
 from tests.running import dataset, demo_rows
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.messages import Heard
 from tui.screens import distribution as of_screen
 from tui.screens.distribution import DistributionScreen

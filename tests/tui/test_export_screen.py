@@ -21,11 +21,11 @@ from tests.tui import hostile
 from tests.tui.scene import scene
 from tui import exporting
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.exporting import ENDINGS, Progress, Stopped, Wanted, default_path, write
-from tui.row_text import row_text
 from tui.screens import export as export_module
 from tui.screens.export import ExportScreen
+from tui.text.row_text import row_text
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.rule_list import SENTENCES, RuleList

@@ -21,7 +21,7 @@ from engine.heat import Half, Heat, Token
 from engine.sample import Loss, Ratio, Version
 from engine.session import Session
 from models.errors import BurnishError
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.keymap import load_keymap
 from tui.screens.heat import HeatScreen
 from tui.themes import THEMES

@@ -20,14 +20,15 @@ from engine.templates import TemplateName
 from engine.trainers import Trainer
 from tests.command import ALONE, burnish
 from tests.tui.scene import scene
-from tui import cli, options
+from tui.cli import main as cli
+from tui.cli import options
 
 COMMANDS = sorted(cli.cli.commands)
 MODULES_AFTER = """
 import atexit, json, os, sys
 atexit.register(lambda: os.write(2, json.dumps(sorted(sys.modules)).encode()))
 sys.argv = ["burnish", *sys.argv[1:]]
-from tui.cli import main
+from tui.cli.main import main
 main()
 """
 

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from tests.tui.scene import scene
 from tui.actions import ACTIONS, SCOPES
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.keymap import key_names
 from tui.screens.help import HelpScreen
 from tui.themes import THEMES

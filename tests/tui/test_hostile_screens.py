@@ -13,9 +13,9 @@ from engine.heat import Half, Heat, Token
 from engine.sample import Ratio
 from tests.tui import hostile, scene
 from tui.app import BurnishApp
-from tui.desk import Desk
-from tui.literal import literal
-from tui.shown import shown, shown_line
+from tui.desk.desk import Desk
+from tui.text.literal import literal
+from tui.text.shown import shown, shown_line
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from tui.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.keymap import key_names, load_keymap
 from tui.screens.compare import CompareScreen
 from tui.screens.distribution import DistributionScreen

@@ -25,7 +25,7 @@ from tests.tui import hostile
 from tests.tui.scene import judged, ratio, scene
 from tui import pace
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.tally import Tally
 
 __all__ = ["stand_in"]

@@ -32,9 +32,9 @@ from tests.command import burnish
 from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import KINDS, TEACHER, outcome, scene, scores, started
-from tui.literal import literal
 from tui.report.gathered import gather
 from tui.report.page import page
+from tui.text.literal import literal
 
 TAGS = {
     *(

@@ -36,7 +36,7 @@ from tests.tui.hostile import acting, painted
 from tests.tui.scene import scene
 from tests.tui.seat import Seat
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.widgets.decisions import Decisions, described
 from tui.widgets.stage_bars import Bar, StageBars, cells
 

@@ -24,7 +24,7 @@ from models.teacher import Fault
 from tests.tui import hostile
 from tests.tui.scene import KINDS, outcome, scene
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.marked import Marked
 from tui.screens.review import ReviewScreen
 from tui.screens.samples import SamplesScreen

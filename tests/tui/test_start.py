@@ -31,7 +31,7 @@ from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.model_list import list_models
 from tui.remembered import Remembered, recall, remember
 from tui.screens.browse import BrowseScreen

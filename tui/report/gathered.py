@@ -30,7 +30,7 @@ from models import catalog
 from models.digest import sha256_of
 from models.errors import UsageError
 from tui.report.again import commands
-from tui.word_diff import Comparison, compare
+from tui.text.word_diff import Comparison, compare
 
 SAMPLES = 20
 """Shown before and after."""

@@ -22,12 +22,12 @@ from engine.flags import MEANINGS
 from engine.heat import Half, spans
 from engine.refine import Method
 from engine.selection import RULES
-from tui.judge_tables import between, words
-from tui.literal import first_line, literal
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flowing, plot
 from tui.report.gathered import Figure, Report
 from tui.report.words import TAKES, decided, lead, made_from, number, said, scores, settings
-from tui.word_diff import Span
+from tui.text.judge_tables import between, words
+from tui.text.literal import first_line, literal
+from tui.text.word_diff import Span
 
 LONGEST = 6000
 """Characters of a text that are shown."""

@@ -10,7 +10,7 @@ from engine.export import ExportRule
 from engine.refine import Method
 from engine.sample import Choice
 from tui.report.gathered import Figure, Pair, Report
-from tui.tables import METHODS, Fact, size
+from tui.text.tables import METHODS, Fact, size
 
 TAKES = {
     ExportRule.ALL: "every sample, refined as far as it came",

@@ -15,8 +15,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree, Static
 
-from tui.literal import one_line
-from tui.shown import shown_line
+from tui.text.literal import one_line
+from tui.text.shown import shown_line
 from tui.widgets.path_input import OURS
 
 SHOWN = 2000  # entries of a folder

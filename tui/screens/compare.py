@@ -17,16 +17,16 @@ from engine.refine import Method
 from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
-from tui.desk import Desk
-from tui.judge_tables import words
+from tui.desk.desk import Desk
+from tui.desk.verdicts import Among, Verdicts, verdicts
 from tui.keymap import key_names
 from tui.messages import Changed
 from tui.pace import clock
 from tui.screens.base import DeskScreen
 from tui.screens.judge_choice import JudgeDialog, Judging
 from tui.screens.pair import PairScreen
-from tui.shown import shown, shown_line
-from tui.verdicts import Among, Verdicts, verdicts
+from tui.text.judge_tables import words
+from tui.text.shown import shown, shown_line
 from tui.widgets.ask_line import AskLine
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.pair_list import PairList

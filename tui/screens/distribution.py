@@ -25,12 +25,12 @@ from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings
 from tui.clipboard import copy
-from tui.desk import Desk
+from tui.desk.desk import Desk
+from tui.desk.verdicts import verdicts
 from tui.exporting import default_path
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
-from tui.shown import shown_line
-from tui.verdicts import verdicts
+from tui.text.shown import shown_line
 from tui.widgets.axis import linear_ticks, log_ticks
 from tui.widgets.flow import FlowDiagram, percent
 from tui.widgets.histogram import Bars, Histogram, Side

@@ -25,15 +25,15 @@ from engine.trainers import Trainer, trainer_format
 from models.aside import aside
 from models.errors import BurnishError, UsageError
 from tui.actions import bindings
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.exporting import Preview, Progress, Report, Stopped, Wanted, default_path, in_the_way, preview, write
 from tui.keymap import Keymap, key_names
-from tui.literal import one_line
 from tui.messages import Changed, Heard
-from tui.row_text import row_text
 from tui.screens.base import DeskScreen
-from tui.shown import shown
-from tui.tables import size
+from tui.text.literal import one_line
+from tui.text.row_text import row_text
+from tui.text.shown import shown
+from tui.text.tables import size
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.rule_list import RuleList

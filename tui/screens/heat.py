@@ -16,9 +16,9 @@ from engine.sample import Version
 from models.errors import BurnishError
 from tui.actions import bindings
 from tui.clipboard import copy
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.screens.base import DeskScreen
-from tui.shown import shown, shown_line
+from tui.text.shown import shown, shown_line
 from tui.widgets.heat_figures import (
     BOLD,
     INSTRUCTION,

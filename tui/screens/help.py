@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from tui.actions import SCOPES, Action, bindings, of_scope
 from tui.keymap import Keymap, key_names
-from tui.literal import one_line
-from tui.shown import shown
+from tui.text.literal import one_line
+from tui.text.shown import shown
 from tui.widgets.plain_input import PlainInput
 
 KEYS, LABEL = 15, 17

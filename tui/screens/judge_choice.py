@@ -14,7 +14,7 @@ from textual.widgets import Label, OptionList
 from engine.settings import Settings
 from tui.model_list import list_models
 from tui.screens.dialog import Dialog
-from tui.shown import shown
+from tui.text.shown import shown
 from tui.widgets.model_picker import ModelPicker
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput

@@ -19,13 +19,13 @@ from engine.database import Interrupted
 from engine.events import Finished
 from engine.listing import Column, Filter, Listing, Mark, Row
 from models.errors import BurnishError
-from tui.desk import Desk
+from tui.desk.desk import Desk
+from tui.desk.reader import Reader
 from tui.keymap import Keymap, key_names
-from tui.literal import one_line
 from tui.marked import Marked
 from tui.messages import Changed, Heard, ShowSample
-from tui.reader import Reader
 from tui.screens.base import DeskScreen
+from tui.text.literal import one_line
 from tui.widgets.ask_line import AskLine
 from tui.widgets.filter_bar import KINDS, FilterBar
 from tui.widgets.list_line import list_line

@@ -15,9 +15,9 @@ from engine.listing import Listing, Mark
 from engine.sample import Version
 from engine.selection import NEAR_TIE
 from models.errors import BurnishError
-from tui.candidates import Look, Offer, look_at, offers
 from tui.clipboard import copy
-from tui.desk import Desk
+from tui.desk.candidates import Look, Offer, look_at, offers
+from tui.desk.desk import Desk
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
 from tui.screens.heat import HeatScreen

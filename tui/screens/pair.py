@@ -17,11 +17,11 @@ from engine.sample import Verdict, Version
 from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings
-from tui.desk import Desk
-from tui.judge_tables import SCORES
+from tui.desk.desk import Desk
+from tui.desk.verdicts import Line, verdict
 from tui.screens.base import DeskScreen
-from tui.shown import shown
-from tui.verdicts import Line, verdict
+from tui.text.judge_tables import SCORES
+from tui.text.shown import shown
 from tui.widgets.diff import Difference, Part
 from tui.widgets.pair_list import RESULTS
 from tui.widgets.prose import Prose, displayed

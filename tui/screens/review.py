@@ -10,15 +10,15 @@ from engine.reflection import Unusable
 from engine.sample import Decision, Review, Version
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
-from tui.candidates import Look, edited, mixed, put_aside, scores_of, teachers
-from tui.desk import Desk
+from tui.desk.candidates import Look, edited, mixed, put_aside, scores_of, teachers
+from tui.desk.desk import Desk
 from tui.messages import Decided
 from tui.outside import EditorError, editor
 from tui.outside import edited as edited_outside
 from tui.screens.asking_again import Again, AskAgainDialog
 from tui.screens.looking import LookingScreen
 from tui.screens.mixing import Mix, MixDialog
-from tui.shown import shown
+from tui.text.shown import shown
 from tui.widgets.version_editor import VersionEditor
 
 DONE = {

@@ -18,16 +18,16 @@ from engine.settings import Settings
 from models import machine
 from models.aside import aside
 from models.errors import BurnishError
-from tui import run_words
 from tui.actions import bindings, of_scope
-from tui.desk import Desk
-from tui.growing import written
+from tui.desk.desk import Desk
 from tui.keymap import key_names
 from tui.messages import Changed, Heard, SettingsChanged, StartRun
 from tui.pace import clock
-from tui.run_words import Standing
 from tui.screens.base import DeskScreen
-from tui.shown import shown_line
+from tui.text import run_words
+from tui.text.growing import written
+from tui.text.run_words import Standing
+from tui.text.shown import shown_line
 from tui.widgets.decisions import Decisions
 from tui.widgets.stage_bars import Bar, StageBars
 from tui.widgets.writing import Writing

@@ -15,8 +15,8 @@ from engine.sample import Stage, Version
 from engine.workspace import Workspace
 from models.errors import BurnishError
 from tui.actions import bindings
-from tui.bulk import Bulk, Stopped
-from tui.desk import Desk
+from tui.desk.bulk import Bulk, Stopped
+from tui.desk.desk import Desk
 from tui.marked import Marked
 from tui.messages import Decided
 from tui.screens.listed import ListScreen

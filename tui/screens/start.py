@@ -20,12 +20,12 @@ from models.errors import BurnishError, UsageError
 from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tui.actions import bindings
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.messages import Changed, Opened, SettingsChanged, StartRun
 from tui.model_list import ANSWERS, Role
 from tui.remembered import Remembered
 from tui.screens.base import DeskScreen
-from tui.shown import shown_line
+from tui.text.shown import shown_line
 from tui.widgets.check_list import CheckScreen
 from tui.widgets.data_pane import DataPane
 from tui.widgets.method_form import MethodForm

@@ -20,7 +20,7 @@ from textual.widgets import Static
 from engine.settings import Settings
 from models.aside import aside
 from tui.doctor import Check, check
-from tui.shown import shown
+from tui.text.shown import shown
 
 MARKS = {
     "ok": ("✓", "$text-success", "fine"),

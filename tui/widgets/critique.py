@@ -9,9 +9,9 @@ from pydantic_core import from_json
 from textual.widget import Widget
 
 from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
-from tui.candidates import Criticism
+from tui.desk.candidates import Criticism
+from tui.desk.writing import Part
 from tui.widgets.prose import Prose, displayed
-from tui.writing import Part
 
 FIELDS = INSTRUCTION_CRITERIA | RESPONSE_CRITERIA | {"cause": CAUSE}
 """The json form's fields, by what a person calls them."""

@@ -21,11 +21,11 @@ from engine.formats import Format
 from engine.reading import BadRow
 from models.aside import aside
 from models.errors import BurnishError, UsageError
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.messages import Opened
 from tui.opening import BadRowsError, Import, StoppedError, Target, target
 from tui.screens.browse import BrowseScreen
-from tui.shown import shown, shown_line
+from tui.text.shown import shown, shown_line
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.path_input import PathField
 

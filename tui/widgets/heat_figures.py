@@ -12,7 +12,7 @@ from textual.style import Style
 
 from engine.heat import Half, Span
 from engine.sample import Ratio
-from tui.literal import one_line
+from tui.text.literal import one_line
 from tui.widgets.heat_layout import BREAK, NOTHING, TAB
 from tui.widgets.heat_ramp import Measure, Palette
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.heat import Span
-from tui.literal import literal
+from tui.text.literal import literal
 
 BREAK, TAB, SPACE, NOTHING = "↵", "→", "·", "◌"
 TAB_WIDTH = 4

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from engine.distribution import share_taking
 from engine.export import ExportRule
-from tui.shown import shown_line
+from tui.text.shown import shown_line
 from tui.widgets.flow import percent
 from tui.widgets.plain_input import PlainInput
 

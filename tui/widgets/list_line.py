@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.listing import Column, Filter
-from tui.literal import first_line
+from tui.text.literal import first_line
 from tui.widgets.filter_bar import words
 
 ORDERS = {

@@ -18,9 +18,9 @@ from engine.refine import Method
 from engine.settings import changed, described
 from engine.templates import TemplateName
 from models.errors import UsageError
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.messages import SettingsChanged
-from tui.shown import shown
+from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 

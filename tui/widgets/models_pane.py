@@ -17,11 +17,11 @@ from engine.refine import Method
 from engine.settings import changed
 from models.aside import aside
 from models.machine import GIB
-from tui.desk import Desk
+from tui.desk.desk import Desk
+from tui.desk.pair import Half, Pair, weigh
 from tui.messages import SettingsChanged
 from tui.model_list import ModelList, Role, list_models
-from tui.pair import Half, Pair, weigh
-from tui.shown import shown
+from tui.text.shown import shown
 from tui.widgets.facts import Facts
 from tui.widgets.model_picker import ModelPicker
 from tui.widgets.pull_bar import PullBar

@@ -15,9 +15,9 @@ from textual.visual import Visual
 
 from engine.judging import Result, StudentChoice
 from engine.sample import Verdict
-from tui.judge_tables import SCORES
-from tui.shown import shown_line
-from tui.verdicts import Line
+from tui.desk.verdicts import Line
+from tui.text.judge_tables import SCORES
+from tui.text.shown import shown_line
 
 RESULTS = {
     Result.WIN: ("+ better", "$text-success"),

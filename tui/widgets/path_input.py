@@ -20,7 +20,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from models.aside import aside
-from tui.literal import one_line
+from tui.text.literal import one_line
 from tui.widgets.plain_input import PlainInput
 
 KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")

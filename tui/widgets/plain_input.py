@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import Input
 
-from tui.literal import one_line
+from tui.text.literal import one_line
 
 LONGEST = 4096
 """Characters one line takes: it is laid out anew at every key."""

@@ -14,8 +14,8 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.literal import literal
-from tui.wrapping import Line, wrap
+from tui.text.literal import literal
+from tui.text.wrapping import Line, wrap
 
 MARGIN = 3
 """Cells at the left: whether this text has the focus, whether the line holds a mark, and a space."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 
 from engine.listing import Column, Row, State
-from tui.literal import first_line
+from tui.text.literal import first_line
 
 NORMAL, WIDE = 100, 160
 """Cells from which on there is room for the lengths and three decimals, and for words beside the glyphs."""

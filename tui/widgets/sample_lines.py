@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.sample import Decision
-from tui.candidates import Look, Offer
-from tui.shown import shown_line
+from tui.desk.candidates import Look, Offer
+from tui.text.shown import shown_line
 
 DECIDED = {
     Decision.ACCEPTED: ("✓ accepted", "$success"),

@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import of_scope
-from tui.desk import Desk
+from tui.desk.desk import Desk
 from tui.keymap import Keymap, key_names
-from tui.shown import shown_line
+from tui.text.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export", "compare")
 UNDER = {"review": "samples", "heat": "samples", "pair": "compare"}

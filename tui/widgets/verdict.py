@@ -12,9 +12,9 @@ from textual.widgets import Static
 
 from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
 from engine.selection import RULES
-from tui.candidates import Look, Offer
-from tui.finding_words import told
-from tui.literal import literal
+from tui.desk.candidates import Look, Offer
+from tui.text.finding_words import told
+from tui.text.literal import literal
 
 NAMES = {
     Rule.LARGER_IFD: "larger IFD",

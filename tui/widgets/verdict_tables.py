@@ -10,8 +10,8 @@ from textual.widgets import Static
 
 from engine.comparison import Counts, Length, Results
 from engine.sample import Verdict
-from tui.judge_tables import SCORES, between
-from tui.tables import number
+from tui.text.judge_tables import SCORES, between
+from tui.text.tables import number
 from tui.widgets.score_bar import blocks
 
 LABEL = 14

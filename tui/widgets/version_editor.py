@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Label, TextArea
 
 from engine.sample import Version
-from tui.literal import literal
+from tui.text.literal import literal
 
 LONGEST = 50_000
 """Characters of a part that can be edited here; a longer one stays as it is."""

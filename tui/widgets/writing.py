@@ -6,8 +6,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.sample import Stage
-from tui.growing import Written
-from tui.shown import shown, shown_line
+from tui.text.growing import Written
+from tui.text.shown import shown, shown_line
 
 QUESTIONS = {
     "reflect": "",

@@ -10,7 +10,7 @@ from random import Random
 from tests.command import Ended, burnish
 from tests.running import SHORT
 from tests.trust.fuzz import datasets, gguf_heads, parquet, settings, workspaces
-from tui.exit_codes import DONE, FAILED, INTERRUPTED, PARTLY, USAGE
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, PARTLY, USAGE
 
 KINDS = {
     "data": datasets,

@@ -13,7 +13,7 @@ from models.machine import faster_line, memory_needed, slow_on_cpu
 from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, text
 from tests.trust.fuzz.mutation import mutated
 from tests.trust.fuzz.watch import fit_for_a_terminal
-from tui.tables import size
+from tui.text.tables import size
 
 VALUES: tuple[Field, ...] = (
     *(

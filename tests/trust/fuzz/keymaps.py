@@ -11,7 +11,7 @@ from tests.trust.fuzz.mutation import mutated
 from tests.trust.fuzz.settings import TOKENS as TOML
 from tui.actions import ACTIONS
 from tui.keymap import key_names, load_keymap
-from tui.literal import literal
+from tui.text.literal import literal
 
 KEYS = (
     *(

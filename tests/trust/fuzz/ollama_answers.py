@@ -17,7 +17,7 @@ from models.ollama_server import OllamaServer
 from models.teacher import Message, Request, TeacherError
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import fit_for_a_terminal
-from tui.tables import size
+from tui.text.tables import size
 
 NAME = "qwen0.5b:latest"
 DETAILS = {"family": "qwen2", "parameter_size": "494.03M", "quantization_level": "Q4_0"}

@@ -8,8 +8,8 @@ from random import Random
 from unittest.mock import patch
 
 from tests.trust.fuzz.mutation import as_json, bent, mutated
-from tui.literal import one_line
 from tui.remembered import RECENT, recall, remember
+from tui.text.literal import one_line
 
 SOUND = {"theme": "burnish", "recent": ["/home/a/data.burnish", "/home/a/other.burnish"]}
 

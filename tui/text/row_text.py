@@ -7,7 +7,7 @@ import re
 from textual.content import Content
 
 from engine.formats import Container, Format
-from tui.shown import shown
+from tui.text.shown import shown
 
 READ = 1_000_000  # characters of a row that are looked at
 LONG, HEAD, TAIL = 400, 280, 60  # a text longer than the first is shown with its middle left out

@@ -13,9 +13,9 @@ from engine.settings import Settings
 from models.student import StudentInfo
 from models.teacher import TeacherInfo
 from tui.pace import Pulse
-from tui.shown import shown_line
-from tui.tables import METHODS, size
 from tui.tally import Tally, listed
+from tui.text.shown import shown_line
+from tui.text.tables import METHODS, size
 
 SCHEDULES = {
     "auto": "both models in memory where they fit, else in turn (auto)",

@@ -16,7 +16,7 @@ from engine.refine import Method
 from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.selection import RULES
 from engine.workspace import Run, Source
-from tui.literal import first_line, literal, one_line
+from tui.text.literal import first_line, literal, one_line
 
 Fact = tuple[str, str]
 """A name and what stands beside it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.literal import first_line, literal
+from tui.text.literal import first_line, literal
 
 
 def shown(text: str, style: str = "") -> Content:

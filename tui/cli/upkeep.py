@@ -18,11 +18,11 @@ from rich.text import Text
 from engine.settings import load
 from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
-from tui import tables
-from tui.console import errors, output, say
-from tui.exit_codes import DONE, FAILED
-from tui.literal import literal, one_line
+from tui.cli.console import errors, output, say
+from tui.cli.exit_codes import DONE, FAILED
 from tui.model_list import UNREAD, ListedModel, list_models
+from tui.text import tables
+from tui.text.literal import literal, one_line
 
 
 async def ollama_version(host: str | None) -> str | None:
@@ -105,8 +105,8 @@ async def _pull(name: str, console: Console) -> None:
 
 
 def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: bool) -> int:
+    from tui.cli.privacy import check_privacy  # noqa: PLC0415
     from tui.doctor import check  # noqa: PLC0415
-    from tui.privacy import check_privacy  # noqa: PLC0415
 
     settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
     checks = asyncio.run(check_privacy(settings) if privacy else check(settings))

@@ -24,12 +24,12 @@ from engine.settings import AnswerSettings, JudgeSettings, load
 from engine.templates import TemplateName
 from engine.writing import refuse, write_dataset
 from models.errors import UsageError
-from tui import tables
-from tui.console import errors, output, say
-from tui.exit_codes import DONE, PARTLY
-from tui.judge_tables import length_table, score_table, student_table, words
+from tui.cli.console import errors, output, say
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.progress import display
 from tui.opening import is_workspace
-from tui.progress import display
+from tui.text import tables
+from tui.text.judge_tables import length_table, score_table, student_table, words
 
 LISTED = 20
 """Disagreements, and prompts without an answer, that are told of in words; --json tells of all."""

@@ -16,12 +16,12 @@ from engine.formats import Format
 from engine.reading import BadRow, open_dataset
 from engine.stats import Examination
 from engine.workspace import Workspace
-from tui import tables
-from tui.console import errors, output
-from tui.exit_codes import DONE
-from tui.finding_words import told
-from tui.literal import one_line
+from tui.cli.console import errors, output
+from tui.cli.exit_codes import DONE
 from tui.opening import is_workspace
+from tui.text import tables
+from tui.text.finding_words import told
+from tui.text.literal import one_line
 
 LISTED = 5
 """Samples of each flag, and bad rows, that are told of in words; --json tells of all."""

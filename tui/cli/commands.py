@@ -24,12 +24,13 @@ from engine.settings import Settings, load
 from engine.trainers import Trainer
 from engine.workspace import Run, Workspace
 from engine.writing import write_dataset
-from tui import tables, upkeep
-from tui.console import errors, output, say
-from tui.exit_codes import DONE, PARTLY
+from tui.cli import upkeep
+from tui.cli.console import errors, output, say
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.progress import display
 from tui.exporting import Progress, Wanted, write
 from tui.opening import workspace_for
-from tui.progress import display
+from tui.text import tables
 
 EXAMPLES, LISTED = 5, 20
 """Samples shown after a run, and by `show` and `score`; `export` and --json are for all of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from tui.literal import literal
+from tui.text.literal import literal
 
 
 def output() -> Console:

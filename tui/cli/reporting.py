@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.writing import replacing
-from tui.console import errors, output, say
-from tui.exit_codes import DONE
+from tui.cli.console import errors, output, say
+from tui.cli.exit_codes import DONE
 from tui.exporting import protected
 from tui.report.gathered import gather
 from tui.report.page import page

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from engine.comparison import Counts, Length, MarginBin, Results
 from engine.sample import Stage, Verdict
-from tui.literal import one_line
-from tui.tables import Fact, number
+from tui.text.literal import one_line
+from tui.text.tables import Fact, number
 
 SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 

@@ -16,8 +16,8 @@ import click
 
 from models.core_files import no_core_file
 from models.errors import BurnishError, UsageError
-from tui.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
-from tui.options import (
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from tui.cli.options import (
     FORMATS,
     JUDGE_FORMS,
     METHODS,
@@ -87,7 +87,7 @@ def _broken(_kind: type[BaseException], error: BaseException, _trace: TracebackT
 
 
 def _one_line(text: str) -> str:
-    from tui.literal import one_line  # noqa: PLC0415
+    from tui.text.literal import one_line  # noqa: PLC0415
 
     return one_line(text)
 
@@ -148,7 +148,7 @@ def open_(path: Path | None) -> int:
         )
     for name in DEVELOPERS:
         os.environ.pop(name, None)
-    from tui.interface import open_interface  # noqa: PLC0415
+    from tui.cli.interface import open_interface  # noqa: PLC0415
 
     return open_interface(path)
 
@@ -192,7 +192,7 @@ def run(data: Path, **options: Any) -> int:
 
     Given again on the same workspace, it goes on where it was.
     """
-    from tui.commands import run  # noqa: PLC0415
+    from tui.cli.commands import run  # noqa: PLC0415
 
     return run(data, **options)
 
@@ -204,7 +204,7 @@ def run(data: Path, **options: Any) -> int:
 @json_option
 def score(data: Path, **options: Any) -> int:
     """Score DATA as it is, without a teacher: IFD and r-IFD."""
-    from tui.commands import score  # noqa: PLC0415
+    from tui.cli.commands import score  # noqa: PLC0415
 
     return score(data, **options)
 
@@ -223,7 +223,7 @@ def reselect(workspace: Path, **options: Any) -> int:
     Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
     left, unless --ask-teacher is given.
     """
-    from tui.commands import reselect  # noqa: PLC0415
+    from tui.cli.commands import reselect  # noqa: PLC0415
 
     return reselect(workspace, **options)
 
@@ -258,7 +258,7 @@ def reselect(workspace: Path, **options: Any) -> int:
 @json_option
 def export(workspace: Path, out: Path, **options: Any) -> int:
     """Write the refined dataset to OUT, in one step or not at all."""
-    from tui.commands import export  # noqa: PLC0415
+    from tui.cli.commands import export  # noqa: PLC0415
 
     return export(workspace, out, **options)
 
@@ -272,7 +272,7 @@ def show(workspace: Path, sample: int | None, **options: Any) -> int:
 
     Samples count from 0.
     """
-    from tui.commands import show  # noqa: PLC0415
+    from tui.cli.commands import show  # noqa: PLC0415
 
     return show(workspace, sample, **options)
 
@@ -300,7 +300,7 @@ def stats(data: Path, **options: Any) -> int:
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
     report tells it.
     """
-    from tui.examining import stats  # noqa: PLC0415
+    from tui.cli.examining import stats  # noqa: PLC0415
 
     return stats(data, **options)
 
@@ -337,7 +337,7 @@ def judge(a: Path, b: Path | None, **options: Any) -> int:
     Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
     goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
     """
-    from tui.judging import judge  # noqa: PLC0415
+    from tui.cli.judging import judge  # noqa: PLC0415
 
     return judge(a, b, **options)
 
@@ -376,7 +376,7 @@ def answer(prompts: Path, out: Path, **options: Any) -> int:
     command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
     answer; they are in OUT with an empty output.
     """
-    from tui.judging import answer  # noqa: PLC0415
+    from tui.cli.judging import answer  # noqa: PLC0415
 
     return answer(prompts, out, **options)
 
@@ -406,7 +406,7 @@ def report(workspace: Path, **options: Any) -> int:
     said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
     opens from disk, runs nothing and asks for nothing.
     """
-    from tui.report.command import report  # noqa: PLC0415
+    from tui.cli.reporting import report  # noqa: PLC0415
 
     return report(workspace, **options)
 
@@ -415,7 +415,7 @@ def report(workspace: Path, **options: Any) -> int:
 @json_option
 def models(**options: Any) -> int:
     """List the models that are here: Ollama's, and GGUF files."""
-    from tui.upkeep import models  # noqa: PLC0415
+    from tui.cli.upkeep import models  # noqa: PLC0415
 
     return models(**options)
 
@@ -427,7 +427,7 @@ def pull(name: str) -> int:
 
     The one command here that makes something use the network.
     """
-    from tui.upkeep import pull  # noqa: PLC0415
+    from tui.cli.upkeep import pull  # noqa: PLC0415
 
     return pull(name)
 
@@ -443,7 +443,7 @@ def pull(name: str) -> int:
 @json_option
 def doctor(**options: Any) -> int:
     """Check this machine, and say what to do about what is wrong."""
-    from tui.upkeep import doctor  # noqa: PLC0415
+    from tui.cli.upkeep import doctor  # noqa: PLC0415
 
     return doctor(**options)
 
@@ -472,6 +472,6 @@ def demo(**options: Any) -> int:
 
     No Ollama and no download; about two minutes.
     """
-    from tui.commands import demo  # noqa: PLC0415
+    from tui.cli.commands import demo  # noqa: PLC0415
 
     return demo(**options)

@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 
 from tui.app import BurnishApp
-from tui.desk import Desk
-from tui.exit_codes import DONE, FAILED, INTERRUPTED
-from tui.literal import one_line
+from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
+from tui.desk.desk import Desk
 from tui.outside import sweep
+from tui.text.literal import one_line
 
 LONGEST = 4.0
 """Seconds from a signal to the end at the latest."""

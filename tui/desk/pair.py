@@ -13,7 +13,7 @@ from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
 from models.ollama_server import cloud_refused, full_name, is_cloud
 from tui.model_list import ModelList
-from tui.tables import size
+from tui.text.tables import size
 
 
 @dataclass(frozen=True, slots=True)

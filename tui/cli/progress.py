@@ -13,10 +13,10 @@ from rich.text import Text
 
 from engine.events import Event, Growing, Notice, Paused, Resumed, Started, Turn
 from engine.sample import Stage
-from tui.console import say
-from tui.literal import first_line, literal
+from tui.cli.console import say
 from tui.pace import Pace, clock
 from tui.tally import Tally
+from tui.text.literal import first_line, literal
 
 PLAIN_EVERY = 10.0
 """Seconds between two plain lines of progress."""

@@ -17,9 +17,9 @@ from engine.record import Record, judged_path
 from engine.respondent import Respondent, check
 from engine.settings import JudgeSettings
 from models.errors import BurnishError
-from tui.backstage import Backstage
+from tui.desk.backstage import Backstage
+from tui.desk.underway import Underway
 from tui.tally import Tally
-from tui.underway import Underway
 
 
 @dataclass(frozen=True, slots=True)

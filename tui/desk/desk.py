@@ -25,13 +25,13 @@ from engine.session import Session
 from engine.settings import Settings, load
 from engine.workspace import Run, Source, Workspace
 from models.errors import BurnishError
-from tui.backstage import Backstage, in_steps
-from tui.comparing import Comparing
+from tui.desk.backstage import Backstage, in_steps
+from tui.desk.comparing import Comparing
+from tui.desk.reader import Reader
+from tui.desk.underway import Underway
+from tui.desk.writing import Writing
 from tui.opening import Import
-from tui.reader import Reader
 from tui.tally import Tally
-from tui.underway import Underway
-from tui.writing import Writing
 
 T = TypeVar("T")
 

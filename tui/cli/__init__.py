@@ -1,0 +1,1 @@
+"""The command line: what is asked there, and what each command does."""

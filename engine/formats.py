@@ -99,6 +99,13 @@ _SHAPES = {
 }
 
 
+def is_deep(value: object, room: int) -> bool:
+    """Whether objects and lists are nested more than `room` deep in a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and (not room or any(is_deep(item, room - 1) for item in value))
+
+
 def shown(value: object, length: int = 40) -> str:
     """A value as a one-line message may show it: hostile text is JSON in ASCII here, and cut."""
     text = json.dumps(value, default=str)

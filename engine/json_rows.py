@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.formats import LOST, BrokenError, Row, RowError, shown
+from engine.formats import LOST, BrokenError, Row, RowError, is_deep, shown
+
+DEPTH = 100
+"""Of a row. What is read must be written again, and Python's decoder goes deeper than its encoder."""
 
 
 def skip_bom(file: BinaryIO) -> int:
@@ -34,7 +37,10 @@ class _Decoder:
     def decode(self, text: str, start: int) -> tuple[object, int]:
         """The value that begins at `start`, and where it ends. `JSONDecodeError`, `RecursionError`."""
         self.fault = None
-        return self._decoder.raw_decode(text, start)
+        value, end = self._decoder.raw_decode(text, start)
+        if text.count("[", start, end) + text.count("{", start, end) > DEPTH and is_deep(value, DEPTH):
+            self.fault = f"nested more than {DEPTH} deep"
+        return value, end
 
     def _int(self, digits: str) -> int:
         try:

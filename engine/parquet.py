@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.formats import LOST, TRACE, BrokenError, DatasetError, Record, Row, RowError, shown
+from engine.formats import LOST, TRACE, BrokenError, DatasetError, Record, Row, RowError, is_deep, shown
 
 BATCH = 1000  # rows in memory at a time
 DEPTH = 32  # of a column's values: objects 800 deep would take pyarrow half a minute and more than a gigabyte
@@ -87,13 +87,13 @@ class Columns:
         count = 0
         with pq.ParquetWriter(file, schema) as table:
             while batch := list(islice(rows, BATCH)):
-                columns = {
-                    name: [row.get(name) if kind else _json(row.get(name)) for row in batch]
-                    for name, kind in self._types.items()
-                }
                 try:
+                    columns = {
+                        name: [row.get(name) if kind else _json(row.get(name)) for row in batch]
+                        for name, kind in self._types.items()
+                    }
                     table.write_table(pa.Table.from_pydict(columns, schema))
-                except (pa.ArrowException, OverflowError) as error:
+                except (pa.ArrowException, OverflowError, RecursionError) as error:
                     where = f"rows {count + 1} to {count + len(batch)} of the export"
                     raise DatasetError(f"{where} fit no Parquet column: {_line(error)}") from None
                 count += len(batch)
@@ -102,7 +102,7 @@ class Columns:
 
 def _common_type(known: Any, values: list[Any]) -> Any:
     """The Arrow type that holds these values and those before them, None where there is none."""
-    if any(_is_deep(value, DEPTH) for value in values):
+    if any(is_deep(value, DEPTH) for value in values):
         return None
     try:
         pair = [pa.schema([("", known)]), pa.schema([("", pa.array(values).type)])]
@@ -110,13 +110,6 @@ def _common_type(known: Any, values: list[Any]) -> Any:
     except (pa.ArrowException, OverflowError):
         return None
     return None if "struct<>" in str(kind) else kind  # Parquet has no object without fields
-
-
-def _is_deep(value: object, room: int) -> bool:
-    """Whether objects and lists are nested more than `room` deep in a value."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    return isinstance(value, list) and (not room or any(_is_deep(item, room - 1) for item in value))
 
 
 def _json(value: object) -> str | None:

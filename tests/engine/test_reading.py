@@ -34,6 +34,11 @@ def lines(*rows: object) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def deep(depth: int) -> str:
+    """A row nested so deep."""
+    return '{"instruction": "a", "output": "b", "n": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+
+
 def write(folder: Path, content: str | bytes, name: str = "data.txt") -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -215,6 +220,8 @@ def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
         (GOOD + '\n{"a": 1', "line 2: byte 40: broken JSON (Expecting ',' delimiter)"),
         (GOOD + '\n{"a": 1} {}', "line 2: byte 41: expected one object a line, found more after it"),
         (lines(ALPACA) + "[" * 100_000, "line 2: nested too deeply"),
+        (lines(ALPACA) + deep(101), "line 2: nested more than 100 deep"),
+        (f"[{deep(101)}]", "row 1: line 1, byte 1: nested more than 100 deep"),
         (GOOD.encode() + b'\n{"a": "\xff"}', "line 2: byte 40: not UTF-8"),
         (f'["é", {GOOD},\n {{"b": 1 "c"}}]', "expected an object, found text"),
         (

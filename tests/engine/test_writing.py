@@ -235,6 +235,18 @@ def test_parquet_values_that_json_has_not_become_text(tmp_path: Path) -> None:
         next(open_dataset(tmp_path / "data").samples())
 
 
+@pytest.mark.parametrize("format", [f for f in Format if f.container is not Container.CSV], ids=str)
+def test_the_deepest_row_that_is_read_is_written(tmp_path: Path, format: Format) -> None:
+    def nested(depth: int) -> Any:
+        return [nested(depth - 1)] if depth else []
+
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([ROW | {"n": nested(98)}]), "utf-8")
+    (sample,) = open_dataset(path).samples()
+    row = render(sample, sample.original, Format.ALPACA, format)
+    assert write_dataset(tmp_path / "out", format, iter([row])) == 1
+
+
 def test_without_pyarrow_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

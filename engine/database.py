@@ -176,6 +176,12 @@ class Database:
         with explained(self.path):
             return self._db.execute(query, parameters).fetchall()
 
+    def _onward(self, last: int, number: Any) -> int:
+        """The next number after `last` in something gone through in order; in a damaged file one might never end."""
+        if not isinstance(number, int) or number <= last:
+            raise damaged(self.path, f"has {number!r:.40} after {last}")
+        return number
+
     def _parsed(self, read: Callable[[Any], T], body: str) -> T:
         """What `read` makes of a stored JSON text."""
         with self.understood():

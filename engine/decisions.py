@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NewType, Self, TypeVar
 
-from engine.database import Database
+from engine.database import Database, damaged
 from engine.sample import Candidate, Decision, Review, Scores, Version
 
 T = TypeVar("T")
@@ -188,8 +188,8 @@ class Decisions(Database):
                 self._stand([sample for _, sample in found], counting=act if state is _State.DONE else None)
                 if whole := len(found) < SLICE:
                     self._mark(act, state)
-            if found:
-                last = found[-1][0]
+            for rowid, _ in found:
+                last = self._onward(last, rowid)
             samples.update(sample for _, sample in found)
             yield len(samples)
         with self.understood():
@@ -205,7 +205,9 @@ class Decisions(Database):
                     (_State.FORGOTTEN, SLICE),
                 )
                 if deleted.rowcount < SLICE:
-                    self._db.execute("DELETE FROM acts WHERE undone = ?", (_State.FORGOTTEN,))
+                    acts = self._db.execute("DELETE FROM acts WHERE undone = ?", (_State.FORGOTTEN,))
+                    if not acts.rowcount:
+                        raise damaged(self.path, "holds an act that cannot be deleted")
             yield 0
 
     def _stand(self, samples: list[int], *, counting: int | None) -> None:

@@ -161,8 +161,8 @@ class Record(Database):
             *(comparison.id, last, comparison.pairs, WINDOW),
         ):
             for number, body in rows:
+                last = self._onward(last, number)
                 yield number, self._parsed(Judged.model_validate, body)
-            last = rows[-1][0]
 
     def verdict(self, comparison: Comparison, number: int) -> Judged:
         """The verdict on one pair."""

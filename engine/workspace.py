@@ -158,8 +158,9 @@ class Workspace(Decisions):
         """Rows of a query whose first column is the sample and whose first parameter is where to go on."""
         last = -1
         while rows := self._rows(query, last, *parameters, WINDOW):
-            yield from rows
-            last = rows[-1][0]
+            for row in rows:
+                last = self._onward(last, row[0])
+                yield row
 
     # --- what an examination of it found ---------------------------------------------------------------------
 

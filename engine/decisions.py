@@ -212,7 +212,8 @@ class Decisions(Database):
 
     def _stand(self, samples: list[int], *, counting: int | None) -> None:
         """Let the last review of each of these samples stand. The act `counting` counts though it is under way."""
-        several = json.dumps(samples)
+        with self.understood():
+            several = json.dumps(samples)
         self._db.execute("DELETE FROM standing WHERE sample IN (SELECT value FROM json_each(?))", (several,))
         self._db.execute(_STAND, (several, counting))
 

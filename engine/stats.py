@@ -38,7 +38,8 @@ class Examination:
         self._test = TestTexts(any_rows(against)) if against is not None else None
         self._against = against
         # SQLite's own temporary file: on the disk once it is large, gone with the connection.
-        self._db = sqlite3.connect("", isolation_level=None)
+        # One thread after another: what one found another may keep.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute(
             "CREATE TABLE findings (flag, sample, details, PRIMARY KEY (flag, sample)) WITHOUT ROWID"
         )

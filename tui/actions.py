@@ -61,6 +61,7 @@ ACTIONS = (
     Action("app.undo", "u,ctrl+z", "Undo", "Take back the last decision", footer=False),
     Action("app.redo", "U,ctrl+y", "Redo", "Do again what was undone", footer=False),
     Action("app.choose_theme", "f9", "Theme", "Choose the colours; they are remembered", footer=False),
+    Action("app.leave_line", "escape", "Leave line", "Leave the line you type in: keys act again"),
     Action("app.leave", "ctrl+q", "Quit", "Quit; a run can be taken up again"),
     # Start
     Action("start.open", "o", "Open", "Open a dataset or a workspace by its path"),
@@ -90,6 +91,13 @@ ACTIONS = (
         "r",
         "Regenerate",
         "Ask the teacher again for the marked rows, or this one",
+        footer=False,
+    ),
+    Action(
+        "samples.examine",
+        "x",
+        "Examine",
+        "Look for duplicates, refusals, personal data and other languages",
         footer=False,
     ),
     Action(

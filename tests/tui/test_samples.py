@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Static
 
 from engine.database import WorkspaceError
 from engine.events import Finished
-from engine.listing import Column, Filter, Listing, Mark
+from engine.listing import Column, Listing, Mark
 from engine.reflection import Unusable
 from engine.sample import Candidate, Sample, Stage, Version
 from engine.workspace import Source, Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
 from tests.tui import hostile
+from tests.tui.sampling import Here, at_samples
 from tests.tui.scene import KINDS, outcome, scene
-from tui.app import BurnishApp
-from tui.desk.desk import Desk
 from tui.marked import Marked
 from tui.screens.review import ReviewScreen
-from tui.screens.samples import SamplesScreen
 from tui.widgets.filter_bar import KINDS as BOXES
 from tui.widgets.sample_table import SampleTable
 
@@ -35,101 +29,6 @@ SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", 
 
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
-
-
-@dataclass
-class Here:
-    """The app at its Samples screen."""
-
-    app: BurnishApp
-    pilot: Pilot[None]
-    screen: SamplesScreen
-
-    @property
-    def desk(self) -> Desk:
-        return self.app.desk
-
-    @property
-    def table(self) -> SampleTable:
-        return self.screen.table
-
-    @property
-    def line(self) -> str:
-        """What stands under the table."""
-        return str(self.screen.query_one("#line", Static).content)
-
-    @property
-    def toasts(self) -> list[str]:
-        return [note.message for note in self.app._notifications]
-
-    @property
-    def said(self) -> str:
-        """The last toast."""
-        return self.toasts[-1]
-
-    async def until(self, words: str) -> None:
-        """Until the line under the table says so."""
-        for _ in range(200):
-            if words in self.line:
-                return
-            await self.pilot.pause(0.02)
-        raise AssertionError(self.line)
-
-    @property
-    def samples(self) -> list[int]:
-        """The samples in sight, from the top."""
-        rows = [self.table.row(position) for position in self.table._in_sight()]
-        return [row.index for row in rows if row is not None]
-
-    @property
-    def current(self) -> int | None:
-        return row.index if (row := self.table.current) else None
-
-    def states(self, positions: Iterable[int] = range(24)) -> list[str]:
-        rows = [self.table.row(position) for position in positions]
-        return [row.state for row in rows if row is not None]
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.settled()
-
-    async def settled(self) -> None:
-        """Until whatever was asked for is here."""
-        for _ in range(2):
-            await self.pilot.pause()
-            mine = [
-                worker
-                for worker in self.app.workers
-                if worker.node in (self.screen, self.table) or worker.group == "turn"
-            ]
-            await self.app.workers.wait_for_complete(mine)
-            await self.pilot.pause()
-
-    async def anew(self, size: tuple[int, int]) -> None:
-        while self.app.screen is not self.screen:
-            self.app.pop_screen()
-            await self.pilot.pause()
-        await self.pilot.resize_terminal(*size)
-        await self.desk.reader.arrange(Column.NUMBER, descending=False, only=Filter())
-        self.app.clear_notifications()
-        self.screen._begin(self.desk.reader)
-        self.table.focus()
-        await self.settled()
-
-    def painted(self) -> str:
-        return "\n".join(hostile.painted(self.app))
-
-
-@asynccontextmanager
-async def at_samples(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
-    app = BurnishApp(Desk(), path)
-    async with app.run_test(size=size) as pilot:
-        app.action_go_samples()
-        await pilot.pause()
-        assert isinstance(app.screen, SamplesScreen)
-        here = Here(app, pilot, app.screen)
-        await here.settled()
-        yield here
 
 
 Claim = Callable[[Here], Awaitable[None]]
@@ -312,7 +211,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(here: Here) -> None:
     assert here.table.total == 24
     await here.press("f")
     await here.press("right", "space")
-    assert any("not looked for yet: burnish stats" in line for line in hostile.painted(here.app))
+    assert any("not looked for yet: x looks through" in line for line in hostile.painted(here.app))
     await here.press("space", "left")
     y = next(y for y, line in enumerate(hostile.painted(here.app)) if "near tie" in line)
     x = hostile.painted(here.app)[y].index("near tie")

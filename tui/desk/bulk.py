@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):  # noqa: N818 - asked for, no error
@@ -21,7 +24,7 @@ class Bulk:
     def stop(self) -> None:
         self._stopped = True
 
-    def through(self, samples: Iterable[int]) -> Iterator[int]:
+    def through(self, samples: Iterable[T]) -> Iterator[T]:
         """The samples, counted as they are done. Raises `Stopped` when it is to stop."""
         for sample in samples:
             if self._stopped:

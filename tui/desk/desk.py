@@ -18,14 +18,18 @@ from engine import session
 from engine.database import WorkspaceError
 from engine.decisions import Act, Reviews, Steps
 from engine.events import Event, Notice
+from engine.flags import Stats
 from engine.heat import Heat
 from engine.plan import Summary
 from engine.sample import Candidate, Scores, Stage, Version
 from engine.session import Session
 from engine.settings import Settings, load
+from engine.stats import Examination
 from engine.workspace import Run, Source, Workspace
+from models.aside import aside
 from models.errors import BurnishError
 from tui.desk.backstage import Backstage, in_steps
+from tui.desk.bulk import Bulk
 from tui.desk.comparing import Comparing
 from tui.desk.reader import Reader
 from tui.desk.underway import Underway
@@ -80,6 +84,7 @@ class Desk:
         self._acting = asyncio.Lock()  # held while something is decided or undone
         self.act = ""  # what that is, and how far it has come, where it is about many samples
         self._acts: set[asyncio.Task[Any]] = set()  # of a person's, begun and not yet whole
+        self._look: Bulk | None = None  # through every sample, while there is one
         self._underway = Underway[Summary]("a run is under way; stop it first")
         self._said: deque[Event] = deque()  # by the engine's thread
         self._counted: list[Event] = []  # in the tally, and not heard yet
@@ -173,6 +178,8 @@ class Desk:
 
     async def _let_go(self) -> None:
         await asyncio.gather(self.cancel(), self.comparing.cancel())
+        if self._look is not None:
+            self._look.stop()
         if self._acts:
             await asyncio.wait(self._acts)
         async with self._acting:
@@ -387,11 +394,36 @@ class Desk:
                 finally:
                     self.act = ""
 
-        task = asyncio.create_task(acted())
+        return self._begun(acted())
+
+    def _begun(self, act: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(act)
         self._acts.add(task)
         task.add_done_callback(self._acts.discard)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
+
+    async def examine(self, look: Bulk) -> Stats:
+        """What `burnish stats` does with the open workspace; the findings are kept in it. The look takes its time on a
+        thread of its own, beside a run. Raises `Stopped`."""
+        return await asyncio.shield(self._begun(self._examine(look)))
+
+    async def _examine(self, look: Bulk) -> Stats:
+        path = self._open_workspace.path
+
+        def looked() -> Stats:
+            with Workspace.read(path) as reading:
+                return examination.look(look.through(reading.samples()))
+
+        self._look = look
+        try:
+            with Examination() as examination:
+                stats = await aside(looked)
+                async with self._to_act() as workspace:
+                    await self._stage().call(workspace.keep_examination, stats, examination.all_findings())
+        finally:
+            self._look = None
+        return stats
 
     @asynccontextmanager
     async def _to_act(self) -> AsyncIterator[Workspace]:

@@ -25,7 +25,6 @@ from tui.keymap import Keymap, key_names
 from tui.marked import Marked
 from tui.messages import Changed, Heard, ShowSample
 from tui.screens.base import DeskScreen
-from tui.text.literal import one_line
 from tui.widgets.ask_line import AskLine
 from tui.widgets.filter_bar import KINDS, FilterBar
 from tui.widgets.list_line import list_line
@@ -201,8 +200,7 @@ class ListScreen(DeskScreen):
         self._took = self._arranged - began
         empty = f"nothing matches: {self._key('samples.clear')} leaves the search, then the filter"
         if only.marks & set(KINDS["Data"]) and not examined:
-            where = one_line(str(self.desk.path))
-            empty = f"not looked for yet: burnish stats {where} does, once this is closed"
+            empty = f"not looked for yet: {self._key('samples.examine')} looks through all samples"
         table.show(
             total,
             samples=self.desk.samples,

@@ -153,5 +153,29 @@ class SamplesScreen(ListScreen):
             self.say(f"{told}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
             self.post_message(Decided())
 
+    def action_examine(self) -> None:
+        if self.desk.is_open and self._free():
+            self._bulk = Bulk("looking at", self.desk.samples)
+            self._examine(self._bulk)
+
+    @work(group="bulk")
+    async def _examine(self, bulk: Bulk) -> None:
+        """Look through all samples for what is worth a person's look."""
+        try:
+            stats = await self.desk.examine(bulk)
+        except Stopped:
+            self.say("stopped: what was found before is kept")
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            found = ", ".join(f"{flag} {count:,}" for flag, count in stats.flags.items() if count)
+            flagged = f"{stats.flagged:,} of {stats.samples:,} samples are flagged: {found}"
+            listed = f"{flagged}. {self._key('samples.filter')} lists them"
+            self.say(listed if found else f"nothing to flag in {stats.samples:,} samples")
+            self._arrange(stay=True)
+        finally:
+            self._bulk = None
+            self._say()
+
     async def _original(self, sample: int) -> Version:
         return (await self.desk.reader.look(lambda workspace: workspace.sample(sample))).original

@@ -14,10 +14,12 @@ from textual import on, work
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
+from textual.events import Event, InputEvent
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import MountError
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from engine.events import Started
@@ -27,6 +29,7 @@ from tui.actions import SCOPES, bindings, of_scope
 from tui.crash_log import write_crash_log
 from tui.desk.desk import Desk
 from tui.keymap import key_names, load_keymap
+from tui.memory import Pauses
 from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
 from tui.opening import target
 from tui.palette import Palette
@@ -67,6 +70,7 @@ class BurnishApp(App[None]):
         self.remembered = recall()
         self.crash_log: Path | None = None
         self._leaving = False  # the screens are being taken down
+        self._pauses = Pauses()
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that goes on with the judging that was
 
@@ -127,7 +131,13 @@ class BurnishApp(App[None]):
         self.remembered = replace(self.remembered, theme=theme.name)
         remember(self.remembered)
 
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent):
+            self._pauses.touched()
+        await super().on_event(event)
+
     def _tidy(self) -> None:
+        self._pauses.use()
         screens = {
             *self.screen_stack,
             *(s for s in self._installed_screens.values() if isinstance(s, Screen)),
@@ -252,6 +262,14 @@ class BurnishApp(App[None]):
             if summary is not None:
                 self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
         self.tell_changed()
+
+    def action_leave_line(self) -> None:
+        self.screen.set_focus(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "leave_line":  # what else escape means where one is, is nearer
+            return isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
     async def action_leave(self) -> None:
         self.leave()

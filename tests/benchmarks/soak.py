@@ -34,10 +34,10 @@ from tests.command import ALONE
 from tests.ollama_server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
-from tui.app import BurnishApp
-from tui.cli.interface import collect_seldom
+from tui.app import TIDY, BurnishApp
 from tui.desk.desk import Desk
 from tui.exporting import Progress, Wanted, write
+from tui.memory import PAUSE, hold_little
 
 NOTES = 40
 """How often a process is looked at."""
@@ -93,14 +93,17 @@ def pipeline(folder: Path, url: str, count: int) -> list[Note]:
 KEYS = ("2", "j", "pagedown", "G", "enter", "right", "escape", "4", "3", "1", "5", "2", "g", "3")
 """Every screen, again and again."""
 
+READING = 5
+"""Times through the keys, and then the person reads for a moment, and touches nothing."""
+
 
 async def app(folder: Path, url: str, count: int) -> list[Note]:
-    """The same in the app, with a person who cannot keep their hands still."""
+    """The same in the app, with a person who looks at everything, and sometimes reads."""
     path = folder / "w.burnish"
     notes: list[Note] = []
     data = write_data(folder / "data.json", count)
     shown = BurnishApp(Desk(given(url)))
-    collect_seldom()
+    hold_little()
     async with shown.run_test(size=(120, 40)) as pilot:
         await shown.desk.create(data, path)
         shown._opened()
@@ -110,6 +113,8 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
             await pilot.press(KEYS[turn % len(KEYS)])
             await pilot.pause(0.2)
             turn += 1
+            if turn % (READING * len(KEYS)) == 0:
+                await asyncio.sleep(TIDY + PAUSE)
             done = shown.desk.tally.done
             if done >= (len(notes) + 1) * (count // NOTES):
                 notes.append(note(done, path))

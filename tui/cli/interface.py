@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import shlex
 import signal
@@ -16,6 +15,7 @@ import click
 from tui.app import BurnishApp
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from tui.desk.desk import Desk
+from tui.memory import hold_little
 from tui.outside import sweep
 from tui.text.literal import one_line
 
@@ -26,15 +26,11 @@ GONE = 1.0
 """The same where the terminal is gone: Textual then waits for ever for a thread of its own that broke on writing to it,
 and there is nothing to give back."""
 
-GARBAGE = 50_000
-"""New objects until Python looks among them for garbage. At its own 700 it does so within every repaint, and once in a
-while, for a tenth of a second, among all there are."""
-
 
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
     sweep()
-    collect_seldom()
+    hold_little()
     app = BurnishApp(Desk(), path)
     ending = _Ending(app)
     asyncio.run(ending.run())
@@ -48,12 +44,6 @@ def open_interface(path: Path | None) -> int:
     if app.unjudged is not None:
         _say(f"not every pair is judged; {one_line(shlex.join(app.unjudged))} takes it up again")
     return INTERRUPTED if ending.asked else DONE
-
-
-def collect_seldom() -> None:
-    """Have Python look for garbage as seldom as suits an interface; see `GARBAGE`."""
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
 
 
 def _say(what: str, *, err: bool = False) -> None:

@@ -365,6 +365,22 @@ def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -
     run(main)
 
 
+def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOllama) -> None:
+    async def main() -> None:
+        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+            for line in ("#path", "#teacher", "#student", "MethodForm"):
+                here.start.query(f"{line} PlainInput").first().focus()
+                await here.press("2")
+                assert here.app.screen is here.start, "it was typed"
+                await here.until(lambda: "esc Leave line" in here.text)
+                await here.press("escape")
+                await here.until(lambda: here.app.focused is None and "Leave line" not in here.text)
+            await here.press("d")
+            await here.until(lambda: isinstance(here.app.screen, CheckScreen))
+
+    run(main)
+
+
 def test_a_file_is_chosen_from_a_tree() -> None:
     dataset(Path("data.json"), SHORT)
 

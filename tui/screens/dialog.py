@@ -19,7 +19,7 @@ class Dialog(ModalScreen[T | None]):
     HEADING = ""
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("enter", "agree", "Do it", priority=True),
-        Binding("escape", "leave", "Leave", priority=True),
+        Binding("escape", "step_out", "Leave", priority=True),
     ]
     DEFAULT_CSS = """
     Dialog {
@@ -58,5 +58,5 @@ class Dialog(ModalScreen[T | None]):
     def action_agree(self) -> None:
         self.dismiss(self.answer())
 
-    def action_leave(self) -> None:
+    def action_step_out(self) -> None:
         self.dismiss(None)

@@ -30,7 +30,7 @@ class HelpScreen(ModalScreen[None]):
     }
     HelpScreen #search { height: 1; background: $panel; }
     HelpScreen #problems { height: auto; max-height: 8; margin-top: 1; color: $text-warning; }
-    HelpScreen VerticalScroll { height: 1fr; margin: 1 0; scrollbar-size-vertical: 1; }
+    HelpScreen VerticalScroll { height: 1fr; margin: 1 0; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     HelpScreen #list { height: auto; }
     HelpScreen #foot { height: auto; color: $text-muted; }
     HelpScreen.-wide #sheet, HelpScreen.-normal #sheet { width: 90%; height: 90%; }
@@ -55,7 +55,8 @@ class HelpScreen(ModalScreen[None]):
         self._narrow("")
 
     def on_resize(self) -> None:
-        self._narrow(self.query_one("#search", Input).value)
+        # When the list has its width, too.
+        self.call_after_refresh(lambda: self._narrow(self.query_one("#search", Input).value))
 
     @on(Input.Changed, "#search")
     def _typed(self, event: Input.Changed) -> None:
@@ -65,7 +66,7 @@ class HelpScreen(ModalScreen[None]):
     def _narrow(self, typed: str) -> None:
         """Show the actions in which every word is found."""
         words = typed.casefold().split()
-        room = max(self.query_one(VerticalScroll).size.width - KEYS - LABEL - 1, 20)
+        room = max(self.query_one(VerticalScroll).scrollable_content_region.width - KEYS - LABEL, 20)
         sections = []
         for scope in self._scopes():
             title = SCOPES[scope] + (" (here)" if scope == self._scope else "")

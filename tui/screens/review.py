@@ -56,7 +56,7 @@ class ReviewScreen(LookingScreen):
 
     def action_back(self) -> None:
         if self.editing:
-            self._editor.action_leave()
+            self._editor.action_step_out()
         else:
             self.dismiss()
 

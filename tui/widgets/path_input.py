@@ -92,7 +92,7 @@ class PathField(Vertical):
         Binding("down", "move(1)", show=False),
         Binding("up", "move(-1)", show=False),
         Binding("tab", "complete", show=False),
-        Binding("escape", "leave", show=False),
+        Binding("escape", "leave_line", "Leave line"),
     ]
 
     class Chosen(Message):
@@ -183,11 +183,11 @@ class PathField(Vertical):
             else:
                 self.screen.focus_next()
 
-    def action_leave(self) -> None:
+    def action_leave_line(self) -> None:
         if self.has_class("-listing"):
             self.remove_class("-listing")
         else:
-            self.screen.focus_next()
+            self.screen.set_focus(None)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

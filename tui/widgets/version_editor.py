@@ -50,7 +50,7 @@ class VersionEditor(Vertical):
 
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("ctrl+s", "save", "Save", priority=True),
-        Binding("escape", "leave", "Leave", priority=True),
+        Binding("escape", "step_out", "Leave", priority=True),
         Binding("tab", "turn(1)", priority=True, show=False),
         Binding("shift+tab", "turn(-1)", priority=True, show=False),
     ]
@@ -150,5 +150,5 @@ class VersionEditor(Vertical):
         at = here.index(True) if any(here) else -1
         self._areas[PARTS[(at + step) % len(PARTS)]].focus()
 
-    def action_leave(self) -> None:
+    def action_step_out(self) -> None:
         self.post_message(self.Left(self.version if self.changed and not self._warned else None))

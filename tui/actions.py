@@ -61,7 +61,6 @@ ACTIONS = (
     Action("app.undo", "u,ctrl+z", "Undo", "Take back the last decision", footer=False),
     Action("app.redo", "U,ctrl+y", "Redo", "Do again what was undone", footer=False),
     Action("app.choose_theme", "f9", "Theme", "Choose the colours; they are remembered", footer=False),
-    Action("app.leave_line", "escape", "Leave line", "Leave the line you type in: keys act again"),
     Action("app.leave", "ctrl+q", "Quit", "Quit; a run can be taken up again"),
     # Start
     Action("start.open", "o", "Open", "Open a dataset or a workspace by its path"),
@@ -69,6 +68,7 @@ ACTIONS = (
     Action("start.pull", "p", "Pull", "Have Ollama download a model"),
     Action("start.refresh", "f5", "Look again", "Look for models again", footer=False),
     Action("start.begin", "s,ctrl+s", "Start", "Start the run"),
+    Action("start.leave_line", "escape", "Leave line", "Leave the line you type in: keys act again"),
     # Samples
     Action("samples.down", "j,down", "Down", "Next row", footer=False),
     Action("samples.up", "k,up", "Up", "Previous row", footer=False),
@@ -200,7 +200,12 @@ ACTIONS = (
     # Export
     Action("export.write", "w,ctrl+s", "Write", "Write the file"),
     Action("export.replace", "y", "Replace", "Write over the file that is there"),
-    Action("export.cancel", "escape", "Cancel", "Stop the writing, or leave the file that is there as it is"),
+    Action(
+        "export.cancel",
+        "escape",
+        "Cancel",
+        "Stop the writing, leave the file that is there as it is, or leave the line you type in",
+    ),
     Action("export.preview", "f5", "Look again", "Count again, and show the first rows again", footer=False),
     # Compare
     Action("compare.begin", "s", "Judge", "Choose a judge, and have it compare both sides, or go on with it"),

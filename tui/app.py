@@ -19,7 +19,6 @@ from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.widget import MountError
-from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from engine.events import Started
@@ -262,14 +261,6 @@ class BurnishApp(App[None]):
             if summary is not None:
                 self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
         self.tell_changed()
-
-    def action_leave_line(self) -> None:
-        self.screen.set_focus(None)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave_line":  # what else escape means where one is, is nearer
-            return isinstance(self.focused, Input)
-        return super().check_action(action, parameters)
 
     async def action_leave(self) -> None:
         self.leave()

@@ -188,6 +188,12 @@ def test_a_file_that_is_there_is_replaced_only_when_one_says_so(workspace: Path)
 
     async def doing(_app: BurnishApp, screen: ExportScreen, pilot: Pilot[None]) -> None:
         path_line(screen).focus()
+        await pilot.press("escape")
+        assert screen.focused is None, "keys act"
+        await pilot.press("w")
+        await until(pilot, lambda: "there already" in text(screen, "#told"))
+        await pilot.press("escape")
+        path_line(screen).focus()
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "there already" in text(screen, "#told"))
         assert "y replaces, esc leaves as is" in text(screen, "#told")

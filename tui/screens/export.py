@@ -323,6 +323,8 @@ class ExportScreen(DeskScreen):
     def action_cancel(self) -> None:
         if self._progress is not None:
             self._progress.stop()
+        elif self._asking is None:
+            self.set_focus(None)
         self._ask(None)
 
     def action_preview(self) -> None:
@@ -332,7 +334,8 @@ class ExportScreen(DeskScreen):
         if action == "replace":
             return self._asking is not None
         if action == "cancel":
-            return self._asking is not None or self._progress is not None
+            busy = self._asking is not None or self._progress is not None
+            return busy or isinstance(self.focused, Input)
         return True
 
     def _ask(self, what: tuple[Path, Wanted, list[Path]] | None) -> None:

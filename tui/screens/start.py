@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from engine import session
 from engine.refine import Method
@@ -186,6 +186,14 @@ class StartScreen(DeskScreen):
     def action_refresh(self) -> None:
         self._models.look()
         self._renew()
+
+    def action_leave_line(self) -> None:
+        self.set_focus(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "leave_line":
+            return isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
     @on(Button.Pressed, "#begin")
     def _begin_pressed(self, event: Button.Pressed) -> None:

@@ -1,15 +1,21 @@
-"""Workspaces that the real commands made, for the commands that look at them."""
+"""What the tests of what a person sees have in common: places of their own, and workspaces that real commands made."""
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from models import machine
+from models.machine import Build
 from tests.command import burnish
 from tests.ollama_server import FakeOllama
+from tests.ollama_state import Model
 from tests.running import SHORT, TEACHER, brief, dataset
+from tests.tui.starting import FAR
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +50,24 @@ def nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def nothing_of_this_machine_s(
+    nothing_of_the_user_s: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor its models, and no time spent on its hardware; a home and a working folder that are empty."""
+    (home := tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("OLLAMA_MODELS", os.devnull)
+    monkeypatch.setattr(machine, "llama_build", lambda: Build(False, ("CPU",), None))
+    monkeypatch.setattr(machine, "gpus", lambda: ())
+    (work := tmp_path / "work").mkdir()
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOllama]:
+    """With a model that is here and one that is not."""
+    with FakeOllama(models=[Model.named("qwen3:8b"), FAR]) as running:
+        yield running

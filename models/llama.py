@@ -74,9 +74,8 @@ class Model:
         self.name = self.text("general.name") or path.name
         self.quantisation = FILE_TYPES.get(c.llama_model_ftype(self.pointer) & ~1024, "unknown")
         self.parameters = int(c.llama_model_n_params(self.pointer))
-        self.trained_context = max(
-            int(c.llama_model_n_ctx_train(self.pointer)), 0
-        )  # beyond 31 bits it is no number
+        # Negative where the file claims more than 31 bits.
+        self.trained_context = max(int(c.llama_model_n_ctx_train(self.pointer)), 0)
         self.layers = int(c.llama_model_n_layer(self.pointer)) or int(
             self.text(f"{self.architecture}.block_count") or 0
         )

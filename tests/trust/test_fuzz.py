@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.command import ALONE
+from tests.trust.fuzz import gguf_children
 from tests.trust.fuzz.targets import TARGETS
 from tests.trust.fuzz.watch import HangError, watched
 
@@ -75,6 +76,15 @@ def test_damaged_input_is_taken_or_refused_as_documented(
 def test_what_was_once_found_is_not_found_again(path: Path, folder: Path) -> None:
     with watched():
         TARGETS[path.parent.name][0].judge(path.read_bytes(), folder)
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("key", gguf_children.CHANGES)
+def test_a_model_with_one_field_bent_runs_or_costs_one_line(key: str, folder: Path) -> None:
+    """At one in ten of these llama.cpp asserts."""
+    for value in gguf_children.CHANGES[key]:
+        with watched():
+            gguf_children.judge(gguf_children.runs({key: value}), folder)
 
 
 def test_a_table_of_sixty_thousand_columns_is_read_in_time(folder: Path) -> None:

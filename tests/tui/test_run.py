@@ -355,7 +355,7 @@ def test_the_end_is_followed_only_while_the_reader_is_near_it(tmp_path: Path) ->
             tell(*(chosen(number) for number in range(300)))
             await there.says("299  response")
             decisions = there.app.screen.query_one(Decisions)
-            decisions.scroll_to(y=100, animate=False)
+            decisions.scroll_to(y=100, animate=False, force=True)  # also before its bar is drawn
             await there.says("100  response")
             tell(*(chosen(number) for number in range(300, 400)))
             await there.until(lambda: len(there.desk.tally.decisions) == 400)

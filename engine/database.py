@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,13 +30,17 @@ class Interrupted(Exception):  # noqa: N818 - asked for, no error
     """A query was given up because nobody waits for its answer any more."""
 
 
+Migration = str | Callable[[sqlite3.Connection], None]
+"""A step from one schema to the next: SQL, or a function where SQL does not suffice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a file is for."""
 
     name: str  # "workspace"
     application: int  # marks a SQLite file as one of these
-    migrations: tuple[str, ...]  # to its schema, numbered; a released one is never changed
+    migrations: tuple[Migration, ...]  # to its schema, numbered; a released one is never changed
     made: str  # the command that makes one, and brings an older one up to date
     busy: str  # what can be done while another burnish works on it
 
@@ -187,13 +191,9 @@ class Database:
         with self.understood():
             return read(json.loads(body))
 
-    @contextmanager
-    def understood(self) -> Iterator[None]:
-        """What a row says is taken for what burnish would have written: `WorkspaceError` where it is something else."""
-        try:
-            yield
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise damaged(self.path, f"holds a row that is not burnish's ({type(error).__name__})") from error
+    def understood(self) -> AbstractContextManager[None]:
+        """`understood` of this file's rows."""
+        return understood(self.path)
 
     @classmethod
     def _locked(cls, path: Path) -> FileLock:
@@ -253,11 +253,26 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            for number, statements in enumerate(cls.kind.migrations[version:], start=version + 1):
-                connection.executescript(
-                    f"BEGIN IMMEDIATE; {statements}; PRAGMA application_id = {cls.kind.application}; "
-                    f"PRAGMA user_version = {number}; COMMIT;"
-                )
+            # Each is one transaction: until it is whole, the file is what it was.
+            for number, migration in enumerate(cls.kind.migrations[version:], start=version + 1):
+                if isinstance(migration, str):
+                    connection.executescript(f"BEGIN IMMEDIATE; {migration}")
+                else:
+                    connection.execute("BEGIN IMMEDIATE")
+                    with understood(path):
+                        migration(connection)
+                connection.execute(f"PRAGMA application_id = {cls.kind.application}")
+                connection.execute(f"PRAGMA user_version = {number}")
+                connection.execute("COMMIT")
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """What a row says is taken for what burnish would have written: `WorkspaceError` where it is something else."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise damaged(path, f"holds a row that is not burnish's ({type(error).__name__})") from error
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Exported:
             "before": outcome.before.model_dump() if outcome and outcome.before else None,
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
-            "run": run.recipe,
+            "run": run.recipe.model_dump(mode="json"),
             "teacher": run.settings.get("teacher"),
             "student": run.settings.get("student"),
         }

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.events import JudgedBefore, Notice, PairJudged, Started
 from engine.forms import FormName
-from engine.judging import Judged, Opinion, Pair, Result, question
+from engine.judging import PROMPTS, Judged, Opinion, Pair, Result, question
 from engine.pairs import Sides
 from engine.record import Comparison
 from engine.reflection import Unusable
@@ -36,9 +36,9 @@ async def judge(respondent: Respondent, sides: Sides, form: FormName) -> Compari
         "sources": sides.sources,
         **sides.about,
         "form": form,
-        "max_tokens": respondent.generation.max_tokens,
-        "temperature": respondent.generation.temperature,
-        "seed": respondent.generation.seed,
+        "prompts": PROMPTS,
+        "context": info.context,
+        **respondent.sampling.model_dump(),
     }
     comparison = record.begin(
         how | {"judge": info.digest},

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Mapping
+
+from engine.database import Migration
+from models.teacher import reply_key
+
 APPLICATION_ID = 0x62726E73
 """'brns': what marks a SQLite file as a workspace."""
 
@@ -127,4 +134,42 @@ CREATE TABLE findings (                                   -- the samples it flag
 ) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+
+def _fourth(db: sqlite3.Connection) -> None:
+    """How a teacher thinks, its context, its prompts and both branches join the keys of runs and of their replies.
+
+    They were only in the settings that a run was last started with. Before this schema there was one version of the
+    prompts. A reply gets the key that the latest run with its teacher would ask under: of the same teacher under
+    other settings nothing was kept.
+    """
+    asked: dict[str | None, tuple[bool, int]] = {}
+    runs = db.execute("SELECT run, recipe, settings FROM runs ORDER BY started, run").fetchall()
+    for run, *texts in runs:
+        recipe, record = map(json.loads, texts)
+        settings, teacher = record.get("settings", {}), record.get("teacher")
+        told = settings.get("teacher", {})
+        think = told.get("think", False)
+        context = teacher and teacher.get("context", told.get("context", DEFAULT_CONTEXT))
+        both = settings.get("run", {}).get("both_branches", False)
+        recipe |= {"think": think, "teacher_context": context, "both_branches": both, "prompts": 1}
+        db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
+        if context is not None:
+            asked[recipe.get("teacher")] = think, context
+    rekey_replies(db, asked)
+
+
+def rekey_replies(db: sqlite3.Connection, asked: Mapping[str | None, tuple[bool, int]]) -> None:
+    """Give each reply the key of a teacher that thinks and has a context, as `asked` says by the teacher's digest."""
+
+    def key(question: bytes, teacher: str | None) -> bytes:
+        think, context = asked.get(teacher, (False, DEFAULT_CONTEXT))
+        return reply_key(question, think=think, context=context)
+
+    db.create_function("reply_key", 2, key, deterministic=True)
+    db.execute("UPDATE replies SET request = reply_key(request, json_extract(about, '$.teacher'))")
+
+
+DEFAULT_CONTEXT = 8192
+"""The context of a teacher or a judge that nothing was said of, before schema 4."""
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth)

@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import TypeVar
 
 from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
-from engine.refine import Method, Recipe, refine
+from engine.recipe import Method
+from engine.refine import refine
 from engine.reflection import Ask, Question
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.scoring import Question as Scoring
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
-from engine.stored import Gate, Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
-from engine.templates import Prompt, TemplateName, prompt_for
+from engine.stored import Gate, NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
+from engine.templates import Prompt, prompt_for
 from engine.workspace import Run, Workspace
 from models.aside import aside
 from models.student import Student, StudentInfo
@@ -86,9 +87,7 @@ class Pipeline:
         self,
         workspace: Workspace,
         run: Run,
-        recipe: Recipe,
-        template: TemplateName,
-        generation: Generation,
+        serving: Serving,
         emit: Callable[[Event], None],
         *,
         teacher: Teacher | None,
@@ -102,9 +101,8 @@ class Pipeline:
         """
         self._workspace = workspace
         self._run = run
-        self._recipe = recipe
-        self._template = template
-        self._generation = generation
+        self._recipe = run.recipe
+        self._serving = serving
         self._emit = emit
         self._teacher = teacher
         self._teacher_info = teacher_info
@@ -127,7 +125,7 @@ class Pipeline:
         if schedule is Schedule.STAGED and self._teacher is not None and self._student is not None:
             return await self._staged(self._teacher, self._student, total)
         # While one sample waits for the student, others keep the teacher's slots full.
-        ahead = SCORING_AHEAD if self._teacher is None else 2 * self._generation.parallel + 2
+        ahead = SCORING_AHEAD if self._teacher is None else 2 * self._serving.parallel + 2
         return await self._pass(total, ahead, self._teacher, self._student)
 
     async def _staged(self, teacher: Teacher, student: Student, total: int) -> list[int]:
@@ -137,7 +135,7 @@ class Pipeline:
         await student.unload()
         while True:
             self._emit(Turn("teacher", self._left(total)))
-            if not await self._pass(total, self._generation.parallel + 1, teacher, None):
+            if not await self._pass(total, self._serving.parallel + 1, teacher, None):
                 break
             await teacher.unload()
             self._emit(Turn("student", self._left(total)))
@@ -157,7 +155,13 @@ class Pipeline:
         stored = None
         if self._teacher_info is not None:
             stored = StoredTeacher(
-                self._workspace, self._teacher_info, self._generation, self._emit, teacher, self._gate
+                self._workspace,
+                self._teacher_info,
+                self._recipe,
+                self._serving,
+                self._emit,
+                teacher,
+                self._gate,
             )
         samples = self._workspace.pending(self._run, total)
         waiting = []
@@ -190,7 +194,7 @@ class Pipeline:
             self._emit(StudentOpened(self._student_info))
         assert self._student_info is not None
         stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
-        return _Scales(stored, await aside(prompt_for, self._template, self._student_info))
+        return _Scales(stored, await aside(prompt_for, self._recipe.template, self._student_info))
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

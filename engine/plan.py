@@ -8,12 +8,13 @@ from typing import Any
 
 from engine.events import Event, Notice
 from engine.fitting import Load, auto_schedule
-from engine.forms import FORMS, FormName, form_for
+from engine.forms import FormName, form_for
 from engine.pipeline import Pipeline, Schedule
-from engine.refine import Recipe
+from engine.recipe import Recipe, Sampling
+from engine.reflection import PROMPTS
 from engine.settings import Settings, StudentSettings
-from engine.stored import Gate, Generation
-from engine.teachers import digest_of
+from engine.stored import Gate
+from engine.teachers import digest_of, serving_of
 from engine.workspace import Run, Workspace
 from models import catalog, machine
 from models.catalog import ModelFile
@@ -41,29 +42,10 @@ class Plan:
     """A run with everything decided."""
 
     settings: Settings
-    form: FormName
-    generation: Generation
+    recipe: Recipe
     teacher: Teacher | None
     teacher_info: TeacherInfo | None
     student_file: ModelFile | None
-
-    def recipe_key(self) -> dict[str, Any]:
-        """All that decides an outcome: two runs with the same key are the same run."""
-        run, student = self.settings.run, self.settings.student
-        return {
-            "method": run.method,
-            "template": run.template,
-            "candidates": run.candidates,
-            "near_tie": run.near_tie,
-            "form": self.form,
-            "teacher": self.teacher_info and self.teacher_info.digest,
-            "max_tokens": self.generation.max_tokens,
-            "temperature": self.generation.temperature,
-            "seed": self.generation.seed,
-            "student": self.student_file and digest_of(self.student_file),
-            "context": student.context,
-            "exact": student.exact,
-        }
 
     def record(self) -> dict[str, Any]:
         """What else a run is remembered by."""
@@ -85,23 +67,13 @@ class Plan:
         retry_failed: bool,
     ) -> Summary:
         """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
-        settings = self.settings
-        run = workspace.run(self.recipe_key(), self.record())
+        run = workspace.run(self.recipe, self.record())
         if retry_failed and (again := workspace.retry_failed(run)):
             emit(Notice(f"trying {again} failed samples again"))
-        recipe = Recipe(
-            method=settings.run.method,
-            form=FORMS[self.form],
-            candidates=settings.run.candidates,
-            near_tie=settings.run.near_tie,
-            both_branches=settings.run.both_branches,
-        )
         pipeline = Pipeline(
             workspace,
             run,
-            recipe,
-            settings.run.template,
-            self.generation,
+            serving_of(self.settings.teacher),
             emit,
             teacher=self.teacher,
             teacher_info=self.teacher_info,
@@ -126,6 +98,32 @@ class Plan:
         schedule, why = auto_schedule(load)
         emit(Notice(f"schedule: {schedule}, because {why}"))
         return schedule
+
+
+def recipe_of(
+    settings: Settings,
+    form: FormName,
+    sampling: Sampling,
+    teacher: TeacherInfo | None,
+    student: ModelFile | None,
+) -> Recipe:
+    """All that decides an outcome, from the settings and the models that they name."""
+    run = settings.run
+    return Recipe(
+        **{name: getattr(sampling, name) for name in Sampling.model_fields},
+        method=run.method,
+        prompts=PROMPTS,
+        form=form,
+        candidates=run.candidates,
+        both_branches=run.both_branches,
+        teacher=teacher and teacher.digest,
+        teacher_context=teacher and teacher.context,
+        student=student and digest_of(student),
+        template=run.template,
+        context=settings.student.context,
+        exact=settings.student.exact,
+        near_tie=run.near_tie,
+    )
 
 
 def student_file(settings: StudentSettings) -> ModelFile:

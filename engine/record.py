@@ -8,6 +8,7 @@ kept as JSON in ASCII, as in a workspace.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Self
 
 from engine.database import Database, Kind, WorkspaceError
 from engine.judging import Judged, Result
+from engine.migrations import DEFAULT_CONTEXT, rekey_replies
 from models.teacher import Reply
 
 _FIRST = """
@@ -39,6 +41,16 @@ CREATE TABLE verdicts (
     UNIQUE (comparison, number)
 )
 """
+
+
+def _second(db: sqlite3.Connection) -> None:
+    """How a judge thinks and its context join the key of its replies; their defaults, for they were not kept."""
+    for number, *texts in db.execute("SELECT comparison, key, about FROM comparisons").fetchall():
+        usual = {"prompts": 1, "think": False, "context": DEFAULT_CONTEXT}
+        key, about = (json.dumps(json.loads(text) | usual, sort_keys=True) for text in texts)
+        db.execute("UPDATE comparisons SET key = ?, about = ? WHERE comparison = ?", (key, about, number))
+    rekey_replies(db, {})
+
 
 WINDOW = 256
 """Verdicts fetched at a time."""
@@ -72,7 +84,7 @@ class Record(Database):
     kind: ClassVar[Kind] = Kind(
         name="record",
         application=0x62726E72,  # 'brnr'
-        migrations=(_FIRST,),
+        migrations=(_FIRST, _second),
         made="burnish judge",
         busy="or name another file for this one",
     )

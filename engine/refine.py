@@ -13,32 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
-from engine.forms import Form
+from engine.forms import FORMS
+from engine.recipe import Method, Recipe
 from engine.reflection import Ask, Reflection, Unusable
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
 from engine.selection import larger_ifd, smaller_r_ifd
 from models.teacher import PAUSING, TeacherError
-
-
-class Method(StrEnum):
-    SELECTIVE = "selective"
-    REFLECT = "reflect"
-    SCORE = "score"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides a sample's outcome, besides the two models."""
-
-    method: Method
-    form: Form
-    candidates: int  # rewrites asked for in each stage
-    near_tie: float  # margins below it, in log-ratio, are flagged
-    both_branches: bool  # reflect on every response the student might have taken
 
 
 class Bench(Protocol):
@@ -117,7 +99,8 @@ async def _reflections(
     stage: Stage, v: Version, recipe: Recipe, bench: Bench
 ) -> tuple[list[Reflection], Failure | None]:
     """The usable rewrites of a version, and the last failure among the others."""
-    reflect = recipe.form.instruction if stage is Stage.INSTRUCTION else recipe.form.response
+    form = FORMS[recipe.form]
+    reflect = form.instruction if stage is Stage.INSTRUCTION else form.response
     reflections = []
     failure = None
     for candidate in range(recipe.candidates):

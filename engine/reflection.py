@@ -29,6 +29,9 @@ RESPONSE_CRITERIA = {
     "accuracy": "Accuracy",
     "level_of_details": "Level of Details",
 }
+PROMPTS = 1
+"""The version of what the teacher is asked, in every form: raised with each change of a word that it is told."""
+
 CAUSE = "Why the instruction led to this response"
 
 SYSTEM = (

@@ -12,8 +12,8 @@ from engine.record import Record
 from engine.reflection import Question
 from engine.sample import Stage
 from engine.settings import TeacherSettings
-from engine.stored import Gate, Generation, StoredTeacher
-from engine.teachers import fitting, generation_of, identified, teacher_file, teacher_of
+from engine.stored import Gate, StoredTeacher
+from engine.teachers import fitting, identified, sampling_of, serving_of, teacher_file, teacher_of
 from models.embedded import EmbeddedTeacher
 from models.loopback import server_url
 from models.teacher import Teacher, TeacherInfo
@@ -46,7 +46,8 @@ class Respondent:
         self._info: TeacherInfo | None = None
         self._stored: StoredTeacher | None = None
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
-        self.generation: Generation = generation_of(settings)
+        self.sampling = sampling_of(settings)
+        self._serving = serving_of(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,10 +80,10 @@ class Respondent:
                 except BaseException:
                     await teacher.close()
                     raise
-                self.generation = fitting(self.generation, info, self.emit)
+                self.sampling = fitting(self.sampling, info, self.emit)
                 self._teacher, self._info = teacher, info
                 self._stored = StoredTeacher(
-                    self.record, info, self.generation, self.emit, teacher, self.gate
+                    self.record, info, self.sampling, self._serving, self.emit, teacher, self.gate
                 )
                 self.emit(TeacherOpened(info))
             return self._info
@@ -99,7 +100,7 @@ class Respondent:
     def knows(self, question: Question[T]) -> bool:
         """Whether the model, which is open, was asked this before."""
         assert self._info is not None
-        digest = self.generation.request(question, 0, 0).digest(self._info.digest)
+        digest = self.sampling.request(question).digest(self._info)
         return self.record.reply(0, digest) is not None
 
     async def each(self, items: Iterator[T], work: Callable[[T], Awaitable[None]]) -> None:
@@ -111,7 +112,7 @@ class Respondent:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self.generation.parallel):
+                for _ in range(self._serving.parallel):
                     group.create_task(worker())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -17,15 +16,23 @@ from engine.events import Asking, Event, Notice, StudentOpened, TeacherOpened, T
 from engine.formats import Format
 from engine.forms import FORMS, FormName
 from engine.heat import Heat, half
-from engine.plan import Plan, Summary, reply_form, student_file
+from engine.plan import Plan, Summary, recipe_of, reply_form, student_file
 from engine.reading import BadRow, open_dataset
-from engine.refine import Method
+from engine.recipe import Method, Sampling
 from engine.reflection import Question, remarked
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Settings, StudentSettings
-from engine.stored import Gate, Generation, StoredStudent, StoredTeacher
-from engine.teachers import digest_of, fitting, generation_of, identified, teacher_file, teacher_of
+from engine.stored import Gate, StoredStudent, StoredTeacher
+from engine.teachers import (
+    digest_of,
+    fitting,
+    identified,
+    sampling_of,
+    serving_of,
+    teacher_file,
+    teacher_of,
+)
 from engine.templates import Prompt, prompt_for
 from engine.turns import Model, TurnGate, Turns
 from engine.workspace import Source, Workspace
@@ -166,14 +173,16 @@ class Session:
         if asked is not None:
             self._emit(TeacherOpened(asked.info))
         weighs = None if method is Method.REFLECT else await self._student()
-        plan = Plan(
+        teacher, info = (asked.teacher, asked.info) if asked else (None, None)
+        file = weighs.file if weighs else None
+        recipe = recipe_of(
             self._settings,
             asked.form if asked else FormName.JSON,
-            asked.generation if asked else generation_of(self._settings.teacher),
-            asked.teacher if asked else None,
-            asked.info if asked else None,
-            weighs.file if weighs else None,
+            asked.sampling if asked else sampling_of(self._settings.teacher),
+            info,
+            file,
         )
+        plan = Plan(self._settings, recipe, teacher, info, file)
         student = None if weighs is None else weighs.student
         try:
             return await plan.carry_out(
@@ -210,7 +219,13 @@ class Session:
         asked = await self._teacher()
         gate = self._gate("teacher", lambda: machine.memory_of_tag(asked.info.size))
         stored = StoredTeacher(
-            self._workspace, asked.info, asked.generation, self._emit_by_hand, asked.teacher, gate
+            self._workspace,
+            asked.info,
+            asked.sampling,
+            serving_of(self._settings.teacher),
+            self._emit_by_hand,
+            asked.teacher,
+            gate,
         )
         number = self._number(sample)
 
@@ -266,11 +281,11 @@ class Session:
                 try:
                     info = await teacher.open()
                     form = reply_form(self._settings, info, self._emit)
-                    generation = fitting(generation_of(settings), info, self._emit)
+                    sampling = fitting(sampling_of(settings), info, self._emit)
                 except BaseException:
                     await teacher.close()
                     raise
-                self._asked = _Asked(teacher, info, form, generation)
+                self._asked = _Asked(teacher, info, form, sampling)
             return self._asked
 
     async def _student(self) -> _Weighs:
@@ -311,7 +326,7 @@ class _Asked:
     teacher: Teacher
     info: TeacherInfo
     form: FormName
-    generation: Generation
+    sampling: Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,14 +367,12 @@ async def reselect(
     with workspace.understood():
         info = TypeAdapter(TeacherInfo).validate_python(latest.settings["teacher"])
         before = Settings.model_validate(latest.settings["settings"])
-        form, max_tokens = FormName(latest.recipe["form"]), operator.index(latest.recipe["max_tokens"])
     settings = before.model_copy(
         update={
             "student": student,
             "run": before.run.model_copy(update={"method": Method.SELECTIVE}),
         }
     )
-    generation = replace(generation_of(settings.teacher), max_tokens=max_tokens)
     async with AsyncExitStack() as stack:
         teacher = None
         if ask_teacher:
@@ -371,7 +384,8 @@ async def reselect(
                     f"{info.digest[:19]}): start a new workspace"
                 )
         file = student_file(student)
-        plan = Plan(settings, form, generation, teacher, info, file)
+        recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, file)
+        plan = Plan(settings, recipe, teacher, info, file)
         loaded = _loadable(file, student)
         stack.push_async_callback(loaded.close)
         return await plan.carry_out(workspace, loaded, emit, Gate(), None, retry_failed=False)

@@ -30,7 +30,7 @@ from pydantic_settings import (
 
 from engine.forms import FormName
 from engine.pipeline import Schedule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.selection import NEAR_TIE
 from engine.templates import TemplateName
 from models.errors import UsageError

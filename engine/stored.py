@@ -31,6 +31,7 @@ from engine.events import (
     Unused,
     Weighing,
 )
+from engine.recipe import Sampling
 from engine.reflection import Question, Unusable
 from engine.sample import Stage
 from engine.workspace import Workspace
@@ -65,25 +66,11 @@ class NeedsStudent(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """How the teacher is asked."""
+class Serving:
+    """How much is asked of a teacher's server, and how long it is waited for. Decides no outcome."""
 
-    max_tokens: int = 2048  # of one reply
-    temperature: float = 0.2  # of the first attempt
-    seed: int = 0
     parallel: int = 1  # requests in flight at once
     patience: float = 600.0  # seconds a pause may last before it ends the run
-
-    def request(self, question: Question[T], candidate: int, attempt: int) -> Request:
-        """What is sent for the n-th candidate after `attempt` replies that were no use."""
-        warmth = self.temperature + 0.3 * attempt + 0.4 * (candidate > 0)
-        return Request(
-            messages=question.messages,
-            seed=self.seed + 1000 * candidate + attempt,
-            temperature=round(min(warmth, 1.2), 3),
-            max_tokens=self.max_tokens,
-            schema=question.schema,
-        )
 
 
 class Gate:
@@ -126,18 +113,20 @@ class StoredTeacher:
         self,
         workspace: Replies,
         info: TeacherInfo,
-        generation: Generation,
+        sampling: Sampling,
+        serving: Serving,
         emit: Callable[[Event], None],
         teacher: Teacher | None,
         gate: Gate,
     ) -> None:
         self._workspace = workspace
         self._info = info
-        self._generation = generation
+        self._sampling = sampling
+        self._serving = serving
         self._emit = emit
         self._teacher = teacher
         self._gate = gate
-        self._slots = asyncio.Semaphore(generation.parallel)
+        self._slots = asyncio.Semaphore(serving.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[tuple[int, Stage, str]] = []
         self._mending = asyncio.Lock()
@@ -152,8 +141,8 @@ class StoredTeacher:
         # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
         useless = 0
         for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
-            request = self._generation.request(question, candidate, useless)
-            key = request.digest(self._info.digest)
+            request = self._sampling.request(question, candidate, useless)
+            key = request.digest(self._info)
             kept = self._workspace.reply(sample, key)
             try:
                 reply = kept or await self._fetch(
@@ -205,6 +194,8 @@ class StoredTeacher:
                 "teacher": self._info.digest,
                 "seed": request.seed,
                 "temperature": request.temperature,
+                "think": request.think,
+                "context": self._info.context,
             },
         )
         self._emit(Generated(sample, stage, name, reply.tokens, reply.seconds))
@@ -225,7 +216,7 @@ class StoredTeacher:
                 if self._fault is not error.fault:
                     self._fault = error.fault
                     self._emit(Paused(error.fault, str(error)))
-                if time.monotonic() - self._paused_at > self._generation.patience:
+                if time.monotonic() - self._paused_at > self._serving.patience:
                     raise error
                 await asyncio.sleep(self._wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
                 # A server that is not there is asked for nothing; a busy one is not to be asked too often.

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.events import Notice
+from engine.recipe import Sampling
 from engine.settings import TeacherSettings
-from engine.stored import Generation
+from engine.stored import Serving
 from models import catalog
 from models.aside import aside
 from models.catalog import ModelFile
@@ -33,7 +34,6 @@ def teacher_of(
             name,
             host=settings.host,
             context=settings.context,
-            think=settings.think,
             allow_remote=allow_remote,
             first=settings.first_byte,
             silence=settings.silence,
@@ -50,26 +50,30 @@ async def identified(file: ModelFile) -> ModelFile:
     return replace(file, digest=file.digest or await aside(sha256_of, file.path))
 
 
-def generation_of(settings: TeacherSettings) -> Generation:
-    return Generation(
+def sampling_of(settings: TeacherSettings) -> Sampling:
+    """How the settings say that a model is asked."""
+    return Sampling(
+        think=settings.think,
         max_tokens=settings.max_tokens,
         temperature=settings.temperature,
         seed=settings.seed,
-        parallel=settings.parallel,
-        patience=settings.patience,
     )
 
 
-def fitting(generation: Generation, info: TeacherInfo, emit: Callable[[Notice], None]) -> Generation:
+def serving_of(settings: TeacherSettings) -> Serving:
+    return Serving(parallel=settings.parallel, patience=settings.patience)
+
+
+def fitting(sampling: Sampling, info: TeacherInfo, emit: Callable[[Notice], None]) -> Sampling:
     """A reply may take half of the teacher's context at most: the prompt needs the rest."""
-    if generation.max_tokens <= info.context // 2:
-        return generation
+    if sampling.max_tokens <= info.context // 2:
+        return sampling
     emit(
         Notice(
             f"replies are limited to {info.context // 2} tokens: half of {info.name}'s context of {info.context}"
         )
     )
-    return replace(generation, max_tokens=info.context // 2)
+    return sampling.model_copy(update={"max_tokens": info.context // 2})
 
 
 def _name(settings: TeacherSettings) -> str:

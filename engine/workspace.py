@@ -25,6 +25,7 @@ from engine.decisions import Decisions
 from engine.flags import Finding, Flag, Stats
 from engine.formats import Format
 from engine.migrations import APPLICATION_ID, MIGRATIONS
+from engine.recipe import Recipe
 from engine.sample import Outcome, Review, Sample, Stage, Version
 from models.student import Losses
 from models.teacher import Reply
@@ -58,7 +59,7 @@ class Run(BaseModel, frozen=True):
     """A way of refining, with all that decides its outcomes, and the outcomes' key."""
 
     id: int
-    recipe: dict[str, Any]  # method, models' digests, template, ...: what makes two outcomes comparable
+    recipe: Recipe  # what makes two outcomes comparable
     settings: dict[str, Any]  # everything else that was set when it was last started
 
 
@@ -255,9 +256,9 @@ class Workspace(Decisions):
 
     # --- decisions -------------------------------------------------------------------------------------------
 
-    def run(self, recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
+    def run(self, recipe: Recipe, settings: Mapping[str, Any]) -> Run:
         """The run with this recipe, begun or taken up again; it becomes the latest."""
-        key = json.dumps(dict(recipe), sort_keys=True)
+        key = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
         with self._transaction():
             self._db.execute(
                 "INSERT INTO runs (recipe, settings) VALUES (?, ?) "
@@ -281,7 +282,8 @@ class Workspace(Decisions):
             return None
         run, recipe, settings = rows[0]
         with self.understood():
-            return Run(id=run, recipe=json.loads(recipe), settings=_models_told(json.loads(settings)))
+            told = _models_told(json.loads(settings))
+            return Run(id=run, recipe=Recipe.model_validate(json.loads(recipe)), settings=told)
 
     def outcome(self, run: Run, sample: int) -> Outcome | None:
         rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)

@@ -30,7 +30,6 @@ class OllamaTeacher:
         *,
         host: str | None = None,
         context: int = 8192,
-        think: bool = False,
         allow_remote: bool = False,
         keep_alive: str = "30m",
         first: float = FIRST,
@@ -47,7 +46,7 @@ class OllamaTeacher:
         self.notes: list[str] = []  # what was done differently from what was asked for, one sentence each
         self._server = OllamaServer(host, allow_remote=allow_remote, first=first, silence=silence)
         self._context = context
-        self._think: bool | None = think  # None: the model refuses the question
+        self._knows_thinking = True  # until it says otherwise
         self._keep_alive = keep_alive
         self._model = ""  # its name as the server writes it, once it was found
         self._opened: TeacherInfo | None = None
@@ -124,14 +123,14 @@ class OllamaTeacher:
         """One reply, past a busy server and a model that does not know thinking."""
         delays = iter(BUSY_DELAYS)
         while True:
-            think = self._think
+            asked_to_think = self._knows_thinking
             try:
                 if time.monotonic() - self._found > KNOWN:
                     await self._find()
-                return await self._ask_once(self._body(request, context, think), on_text)
+                return await self._ask_once(self._body(request, context), on_text)
             except RefusedError as error:
-                if think is not None and "does not support thinking" in error.said:
-                    self._think = None
+                if asked_to_think and "does not support thinking" in error.said:
+                    self._knows_thinking = False
                     self._note(f"{self.name} does not support thinking: it is asked without")
                     continue
                 if error.fault is Fault.MODEL_MISSING:
@@ -181,7 +180,7 @@ class OllamaTeacher:
             f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself",
         )
 
-    def _body(self, request: Request, context: int, think: bool | None) -> Mapping[str, Any]:
+    def _body(self, request: Request, context: int) -> Mapping[str, Any]:
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
@@ -200,8 +199,8 @@ class OllamaTeacher:
         }
         if request.schema is not None:
             body["format"] = request.schema
-        if think is not None:
-            body["think"] = think
+        if self._knows_thinking:
+            body["think"] = request.think
         return body
 
     def _finished(self, last: Part, text: str, thoughts: str, context: int) -> Reply:

@@ -67,11 +67,27 @@ class Request:
     temperature: float
     max_tokens: int
     schema: Mapping[str, Any] | None = None  # JSON schema the reply obeys; None: free text
+    think: bool = False  # a thinking model thinks before it answers
 
-    def digest(self, teacher: str) -> bytes:
-        """16 bytes that name this question put to this teacher (its digest): the key its reply is kept under."""
-        body = json.dumps([teacher, asdict(self)], sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(body.encode("ascii")).digest()[:16]
+    def digest(self, teacher: TeacherInfo) -> bytes:
+        """16 bytes that name this question put to this teacher: the key its reply is kept under."""
+        asked = asdict(self)
+        think = asked.pop("think")
+        body = json.dumps([teacher.digest, asked], sort_keys=True, ensure_ascii=True)
+        return reply_key(_digest(body), think=think, context=teacher.context)
+
+
+def reply_key(question: bytes, *, think: bool, context: int) -> bytes:
+    """The key of a reply: 16 bytes of a question's digest, and how the teacher was set up to answer it.
+
+    In two steps, because workspaces up to schema 3 kept the first one alone: their replies are given this key when
+    they are brought up to date, and so are found again.
+    """
+    return _digest(json.dumps([question.hex(), think, context]))
+
+
+def _digest(body: str) -> bytes:
+    return hashlib.sha256(body.encode("ascii")).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from textual.widgets import Static
 from engine.sample import Sample, Version
 from engine.settings import load
 from engine.workspace import Source, Workspace
+from tests.recipes import recipe
 from tests.tui import scene
 from tui.app import BurnishApp
 from tui.desk.desk import Desk
@@ -61,7 +62,7 @@ def large(path: Path, size: int) -> Path:
     )
     with Workspace.create(path, source, samples()) as opened:
         given = load({"student": {"name": "demo"}, "run": {"method": "score"}})
-        run = opened.run({"method": "score"}, {"settings": given.model_dump(mode="json")})
+        run = opened.run(recipe(method="score"), {"settings": given.model_dump(mode="json")})
         opened._db.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
             if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):

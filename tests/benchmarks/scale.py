@@ -31,17 +31,15 @@ from engine import session
 from engine.events import Event, Finished
 from engine.export import ExportRule, Share, exported
 from engine.formats import Format
-from engine.forms import FORMS, FormName
 from engine.pipeline import Pipeline, Schedule
-from engine.refine import Method, Recipe
 from engine.rows import render
 from engine.sample import Outcome
-from engine.stored import Gate, Generation
-from engine.templates import TemplateName
+from engine.stored import Gate, Serving
 from engine.workspace import Workspace
 from engine.writing import write_dataset
 from models.student import Losses, Passage, Student, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
+from tests.recipes import recipe
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 PIPELINED = 500
@@ -116,7 +114,7 @@ def import_and_export(folder: Path, size: int) -> tuple[float, float]:
     began = time.perf_counter()
     with session.open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
         imported = time.perf_counter() - began
-        run = opened.run({"method": "selective"}, {"teacher": None, "student": None})
+        run = opened.run(recipe(form="markers"), {"teacher": None, "student": None})
         began = time.perf_counter()
         rows = (
             render(row.sample, row.version, Format.ALPACA, Format.ALPACA)
@@ -166,7 +164,6 @@ def measure(size: int, folder: Path) -> dict[str, float]:
     next(opened.pending(run, None))
     note("resume", time.perf_counter() - began, size)
 
-    recipe = Recipe(Method.SELECTIVE, FORMS[FormName.MARKERS], 1, 0.01, both_branches=False)
     finished: list[float] = []
 
     def emit(event: Event) -> None:
@@ -174,7 +171,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
             finished.append(time.perf_counter())
 
     pipeline = Pipeline(
-        opened, run, recipe, TemplateName.VICUNA, Generation(parallel=4), emit,
+        opened, run, Serving(parallel=4), emit,
         teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder), gate=Gate(),
     )  # fmt: skip
     asyncio.run(pipeline.run(Schedule.INTERLEAVED))

@@ -11,6 +11,7 @@ import pytest
 
 from engine.workspace import Run, Workspace
 from tests.engine.stock import SETTINGS, SOURCE, samples
+from tests.recipes import recipe
 
 NOBODY = 65534
 
@@ -43,4 +44,4 @@ def workspace(path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
-    return workspace.run({"method": "selective"}, SETTINGS)
+    return workspace.run(recipe(method="selective"), SETTINGS)

@@ -35,6 +35,7 @@ from engine.sample import (
 )
 from engine.workspace import Run, Source, Workspace
 from models.teacher import Fault
+from tests.recipes import recipe
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 FAILURE = Failure(fault=Fault.CUT, message="why")
@@ -135,7 +136,7 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
         samples = [Sample(index=n, original=case.original, row={}) for n, case in enumerate(drawn)]
         with Workspace.create(Path(folder) / "w.burnish", SOURCE, samples) as opened:
             opened.execute("PRAGMA synchronous = OFF")
-            other, run = opened.run({"method": "other"}, {}), opened.run({}, {})
+            other, run = opened.run(recipe(method="reflect"), {}), opened.run(recipe(), {})
             for index, case in enumerate(drawn):
                 opened.keep_outcome(other, Outcome(index=index, final=case.original))
                 if case.outcome is not None:
@@ -281,7 +282,7 @@ def test_the_outermost_half_percent_does_not_widen_the_axis(tmp_path: Path) -> N
     path = tmp_path / "w.burnish"
     samples = [Sample(index=n, original=Version(instruction="x", response="y"), row={}) for n in range(1000)]
     with Workspace.create(path, SOURCE, samples) as opened:
-        run = opened.run({}, {})
+        run = opened.run(recipe(), {})
     scored = [0.001] * 5 + [0.3 + n / 10000 for n in range(990)] + [1e30] * 5
     with sqlite3.connect(path) as db:
         db.executemany(

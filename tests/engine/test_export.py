@@ -31,9 +31,10 @@ from engine.sample import (
 from engine.workspace import Run, Source, Workspace
 from models.errors import UsageError
 from models.teacher import Fault
+from tests.recipes import recipe
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-RECIPE = {"method": "selective", "template": "vicuna", "teacher": "sha256:1", "student": "sha256:2"}
+RECIPE = recipe(teacher="sha256:1", student="sha256:2")
 SETTINGS = {
     "settings": {"run": {}},
     "teacher": {"name": "qwen3:8b", "digest": "sha256:1"},
@@ -195,7 +196,7 @@ def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(d
 
 def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:
     desk.keep(outcome(0, response=Verdict.REPLACED))
-    other = desk.workspace.run({**RECIPE, "student": "sha256:3"}, SETTINGS)
+    other = desk.workspace.run(recipe(student="sha256:3"), SETTINGS)
     desk.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
     assert desk.indices(ExportRule.PAPER) == [0]
     assert [one.sample.index for one in exported(desk.workspace, other, ExportRule.PAPER, EVERYTHING)] == [1]
@@ -246,7 +247,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
     twelve: Workspace, ifds: Sequence[float | None], count: int
 ) -> None:
-    run = twelve.run({"ifds": ifds, "count": count}, SETTINGS)
+    run = twelve.run(recipe(student=f"{ifds} {count}"), SETTINGS)
     for index, ifd in enumerate(ifds):
         if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
             twelve.keep_outcome(run, outcome(index, ifd=ifd))
@@ -355,7 +356,7 @@ def test_the_trace_tells_how_a_row_came_to_be(desk: Desk) -> None:
         "version": {"instruction": "mine", "input": "", "response": "m"},
         "scores": None,
     }
-    assert trace["run"] == RECIPE
+    assert trace["run"] == RECIPE.model_dump(mode="json")
     assert (trace["teacher"], trace["student"]) == (SETTINGS["teacher"], SETTINGS["student"])
 
 

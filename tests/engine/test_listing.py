@@ -21,6 +21,7 @@ from engine.listing import SHOWN, Column, Filter, Listing, Mark, Row, State
 from engine.sample import Sample, Version
 from engine.workspace import Run, Workspace
 from tests.engine.stock import SETTINGS, SOURCE
+from tests.recipes import recipe
 
 LETTERS = "aAbBzZ éÉßİıк將\0\ud800\udfff\U0001f600\"'\\/%_*?[]\n\t\x7f\u2028un0fd1{}:,."
 """Of which words are made that SQL, JSON, patterns or UTF-8 might stumble over."""
@@ -131,7 +132,7 @@ def fill(path: Path, ones: Sequence[One]) -> Run:
         for index, (x, u, y) in enumerate(one.text for one in ones)
     )
     with Workspace.create(path, SOURCE, samples) as opened:
-        run = opened.run({"method": "selective"}, SETTINGS)
+        run = opened.run(recipe(method="selective"), SETTINGS)
         with opened._transaction():
             for sample, one in enumerate(ones):
                 if one.figures is not None:

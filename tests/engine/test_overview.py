@@ -11,6 +11,7 @@ from engine.overview import Medians, StageCounts, overview
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
 from engine.workspace import Run, Source, Workspace
 from models.teacher import Fault
+from tests.recipes import recipe
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 VERSION = Version(instruction="x", response="y")
@@ -26,7 +27,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
-    return workspace.run({}, {})
+    return workspace.run(recipe(), {})
 
 
 def ratio(value: float | None, *, truncated: bool = False) -> Ratio:
@@ -115,7 +116,7 @@ def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Worksp
 
 
 def test_only_this_run_is_counted(workspace: Workspace, run: Run) -> None:
-    other = workspace.run({"method": "reflect"}, {})
+    other = workspace.run(recipe(method="reflect"), {})
     keep(workspace, other, 0, failed(Stage.INSTRUCTION, Fault.COPY), before=scores(0.5, 0.5))
     assert overview(workspace, run).done == 0
     view = overview(workspace, other)

@@ -16,6 +16,7 @@ from engine.pairs import Sides, file_sides, workspace_sides
 from engine.reading import BadRow
 from engine.sample import Decision, Review, Stage, Verdict, Version
 from engine.workspace import Workspace
+from tests.recipes import recipe
 from tests.tui.scene import KINDS, scene, started
 from tui.exporting import Progress, Wanted, write
 
@@ -106,7 +107,7 @@ def test_a_person_s_word_comes_before_the_student_s(tmp_path: Path) -> None:
 def test_a_workspace_that_nothing_was_refined_in_is_refused(tmp_path: Path) -> None:
     path = scene(tmp_path)
     with Workspace.open(path) as opened:
-        run = opened.run({"method": "score"}, opened.latest_run().settings | {"teacher": None})
+        run = opened.run(recipe(method="score"), opened.latest_run().settings | {"teacher": None})
         assert run.settings["teacher"] is None
     with pytest.raises(WorkspaceError, match="asked no teacher"):
         workspace_sides(path)

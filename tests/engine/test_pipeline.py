@@ -14,12 +14,13 @@ import pytest
 from engine import session
 from engine.database import WorkspaceError
 from engine.events import Chosen, Event, Finished, Generated, Paused, Resumed, Scored, Started, Unused
-from engine.refine import Method
+from engine.recipe import Method
 from engine.sample import Rule, Stage, Verdict
 from engine.workspace import Workspace
 from models.teacher import Fault, TeacherError
 from tests.ollama_script import Answer, Chat, Refusal, Scripted
 from tests.ollama_server import FakeOllama
+from tests.ollama_state import Model
 from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
 
 
@@ -265,7 +266,7 @@ def test_another_student_chooses_again_without_a_teacher_once_both_branches_were
         summary = asyncio.run(session.reselect(opened, other, lambda _: None, ask_teacher=False))
         assert (summary.done, summary.waiting) == (3, ())
         assert len(server.chats) == asked
-        assert opened.latest_run().recipe["context"] == 1024
+        assert opened.latest_run().recipe.context == 1024
 
 
 def test_reselect_names_the_samples_whose_branch_was_never_asked_for_and_asks_only_those(
@@ -303,3 +304,31 @@ def test_a_second_run_is_refused_while_one_works(tmp_path: Path) -> None:
         with pytest.raises(WorkspaceError, match="another burnish"):
             Workspace.open(opened.path)
         refine(opened, settings(server))
+
+
+def test_thinking_turned_on_over_a_finished_run_asks_anew_and_turned_off_finds_what_was_asked(
+    tmp_path: Path,
+) -> None:
+    thinker = Model.named("thinker", ["completion", "thinking"])
+    with (
+        FakeOllama(brief, models=[thinker]) as server,
+        workspace(tmp_path / "w.burnish", SHORT[:2]) as opened,
+    ):
+        asked = []
+        for think in (False, True, False):
+            summary = refine(opened, settings(server, teacher={"name": "thinker", "think": think}))
+            assert (summary.done, summary.failed) == (2, 0)
+            assert summary.run.recipe.think is think
+            assert summary.run.settings["settings"]["teacher"]["think"] is think
+            asked.append(len(server.chats))
+    assert asked == [4, 8, 8]
+
+
+def test_both_branches_asked_for_over_a_finished_run_asks_for_what_is_missing(tmp_path: Path) -> None:
+    with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT[:2]) as opened:
+        refine(opened, settings(server))
+        before = finals(opened)
+        assert len(server.chats) == 2 * 2
+        refine(opened, settings(server, run={"both_branches": True}))
+        assert len(server.chats) == 2 * 3
+        assert finals(opened) == before

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from engine.database import WorkspaceError
 from engine.judging import Judged, Opinion, Pair, Result
 from engine.record import Record
 from engine.sample import Version
-from models.teacher import Reply
+from models.teacher import Message, Reply, Request, TeacherInfo
 from tests.engine.stock import made
 
 HALF = "before \ud800 \x00 \x1b after"
@@ -131,9 +134,37 @@ def test_a_newer_schema_is_refused_and_a_damaged_file_explained(path: Path) -> N
     with pytest.raises(WorkspaceError, match="made by a newer burnish"):
         Record.at(path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {len(Record.kind.migrations)}")
         connection.execute("INSERT INTO comparisons VALUES (1, '{}', '{\"pairs\": 1}', 1)")
         connection.execute("INSERT INTO verdicts VALUES (1, 0, x'00', 'win', '{\"pair\": 7}')")
         connection.commit()
     with Record.read(path) as record, pytest.raises(WorkspaceError, match="damaged"):
         list(record.judged(record.comparisons()[0]))
+
+
+def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path) -> None:
+    judge = TeacherInfo("gemma3:12b", "sha256:7", 12e9, "Q4_K_M", 8_100_000_000, 8192)
+    request = Request((Message("user", HALF),), seed=0, temperature=0.0, max_tokens=1024)
+    asked = asdict(request)
+    del asked["think"]
+    body = json.dumps([judge.digest, asked], sort_keys=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"{Record.kind.migrations[0]}; PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA application_id = {Record.kind.application}")
+        connection.execute(
+            "INSERT INTO replies (request, body, about) VALUES (?, ?, ?)",
+            (
+                hashlib.sha256(body.encode("ascii")).digest()[:16],
+                json.dumps(asdict(Reply(HALF))),
+                json.dumps({"number": 0, "teacher": judge.digest}),
+            ),
+        )
+        connection.execute(
+            """INSERT INTO comparisons VALUES (1, '{"a": "A"}', '{"a": "A", "pairs": 1}', 1)"""
+        )
+        connection.commit()
+    with Record.at(path) as record:
+        assert record.reply(0, request.digest(judge)) == Reply(HALF)
+        assert record.reply(0, replace(request, think=True).digest(judge)) is None
+        how = {"a": "A", "prompts": 1, "think": False, "context": 8192}
+        assert record.begin(how, how | {"pairs": 1}).id == 1

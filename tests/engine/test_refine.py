@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.forms import FORMS, FormName
-from engine.refine import Method, Recipe, refine
+from engine.forms import FormName
+from engine.recipe import Method
+from engine.refine import refine
 from engine.reflection import Ask, Question
 from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
+from tests.recipes import recipe
 
 T = TypeVar("T")
 INSTRUCTION, RESPONSE = Stage
@@ -84,8 +86,8 @@ def _ratio(log_ratio: float | None) -> Ratio:
 
 
 def run(bench: Bench, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:
-    recipe: dict[str, Any] = {"candidates": 1, "near_tie": 0.01, "both_branches": False} | changes
-    return asyncio.run(refine(SAMPLE, Recipe(method, FORMS[FormName.MARKERS], **recipe), bench))
+    asked = recipe(method=method, form=FormName.MARKERS, **changes)
+    return asyncio.run(refine(SAMPLE, asked, bench))
 
 
 REPLIES: Script = {(INSTRUCTION, 0): reflection(X), (RESPONSE, 0): improvement("y''")}

@@ -32,6 +32,7 @@ from engine.sample import (
 )
 from engine.workspace import Run, Workspace
 from tests.engine.stock import FAILURE, SETTINGS, SOURCE, made, sample
+from tests.recipes import recipe
 
 SCORES = Scores(
     ifd=Ratio(value=0.5, log_ratio=-0.7), r_ifd=Ratio(value=None, reason="the text is empty", truncated=True)
@@ -181,7 +182,7 @@ def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
 
 
 def test_many_are_accepted_where_there_is_something_to_accept(opened: Workspace) -> None:
-    run = opened.run({"n": 1}, SETTINGS)
+    run = opened.run(recipe(), SETTINGS)
     for index in (0, 3):
         opened.keep_outcome(run, replaced(index))
     assert opened.keep_reviews("accepted", accepted(opened, run, range(5))) == 2
@@ -391,7 +392,9 @@ def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[R
                 "INSERT INTO samples VALUES (?, ?)",
                 (one.index, json.dumps([old.instruction, old.input, old.response, one.row])),
             )
-        db.execute("INSERT INTO runs (recipe, settings) VALUES ('{\"n\": 1}', ?)", (json.dumps(SETTINGS),))
+        later = {"prompts", "think", "teacher_context", "both_branches"}
+        asked = json.dumps(recipe().model_dump(mode="json", exclude=later), sort_keys=True)
+        db.execute("INSERT INTO runs (recipe, settings) VALUES (?, ?)", (asked, json.dumps(SETTINGS)))
         db.execute("INSERT INTO latest VALUES (1)")
         for outcome in found:
             body = json.dumps(outcome.model_dump(mode="json"))
@@ -417,7 +420,7 @@ def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written
     old, new = tmp_path / "old.burnish", tmp_path / "new.burnish"
     schema_1(old, texts, outcomes(), said)
     with Workspace.open(old) as before, Workspace.create(new, SOURCE, texts) as now:
-        run: Run = now.run({"n": 1}, SETTINGS)
+        run: Run = now.run(recipe(), SETTINGS)
         for outcome in outcomes():
             now.keep_outcome(run, outcome)
         for review in said:

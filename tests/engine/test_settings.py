@@ -11,7 +11,7 @@ import pytest
 
 from engine.forms import FormName
 from engine.pipeline import Schedule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import RunSettings, Settings, StudentSettings, TeacherSettings, config_path, load
 from engine.templates import TemplateName
 from models.errors import UsageError

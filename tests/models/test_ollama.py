@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.models.ollama_asking import QUESTION, ask, fails, with_teacher
 from tests.ollama_script import Answer, Ending, Raw, Refusal
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import RECORDED, Model, recorded
+
+THINKING = replace(QUESTION, think=True)
 
 
 def test_a_reply_is_word_for_word_what_the_model_said_and_grows_as_it_comes() -> None:
@@ -42,19 +45,19 @@ def test_the_request_says_all_that_decides_the_reply() -> None:
 def test_thoughts_are_kept_apart_from_the_answer() -> None:
     thinker = Model.named("thinker", ["completion", "thinking"])
     with FakeOllama(lambda chat: Answer("Yes.", thinking="Hm, is it?"), models=[thinker]) as server:
-        reply = ask(server, name="thinker", think=True)
+        reply = ask(server, THINKING, name="thinker")
     assert (reply.text, reply.thoughts) == ("Yes.", "Hm, is it?")
     assert server.chats[0].body["think"] is True
 
 
 def test_a_model_that_refuses_thinking_is_asked_without_from_then_on() -> None:
     async def twice(teacher: OllamaTeacher) -> list[str]:
-        await teacher.ask(QUESTION)
-        await teacher.ask(QUESTION)
+        await teacher.ask(THINKING)
+        await teacher.ask(THINKING)
         return teacher.notes
 
     with FakeOllama() as server:
-        notes = with_teacher(server, twice, think=True)
+        notes = with_teacher(server, twice)
     assert [("think" in exchange.body, exchange.status) for exchange in server.chats] == [
         (True, 400),
         (False, 200),
@@ -66,11 +69,11 @@ def test_a_model_that_refuses_thinking_is_asked_without_from_then_on() -> None:
 def test_requests_at_once_learn_together_that_a_model_refuses_thinking() -> None:
     async def three(teacher: OllamaTeacher) -> list[str]:
         await teacher.open()
-        await asyncio.gather(*(teacher.ask(Request(QUESTION.messages, i, 0.0, 64)) for i in range(3)))
+        await asyncio.gather(*(teacher.ask(replace(THINKING, seed=i)) for i in range(3)))
         return teacher.notes
 
     with FakeOllama(parallel=3) as server:
-        assert len(with_teacher(server, three, think=True)) == 1
+        assert len(with_teacher(server, three)) == 1
 
 
 def test_opening_describes_the_model_by_any_of_its_names() -> None:

@@ -19,6 +19,7 @@ import pytest
 from tests.command import burnish, contents, reflect
 from tests.engine.stock import SETTINGS
 from tests.ollama_server import FakeOllama
+from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
 from tests.trust.forking import Forking
 from tests.trust.watching import IN_FOLDER, TO_A_FILE, Change, Watch
@@ -36,7 +37,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stock") / "w.burnish"
     rows = [row | {"input": f"{number}: {'x' * 500}"} for number, row in enumerate(SHORT * 500)]
     with workspace(path, rows) as made:
-        made.run({}, SETTINGS)
+        made.run(recipe(), SETTINGS)
     return path
 
 

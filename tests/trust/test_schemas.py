@@ -14,10 +14,13 @@ import pytest
 from engine.database import WorkspaceError
 from engine.export import ExportRule, Share, leaving
 from engine.migrations import MIGRATIONS
+from engine.recipe import Recipe
 from engine.sample import Candidate, Outcome, Review, Verdict
 from engine.workspace import Workspace
 from tests.command import burnish, contents
-from tests.trust.schemas.make import HERE, ODD, held
+from tests.ollama_server import FakeOllama
+from tests.running import finals, refine, settings
+from tests.trust.schemas.make import HERE, ODD, WAITING, held, replying
 
 VERSIONS = range(1, len(MIGRATIONS) + 1)
 
@@ -39,6 +42,8 @@ def version(path: Path) -> int:
 def told(whole: dict[str, Any]) -> dict[str, Any]:
     """What a workspace holds in the words of today: what was unknown to its burnish has the value it always had."""
     told: dict[str, Any] = json.loads(json.dumps(whole))
+    usual = {"prompts": 1, "think": False, "teacher_context": 8192, "both_branches": False}
+    told["recipe"] = Recipe.model_validate(usual | told["recipe"])
     told["outcomes"] = [body and Outcome.model_validate(body) for body in told["outcomes"]]
     told["candidates"] = [
         [Candidate.model_validate(body) for body in bodies] for bodies in told.get("candidates", [])
@@ -77,6 +82,25 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
     rows = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert rows[2]["output"] == "A\x00b \ud800.", "what a person wrote, to the byte"
     assert (rows[4]["n"], len(rows)) == (ODD["n"], 6)
+
+
+def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
+    made: tuple[int, Path, dict[str, Any]],
+) -> None:
+    _, path, _ = made
+    with FakeOllama(replying) as server, Workspace.open(path) as opened:
+        before = opened.latest_run()
+        student = {"name": "demo"} if before.settings["student"]["name"] == "demo" else {}
+        given = settings(server, student=student)
+        assert refine(opened, given, limit=WAITING).run.id == before.id
+        assert server.chats == []
+        with opened._transaction():  # as if it had been cut short before anything was decided
+            opened._db.execute("DELETE FROM figures")
+            opened._db.execute("DELETE FROM outcomes")
+        refine(opened, given, limit=WAITING)
+        assert (server.chats, finals(opened)[0] is not None) == ([], True)
+        thinking = refine(opened, settings(server, student=student, teacher={"think": True}), limit=1)
+        assert (thinking.run.id == before.id, len(server.chats) > 0) == (False, True)
 
 
 def test_one_that_can_only_be_read_is_refused_and_stays_as_it_is(

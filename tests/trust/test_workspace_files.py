@@ -20,6 +20,7 @@ from engine.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, contents, words
 from tests.ollama_script import Ending, Nothing
 from tests.ollama_server import FakeOllama
+from tests.recipes import recipe
 from tests.running import SHORT, dataset
 from tests.tui.scene import scene
 from tests.tui.terminal import Terminal
@@ -171,7 +172,7 @@ def test_a_log_with_flipped_bits_holds_what_was_committed_before_them(tmp_path: 
         opened.keep_reviews("all", [(index, None) for index in range(3)])
         run = opened.latest_run()
         for number in range(20):
-            opened.run({"number": number}, run.settings)
+            opened.run(recipe(seed=number), run.settings)
         wal = path.with_name(path.name + "-wal").read_bytes()
         data = path.read_bytes()
     dice = random.Random(3)

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine import session
-from engine.forms import FormName
 from engine.judging import Judged, Opinion
 from engine.pairs import workspace_sides
 from engine.record import Record, judged_path
@@ -30,6 +29,7 @@ from engine.sample import (
 from engine.settings import load
 from engine.workspace import Run, Workspace
 from models.teacher import Fault, Reply, TeacherInfo
+from tests.recipes import recipe
 from tests.running import dataset, demo_rows
 
 TEACHER = TeacherInfo("qwen3:8b", "sha256:" + "7" * 64, 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
@@ -143,13 +143,12 @@ def scene(
 
 def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
     settings = load({"teacher": {"name": teacher}, "student": {"name": "demo"}})
-    recipe = {"method": "selective", "template": "vicuna", "form": FormName.JSON, "max_tokens": 2048}
     record = {
         "settings": settings.model_dump(mode="json"),
         "teacher": asdict(TEACHER),
         "student": {"name": "demo", "path": "demo.gguf", "digest": "sha256:" + "5" * 64},
     }
-    return opened.run(recipe, record)
+    return opened.run(recipe(), record)
 
 
 ORDERS = (((4, 8), (5, 7)), ((6, 6), (6, 6)), ((8, 4), (7, 5)), ((4, 8), (8, 4)), None, ((3, 9), (6, 6)))

@@ -23,6 +23,7 @@ from engine.export import ExportRule, Share, leaving
 from engine.sample import Decision, Outcome, Review
 from engine.workspace import Workspace
 from tests.command import burnish
+from tests.recipes import recipe
 from tests.running import dataset, demo_rows
 from tests.tui.scene import scene
 from tui.app import BurnishApp
@@ -351,7 +352,7 @@ def of_method(folder: Path, method: str) -> Path:
     with Workspace.open(path) as opened:
         first = opened.latest_run()
         made = [outcome for _, outcome, _ in opened.decided(first) if outcome is not None]
-        second = opened.run(first.recipe | {"method": method}, first.settings)
+        second = opened.run(recipe(method=method), first.settings)
         for one in made:
             changed: dict[str, Any] = {"before": None, "after": None}
             if method == "score":

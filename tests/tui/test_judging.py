@@ -26,7 +26,22 @@ from tests.tui.scene import scene
 JUDGE = ("--judge", TEACHER)
 ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 RESULTS = {
-    *("record", "a", "b", "sources", "form", "max_tokens", "temperature", "seed", "judge", "pairs", "same"),
+    *(
+        "record",
+        "a",
+        "b",
+        "sources",
+        "form",
+        "prompts",
+        "context",
+        "think",
+        "max_tokens",
+        "temperature",
+        "seed",
+        "judge",
+        "pairs",
+        "same",
+    ),
     *("unmatched", "invalid", "faults", "counts", "interval", "mean_scores", "bias", "length"),
     *("same_instruction", "new_instruction", "student", "disagreements"),
 }

@@ -29,6 +29,7 @@ from engine.workspace import Workspace
 from models.student import Losses
 from models.teacher import Fault
 from tests.command import burnish
+from tests.recipes import recipe
 from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import KINDS, TEACHER, outcome, scene, scores, started
@@ -333,7 +334,7 @@ def test_scores_alone_make_a_report_too(tmp_path: Path) -> None:
     rows = [{"instruction": "Say A.", "input": "", "output": "A is said here."}] * 3
     with session.open_workspace(path, dataset(tmp_path / "d.json", rows), None, None) as opened:
         run = started(opened)
-        run = opened.run({**run.recipe, "method": "score"}, {**run.settings, "teacher": None})
+        run = opened.run(recipe(method="score"), {**run.settings, "teacher": None})
         for sample in list(opened.samples()):
             score = scores(0.5 + 0.1 * sample.index, 0.7)
             opened.keep_outcome(

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import OptionList
 
 from engine.pipeline import Schedule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import Settings, load
 from engine.templates import TemplateName
 from models import machine

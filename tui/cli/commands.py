@@ -17,7 +17,7 @@ from engine.formats import DatasetError, Format
 from engine.overview import overview
 from engine.plan import Summary
 from engine.reading import BadRow, demo_dataset
-from engine.refine import Method
+from engine.recipe import Method
 from engine.rows import earlier_turns, render
 from engine.sample import Outcome, Sample, Scores
 from engine.settings import Settings, load
@@ -249,7 +249,7 @@ def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
         "dataset": opened.source().model_dump(),
         "teacher": run.settings.get("teacher"),
         "student": run.settings.get("student"),
-        "recipe": run.recipe,
+        "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),
     }
 
@@ -271,7 +271,7 @@ def _examples(out: Console, opened: Workspace, run: Run, count: int) -> None:
     """The first samples that are done: their scores, or what became of them."""
     more = opened.count(run)[0] - count
     items = list(islice(_first(opened, run, None), count))
-    if run.recipe.get("method") == Method.SCORE:
+    if run.recipe.method is Method.SCORE:
         for sample, outcome in items:
             assert outcome.before is not None
             out.print(tables.score_line(sample, outcome.before), no_wrap=True, overflow="ellipsis")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.fitting import Load, auto_schedule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import Settings
 from models import machine
 from models.catalog import ModelFile, student_file, teacher_file

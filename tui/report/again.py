@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import Settings
 from engine.workspace import Run, Source
 
@@ -42,7 +42,7 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
 def _models(run: Run, settings: dict[str, Any]) -> Iterator[str]:
     for role, skipped in (("teacher", Method.SCORE), ("student", Method.REFLECT)):
         name = settings[role]["name"]
-        if name is not None and run.recipe["method"] != skipped:
+        if name is not None and run.recipe.method is not skipped:
             yield f"--{role}"
             yield name
 

@@ -21,8 +21,8 @@ from engine.export import Exported, ExportRule
 from engine.flags import Stats
 from engine.heat import Heat
 from engine.overview import Overview, overview
+from engine.recipe import Method
 from engine.record import Record, judged_path
-from engine.refine import Method
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
 from engine.settings import Settings
 from engine.workspace import Run, Source, Workspace
@@ -166,7 +166,7 @@ def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:
         if before.median is None:
             continue
         spread = distribution.spread(f"{measure}_after")
-        after = None if run.recipe["method"] == Method.SCORE or spread.median is None else spread
+        after = None if run.recipe.method is Method.SCORE or spread.median is None else spread
         low, high = common_range(before, *([after] if after is not None else []))
         bins = max(8, min(BINS, 4 * round(math.cbrt(before.count))))
         yield Figure(

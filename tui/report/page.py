@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from engine.comparison import Counts
 from engine.flags import MEANINGS
 from engine.heat import Half, spans
-from engine.refine import Method
+from engine.recipe import Method
 from engine.selection import RULES
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flowing, plot
 from tui.report.gathered import Figure, Report
@@ -57,7 +57,7 @@ def page(report: Report) -> str:
         settings=list(settings(report)),
         figures=[(figure, plot(figure)) for figure in report.figures],
         flow=flowing(report.flow),
-        refined=report.run.recipe["method"] != Method.SCORE,
+        refined=report.run.recipe.method != Method.SCORE,
         near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
         meanings=MEANINGS,
         rules=RULES,

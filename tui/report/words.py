@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.export import ExportRule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.sample import Choice
 from tui.report.gathered import Figure, Pair, Report
 from tui.text.tables import METHODS, Fact, size
@@ -29,7 +29,7 @@ def lead(report: Report) -> str:
     """What came of it, in a sentence or two."""
     counted = report.overview
     said = f"{counted.done:,} of {counted.samples:,} samples are done"
-    if report.run.recipe["method"] == Method.SCORE:
+    if report.run.recipe.method is Method.SCORE:
         return f"{said}; they were scored as they are, and nothing was rewritten."
     said += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
     said += f"; for {counted.failed:,} a stage failed." if counted.failed else "."
@@ -54,14 +54,14 @@ def made_from(report: Report) -> Iterator[Fact]:
                 about += [size(model["size"])] if model.get("size") else []
             yield role.capitalize(), ", ".join(about)
             yield "Digest", model["digest"]
-    yield "Method", METHODS[Method(run.recipe["method"])]
+    yield "Method", METHODS[run.recipe.method]
 
 
 def settings(report: Report) -> Iterator[Fact]:
     """All that was set: what decides an outcome first."""
     yield from (
         (name.replace("_", " "), _value(value))
-        for name, value in report.run.recipe.items()
+        for name, value in report.run.recipe.model_dump().items()
         if name not in ("teacher", "student")
     )
     for group, values in report.run.settings["settings"].items():

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.refine import Method
+from engine.recipe import Method
 from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
@@ -266,7 +266,7 @@ class CompareScreen(DeskScreen):
         run = self.desk.run
         if not self.desk.is_open:
             return "No workspace is open. Open a dataset or a workspace on Start."
-        if run is None or run.recipe.get("method") == Method.SCORE:
+        if run is None or run.recipe.method is Method.SCORE:
             return "Nothing was refined here, so there is nothing to compare. A run that asks a teacher makes it."
         return None
 

@@ -20,7 +20,7 @@ from engine.distribution import Distribution, Growth, Spread, common_range
 from engine.events import Finished
 from engine.export import ExportRule
 from engine.formats import Format
-from engine.refine import Method
+from engine.recipe import Method
 from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings
@@ -159,7 +159,7 @@ class DistributionScreen(DeskScreen):
 
     def _look_again(self) -> None:
         run = self.desk.run
-        method = run.recipe.get("method") if run is not None else None
+        method = run.recipe.method if run is not None else None
         if (self.desk.path, method) != self._shown:
             self._shown, self._threshold = (self.desk.path, method), None
             self._rule = ExportRule.PAPER if method == Method.REFLECT else ExportRule.TOP

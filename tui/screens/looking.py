@@ -197,7 +197,7 @@ class LookingScreen(DeskScreen):
         }
         for line, content in lines.items():
             self.query_one(line, Static).update(content, layout=False)
-        near_tie = self.desk.run.recipe.get("near_tie", NEAR_TIE) if self.desk.run else NEAR_TIE
+        near_tie = self.desk.run.recipe.near_tie if self.desk.run else NEAR_TIE
         self.query_one(VerdictPanel).judge(look, self._offer, near_tie, self._weighed())
         self._criticise()
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from engine import session
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import Settings
 from models.aside import aside
 from models.catalog import teacher_file

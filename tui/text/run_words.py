@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import Settings
 from models.student import StudentInfo
 from models.teacher import TeacherInfo

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.overview import Overview
-from engine.refine import Method
+from engine.recipe import Method
 from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.selection import RULES
 from engine.workspace import Run, Source
@@ -171,9 +171,9 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     for role in ("teacher", "student"):
         if model := run.settings.get(role):
             yield role, f"{model['name']} ({model['digest'][:19]}…)"
-    parts = [str(run.recipe.get("method"))]
-    parts += [f"template {run.recipe.get('template')}"] * bool(run.settings.get("student"))
-    parts += [f"reply form {run.recipe.get('form')}"] * bool(run.settings.get("teacher"))
+    parts = [str(run.recipe.method)]
+    parts += [f"template {run.recipe.template}"] * bool(run.settings.get("student"))
+    parts += [f"reply form {run.recipe.form}"] * bool(run.settings.get("teacher"))
     yield "method", ", ".join(parts)
 
 

@@ -302,7 +302,7 @@ def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there
     yield (
         "run",
         Content.assemble(
-            shown_line(str(run.recipe.get("method", "")), 20),
+            shown_line(str(run.recipe.method), 20),
             f": {done:,} of {desk.samples:,} done" + (f", {failed:,} failed" if failed else ""),
         ),
     )

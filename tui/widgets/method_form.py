@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from engine.forms import FormName
 from engine.pipeline import Schedule
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import changed, described
 from engine.templates import TemplateName
 from models.errors import UsageError

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widgets import Static
 
-from engine.refine import Method
+from engine.recipe import Method
 from engine.settings import changed
 from models.aside import aside
 from models.machine import GIB

@@ -82,7 +82,7 @@ def held(opened: Workspace) -> dict[str, Any]:
         "samples": [sample.model_dump() for sample in opened.samples()],
         "replies": [[[about, asdict(reply)] for about, reply in opened.replies(index)] for index in indices],
         "losses": [len(losses), hashlib.sha256(json.dumps(losses).encode()).hexdigest()],
-        "recipe": run.recipe,
+        "recipe": run.recipe.model_dump(mode="json"),
         "settings": run.settings,
         "outcomes": [outcome and outcome.model_dump(mode="json") for _, outcome, _ in opened.decided(run)],
         "count": opened.count(run),

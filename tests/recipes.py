@@ -1,0 +1,34 @@
+"""Recipes for runs that no model carries out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.forms import FormName
+from engine.recipe import Method, Recipe
+from engine.reflection import PROMPTS
+from engine.templates import TemplateName
+
+USUAL: dict[str, Any] = {
+    "method": Method.SELECTIVE,
+    "prompts": PROMPTS,
+    "form": FormName.JSON,
+    "candidates": 1,
+    "both_branches": False,
+    "teacher": "sha256:" + "7" * 64,
+    "teacher_context": 8192,
+    "think": False,
+    "max_tokens": 2048,
+    "temperature": 0.2,
+    "seed": 0,
+    "student": "sha256:" + "5" * 64,
+    "template": TemplateName.VICUNA,
+    "context": 2048,
+    "exact": False,
+    "near_tie": 0.01,
+}
+
+
+def recipe(**changes: Any) -> Recipe:
+    """The recipe of an ordinary run, changed."""
+    return Recipe(**USUAL | changes)

@@ -9,9 +9,9 @@ from typing import Any
 from engine.events import Event, Notice
 from engine.fitting import Load, auto_schedule
 from engine.forms import FORMS, FormName, form_for
-from engine.pipeline import Pipeline, Schedule
+from engine.pipeline import Pipeline
 from engine.refine import Recipe
-from engine.settings import Settings, StudentSettings
+from engine.settings import Schedule, Settings, StudentSettings
 from engine.stored import Gate, Generation
 from engine.teachers import digest_of
 from engine.workspace import Run, Workspace

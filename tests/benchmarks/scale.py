@@ -32,10 +32,11 @@ from engine.events import Event, Finished
 from engine.export import ExportRule, Share, exported
 from engine.formats import Format
 from engine.forms import FORMS, FormName
-from engine.pipeline import Pipeline, Schedule
+from engine.pipeline import Pipeline
 from engine.refine import Method, Recipe
 from engine.rows import render
 from engine.sample import Outcome
+from engine.settings import Schedule
 from engine.stored import Gate, Generation
 from engine.templates import TemplateName
 from engine.workspace import Workspace

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
+from engine.gates import Gate
 from engine.refine import Method, Recipe, refine
 from engine.reflection import Ask, Question
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.scoring import Question as Scoring
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Schedule
-from engine.stored import Gate, Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
+from engine.stored import Generation, NeedsStudent, NeedsTeacher, StoredStudent, StoredTeacher
 from engine.templates import Prompt, TemplateName, prompt_for
 from engine.workspace import Run, Workspace
 from models.aside import aside

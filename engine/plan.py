@@ -9,10 +9,11 @@ from typing import Any
 from engine.events import Event, Notice
 from engine.fitting import Load, auto_schedule
 from engine.forms import FORMS, FormName, form_for
+from engine.gates import Gate
 from engine.pipeline import Pipeline
 from engine.refine import Recipe
 from engine.settings import Schedule, Settings, StudentSettings
-from engine.stored import Gate, Generation
+from engine.stored import Generation
 from engine.teachers import digest_of
 from engine.workspace import Run, Workspace
 from models import catalog, machine

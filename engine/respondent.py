@@ -8,11 +8,12 @@ from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
 from engine.events import Event, TeacherOpened
+from engine.gates import Gate
 from engine.record import Record
 from engine.reflection import Question
 from engine.sample import Stage
 from engine.settings import TeacherSettings
-from engine.stored import Gate, Generation, StoredTeacher
+from engine.stored import Generation, StoredTeacher
 from engine.teachers import fitting, generation_of, identified, teacher_file, teacher_of
 from models.embedded import EmbeddedTeacher
 from models.loopback import server_url

@@ -16,6 +16,7 @@ from engine.database import WorkspaceError
 from engine.events import Asking, Event, Notice, StudentOpened, TeacherOpened, Turn, Weighing
 from engine.formats import Format
 from engine.forms import FORMS, FormName
+from engine.gates import Gate
 from engine.heat import Heat, half
 from engine.plan import Plan, Summary, reply_form, student_file
 from engine.reading import BadRow, open_dataset
@@ -24,7 +25,7 @@ from engine.reflection import Question, remarked
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Settings, StudentSettings
-from engine.stored import Gate, Generation, StoredStudent, StoredTeacher
+from engine.stored import Generation, StoredStudent, StoredTeacher
 from engine.teachers import digest_of, fitting, generation_of, identified, teacher_file, teacher_of
 from engine.templates import Prompt, prompt_for
 from engine.turns import Model, TurnGate, Turns

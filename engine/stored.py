@@ -31,6 +31,7 @@ from engine.events import (
     Unused,
     Weighing,
 )
+from engine.gates import Gate
 from engine.reflection import Question, Unusable
 from engine.sample import Stage
 from engine.workspace import Workspace
@@ -84,28 +85,6 @@ class Generation:
             max_tokens=self.max_tokens,
             schema=question.schema,
         )
-
-
-class Gate:
-    """Lets work through to the models, but while a person holds the run."""
-
-    def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
-
-    def hold(self) -> None:
-        """Begin nothing new. What the models are at is finished and kept."""
-        self._open.clear()
-
-    def go(self) -> None:
-        self._open.set()
-
-    @property
-    def held(self) -> bool:
-        return not self._open.is_set()
-
-    async def passed(self) -> None:
-        await self._open.wait()
 
 
 class Replies(Protocol):

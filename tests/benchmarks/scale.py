@@ -32,12 +32,13 @@ from engine.events import Event, Finished
 from engine.export import ExportRule, Share, exported
 from engine.formats import Format
 from engine.forms import FORMS, FormName
+from engine.gates import Gate
 from engine.pipeline import Pipeline
 from engine.refine import Method, Recipe
 from engine.rows import render
 from engine.sample import Outcome
 from engine.settings import Schedule
-from engine.stored import Gate, Generation
+from engine.stored import Generation
 from engine.templates import TemplateName
 from engine.workspace import Workspace
 from engine.writing import write_dataset

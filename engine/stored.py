@@ -28,6 +28,7 @@ from engine.events import (
     Paused,
     Resumed,
     Scored,
+    SharedEvent,
     Unused,
     Weighing,
 )
@@ -106,7 +107,7 @@ class StoredTeacher:
         workspace: Replies,
         info: TeacherInfo,
         generation: Generation,
-        emit: Callable[[Event], None],
+        emit: Callable[[SharedEvent], None],
         teacher: Teacher | None,
         gate: Gate,
     ) -> None:

@@ -19,12 +19,12 @@ from models.mounts import file_system, is_elsewhere
 from models.ollama import OllamaTeacher
 from models.ollama_server import OllamaServer
 from models.teacher import TeacherError
+from models.units import size
 from tui.cli.main import DEVELOPERS
 from tui.crash_log import crash_log_path
 from tui.doctor import ANSWERS, NO_CLOUD, Check, State
 from tui.outside import KEPT, OPEN
 from tui.remembered import recall, remembered_path
-from tui.text.tables import size
 
 REQUEST_LOGS = "ollama-request-logs-"  # what the folders are called that OLLAMA_DEBUG_LOG_REQUESTS makes
 LOGGING = ("OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_DEBUG")

@@ -18,10 +18,10 @@ from rich.text import Text
 from engine.settings import load
 from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
+from models.units import size
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
 from tui.model_list import UNREAD, ListedModel, list_models
-from tui.text import tables
 from tui.text.literal import literal, one_line
 
 
@@ -66,7 +66,7 @@ def _table(models: Iterable[ListedModel]) -> Table:
             name.append(f"\n  {one_line(model.problem or '')}", style="yellow")
         table.add_row(
             name,
-            tables.size(model.size) if model.size else "-",
+            size(model.size) if model.size else "-",
             one_line(model.quantisation or "-"),
             "here" if model.local else "cloud",
             "yes" if model.teacher else "no",

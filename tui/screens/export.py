@@ -24,6 +24,7 @@ from engine.formats import Container, Format, Layout
 from engine.trainers import Trainer, trainer_format
 from models.aside import aside
 from models.errors import BurnishError, UsageError
+from models.units import file_size
 from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.exporting import Preview, Progress, Report, Stopped, Wanted, default_path, in_the_way, preview, write
@@ -33,7 +34,6 @@ from tui.screens.base import DeskScreen
 from tui.text.literal import one_line
 from tui.text.row_text import row_text
 from tui.text.shown import shown
-from tui.text.tables import size
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.rule_list import RuleList
@@ -458,7 +458,7 @@ def _sight(workspace: Path, wanted: Wanted) -> tuple[Preview, Content]:
 
 def _told(report: Report) -> Content:
     """What was written, and what to do with it."""
-    facts = [("file", f"{one_line(str(report.path))}, {_bytes(report.size)}")]
+    facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
     lines = [
@@ -466,9 +466,3 @@ def _told(report: Report) -> Content:
         *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
     ]
     return Content("\n").join(lines)
-
-
-def _bytes(count: int) -> str:
-    if count < 10_000:
-        return f"{count:,} bytes"
-    return f"{count / 1024:,.0f} KiB" if count < 10 * 2**20 else size(count)

@@ -21,6 +21,7 @@ from models.teacher import Fault, TeacherError
 from models.units import size
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
+from tui.environment import DEVELOPERS
 from tui.model_list import UNREAD, ListedModel, list_models
 from tui.text.literal import literal, one_line
 
@@ -109,7 +110,7 @@ def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: 
     from tui.doctor import check  # noqa: PLC0415
 
     settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
-    checks = asyncio.run(check_privacy(settings) if privacy else check(settings))
+    checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))
     else:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.events import Answered, Started
+from engine.events import Started
 from engine.formats import DatasetError, Record
+from engine.judge_events import Answered
 from engine.pairs import GENERATOR
 from engine.reading import any_rows
 from engine.reflection import Question, Unusable, said

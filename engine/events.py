@@ -1,13 +1,14 @@
-"""What the engine reports while it works. The command line and the app show the same events."""
+"""What a run reports while it works. The command line and the app show the same events.
+
+`engine.judge_events` has those of a judge, which shares what is told of a teacher.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.judging import Judged, Result
-from engine.sample import Choice, Failure, Outcome, Stage
+from engine.sample import Choice, Outcome, Stage
 from models.student import StudentInfo
 from models.teacher import Fault, TeacherInfo
 
@@ -124,29 +125,6 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedBefore:
-    """What the pairs came to that had been judged when this comparison was taken up; told after `Started`."""
-
-    results: Mapping[Result, int]
-
-
-@dataclass(frozen=True, slots=True)
-class PairJudged:
-    """A pair was judged in both orders, or cannot be, and that is committed."""
-
-    number: int  # in the comparison's order
-    judged: Judged
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A prompt has an answer, which is committed, or cannot have one."""
-
-    number: int  # in the file's order
-    failure: Failure | None
-
-
-@dataclass(frozen=True, slots=True)
 class Paused:
     """The teacher's server cannot go on. The run waits and tries again by itself."""
 
@@ -166,24 +144,8 @@ class Notice:
     text: str
 
 
-Event = (
-    TeacherOpened
-    | StudentOpened
-    | Started
-    | Turn
-    | Taken
-    | Asking
-    | Weighing
-    | Growing
-    | Generated
-    | Unused
-    | Scored
-    | Chosen
-    | Finished
-    | JudgedBefore
-    | PairJudged
-    | Answered
-    | Paused
-    | Resumed
-    | Notice
-)
+SharedEvent = TeacherOpened | Started | Asking | Growing | Generated | Unused | Paused | Resumed | Notice
+"""Told in a run and by a judge: both ask a teacher."""
+
+Event = SharedEvent | StudentOpened | Turn | Taken | Weighing | Scored | Chosen | Finished
+"""Told in a run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.pipeline import Schedule
+from engine.settings import Schedule
 from models import machine
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from engine.events import JudgedBefore, Notice, PairJudged, Started
+from engine.events import Notice, Started
 from engine.forms import FormName
+from engine.judge_events import JudgedBefore, PairJudged
 from engine.judging import PROMPTS, Judged, Opinion, Pair, Result, question
 from engine.pairs import Sides
 from engine.record import Comparison

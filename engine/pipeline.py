@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeVar
 
 from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
+from engine.gates import Gate
 from engine.recipe import Method
 from engine.refine import refine
 from engine.reflection import Ask, Question
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.scoring import Question as Scoring
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
-from engine.stored import Gate, NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
+from engine.settings import Schedule
+from engine.stored import NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
 from engine.templates import Prompt, prompt_for
 from engine.workspace import Run, Workspace
 from models.aside import aside
@@ -26,11 +27,6 @@ T = TypeVar("T")
 
 SCORING_AHEAD = 32
 """Samples in hand while only the student has work: enough for it to fill its batches."""
-
-
-class Schedule(StrEnum):
-    INTERLEAVED = "interleaved"  # both models in memory, the student's work behind the teacher's
-    STAGED = "staged"  # one model in memory at a time
 
 
 @dataclass(frozen=True, slots=True)

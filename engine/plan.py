@@ -9,11 +9,11 @@ from typing import Any
 from engine.events import Event, Notice
 from engine.fitting import Load, auto_schedule
 from engine.forms import FormName, form_for
-from engine.pipeline import Pipeline, Schedule
+from engine.gates import Gate
+from engine.pipeline import Pipeline
 from engine.recipe import Recipe, Sampling
 from engine.reflection import PROMPTS
-from engine.settings import Settings, StudentSettings
-from engine.stored import Gate
+from engine.settings import Schedule, Settings, StudentSettings
 from engine.teachers import digest_of, serving_of
 from engine.workspace import Run, Workspace
 from models import catalog, machine

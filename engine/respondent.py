@@ -7,19 +7,21 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
-from engine.events import Event, TeacherOpened
+from engine.events import TeacherOpened
+from engine.gates import Gate
+from engine.judge_events import JudgeEvent
 from engine.record import Record
 from engine.reflection import Question
 from engine.sample import Stage
 from engine.settings import TeacherSettings
-from engine.stored import Gate, StoredTeacher
+from engine.stored import StoredTeacher
 from engine.teachers import fitting, identified, sampling_of, serving_of, teacher_file, teacher_of
 from models.embedded import EmbeddedTeacher
 from models.loopback import server_url
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")
-Emit = Callable[[Event], None]
+Emit = Callable[[JudgeEvent], None]
 
 
 def check(settings: TeacherSettings) -> None:

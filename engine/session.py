@@ -15,6 +15,7 @@ from engine.database import WorkspaceError
 from engine.events import Asking, Event, Notice, StudentOpened, TeacherOpened, Turn, Weighing
 from engine.formats import Format
 from engine.forms import FORMS, FormName
+from engine.gates import Gate
 from engine.heat import Heat, half
 from engine.plan import Plan, Summary, recipe_of, reply_form, student_file
 from engine.reading import BadRow, open_dataset
@@ -23,16 +24,8 @@ from engine.reflection import Question, remarked
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.scoring import ifd_question, passages, r_ifd_question, ratio
 from engine.settings import Settings, StudentSettings
-from engine.stored import Gate, StoredStudent, StoredTeacher
-from engine.teachers import (
-    digest_of,
-    fitting,
-    identified,
-    sampling_of,
-    serving_of,
-    teacher_file,
-    teacher_of,
-)
+from engine.stored import StoredStudent, StoredTeacher
+from engine.teachers import digest_of, fitting, identified, sampling_of, serving_of, teacher_file, teacher_of
 from engine.templates import Prompt, prompt_for
 from engine.turns import Model, TurnGate, Turns
 from engine.workspace import Source, Workspace

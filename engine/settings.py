@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,6 @@ from pydantic_settings import (
 )
 
 from engine.forms import FormName
-from engine.pipeline import Schedule
 from engine.recipe import Method
 from engine.selection import NEAR_TIE
 from engine.templates import TemplateName
@@ -38,6 +38,13 @@ from models.ollama_server import FIRST, SILENCE
 
 Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""
+
+
+class Schedule(StrEnum):
+    """How the two models of a run share the machine."""
+
+    INTERLEAVED = "interleaved"  # both models in memory, the student's work behind the teacher's
+    STAGED = "staged"  # one model in memory at a time
 
 
 class Group(BaseModel):

@@ -28,9 +28,11 @@ from engine.events import (
     Paused,
     Resumed,
     Scored,
+    SharedEvent,
     Unused,
     Weighing,
 )
+from engine.gates import Gate
 from engine.recipe import Sampling
 from engine.reflection import Question, Unusable
 from engine.sample import Stage
@@ -73,28 +75,6 @@ class Serving:
     patience: float = 600.0  # seconds a pause may last before it ends the run
 
 
-class Gate:
-    """Lets work through to the models, but while a person holds the run."""
-
-    def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
-
-    def hold(self) -> None:
-        """Begin nothing new. What the models are at is finished and kept."""
-        self._open.clear()
-
-    def go(self) -> None:
-        self._open.set()
-
-    @property
-    def held(self) -> bool:
-        return not self._open.is_set()
-
-    async def passed(self) -> None:
-        await self._open.wait()
-
-
 class Replies(Protocol):
     """Where replies are kept: a workspace, or a record of what was asked outside of one."""
 
@@ -115,7 +95,7 @@ class StoredTeacher:
         info: TeacherInfo,
         sampling: Sampling,
         serving: Serving,
-        emit: Callable[[Event], None],
+        emit: Callable[[SharedEvent], None],
         teacher: Teacher | None,
         gate: Gate,
     ) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
-from engine.stored import Gate
+from engine.gates import Gate
 from models import machine
 
 Model = Literal["teacher", "student"]

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.gguf import GGUFHeader
-
-MIB = 2**20
-GIB = 2**30
+from models.units import MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,17 @@ class BurnishApp(App[None]):
         self.set_keymap(self.keymap.changed)
         first = await self._first_screen()
         screens: dict[str, DeskScreen] = {
-            "start": StartScreen(self.desk, first=None if self.desk.is_open else self._first),
-            "samples": SamplesScreen(self.desk),
-            "run": RunScreen(self.desk),
-            "distribution": DistributionScreen(self.desk),
-            "export": ExportScreen(self.desk),
-            "compare": CompareScreen(self.desk),
+            "start": StartScreen(
+                self.desk,
+                self.keymap,
+                recent=lambda: self.remembered.recent,
+                first=None if self.desk.is_open else self._first,
+            ),
+            "samples": SamplesScreen(self.desk, self.keymap),
+            "run": RunScreen(self.desk, self.keymap),
+            "distribution": DistributionScreen(self.desk, self.keymap),
+            "export": ExportScreen(self.desk, self.keymap),
+            "compare": CompareScreen(self.desk, self.keymap),
         }
         for name, screen in screens.items():
             self.install_screen(screen, name)
@@ -204,7 +209,7 @@ class BurnishApp(App[None]):
 
     @on(ShowSample)
     def _show_sample(self, message: ShowSample) -> None:
-        self.push_screen(ReviewScreen(self.desk, message.position))
+        self.push_screen(ReviewScreen(self.desk, self.keymap, message.position))
 
     @on(Opened)
     def _opened(self) -> None:
@@ -276,7 +281,7 @@ class BurnishApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Ctrl-C, which copies what is selected where something is."""
-        key = key_names(self.keymap.keys["app.leave"])[0]
+        key = self.keymap.first("app.leave")
         self.notify(f"{key} quits; whatever was done is kept", markup=False)
 
     async def on_unmount(self) -> None:

@@ -8,11 +8,7 @@ import traceback
 from importlib.metadata import version
 from pathlib import Path
 
-from platformdirs import user_log_path
-
-
-def crash_log_path() -> Path:
-    return user_log_path("burnish") / "crash.log"
+from engine.places import crash_log_path
 
 
 def write_crash_log(error: BaseException) -> Path | None:

@@ -15,10 +15,10 @@ from models import machine
 from models.aside import aside
 from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
-from models.machine import GIB, GPU, MIB, Build
+from models.machine import GPU, Build
 from models.ollama_server import OllamaServer, Tag, full_name
 from models.teacher import Fault, TeacherError
-from tui.text.tables import size
+from models.units import GIB, MIB, size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much

@@ -26,6 +26,10 @@ class Keymap:
     keys: dict[str, str]  # by action id, for every action
     problems: tuple[str, ...]  # what was wrong with the file, a line each; those lines count for nothing
 
+    def first(self, action: str) -> str:
+        """The first key of an action, given by its id, as a person reads it."""
+        return key_names(self.keys[action])[0]
+
     @property
     def changed(self) -> dict[str, str]:
         """The actions whose keys are not the registry's, as Textual's keymap."""

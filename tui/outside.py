@@ -14,11 +14,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from engine.places import EDITOR_KEPT, EDITOR_OPEN
 from engine.sample import Version
 from models.errors import BurnishError
 
 PARTS = ("instruction", "input", "response")
-OPEN, KEPT = "burnish-edit-", "burnish-kept-"  # what the folders of such files are called
 
 
 class EditorError(BurnishError):
@@ -58,7 +58,7 @@ def edited(command: list[str], version: Version) -> Version:
             try:
                 return layout.version(path.read_bytes())
             except ValueError as error:
-                kept = folder.rename(folder.with_name(folder.name.replace(OPEN, KEPT, 1)))
+                kept = folder.rename(folder.with_name(folder.name.replace(EDITOR_OPEN, EDITOR_KEPT, 1)))
                 (kept / "lock").unlink(missing_ok=True)
                 what = f"the sample is as it was, and what you wrote is in {kept / path.name}"
                 raise EditorError(f"{error}; {what}") from None
@@ -70,7 +70,7 @@ def edited(command: list[str], version: Version) -> Version:
 @contextmanager
 def _private_folder() -> Iterator[Path]:
     """A folder that nobody else can look into, gone when the block ends, or with `sweep` if it never does."""
-    folder = Path(tempfile.mkdtemp(prefix=OPEN))  # mode 0700
+    folder = Path(tempfile.mkdtemp(prefix=EDITOR_OPEN))  # mode 0700
     try:
         with _lock(folder):
             yield folder
@@ -80,7 +80,7 @@ def _private_folder() -> Iterator[Path]:
 
 def sweep() -> None:
     """Remove what a burnish left that was killed while an editor was open."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{OPEN}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{EDITOR_OPEN}*"):
         if not folder.is_symlink():
             with suppress(OSError), _lock(folder):  # it may be somebody else's, or still at work
                 shutil.rmtree(folder)

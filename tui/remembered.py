@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from platformdirs import user_state_path
+from engine.places import remembered_path
 
 RECENT = 12
 
@@ -22,10 +22,6 @@ class Remembered:
         """With a workspace put first among the recent ones."""
         name = str(path.absolute())
         return replace(self, recent=(name, *(other for other in self.recent if other != name))[:RECENT])
-
-
-def remembered_path() -> Path:
-    return Path(os.environ.get("BURNISH_STATE") or user_state_path("burnish") / "app.json")
 
 
 def recall() -> Remembered:

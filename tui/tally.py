@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from engine.events import (
-    Answered,
     Asking,
     Chosen,
     Event,
     Finished,
     Generated,
     Growing,
-    JudgedBefore,
     Notice,
-    PairJudged,
     Paused,
     Resumed,
     Scored,
@@ -26,6 +23,7 @@ from engine.events import (
     Unused,
     Weighing,
 )
+from engine.judge_events import Answered, JudgedBefore, JudgeEvent, PairJudged
 from engine.judging import Result
 from engine.sample import Stage, Verdict
 from models.student import StudentInfo
@@ -34,7 +32,7 @@ from tui.pace import Pace, Pulse, Stopwatch
 
 
 class Tally:
-    """What a run has come to so far, from its events."""
+    """What a run or a judging has come to so far, from its events."""
 
     DECISIONS = 1000
     """The last ones that are kept to be shown."""
@@ -66,12 +64,12 @@ class Tally:
         self.over = False
         self.watch, self.turn_watch = Stopwatch(), Stopwatch()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event | JudgeEvent) -> None:
         self._count(event)
         self._follow(event)
         self._watch()
 
-    def _count(self, event: Event) -> None:
+    def _count(self, event: Event | JudgeEvent) -> None:
         """What came of the work so far."""
         match event:
             case Started():
@@ -117,7 +115,7 @@ class Tally:
             case _:
                 pass
 
-    def _follow(self, event: Event) -> None:
+    def _follow(self, event: Event | JudgeEvent) -> None:
         """What is going on now."""
         match event:
             case TeacherOpened(info=info):

@@ -31,10 +31,12 @@ from engine import session
 from engine.events import Event, Finished
 from engine.export import ExportRule, Share, exported
 from engine.formats import Format
-from engine.pipeline import Pipeline, Schedule
+from engine.gates import Gate
+from engine.pipeline import Pipeline
 from engine.rows import render
 from engine.sample import Outcome
-from engine.stored import Gate, Serving
+from engine.settings import Schedule
+from engine.stored import Serving
 from engine.workspace import Workspace
 from engine.writing import write_dataset
 from models.student import Losses, Passage, Student, StudentInfo

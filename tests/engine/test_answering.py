@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine.answering import Answers, Prompt, answer, check_answering, generator, prompts, rows
-from engine.events import Answered, Event, Started
+from engine.events import Started
 from engine.formats import DatasetError, Format
+from engine.judge_events import Answered, JudgeEvent
 from engine.pairs import file_sides
 from engine.record import Record
 from engine.respondent import Respondent
@@ -35,8 +36,12 @@ def echo(chat: Chat) -> str:
 
 
 def answered(
-    path: Path, server: FakeOllama, asked: list[Prompt], emit: Callable[[Event], None] = lambda _: None, **changes: Any
-) -> Answers:  # fmt: skip
+    path: Path,
+    server: FakeOllama,
+    asked: list[Prompt],
+    emit: Callable[[JudgeEvent], None] = lambda _: None,
+    **changes: Any,
+) -> Answers:
     given: dict[str, Any] = {"name": TEACHER, "host": server.url, "patience": 0.0}
     settings = AnswerSettings.model_validate(given | changes)
 
@@ -143,7 +148,7 @@ def test_a_refusal_is_an_answer(tmp_path: Path) -> None:
 
 
 def test_nothing_is_asked_twice_and_what_was_answered_before_is_told_of(tmp_path: Path) -> None:
-    events: list[Event] = []
+    events: list[JudgeEvent] = []
     with FakeOllama(echo) as server:
         first = answered(tmp_path / "w", server, ASKED[:2])
         whole = answered(tmp_path / "w", server, [*ASKED, ASKED[0]], events.append)

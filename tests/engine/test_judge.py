@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from engine.comparison import Counts, Results, results
-from engine.events import Event, JudgedBefore, Notice, PairJudged, Started, TeacherOpened
+from engine.events import Notice, Started, TeacherOpened
 from engine.judge import judge
+from engine.judge_events import JudgedBefore, JudgeEvent, PairJudged
 from engine.judging import Judged, Pair, Result
 from engine.pairs import Sides, workspace_sides
 from engine.record import Comparison, Record
@@ -53,21 +54,21 @@ class Court:
 
     def __init__(self, path: Path, server: FakeOllama) -> None:
         self.path, self.server = path, server
-        self.events: list[Event] = []
+        self.events: list[JudgeEvent] = []
 
     def settings(self, **changes: Any) -> JudgeSettings:
         given = {"name": TEACHER, "host": self.server.url, "patience": 0.0} | changes
         return JudgeSettings.model_validate(given)
 
     def judge(
-        self, of: Sides, *, stop: Callable[[Event], bool] = lambda _: False, **changes: Any
+        self, of: Sides, *, stop: Callable[[JudgeEvent], bool] = lambda _: False, **changes: Any
     ) -> list[Judged]:
         """The verdicts, in order. Cancelled when an event is one to `stop` at."""
         self.events = []
         settings = self.settings(**changes)
 
         async def main() -> Comparison | None:
-            def emit(event: Event) -> None:
+            def emit(event: JudgeEvent) -> None:
                 self.events.append(event)
                 if stop(event):
                     task.cancel()
@@ -86,7 +87,7 @@ class Court:
     def asked(self) -> int:
         return len(self.server.chats)
 
-    def told(self, kind: type[Event]) -> list[Any]:
+    def told(self, kind: type[JudgeEvent]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -195,7 +196,7 @@ def test_a_server_that_goes_away_ends_it_and_what_was_answered_is_not_asked_agai
     with FakeOllama(judges.longer) as server:
         court = Court(path, server)
 
-        def leave(event: Event) -> bool:
+        def leave(event: JudgeEvent) -> bool:
             if isinstance(event, PairJudged) and event.number == 1:
                 server.close()
             return False
@@ -240,7 +241,7 @@ def test_cancelled_anywhere_it_goes_on_and_asks_for_no_reply_that_was_kept(
             assert sum(before.results.values()) + len(court.told(PairJudged)) == 5
 
 
-def _asked(server: FakeOllama, count: int, _event: Event) -> bool:
+def _asked(server: FakeOllama, count: int, _event: JudgeEvent) -> bool:
     return len(server.chats) == count
 
 

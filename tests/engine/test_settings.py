@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from engine.forms import FormName
-from engine.pipeline import Schedule
 from engine.recipe import Method
-from engine.settings import RunSettings, Settings, StudentSettings, TeacherSettings, config_path, load
+from engine.settings import (
+    RunSettings,
+    Schedule,
+    Settings,
+    StudentSettings,
+    TeacherSettings,
+    config_path,
+    load,
+)
 from engine.templates import TemplateName
 from models.errors import UsageError
 

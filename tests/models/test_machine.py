@@ -14,9 +14,7 @@ import pytest
 
 from models.gguf import read_header
 from models.machine import (
-    GIB,
     GPU,
-    MIB,
     SLOW_TYPES,
     Memory,
     faster_line,
@@ -32,6 +30,7 @@ from models.machine import (
     physical_cores,
     slow_on_cpu,
 )
+from models.units import GIB, MIB
 from tests.gguf_writer import LLAMA, Tensor, gguf, tiny
 
 MEMINFO = "MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\n"

@@ -104,7 +104,7 @@ async def reviewing(path: Path, position: int = 0, size: tuple[int, int] = (120,
     desk = Desk()
     app = BurnishApp(desk, path)
     async with app.run_test(size=size) as pilot:
-        screen = ReviewScreen(desk, position)
+        screen = ReviewScreen(desk, app.keymap, position)
         await app.push_screen(screen)
         here = Here(app, pilot, screen)
         await here.settled()

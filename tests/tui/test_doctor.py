@@ -9,7 +9,8 @@ import pytest
 
 from engine.settings import Settings, StudentSettings, TeacherSettings
 from models import machine
-from models.machine import GIB, GPU, Build, Memory
+from models.machine import GPU, Build, Memory
+from models.units import GIB
 from tests.gguf_writer import tiny
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model

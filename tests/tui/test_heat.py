@@ -95,7 +95,6 @@ class Host(App[None]):
 
     def __init__(self, heat: HeatScreen, theme: str) -> None:
         super().__init__()
-        self.keymap = load_keymap()
         self.heat, self._first_theme = heat, theme
 
     def on_mount(self) -> None:
@@ -143,7 +142,7 @@ async def scene(
     *,
     wait: bool = True,
 ) -> AsyncIterator[Scene]:
-    app = Host(HeatScreen(desk or Asked(), 3, versions), theme)
+    app = Host(HeatScreen(desk or Asked(), load_keymap(), 3, versions), theme)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         if wait:

@@ -14,8 +14,8 @@ import pytest
 from engine.export import ExportRule
 from engine.formats import Format
 from engine.forms import FormName
-from engine.pipeline import Schedule
 from engine.recipe import Method
+from engine.settings import Schedule
 from engine.templates import TemplateName
 from engine.trainers import Trainer
 from tests.command import ALONE, burnish

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
-from engine.pipeline import Schedule
 from engine.recipe import Method
-from engine.settings import Settings, load
+from engine.settings import Schedule, Settings, load
 from engine.templates import TemplateName
 from models import machine
 from tests.ollama_server import FakeOllama

@@ -31,9 +31,7 @@ from tui.cli.options import (
     student_options,
     workspace_argument,
 )
-
-DEVELOPERS = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_SCREENSHOT")
-"""Variables by which Textual sends what it shows to a console, writes it to a log, or takes pictures of it."""
+from tui.environment import DEVELOPERS
 
 
 def main() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.places import LeftFile, left_files
 from engine.settings import Settings
 from models.catalog import teacher_file
-from models.digest import digests_path
 from models.errors import BurnishError
 from models.listener import Listener, listener
 from models.loopback import server_url
@@ -19,24 +19,24 @@ from models.mounts import file_system, is_elsewhere
 from models.ollama import OllamaTeacher
 from models.ollama_server import OllamaServer
 from models.teacher import TeacherError
-from tui.cli.main import DEVELOPERS
-from tui.crash_log import crash_log_path
+from models.units import size
 from tui.doctor import ANSWERS, NO_CLOUD, Check, State
-from tui.outside import KEPT, OPEN
-from tui.remembered import recall, remembered_path
-from tui.text.tables import size
+from tui.remembered import recall
 
 REQUEST_LOGS = "ollama-request-logs-"  # what the folders are called that OLLAMA_DEBUG_LOG_REQUESTS makes
 LOGGING = ("OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_DEBUG")
-IGNORED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OLLAMA_API_KEY", *DEVELOPERS)
+IGNORED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OLLAMA_API_KEY")  # variables
 
 
-async def check_privacy(settings: Settings, folder: Path = Path()) -> list[Check]:
+async def check_privacy(
+    settings: Settings, folder: Path = Path(), *, ignored: Collection[str] = ()
+) -> list[Check]:
     """A `problem` for all that could leave this machine, or of which nobody can say that it does not.
 
-    `folder`: where workspaces and exports are. No server but the teacher's is asked, and nothing is written.
+    `folder`: where workspaces and exports are; `ignored`: variables that the caller takes no notice of, besides
+    those that nothing here does. No server but the teacher's is asked, and nothing is written.
     """
-    return [*await _teacher(settings), *_here(folder)]
+    return [*await _teacher(settings), *_here(folder, {*IGNORED, *ignored})]
 
 
 # The teacher ----------------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ def _asked_to_log(environment: Mapping[str, str]) -> str:
 # What is stored -------------------------------------------------------------------------------------------
 
 
-def _here(folder: Path) -> Iterator[Check]:
+def _here(folder: Path, ignoring: Collection[str]) -> Iterator[Check]:
     folder = folder.absolute()
-    ignored = sorted(name for name in os.environ if name.upper() in IGNORED)
+    ignored = sorted(name for name in os.environ if name.upper() in ignoring)
     if ignored:
         yield Check("environment", "ok", f"{', '.join(ignored)}: set, and ignored by burnish")
     kept = "a crash log holds where burnish broke, no message and no text; core files are switched off"
@@ -150,14 +150,8 @@ def _here(folder: Path) -> Iterator[Check]:
     workspaces = _workspaces(folder)
     for place in sorted({folder, Path(tempfile.gettempdir()), *(path.parent for path in workspaces)}):
         yield _place(place)
-    records = sorted([*folder.glob("*.judged"), *folder.glob("*.answers")])
-    for name, paths in (("workspace", workspaces), ("record", records)):
-        for path in paths:
-            yield from _file(name, path, "texts, replies and all that was found of them")
-            for ending in ("-wal", "-shm", "-new", "-new-wal", "-new-shm"):
-                beside = path.with_name(path.name + ending)
-                yield from _file(name, beside, "its journal, gone when it is closed")
-    yield from _others(folder)
+    for file in left_files(folder, workspaces):
+        yield from _left(file)
 
 
 def _workspaces(folder: Path) -> list[Path]:
@@ -179,28 +173,15 @@ def _place(folder: Path) -> Check:
     return Check("folder", "ok", f"{folder} is on this machine ({kind})")
 
 
-def _others(folder: Path) -> Iterator[Check]:
-    temporary = Path(tempfile.gettempdir())
-    yield from _file("remembered", remembered_path(), "workspaces opened lately, and the theme")
-    yield from _file("digests", digests_path(), "model files, their sizes and digests")
-    yield from _file("crash log", crash_log_path(), "where burnish broke the last time")
-    for path in sorted(temporary.glob(f"{OPEN}*")):
-        yield from _file("editor", path, "a sample in an editor, removed at the next start if that is gone")
-    for path in sorted(temporary.glob(f"{KEPT}*")):
-        yield from _file("editor", path, f"a sample that could not be read back; rm -r {path}")
-    for path in sorted(folder.glob(".burnish-*")):
-        yield from _file("export", path, f"left by an export that was killed; rm {path}")
-
-
-def _file(name: str, path: Path, what: str) -> Iterator[Check]:
+def _left(file: LeftFile) -> Iterator[Check]:
     """A file or folder, if it is there."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = stat.S_IMODE(file.path.stat().st_mode)
     except OSError:
         return
-    finding = f"{path}: {what}; mode {mode:04o}"
+    finding = f"{file.path}: {file.what}; mode {mode:04o}"
     if os.name == "posix" and mode & 0o077:
         finding += ", so that others on this machine may open it"
-        yield Check(name, "advice", finding, f"chmod go= {path}")
+        yield Check(file.name, "advice", finding, f"chmod go= {file.path}")
     else:
-        yield Check(name, "ok", finding)
+        yield Check(file.name, "ok", finding)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from engine.events import Event, Growing, Notice, Paused, Resumed, Started, Turn
+from engine.judge_events import JudgeEvent
 from engine.sample import Stage
 from tui.cli.console import say
 from tui.pace import Pace, clock
@@ -23,7 +24,7 @@ PLAIN_EVERY = 10.0
 
 
 class Display(Protocol):
-    """Shows a run's events while it lasts."""
+    """Shows the events of a run or a judging while it lasts."""
 
     def __enter__(self) -> Self: ...
 
@@ -31,7 +32,7 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def on_event(self, event: Event) -> None: ...
+    def on_event(self, event: Event | JudgeEvent) -> None: ...
 
 
 def display(console: Console, unit: str = "samples") -> Display:
@@ -83,7 +84,7 @@ class LiveDisplay:
         self._growing = ""
         self._live.stop()
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: Event | JudgeEvent) -> None:
         self._tally.add(event)
         match event:
             case Started():
@@ -142,7 +143,7 @@ class PlainDisplay:
     ) -> None:
         self._tell()
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: Event | JudgeEvent) -> None:
         self._tally.add(event)
         match event:
             case Started():

@@ -18,10 +18,11 @@ from rich.text import Text
 from engine.settings import load
 from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
+from models.units import size
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
+from tui.environment import DEVELOPERS
 from tui.model_list import UNREAD, ListedModel, list_models
-from tui.text import tables
 from tui.text.literal import literal, one_line
 
 
@@ -66,7 +67,7 @@ def _table(models: Iterable[ListedModel]) -> Table:
             name.append(f"\n  {one_line(model.problem or '')}", style="yellow")
         table.add_row(
             name,
-            tables.size(model.size) if model.size else "-",
+            size(model.size) if model.size else "-",
             one_line(model.quantisation or "-"),
             "here" if model.local else "cloud",
             "yes" if model.teacher else "no",
@@ -109,7 +110,7 @@ def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: 
     from tui.doctor import check  # noqa: PLC0415
 
     settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
-    checks = asyncio.run(check_privacy(settings) if privacy else check(settings))
+    checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))
     else:

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.events import Event
 from engine.judge import judge as judge_all
+from engine.judge_events import JudgeEvent
 from engine.pairs import workspace_sides
 from engine.record import Record, judged_path
 from engine.respondent import Respondent, check
@@ -43,7 +43,7 @@ class Comparing:
         self._backstage: Backstage | None = None  # while there is a judge
         self._respondent: Respondent | None = None
         self._underway = Underway[bool]("a judge is at work; stop it first")
-        self._said: deque[Event] = deque()  # by the judge's thread
+        self._said: deque[JudgeEvent] = deque()  # by the judge's thread
 
     def forget(self) -> None:
         """Another workspace was opened."""

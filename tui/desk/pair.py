@@ -12,8 +12,8 @@ from models import machine
 from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
 from models.ollama_server import cloud_refused, full_name, is_cloud
+from models.units import size
 from tui.model_list import ModelList
-from tui.text.tables import size
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Any
 from engine.export import ExportRule
 from engine.recipe import Method
 from engine.sample import Choice
+from models.units import size
 from tui.report.gathered import Figure, Pair, Report
-from tui.text.tables import METHODS, Fact, size
+from tui.text.tables import METHODS, Fact
 
 TAKES = {
     ExportRule.ALL: "every sample, refined as far as it came",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,6 +11,7 @@ from textual.widgets import Footer
 
 from models.errors import BurnishError
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.messages import ShowSample
 from tui.text.shown import shown
 from tui.widgets.title import Title
@@ -21,12 +22,13 @@ class DeskScreen(Screen[None]):
 
     SCOPE: ClassVar[str]
 
-    def __init__(self, desk: Desk, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__()
         self.desk = desk
+        self.keymap = keymap
 
     def compose(self) -> ComposeResult:
-        yield Title(self.desk, self.SCOPE)
+        yield Title(self.desk, self.keymap, self.SCOPE)
         with Vertical(id="body"):
             yield from self.body()
         yield Footer(compact=True, show_command_palette=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -19,7 +18,7 @@ from models.errors import BurnishError
 from tui.actions import bindings, of_scope
 from tui.desk.desk import Desk
 from tui.desk.verdicts import Among, Verdicts, verdicts
-from tui.keymap import key_names
+from tui.keymap import Keymap
 from tui.messages import Changed
 from tui.pace import clock
 from tui.screens.base import DeskScreen
@@ -33,9 +32,6 @@ from tui.widgets.pair_list import PairList
 from tui.widgets.score_bar import ScoreBar
 from tui.widgets.stage_bars import Bar, StageBars
 from tui.widgets.verdict_tables import VerdictTables
-
-if TYPE_CHECKING:
-    from tui.app import BurnishApp
 
 BEAT = 0.5
 """Seconds between two pictures of a judge at work."""
@@ -88,8 +84,8 @@ class CompareScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._found: Verdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
         self._of: tuple[object, ...] = ()  # the workspace and the run that it was looked up for
@@ -222,7 +218,7 @@ class CompareScreen(DeskScreen):
                 return Content.assemble(("◌ opening ", "bold"), judge)
             took = (f"  {clock(tally.watch.seconds)}", muted)
             if comparing.held:
-                go = f"  {self._key('compare.hold')} lets it go on"
+                go = f"  {self.keymap.first('compare.hold')} lets it go on"
                 return Content.assemble(("‖ held", "bold $text-warning"), (go, muted))
             notice = shown_line(tally.notices[-1], MOST, muted) if tally.notices else Content("")
             at = (
@@ -238,7 +234,7 @@ class CompareScreen(DeskScreen):
         parts: list[Content | str | tuple[str, str]] = ["refined against original, judged by ", judge]
         parts.append((f"  {len(found.lines):,} of {total:,} pairs", muted))
         if not found.done:
-            parts.append((f"  {self._key('compare.begin')} goes on", "$text-warning"))
+            parts.append((f"  {self.keymap.first('compare.begin')} goes on", "$text-warning"))
         if len(found.all) > 1:
             which = next(at for at, one in enumerate(found.all, 1) if one.id == found.comparison.id)
             parts.append((f"  {which} of {len(found.all)} judgings", muted))
@@ -258,7 +254,7 @@ class CompareScreen(DeskScreen):
                 "its place is a tie. Where the student chose, the judge is asked about its choice as well.\n\n",
                 "$text-muted",
             ),
-            (f"{self._key('compare.begin')} ", "bold $text-accent"),
+            (f"{self.keymap.first('compare.begin')} ", "bold $text-accent"),
             "chooses a judge and begins",
         )
 
@@ -304,9 +300,6 @@ class CompareScreen(DeskScreen):
                 (f"   ≠ {disagreed:,} disagree", "$text-muted"),
             ),
         )
-
-    def _key(self, action: str) -> str:
-        return key_names(cast("BurnishApp", self.app).keymap.keys[action])[0]
 
     # --- the judge ----------------------------------------------------------------------------------------------
 
@@ -373,7 +366,7 @@ class CompareScreen(DeskScreen):
         await asyncio.sleep(0)
         self._renew()
         await ending
-        self.say(f"stopped; {self._key('compare.begin')} takes it up again")
+        self.say(f"stopped; {self.keymap.first('compare.begin')} takes it up again")
 
     def action_other(self) -> None:
         """The comparison that was begun before this one, and after the first the latest."""
@@ -388,7 +381,9 @@ class CompareScreen(DeskScreen):
     def action_open(self) -> None:
         pairs = self.pairs
         if self._found is not None and pairs.current is not None:
-            self.app.push_screen(PairScreen(self.desk, self._found.comparison, pairs.lines, pairs.cursor))
+            self.app.push_screen(
+                PairScreen(self.desk, self.keymap, self._found.comparison, pairs.lines, pairs.cursor)
+            )
 
     @work(exclusive=True, group="review")
     async def action_review(self) -> None:

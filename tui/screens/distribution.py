@@ -28,6 +28,7 @@ from tui.clipboard import copy
 from tui.desk.desk import Desk
 from tui.desk.verdicts import verdicts
 from tui.exporting import default_path
+from tui.keymap import Keymap
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
 from tui.text.shown import shown_line
@@ -88,8 +89,8 @@ class DistributionScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._rule = ExportRule.TOP
         self._threshold: float | None = None
         self._shown: tuple[Path | None, str | None] = None, None  # the workspace, and its run's method

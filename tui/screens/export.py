@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -24,16 +24,16 @@ from engine.formats import Container, Format, Layout
 from engine.trainers import Trainer, trainer_format
 from models.aside import aside
 from models.errors import BurnishError, UsageError
+from models.units import file_size
 from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.exporting import Preview, Progress, Report, Stopped, Wanted, default_path, in_the_way, preview, write
-from tui.keymap import Keymap, key_names
+from tui.keymap import Keymap
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
 from tui.text.literal import one_line
 from tui.text.row_text import row_text
 from tui.text.shown import shown
-from tui.text.tables import size
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 from tui.widgets.rule_list import RuleList
@@ -101,8 +101,8 @@ class ExportScreen(DeskScreen):
     ExportScreen.-wide #sight { margin: 0 0 0 3; height: 100%; }
     """
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._workspace: Path | None = None  # that the form is about
         self._format = Format.ALPACA  # as picked by hand; a trainer's comes before it
         self._suggested = ""  # the path, as long as it is not the person's own
@@ -404,19 +404,14 @@ class ExportScreen(DeskScreen):
             question = f"{one_line(names)} {'is' if len(there) == 1 else 'are'} there already: "
             return Content.assemble(
                 shown(question, "bold $text-warning"),
-                (self._key("replace"), "bold"), (" replaces, ", "$text-muted"),
-                (self._key("cancel"), "bold"), (" leaves as is", "$text-muted"),
+                (self.keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
+                (self.keymap.first("export.cancel"), "bold"), (" leaves as is", "$text-muted"),
             )  # fmt: skip
         if self._ended is not None:
             return self._ended
         if self._problem:
             return shown(one_line(self._problem), "$text-warning")
         return self._summary() if self._seen is not None else Content("")
-
-    def _key(self, action: str) -> str:
-        """As a person has it now."""
-        keymap: Keymap = cast(Any, self.app).keymap
-        return key_names(keymap.keys[f"export.{action}"])[0]
 
     def _summary(self) -> Content:
         assert self._seen is not None
@@ -458,7 +453,7 @@ def _sight(workspace: Path, wanted: Wanted) -> tuple[Preview, Content]:
 
 def _told(report: Report) -> Content:
     """What was written, and what to do with it."""
-    facts = [("file", f"{one_line(str(report.path))}, {_bytes(report.size)}")]
+    facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
     lines = [
@@ -466,9 +461,3 @@ def _told(report: Report) -> Content:
         *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
     ]
     return Content("\n").join(lines)
-
-
-def _bytes(count: int) -> str:
-    if count < 10_000:
-        return f"{count:,} bytes"
-    return f"{count / 1024:,.0f} KiB" if count < 10 * 2**20 else size(count)

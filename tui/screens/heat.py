@@ -17,6 +17,7 @@ from models.errors import BurnishError
 from tui.actions import bindings
 from tui.clipboard import copy
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.screens.base import DeskScreen
 from tui.text.shown import shown, shown_line
 from tui.widgets.heat_figures import (
@@ -102,9 +103,9 @@ class HeatScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, sample: int, versions: dict[str, Version]) -> None:
+    def __init__(self, desk: Desk, keymap: Keymap, sample: int, versions: dict[str, Version]) -> None:
         """`versions`: what can be looked at, by title, the first one shown first."""
-        super().__init__(desk)
+        super().__init__(desk, keymap)
         self.sample = sample
         self.versions = versions
         self._titles = list(versions)

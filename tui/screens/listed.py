@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -21,7 +21,7 @@ from engine.listing import Column, Filter, Listing, Mark, Row
 from models.errors import BurnishError
 from tui.desk.desk import Desk
 from tui.desk.reader import Reader
-from tui.keymap import Keymap, key_names
+from tui.keymap import Keymap
 from tui.marked import Marked
 from tui.messages import Changed, Heard, ShowSample
 from tui.screens.base import DeskScreen
@@ -51,8 +51,8 @@ class ListScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._seen: Reader | None = None  # whose samples are shown
         self._by = Column.NUMBER
         self._descending = False
@@ -131,7 +131,7 @@ class ListScreen(DeskScreen):
         self.filter.close()
         self.filter.marks, self.filter.at = frozenset(), (0, 0)
         # The dataset's own order is there at once: the first look waits for nothing.
-        empty = f"no workspace is open: {self._key('app.go_start')} opens a dataset or a workspace"
+        empty = f"no workspace is open: {self.keymap.first('app.go_start')} opens a dataset or a workspace"
         self.table.show(samples, samples=samples, empty=empty)
 
     async def _window(self, start: int, count: int) -> Sequence[Row]:
@@ -198,9 +198,9 @@ class ListScreen(DeskScreen):
             self._calm(patience)
         self._arranged = time.monotonic()
         self._took = self._arranged - began
-        empty = f"nothing matches: {self._key('samples.clear')} leaves the search, then the filter"
+        empty = f"nothing matches: {self.keymap.first('samples.clear')} leaves the search, then the filter"
         if only.marks & set(KINDS["Data"]) and not examined:
-            empty = f"not looked for yet: {self._key('samples.examine')} looks through all samples"
+            empty = f"not looked for yet: {self.keymap.first('samples.examine')} looks through all samples"
         table.show(
             total,
             samples=self.desk.samples,
@@ -412,7 +412,7 @@ class ListScreen(DeskScreen):
 
     def _line(self) -> Content:
         if self.doing:
-            stop = f"{self._key('samples.clear')} stops"
+            stop = f"{self.keymap.first('samples.clear')} stops"
             return Content.assemble((self.doing, "bold $primary"), (f"  ·  {stop}", "$text-muted"))
         if not self.desk.is_open:
             return Content("")
@@ -423,16 +423,11 @@ class ListScreen(DeskScreen):
         if self._looking:
             parts.append(Content.styled("looking…", "$text-muted"))
         if self.desk.run is None:
-            start = self._key("app.go_start")
+            start = self.keymap.first("app.go_start")
             parts.append(
                 Content.styled(f"nothing was run yet: {start} chooses models and starts", "$text-warning")
             )
         return Content.styled("  ·  ", "$text-muted").join(parts)
-
-    def _key(self, action: str) -> str:
-        """The first key of an action as it is now."""
-        keymap: Keymap = cast(Any, self.app).keymap
-        return key_names(keymap.keys[action])[0]
 
 
 def _legend() -> Content:

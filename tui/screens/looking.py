@@ -18,6 +18,7 @@ from models.errors import BurnishError
 from tui.clipboard import copy
 from tui.desk.candidates import Look, Offer, look_at, offers
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen
 from tui.screens.heat import HeatScreen
@@ -87,8 +88,8 @@ class LookingScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, position: int) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap, position: int) -> None:
+        super().__init__(desk, keymap)
         self.position = position
         self._path = desk.path
         self._look: Look | None = None
@@ -323,7 +324,7 @@ class LookingScreen(DeskScreen):
                 versions[other.title if other.title not in versions else f"{other.title} ({number})"] = (
                     other.version
                 )
-        self.app.push_screen(HeatScreen(self.desk, look.sample.index, versions))
+        self.app.push_screen(HeatScreen(self.desk, self.keymap, look.sample.index, versions))
 
     # --- copying --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from models.errors import BurnishError
 from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.desk.verdicts import Line, verdict
+from tui.keymap import Keymap
 from tui.screens.base import DeskScreen
 from tui.text.judge_tables import SCORES
 from tui.text.shown import shown
@@ -61,9 +62,11 @@ class PairScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, comparison: Comparison, lines: Sequence[Line], at: int) -> None:
+    def __init__(
+        self, desk: Desk, keymap: Keymap, comparison: Comparison, lines: Sequence[Line], at: int
+    ) -> None:
         """`lines`: the pairs to go through, and which of them is the first shown."""
-        super().__init__(desk)
+        super().__init__(desk, keymap)
         self._path = desk.path
         self._comparison = comparison
         self._lines = lines

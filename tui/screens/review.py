@@ -12,6 +12,7 @@ from models.errors import BurnishError
 from tui.actions import bindings, of_scope
 from tui.desk.candidates import Look, edited, mixed, put_aside, scores_of, teachers
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.messages import Decided
 from tui.outside import EditorError, editor
 from tui.outside import edited as edited_outside
@@ -46,8 +47,8 @@ class ReviewScreen(LookingScreen):
     }
     """
 
-    def __init__(self, desk: Desk, position: int) -> None:
-        super().__init__(desk, position)
+    def __init__(self, desk: Desk, keymap: Keymap, position: int) -> None:
+        super().__init__(desk, keymap, position)
         self._editor = VersionEditor(id="editor")
         self._deciding = False
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -20,7 +20,7 @@ from models.aside import aside
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
 from tui.desk.desk import Desk
-from tui.keymap import key_names
+from tui.keymap import Keymap
 from tui.messages import Changed, Heard, SettingsChanged, StartRun
 from tui.pace import clock
 from tui.screens.base import DeskScreen
@@ -31,9 +31,6 @@ from tui.text.shown import shown_line
 from tui.widgets.decisions import Decisions
 from tui.widgets.stage_bars import Bar, StageBars
 from tui.widgets.writing import Writing
-
-if TYPE_CHECKING:
-    from tui.app import BurnishApp
 
 BEAT = 0.2
 """Seconds between two pictures at the least: one costs some 20 ms, which a run has better use for."""
@@ -82,8 +79,8 @@ class RunScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._standing = Standing()
         self._memory: tuple[Mapping[str, int], int] | None = None
         self._stale = False  # something was heard that is not shown yet
@@ -254,10 +251,7 @@ class RunScreen(DeskScreen):
             actions.append(("app.go_samples", "goes through the samples"))
             actions.append(("app.go_export", "writes the refined dataset"))
         actions.append(("app.go_start", "chooses other models or another method"))
-        return [(self._key(action), what) for action, what in actions]
-
-    def _key(self, action: str) -> str:
-        return key_names(cast("BurnishApp", self.app).keymap.keys[action])[0]
+        return [(self.keymap.first(action), what) for action, what in actions]
 
     def _settings_changed(self) -> bool:
         """Whether the next run would not be the one that is shown."""
@@ -275,9 +269,8 @@ class RunScreen(DeskScreen):
         elif desk.running and not tally.began:
             head = Content.assemble(("◌ opening the models", "bold"), self._notice())
         elif desk.held:
-            words = (
-                f"  what is under way is finished, nothing new begins; {self._key('run.hold')} lets it go on"
-            )
+            key = self.keymap.first("run.hold")
+            words = f"  what is under way is finished, nothing new begins; {key} lets it go on"
             head = Content.assemble(("‖ held", "bold $text-warning"), (words, muted))
         elif desk.running and tally.paused:
             head = Content.assemble(("◌ waiting", "bold $text-warning"), (f"  {took}", muted))
@@ -406,7 +399,7 @@ class RunScreen(DeskScreen):
         await asyncio.sleep(0)
         self._renew()
         await ending
-        self.say(f"stopped; {self._key('run.begin')} takes it up again")
+        self.say(f"stopped; {self.keymap.first('run.begin')} takes it up again")
 
     def action_retry(self) -> None:
         self.post_message(StartRun(retry_failed=True))

@@ -17,6 +17,7 @@ from models.errors import BurnishError
 from tui.actions import bindings
 from tui.desk.bulk import Bulk, Stopped
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.marked import Marked
 from tui.messages import Decided
 from tui.screens.listed import ListScreen
@@ -28,8 +29,8 @@ class SamplesScreen(ListScreen):
     SCOPE = "samples"
     BINDINGS = bindings("samples")
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
         self._bulk: Bulk | None = None
         self._asking: Worker[None] | None = None  # of the teacher
 
@@ -83,7 +84,10 @@ class SamplesScreen(ListScreen):
     def _free(self) -> bool:
         """Whether nothing is being done to many samples."""
         if self._bulk is not None:
-            self.say(f"{self._bulk.line()}: wait, or stop it with {self._key('samples.clear')}", warning=True)
+            self.say(
+                f"{self._bulk.line()}: wait, or stop it with {self.keymap.first('samples.clear')}",
+                warning=True,
+            )
         return self._bulk is None
 
     @work(group="decide")
@@ -112,7 +116,7 @@ class SamplesScreen(ListScreen):
             self._marked.clear()
             self.table.mark(self._marked)
             waiting = f"; {left:,} have no outcome yet" if (left := len(samples) - count) else ""
-            self.say(f"{what}: {count:,} samples{waiting}. {self._key('app.undo')} takes it back")
+            self.say(f"{what}: {count:,} samples{waiting}. {self.keymap.first('app.undo')} takes it back")
             self.post_message(Decided())
         finally:
             self._bulk = None
@@ -170,7 +174,7 @@ class SamplesScreen(ListScreen):
         else:
             found = ", ".join(f"{flag} {count:,}" for flag, count in stats.flags.items() if count)
             flagged = f"{stats.flagged:,} of {stats.samples:,} samples are flagged: {found}"
-            listed = f"{flagged}. {self._key('samples.filter')} lists them"
+            listed = f"{flagged}. {self.keymap.first('samples.filter')} lists them"
             self.say(listed if found else f"nothing to flag in {stats.samples:,} samples")
             self._arrange(stay=True)
         finally:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -21,9 +21,9 @@ from models.ollama_server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tui.actions import bindings
 from tui.desk.desk import Desk
+from tui.keymap import Keymap
 from tui.messages import Changed, Opened, SettingsChanged, StartRun
 from tui.model_list import ANSWERS, Role
-from tui.remembered import Remembered
 from tui.screens.base import DeskScreen
 from tui.text.shown import shown_line
 from tui.widgets.check_list import CheckScreen
@@ -62,10 +62,17 @@ class StartScreen(DeskScreen):
     StartScreen.-wide #choices #models { width: 5fr; }
     """
 
-    def __init__(self, desk: Desk, first: Path | None = None) -> None:
-        """`first`: a dataset or a workspace to open at once."""
-        super().__init__(desk)
+    def __init__(
+        self,
+        desk: Desk,
+        keymap: Keymap,
+        recent: Callable[[], Sequence[str]],
+        first: Path | None = None,
+    ) -> None:
+        """`recent`: the workspaces opened lately, the latest first; `first`: what to open at once."""
+        super().__init__(desk, keymap)
         self.first = first
+        self._recent = recent
 
     def body(self) -> ComposeResult:
         with ScrollableContainer(id="panes", can_focus=False):
@@ -89,7 +96,7 @@ class StartScreen(DeskScreen):
         """Where a person begins: with what is open, with what was open lately, or with a path."""
         if self.desk.is_open:
             self._go_on()
-        elif self.first is None and not self._remembered.recent:
+        elif self.first is None and not self._recent():
             self._data.ask()
 
     def on_screen_resume(self) -> None:
@@ -101,7 +108,7 @@ class StartScreen(DeskScreen):
 
     def _renew(self) -> None:
         self._data.show_facts()
-        self._data.show_recent(self._remembered.recent)
+        self._data.show_recent(self._recent())
         self._say_ready()
 
     @property
@@ -115,10 +122,6 @@ class StartScreen(DeskScreen):
     @property
     def _form(self) -> MethodForm:
         return self.query_one(MethodForm)
-
-    @property
-    def _remembered(self) -> Remembered:
-        return cast(Remembered, cast(Any, self.app).remembered)
 
     # --- what the panes say -----------------------------------------------------------------------------------------
 

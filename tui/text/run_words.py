@@ -12,10 +12,11 @@ from engine.recipe import Method
 from engine.settings import Settings
 from models.student import StudentInfo
 from models.teacher import TeacherInfo
+from models.units import size
 from tui.pace import Pulse
 from tui.tally import Tally, listed
 from tui.text.shown import shown_line
-from tui.text.tables import METHODS, size
+from tui.text.tables import METHODS
 
 SCHEDULES = {
     "auto": "both models in memory where they fit, else in turn (auto)",

@@ -32,11 +32,6 @@ def number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def size(count: int) -> str:
-    """Bytes in the unit that suits them."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
-
-
 def facts(pairs: Iterable[Fact]) -> Text:
     """One fact a line, the names in a column. To be printed with `soft_wrap`: a path stays whole, to be copied."""
     lines = (Text.assemble((f"{name:<19}", "dim"), one_line(value)) for name, value in pairs)

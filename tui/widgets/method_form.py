@@ -13,9 +13,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.forms import FormName
-from engine.pipeline import Schedule
 from engine.recipe import Method
-from engine.settings import changed, described
+from engine.settings import Schedule, changed, described
 from engine.templates import TemplateName
 from models.errors import UsageError
 from tui.desk.desk import Desk

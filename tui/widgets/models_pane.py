@@ -16,7 +16,7 @@ from textual.widgets import Static
 from engine.recipe import Method
 from engine.settings import changed
 from models.aside import aside
-from models.machine import GIB
+from models.units import GIB
 from tui.desk.desk import Desk
 from tui.desk.pair import Half, Pair, weigh
 from tui.messages import SettingsChanged

@@ -16,8 +16,8 @@ from textual.worker import Worker
 
 from models.ollama_server import OllamaServer
 from models.teacher import TeacherError
+from models.units import size
 from tui.text.shown import shown, shown_line
-from tui.text.tables import size
 from tui.widgets.plain_input import PlainInput
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -11,7 +9,7 @@ from textual.widgets import Static
 
 from tui.actions import of_scope
 from tui.desk.desk import Desk
-from tui.keymap import Keymap, key_names
+from tui.keymap import Keymap
 from tui.text.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export", "compare")
@@ -19,9 +17,10 @@ UNDER = {"review": "samples", "heat": "samples", "pair": "compare"}
 
 
 class Title(Horizontal):
-    def __init__(self, desk: Desk, scope: str) -> None:
+    def __init__(self, desk: Desk, keymap: Keymap, scope: str) -> None:
         super().__init__()
         self._desk = desk
+        self._keymap = keymap
         self._scope = scope
         # A timer may still tick while the app closes, when a query would find nothing any more.
         self._tab_line, self._workspace_line, self._run_state = (
@@ -55,14 +54,13 @@ class Title(Horizontal):
     def _tabs(self) -> Content:
         here = UNDER.get(self._scope, self._scope)
         actions = {action.name.removeprefix("go_"): action for action in of_scope("app")}
-        keymap: Keymap = cast(Any, self.app).keymap
         parts = [Content.styled(" burnish ", "bold $primary")]
         wide = self.size.width >= 100
         for tab in TABS:
             style = "bold reverse" if tab == here else "$text-muted"
             action = actions[tab]
             label = action.label if wide or tab == here else action.label[:3]
-            parts.append(Content.styled(f" {key_names(keymap.keys[action.id])[0]} {label} ", style))
+            parts.append(Content.styled(f" {self._keymap.first(action.id)} {label} ", style))
         return Content("").join(parts)
 
     def _state(self) -> Content:

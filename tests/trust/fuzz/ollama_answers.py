@@ -15,9 +15,9 @@ from engine.forms import form_for
 from models.ollama import OllamaTeacher
 from models.ollama_server import OllamaServer
 from models.teacher import Message, Request, TeacherError
+from models.units import size
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import fit_for_a_terminal
-from tui.text.tables import size
 
 NAME = "qwen0.5b:latest"
 DETAILS = {"family": "qwen2", "parameter_size": "494.03M", "quantization_level": "Q4_0"}

@@ -1,0 +1,54 @@
+"""Every file burnish may leave on this machine: where it is, and what is in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_log_path, user_state_path
+
+from models.digest import digests_path
+
+EDITOR_OPEN = "burnish-edit-"  # begins the name of a folder with a sample that is in the person's own editor
+EDITOR_KEPT = "burnish-kept-"  # and of one with a sample that could not be read back from there
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFile:
+    """A file or folder of burnish's, there or not."""
+
+    name: str  # the kind of it
+    path: Path
+    what: str  # is in it; half a sentence
+
+
+def remembered_path() -> Path:
+    return Path(os.environ.get("BURNISH_STATE") or user_state_path("burnish") / "app.json")
+
+
+def crash_log_path() -> Path:
+    return user_log_path("burnish") / "crash.log"
+
+
+def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
+    """The files of some workspaces, of the records and broken exports in a folder, and of the whole machine."""
+    records = sorted([*folder.glob("*.judged"), *folder.glob("*.answers")])
+    for name, paths in (("workspace", workspaces), ("record", records)):
+        for path in paths:
+            yield LeftFile(name, path, "texts, replies and all that was found of them")
+            for ending in ("-wal", "-shm", "-new", "-new-wal", "-new-shm"):
+                beside = path.with_name(path.name + ending)
+                yield LeftFile(name, beside, "its journal, gone when it is closed")
+    yield LeftFile("remembered", remembered_path(), "workspaces opened lately, and the theme")
+    yield LeftFile("digests", digests_path(), "model files, their sizes and digests")
+    yield LeftFile("crash log", crash_log_path(), "where burnish broke the last time")
+    temporary = Path(tempfile.gettempdir())
+    for path in sorted(temporary.glob(f"{EDITOR_OPEN}*")):
+        yield LeftFile("editor", path, "a sample in an editor, removed at the next start if that is gone")
+    for path in sorted(temporary.glob(f"{EDITOR_KEPT}*")):
+        yield LeftFile("editor", path, f"a sample that could not be read back; rm -r {path}")
+    for path in sorted(folder.glob(".burnish-*")):
+        yield LeftFile("export", path, f"left by an export that was killed; rm {path}")

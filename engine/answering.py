@@ -17,8 +17,8 @@ from engine.rows import fields_of
 from engine.sample import Failure
 from engine.settings import AnswerSettings
 from engine.templates import TemplateName, alpaca, vicuna, wizardlm
-from models.catalog import teacher_file
 from models.errors import UsageError
+from models.files.catalog import teacher_file
 from models.student import Piece
 from models.teacher import PAUSING, Message, Reply, TeacherError
 

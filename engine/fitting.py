@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.settings import Schedule
-from models import machine
+from models.system import machine
 
 
 @dataclass(frozen=True, slots=True)

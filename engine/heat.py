@@ -17,7 +17,7 @@ from itertools import accumulate
 from engine.sample import Ratio
 from engine.scoring import ratio
 from models.student import Losses
-from models.utf8 import utf8
+from models.system.utf8 import utf8
 
 
 @dataclass(frozen=True, slots=True)

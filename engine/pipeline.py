@@ -19,8 +19,8 @@ from engine.settings import Schedule
 from engine.stored import NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
 from engine.templates import Prompt, prompt_for
 from engine.workspace import Run, Workspace
-from models.aside import aside
 from models.student import Student, StudentInfo
+from models.system.threads import aside
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
 
-from models.digest import digests_path
+from models.files.digest import digests_path
 
 EDITOR_OPEN = "burnish-edit-"  # begins the name of a folder with a sample that is in the person's own editor
 EDITOR_KEPT = "burnish-kept-"  # and of one with a sample that could not be read back from there

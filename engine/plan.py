@@ -16,11 +16,12 @@ from engine.reflection import PROMPTS
 from engine.settings import Schedule, Settings, StudentSettings
 from engine.teachers import digest_of, serving_of
 from engine.workspace import Run, Workspace
-from models import catalog, machine
-from models.catalog import ModelFile
-from models.embedded import EmbeddedTeacher
 from models.errors import UsageError
+from models.files import catalog
+from models.files.catalog import ModelFile
+from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Student
+from models.system import machine
 from models.teacher import Teacher, TeacherInfo
 
 Emit = Callable[[Event], None]

@@ -16,8 +16,8 @@ from engine.sample import Stage
 from engine.settings import TeacherSettings
 from engine.stored import StoredTeacher
 from engine.teachers import fitting, identified, sampling_of, serving_of, teacher_file, teacher_of
-from models.embedded import EmbeddedTeacher
-from models.loopback import server_url
+from models.llamacpp.teacher import EmbeddedTeacher
+from models.ollama.address import server_url
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")

@@ -29,14 +29,14 @@ from engine.teachers import digest_of, fitting, identified, sampling_of, serving
 from engine.templates import Prompt, prompt_for
 from engine.turns import Model, TurnGate, Turns
 from engine.workspace import Source, Workspace
-from models import machine
-from models.aside import aside
-from models.catalog import ModelFile
-from models.digest import sha256_of
-from models.embedded import EmbeddedTeacher
 from models.errors import UsageError
-from models.loopback import server_url
+from models.files.catalog import ModelFile
+from models.files.digest import sha256_of
+from models.llamacpp.teacher import EmbeddedTeacher
+from models.ollama.address import server_url
 from models.student import Student, StudentInfo
+from models.system import machine
+from models.system.threads import aside
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")

@@ -34,7 +34,7 @@ from engine.recipe import Method
 from engine.selection import NEAR_TIE
 from engine.templates import TemplateName
 from models.errors import UsageError
-from models.ollama_server import FIRST, SILENCE
+from models.ollama.server import FIRST, SILENCE
 
 Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""

@@ -25,7 +25,7 @@ from engine.personal import personal_data, without_personal_data
 from engine.reading import any_rows
 from engine.sample import Sample, Version
 from engine.writing import nothing
-from models.digest import sha256_of
+from models.files.digest import sha256_of
 
 Details = Sequence[Mapping[str, Any]]
 

@@ -9,13 +9,13 @@ from engine.events import Notice
 from engine.recipe import Sampling
 from engine.settings import TeacherSettings
 from engine.stored import Serving
-from models import catalog
-from models.aside import aside
-from models.catalog import ModelFile
-from models.digest import sha256_of
-from models.embedded import EmbeddedTeacher
 from models.errors import UsageError
-from models.ollama import OllamaTeacher
+from models.files import catalog
+from models.files.catalog import ModelFile
+from models.files.digest import sha256_of
+from models.llamacpp.teacher import EmbeddedTeacher
+from models.ollama.teacher import OllamaTeacher
+from models.system.threads import aside
 from models.teacher import Teacher, TeacherInfo
 
 

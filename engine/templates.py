@@ -6,8 +6,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from models.chat import ChatTemplateError, render
 from models.errors import ModelFileError
+from models.llamacpp.chat_template import ChatTemplateError, render
 from models.student import Piece, StudentInfo
 from models.teacher import Message
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from engine.gates import Gate
-from models import machine
+from models.system import machine
 
 Model = Literal["teacher", "student"]
 

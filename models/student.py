@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.aside import aside
-from models.digest import sha256_of
 from models.errors import BurnishError, ModelFileError
-from models.process import Answer, Refused, Worker, WorkerDied
+from models.files.digest import sha256_of
+from models.llamacpp.process import Answer, Refused, Worker, WorkerDied
+from models.system.threads import aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 from platformdirs import user_cache_path
 
-from models.catalog import demo_path
+from models.files.catalog import demo_path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from models.embedded import EmbeddedTeacher
+from models.llamacpp.teacher import EmbeddedTeacher
 from models.teacher import Fault, Message, Request, TeacherError
 from tests.ollama_script import Answer, Chat, Refusal
 

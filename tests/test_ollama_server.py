@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from models.catalog import teacher_file
-from models.ollama import OllamaTeacher
+from models.files.catalog import teacher_file
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Message, Reply, Request
 from tests.ollama_script import Answer, Chat, Ending, Nothing, Script, plausible
 from tests.ollama_server import FakeOllama, spawned

@@ -22,8 +22,8 @@ from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from engine.events import Started
-from models.aside import aside
 from models.errors import BurnishError
+from models.system.threads import aside
 from tui.actions import SCOPES, bindings, of_scope
 from tui.crash_log import write_crash_log
 from tui.desk.desk import Desk

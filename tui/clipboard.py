@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from textual.app import App
 
-from models.utf8 import utf8
+from models.system.utf8 import utf8
 
 PATIENCE = 2.0
 """Seconds a program gets; those for X and Wayland stay behind to serve the text, but answer at once."""

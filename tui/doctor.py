@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from engine.settings import Settings, config_path
-from models import machine
-from models.aside import aside
-from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
-from models.machine import GPU, Build
-from models.ollama_server import OllamaServer, Tag, full_name
+from models.files.catalog import ModelFile, student_file, teacher_file
+from models.ollama.server import OllamaServer, Tag, full_name
+from models.system import machine
+from models.system.machine import GPU, Build
+from models.system.threads import aside
+from models.system.units import GIB, MIB, size
 from models.teacher import Fault, TeacherError
-from models.units import GIB, MIB, size
 
 ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.settings import Settings
-from models.aside import aside
-from models.catalog import Found, find_ggufs
-from models.ollama_server import OllamaServer, Tag, full_name
-from models.ollama_store import default_stores, list_blobs
+from models.files.catalog import Found, find_ggufs
+from models.files.ollama_store import default_stores, list_blobs
+from models.ollama.server import OllamaServer, Tag, full_name
+from models.system.threads import aside
 from models.teacher import TeacherError
 
 UNREAD = (

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.ollama import OllamaTeacher
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Message, Request
 from tests.ollama_server import FakeOllama, spawned
 from tests.running import TEACHER, brief, demo_rows, refine, settings, workspace

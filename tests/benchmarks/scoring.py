@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from models.catalog import demo_path
-from models.machine import physical_cores
-from models.process import ENVIRONMENT
+from models.files.catalog import demo_path
+from models.llamacpp.process import ENVIRONMENT
 from models.student import Passage, Student
+from models.system.machine import physical_cores
 from tests import conftest, golden
 from tests.golden import Row
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from llama_cpp import Llama
 
-from models import llama
-from models.llama import Context, Ids, Model, Shape
-from models.scorer import HEAD_CELLS, HEADS, Scorer, log_sum_exp
-from models.session import CPU_BATCH, SEQUENCES, rows_for
+from models.llamacpp import bindings
+from models.llamacpp.bindings import Context, Ids, Model, Shape
+from models.llamacpp.child_commands import CPU_BATCH, SEQUENCES, rows_for
+from models.llamacpp.scorer import HEAD_CELLS, HEADS, Scorer, log_sum_exp
 
 WINDOW = 2048
 Call = list[Any]
@@ -148,7 +148,7 @@ def passages_of(model: Model, calls: list[Call]) -> list[tuple[list[int], int]]:
 def main() -> None:
     path, method, threads = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     work: dict[str, list[Call]] = json.loads(sys.stdin.readline())
-    llama.start()
+    bindings.start()
     if method == "ids":
         model = Model(path, vocab_only=True)
         print(json.dumps({name: passages_of(model, calls) for name, calls in work.items()}), flush=True)

@@ -20,9 +20,9 @@ from engine.respondent import Respondent
 from engine.settings import AnswerSettings
 from engine.templates import TemplateName
 from engine.writing import write_dataset
-from models import llama
 from models.errors import UsageError
-from models.llama import Model
+from models.llamacpp import bindings
+from models.llamacpp.bindings import Model
 from tests.ollama_script import Answer, Chat
 from tests.ollama_server import FakeOllama
 from tests.running import TEACHER
@@ -197,5 +197,5 @@ def test_a_file_answers_a_template_s_words_and_nothing_around_them(tmp_path: Pat
         ((read,),) = record.execute("SELECT json_extract(body, '$.prompt_tokens') FROM replies")
     assert answers.texts[0]
     (message,) = ASKED[0].question(TemplateName.ALPACA).messages
-    llama.start()
+    bindings.start()
     assert read == len(Model(smollm2).tokenize(message.content, special=False))

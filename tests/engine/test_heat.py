@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.heat import Half, Token, half, spans, table
 from models.student import Losses
-from models.utf8 import utf8
+from models.system.utf8 import utf8
 
 LONG = 4096
 

@@ -21,7 +21,7 @@ from engine.settings import Settings, changed
 from engine.teachers import sampling_of
 from engine.templates import TemplateName
 from engine.workspace import Workspace
-from models.catalog import student_file
+from models.files.catalog import student_file
 from models.teacher import Message, Request, TeacherInfo
 from tests.conftest import made_once
 from tests.engine.asking import EVERY, OLD, Scripted, reflect, replies

@@ -12,7 +12,7 @@ from engine.events import Event, Generated, Notice, Scored, StudentOpened, Turn
 from engine.heat import Heat
 from engine.sample import Candidate, Stage, Version
 from engine.session import Session
-from models import machine
+from models.system import machine
 from tests.ollama_script import Answer, Chat, Scripted
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace

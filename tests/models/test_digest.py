@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from models.digest import sha256_of
 from models.errors import ModelFileError
+from models.files.digest import sha256_of
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("models.digest.user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr("models.files.digest.user_cache_path", lambda name: tmp_path / "cache" / name)
     return tmp_path / "cache" / "burnish" / "digests.json"
 
 

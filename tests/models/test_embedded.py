@@ -15,13 +15,13 @@ import llama_cpp.llama_cpp as c
 import pytest
 from pydantic import BaseModel
 
-from models import chat, llama
-from models.chat import ChatTemplateError, render
-from models.embedded import EmbeddedTeacher
-from models.llama import Context, Model, Sampler, Shape
+from models.llamacpp import bindings, chat_template
+from models.llamacpp.bindings import Context, Model, Sampler, Shape
+from models.llamacpp.chat_template import ChatTemplateError, render
+from models.llamacpp.generator import Writer
+from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Piece
 from models.teacher import Fault, Message, Reply, Request, Teacher, TeacherError
-from models.writer import Writer
 from tests import gguf_writer
 from tests.models import child_faults
 
@@ -135,7 +135,7 @@ def test_hostile_text_is_asked_about_all_the_same(smollm2: Path) -> None:
 
 
 def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) -> None:
-    llama.start()
+    bindings.start()
     model = Model(smollm2)
     context = Context(model, Shape(512, 128, 1, 1), exact=False, threads=1)
     sampler = Sampler(context, seed=1, temperature=0.0, schema={"type": "string"})
@@ -153,7 +153,7 @@ def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) 
 
 
 def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
-    llama.start()
+    bindings.start()
     model = Model(smollm2)
     context = Context(model, Shape(4096, 128, 1, 1), exact=False, threads=2)
     said: list[str] = []
@@ -290,7 +290,7 @@ RECURSION = "{% for x in [[1, 2]] recursive %}{{ loop([[1, 2], [1, 2]]) if loop.
 def test_a_template_that_would_go_on_for_ever_says_so_soon(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat, "SECONDS", 1)
+    monkeypatch.setattr(chat_template, "SECONDS", 1)
     with pytest.raises(ChatTemplateError, match="not done within"):
         render(source, [USER], bos_text="", eos_text="")
 

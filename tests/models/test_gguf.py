@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import ModelFileError
-from models.gguf import HEAD_LIMIT, GGUFHeader, read_header
-from models.gguf_types import FILE_TYPES, TENSOR_TYPES
+from models.files.gguf import HEAD_LIMIT, GGUFHeader, read_header
+from models.files.gguf_types import FILE_TYPES, TENSOR_TYPES
 from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, text, tiny, value
 
 

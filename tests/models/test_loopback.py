@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.loopback import server_url
+from models.ollama.address import server_url
 from models.teacher import Fault, TeacherError
 
 

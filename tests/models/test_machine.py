@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from models.gguf import read_header
-from models.machine import (
+from models.files.gguf import read_header
+from models.system.machine import (
     GPU,
     SLOW_TYPES,
     Memory,
@@ -30,7 +30,7 @@ from models.machine import (
     physical_cores,
     slow_on_cpu,
 )
-from models.units import GIB, MIB
+from models.system.units import GIB, MIB
 from tests.gguf_writer import LLAMA, Tensor, gguf, tiny
 
 MEMINFO = "MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\n"
@@ -140,7 +140,7 @@ def test_this_machine_answers() -> None:
 
 
 def test_llama_cpp_is_asked_in_another_process() -> None:
-    script = "import sys, models.machine as m; m.llama_build(); sys.exit('llama_cpp' in sys.modules)"
+    script = "import sys, models.system.machine as m; m.llama_build(); sys.exit('llama_cpp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
     build = llama_build()
     assert build.problem is None

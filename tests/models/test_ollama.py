@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.ollama import OllamaTeacher, estimated_tokens
+from models.ollama.teacher import OllamaTeacher, estimated_tokens
 from models.teacher import Fault, Message, Reply, Request, TeacherInfo
 from tests.models.ollama_asking import QUESTION, ask, fails, with_teacher
 from tests.ollama_script import Answer, Ending, Raw, Refusal

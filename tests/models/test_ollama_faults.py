@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import models.ollama
+import models.ollama.teacher
 from models.teacher import Fault, Request
 from tests.models.ollama_asking import CLOUD, QUESTION, ask, fails
 from tests.ollama_script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
@@ -16,7 +16,7 @@ from tests.ollama_state import recorded
 
 @pytest.fixture(autouse=True)
 def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.ollama, "BUSY_DELAYS", (0.001, 0.001))
+    monkeypatch.setattr(models.ollama.teacher, "BUSY_DELAYS", (0.001, 0.001))
 
 
 @pytest.mark.parametrize(

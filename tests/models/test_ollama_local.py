@@ -71,6 +71,9 @@ def test_an_environment_the_official_client_trips_over_does_not_matter() -> None
         "OLLAMA_HOST": "http://[bad",
         "OLLAMA_API_KEY": "ключ",
     }
-    code = "import os; from models.ollama import *; OllamaTeacher('x', host='::1'); print(os.environ['OLLAMA_HOST'])"
+    code = (
+        "import os; from models.ollama.teacher import *; OllamaTeacher('x', host='::1'); "
+        "print(os.environ['OLLAMA_HOST'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=odd, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("http://[bad\n", "")

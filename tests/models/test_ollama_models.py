@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from models.loopback import server_url
-from models.ollama import OllamaTeacher
-from models.ollama_server import OllamaServer, Tag
+from models.ollama.address import server_url
+from models.ollama.server import OllamaServer, Tag
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, Message, Reply, Request, TeacherError
 from tests.models.ollama_asking import CLOUD, QUESTION, fails, pull, until, with_server, with_teacher
 from tests.ollama_script import Answer, Ending

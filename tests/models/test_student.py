@@ -16,8 +16,8 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from models import process
 from models.errors import ModelFileError
+from models.llamacpp import process
 from models.student import Losses, Passage, PassageError, Piece, Student, StudentError
 from tests import gguf_writer
 from tests.models import child_faults
@@ -384,5 +384,5 @@ def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(gemma: P
 
 
 def test_the_parent_never_loads_llama_cpp() -> None:
-    source = "import sys, models.student, models.embedded; sys.exit('llama_cpp' in sys.modules)"
+    source = "import sys, models.student, models.llamacpp.teacher; sys.exit('llama_cpp' in sys.modules)"
     subprocess.run([sys.executable, "-c", source], check=True)

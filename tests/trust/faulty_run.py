@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
-import models.ollama
+import models.ollama.teacher
 from engine import session, stored
 from engine.events import Event, Paused, Unused
 from engine.forms import FormName
@@ -118,7 +118,7 @@ def refined(folder: Path, name: str, form: FormName, samples: int, schedule: Sch
         with (
             patch.object(session, "Student", StandIn),
             patch.object(stored, "PAUSE", 0.02),
-            patch.object(models.ollama, "BUSY_DELAYS", ()),
+            patch.object(models.ollama.teacher, "BUSY_DELAYS", ()),
         ):
             summary = asyncio.run(session.refine_workspace(opened, given, listening))
         seconds, growth = time.monotonic() - began, peak() - before

@@ -19,10 +19,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ollama._client import _parse_host
 
+import models.ollama.teacher
 from engine.workspace import Workspace
-from models import ollama
-from models.loopback import server_url
-from models.ollama_server import OllamaServer
+from models.ollama.address import server_url
+from models.ollama.server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tests.command import burnish, reflect
 from tests.models.ollama_asking import CLOUD, QUESTION, fails, with_teacher
@@ -245,7 +245,7 @@ def test_no_key_password_or_cookie_is_sent(tmp_path: Path, monkeypatch: pytest.M
     done = {"message": {"role": "assistant", "content": "Yes."}, "done": True, "done_reason": "stop"}
     done |= {"prompt_eval_count": 5, "eval_count": 1}
 
-    async def twice(teacher: ollama.OllamaTeacher) -> list[str]:
+    async def twice(teacher: models.ollama.teacher.OllamaTeacher) -> list[str]:
         return [(await teacher.ask(QUESTION)).text for _ in range(2)]
 
     with FakeOllama(lambda chat: Raw(json.dumps(done).encode() + b"\n", headers=cookie)) as server:
@@ -268,7 +268,7 @@ OTHER = Model.named("qwen0.5b", digest="0" * 64)
 @pytest.fixture
 def always_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before every request, however fast the scripted server is."""
-    monkeypatch.setattr(ollama, "KNOWN", 0.0)
+    monkeypatch.setattr(models.ollama.teacher, "KNOWN", 0.0)
 
 
 class Swapped:

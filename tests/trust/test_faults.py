@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-import models.ollama
+import models.ollama.http
+import models.ollama.teacher
 from engine import session, stored
 from engine.events import Event, Generated, Paused
 from engine.forms import FormName
 from engine.sample import Stage
 from engine.workspace import Workspace
-from models import ollama_http
-from models.ollama_server import OllamaServer
+from models.ollama.server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tests.command import REFLECT, Ended, burnish
 from tests.conftest import Some
@@ -52,7 +52,7 @@ MEMORY = pytest.mark.skipif(not PEAK.exists(), reason="peak memory is read from 
 @pytest.fixture(autouse=True)
 def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "PAUSE", 0.02)
-    monkeypatch.setattr(models.ollama, "BUSY_DELAYS", ())
+    monkeypatch.setattr(models.ollama.teacher, "BUSY_DELAYS", ())
 
 
 # Many faults at once ----------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def fault_at(path: str, kind: str) -> Fault:
 def test_a_fault_in_any_other_answer_has_its_own_name_and_words(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ollama_http, "AT_ONCE", 2.0)
+    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 2.0)
 
     async def faults_of(kinds: Sequence[str]) -> dict[str, Fault]:
         return dict(zip(kinds, await asyncio.gather(*map(fault_of, kinds)), strict=True))
@@ -252,7 +252,7 @@ def test_a_run_whose_teacher_cannot_be_looked_up_ends_at_once_with_one_line(
 def test_the_doctor_and_the_list_of_models_end_whatever_the_server_says(
     monkeypatch: pytest.MonkeyPatch, some: Some[str]
 ) -> None:
-    monkeypatch.setattr(ollama_http, "AT_ONCE", 2.0)
+    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 2.0)
     for kind in some(some([*ELSEWHERE])):  # it looks at the machine each time
         said, fault = ELSEWHERE[kind]
         with FakeOllama(instead={"/api/version": said, "/api/tags": said}) as server:
@@ -301,7 +301,7 @@ def test_an_answer_of_100_mb_takes_a_few_of_memory(path: str, flood: str) -> Non
 def test_a_line_that_has_begun_is_not_waited_for_as_long_as_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ollama_http, "AT_ONCE", 0.4)
+    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 0.4)
     with FakeOllama(lambda chat: Answer("A trickle.", byte_seconds=0.02)) as server:
         assert fails(server, silence=600.0, said="no whole line for 0.4") is Fault.SILENT
 
@@ -391,7 +391,7 @@ def test_a_pause_is_for_what_it_began_with_whatever_is_said_meanwhile(tmp_path: 
 def test_a_list_of_models_that_is_refused_is_no_fault_of_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.ollama, "KNOWN", 0.0)  # it is looked at before every request
+    monkeypatch.setattr(models.ollama.teacher, "KNOWN", 0.0)  # it is looked at before every request
 
     def script(chat: Chat) -> Scripted:
         server.instead["/api/tags"] = Refusal(400, "bad request")

@@ -22,9 +22,9 @@ from engine.formats import Format
 from engine.sample import Version
 from engine.workspace import Workspace
 from engine.writing import write_dataset
-from models.listener import listener
-from models.mounts import file_system, is_elsewhere
 from models.student import Student
+from models.system.listener import listener
+from models.system.mounts import file_system, is_elsewhere
 from tests.command import NOWHERE, Ended, burnish, contents, elsewhere
 from tests.models.ollama_asking import CLOUD
 from tests.ollama_server import FakeOllama, spawned

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models import machine
-from models.machine import Build
+from models.system import machine
+from models.system.machine import Build
 from tests.command import burnish
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model

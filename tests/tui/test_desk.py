@@ -20,7 +20,7 @@ from engine.listing import Column, Filter, Listing
 from engine.sample import Decision, Review
 from engine.workspace import Workspace
 from models.errors import BurnishError, UsageError
-from models.ollama import OllamaTeacher
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, TeacherError
 from tests.ollama_script import Answer, Chat, Nothing, Script, Scripted
 from tests.ollama_script import Ending as Stop

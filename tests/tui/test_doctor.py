@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.settings import Settings, StudentSettings, TeacherSettings
-from models import machine
-from models.machine import GPU, Build, Memory
-from models.units import GIB
+from models.system import machine
+from models.system.machine import GPU, Build, Memory
+from models.system.units import GIB
 from tests.gguf_writer import tiny
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model

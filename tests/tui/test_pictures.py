@@ -15,8 +15,8 @@ from textual.widgets import Input
 
 from engine.heat import Half, Heat, Token
 from engine.settings import load
-from models import machine
-from models.machine import Build, Memory
+from models.system import machine
+from models.system.machine import Build, Memory
 from tests.ollama_script import Answer, Chat, Ending, Scripted
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace

@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from engine.recipe import Method
 from engine.settings import Schedule, Settings, load
 from engine.templates import TemplateName
-from models import machine
+from models.system import machine
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, dataset
 from tests.tui.starting import run, started

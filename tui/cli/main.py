@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from models.core_files import no_core_file
 from models.errors import BurnishError, UsageError
+from models.system.core_files import no_core_file
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from tui.cli.options import (
     FORMATS,

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 from engine.places import LeftFile, left_files
 from engine.settings import Settings
-from models.catalog import teacher_file
 from models.errors import BurnishError
-from models.listener import Listener, listener
-from models.loopback import server_url
-from models.mounts import file_system, is_elsewhere
-from models.ollama import OllamaTeacher
-from models.ollama_server import OllamaServer
+from models.files.catalog import teacher_file
+from models.ollama.address import server_url
+from models.ollama.server import OllamaServer
+from models.ollama.teacher import OllamaTeacher
+from models.system.listener import Listener, listener
+from models.system.mounts import file_system, is_elsewhere
+from models.system.units import size
 from models.teacher import TeacherError
-from models.units import size
 from tui.doctor import ANSWERS, NO_CLOUD, Check, State
 from tui.remembered import recall
 

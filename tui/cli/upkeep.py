@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.settings import load
-from models.ollama_server import OllamaServer
+from models.ollama.server import OllamaServer
+from models.system.units import size
 from models.teacher import Fault, TeacherError
-from models.units import size
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
 from tui.environment import DEVELOPERS

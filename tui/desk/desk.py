@@ -26,8 +26,8 @@ from engine.session import Session
 from engine.settings import Settings, load
 from engine.stats import Examination
 from engine.workspace import Run, Source, Workspace
-from models.aside import aside
 from models.errors import BurnishError
+from models.system.threads import aside
 from tui.desk.backstage import Backstage, in_steps
 from tui.desk.bulk import Bulk
 from tui.desk.comparing import Comparing

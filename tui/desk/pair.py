@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from engine.fitting import Load, auto_schedule
 from engine.recipe import Method
 from engine.settings import Settings
-from models import machine
-from models.catalog import ModelFile, student_file, teacher_file
 from models.errors import BurnishError
-from models.ollama_server import cloud_refused, full_name, is_cloud
-from models.units import size
+from models.files.catalog import ModelFile, student_file, teacher_file
+from models.ollama.server import cloud_refused, full_name, is_cloud
+from models.system import machine
+from models.system.units import size
 from tui.model_list import ModelList
 
 

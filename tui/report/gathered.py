@@ -26,9 +26,9 @@ from engine.record import Record, judged_path
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
 from engine.settings import Settings
 from engine.workspace import Run, Source, Workspace
-from models import catalog
-from models.digest import sha256_of
 from models.errors import UsageError
+from models.files import catalog
+from models.files.digest import sha256_of
 from tui.report.again import commands
 from tui.text.word_diff import Comparison, compare
 

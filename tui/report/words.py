@@ -9,7 +9,7 @@ from typing import Any
 from engine.export import ExportRule
 from engine.recipe import Method
 from engine.sample import Choice
-from models.units import size
+from models.system.units import size
 from tui.report.gathered import Figure, Pair, Report
 from tui.text.tables import METHODS, Fact
 

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.recipe import Method
-from models.aside import aside
 from models.errors import BurnishError
+from models.system.threads import aside
 from tui.actions import bindings, of_scope
 from tui.desk.desk import Desk
 from tui.desk.verdicts import Among, Verdicts, verdicts

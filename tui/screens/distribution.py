@@ -21,8 +21,8 @@ from engine.events import Finished
 from engine.export import ExportRule
 from engine.formats import Format
 from engine.recipe import Method
-from models.aside import aside
 from models.errors import BurnishError
+from models.system.threads import aside
 from tui.actions import bindings
 from tui.clipboard import copy
 from tui.desk.desk import Desk

@@ -22,9 +22,9 @@ from engine.events import Finished
 from engine.export import ExportRule, Share
 from engine.formats import Container, Format, Layout
 from engine.trainers import Trainer, trainer_format
-from models.aside import aside
 from models.errors import BurnishError, UsageError
-from models.units import file_size
+from models.system.threads import aside
+from models.system.units import file_size
 from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.exporting import Preview, Progress, Report, Stopped, Wanted, default_path, in_the_way, preview, write

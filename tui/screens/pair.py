@@ -14,8 +14,8 @@ from textual.widgets import Static
 from engine.judging import Judged, Opinion, Result
 from engine.record import Comparison
 from engine.sample import Verdict, Version
-from models.aside import aside
 from models.errors import BurnishError
+from models.system.threads import aside
 from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.desk.verdicts import Line, verdict

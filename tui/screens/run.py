@@ -15,9 +15,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.settings import Settings
-from models import machine
-from models.aside import aside
 from models.errors import BurnishError
+from models.system import machine
+from models.system.threads import aside
 from tui.actions import bindings, of_scope
 from tui.desk.desk import Desk
 from tui.keymap import Keymap

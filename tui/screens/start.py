@@ -14,10 +14,10 @@ from textual.widgets import Button, Input, Static
 from engine import session
 from engine.recipe import Method
 from engine.settings import Settings
-from models.aside import aside
-from models.catalog import teacher_file
 from models.errors import BurnishError, UsageError
-from models.ollama_server import OllamaServer
+from models.files.catalog import teacher_file
+from models.ollama.server import OllamaServer
+from models.system.threads import aside
 from models.teacher import Fault, TeacherError
 from tui.actions import bindings
 from tui.desk.desk import Desk

@@ -11,8 +11,8 @@ from textual.content import Content
 from engine.recipe import Method
 from engine.settings import Settings
 from models.student import StudentInfo
+from models.system.units import size
 from models.teacher import TeacherInfo
-from models.units import size
 from tui.pace import Pulse
 from tui.tally import Tally, listed
 from tui.text.shown import shown_line

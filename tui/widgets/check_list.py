@@ -18,7 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.settings import Settings
-from models.aside import aside
+from models.system.threads import aside
 from tui.doctor import Check, check
 from tui.text.shown import shown
 

@@ -19,8 +19,8 @@ from textual.widgets.option_list import Option
 
 from engine.formats import Format
 from engine.reading import BadRow
-from models.aside import aside
 from models.errors import BurnishError, UsageError
+from models.system.threads import aside
 from tui.desk.desk import Desk
 from tui.messages import Opened
 from tui.opening import BadRowsError, Import, StoppedError, Target, target

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from models.units import size
+from models.system.units import size
 from tui.model_list import UNREAD, ListedModel, Role
 from tui.text.literal import first_line
 from tui.text.shown import shown_line

@@ -15,8 +15,8 @@ from textual.widgets import Static
 
 from engine.recipe import Method
 from engine.settings import changed
-from models.aside import aside
-from models.units import GIB
+from models.system.threads import aside
+from models.system.units import GIB
 from tui.desk.desk import Desk
 from tui.desk.pair import Half, Pair, weigh
 from tui.messages import SettingsChanged

@@ -19,7 +19,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from models.aside import aside
+from models.system.threads import aside
 from tui.text.literal import one_line
 from tui.widgets.plain_input import PlainInput
 

@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.widgets import Button, Input, ProgressBar, Static
 from textual.worker import Worker
 
-from models.ollama_server import OllamaServer
+from models.ollama.server import OllamaServer
+from models.system.units import size
 from models.teacher import TeacherError
-from models.units import size
 from tui.text.shown import shown, shown_line
 from tui.widgets.plain_input import PlainInput
 

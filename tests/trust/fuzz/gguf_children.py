@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 
 from engine.scoring import ratio
-from models.embedded import EmbeddedTeacher
 from models.errors import BurnishError
+from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Passage, Piece, Student
 from models.teacher import Message, Request
 from tests.gguf_writer import Field, Tensor, gguf

@@ -6,11 +6,11 @@ import struct
 from pathlib import Path
 from random import Random
 
-from models.catalog import student_file
 from models.errors import ModelFileError
-from models.gguf import SCALARS
-from models.machine import faster_line, memory_needed, slow_on_cpu
-from models.units import size
+from models.files.catalog import student_file
+from models.files.gguf import SCALARS
+from models.system.machine import faster_line, memory_needed, slow_on_cpu
+from models.system.units import size
 from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, text
 from tests.trust.fuzz.mutation import mutated
 from tests.trust.fuzz.watch import fit_for_a_terminal

@@ -12,10 +12,10 @@ from random import Random
 from typing import Any
 
 from engine.forms import form_for
-from models.ollama import OllamaTeacher
-from models.ollama_server import OllamaServer
+from models.ollama.server import OllamaServer
+from models.ollama.teacher import OllamaTeacher
+from models.system.units import size
 from models.teacher import Message, Request, TeacherError
-from models.units import size
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import fit_for_a_terminal
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
-from models.ollama_http import ADVICE, RefusedError, fault_of, one_line
-from models.ollama_server import FIRST, SILENCE, OllamaServer, Part, Shown, Tag, cloud_refused
+from models.ollama.http import ADVICE, RefusedError, fault_of, one_line
+from models.ollama.server import FIRST, SILENCE, OllamaServer, Part, Shown, Tag, cloud_refused
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
@@ -37,10 +37,10 @@ class OllamaTeacher:
     ) -> None:
         """Nothing is sent before the first call.
 
-        host: as OLLAMA_HOST, see `models.loopback`. context: tokens a request and its reply share, less where
+        host: as OLLAMA_HOST, see `models.ollama.address`. context: tokens a request and its reply share, less where
         the model was trained with less; it stays the same, for a change makes the server load the model again.
         keep_alive: how long the server keeps the idle model in memory ("30m", "-1s" for ever).
-        first, silence: seconds, see `models.ollama_server`.
+        first, silence: seconds, see `models.ollama.server`.
         """
         self.name = name
         self.notes: list[str] = []  # what was done differently from what was asked for, one sentence each

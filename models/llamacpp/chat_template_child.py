@@ -1,6 +1,7 @@
-"""The process that runs a chat template: `python -m models.chat_child`, started by models/chat.py.
+"""The process that runs a chat template: `python -m models.llamacpp.chat_template_child`.
 
-In comes {"seconds", "source", "variables"} as JSON, out goes [text, why not]: one of the two is empty.
+models/llamacpp/chat_template.py starts it. In comes {"seconds", "source", "variables"} as JSON, out goes
+[text, why not]: one of the two is empty.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from jinja2 import TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from models.core_files import no_core_file
+from models.system.core_files import no_core_file
 
 MEMORY = 512
 """MiB of addresses, Python's own included. Where the system keeps to no such limit, time is the only one."""

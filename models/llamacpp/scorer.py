@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.llama import Context, Ids, Model
+from models.llamacpp.bindings import Context, Ids, Model
 
 HEADS = 4  # shared beginnings kept in the cache
 HEAD_LENGTH = 128  # tokens of one at most

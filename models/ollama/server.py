@@ -11,8 +11,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from models.loopback import server_url
-from models.ollama_http import Connection, RefusedError, Wire, fault_of, one_line
+from models.ollama.address import server_url
+from models.ollama.http import Connection, RefusedError, Wire, fault_of, one_line
 from models.teacher import Fault, TeacherError
 
 FIRST = 900.0  # seconds to the first byte: the server's queue, loading the model and reading the prompt
@@ -160,7 +160,7 @@ class OllamaServer:
         first: float = FIRST,
         silence: float = SILENCE,
     ) -> None:
-        """host: as OLLAMA_HOST, see `models.loopback`. first, silence: limits in seconds, see FIRST, SILENCE.
+        """host: as OLLAMA_HOST, see `models.ollama.address`. first, silence: limits in seconds, see FIRST, SILENCE.
 
         Nothing is sent yet.
         """

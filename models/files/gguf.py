@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.errors import ModelFileError
-from models.gguf_types import (
+from models.files.gguf_types import (
     DIFFUSION,
     EMBEDDING,
     FILE_TYPES,

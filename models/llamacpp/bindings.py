@@ -1,6 +1,6 @@
 """The thin layer over llama.cpp's C API: load a GGUF, turn text into tokens, decode batches, draw tokens.
 
-Only the child process (models/worker.py) imports this: llama.cpp may assert, and then takes its process along.
+Only the child process (models/llamacpp/child.py) imports this: llama.cpp may assert, and then takes its process along.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from llama_cpp.llama_grammar import json_schema_to_gbnf
 from numpy.typing import NDArray
 
 from models.errors import BurnishError, ModelFileError
-from models.gelu import ExactGelu
-from models.gguf_types import FILE_TYPES
-from models.utf8 import utf8
+from models.files.gguf_types import FILE_TYPES
+from models.llamacpp.gelu import ExactGelu
+from models.system.utf8 import utf8
 
 Ids = NDArray[np.int32]
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from models import llama
 from models.errors import BurnishError
-from models.llama import Context, Model, Shape
-from models.machine import physical_cores
-from models.scorer import HEAD_CELLS, HEADS, Scorer
-from models.writer import Writer
+from models.llamacpp import bindings
+from models.llamacpp.bindings import Context, Model, Shape
+from models.llamacpp.generator import Writer
+from models.llamacpp.scorer import HEAD_CELLS, HEADS, Scorer
+from models.system.machine import physical_cores
 
 # Tokens in a decode. Every token is held against all cells in use, which llama.cpp rounds up to 256: on a CPU the
 # first 256 are where the time is least (SmolLM2, 2 cores: a tenth less than with 512).
@@ -33,7 +33,7 @@ class Session:
         self.send, self.cancelled = send, cancelled
         self.scorer: Scorer | None = None
         self.writer: Writer | None = None
-        llama.start()
+        bindings.start()
 
     def run(self, call: int, do: str, command: dict[str, Any]) -> None:
         """Carry out one command and send its answer. Raises what the worker turns into an error answer."""
@@ -111,7 +111,7 @@ def _load(
 ) -> tuple[Model, Context, int, list[str]]:
     """Load with `gpu_layers` on the GPU (-1: all), half as many each time that memory runs out."""
     notes: list[str] = []
-    layers = gpu_layers if llama.can_offload() else 0
+    layers = gpu_layers if bindings.can_offload() else 0
     while True:
         try:
             model = Model(path, gpu_layers=layers)
@@ -128,7 +128,7 @@ def _load(
             whole.close()
         else:
             break
-    if layers != gpu_layers and llama.can_offload():
+    if layers != gpu_layers and bindings.can_offload():
         notes.append(
             f"Not all of it fits in the GPU's memory: {model.offloaded} of {model.layers} layers are there."
         )

@@ -1,7 +1,7 @@
 """A GGUF's own chat template, rendered so that no message can forge a control token.
 
-A template is a program by whoever made the file. It runs in a process of its own (models/chat_child.py), which has
-so many seconds and so much memory.
+A template is a program by whoever made the file. It runs in a process of its own
+(models/llamacpp/chat_template_child.py), which has so many seconds and so much memory.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _around(source: str, roles: Sequence[str], bos_text: str, eos_text: str) -> 
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "models.chat_child"],
+            [sys.executable, "-P", "-m", "models.llamacpp.chat_template_child"],
             input=json.dumps({"seconds": SECONDS, "source": source, "variables": variables}).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from models.aside import aside
-from models.chat import ChatTemplateError, render
-from models.digest import sha256_of
 from models.errors import ModelFileError
-from models.gguf import read_header
-from models.process import Refused, Worker, WorkerDied
+from models.files.digest import sha256_of
+from models.files.gguf import read_header
+from models.llamacpp.chat_template import ChatTemplateError, render
+from models.llamacpp.process import Refused, Worker, WorkerDied
 from models.student import Piece
+from models.system.threads import aside
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 

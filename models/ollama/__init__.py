@@ -1,0 +1,1 @@
+"""The teacher that a local Ollama server runs."""

@@ -1,0 +1,1 @@
+"""This machine: its memory, GPUs, threads and files."""

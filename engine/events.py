@@ -1,6 +1,6 @@
 """What a run reports while it works. The command line and the app show the same events.
 
-`engine.judge_events` has those of a judge, which shares what is told of a teacher.
+`engine.judge.events` has those of a judge, which shares what is told of a teacher.
 """
 
 from __future__ import annotations

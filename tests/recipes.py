@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.forms import FormName
-from engine.recipe import Method, Recipe
-from engine.reflection import PROMPTS
-from engine.templates import TemplateName
+from engine.method.recipe import Method, Recipe
+from engine.method.reflection import PROMPTS
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
 
 USUAL: dict[str, Any] = {
     "method": Method.SELECTIVE,

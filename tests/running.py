@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine import session
 from engine.events import Event
-from engine.plan import Summary
+from engine.run import session
+from engine.run.plan import Summary
+from engine.run.settings import Settings, load
 from engine.sample import Outcome, Version
-from engine.settings import Settings, load
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
 from tests.ollama_script import Chat

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from engine import session
 from engine.events import Event, Finished, Generated
-from engine.reading import demo_dataset
-from engine.settings import Settings, load
+from engine.formats.read import demo_dataset
+from engine.run import session
+from engine.run.settings import Settings, load
 from tui.app import BurnishApp
 from tui.cli.progress import LiveDisplay
 from tui.desk.desk import Desk

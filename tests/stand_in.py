@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from engine import session
+from engine.run import session
 from models.student import Losses, Passage, StudentInfo
 
 

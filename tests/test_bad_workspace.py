@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import REFLECT, burnish, contents, reflect
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, dataset

@@ -22,17 +22,17 @@ from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from engine.events import Started
+from engine.health.crash_log import write_crash_log
+from engine.health.remembered import recall, remember
+from engine.run.opening import target
 from models.errors import BurnishError
 from models.system.threads import aside
 from tui.actions import SCOPES, bindings, of_scope
-from tui.crash_log import write_crash_log
 from tui.desk.desk import Desk
 from tui.keymap import key_names, load_keymap
 from tui.memory import Pauses
 from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
-from tui.opening import target
 from tui.palette import Palette
-from tui.remembered import recall, remember
 from tui.screens.base import DeskScreen
 from tui.screens.compare import CompareScreen
 from tui.screens.distribution import DistributionScreen

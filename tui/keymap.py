@@ -16,7 +16,7 @@ from typing import Any
 from textual.binding import Binding
 from textual.keys import KEY_DISPLAY_ALIASES, format_key
 
-from engine.settings import config_path, quoted
+from engine.run.settings import config_path, quoted
 from tui.actions import ACTIONS, ALWAYS, SCOPES
 
 

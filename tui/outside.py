@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from engine.places import EDITOR_KEPT, EDITOR_OPEN
+from engine.health.places import EDITOR_KEPT, EDITOR_OPEN
 from engine.sample import Version
 from models.errors import BurnishError
 

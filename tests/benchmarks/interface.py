@@ -31,9 +31,9 @@ from rich.table import Table
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from engine.run.settings import load
 from engine.sample import Sample, Version
-from engine.settings import load
-from engine.workspace import Source, Workspace
+from engine.store.workspace import Source, Workspace
 from tests.recipes import recipe
 from tests.tui import scene
 from tui.app import BurnishApp

@@ -27,18 +27,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine import session
 from engine.events import Event, Finished
-from engine.export import ExportRule, Share, exported
-from engine.formats import Format
-from engine.gates import Gate
-from engine.pipeline import Pipeline
-from engine.rows import render
+from engine.formats.layouts import render
+from engine.formats.names import Format
+from engine.formats.write import write_dataset
+from engine.run import session
+from engine.run.gates import Gate
+from engine.run.pipeline import Pipeline
+from engine.run.replay import Serving
+from engine.run.settings import Schedule
 from engine.sample import Outcome
-from engine.settings import Schedule
-from engine.stored import Serving
-from engine.workspace import Workspace
-from engine.writing import write_dataset
+from engine.store.leaving import ExportRule, Share, exported
+from engine.store.workspace import Workspace
 from models.student import Losses, Passage, Student, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
 from tests.recipes import recipe

@@ -26,9 +26,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine import session
 from engine.events import Event, Finished
-from engine.settings import Settings
+from engine.export.export import Progress, Wanted, write
+from engine.run import session
+from engine.run.settings import Settings
 from tests.benchmarks.scale import write_data
 from tests.command import ALONE
 from tests.ollama_server import spawned
@@ -36,7 +37,6 @@ from tests.running import settings
 from tests.stand_in import StandIn
 from tui.app import TIDY, BurnishApp
 from tui.desk.desk import Desk
-from tui.exporting import Progress, Wanted, write
 from tui.memory import PAUSE, hold_little
 
 NOTES = 40

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from engine.examine.examine import Examination
 from engine.sample import Sample, Version
-from engine.stats import Examination
 from tests.running import demo_rows
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.forms import FORMS, FormName
-from engine.reflection import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Question, Reflection, Unusable
+from engine.method.reflection import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Question, Reflection, Unusable
+from engine.method.reply_forms import FORMS, FormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
 

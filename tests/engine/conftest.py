@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace import Run, Workspace
+from engine.store.workspace import Run, Workspace
 from tests.engine.stock import SETTINGS, SOURCE, samples
 from tests.recipes import recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.sample import Choice, Failure, Outcome, Rule, Sample, Stage, Verdict, Version
-from engine.workspace import Source, Workspace
+from engine.store.workspace import Source, Workspace
 from models.teacher import Fault
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)

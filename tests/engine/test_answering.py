@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from engine.answering import Answers, Prompt, answer, check_answering, generator, prompts, rows
 from engine.events import Started
-from engine.formats import DatasetError, Format
-from engine.judge_events import Answered, JudgeEvent
-from engine.pairs import file_sides
-from engine.record import Record
-from engine.respondent import Respondent
-from engine.settings import AnswerSettings
-from engine.templates import TemplateName
-from engine.writing import write_dataset
+from engine.formats.names import DatasetError, Format
+from engine.formats.write import write_dataset
+from engine.judge.answers import Answers, Prompt, answer, check_answering, generator, prompts, rows
+from engine.judge.events import Answered, JudgeEvent
+from engine.judge.pairs import file_sides
+from engine.judge.record import Record
+from engine.judge.recorded_model import Respondent
+from engine.method.templates import TemplateName
+from engine.run.settings import AnswerSettings
 from models.errors import UsageError
 from models.llamacpp import bindings
 from models.llamacpp.bindings import Model

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.events import Asking, Event, Generated, Growing, Weighing
-from engine.reflection import Unusable
+from engine.method.reflection import Unusable
+from engine.run.session import BY_HAND, Session
 from engine.sample import Stage
-from engine.session import BY_HAND, Session
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.ollama_script import Chat, Scripted
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, refine, settings, workspace

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from engine.comparison import CONFIDENCE, ENOUGH, RESAMPLES, Counts, Results, interval, results
-from engine.judging import Judged, Opinion, Pair, StudentChoice
+from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
+from engine.judge.results import CONFIDENCE, ENOUGH, RESAMPLES, Counts, Results, interval, results
 from engine.sample import Failure, Stage, Verdict, Version
 from models.teacher import Fault
 

@@ -16,9 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import database
-from engine.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
-from engine.export import ExportRule, Share, exported
 from engine.sample import (
     Choice,
     Decision,
@@ -33,7 +30,10 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.workspace import Run, Source, Workspace
+from engine.store import database
+from engine.store.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
+from engine.store.leaving import ExportRule, Share, exported
+from engine.store.workspace import Run, Source, Workspace
 from models.teacher import Fault
 from tests.recipes import recipe
 

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from engine.duplicates import NEAR, Again, Duplicates
+from engine.examine.duplicates import NEAR, Again, Duplicates
+from engine.examine.words import words
 from engine.sample import Version
-from engine.words import words
 from tests.tui import hostile
 
 WORDS = [f"word{number}" for number in range(400)]

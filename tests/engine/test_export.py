@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.export import ExportRule, Share, exported, leaving
 from engine.sample import (
     Choice,
     Decision,
@@ -28,7 +27,8 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.workspace import Run, Source, Workspace
+from engine.store.leaving import ExportRule, Share, exported, leaving
+from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
 from models.teacher import Fault
 from tests.recipes import recipe

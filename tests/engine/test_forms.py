@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.forms import SMALL_TEACHER, FormName, form_for
-from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, Unusable
+from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, Unusable
+from engine.method.reply_forms import SMALL_TEACHER, FormName, form_for
 from engine.sample import Stage, Version
 from models.teacher import TeacherInfo
 from tests.engine.asking import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.forms import FormName
-from engine.reflection import Unusable
+from engine.method.reflection import Unusable
+from engine.method.reply_forms import FormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
 from tests.engine.asking import fault, read

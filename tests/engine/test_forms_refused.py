@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.forms import FormName
-from engine.reflection import RESPONSE_CRITERIA
+from engine.method.reflection import RESPONSE_CRITERIA
+from engine.method.reply_forms import FormName
 from engine.sample import Stage
 from models.teacher import Fault, Reply
 from tests.engine.asking import EVERY, fault, instruction_json, markers, read, replies, response_json

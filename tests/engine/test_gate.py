@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.events import Asking, Event, Generated, Scored, Weighing
-from engine.session import Session
-from engine.workspace import Workspace
+from engine.run.session import Session
+from engine.store.workspace import Workspace
 from tests.ollama_script import Answer, Chat, Scripted
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, finals, refine, settings, workspace

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.heat import Half, Token, half, spans, table
+from engine.method.token_gain import Half, Token, half, spans, table
 from models.student import Losses
 from models.system.utf8 import utf8
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from engine.comparison import Counts, Results, results
 from engine.events import Notice, Started, TeacherOpened
-from engine.judge import judge
-from engine.judge_events import JudgedBefore, JudgeEvent, PairJudged
-from engine.judging import Judged, Pair, Result
-from engine.pairs import Sides, workspace_sides
-from engine.record import Comparison, Record
-from engine.respondent import Respondent
+from engine.judge.events import JudgedBefore, JudgeEvent, PairJudged
+from engine.judge.judge import judge
+from engine.judge.pairs import Sides, workspace_sides
+from engine.judge.prompt import Judged, Pair, Result
+from engine.judge.record import Comparison, Record
+from engine.judge.recorded_model import Respondent
+from engine.judge.results import Counts, Results, results
+from engine.run.settings import JudgeSettings
 from engine.sample import Decision, Review, Version
-from engine.settings import JudgeSettings
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.teacher import Fault, TeacherError
 from tests import judges
 from tests.conftest import Some

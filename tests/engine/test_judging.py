@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.forms import FormName
-from engine.judging import Judged, Opinion, Pair, Result, question
-from engine.reflection import Unusable
+from engine.judge.prompt import Judged, Opinion, Pair, Result, question
+from engine.method.reflection import Unusable
+from engine.method.reply_forms import FormName
 from engine.sample import Version
 from models.teacher import Fault, Reply
 from tests.tui.hostile import CORPUS

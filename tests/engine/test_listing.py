@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.database import Interrupted, WorkspaceError
-from engine.flags import Flag
-from engine.listing import SHOWN, Column, Filter, Listing, Mark, Row, State
+from engine.examine.flags import Flag
 from engine.sample import Sample, Version
-from engine.workspace import Run, Workspace
+from engine.store.database import Interrupted, WorkspaceError
+from engine.store.sample_list import SHOWN, Column, Filter, Listing, Mark, Row, State
+from engine.store.workspace import Run, Workspace
 from tests.engine.stock import SETTINGS, SOURCE
 from tests.recipes import recipe
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.overlap import TestTexts
-from engine.words import numbers, stretch, words
+from engine.examine.overlap import TestTexts
+from engine.examine.words import numbers, stretch, words
 
 QUESTION = "Which of the seven moons that circle the distant planet Orrin was first seen by Adela Finch?"
 WORDS = QUESTION.split()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.overview import Medians, StageCounts, overview
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
-from engine.workspace import Run, Source, Workspace
+from engine.store.overview import Medians, StageCounts, overview
+from engine.store.workspace import Run, Source, Workspace
 from models.teacher import Fault
 from tests.recipes import recipe
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from engine.database import WorkspaceError
-from engine.export import ExportRule
-from engine.formats import DatasetError
-from engine.judging import Pair
-from engine.pairs import Sides, file_sides, workspace_sides
-from engine.reading import BadRow
+from engine.export.export import Progress, Wanted, write
+from engine.formats.names import DatasetError
+from engine.formats.read import BadRow
+from engine.judge.pairs import Sides, file_sides, workspace_sides
+from engine.judge.prompt import Pair
 from engine.sample import Decision, Review, Stage, Verdict, Version
-from engine.workspace import Workspace
+from engine.store.database import WorkspaceError
+from engine.store.leaving import ExportRule
+from engine.store.workspace import Workspace
 from tests.recipes import recipe
 from tests.tui.scene import KINDS, scene, started
-from tui.exporting import Progress, Wanted, write
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from engine.personal import Kind, personal_data, without_personal_data
+from engine.examine.personal_data import Kind, personal_data, without_personal_data
 
 FOUND = [
     (Kind.EMAIL, "ann.smith+news@mail.corp.co.uk"),

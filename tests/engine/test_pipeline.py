@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from engine import session
-from engine.database import WorkspaceError
 from engine.events import Chosen, Event, Finished, Generated, Paused, Resumed, Scored, Started, Unused
-from engine.recipe import Method
+from engine.method.recipe import Method
+from engine.run import session
 from engine.sample import Rule, Stage, Verdict
-from engine.workspace import Workspace
+from engine.store.database import WorkspaceError
+from engine.store.workspace import Workspace
 from models.teacher import Fault, TeacherError
 from tests.ollama_script import Answer, Chat, Refusal, Scripted
 from tests.ollama_server import FakeOllama

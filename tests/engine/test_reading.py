@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.formats import DatasetError, Format
-from engine.reading import BadRow, demo_dataset, open_dataset
+from engine.formats.names import DatasetError, Format
+from engine.formats.read import BadRow, demo_dataset, open_dataset
 from engine.sample import Version
 
 ALPACA = {"instruction": "Add.", "input": "1 2", "output": "3"}
@@ -367,7 +367,7 @@ def test_a_file_without_a_good_row_fails_even_when_bad_rows_are_skipped(tmp_path
 def test_where_a_chunk_ends_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("engine.json_rows._Window.CHUNK", chunk)
+    monkeypatch.setattr("engine.formats.json._Window.CHUNK", chunk)
     rows = [ALPACA | {"x": [True, None, -1.5e-3, 123456, 'é😀\ud800\\"']}, WIZARD, ALPACA]
     content = json.dumps(rows, indent=1) + " \n"
     assert [sample.row for sample in open_dataset(write(tmp_path, content)).samples()] == rows

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from engine.forms import FormName
-from engine.judging import PROMPTS as JUDGE_PROMPTS
-from engine.judging import question
-from engine.plan import recipe_of
-from engine.recipe import Recipe
-from engine.reflection import PROMPTS, Question
+from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
+from engine.judge.prompt import question
+from engine.method.recipe import Recipe
+from engine.method.reflection import PROMPTS, Question
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.plan import recipe_of
+from engine.run.settings import Settings, changed
+from engine.run.teachers import sampling_of
 from engine.sample import Stage, Version
-from engine.settings import Settings, changed
-from engine.teachers import sampling_of
-from engine.templates import TemplateName
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.files.catalog import student_file
 from models.teacher import Message, Request, TeacherInfo
 from tests.conftest import made_once

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.database import WorkspaceError
-from engine.judging import Judged, Opinion, Pair, Result
-from engine.record import Record
+from engine.judge.prompt import Judged, Opinion, Pair, Result
+from engine.judge.record import Record
 from engine.sample import Version
+from engine.store.database import WorkspaceError
 from models.teacher import Message, Reply, Request, TeacherInfo
 from tests.engine.stock import made
 
@@ -100,7 +100,7 @@ def test_verdicts_beyond_the_comparison_s_pairs_are_kept_and_not_shown(path: Pat
 def test_more_verdicts_than_are_read_at_a_time_come_in_order(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.record.WINDOW", 2)
+    monkeypatch.setattr("engine.judge.record.WINDOW", 2)
     with Record.at(path) as record:
         comparison = record.begin({}, {"pairs": 9})
         for number in (5, 1, 8, 3, 0):

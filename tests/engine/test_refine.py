@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.forms import FormName
-from engine.recipe import Method
-from engine.refine import refine
-from engine.reflection import Ask, Question
+from engine.method.recipe import Method
+from engine.method.refine import refine
+from engine.method.reflection import Ask, Question
+from engine.method.reply_forms import FormName
 from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
 from tests.recipes import recipe

@@ -14,9 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engine import decisions
-from engine.migrations import APPLICATION_ID, MIGRATIONS
-from engine.reviewing import accepted, originals
+import engine.store.reviews
 from engine.sample import (
     Choice,
     Decision,
@@ -30,7 +28,9 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.workspace import Run, Workspace
+from engine.store.bulk_reviews import accepted, originals
+from engine.store.schema import APPLICATION_ID, MIGRATIONS
+from engine.store.workspace import Run, Workspace
 from tests.engine.stock import FAILURE, SETTINGS, SOURCE, made, sample
 from tests.recipes import recipe
 
@@ -140,7 +140,7 @@ def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
 def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch, slice_: int
 ) -> None:
-    monkeypatch.setattr(decisions, "SLICE", slice_)
+    monkeypatch.setattr(engine.store.reviews, "SLICE", slice_)
     opened.keep_review(edit(1))
     opened.keep_review(edit(0))
     opened.undo()
@@ -163,7 +163,7 @@ def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
 def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decisions, "SLICE", 2)
+    monkeypatch.setattr(engine.store.reviews, "SLICE", 2)
     steps = opened.keeping("kept the original", ((index, back(index)) for index in range(5)))
     assert [next(steps), next(steps)] == [2, 4]
     assert standing(opened) == ["original"] * 4 + [None]
@@ -250,7 +250,7 @@ def act_of(words: dict[int, str | None]) -> Act:
     }
 
 
-def left(steps: decisions.Steps[object], after: int) -> bool:
+def left(steps: engine.store.reviews.Steps[object], after: int) -> bool:
     """Go so many steps and no further; whether that was all."""
     try:
         for _ in range(after):
@@ -269,7 +269,7 @@ class Acts(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(decisions, "SLICE", self.SLICE)
+        self.patch.setattr(engine.store.reviews, "SLICE", self.SLICE)
         self.folder = tempfile.TemporaryDirectory()
         self.workspace = Workspace.open(made(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
         self.workspace.execute("PRAGMA synchronous = OFF")

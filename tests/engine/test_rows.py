@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.formats import TRACE, DatasetError, Format
-from engine.rows import earlier_turns, render, version_of
+from engine.formats.layouts import earlier_turns, render, version_of
+from engine.formats.names import TRACE, DatasetError, Format
 from engine.sample import Sample, Version
 
 NEW = Version(instruction="New?", response="Newer.")

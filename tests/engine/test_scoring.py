@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.method.scores import MIN_TARGET, ifd_question, passages, r_ifd_question, ratio
+from engine.method.templates import alpaca, guess, vicuna
 from engine.sample import Ratio, Version
-from engine.scoring import MIN_TARGET, ifd_question, passages, r_ifd_question, ratio
-from engine.templates import alpaca, guess, vicuna
 from models.student import Losses, Passage
 
 GOLDEN = Path(__file__).parent.parent / "golden"

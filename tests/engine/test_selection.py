@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from engine.method.selection import NEAR_TIE, RULES, Selected, larger_ifd, smaller_r_ifd
 from engine.sample import Ratio, Rule, Verdict
-from engine.selection import NEAR_TIE, RULES, Selected, larger_ifd, smaller_r_ifd
 
 Select = Callable[[Ratio, list[Ratio]], Selected]
 

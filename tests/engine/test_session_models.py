@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from engine.events import Event, Scored
-from engine.heat import Half
+from engine.method.token_gain import Half
+from engine.run.session import Session
+from engine.run.settings import Settings
 from engine.sample import Outcome, Ratio, Version
-from engine.session import Session
-from engine.settings import Settings
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.errors import UsageError
 from tests import running
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.forms import FormName
-from engine.recipe import Method
-from engine.settings import (
+from engine.method.recipe import Method
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.settings import (
     RunSettings,
     Schedule,
     Settings,
@@ -20,7 +21,6 @@ from engine.settings import (
     config_path,
     load,
 )
-from engine.templates import TemplateName
 from models.errors import UsageError
 
 

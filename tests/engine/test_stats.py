@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.flags import Finding, Flag, Lengths, Stats
-from engine.formats import DatasetError
-from engine.languages import UNKNOWN, language
-from engine.listing import Filter, Listing, Mark
+from engine.examine.examine import Examination
+from engine.examine.flags import Finding, Flag, Lengths, Stats
+from engine.examine.languages import UNKNOWN, language
+from engine.formats.names import DatasetError
 from engine.sample import Sample, Version
-from engine.stats import Examination
-from engine.workspace import Workspace
+from engine.store.sample_list import Filter, Listing, Mark
+from engine.store.workspace import Workspace
 from tests.engine.stock import SOURCE
 from tests.tui import hostile
 

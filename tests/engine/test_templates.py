@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.templates import Prompt, TemplateName, alpaca, guess, prompt_for, vicuna, wizardlm
+from engine.method.templates import Prompt, TemplateName, alpaca, guess, prompt_for, vicuna, wizardlm
 from models.errors import BurnishError
 from models.student import Piece, StudentInfo
 

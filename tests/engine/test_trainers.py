@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine.formats import TRACE, DatasetError, Format
-from engine.reading import open_dataset
-from engine.rows import version_of
+from engine.export.trainers import Item, Trainer, TrainerFiles, write_for_trainer
+from engine.formats.layouts import version_of
+from engine.formats.names import TRACE, DatasetError, Format
+from engine.formats.read import open_dataset
 from engine.sample import Sample, Version
-from engine.trainers import Item, Trainer, TrainerFiles, write_for_trainer
 from models.errors import UsageError
 
 FLAT = {"id": 1, "prompt": "Add.", "context": "1 2", "response": "3"}

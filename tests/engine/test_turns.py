@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.events import Event, Generated, Notice, Scored, StudentOpened, Turn
-from engine.heat import Heat
+from engine.method.token_gain import Heat
+from engine.run.session import Session
 from engine.sample import Candidate, Stage, Version
-from engine.session import Session
 from models.system import machine
 from tests.ollama_script import Answer, Chat, Scripted
 from tests.ollama_server import FakeOllama

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.database import WorkspaceError
 from engine.sample import (
     Choice,
     Decision,
@@ -27,7 +26,8 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.workspace import WINDOW, Run, Source, Workspace
+from engine.store.database import WorkspaceError
+from engine.store.workspace import WINDOW, Run, Source, Workspace
 from models.student import Losses
 from models.teacher import Fault, Reply
 from tests.engine.stock import FAILURE, SETTINGS, SOURCE, kept, sample, samples

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.database import WorkspaceError
-from engine.migrations import APPLICATION_ID, MIGRATIONS
 from engine.sample import Decision, Review, Sample
-from engine.workspace import Workspace
+from engine.store.database import WorkspaceError
+from engine.store.schema import APPLICATION_ID, MIGRATIONS
+from engine.store.workspace import Workspace
 from models.teacher import Reply
 from tests.engine.stock import SETTINGS, SOURCE, kept, made, sample, samples
 from tests.recipes import recipe
@@ -98,7 +98,7 @@ def test_an_import_that_stops_on_the_way_leaves_no_workspace(path: Path, error: 
 IMPORTING = """
 import sys, time
 from pathlib import Path
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.engine.stock import SOURCE, sample
 
 def reading():
@@ -113,7 +113,7 @@ Workspace.create(Path(sys.argv[1]), SOURCE, reading())
 HOLDING = """
 import sys, time
 from pathlib import Path
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.engine.stock import SETTINGS, kept
 from tests.recipes import recipe
 

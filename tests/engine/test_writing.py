@@ -20,11 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.formats import Container, DatasetError, Format
-from engine.reading import open_dataset
-from engine.rows import render
+from engine.formats.layouts import render
+from engine.formats.names import Container, DatasetError, Format
+from engine.formats.read import open_dataset
+from engine.formats.write import write_dataset
 from engine.sample import Sample
-from engine.writing import write_dataset
 
 ROW = {"instruction": "Add.", "input": "1 2", "output": "3"}
 JSON_FORMATS = [format for format in Format if format.container in (Container.JSON, Container.JSONL)]
@@ -251,7 +251,7 @@ def test_without_pyarrow_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset(tmp_path / "data", Format.PARQUET, [ROW])
-    monkeypatch.delitem(sys.modules, "engine.parquet")
+    monkeypatch.delitem(sys.modules, "engine.formats.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for attempt in (
         lambda: open_dataset(tmp_path / "data"),
@@ -330,7 +330,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
             os.dup2(opened("/dev/full", os.O_WRONLY), descriptor)
         return descriptor
 
-    monkeypatch.setattr("engine.writing.os.open", full)
+    monkeypatch.setattr("engine.formats.write.os.open", full)
     with pytest.raises(DatasetError, match=r"cannot be written: No space left on device; what was there"):
         write_dataset(tmp_path / "out", Format.ALPACA, [ROW])
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from engine.forms import FormName
+from engine.method.reply_forms import FormName
 from engine.sample import Stage
 from models.teacher import Fault
 from tests.ollama_script import Answer, Ending, Nothing, Raw, Refusal, Scripted

@@ -20,9 +20,9 @@ from typing import Any
 from unittest.mock import patch
 
 import models.ollama.teacher
-from engine import session, stored
 from engine.events import Event, Paused, Unused
-from engine.forms import FormName
+from engine.method.reply_forms import FormName
+from engine.run import replay, session
 from engine.sample import Outcome, Rule, Verdict
 from models.teacher import Fault
 from tests.gguf_writer import tiny
@@ -117,7 +117,7 @@ def refined(folder: Path, name: str, form: FormName, samples: int, schedule: Sch
         before, began = memory(), time.monotonic()
         with (
             patch.object(session, "Student", StandIn),
-            patch.object(stored, "PAUSE", 0.02),
+            patch.object(replay, "PAUSE", 0.02),
             patch.object(models.ollama.teacher, "BUSY_DELAYS", ()),
         ):
             summary = asyncio.run(session.refine_workspace(opened, given, listening))

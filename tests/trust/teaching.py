@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.forms import FormName
-from engine.reflection import INSTRUCTION_TASK
+from engine.method.reflection import INSTRUCTION_TASK
+from engine.method.reply_forms import FormName
 from engine.sample import Stage
 from tests.engine.asking import instruction_json, markers, response_json
 from tests.ollama_script import Answer, Chat
@@ -33,7 +33,7 @@ class Place:
 
     sample: int
     stage: Stage
-    step: str  # as `engine.reflection.Question` is named
+    step: str  # as `engine.method.reflection.Question` is named
 
 
 def places(form: FormName, samples: int) -> Iterator[Place]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ollama._client import _parse_host
 
 import models.ollama.teacher
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.ollama.address import server_url
 from models.ollama.server import OllamaServer
 from models.teacher import Fault, TeacherError

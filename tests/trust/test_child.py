@@ -13,7 +13,7 @@ import pytest
 
 from engine.events import Event, Notice, StudentOpened
 from engine.sample import Outcome, Ratio
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.llamacpp import process
 from models.student import StudentError
 from tests.command import burnish

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from engine.sample import Decision
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, contents
 from tests.ollama_script import Chat
 from tests.ollama_server import FakeOllama

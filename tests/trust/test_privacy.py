@@ -18,10 +18,12 @@ from typing import Any
 
 import pytest
 
-from engine.formats import Format
+from engine.formats.names import Format
+from engine.formats.write import write_dataset
+from engine.health import privacy, remembered
+from engine.health.crash_log import write_crash_log
 from engine.sample import Version
-from engine.workspace import Workspace
-from engine.writing import write_dataset
+from engine.store.workspace import Workspace
 from models.student import Student
 from models.system.listener import listener
 from models.system.mounts import file_system, is_elsewhere
@@ -32,9 +34,6 @@ from tests.ollama_state import Model
 from tests.running import TEACHER
 from tests.trust.traps import SECRET, traps
 from tests.tui.scene import scene
-from tui import remembered
-from tui.cli import privacy
-from tui.crash_log import write_crash_log
 from tui.outside import EditorError, edited
 
 SAMPLE = "the words of a sample"
@@ -267,8 +266,8 @@ def killed(code: str) -> None:
 @pytest.mark.parametrize("format", ["ALPACA", "CSV"])
 def test_an_export_that_is_killed_leaves_nothing(home: Path, format: str) -> None:
     killed(f"""
-from engine.formats import Format
-from engine.writing import write_dataset
+from engine.formats.names import Format
+from engine.formats.write import write_dataset
 def rows():
     for number in range(9000):
         yield {{"instruction": "x" * 1000, "input": "", "output": str(number)}}
@@ -338,11 +337,11 @@ def test_a_crash_log_holds_nothing_of_a_sample() -> None:
 
 
 FAULT = """
-import engine.export
+import engine.store.leaving
 def leaving(*_):
     sample = open({path!r}).read()
     raise KeyError(sample)
-engine.export.leaving = leaving
+engine.store.leaving.leaving = leaving
 """
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from engine.database import WorkspaceError
-from engine.export import ExportRule, Share, leaving
-from engine.migrations import MIGRATIONS
-from engine.recipe import Recipe
+from engine.method.recipe import Recipe
 from engine.sample import Candidate, Outcome, Review, Verdict
-from engine.workspace import Workspace
+from engine.store.database import WorkspaceError
+from engine.store.leaving import ExportRule, Share, leaving
+from engine.store.schema import MIGRATIONS
+from engine.store.workspace import Workspace
 from tests.command import burnish, contents
 from tests.ollama_server import FakeOllama
 from tests.running import finals, refine, settings

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, contents, words
 from tests.ollama_script import Ending, Nothing
 from tests.ollama_server import FakeOllama

@@ -10,7 +10,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.listing import Column, Filter
+from engine.store.sample_list import Column, Filter
 from tests.tui import hostile
 from tui.app import BurnishApp
 from tui.desk.desk import Desk

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engine import session
-from engine.judging import Judged, Opinion
-from engine.pairs import workspace_sides
-from engine.record import Record, judged_path
-from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.judge.pairs import workspace_sides
+from engine.judge.prompt import Judged, Opinion
+from engine.judge.record import Record, judged_path
+from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.run import session
+from engine.run.settings import load
 from engine.sample import (
     Choice,
     Decision,
@@ -26,8 +27,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.settings import load
-from engine.workspace import Run, Workspace
+from engine.store.workspace import Run, Workspace
 from models.teacher import Fault, Reply, TeacherInfo
 from tests.recipes import recipe
 from tests.running import dataset, demo_rows

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.settings import Settings
+from engine.run.settings import Settings
 from tests.ollama_state import Model
 from tests.tui import hostile
 from tui.app import BurnishApp

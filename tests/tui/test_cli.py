@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import REFLECT, burnish, contents
 from tests.gguf_writer import LLAMA, TENSORS, gguf
 from tests.ollama_script import Chat, Scripted

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from engine.comparison import Counts
-from engine.judging import Result
-from engine.record import Record, judged_path
+from engine.judge.prompt import Result
+from engine.judge.record import Record, judged_path
+from engine.judge.results import Counts
+from engine.run.settings import Settings, load
 from engine.sample import Verdict
-from engine.settings import Settings, load
 from tests import judges
 from tests.ollama_script import Chat, Refusal, Scripted, Tap
 from tests.ollama_server import FakeOllama

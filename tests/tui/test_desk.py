@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from engine import decisions
-from engine.database import Interrupted, WorkspaceError
+import engine.store.reviews
 from engine.events import Finished, Generated, Started
-from engine.listing import Column, Filter, Listing
 from engine.sample import Decision, Review
-from engine.workspace import Workspace
+from engine.store.database import Interrupted, WorkspaceError
+from engine.store.sample_list import Column, Filter, Listing
+from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, TeacherError
@@ -283,7 +283,7 @@ class TestRuns:
     def test_an_act_about_many_lets_others_in_between_and_is_carried_through_whoever_waits_for_it(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(decisions, "SLICE", 1)
+        monkeypatch.setattr(engine.store.reviews, "SLICE", 1)
         taken: list[int] = []
 
         async def work(desk: Desk) -> None:

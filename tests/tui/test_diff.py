@@ -13,8 +13,8 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.strip import Strip
 
+from engine.report.word_diff import WORDS, Comparison, Span, compare
 from tests.tui import hostile
-from tui.text.word_diff import WORDS, Comparison, Span, compare
 from tui.text.wrapping import wrap
 from tui.widgets.diff import Difference, Part
 from tui.widgets.prose import MARGIN, Prose, displayed

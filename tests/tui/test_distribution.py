@@ -16,12 +16,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from engine import session
-from engine.distribution import Distribution
 from engine.events import Finished
-from engine.export import ExportRule, Share, leaving
+from engine.run import session
 from engine.sample import Decision, Outcome, Review
-from engine.workspace import Workspace
+from engine.store.distribution import Distribution
+from engine.store.leaving import ExportRule, Share, leaving
+from engine.store.workspace import Workspace
 from tests.command import burnish
 from tests.recipes import recipe
 from tests.running import dataset, demo_rows

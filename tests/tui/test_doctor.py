@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.settings import Settings, StudentSettings, TeacherSettings
+from engine.health.doctor import Check, check
+from engine.run.settings import Settings, StudentSettings, TeacherSettings
 from models.system import machine
 from models.system.machine import GPU, Build, Memory
 from models.system.units import GIB
 from tests.gguf_writer import tiny
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model
-from tui.doctor import Check, check
 
 NOWHERE = "127.0.0.1:9"
 

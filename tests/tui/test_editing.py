@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import TextArea
 
 from engine.sample import Decision, Scores, Version
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from tests.tui import hostile
 from tests.tui.reviewing import (

@@ -10,12 +10,12 @@ from threading import Event
 
 import pytest
 
-from engine.flags import Flag, Stats
-from engine.listing import Mark
+from engine.examine.examine import Examination
+from engine.examine.flags import Flag, Stats
+from engine.formats.write import nothing
 from engine.sample import Sample
-from engine.stats import Examination
-from engine.workspace import Workspace
-from engine.writing import nothing
+from engine.store.sample_list import Mark
+from engine.store.workspace import Workspace
 from tests.running import SHORT, workspace
 from tests.tui.sampling import Here, at_samples
 from tests.tui.scene import scene

@@ -13,16 +13,16 @@ from textual.containers import Horizontal
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.export import ExportRule
-from engine.formats import Format
-from engine.trainers import Trainer
+from engine.export import export
+from engine.export.export import ENDINGS, Progress, Stopped, Wanted, default_path, write
+from engine.export.trainers import Trainer
+from engine.formats.names import Format
+from engine.store.leaving import ExportRule
 from tests.command import burnish
 from tests.tui import hostile
 from tests.tui.scene import scene
-from tui import exporting
 from tui.app import BurnishApp
 from tui.desk.desk import Desk
-from tui.exporting import ENDINGS, Progress, Stopped, Wanted, default_path, write
 from tui.screens import export as export_module
 from tui.screens.export import ExportScreen
 from tui.text.row_text import row_text
@@ -402,4 +402,4 @@ def test_a_row_of_any_length_is_a_page_or_so() -> None:
 
 def test_the_path_is_beside_the_workspace() -> None:
     assert default_path(Path("/d/mine.burnish"), Format.MESSAGES) == Path("/d/mine-refined.jsonl")
-    assert exporting.ENDINGS.keys() == {format.container for format in Format}
+    assert export.ENDINGS.keys() == {format.container for format in Format}

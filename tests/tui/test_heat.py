@@ -17,9 +17,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 import tui.screens.heat
-from engine.heat import Half, Heat, Token
+from engine.method.token_gain import Half, Heat, Token
+from engine.run.session import Session
 from engine.sample import Loss, Ratio, Version
-from engine.session import Session
 from models.errors import BurnishError
 from tui.desk.desk import Desk
 from tui.keymap import load_keymap

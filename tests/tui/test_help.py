@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 import pytest
 
-from engine.export import ExportRule
-from engine.formats import Format
-from engine.forms import FormName
-from engine.recipe import Method
-from engine.settings import Schedule
-from engine.templates import TemplateName
-from engine.trainers import Trainer
+from engine.export.trainers import Trainer
+from engine.formats.names import Format
+from engine.method.recipe import Method
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.settings import Schedule
+from engine.store.leaving import ExportRule
 from tests.command import ALONE, burnish
 from tests.tui.scene import scene
 from tui.cli import main as cli

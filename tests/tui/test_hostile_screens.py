@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.heat import Half, Heat, Token
+from engine.method.token_gain import Half, Heat, Token
 from engine.sample import Ratio
 from tests.tui import hostile, scene
 from tui.app import BurnishApp

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engine.record import Record
+from engine.judge.record import Record
 from tests import judges
 from tests.command import ALONE, Ended, burnish, contents, words
 from tests.ollama_script import Chat, Script, plausible

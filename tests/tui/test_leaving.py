@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import ALONE
 from tests.ollama_script import Ending, Nothing, Script
 from tests.ollama_server import FakeOllama

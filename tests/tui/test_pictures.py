@@ -13,8 +13,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.heat import Half, Heat, Token
-from engine.settings import load
+from engine import pace
+from engine.method.token_gain import Half, Heat, Token
+from engine.progress import Tally
+from engine.run.settings import load
 from models.system import machine
 from models.system.machine import Build, Memory
 from tests.ollama_script import Answer, Chat, Ending, Scripted
@@ -23,10 +25,8 @@ from tests.running import SHORT, brief, settings, workspace
 from tests.stand_in import StandIn, stand_in
 from tests.tui import hostile
 from tests.tui.scene import judged, ratio, scene
-from tui import pace
 from tui.app import BurnishApp
 from tui.desk.desk import Desk
-from tui.tally import Tally
 
 __all__ = ["stand_in"]
 

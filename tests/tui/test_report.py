@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import session
-from engine.heat import Heat, half
-from engine.judging import Judged, Opinion, Pair, StudentChoice
-from engine.record import Record
+from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
+from engine.judge.record import Record
+from engine.method.token_gain import Heat, half
+from engine.report.gather import gather
+from engine.run import session
 from engine.sample import Decision, Failure, Outcome, Review, Stage, Verdict, Version
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from models.student import Losses
 from models.teacher import Fault
 from tests.command import burnish
@@ -33,7 +34,6 @@ from tests.recipes import recipe
 from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import KINDS, TEACHER, outcome, scene, scores, started
-from tui.report.gathered import gather
 from tui.report.page import page
 from tui.text.literal import literal
 

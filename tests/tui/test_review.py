@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.events import Finished, Generated, Growing
-from engine.flags import Finding, Flag
-from engine.listing import Column, Filter, Mark
-from engine.reflection import Unusable
+from engine.examine.examine import Examination
+from engine.examine.flags import Finding, Flag
+from engine.method.reflection import Unusable
 from engine.sample import Candidate, Decision, Review, Stage, Version
-from engine.stats import Examination
-from engine.workspace import Workspace
+from engine.store.sample_list import Column, Filter, Mark
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
 from tests.tui import hostile

@@ -23,9 +23,9 @@ from engine.events import (
     TeacherOpened,
     Unused,
 )
-from engine.plan import Summary
+from engine.run.plan import Summary
+from engine.run.settings import Settings
 from engine.sample import Choice, Failure, Rule, Stage, Verdict
-from engine.settings import Settings
 from models.teacher import Fault, TeacherInfo
 from tests.ollama_script import Answer, Chat, Refusal, Scripted, Tap
 from tests.ollama_server import FakeOllama
@@ -456,7 +456,7 @@ def test_a_decision_says_what_decided_and_never_more_than_fits() -> None:
 
 
 def test_no_pace_is_made_up() -> None:
-    from tui.pace import Pace, Pulse, Stopwatch  # noqa: PLC0415
+    from engine.pace import Pace, Pulse, Stopwatch  # noqa: PLC0415
 
     assert Pace(0, 10, 100.0).left_seconds is None
     assert Pace(5, 10, 100.0).left_seconds == pytest.approx(200)

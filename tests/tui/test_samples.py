@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.database import WorkspaceError
 from engine.events import Finished
-from engine.listing import Column, Listing, Mark
-from engine.reflection import Unusable
+from engine.method.reflection import Unusable
 from engine.sample import Candidate, Sample, Stage, Version
-from engine.workspace import Source, Workspace
+from engine.store.database import WorkspaceError
+from engine.store.sample_list import Column, Listing, Mark
+from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
 from tests.tui import hostile

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList, Select
 
-from engine.formats import Format
-from engine.reading import Dataset, demo_dataset
+from engine.formats.names import Format
+from engine.formats.read import Dataset, demo_dataset
+from engine.health.models_here import list_models
+from engine.health.remembered import Remembered, recall, remember
+from engine.run.settings import load
 from engine.sample import Sample
-from engine.settings import load
 from tests.ollama_server import FakeOllama
 from tests.ollama_state import Model
 from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import scene
 from tests.tui.starting import run, started
-from tui.model_list import list_models
-from tui.remembered import Remembered, recall, remember
 from tui.screens.browse import BrowseScreen
 from tui.screens.run import RunScreen
 from tui.widgets.check_list import CheckScreen

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
-from engine.recipe import Method
-from engine.settings import Schedule, Settings, load
-from engine.templates import TemplateName
+from engine.method.recipe import Method
+from engine.method.templates import TemplateName
+from engine.run.settings import Schedule, Settings, load
 from models.system import machine
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, dataset

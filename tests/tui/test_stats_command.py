@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.flags import MEANINGS, Flag
-from engine.workspace import Workspace
+from engine.examine.flags import MEANINGS, Flag
+from engine.store.workspace import Workspace
 from tests.command import burnish
 from tests.running import dataset
 from tests.running import workspace as made

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, elsewhere, words
 from tests.ollama_script import Answer, Chat, Scripted
 from tests.ollama_server import FakeOllama

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.sample import Decision
-from engine.workspace import Workspace
+from engine.store.workspace import Workspace
 from tests.running import SHORT, dataset
 from tests.tui.terminal import Terminal
 

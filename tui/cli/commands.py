@@ -11,25 +11,25 @@ from typing import Any
 
 from rich.console import Console
 
-from engine import session
-from engine.export import ExportRule, Share
-from engine.formats import DatasetError, Format
-from engine.overview import overview
-from engine.plan import Summary
-from engine.reading import BadRow, demo_dataset
-from engine.recipe import Method
-from engine.rows import earlier_turns, render
+from engine.export.export import Progress, Wanted, write
+from engine.export.trainers import Trainer
+from engine.formats.layouts import earlier_turns, render
+from engine.formats.names import DatasetError, Format
+from engine.formats.read import BadRow, demo_dataset
+from engine.formats.write import write_dataset
+from engine.method.recipe import Method
+from engine.run import session
+from engine.run.opening import workspace_for
+from engine.run.plan import Summary
+from engine.run.settings import Settings, load
 from engine.sample import Outcome, Sample, Scores
-from engine.settings import Settings, load
-from engine.trainers import Trainer
-from engine.workspace import Run, Workspace
-from engine.writing import write_dataset
+from engine.store.leaving import ExportRule, Share
+from engine.store.overview import overview
+from engine.store.workspace import Run, Workspace
 from tui.cli import upkeep
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.progress import display
-from tui.exporting import Progress, Wanted, write
-from tui.opening import workspace_for
 from tui.text import tables
 
 EXAMPLES, LISTED = 5, 20

@@ -11,14 +11,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from engine.flags import MEANINGS, Finding, Lengths, Stats
-from engine.formats import Format
-from engine.reading import BadRow, open_dataset
-from engine.stats import Examination
-from engine.workspace import Workspace
+from engine.examine.examine import Examination
+from engine.examine.flags import MEANINGS, Finding, Lengths, Stats
+from engine.formats.names import Format
+from engine.formats.read import BadRow, open_dataset
+from engine.run.opening import is_workspace
+from engine.store.workspace import Workspace
 from tui.cli.console import errors, output
 from tui.cli.exit_codes import DONE
-from tui.opening import is_workspace
 from tui.text import tables
 from tui.text.finding_words import told
 from tui.text.literal import one_line

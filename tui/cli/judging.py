@@ -11,23 +11,23 @@ from typing import Any
 
 from rich.console import Console
 
-from engine.answering import Answers, Prompt, check_answering, generator, prompts, rows
-from engine.answering import answer as answer_all
-from engine.comparison import Results, results
-from engine.formats import Format
-from engine.judge import judge as judge_all
-from engine.pairs import Sides, file_sides, workspace_sides
-from engine.reading import BadRow
-from engine.record import Comparison, Record, judged_path
-from engine.respondent import Respondent, check
-from engine.settings import AnswerSettings, JudgeSettings, load
-from engine.templates import TemplateName
-from engine.writing import refuse, write_dataset
+from engine.formats.names import Format
+from engine.formats.read import BadRow
+from engine.formats.write import refuse, write_dataset
+from engine.judge.answers import Answers, Prompt, check_answering, generator, prompts, rows
+from engine.judge.answers import answer as answer_all
+from engine.judge.judge import judge as judge_all
+from engine.judge.pairs import Sides, file_sides, workspace_sides
+from engine.judge.record import Comparison, Record, judged_path
+from engine.judge.recorded_model import Respondent, check
+from engine.judge.results import Results, results
+from engine.method.templates import TemplateName
+from engine.run.opening import is_workspace
+from engine.run.settings import AnswerSettings, JudgeSettings, load
 from models.errors import UsageError
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.progress import display
-from tui.opening import is_workspace
 from tui.text import tables
 from tui.text.judge_tables import length_table, score_table, student_table, words
 

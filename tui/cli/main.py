@@ -78,7 +78,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _broken(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """A mistake of ours is allowed to look like one, but not to quote the samples it met."""
-    from tui.crash_log import without_messages  # noqa: PLC0415
+    from engine.health.crash_log import without_messages  # noqa: PLC0415
 
     told = without_messages(error)
     click.echo(f"Traceback (without messages, for they may quote a sample):\n{told}", err=True)

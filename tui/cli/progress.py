@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from engine.events import Event, Growing, Notice, Paused, Resumed, Started, Turn
-from engine.judge_events import JudgeEvent
+from engine.judge.events import JudgeEvent
+from engine.pace import Pace, clock
+from engine.progress import Tally
 from engine.sample import Stage
 from tui.cli.console import say
-from tui.pace import Pace, clock
-from tui.tally import Tally
 from tui.text.literal import first_line, literal
 
 PLAIN_EVERY = 10.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.writing import replacing
+from engine.export.export import protected
+from engine.formats.write import replacing
+from engine.report.gather import gather
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE
-from tui.exporting import protected
-from tui.report.gathered import gather
 from tui.report.page import page
 from tui.report.terminal import show
 

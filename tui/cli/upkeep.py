@@ -15,14 +15,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from engine.settings import load
+from engine.health.models_here import UNREAD, ListedModel, list_models
+from engine.run.settings import load
 from models.ollama.server import OllamaServer
 from models.system.units import size
 from models.teacher import Fault, TeacherError
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
 from tui.environment import DEVELOPERS
-from tui.model_list import UNREAD, ListedModel, list_models
 from tui.text.literal import literal, one_line
 
 
@@ -106,8 +106,8 @@ async def _pull(name: str, console: Console) -> None:
 
 
 def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: bool) -> int:
-    from tui.cli.privacy import check_privacy  # noqa: PLC0415
-    from tui.doctor import check  # noqa: PLC0415
+    from engine.health.doctor import check  # noqa: PLC0415
+    from engine.health.privacy import check_privacy  # noqa: PLC0415
 
     settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
     checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))

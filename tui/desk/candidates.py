@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from engine.flags import Finding
-from engine.listing import Listing
+from engine.examine.flags import Finding
 from engine.sample import (
     Candidate,
     Choice,
@@ -19,7 +18,8 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.workspace import Run
+from engine.store.sample_list import Listing
+from engine.store.workspace import Run
 
 Criticism = tuple[str, Mapping[str, str]]
 """What it is about, and what the teacher says, criterion by criterion."""

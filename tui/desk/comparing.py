@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.judge import judge as judge_all
-from engine.judge_events import JudgeEvent
-from engine.pairs import workspace_sides
-from engine.record import Record, judged_path
-from engine.respondent import Respondent, check
-from engine.settings import JudgeSettings
+from engine.judge.events import JudgeEvent
+from engine.judge.judge import judge as judge_all
+from engine.judge.pairs import workspace_sides
+from engine.judge.record import Record, judged_path
+from engine.judge.recorded_model import Respondent, check
+from engine.progress import Tally
+from engine.run.settings import JudgeSettings
 from models.errors import BurnishError
 from tui.desk.backstage import Backstage
 from tui.desk.underway import Underway
-from tui.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)

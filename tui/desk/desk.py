@@ -14,18 +14,20 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from engine import session
-from engine.database import WorkspaceError
-from engine.decisions import Act, Reviews, Steps
 from engine.events import Event, Notice
-from engine.flags import Stats
-from engine.heat import Heat
-from engine.plan import Summary
+from engine.examine.examine import Examination
+from engine.examine.flags import Stats
+from engine.method.token_gain import Heat
+from engine.progress import Tally
+from engine.run import session
+from engine.run.opening import Import
+from engine.run.plan import Summary
+from engine.run.session import Session
+from engine.run.settings import Settings, load
 from engine.sample import Candidate, Scores, Stage, Version
-from engine.session import Session
-from engine.settings import Settings, load
-from engine.stats import Examination
-from engine.workspace import Run, Source, Workspace
+from engine.store.database import WorkspaceError
+from engine.store.reviews import Act, Reviews, Steps
+from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError
 from models.system.threads import aside
 from tui.desk.backstage import Backstage, in_steps
@@ -34,8 +36,6 @@ from tui.desk.comparing import Comparing
 from tui.desk.reader import Reader
 from tui.desk.underway import Underway
 from tui.desk.writing import Writing
-from tui.opening import Import
-from tui.tally import Tally
 
 T = TypeVar("T")
 
@@ -316,7 +316,7 @@ class Desk:
         return await self._ask(lambda models: models.heat(sample, version))
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
-        """Raises `engine.reflection.Unusable` as well."""
+        """Raises `engine.method.reflection.Unusable` as well."""
         return await self._ask(lambda models: models.regenerate(sample, version, stage, remark))
 
     async def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.fitting import Load, auto_schedule
-from engine.recipe import Method
-from engine.settings import Settings
+from engine.health.models_here import ModelList
+from engine.method.recipe import Method
+from engine.run.fitting import Load, auto_schedule
+from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
 from models.ollama.server import cloud_refused, full_name, is_cloud
 from models.system import machine
 from models.system.units import size
-from tui.model_list import ModelList
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
-from engine.database import Interrupted
-from engine.listing import Column, Filter, Listing
-from engine.workspace import Run, Workspace
+from engine.store.database import Interrupted
+from engine.store.sample_list import Column, Filter, Listing
+from engine.store.workspace import Run, Workspace
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from engine.comparison import Results, results
-from engine.judging import Judged, Result, StudentChoice
-from engine.record import Comparison, Record, judged_path
-from engine.workspace import Run
+from engine.judge.prompt import Judged, Result, StudentChoice
+from engine.judge.record import Comparison, Record, judged_path
+from engine.judge.results import Results, results
+from engine.store.workspace import Run
 
 SHOWN = 120
 """Characters of an instruction that a line carries."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.distribution import Flow
-from tui.report.gathered import Figure
+from engine.report.gather import Figure
+from engine.store.distribution import Flow
 from tui.widgets.axis import Tick, linear_ticks, log_ticks
 
 WIDTH, HEIGHT = 640, 132

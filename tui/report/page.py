@@ -17,17 +17,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from engine.comparison import Counts
-from engine.flags import MEANINGS
-from engine.heat import Half, spans
-from engine.recipe import Method
-from engine.selection import RULES
+from engine.examine.flags import MEANINGS
+from engine.judge.results import Counts
+from engine.method.recipe import Method
+from engine.method.selection import RULES
+from engine.method.token_gain import Half, spans
+from engine.report.gather import Figure, Report
+from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flowing, plot
-from tui.report.gathered import Figure, Report
 from tui.report.words import TAKES, decided, lead, made_from, number, said, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.literal import first_line, literal
-from tui.text.word_diff import Span
 
 LONGEST = 6000
 """Characters of a text that are shown."""

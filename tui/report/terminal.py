@@ -9,12 +9,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tui.report.gathered import Figure, Pair, Report
+from engine.report.gather import Figure, Pair, Report
+from engine.report.word_diff import Span
 from tui.report.words import TAKES, decided, lead, made_from, said, scores
 from tui.text import tables
 from tui.text.judge_tables import length_table, score_table, student_table, words
 from tui.text.literal import first_line, literal, one_line
-from tui.text.word_diff import Span
 from tui.widgets.axis import Axis, apart, linear_ticks, log_ticks
 
 LONGEST = 800

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from engine.export import ExportRule
-from engine.recipe import Method
+from engine.method.recipe import Method
+from engine.report.gather import Figure, Pair, Report
 from engine.sample import Choice
+from engine.store.leaving import ExportRule
 from models.system.units import size
-from tui.report.gathered import Figure, Pair, Report
 from tui.text.tables import METHODS, Fact
 
 TAKES = {

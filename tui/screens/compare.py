@@ -12,7 +12,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.recipe import Method
+from engine.method.recipe import Method
+from engine.pace import clock
 from models.errors import BurnishError
 from models.system.threads import aside
 from tui.actions import bindings, of_scope
@@ -20,7 +21,6 @@ from tui.desk.desk import Desk
 from tui.desk.verdicts import Among, Verdicts, verdicts
 from tui.keymap import Keymap
 from tui.messages import Changed
-from tui.pace import clock
 from tui.screens.base import DeskScreen
 from tui.screens.judge_choice import JudgeDialog, Judging
 from tui.screens.pair import PairScreen

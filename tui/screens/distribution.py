@@ -15,19 +15,19 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.database import Interrupted
-from engine.distribution import Distribution, Growth, Spread, common_range
 from engine.events import Finished
-from engine.export import ExportRule
-from engine.formats import Format
-from engine.recipe import Method
+from engine.export.export import default_path
+from engine.formats.names import Format
+from engine.method.recipe import Method
+from engine.store.database import Interrupted
+from engine.store.distribution import Distribution, Growth, Spread, common_range
+from engine.store.leaving import ExportRule
 from models.errors import BurnishError
 from models.system.threads import aside
 from tui.actions import bindings
 from tui.clipboard import copy
 from tui.desk.desk import Desk
 from tui.desk.verdicts import verdicts
-from tui.exporting import default_path
 from tui.keymap import Keymap
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen

@@ -19,15 +19,25 @@ from textual.widget import Widget
 from textual.widgets import Input, ProgressBar, Static
 
 from engine.events import Finished
-from engine.export import ExportRule, Share
-from engine.formats import Container, Format, Layout
-from engine.trainers import Trainer, trainer_format
+from engine.export.export import (
+    Preview,
+    Progress,
+    Report,
+    Stopped,
+    Wanted,
+    default_path,
+    in_the_way,
+    preview,
+    write,
+)
+from engine.export.trainers import Trainer, trainer_format
+from engine.formats.names import Container, Format, Layout
+from engine.store.leaving import ExportRule, Share
 from models.errors import BurnishError, UsageError
 from models.system.threads import aside
 from models.system.units import file_size
 from tui.actions import bindings
 from tui.desk.desk import Desk
-from tui.exporting import Preview, Progress, Report, Stopped, Wanted, default_path, in_the_way, preview, write
 from tui.keymap import Keymap
 from tui.messages import Changed, Heard
 from tui.screens.base import DeskScreen

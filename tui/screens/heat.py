@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.heat import Half, Heat, Span, spans, table
+from engine.method.token_gain import Half, Heat, Span, spans, table
 from engine.sample import Version
 from models.errors import BurnishError
 from tui.actions import bindings

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widgets import Label, OptionList
 
-from engine.settings import Settings
-from tui.model_list import list_models
+from engine.health.models_here import list_models
+from engine.run.settings import Settings
 from tui.screens.dialog import Dialog
 from tui.text.shown import shown
 from tui.widgets.model_picker import ModelPicker

@@ -15,9 +15,9 @@ from textual.events import ScreenResume
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from engine.database import Interrupted
 from engine.events import Finished
-from engine.listing import Column, Filter, Listing, Mark, Row
+from engine.store.database import Interrupted
+from engine.store.sample_list import Column, Filter, Listing, Mark, Row
 from models.errors import BurnishError
 from tui.desk.desk import Desk
 from tui.desk.reader import Reader

@@ -11,9 +11,9 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.events import Chosen, Finished, Generated, Growing, Unused
-from engine.listing import Listing, Mark
+from engine.method.selection import NEAR_TIE
 from engine.sample import Version
-from engine.selection import NEAR_TIE
+from engine.store.sample_list import Listing, Mark
 from models.errors import BurnishError
 from tui.clipboard import copy
 from tui.desk.candidates import Look, Offer, look_at, offers

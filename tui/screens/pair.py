@@ -11,8 +11,8 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.judging import Judged, Opinion, Result
-from engine.record import Comparison
+from engine.judge.prompt import Judged, Opinion, Result
+from engine.judge.record import Comparison
 from engine.sample import Verdict, Version
 from models.errors import BurnishError
 from models.system.threads import aside

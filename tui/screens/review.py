@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 
-from engine.listing import Listing
-from engine.reflection import Unusable
+from engine.method.reflection import Unusable
 from engine.sample import Decision, Review, Version
+from engine.store.sample_list import Listing
 from models.errors import BurnishError
 from tui.actions import bindings, of_scope
 from tui.desk.candidates import Look, edited, mixed, put_aside, scores_of, teachers

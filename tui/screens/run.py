@@ -14,7 +14,8 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.settings import Settings
+from engine.pace import clock
+from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import aside
@@ -22,7 +23,6 @@ from tui.actions import bindings, of_scope
 from tui.desk.desk import Desk
 from tui.keymap import Keymap
 from tui.messages import Changed, Heard, SettingsChanged, StartRun
-from tui.pace import clock
 from tui.screens.base import DeskScreen
 from tui.text import run_words
 from tui.text.growing import written

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from textual import work
 from textual.worker import Worker
 
-from engine.decisions import Reviews
-from engine.listing import State
-from engine.reflection import Unusable
-from engine.reviewing import accepted, originals
+from engine.method.reflection import Unusable
 from engine.sample import Stage, Version
-from engine.workspace import Workspace
+from engine.store.bulk_reviews import accepted, originals
+from engine.store.reviews import Reviews
+from engine.store.sample_list import State
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from tui.actions import bindings
 from tui.desk.bulk import Bulk, Stopped

@@ -11,9 +11,10 @@ from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
-from engine import session
-from engine.recipe import Method
-from engine.settings import Settings
+from engine.health.models_here import ANSWERS, Role
+from engine.method.recipe import Method
+from engine.run import session
+from engine.run.settings import Settings
 from models.errors import BurnishError, UsageError
 from models.files.catalog import teacher_file
 from models.ollama.server import OllamaServer
@@ -23,7 +24,6 @@ from tui.actions import bindings
 from tui.desk.desk import Desk
 from tui.keymap import Keymap
 from tui.messages import Changed, Opened, SettingsChanged, StartRun
-from tui.model_list import ANSWERS, Role
 from tui.screens.base import DeskScreen
 from tui.text.shown import shown_line
 from tui.widgets.check_list import CheckScreen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.flags import Finding
+from engine.examine.flags import Finding
 
 
 def told(found: Finding) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from engine.comparison import Counts, Length, MarginBin, Results
+from engine.judge.results import Counts, Length, MarginBin, Results
 from engine.sample import Stage, Verdict
 from tui.text.literal import one_line
 from tui.text.tables import Fact, number

@@ -6,7 +6,7 @@ import re
 
 from textual.content import Content
 
-from engine.formats import Container, Format
+from engine.formats.names import Container, Format
 from tui.text.shown import shown
 
 READ = 1_000_000  # characters of a row that are looked at

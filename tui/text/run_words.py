@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from engine.recipe import Method
-from engine.settings import Settings
+from engine.method.recipe import Method
+from engine.pace import Pulse
+from engine.progress import Tally, listed
+from engine.run.settings import Settings
 from models.student import StudentInfo
 from models.system.units import size
 from models.teacher import TeacherInfo
-from tui.pace import Pulse
-from tui.tally import Tally, listed
 from tui.text.shown import shown_line
 from tui.text.tables import METHODS
 

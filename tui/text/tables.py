@@ -11,11 +11,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.overview import Overview
-from engine.recipe import Method
+from engine.method.recipe import Method
+from engine.method.selection import RULES
 from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
-from engine.selection import RULES
-from engine.workspace import Run, Source
+from engine.store.overview import Overview
+from engine.store.workspace import Run, Source
 from tui.text.literal import first_line, literal, one_line
 
 Fact = tuple[str, str]

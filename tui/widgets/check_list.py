@@ -17,9 +17,9 @@ from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.settings import Settings
+from engine.health.doctor import Check, check
+from engine.run.settings import Settings
 from models.system.threads import aside
-from tui.doctor import Check, check
 from tui.text.shown import shown
 
 MARKS = {

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 from textual.widget import Widget
 
-from engine.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from tui.desk.candidates import Criticism
 from tui.desk.writing import Part
 from tui.widgets.prose import Prose, displayed

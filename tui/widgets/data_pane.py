@@ -17,13 +17,13 @@ from textual.message import Message
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
-from engine.formats import Format
-from engine.reading import BadRow
+from engine.formats.names import Format
+from engine.formats.read import BadRow
+from engine.run.opening import BadRowsError, Import, StoppedError, Target, target
 from models.errors import BurnishError, UsageError
 from models.system.threads import aside
 from tui.desk.desk import Desk
 from tui.messages import Opened
-from tui.opening import BadRowsError, Import, StoppedError, Target, target
 from tui.screens.browse import BrowseScreen
 from tui.text.shown import shown, shown_line
 from tui.widgets.facts import Fact, Facts

@@ -7,7 +7,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.text.word_diff import WORDS, Comparison, compare
+from engine.report.word_diff import WORDS, Comparison, compare
 from tui.widgets.prose import Prose, displayed
 
 

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.flags import Flag
-from engine.listing import Mark, State
+from engine.examine.flags import Flag
+from engine.store.sample_list import Mark, State
 from tui.widgets.sample_columns import FLAGS, STATES
 
 KINDS: dict[str, tuple[Mark, ...]] = {
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[Mark, ...]] = {
     "Review": (Mark.UNREVIEWED,),
     "Data": tuple(map(Mark, Flag)),
 }
-"""The marks by kind, as `engine.listing` joins them. Data: what `burnish stats` found."""
+"""The marks by kind, as `engine.store.sample_list` joins them. Data: what `burnish stats` found."""
 
 COLUMNS = (("State",), ("Verdict",), ("Flag", "Review"), ("Data",))
 """The kinds as they stand on the bar, which fits 80 cells."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.distribution import Flow
+from engine.store.distribution import Flow
 from tui.widgets.canvas import Canvas
 
 VERDICTS = ("replaced", "kept", "failed")

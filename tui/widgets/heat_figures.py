@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.style import Style
 
-from engine.heat import Half, Span
+from engine.method.token_gain import Half, Span
 from engine.sample import Ratio
 from tui.text.literal import one_line
 from tui.widgets.heat_layout import BREAK, NOTHING, TAB

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.heat import Span
+from engine.method.token_gain import Span
 from tui.text.literal import literal
 
 BREAK, TAB, SPACE, NOTHING = "↵", "→", "·", "◌"

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from engine.heat import Span
+from engine.method.token_gain import Span
 from tui.widgets.heat_layout import Run, lay_out
 from tui.widgets.heat_ramp import UNSCORED, Measure, Palette, bar
 

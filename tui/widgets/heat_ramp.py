@@ -10,7 +10,7 @@ from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.style import Style
 
-from engine.heat import Span
+from engine.method.token_gain import Span
 
 STEPS = 8
 """Heights of a bar, and as many the other way."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from engine.heat import Span
+from engine.method.token_gain import Span
 from tui.widgets.heat_ramp import STEPS, Measure, Palette, bar
 
 WIDTH = 34

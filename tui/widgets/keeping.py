@@ -15,8 +15,8 @@ from textual.events import Key
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from engine.distribution import share_taking
-from engine.export import ExportRule
+from engine.store.distribution import share_taking
+from engine.store.leaving import ExportRule
 from tui.text.shown import shown_line
 from tui.widgets.flow import percent
 from tui.widgets.plain_input import PlainInput

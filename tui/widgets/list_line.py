@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from engine.listing import Column, Filter
+from engine.store.sample_list import Column, Filter
 from tui.text.literal import first_line
 from tui.widgets.filter_bar import words
 

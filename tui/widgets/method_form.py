@@ -1,4 +1,4 @@
-"""How samples are refined: each setting with the sentences that stand under it in engine/settings.py."""
+"""How samples are refined: each setting with the sentences that stand under it in engine/run/settings.py."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.forms import FormName
-from engine.recipe import Method
-from engine.settings import Schedule, changed, described
-from engine.templates import TemplateName
+from engine.method.recipe import Method
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.settings import Schedule, changed, described
 from models.errors import UsageError
 from tui.desk.desk import Desk
 from tui.messages import SettingsChanged

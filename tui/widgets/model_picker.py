@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.health.models_here import UNREAD, ListedModel, Role
 from models.system.units import size
-from tui.model_list import UNREAD, ListedModel, Role
 from tui.text.literal import first_line
 from tui.text.shown import shown_line
 from tui.widgets.plain_input import PlainInput

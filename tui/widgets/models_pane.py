@@ -13,14 +13,14 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widgets import Static
 
-from engine.recipe import Method
-from engine.settings import changed
+from engine.health.models_here import ModelList, Role, list_models
+from engine.method.recipe import Method
+from engine.run.settings import changed
 from models.system.threads import aside
 from models.system.units import GIB
 from tui.desk.desk import Desk
 from tui.desk.pair import Half, Pair, weigh
 from tui.messages import SettingsChanged
-from tui.model_list import ModelList, Role, list_models
 from tui.text.shown import shown
 from tui.widgets.facts import Facts
 from tui.widgets.model_picker import ModelPicker

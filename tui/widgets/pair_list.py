@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from engine.judging import Result, StudentChoice
+from engine.judge.prompt import Result, StudentChoice
 from engine.sample import Verdict
 from tui.desk.verdicts import Line
 from tui.text.judge_tables import SCORES

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.export import ExportRule
+from engine.store.leaving import ExportRule
 
 SENTENCES = {
     ExportRule.ALL: "every sample, refined as far as it came",

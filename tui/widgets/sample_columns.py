@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.listing import Column, Row, State
+from engine.store.sample_list import Column, Row, State
 from tui.text.literal import first_line
 
 NORMAL, WIDE = 100, 160

@@ -13,8 +13,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.database import Interrupted
-from engine.listing import Column, Row
+from engine.store.database import Interrupted
+from engine.store.sample_list import Column, Row
 from models.errors import BurnishError
 from tui.widgets.sample_columns import Cell, cells, fitted
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.distribution import Scatter
+from engine.store.distribution import Scatter
 from tui.widgets.axis import Axis, apart, linear_ticks
 from tui.widgets.canvas import Canvas
 

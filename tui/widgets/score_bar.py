@@ -6,7 +6,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.comparison import Counts
+from engine.judge.results import Counts
 
 MOST = 100
 """Cells of the bar."""

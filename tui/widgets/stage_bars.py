@@ -9,7 +9,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from tui.pace import Pace, clock
+from engine.pace import Pace, clock
 
 LABEL = 15
 RATE, LEFT = 12, 14

@@ -10,8 +10,8 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.method.selection import RULES
 from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
-from engine.selection import RULES
 from tui.desk.candidates import Look, Offer
 from tui.text.finding_words import told
 from tui.text.literal import literal

@@ -8,7 +8,7 @@ from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.comparison import Counts, Length, Results
+from engine.judge.results import Counts, Length, Results
 from engine.sample import Verdict
 from tui.text.judge_tables import SCORES, between
 from tui.text.tables import number

@@ -10,12 +10,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine import session
-from engine.formats import DatasetError, Format
-from engine.reading import BadRow, open_dataset
-from engine.rows import earlier_turns, render
-from engine.trainers import Trainer, write_for_trainer
-from engine.writing import row_texts, write_dataset
+from engine.export.trainers import Trainer, write_for_trainer
+from engine.formats.layouts import earlier_turns, render
+from engine.formats.names import DatasetError, Format
+from engine.formats.read import BadRow, open_dataset
+from engine.formats.write import row_texts, write_dataset
+from engine.run import session
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line

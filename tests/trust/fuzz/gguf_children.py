@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from engine.scoring import ratio
+from engine.method.scores import ratio
 from models.errors import BurnishError
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Passage, Piece, Student

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.forms import form_for
+from engine.method.reply_forms import form_for
 from models.ollama.server import OllamaServer
 from models.ollama.teacher import OllamaTeacher
 from models.system.units import size

@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
+from engine.health.remembered import RECENT, recall, remember
 from tests.trust.fuzz.mutation import as_json, bent, mutated
-from tui.remembered import RECENT, recall, remember
 from tui.text.literal import one_line
 
 SOUND = {"theme": "burnish", "recent": ["/home/a/data.burnish", "/home/a/other.burnish"]}

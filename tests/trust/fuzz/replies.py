@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.forms import FORMS, FormName
-from engine.reflection import Reflection, Unusable
+from engine.method.reflection import Reflection, Unusable
+from engine.method.reply_forms import FORMS, FormName
 from engine.sample import Stage
 from models.teacher import Reply
 from tests.engine.asking import OLD, replies

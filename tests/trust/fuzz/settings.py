@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from engine.settings import changed, described, load
+from engine.run.settings import changed, described, load
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import VALUES, as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line

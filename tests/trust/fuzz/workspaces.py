@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from engine import session
-from engine.distribution import MEASURES, Distribution
-from engine.export import ExportRule, Share
-from engine.formats import Format
-from engine.heat import half
-from engine.listing import Column, Filter, Listing, Mark
-from engine.overview import overview
-from engine.reviewing import accepted, originals
+from engine.export.export import Progress, Wanted, preview, write
+from engine.formats.names import Format
+from engine.method.scores import ratio
+from engine.method.token_gain import half
+from engine.run import session
+from engine.run.settings import StudentSettings, load
 from engine.sample import Decision, Review
-from engine.scoring import ratio
-from engine.settings import StudentSettings, load
-from engine.workspace import Workspace
+from engine.store.bulk_reviews import accepted, originals
+from engine.store.distribution import MEASURES, Distribution
+from engine.store.leaving import ExportRule, Share
+from engine.store.overview import overview
+from engine.store.sample_list import Column, Filter, Listing, Mark
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.student import Losses
 from tests.command import NOWHERE
@@ -35,7 +36,6 @@ from tests.running import SHORT
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
 from tests.tui import scene
-from tui.exporting import Progress, Wanted, preview, write
 
 ROWS = [*SHORT, *SHORT]
 RAW: tuple[Any, ...] = (

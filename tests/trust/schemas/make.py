@@ -15,11 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.flags import Flag
-from engine.migrations import MIGRATIONS
+from engine.examine.examine import Examination
+from engine.examine.flags import Flag
 from engine.sample import Candidate, Decision, Review, Stage, Version
-from engine.stats import Examination
-from engine.workspace import Workspace
+from engine.store.schema import MIGRATIONS
+from engine.store.workspace import Workspace
 from tests.ollama_script import Chat, Scripted
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, refine, settings, workspace

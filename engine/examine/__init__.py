@@ -1,0 +1,1 @@
+"""`burnish stats`: flags on samples, and how they are found."""

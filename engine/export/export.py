@@ -1,0 +1,170 @@
+"""The one way out of a workspace, for the command and the screen: what is wanted in, a file and a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Event
+
+from engine.export.trainers import (
+    Item,
+    Trainer,
+    config_path,
+    trainer_format,
+    trainer_records,
+    write_for_trainer,
+)
+from engine.formats.layouts import render
+from engine.formats.names import Container, DatasetError, Format, Record
+from engine.formats.write import is_table, refuse, row_texts, write_dataset
+from engine.store.leaving import Exported, ExportRule, Share, exported, leaving
+from engine.store.workspace import Run, Workspace
+
+ENDINGS = {
+    Container.JSON: ".json",
+    Container.JSONL: ".jsonl",
+    Container.CSV: ".csv",
+    Container.PARQUET: ".parquet",
+}
+
+
+class Stopped(Exception):  # noqa: N818 - asked for, no error
+    """The writing, or the looking, was given up on a person's word. Nothing is left of it."""
+
+
+class Progress:
+    """How far a thread has come with rows; another may read it, and stop the thread."""
+
+    def __init__(self) -> None:
+        self.rows = self.total = 0
+        self._passes, self._steps = 1, 0
+        self._stop = Event()
+
+    def expect(self, rows: int, passes: int) -> None:
+        self.total, self._passes = rows, passes
+
+    def step(self) -> None:
+        """One row more. Raises `Stopped`."""
+        if self._stop.is_set():
+            raise Stopped
+        self._steps += 1
+        self.rows = self._steps // self._passes
+
+    def stop(self) -> None:
+        self._stop.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to leave, and as what."""
+
+    rule: ExportRule = ExportRule.ALL
+    share: Share = Share(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
+    format: Format | None = None  # None: the dataset's own
+    trainer: Trainer | None = None  # its layout comes before `format`
+    trace: bool = False  # how each row came to be goes along
+
+    def format_for(self, source: Format) -> Format:
+        """What a dataset in the format `source` is written in."""
+        return trainer_format(self.trainer, source) if self.trainer else self.format or source
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written."""
+
+    path: Path
+    format: Format
+    rows: int
+    of: int  # samples in the workspace
+    size: int  # bytes
+    config: Path | None = None  # the trainer's
+    use: str | None = None  # how to hand it to the trainer
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be written."""
+
+    leaving: dict[ExportRule, int]  # rows, by rule
+    of: int  # samples in the workspace
+    format: Format
+    rows: tuple[str, ...]  # the first, as they will stand in the file
+    samples: tuple[int, ...]  # that they are
+
+
+def write(workspace: Path, out: Path, wanted: Wanted, progress: Progress) -> Report:
+    """Write what is wanted to `out`, in one step or not at all. Raises `BurnishError`, or `Stopped`."""
+    with Workspace.read(workspace) as opened:
+        source, run = opened.source(), opened.latest_run()
+        here = Format(source.format)
+        there = wanted.format_for(here)
+        rows = leaving(opened, run, wanted.rule, wanted.share)
+        progress.expect(rows, passes=2 if is_table(there) else 1)
+        kept = protected(workspace)
+        chosen = exported(opened, run, wanted.rule, wanted.share)
+        config = use = None
+        if wanted.trainer is not None:
+            items = (_item(row, run, wanted) for row in chosen)
+            files = write_for_trainer(wanted.trainer, out, here, items, protected=kept, step=progress.step)
+            rows, config, use = files.rows, files.config, files.use
+        else:
+            records = _records(chosen, run, wanted, here)
+            rows = write_dataset(out, there, records, protected=kept, step=progress.step)
+        return Report(out, there, rows, len(opened), out.stat().st_size, config, use)
+
+
+def preview(workspace: Path, wanted: Wanted, rows: int) -> Preview:
+    """What `write` would write, with the first rows. Raises `BurnishError`."""
+    with Workspace.read(workspace) as opened:
+        source, run = opened.source(), opened.latest_run()
+        here = Format(source.format)
+        there = wanted.format_for(here)
+        first = list(islice(exported(opened, run, wanted.rule, wanted.share), rows))
+        return Preview(
+            {rule: leaving(opened, run, rule, wanted.share) for rule in ExportRule},
+            len(opened),
+            there,
+            tuple(row_texts(there, list(_records(iter(first), run, wanted, here)))),
+            tuple(row.sample.index for row in first),
+        )
+
+
+def default_path(workspace: Path, format: Format) -> Path:
+    """Beside the workspace, under its name, with the ending of the format."""
+    return workspace.with_name(f"{workspace.stem}-refined{ENDINGS[format.container]}")
+
+
+def in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path]:
+    """Files that are there and would be replaced. `BurnishError` where `out` cannot be written at all."""
+    files = [out]
+    if trainer is not None:
+        config = config_path(trainer, out)
+        # LLaMA-Factory's gets an entry more, and keeps the others.
+        files += [config] if trainer is not Trainer.LLAMAFACTORY else []
+    try:
+        refuse(out, protected(workspace))
+        return [file for file in files if file.is_file()]
+    except OSError as error:
+        raise DatasetError(f"{out}: cannot be written: {error.strerror}") from None
+
+
+def _records(chosen: Iterator[Exported], run: Run, wanted: Wanted, here: Format) -> Iterator[Record]:
+    there = wanted.format_for(here)
+    items = (_item(row, run, wanted) for row in chosen)
+    if wanted.trainer is not None:
+        return trainer_records(there, here, items)
+    return (render(sample, version, here, there, trace) for sample, version, trace in items)
+
+
+def _item(row: Exported, run: Run, wanted: Wanted) -> Item:
+    return row.sample, row.version, row.trace(run) if wanted.trace else None
+
+
+def protected(workspace: Path) -> list[Path]:
+    """What an export never replaces: the dataset, the workspace, and what lies beside that while it is open."""
+    with Workspace.read(workspace) as opened:
+        source = Path(opened.source().path)
+    return [source, *(workspace.with_name(workspace.name + end) for end in ("", "-wal", "-shm", "-lock"))]

@@ -1,0 +1,1 @@
+"""The data: a dataset's files and rows, read and written."""

@@ -1,0 +1,351 @@
+"""How a row holds a sample, and how a sample becomes a row again, in the same layout or another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, shown
+from engine.sample import Sample, Version
+
+# Rows with one exchange -----------------------------------------------------------------------------------
+
+# Each field's own name first, then the names other datasets give it (Dolly: context, response; TRL: prompt,
+# completion). A row keeps its own names when it is exported.
+_INSTRUCTION = ("instruction", "prompt")
+_RESPONSE = ("output", "response", "completion")
+
+
+class Fields(NamedTuple):
+    """The names under which a row holds its sample; `input` is None where it has none."""
+
+    instruction: str
+    input: str | None
+    response: str
+
+
+def fields_of(row: Mapping[str, Any]) -> Fields | None:
+    """The names under which this row holds an instruction and a response, or None."""
+    instruction = next((name for name in _INSTRUCTION if name in row), None)
+    response = next((name for name in _RESPONSE if name in row), None)
+    if instruction is None or response is None:
+        return None
+    if "input" in row:
+        return Fields(instruction, "input", response)
+    # Elsewhere `context` may be a list of documents or the like: that is not an input, it just travels along.
+    return Fields(instruction, "context" if isinstance(row.get("context"), str) else None, response)
+
+
+def _fields(row: dict[str, Any]) -> Fields:
+    fields = fields_of(row)
+    if fields is None:
+        raise RowError(f"expected the fields `instruction` and `output`, found {_names(row)}")
+    return fields
+
+
+def _flat_version(row: dict[str, Any]) -> Version:
+    fields = _fields(row)
+    given = row[fields.input] if fields.input else ""
+    return Version(
+        instruction=_filled(row[fields.instruction], f"`{fields.instruction}`"),
+        input="" if given is None else _text(given, f"`{fields.input}`"),
+        response=_filled(row[fields.response], f"`{fields.response}`"),
+    )
+
+
+def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
+    fields = _fields(row)
+    record = row | {fields.instruction: version.instruction, fields.response: version.response}
+    # A null input and one that is not there mean the same as an empty one, and stay as they are.
+    if version.input or (fields.input and row[fields.input]):
+        record[fields.input or "input"] = version.input
+    return record
+
+
+def _rewrite_without_input(row: dict[str, Any], version: Version) -> dict[str, Any]:
+    fields = _fields(row)
+    texts = {fields.instruction: as_one_text(version), fields.response: version.response}
+    return _without(row, {fields.input}) | texts
+
+
+def _flat_history(row: Mapping[str, Any]) -> list[Turn]:
+    """The earlier turns in LLaMA-Factory's `system` and `history`, where a row has them in that form."""
+    system, history = row.get("system"), row.get("history")
+    turns = [Turn("system", system, {})] if isinstance(system, str) and system else []
+    if isinstance(history, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        for pair in history
+    ):
+        for user, assistant in history:
+            turns += [Turn("user", user, {}), Turn("assistant", assistant, {})]
+    return turns
+
+
+# Rows of turns --------------------------------------------------------------------------------------------
+
+_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+}
+
+
+class Style(NamedTuple):
+    """How a layout writes a turn: the keys of role and text, and its names for the roles."""
+
+    field: str
+    role: str
+    text: str
+    roles: Mapping[str, str]
+
+
+_STYLES = {
+    Layout.SHAREGPT: Style(
+        "conversations", "from", "value", {"system": "system", "user": "human", "assistant": "gpt"}
+    ),
+    Layout.MESSAGES: Style(
+        "messages", "role", "content", {"system": "system", "user": "user", "assistant": "assistant"}
+    ),
+}
+
+
+class Turn(NamedTuple):
+    role: str  # system, user or assistant, whatever the row calls them
+    text: str
+    rest: dict[str, Any]  # the turn's other keys
+
+
+def _keys(turn: Mapping[str, Any]) -> tuple[str, str]:
+    """The keys of a turn's role and text: either layout's are found in the other's rows."""
+    return ("from", "value") if "from" in turn else ("role", "content")
+
+
+def _turns(row: Mapping[str, Any], layout: Layout) -> list[Turn]:
+    """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
+    field = _STYLES[layout].field
+    given = row.get(field)
+    if not isinstance(given, list):
+        found = _kind(given) if field in row else _names(row)
+        raise RowError(f"expected `{field}`, a list of turns, found {found}")
+    turns = []
+    for number, turn in enumerate(given, 1):
+        if not isinstance(turn, dict):
+            raise RowError(f"turn {number}: expected an object with role and text, found {_kind(turn)}")
+        role_key, text_key = _keys(turn)
+        name = turn.get(role_key)
+        role = _ROLES.get(name) if isinstance(name, str) else None
+        if turn.get("tool_calls") or turn.get("function_call"):
+            raise RowError(f"turn {number} calls a tool: only turns of plain text can be refined")
+        if role is None:
+            raise RowError(f"turn {number}: expected a system, user or assistant turn, found {shown(name)}")
+        text = _text(turn.get(text_key), f"turn {number}: `{text_key}`")
+        rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
+        turns.append(Turn(role, text, rest))
+    if [turn.role for turn in turns[-2:]] != ["user", "assistant"]:
+        raise RowError("expected a user's turn and the assistant's answer as the last two turns")
+    return turns
+
+
+def _turns_version(row: dict[str, Any], layout: Layout) -> Version:
+    user, assistant = _turns(row, layout)[-2:]
+    return Version(
+        instruction=_filled(user.text, "the last user turn"),
+        response=_filled(assistant.text, "the last answer"),
+    )
+
+
+def _rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dict[str, Any]:
+    field = _STYLES[layout].field
+    _turns(row, layout)
+    *earlier, user, assistant = row[field]
+    return row | {
+        field: [
+            *earlier,
+            user | {_keys(user)[1]: as_one_text(version)},
+            assistant | {_keys(assistant)[1]: version.response},
+        ]
+    }
+
+
+# Both -----------------------------------------------------------------------------------------------------
+
+
+def layout_of(row: object) -> Layout | None:
+    """The layout this row is in, as far as its fields tell; None where they fit none."""
+    if not isinstance(row, dict):
+        return None
+    for layout, style in _STYLES.items():
+        if isinstance(row.get(style.field), list):
+            return layout
+    fields = fields_of(row)
+    if fields is None:
+        return None
+    return Layout.WIZARDLM if fields.input is None else Layout.ALPACA
+
+
+def fits(row: object, layout: Layout) -> bool:
+    """Whether a row has the fields of this layout, good or bad."""
+    if not isinstance(row, dict):
+        return False
+    return _STYLES[layout].field in row if layout in _STYLES else fields_of(row) is not None
+
+
+def version_of(row: object, layout: Layout) -> Version:
+    """The sample a row holds: of several turns, the last user's and the answer to it. `RowError`: it holds none."""
+    if not isinstance(row, dict):
+        raise RowError(f"expected an object, found {_kind(row)}")
+    return _turns_version(row, layout) if layout in _STYLES else _flat_version(row)
+
+
+def earlier_turns(row: dict[str, Any], format: Format) -> int:
+    """How many turns, a system message included, stand before the exchange that is refined."""
+    if format.layout in _STYLES:
+        turns = row.get(_STYLES[format.layout].field)
+        return max(len(turns) - 2, 0) if isinstance(turns, list) else 0
+    return len(_flat_history(row))
+
+
+def as_one_text(version: Version) -> str:
+    """The instruction, then a newline and the input where there is one: what a user says in one turn."""
+    return f"{version.instruction}\n{version.input}" if version.input else version.instruction
+
+
+def render(
+    sample: Sample,
+    version: Version,
+    source: Format,
+    target: Format,
+    trace: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The row of `sample` in `target`'s layout, with `version` in place of what it held in `source`.
+
+    In the same layout nothing but the three texts changes. Between layouts, earlier turns and unknown fields
+    come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`, or the row is not
+    in `source`'s layout, as in a workspace that burnish did not write.
+    """
+    row, here, there = sample.row, source.layout, target.layout
+    with _of(sample):
+        if here in _STYLES and here is there:
+            record = _rewrite_turns(row, version, here)
+        elif here in _STYLES or there in _STYLES:
+            record = convert(sample, version, here, there)
+        elif here is Layout.ALPACA and there is Layout.WIZARDLM:
+            record = _rewrite_without_input(row, version)
+        else:
+            record = _rewrite_flat(row, version)
+    return record if trace is None else record | {TRACE: dict(trace)}
+
+
+def convert(sample: Sample, version: Version, here: Layout, there: Layout) -> dict[str, Any]:
+    """The row of `sample` in layout `there`, in that layout's own names, its unknown fields after them."""
+    with _of(sample):
+        parts = _parts_of_turns(sample.row, here) if here in _STYLES else _parts_of_flat(sample.row)
+    if there in _STYLES:
+        record = _as_turns(parts, version, _STYLES[there])
+    elif there is Layout.WIZARDLM:
+        record = {"instruction": as_one_text(version), "output": version.response}
+        record |= _as_history(parts.earlier, sample.index)
+    else:
+        record = {"instruction": version.instruction, "input": version.input, "output": version.response}
+        record |= _as_history(parts.earlier, sample.index)
+    return record | {name: value for name, value in parts.unknown.items() if name not in record}
+
+
+@contextmanager
+def _of(sample: Sample) -> Iterator[None]:
+    """What is wrong with a row, said of the sample it belongs to."""
+    try:
+        yield
+    except RowError as error:
+        raise DatasetError(f"sample {sample.index}: {error}") from None
+
+
+class _Parts(NamedTuple):
+    """What a row holds beside the version of its sample, whatever its layout."""
+
+    earlier: list[Turn]
+    user: dict[str, Any]  # the last user turn's other keys
+    assistant: dict[str, Any]  # the last answer's
+    unknown: dict[str, Any]
+
+
+def _parts_of_turns(row: dict[str, Any], layout: Layout) -> _Parts:
+    *earlier, user, assistant = _turns(row, layout)
+    known = {_STYLES[layout].field}
+    # LLaMA-Factory's rows of turns may have their system message beside the turns.
+    if not (earlier and earlier[0].role == "system") and (system := _flat_history(row | {"history": None})):
+        earlier, known = system + earlier, known | {"system"}
+    return _Parts(earlier, user.rest, assistant.rest, _without(row, known))
+
+
+def _parts_of_flat(row: dict[str, Any]) -> _Parts:
+    known = {name for name in fields_of(row) or () if name}
+    earlier = _flat_history(row)
+    if earlier:
+        known |= {"system", "history"}
+    return _Parts(earlier, {}, {}, _without(row, known))
+
+
+def _without(row: Mapping[str, Any], names: Collection[str | None]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _as_turns(parts: _Parts, version: Version, style: Style) -> dict[str, Any]:
+    turns = [
+        *parts.earlier,
+        Turn("user", as_one_text(version), parts.user),
+        Turn("assistant", version.response, parts.assistant),
+    ]
+    return {
+        style.field: [
+            {style.role: style.roles[turn.role], style.text: turn.text, **turn.rest} for turn in turns
+        ]
+    }
+
+
+def _as_history(earlier: list[Turn], index: int) -> dict[str, Any]:
+    """Earlier turns as LLaMA-Factory's `system` and `history`."""
+    record: dict[str, Any] = {}
+    if earlier and earlier[0].role == "system":
+        record["system"] = earlier[0].text
+        earlier = earlier[1:]
+    pairs = list(zip(earlier[::2], earlier[1::2], strict=False))
+    if len(earlier) % 2 or any((user.role, reply.role) != ("user", "assistant") for user, reply in pairs):
+        raise DatasetError(
+            f"sample {index}: its earlier turns are not one system message and pairs of question and answer, "
+            "which is all that `history` holds; export as sharegpt or messages"
+        )
+    if pairs:
+        record["history"] = [[user.text, reply.text] for user, reply in pairs]
+    return record
+
+
+# Words for error messages --------------------------------------------------------------------------------
+
+
+def _names(row: Mapping[str, Any]) -> str:
+    names = [shown(name) for name in list(row)[:8]]
+    return ", ".join(names) + (", ..." if len(row) > 8 else "") if names else "no field"
+
+
+def _kind(value: object) -> str:
+    kinds = {type(None): "null", bool: "true or false", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise RowError(f"{name}: expected text, found {_kind(value)}")
+    return value
+
+
+def _filled(value: object, name: str) -> str:
+    text = _text(value, name)
+    if not text or text.isspace():
+        raise RowError(f"{name} is empty")
+    return text

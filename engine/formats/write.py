@@ -1,0 +1,260 @@
+"""Datasets out: a new file that takes its place in one step, or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from engine.formats import extras
+from engine.formats.names import Container, DatasetError, Format, Record, shown
+
+Step = Callable[[], None]
+"""Called before each row, of a table twice: what it raises ends the writing, and nothing is left of it."""
+
+
+def nothing() -> None:
+    """The step of a writing that nobody watches."""
+
+
+def write_dataset(
+    path: Path,
+    format: Format,
+    records: Iterable[Record],
+    *,
+    protected: Collection[Path] = (),
+    step: Step = nothing,
+) -> int:
+    """Write rows as `render` makes them; returns how many.
+
+    One row is in memory at a time (Parquet: a batch). The file appears complete or not at all, over an older
+    one, but never over one of `protected`: the source dataset, the workspace. `DatasetError`.
+    """
+    with replacing(path, protected) as file:
+        return _WRITERS[format.container](file, path, records, step)
+
+
+def is_table(format: Format) -> bool:
+    """Whether a file of this format has a head that depends on all rows, so that they are gone through twice."""
+    return format.container in (Container.CSV, Container.PARQUET)
+
+
+def row_texts(format: Format, records: Collection[Record]) -> list[str]:
+    """Rows as they stand in a file, under CSV's head; a Parquet file, which is no text, holds what the JSON shows."""
+    if format.container is not Container.CSV:
+        return [_encode(record, number).decode() for number, record in enumerate(records, 1)]
+    names = dict.fromkeys(name for record in records for name in record)
+    texts = []
+    for row in (names, *([_cell(record.get(name)) for name in names] for record in records)):
+        line = io.StringIO()
+        csv.writer(line).writerow(row)
+        texts.append(line.getvalue().removesuffix("\r\n"))
+    return texts
+
+
+@contextmanager
+def replacing(path: Path, protected: Collection[Path] = (), *, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not.
+
+    Its mode is what the umask leaves of `mode`, as of any new file; over an older one, what it leaves of that one's.
+    """
+    try:
+        target = path.resolve()  # through a link, the file it leads to is replaced and the link stays
+        refuse(path, protected)
+        if target.exists() and not target.is_file():
+            raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
+        draft = target.with_name(f".burnish-{secrets.token_hex(8)}")  # short, and ours alone
+        descriptor, nameless = _draft(draft, mode)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if nameless:
+                    _name(descriptor, draft)
+            if target.exists():  # who could not read what was there cannot read what comes
+                draft.chmod(target.stat().st_mode & mode)
+            draft.replace(target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatasetError(f"{path}: cannot be written: {reason}; what was there is as it was") from None
+    _sync(target.parent)
+
+
+def refuse(path: Path, protected: Collection[Path]) -> None:
+    """Raise `DatasetError` where `path` is one of these files, by whatever name."""
+    if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
+        raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _draft(path: Path, mode: int) -> tuple[int, bool]:
+    """A descriptor to write to, and whether it is of a file without a name, of which a crash leaves nothing."""
+    without_name = getattr(os, "O_TMPFILE", 0)
+    if without_name and Path("/proc/self/fd").is_dir():
+        with suppress(OSError):  # not every file system has them
+            return os.open(path.parent, without_name | os.O_WRONLY, mode), True
+    return os.open(path, _NEW, mode), False
+
+
+def _name(descriptor: int, path: Path) -> None:
+    """Give a file without a name one."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # Only where a folder is given does Python go through the link in /proc to the file itself.
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in this folder last through a power cut, where the system has a way to."""
+    if os.name != "posix":
+        return
+    # The file is in its place already; a network's file system may not know how to sync a folder.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# JSON -----------------------------------------------------------------------------------------------------
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _text(record: Record, number: int) -> str:
+    """A row as one line of JSON."""
+    try:
+        return _ENCODER.encode(record)
+    except ValueError as error:
+        raise DatasetError(f"row {number} of the export cannot be written as JSON: {error}") from None
+    except RecursionError:
+        raise DatasetError(f"row {number} of the export is nested too deeply to be written") from None
+
+
+def _encode(record: Record, number: int) -> bytes:
+    """A row as one line of JSON in readable UTF-8; of all characters only lone surrogates need an escape."""
+    text = _text(record, number)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
+def _write_array(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
+    count = 0
+    for count, record in enumerate(records, 1):
+        step()
+        file.write(b"[\n" if count == 1 else b",\n")
+        file.write(_encode(record, count))
+    file.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
+def _write_lines(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
+    count = 0
+    for count, record in enumerate(records, 1):
+        step()
+        file.write(_encode(record, count) + b"\n")
+    return count
+
+
+# Tables ---------------------------------------------------------------------------------------------------
+
+
+_BATCH = 1000  # rows
+_Look = Callable[[list[Record]], None]
+
+
+@contextmanager
+def _spooled(path: Path, records: Iterable[Record], look: _Look, step: Step) -> Iterator[Iterator[Record]]:
+    """The rows over again, from a nameless file: a table's head depends on all of them, which `look` sees first."""
+    with tempfile.TemporaryFile(dir=path.resolve().parent) as spool:
+        count, rows = 0, iter(records)
+        while batch := list(islice(rows, _BATCH)):
+            for record in batch:
+                step()
+                count += 1
+                line = _text(record, count)
+                try:
+                    spool.write(line.encode() + b"\n")
+                except UnicodeEncodeError as error:
+                    near = shown(line[max(0, error.start - 10) : error.end + 10])
+                    raise DatasetError(
+                        f"row {count} of the export holds half a character (near {near}), which only JSON can "
+                        "carry: export it as JSON"
+                    ) from None
+            look(batch)
+        spool.seek(0)
+        yield _stepped(spool, step)
+
+
+def _stepped(lines: Iterable[bytes], step: Step) -> Iterator[Record]:
+    for line in lines:
+        step()
+        yield json.loads(line)
+
+
+class _Utf8(NamedTuple):
+    """A file as `csv.writer` wants it."""
+
+    file: BinaryIO
+
+    def write(self, text: str) -> int:
+        return self.file.write(text.encode())
+
+
+def _write_csv(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
+    """Texts as they are, null as an empty cell, everything else as JSON."""
+    names: dict[str, None] = {}
+
+    def look(batch: list[Record]) -> None:
+        for record in batch:
+            names.update(dict.fromkeys(record))
+
+    count = 0
+    with _spooled(path, records, look, step) as rows:
+        table = csv.writer(_Utf8(file))
+        table.writerow(names)
+        for count, row in enumerate(rows, 1):  # noqa: B007 - returned
+            table.writerow([_cell(row.get(name)) for name in names])
+    return count
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else _ENCODER.encode(value)
+
+
+def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
+    columns = extras.parquet(path).Columns()
+    with _spooled(path, records, columns.look, step) as rows:
+        count: int = columns.write(file, rows)
+    return count
+
+
+_WRITERS: dict[Container, Callable[[BinaryIO, Path, Iterable[Record], Step], int]] = {
+    Container.JSON: _write_array,
+    Container.JSONL: _write_lines,
+    Container.CSV: _write_csv,
+    Container.PARQUET: _write_parquet,
+}

@@ -1,0 +1,38 @@
+"""What is kept when something in burnish breaks: where it broke, and nothing of what was worked on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.health.places import crash_log_path
+
+
+def write_crash_log(error: BaseException) -> Path | None:
+    """The log's path; None where it cannot be written. Messages are left out: they may quote a sample."""
+    path = crash_log_path()
+    head = f"burnish {version('burnish')}, textual {version('textual')}, python {platform.python_version()}, "
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{head}{platform.platform()}\n\n{without_messages(error)}")
+    except OSError:
+        return None
+    return path
+
+
+def without_messages(error: BaseException) -> str:
+    """The frames and the kinds of an error and of those that led to it, the first of them first."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        parts.append("".join(traceback.format_tb(one.__traceback__)) + type(one).__name__ + "\n")
+        one = one.__cause__ or one.__context__
+    return "\nwhich led to\n\n".join(reversed(parts))

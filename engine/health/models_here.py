@@ -1,0 +1,127 @@
+"""Every model that is here, for the command line and for the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.run.settings import Settings
+from models.files.catalog import Found, find_ggufs
+from models.files.ollama_store import default_stores, list_blobs
+from models.ollama.server import OllamaServer, Tag, full_name
+from models.system.threads import aside
+from models.teacher import TeacherError
+
+UNREAD = (
+    "its weights are in no store that can be read here (OLLAMA_MODELS names another), so it is no student"
+)
+CLOUD = "runs in Ollama's cloud: your data would leave this machine"
+NO_TEMPLATE = "has no chat template, so it was not taught to follow instructions: no teacher"
+ANSWERS = 10.0  # seconds a healthy server needs at most for the list of its models
+
+Role = Literal["teacher", "student", "judge"]
+"""A judge is whatever can be a teacher."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model, and what to call it as a teacher and as a student. The fields are those of `models --json`."""
+
+    name: str
+    kind: Literal["ollama", "gguf"]
+    size: int | None  # bytes
+    quantisation: str | None
+    parameters: float | None
+    digest: str | None
+    local: bool
+    teacher: str | None  # None: it is none
+    student: str | None
+    problem: str | None  # why it is not both, where there is a reason worth a line
+
+    def called(self, role: Role) -> str | None:
+        return self.student if role == "student" else self.teacher
+
+    def unfit(self, role: Role) -> str | None:
+        """Why it cannot have this role; None where it can."""
+        if self.called(role) is not None:
+            return None
+        return self.problem or NO_TEMPLATE
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    models: tuple[ListedModel, ...]
+    problem: TeacherError | None  # why there are no tags of a server's among them
+    complete: bool  # whether there was time to look everywhere
+
+
+async def list_models(settings: Settings) -> ModelList:
+    """The server's models and the files that are here. Takes up to ten seconds."""
+    tags, search = await asyncio.gather(
+        _tags(settings.teacher.host), aside(find_ggufs, settings.model_folders)
+    )
+    problem, served = (tags, ()) if isinstance(tags, TeacherError) else (None, tags)
+    models = await aside(_models, served, search.found)
+    return ModelList(models, problem, search.complete)
+
+
+async def _tags(host: str | None) -> tuple[Tag, ...] | TeacherError:
+    try:
+        async with OllamaServer(host, first=ANSWERS) as server:
+            return await server.tags()
+    except TeacherError as error:
+        return error
+
+
+def _models(tags: Iterable[Tag], found: Iterable[Found]) -> tuple[ListedModel, ...]:
+    return tuple(_each(tags, found))
+
+
+def _each(tags: Iterable[Tag], found: Iterable[Found]) -> Iterator[ListedModel]:
+    """Every model once: the server's tags, each with its weights in the store where they can be read, then files."""
+    files = {file.path: file for file in found}
+    blobs = {full_name(name): blob for name, blob in list_blobs(default_stores()).items()}
+    served = set()
+    for tag in tags:
+        blob = blobs.get(full_name(tag.name))
+        path = None if blob is None else blob.path
+        served.add(path)
+        yield _of_tag(tag, files.get(path) if path else None)
+    for path, file in files.items():
+        if path not in served:
+            yield _of_file(file)
+
+
+def _of_tag(tag: Tag, weights: Found | None) -> ListedModel:
+    problem = weights.problem if weights else UNREAD
+    return ListedModel(
+        name=tag.name,
+        kind="ollama",
+        size=tag.size,
+        quantisation=tag.quantisation,
+        parameters=tag.billions and tag.billions * 1e9,
+        digest=tag.digest,
+        local=tag.local,
+        teacher=tag.name if tag.local else None,
+        student=f"ollama:{tag.name}" if tag.local and not problem else None,
+        problem=problem if tag.local else CLOUD,
+    )
+
+
+def _of_file(file: Found) -> ListedModel:
+    header, usable = file.header, not file.problem
+    teaches = usable and header is not None and header.chat_template
+    return ListedModel(
+        name=file.name,
+        kind="gguf",
+        size=header.size if header else None,
+        quantisation=header.quantisation if header else None,
+        parameters=header.parameters if header else None,
+        digest=None,
+        local=True,
+        teacher=("demo" if file.name == "demo" else f"gguf:{file.path}") if teaches else None,
+        student=file.name if usable else None,
+        problem=file.problem,
+    )

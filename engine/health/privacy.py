@@ -1,0 +1,187 @@
+"""`burnish doctor --privacy`: what would be contacted, what is stored where, and whether anything could leave."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.health.doctor import ANSWERS, NO_CLOUD, Check, State
+from engine.health.places import LeftFile, left_files
+from engine.health.remembered import recall
+from engine.run.settings import Settings
+from models.errors import BurnishError
+from models.files.catalog import teacher_file
+from models.ollama.address import server_url
+from models.ollama.server import OllamaServer
+from models.ollama.teacher import OllamaTeacher
+from models.system.listener import Listener, listener
+from models.system.mounts import file_system, is_elsewhere
+from models.system.units import size
+from models.teacher import TeacherError
+
+REQUEST_LOGS = "ollama-request-logs-"  # what the folders are called that OLLAMA_DEBUG_LOG_REQUESTS makes
+LOGGING = ("OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_DEBUG")
+IGNORED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OLLAMA_API_KEY")  # variables
+
+
+async def check_privacy(
+    settings: Settings, folder: Path = Path(), *, ignored: Collection[str] = ()
+) -> list[Check]:
+    """A `problem` for all that could leave this machine, or of which nobody can say that it does not.
+
+    `folder`: where workspaces and exports are; `ignored`: variables that the caller takes no notice of, besides
+    those that nothing here does. No server but the teacher's is asked, and nothing is written.
+    """
+    return [*await _teacher(settings), *_here(folder, {*IGNORED, *ignored})]
+
+
+# The teacher ----------------------------------------------------------------------------------------------
+
+
+async def _teacher(settings: Settings) -> list[Check]:
+    name = settings.teacher.name
+    try:
+        inside = name is not None and teacher_file(name) is not None
+        url = server_url(settings.teacher.host)
+    except BurnishError as error:
+        return [
+            Check(
+                "contacted", "problem", str(error), "see burnish models, and set OLLAMA_HOST=127.0.0.1:11434"
+            )
+        ]
+    if inside:
+        told = (
+            f"{url}, Ollama, for the list of its models; no text goes there, for {name} runs inside burnish"
+        )
+    else:
+        told = f"{url}, Ollama, which gets the texts; nothing else"
+    checks = [Check("contacted", "ok", told)]
+    # Where no text goes to the server, what it does with texts is worth a word and no more.
+    worst: State = "advice" if inside else "problem"
+    try:
+        async with OllamaServer(url, first=ANSWERS) as server:
+            cloud = await server.cloud_disabled()
+    except TeacherError as error:
+        return [*checks, Check("cloud", worst, f"cannot be known: {error}", "start Ollama, and ask again")]
+    checks.append(_cloud(cloud, worst))
+    if name is not None and not inside:
+        checks.append(await _weights(name, url))
+    found = listener(urlsplit(url).port or 0)
+    return [*checks, _program(url, found, worst), *_requests(found)]
+
+
+def _cloud(disabled: bool | None, worst: State) -> Check:
+    if disabled:
+        return Check("cloud", "ok", "off: the server itself refuses cloud models")
+    if disabled is None:
+        return Check("cloud", worst, "cannot be known: the server is too old to say", NO_CLOUD)
+    return Check(
+        "cloud", worst, "on: a model that becomes a cloud model's stub would send texts away", NO_CLOUD
+    )
+
+
+async def _weights(name: str, url: str) -> Check:
+    teacher = OllamaTeacher(name, host=url, first=ANSWERS)
+    try:
+        info = await teacher.open()
+    except TeacherError as error:
+        return Check("teacher", "problem", str(error), "choose a model that burnish models lists as here")
+    finally:
+        await teacher.close()
+    return Check("teacher", "ok", f"{name}: its weights are here, {size(info.size)}")
+
+
+def _program(url: str, found: Listener | None, worst: State) -> Check:
+    if found is None:
+        port = urlsplit(url).port
+        finding = (
+            f"cannot be known which program listens at {url}: it is another user's, as Ollama's service is"
+        )
+        return Check(
+            "server", "advice", finding, f"sudo ss -ltnp 'sport = :{port}' tells; it should be ollama"
+        )
+    program = f"{found.name}, process {found.pid}"
+    if found.name.startswith("ollama"):
+        return Check("server", "ok", program)
+    finding = f"{program}, listens at {url}, is not Ollama, and may pass on what it gets"
+    return Check(
+        "server", worst, finding, "make sure that it sends nothing on, or set OLLAMA_HOST to Ollama itself"
+    )
+
+
+def _requests(found: Listener | None) -> Iterator[Check]:
+    """Whether Ollama keeps what it is asked. That stays on this machine."""
+    if found is None:
+        here = _asked_to_log(os.environ) or "neither"
+        finding = (
+            f"cannot be known: the server's environment is not ours to read; in this shell {here} is set"
+        )
+        fix = f"neither {' nor '.join(LOGGING)} should be set there (Linux: systemctl show ollama -p Environment)"
+        yield Check("requests", "advice", finding, fix)
+    elif logging := _asked_to_log(found.environment):
+        finding = f"Ollama was started with {logging}, and writes the texts it gets into files"
+        yield Check("requests", "advice", finding, "start it without")
+    else:
+        yield Check("requests", "ok", "Ollama was not asked to log them")
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{REQUEST_LOGS}*")):
+        yield Check("requests", "advice", f"{folder}: requests that an Ollama logged", f"rm -r {folder}")
+
+
+def _asked_to_log(environment: Mapping[str, str]) -> str:
+    """The variables by which Ollama logs; it takes for yes what is no plain no."""
+    no = ("", "0", "f", "false")
+    return " and ".join(name for name in LOGGING if environment.get(name, "").strip("\"' ").lower() not in no)
+
+
+# What is stored -------------------------------------------------------------------------------------------
+
+
+def _here(folder: Path, ignoring: Collection[str]) -> Iterator[Check]:
+    folder = folder.absolute()
+    ignored = sorted(name for name in os.environ if name.upper() in ignoring)
+    if ignored:
+        yield Check("environment", "ok", f"{', '.join(ignored)}: set, and ignored by burnish")
+    kept = "a crash log holds where burnish broke, no message and no text; core files are switched off"
+    yield Check("logs", "ok", f"burnish writes none; {kept}")
+    workspaces = _workspaces(folder)
+    for place in sorted({folder, Path(tempfile.gettempdir()), *(path.parent for path in workspaces)}):
+        yield _place(place)
+    for file in left_files(folder, workspaces):
+        yield from _left(file)
+
+
+def _workspaces(folder: Path) -> list[Path]:
+    """Those in this folder, and those opened lately."""
+    found = [*folder.glob("*.burnish"), *map(Path, recall().recent)]
+    return sorted({path for path in found if path.is_file()})
+
+
+def _place(folder: Path) -> Check:
+    kind = file_system(folder.resolve())
+    if kind is None:
+        finding = f"{folder}: cannot be known whether it is on this machine"
+        return Check("folder", "advice", finding, "the command mount tells")
+    if is_elsewhere(kind):
+        finding = f"{folder} is on another machine ({kind}), and what is written there leaves this one"
+        return Check(
+            "folder", "problem", finding, "keep datasets, workspaces and exports on a disk of this machine"
+        )
+    return Check("folder", "ok", f"{folder} is on this machine ({kind})")
+
+
+def _left(file: LeftFile) -> Iterator[Check]:
+    """A file or folder, if it is there."""
+    try:
+        mode = stat.S_IMODE(file.path.stat().st_mode)
+    except OSError:
+        return
+    finding = f"{file.path}: {file.what}; mode {mode:04o}"
+    if os.name == "posix" and mode & 0o077:
+        finding += ", so that others on this machine may open it"
+        yield Check(file.name, "advice", finding, f"chmod go= {file.path}")
+    else:
+        yield Check(file.name, "ok", finding)

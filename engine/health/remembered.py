@@ -1,0 +1,49 @@
+"""What the app remembers between two times: the workspaces opened lately, and the theme. Nothing of any sample."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from engine.health.places import remembered_path
+
+RECENT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    theme: str = "burnish"
+    recent: tuple[str, ...] = field(default=())  # workspaces, the latest first
+
+    def opened(self, path: Path) -> Remembered:
+        """With a workspace put first among the recent ones."""
+        name = str(path.absolute())
+        return replace(self, recent=(name, *(other for other in self.recent if other != name))[:RECENT])
+
+
+def recall() -> Remembered:
+    """What was remembered; the defaults where nothing was, or nothing that can be read."""
+    try:
+        stored = json.loads(remembered_path().read_text("utf-8"))
+        recent = tuple(name for name in stored["recent"] if isinstance(name, str))
+        return Remembered(str(stored["theme"]), recent)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Remembered()
+
+
+def remember(what: Remembered) -> None:
+    """Keep it, where that can be done; a folder that cannot be written costs only the memory."""
+    path = remembered_path()
+    beside = path.with_name(path.name + "-new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(what), file)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()

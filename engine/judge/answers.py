@@ -1,0 +1,158 @@
+"""A model's answers to a file of prompts, laid out as AlpacaEval's files are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from engine.events import Started
+from engine.formats.layouts import fields_of
+from engine.formats.names import DatasetError, Record
+from engine.formats.read import any_rows
+from engine.judge.events import Answered
+from engine.judge.pairs import GENERATOR
+from engine.judge.recorded_model import Respondent, check
+from engine.method.reflection import Question, Unusable, said
+from engine.method.templates import TemplateName, alpaca, vicuna, wizardlm
+from engine.run.settings import AnswerSettings
+from engine.sample import Failure
+from models.errors import UsageError
+from models.files.catalog import teacher_file
+from models.student import Piece
+from models.teacher import PAUSING, Message, Reply, TeacherError
+
+_WRITTEN: dict[TemplateName, Callable[[str, str], tuple[Piece, ...]]] = {
+    TemplateName.VICUNA: vicuna,
+    TemplateName.ALPACA: alpaca,
+    TemplateName.WIZARDLM: wizardlm,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A row of a file of prompts."""
+
+    instruction: str
+    input: str = ""
+    dataset: str | None = None  # where AlpacaEval's own prompts are from
+
+    def question(self, template: TemplateName) -> Question[Reply]:
+        """The instruction as it is put to a model: in a template's words, or for the model's own chat template."""
+        if template is TemplateName.CHAT:
+            text = f"{self.instruction}\n{self.input}" if self.input else self.instruction
+        else:
+            text = "".join(piece.text for piece in _WRITTEN[template](self.instruction, self.input))
+        return _Open("answer", (Message("user", text),), Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open(Question[Reply]):
+    """A question whose answer is whatever the model says; one that was cut is what it said so far."""
+
+    def take(self, reply: Reply) -> Reply:
+        text = said(reply)
+        return replace(reply, text=text if text == reply.text else text.lstrip())
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a model answered, by the prompts' numbers."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    cut: int = 0  # answers that reached the limit of tokens
+    failures: dict[int, Failure] = field(default_factory=dict)  # prompts without an answer
+
+
+def prompts(path: Path, limit: int | None = None) -> list[Prompt]:
+    """The prompts of a file: a dataset, AlpacaEval's file, rows that have only an instruction, or lines of text.
+
+    `DatasetError`: the file cannot be read, or a row of it has no instruction.
+    """
+    found: list[Prompt] = []
+    for number, row in enumerate(any_rows(path), 1):
+        if len(found) == limit:
+            break
+        if isinstance(row, str):
+            if line := row.strip("\r\n"):
+                found.append(Prompt(line))
+            continue
+        found.append(_prompt(path, number, row))
+    if not found:
+        raise DatasetError(f"{path}: holds no prompts; expected rows with `instruction`, or lines of text")
+    return found
+
+
+def _prompt(path: Path, number: int, row: object) -> Prompt:
+    fields = fields_of(row | {"output": ""}) if isinstance(row, dict) else None
+    if isinstance(row, dict) and fields is not None:
+        instruction, input = row[fields.instruction], row.get(fields.input or "")
+        dataset = row.get("dataset")
+        if isinstance(instruction, str) and instruction.strip() and isinstance(input, str | None):
+            return Prompt(instruction, input or "", dataset if isinstance(dataset, str) else None)
+    raise DatasetError(f"{path}: row {number}: expected a prompt, with its text in the field `instruction`")
+
+
+def check_answering(settings: AnswerSettings) -> None:
+    """Raise what can be said against the settings without loading a model or asking a server."""
+    if settings.name is None:
+        raise UsageError(
+            "no model: give --model with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
+        )
+    check(settings)
+    if settings.template is not TemplateName.CHAT and teacher_file(settings.name) is None:
+        raise UsageError(
+            f"template {settings.template}: Ollama puts every prompt into {settings.name}'s own template; use "
+            "template chat, or the model's file as gguf:PATH"
+        )
+
+
+async def answer(respondent: Respondent, asked: Sequence[Prompt], template: TemplateName) -> Answers:
+    """A model's answer to every prompt; those that are in the respondent's record cost nothing.
+
+    A prompt that gets no answer is a failure. Emits `Started`, an `Answered` for each prompt that was not answered
+    before, and of the replies what a run emits of a teacher's. Raises `TeacherError` when a pause outlasts its
+    patience, `WorkspaceError`; whatever was answered stays answered. To stop it is to cancel it.
+    """
+    await respondent.open()
+    answers = Answers()
+    questions = [prompt.question(template) for prompt in asked]
+    before = {number for number, question in enumerate(questions) if respondent.knows(question)}
+    respondent.emit(Started(len(asked), len(before), 0, ()))
+
+    async def work(item: tuple[int, Question[Reply]]) -> None:
+        number, question = item
+        failure = None
+        try:
+            reply = await respondent.ask(number, question)
+        except Unusable as unusable:
+            failure = Failure(fault=unusable.fault, message=str(unusable))
+        except TeacherError as error:
+            if error.fault in PAUSING:
+                raise
+            failure = Failure(fault=error.fault, message=str(error))
+        if failure is None:
+            answers.texts[number] = reply.text
+            answers.cut += reply.finish != "stop"
+        else:
+            answers.failures[number] = failure
+        if number not in before:
+            respondent.emit(Answered(number, failure))
+
+    await respondent.each(iter(enumerate(questions)), work)
+    return answers
+
+
+def generator(name: str) -> str:
+    """What a model is called in its answers: a file by its name, for its path is nobody else's business."""
+    return Path(name.removeprefix("gguf:")).stem if name.startswith("gguf:") else name
+
+
+def rows(asked: Sequence[Prompt], answers: Answers, name: str) -> Iterator[Record]:
+    """AlpacaEval's rows; one that has no answer is there with an empty output."""
+    for number, prompt in enumerate(asked):
+        row: dict[str, str] = {} if prompt.dataset is None else {"dataset": prompt.dataset}
+        row["instruction"] = prompt.instruction
+        if prompt.input:
+            row["input"] = prompt.input
+        yield row | {"output": answers.texts.get(number, ""), GENERATOR: generator(name)}

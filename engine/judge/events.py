@@ -1,0 +1,37 @@
+"""What a judge, or a model that answers prompts, reports while it works, besides what a run reports, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.events import SharedEvent
+from engine.judge.prompt import Judged, Result
+from engine.sample import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBefore:
+    """What the pairs came to that had been judged when this comparison was taken up; told after `Started`."""
+
+    results: Mapping[Result, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairJudged:
+    """A pair was judged in both orders, or cannot be, and that is committed."""
+
+    number: int  # in the comparison's order
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A prompt has an answer, which is committed, or cannot have one."""
+
+    number: int  # in the file's order
+    failure: Failure | None
+
+
+JudgeEvent = SharedEvent | JudgedBefore | PairJudged | Answered
+"""Told by a judge, or while prompts are answered."""

@@ -1,0 +1,94 @@
+"""A judge's way through the pairs of two sides: each is asked twice with the places swapped, and nothing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from engine.events import Notice, Started
+from engine.judge.events import JudgedBefore, PairJudged
+from engine.judge.pairs import Sides
+from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
+from engine.judge.record import Comparison
+from engine.judge.recorded_model import Respondent
+from engine.method.reflection import Unusable
+from engine.method.reply_forms import FormName
+from engine.sample import Failure
+from models.teacher import PAUSING, TeacherError
+
+
+async def judge(respondent: Respondent, sides: Sides, form: FormName) -> Comparison:
+    """Have every pair of two sides judged; those that were already cost nothing.
+
+    What comes of it is in the respondent's record, for `results.results` to count. Emits `Started`, `JudgedBefore`,
+    a `PairJudged` for each pair, and of the replies what a run emits of a teacher's. Raises `TeacherError` when a
+    pause outlasts its patience, `WorkspaceError`; whatever was answered stays answered. To stop it is to cancel it.
+    """
+    record, emit = respondent.record, respondent.emit
+    info = await respondent.open()
+    if info.digest == sides.teacher:
+        emit(Notice(f"{info.name} also wrote the rewrites: a judge tends to favour what it wrote itself"))
+    pairs = [pair.digest() for pair in sides.pairs()]
+    how: dict[str, Any] = {
+        "a": sides.a,
+        "b": sides.b,
+        "sources": sides.sources,
+        **sides.about,
+        "form": form,
+        "prompts": PROMPTS,
+        "context": info.context,
+        **respondent.sampling.model_dump(),
+    }
+    comparison = record.begin(
+        how | {"judge": info.digest},
+        how | {"judge": asdict(info), "pairs": len(pairs), "same": sides.same, "unmatched": sides.unmatched},
+    )
+    here = {number: found for number, found in record.known(comparison).items() if number < len(pairs)}
+    # A pair without a verdict gets none from the same replies, but perhaps the server gave it no reply.
+    known = {
+        number: result
+        for number, (digest, result) in here.items()
+        if digest == pairs[number] and result is not Result.INVALID
+    }
+    record.forget(comparison, here.keys() - known.keys())
+    emit(Started(len(pairs), len(known), 0, ()))
+    emit(JudgedBefore(Counter(known.values())))
+
+    waiting = {digest: number for number, digest in enumerate(pairs) if number not in known}
+
+    def pending() -> Iterator[tuple[int, Pair]]:
+        # By what they are: a person who decides meanwhile moves the others' numbers.
+        found = ((waiting.pop(pair.digest(), None), pair) for pair in sides.pairs())
+        yield from ((number, pair) for number, pair in found if number is not None)
+        if waiting:
+            emit(
+                Notice(f"{len(waiting)} pairs are not what they were: judge once more for what they are now")
+            )
+
+    async def work(item: tuple[int, Pair]) -> None:
+        number, pair = item
+        judged = await _judged(respondent, number, pair, form)
+        record.keep(comparison, number, judged)
+        emit(PairJudged(number, judged))
+
+    await respondent.each(pending(), work)
+    return comparison
+
+
+async def _judged(respondent: Respondent, number: int, pair: Pair, form: FormName) -> Judged:
+    """The pair in both orders. One without a usable reply makes the other worthless, and it is not asked for."""
+    forward: Opinion | None = None
+    swapped: Opinion | None = None
+    failure = None
+    try:
+        forward = await respondent.ask(number, question(pair.a, pair.b, form))
+        swapped = await respondent.ask(number, question(pair.b, pair.a, form))
+    except Unusable as unusable:
+        failure = Failure(fault=unusable.fault, message=str(unusable))
+    except TeacherError as error:
+        if error.fault in PAUSING:
+            raise
+        failure = Failure(fault=error.fault, message=str(error))
+    return Judged(pair=pair, forward=forward, swapped=swapped, failure=failure)

@@ -1,0 +1,204 @@
+"""What is compared with what: the two sides of a workspace, or two files of answers, as pairs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.formats.layouts import fields_of, version_of
+from engine.formats.names import TRACE, RowError
+from engine.formats.read import BadRow, Dataset, open_dataset
+from engine.judge.prompt import Pair, StudentChoice
+from engine.sample import Outcome, Rule, Sample, Stage, Version
+from engine.store.database import WorkspaceError
+from engine.store.leaving import Exported
+from engine.store.workspace import Workspace
+
+GENERATOR = "generator"
+"""Where AlpacaEval's files name the model that gave an answer."""
+
+_LOOK = 100  # rows looked at to tell how two files are matched
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Two sides, A and B, and how to go through their pairs."""
+
+    a: str  # what they are called
+    b: str
+    sources: tuple[str, ...]  # the files behind them
+    pairs: Callable[[], Iterator[Pair]]  # in the same order every time
+    same: int = 0  # where both sides are the same text: there is nothing to judge
+    unmatched: tuple[int, int] = (0, 0)  # rows of A, and of B, that the other has no partner for
+    teacher: str | None = None  # the digest of the model that wrote side B, where it is known
+    about: dict[str, Any] = field(default_factory=dict)  # what else makes them these sides
+
+
+# A workspace -------------------------------------------------------------------------------------------------------
+
+
+def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None = None) -> Sides:
+    """The original of each sample against what would leave the workspace now; and, unless `refined_only`, what each
+    stage's rewrite was to replace against the rewrite, taken or not, wherever the student had the choice.
+
+    `limit`: of the samples that have something to compare, the first. The workspace is opened for reading, each
+    time the pairs are gone through. `WorkspaceError`: nothing was refined there.
+    """
+    same = 0
+    with Workspace.read(path) as opened:
+        run = opened.latest_run()
+        if run.settings.get("teacher") is None:
+            raise WorkspaceError(
+                f"{path}: its latest run asked no teacher, so there is nothing to compare; see burnish run"
+            )
+        for sample, outcome, review in opened.decided(run):
+            same += outcome is not None and Exported(sample, outcome, review).version == sample.original
+
+    def pairs() -> Iterator[Pair]:
+        with Workspace.read(path) as opened:
+            found = 0
+            for sample, outcome, review in opened.decided(run):
+                of_sample = list(_of_sample(Exported(sample, outcome, review), refined_only=refined_only))
+                yield from of_sample
+                found += bool(of_sample)
+                if found == limit:
+                    return
+
+    return Sides(
+        "original",
+        "refined",
+        (str(path.absolute()),),
+        pairs,
+        same=same,
+        teacher=run.settings["teacher"]["digest"],
+        about={"run": run.id, "refined_only": refined_only},
+    )
+
+
+def _of_sample(row: Exported, *, refined_only: bool) -> Iterator[Pair]:
+    """A sample's pairs, each once: where the student took one stage's rewrite, both questions are the same."""
+    sample, outcome, original = row.sample, row.outcome, row.sample.original
+    choices: dict[tuple[Version, Version], list[StudentChoice]] = {}
+    if outcome is not None and not refined_only:
+        for a, b, choice in _choices(sample, outcome):
+            choices.setdefault((a, b), []).append(choice)
+    if row.version != original:
+        chosen = choices.pop((original, row.version), [])
+        yield Pair(row=sample.index, a=original, b=row.version, choices=tuple(chosen))
+    for (a, b), chosen in choices.items():
+        yield Pair(row=sample.index, a=a, b=b, compared=False, choices=tuple(chosen))
+
+
+def _choices(sample: Sample, outcome: Outcome) -> Iterator[tuple[Version, Version, StudentChoice]]:
+    """What the student chose between in each stage: what was there, and the rewrite."""
+    before = sample.original
+    for choice in outcome.choices:
+        if choice.rewrite is None:
+            continue
+        if choice.rule is not Rule.ALWAYS and choice.rewrite != before:
+            yield (
+                before,
+                choice.rewrite,
+                StudentChoice(stage=choice.stage, verdict=choice.verdict, margin=choice.margin),
+            )
+        if choice.stage is Stage.INSTRUCTION and choice.verdict == "replaced":
+            before = choice.rewrite
+
+
+# Two files ---------------------------------------------------------------------------------------------------------
+
+
+def file_sides(
+    a: Path, b: Path, *, limit: int | None = None, on_bad: Callable[[Path, BadRow], None] = lambda *_: None
+) -> Sides:
+    """Two files' answers to the same instructions: datasets, exports, or AlpacaEval's outputs.
+
+    Rows are matched on instruction and input; two exports with traces on the sample they came from, so that a
+    rewritten instruction is compared with what it was made of. Of equal rows the first meets the first, and so on.
+    B is held in memory. Rows that hold no answer go to `on_bad`. Raises `DatasetError`.
+    """
+    one, other = _File(open_dataset(a), on_bad), _File(open_dataset(b), on_bad)
+    traced = one.traced and other.traced
+    partners: dict[Hashable, list[Version]] = defaultdict(list)
+    total = 0
+    for key, version in other.answers(traced=traced):
+        partners[key].append(version)
+        total += 1
+
+    def matched(*, quiet: bool) -> Iterator[tuple[int, Version, Version | None]]:
+        met: Counter[Hashable] = Counter()
+        for row, (key, version) in enumerate(one.answers(traced=traced, quiet=quiet)):
+            there = partners.get(key, [])
+            yield row, version, there[met[key]] if met[key] < len(there) else None
+            met[key] += 1
+
+    def pairs() -> Iterator[Pair]:
+        found = (
+            Pair(row=row, a=version, b=partner)
+            for row, version, partner in matched(quiet=True)
+            if partner is not None and partner != version
+        )
+        return islice(found, limit)
+
+    alone = both = same = 0
+    for _, version, partner in matched(quiet=False):
+        alone += partner is None
+        both += partner is not None
+        same += partner == version
+    names = one.name, other.name
+    if names[0] == names[1]:
+        names = (str(a), str(b))
+    return Sides(
+        *names,
+        (str(a.absolute()), str(b.absolute())),
+        pairs,
+        same=same,
+        unmatched=(alone, total - both),
+    )
+
+
+class _File:
+    """A file of answers."""
+
+    def __init__(self, dataset: Dataset, on_bad: Callable[[Path, BadRow], None]) -> None:
+        self._dataset = dataset
+        self._on_bad = on_bad
+        first = [row for _, row in islice(dataset.rows(), _LOOK) if isinstance(row, dict)]
+        self.traced = bool(first) and all(_trace(row) is not None for row in first)
+        generators = {str(row[GENERATOR]) for row in first if row.get(GENERATOR)}
+        self.name = generators.pop() if len(generators) == 1 else dataset.path.name
+
+    def answers(self, *, traced: bool, quiet: bool = False) -> Iterator[tuple[Hashable, Version]]:
+        """Each answer with what it is matched on."""
+        for number, row in self._dataset.rows():
+            try:
+                version = self._version(row)
+            except RowError as error:
+                if not quiet:
+                    self._on_bad(self._dataset.path, BadRow(self._dataset.where(number), str(error)))
+                continue
+            assert isinstance(row, dict)
+            yield (_trace(row) if traced else (version.instruction, version.input)), version
+
+    def _version(self, row: object) -> Version:
+        """What a row holds. Of all texts an answer may be empty: then the model said nothing."""
+        if isinstance(row, RowError):
+            raise row
+        fields = fields_of(row) if isinstance(row, dict) else None
+        if isinstance(row, dict) and fields is not None and row[fields.response] == "":
+            filled = version_of(row | {fields.response: "-"}, self._dataset.format.layout)
+            return filled.model_copy(update={"response": ""})
+        return version_of(row, self._dataset.format.layout)
+
+
+def _trace(row: dict[str, Any]) -> Hashable | None:
+    """The sample an exported row came from: its index and what was asked, for indices alone are every file's."""
+    match row.get(TRACE):
+        case {"index": int(index), "original": {"instruction": str(instruction), "input": str(input)}}:
+            return index, instruction, input
+        case _:
+            return None

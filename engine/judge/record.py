@@ -1,0 +1,187 @@
+"""A record: one SQLite file of what models were asked outside a workspace, and of the verdicts made of it.
+
+A judge's replies and a model's answers are found again under the digest of their request, which names the model's
+weights, the prompt and the settings: the same question is never asked twice, whatever it is asked for. Texts are
+kept as JSON in ASCII, as in a workspace.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from engine.judge.prompt import Judged, Result
+from engine.store.database import Database, Kind, WorkspaceError
+from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
+from models.teacher import Reply
+
+_FIRST = """
+CREATE TABLE replies (                                    -- every reply, word for word
+    request BLOB PRIMARY KEY,                             -- models.teacher.Request.digest
+    body TEXT NOT NULL,
+    about TEXT NOT NULL,
+    received TEXT NOT NULL DEFAULT (datetime('now'))
+);
+CREATE TABLE comparisons (
+    comparison INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,                             -- what is compared, by which judge, and how
+    about TEXT NOT NULL,
+    begun INTEGER NOT NULL UNIQUE                         -- the larger, the later it was last begun
+);
+CREATE TABLE verdicts (
+    comparison INTEGER NOT NULL REFERENCES comparisons,
+    number INTEGER NOT NULL,                              -- of the pair, in the comparison's order
+    pair BLOB NOT NULL,                                   -- engine.judging.Pair.digest
+    result TEXT NOT NULL,                                 -- engine.judging.Result
+    body TEXT NOT NULL,                                   -- engine.judging.Judged
+    UNIQUE (comparison, number)
+)
+"""
+
+
+def _second(db: sqlite3.Connection) -> None:
+    """How a judge thinks and its context join the key of its replies; their defaults, for they were not kept."""
+    for number, *texts in db.execute("SELECT comparison, key, about FROM comparisons").fetchall():
+        usual = {"prompts": 1, "think": False, "context": DEFAULT_CONTEXT}
+        key, about = (json.dumps(json.loads(text) | usual, sort_keys=True) for text in texts)
+        db.execute("UPDATE comparisons SET key = ?, about = ? WHERE comparison = ?", (key, about, number))
+    rekey_replies(db, {})
+
+
+WINDOW = 256
+"""Verdicts fetched at a time."""
+
+
+def judged_path(a: Path) -> Path:
+    """Where the verdicts on A, or on a workspace's sides, are kept if nothing else is said."""
+    return a.with_suffix(".judged")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was compared, by whom."""
+
+    id: int
+    about: dict[str, Any]  # `judge`, `a`, `b`, `pairs`, ...: see `engine.judge.judge`
+
+    @property
+    def pairs(self) -> int:
+        """How many it has; there may be verdicts on more, of a time without --limit."""
+        return int(self.about["pairs"])
+
+    def is_of(self, workspace: Path, run: int) -> bool:
+        """Whether its sides are those of a workspace, by a run there."""
+        return self.about.get("sources") == [str(workspace.absolute())] and self.about.get("run") == run
+
+
+class Record(Database):
+    """An open record. One writer at a time, however many readers."""
+
+    kind: ClassVar[Kind] = Kind(
+        name="record",
+        application=0x62726E72,  # 'brnr'
+        migrations=(_FIRST, _second),
+        made="burnish judge",
+        busy="or name another file for this one",
+    )
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The record at a path, open; made, mode 0600, if it is not there."""
+        return cls.open(path) if path.exists() else cls._created(path, lambda _: None)
+
+    # --- replies ----------------------------------------------------------------------------------------------
+
+    def reply(self, _number: int, request: bytes) -> Reply | None:
+        """The reply to a request, by its digest, whichever pair or prompt it was asked for."""
+        rows = self._rows("SELECT body FROM replies WHERE request = ?", request)
+        return self._parsed(lambda body: Reply(**body), rows[0][0]) if rows else None
+
+    def keep_reply(self, number: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
+        """Commit a reply. `about`: for provenance."""
+        body = {name: getattr(reply, name) for name in Reply.__slots__}
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO replies (request, body, about) VALUES (?, ?, ?)",
+                (request, json.dumps(body), json.dumps({"number": number, **about})),
+            )
+
+    def retries(self, _number: int) -> int:
+        return 0
+
+    # --- comparisons ------------------------------------------------------------------------------------------
+
+    def begin(self, key: Mapping[str, Any], about: Mapping[str, Any]) -> Comparison:
+        """The comparison with this key, new or taken up again; it becomes the latest."""
+        text = json.dumps(dict(key), sort_keys=True)
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO comparisons (key, about, begun) "
+                "VALUES (?, ?, (SELECT coalesce(max(begun), 0) + 1 FROM comparisons)) ON CONFLICT (key) DO UPDATE SET "
+                "about = excluded.about, begun = (SELECT max(begun) + 1 FROM comparisons)",
+                (text, json.dumps(dict(about))),
+            )
+        latest = self.latest()
+        assert latest is not None
+        return latest
+
+    def comparisons(self) -> list[Comparison]:
+        """All that were begun, the latest first."""
+        rows = self._rows("SELECT comparison, about FROM comparisons ORDER BY begun DESC")
+        return [Comparison(number, self._parsed(dict, about)) for number, about in rows]
+
+    def latest(self) -> Comparison | None:
+        return next(iter(self.comparisons()), None)
+
+    def known(self, comparison: Comparison) -> dict[int, tuple[bytes, Result]]:
+        """The pairs that have a verdict: their digests and the verdicts, by number."""
+        query = "SELECT number, pair, result FROM verdicts WHERE comparison = ?"
+        return {number: (pair, Result(result)) for number, pair, result in self._rows(query, comparison.id)}
+
+    def keep(self, comparison: Comparison, number: int, judged: Judged) -> None:
+        """Commit the verdict on a pair."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO verdicts (comparison, number, pair, result, body) VALUES (?, ?, ?, ?, ?)",
+                (
+                    comparison.id,
+                    number,
+                    judged.pair.digest(),
+                    judged.result,
+                    json.dumps(judged.model_dump(mode="json")),
+                ),
+            )
+
+    def forget(self, comparison: Comparison, numbers: Iterable[int]) -> None:
+        """Drop the verdicts on pairs that are others now. The replies they were made of stay."""
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM verdicts WHERE comparison = ? AND number = ?",
+                ((comparison.id, number) for number in numbers),
+            )
+
+    def judged(self, comparison: Comparison) -> Iterator[tuple[int, Judged]]:
+        """The comparison's verdicts that are there, in the pairs' order, with the pairs' numbers."""
+        last = -1
+        while rows := self._rows(
+            "SELECT number, body FROM verdicts WHERE comparison = ? AND number > ? AND number < ? "
+            "ORDER BY number LIMIT ?",
+            *(comparison.id, last, comparison.pairs, WINDOW),
+        ):
+            for number, body in rows:
+                last = self._onward(last, number)
+                yield number, self._parsed(Judged.model_validate, body)
+
+    def verdict(self, comparison: Comparison, number: int) -> Judged:
+        """The verdict on one pair."""
+        query = "SELECT body FROM verdicts WHERE comparison = ? AND number = ?"
+        rows = self._rows(query, comparison.id, number)
+        if not rows:
+            raise WorkspaceError(
+                f"{self.path}: pair {number} has no verdict here; `burnish judge` asks for it"
+            )
+        return self._parsed(Judged.model_validate, rows[0][0])

@@ -1,0 +1,1 @@
+"""The paper: prompts, replies, scores and the choice between candidates."""

@@ -1,0 +1,62 @@
+"""Everything that decides a sample's outcome, as one frozen value.
+
+It is the key of a run, the record of it, and what its parts are told: two runs with equal recipes are the same run.
+A setting that changes an outcome, or what is asked on the way to one, belongs here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from engine.method.reflection import Question
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.sample import Frozen
+from models.teacher import Request
+
+T = TypeVar("T")
+
+
+class Method(StrEnum):
+    SELECTIVE = "selective"
+    REFLECT = "reflect"
+    SCORE = "score"
+
+
+class Sampling(Frozen):
+    """How a model is asked, whatever the question."""
+
+    think: bool  # a thinking model thinks before it answers
+    max_tokens: int  # of one reply
+    temperature: float  # of the first attempt
+    seed: int  # of the first attempt
+
+    def request(self, question: Question[T], candidate: int = 0, attempt: int = 0) -> Request:
+        """The request for the n-th candidate, after `attempt` replies that were of no use."""
+        warmth = self.temperature + 0.3 * attempt + 0.4 * (candidate > 0)
+        return Request(
+            messages=question.messages,
+            seed=self.seed + 1000 * candidate + attempt,
+            temperature=round(min(warmth, 1.2), 3),
+            max_tokens=self.max_tokens,
+            schema=question.schema,
+            think=self.think,
+        )
+
+
+class Recipe(Sampling):
+    """The method, both models, and how each is used."""
+
+    method: Method
+    prompts: int  # reflection.PROMPTS: the version of what the teacher is asked
+    form: FormName
+    candidates: int  # rewrites asked for in each stage
+    both_branches: bool  # reflect on every response that a student might have taken
+    teacher: str | None  # the digest of its weights; None: no teacher
+    teacher_context: int | None  # tokens a request and its reply share
+    student: str | None  # the digest of its weights; None: no student
+    template: TemplateName
+    context: int  # tokens of a passage the student scores
+    exact: bool  # the student computes in float32
+    near_tie: float  # margins below it, in log-ratio, are flagged

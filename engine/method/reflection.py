@@ -1,0 +1,180 @@
+"""Reflection: what the teacher is asked about a sample, and what a reply must hold to be used.
+
+The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). How a reply is laid
+out is `reply_forms`' business; what is asked and what is refused is the same in every form and stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from engine.sample import Version
+from models.teacher import Fault, Message, Reply
+
+T = TypeVar("T")
+
+INSTRUCTION_CRITERIA = {
+    "complexity_of_the_topic": "Complexity of the Topic",
+    "level_of_detail_required": "Level of Detail Required",
+    "knowledge_required": "Knowledge Required",
+    "ambiguity_of_the_instruction": "Ambiguity of the Instruction",
+    "logical_reasoning_or_problem_solving": "Logical Reasoning or Problem-Solving Involved",
+}
+RESPONSE_CRITERIA = {
+    "helpfulness": "Helpfulness",
+    "relevance": "Relevance",
+    "accuracy": "Accuracy",
+    "level_of_details": "Level of Details",
+}
+PROMPTS = 1
+"""The version of what the teacher is asked, in every form: raised with each change of a word that it is told."""
+
+CAUSE = "Why the instruction led to this response"
+
+SYSTEM = (
+    "You improve training examples for language models. You are a demanding, exact reviewer: you name concrete "
+    "weaknesses, and what you write yourself is complete and correct."
+)
+
+INSTRUCTION_TASK = f"""\
+Reflect on the example above, then improve it.
+1. Judge the instruction in one or two sentences on each of: {", ".join(INSTRUCTION_CRITERIA.values())}.
+2. Judge the response in one or two sentences on each of: {", ".join(RESPONSE_CRITERIA.values())}.
+3. Say why this instruction led to this response.
+4. Write a new instruction on the same subject that answers your criticism: clearer, more specific, asking for \
+more thought. It must stand alone: its reader sees neither the old instruction nor its input, so include any \
+text or data it works on.
+5. Write the full answer to the new instruction: correct, complete, and nothing but the answer."""
+
+RESPONSE_TASK = f"""\
+Reflect on the response above, then improve it.
+1. Judge the response in one or two sentences on each of: {", ".join(RESPONSE_CRITERIA.values())}.
+2. Write a better response to the same instruction that answers your criticism: correct, complete, as detailed \
+as the instruction calls for, and nothing but the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """What a stage gets from the teacher: a critique, and the version that answers it."""
+
+    critique: dict[str, str]  # criterion -> what the teacher says, in the order it was said
+    version: Version
+
+
+class Unusable(Exception):  # noqa: N818 - it names the reply, and is no error of ours
+    """A finished reply that cannot be used; another attempt may do better."""
+
+    def __init__(self, fault: Fault, why: str) -> None:
+        super().__init__(why)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """One question to the teacher, and how its reply is read."""
+
+    name: str  # "reflect", "critique", "rewrite", "answer", "improve"
+    messages: tuple[Message, ...]
+    read: Callable[[str], T]  # raises Unusable
+    schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
+
+    def take(self, reply: Reply) -> T:
+        """What a reply says; `Unusable` if it was cut or does not hold what was asked for."""
+        if reply.finish != "stop":
+            raise Unusable(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
+        return self.read(said(reply))
+
+
+def said(reply: Reply) -> str:
+    """A reply's text without the thoughts in it; `Unusable` if nothing is left."""
+    text = _THOUGHTS.sub("", reply.text)
+    if not text.strip():
+        raise Unusable(Fault.EMPTY, "the reply is empty")
+    return text
+
+
+def remarked(question: Question[T], remark: str) -> Question[T]:
+    """The question with a person's remark to the teacher; not where the teacher merely answers an instruction."""
+    if not remark or question.name == "answer":
+        return question
+    *before, last = question.messages
+    told = replace(last, content=f"{last.content}\n\nThe person who reads this asks for: {remark}")
+    return replace(question, messages=(*before, told))
+
+
+class Ask(Protocol):
+    """Puts a question to the teacher, in as many attempts as it is allowed.
+
+    Raises `Unusable` when no attempt gave a usable reply, `TeacherError` when there was none at all.
+    """
+
+    async def __call__(self, question: Question[T], /) -> T: ...
+
+
+def new_version(old: Version, instruction: str, response: str) -> Version:
+    """The instruction stage's result: both halves usable, or neither is taken."""
+    instruction = _answer("new instruction", instruction)
+    if _same(instruction, old.instruction):
+        raise Unusable(Fault.COPY, "the new instruction is the old one")
+    return Version(instruction=instruction, response=_answer("new response", response))
+
+
+def better_response(old: Version, response: str) -> Version:
+    """The response stage's result: the same instruction, a new response."""
+    response = _answer("better response", response)
+    if _same(response, old.response):
+        raise Unusable(Fault.COPY, "the better response is the old one")
+    return old.model_copy(update={"response": response})
+
+
+def part(name: str, text: str) -> str:
+    """A part of a reply, without the white space around it; `Unusable` if nothing stands where text belongs."""
+    text = text.strip()
+    if not text:
+        raise Unusable(Fault.EMPTY, f"the {name} is empty")
+    if _PLACEHOLDER.fullmatch(text):
+        raise Unusable(Fault.PLACEHOLDER, f"the {name} is a placeholder")
+    return text
+
+
+def _answer(name: str, text: str) -> str:
+    text = part(name, text)
+    if is_refusal(text):
+        raise Unusable(Fault.REFUSAL, f"the {name} is a refusal")
+    return text
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether an answer begins as chat models decline."""
+    return _REFUSAL.match(answer) is not None
+
+
+def _same(a: str, b: str) -> bool:
+    return a.split() == b.split()
+
+
+# A thinking model behind a server that does not know it thinks writes its thoughts into the reply.
+_THOUGHTS = re.compile(r"\A\s*<think>.*?(</think>|\Z)", re.DOTALL)
+
+# The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.
+_PLACEHOLDER = re.compile(
+    r"""[\s.…_-]+ | [\[{(<]
+    |[\[<{(]{1,2} \s* ((your|the|insert|new|better|improved|rewritten)\s+)*
+      (instruction|response|answer|critique|text) (\s+here)? \s* [\]>})]{1,2}
+    |new_instruction|new_response|better_response
+    |helpful,\ relevant,\ accurate,?\ (and\ )?(as\ )?detailed(\ as\ it\ calls\ for)?\.?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+# How a chat model declines. Anchored at the start: a good answer may quote one of these later on.
+_CANNOT = r"(can['’]?t|cannot|won['’]?t|unable|not\ able|do\ not|don['’]?t)"
+_REFUSAL = re.compile(
+    rf"""(i['’]?m\ |i\ am\ )?(very\ |so\ |really\ )?(sorry|afraid|i\ apologi[sz]e)\b(?!\ to\ hear|\ (that\ )?you)
+        [^.\n]{{0,60}}?\b{_CANNOT}\b
+    |as\ an\ ai(\ language)?(\ model|\ assistant)?,?\ (i|it)\ [^.\n]{{0,40}}?{_CANNOT}\b
+    |i\ (am\ )?{_CANNOT}(\ to)?\ (help|assist|comply|fulfill?|provide|answer|do\ that)\b(?!\ but\b)""",
+    re.IGNORECASE | re.VERBOSE,
+)

@@ -1,0 +1,288 @@
+"""The three reply forms: how the teacher is asked to lay its reflection out, and how that is read back.
+
+`json`: one reply under a JSON schema. `markers`: one reply with bracketed headings, for models that write worse
+under a grammar. `steps`: one small plain question a part and nothing to parse, for teachers of a few hundred
+million parameters, which repeat themselves for ever under a schema.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.method.reflection import (
+    CAUSE,
+    INSTRUCTION_CRITERIA,
+    INSTRUCTION_TASK,
+    RESPONSE_CRITERIA,
+    RESPONSE_TASK,
+    SYSTEM,
+    Ask,
+    Question,
+    Reflection,
+    Unusable,
+    better_response,
+    new_version,
+    part,
+)
+from engine.sample import Version
+from models.teacher import Fault, Message, TeacherInfo
+
+SMALL_TEACHER = 3e9
+"""A teacher with fewer parameters does better in plain steps than under a schema (DESIGN 3: tried)."""
+
+
+class FormName(StrEnum):
+    JSON = "json"
+    MARKERS = "markers"
+    STEPS = "steps"
+
+
+def form_for(teacher: TeacherInfo) -> FormName:
+    """What `auto` means for this teacher."""
+    small = teacher.parameters is not None and teacher.parameters < SMALL_TEACHER
+    return FormName.STEPS if small else FormName.JSON
+
+
+class Form(Protocol):
+    """A way to get a reflection out of a teacher."""
+
+    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+        """The instruction stage: criticise both halves, then a new instruction and its answer, together."""
+
+    async def response(self, old: Version, ask: Ask) -> Reflection:
+        """The response stage: criticise the response, then a better one to the same instruction."""
+
+
+def _example(version: Version) -> str:
+    """A version as the teacher sees it."""
+    input = f"<input>\n{version.input}\n</input>\n" if version.input else ""
+    return f"<instruction>\n{version.instruction}\n</instruction>\n{input}<response>\n{version.response}\n</response>"
+
+
+def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
+    return Message("system", SYSTEM), Message("user", f"{_example(version)}\n\n{task}\n\n{layout}")
+
+
+# --- json -----------------------------------------------------------------------------------------------------
+
+
+class Strict(BaseModel):
+    """A reply, or a part of one, with exactly these fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class _InstructionCritique(Strict):
+    complexity_of_the_topic: str
+    level_of_detail_required: str
+    knowledge_required: str
+    ambiguity_of_the_instruction: str
+    logical_reasoning_or_problem_solving: str
+
+
+class _ResponseCritique(Strict):
+    helpfulness: str
+    relevance: str
+    accuracy: str
+    level_of_details: str
+
+
+class _InstructionReply(Strict):
+    instruction_critique: _InstructionCritique
+    response_critique: _ResponseCritique
+    cause: str
+    new_instruction: str
+    new_response: str
+
+
+class _ResponseReply(Strict):
+    response_critique: _ResponseCritique
+    better_response: str
+
+
+R = TypeVar("R", bound=Strict)
+
+
+class Json:
+    _LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
+
+    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+        def read(text: str) -> Reflection:
+            reply = parsed(_InstructionReply, text)
+            critique = {
+                **_titled(INSTRUCTION_CRITERIA, reply.instruction_critique),
+                **_titled(RESPONSE_CRITERIA, reply.response_critique),
+                CAUSE: part("cause", reply.cause),
+            }
+            return Reflection(critique, new_version(old, reply.new_instruction, reply.new_response))
+
+        messages = _messages(old, INSTRUCTION_TASK, self._LAYOUT)
+        return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema()))
+
+    async def response(self, old: Version, ask: Ask) -> Reflection:
+        def read(text: str) -> Reflection:
+            reply = parsed(_ResponseReply, text)
+            critique = _titled(RESPONSE_CRITERIA, reply.response_critique)
+            return Reflection(critique, better_response(old, reply.better_response))
+
+        messages = _messages(old, RESPONSE_TASK, self._LAYOUT)
+        return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema()))
+
+
+def parsed(model: type[R], text: str) -> R:
+    """The reply that a JSON text is; `Unusable` if it is none."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the reply"
+        raise Unusable(Fault.UNPARSABLE, f"{where}: {first['msg']}") from None
+
+
+def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:
+    return {title: part(title, getattr(critique, field)) for field, title in criteria.items()}
+
+
+# --- markers --------------------------------------------------------------------------------------------------
+
+
+class Markers:
+    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+        headings = ("Critique", "New Instruction", "New Response")
+
+        def read(text: str) -> Reflection:
+            critique, instruction, response = sections(text, headings)
+            return Reflection(
+                {"Critique": part("critique", critique)}, new_version(old, instruction, response)
+            )
+
+        return await ask(Question("reflect", _messages(old, INSTRUCTION_TASK, layout(headings)), read))
+
+    async def response(self, old: Version, ask: Ask) -> Reflection:
+        headings = ("Critique", "Better Response")
+
+        def read(text: str) -> Reflection:
+            critique, response = sections(text, headings)
+            return Reflection({"Critique": part("critique", critique)}, better_response(old, response))
+
+        return await ask(Question("reflect", _messages(old, RESPONSE_TASK, layout(headings)), read))
+
+
+def layout(headings: tuple[str, ...]) -> str:
+    """How the teacher is told to use these headings."""
+    lines = "\n".join(f"[{heading}]\n..." for heading in headings)
+    return f"Use exactly this layout, each heading once on a line of its own:\n{lines}\n[End]"
+
+
+def sections(text: str, headings: tuple[str, ...]) -> list[str]:
+    """The text under each heading. A heading is bracketed and alone on its line; each stands once, in order.
+
+    `[End]` closes the reply where it is the last line, and is text anywhere else.
+    """
+    text = re.sub(r"\n[*#\t ]*\[End\][*\s]*$", "", text, flags=re.IGNORECASE)
+    names = "|".join(map(re.escape, headings))
+    parts = re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
+    found = [name.casefold() for name in parts[1::2]]
+    if found != [heading.casefold() for heading in headings]:
+        raise Unusable(
+            Fault.UNPARSABLE,
+            f"expected the headings {', '.join(headings)}, each once and in order; found "
+            f"{', '.join(parts[1:12:2]) or 'none'}",
+        )
+    return parts[2::2]
+
+
+# --- steps ----------------------------------------------------------------------------------------------------
+
+
+class Steps:
+    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+        critique = await ask(
+            _plain(
+                "critique",
+                f"{_dialogue(old)}\n\nIn a few sentences, say how demanding, detailed, clear and self-contained this "
+                "instruction is, then whether the response is helpful, relevant, accurate and detailed enough, "
+                "and why the instruction led to it.",
+            )
+        )
+        input = (
+            f"\n\nIt works on this text, which the new instruction must quote in full:\n{old.input}"
+            * bool(old.input)
+        )
+        instruction = await ask(
+            Question(
+                "rewrite",
+                _user(
+                    "Rewrite the following instruction so that it is clearer, more specific and more demanding. "
+                    f"Reply with the new instruction only.\n\nInstruction: {old.instruction}{input}"
+                ),
+                lambda text: new_version(old, _unlabelled(text), "to be asked").instruction,
+            )
+        )
+        return await ask(
+            Question(
+                "answer",
+                _user(instruction),
+                lambda text: Reflection(
+                    {"Critique": critique}, new_version(old, instruction, _unlabelled(text))
+                ),
+            )
+        )
+
+    async def response(self, old: Version, ask: Ask) -> Reflection:
+        critique = await ask(
+            _plain(
+                "critique",
+                f"{_dialogue(old)}\n\nIn a few sentences, say whether this response is helpful, relevant, accurate and "
+                "detailed enough for the instruction, and what is missing or wrong.",
+            )
+        )
+        return await ask(
+            Question(
+                "improve",
+                _user(
+                    f"{_dialogue(old)}\n\nWrite a better response to the instruction: helpful, relevant, accurate "
+                    "and as detailed as it calls for. Reply with the response only."
+                ),
+                lambda text: Reflection({"Critique": critique}, better_response(old, _unlabelled(text))),
+            )
+        )
+
+
+def _user(text: str) -> tuple[Message, ...]:
+    return (Message("user", text),)
+
+
+def _plain(name: str, text: str) -> Question[str]:
+    return Question(name, _user(text), lambda reply: part(name, reply))
+
+
+def _dialogue(version: Version) -> str:
+    input = f"\n\nInput: {version.input}" if version.input else ""
+    return f"Instruction: {version.instruction}{input}\n\nResponse: {version.response}"
+
+
+# White space is never given back (`*+`, `++`): small teachers write thousands of line breaks.
+_LABEL = re.compile(
+    r"""\s*+(sure[,!.]?\s++)?(
+        here(['’]s|\ is|\ are)\ [^\n:]{0,120}
+            \b(instruction|response|answer|version(?=:|\ of\ (the|your)\b))\b[^\n:]{0,80}:
+        |[*\#\s]*+((new|rewritten|better|improved)\s++)?(instruction|response)[*]*+:[*]*
+    )\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def _unlabelled(text: str) -> str:
+    """A reply without what a small model puts around it: "Here is the new instruction:", and quotation marks."""
+    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+    text = text.strip()
+    quoted = len(text) > 2 and text[0] == text[-1] == '"' and '"' not in text[1:-1]
+    return text[1:-1] if quoted else text
+
+
+FORMS: dict[FormName, Form] = {FormName.JSON: Json(), FormName.MARKERS: Markers(), FormName.STEPS: Steps()}

@@ -1,0 +1,87 @@
+"""IFD and r-IFD: a student's view of one version of a sample.
+
+    IFD(y|x)   = ppl(y|x) / ppl(y)      = exp(L(y|x) - L(y))        how little x helps to say y
+    r-IFD(x|y) = ppl(x|g(y)) / ppl(x)   = exp(L(x|g(y)) - L(x))     how little y helps to guess x
+
+L(t|c) is the mean negative log-likelihood, in nats, over the scored tokens of t: every token of t where the
+vocabulary has a start token (which then opens both passages), all but the first where it has none. Both
+losses of a ratio are over the same tokens: where one passage was cut by the student's context, the other is
+cut at the same token. (arXiv 2308.12032, section 2; arXiv 2402.10110, sections 3.1 and 3.2.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.method.templates import Prompt, guess
+from engine.sample import Loss, Ratio, Version
+from models.student import Losses, Passage
+
+MIN_TARGET = 16
+"""A target that had to be cut to fewer tokens than this says too little: unscorable (DESIGN, Scoring 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The two passages of one ratio: the target by itself, and after its context."""
+
+    alone: Passage
+    given: Passage
+
+
+def ifd_question(version: Version, prompt: Prompt) -> Question:
+    """IFD: the response alone, and after the instruction."""
+    return Question(
+        Passage((), version.response),
+        Passage(prompt(version.instruction, version.input), version.response),
+    )
+
+
+def r_ifd_question(version: Version, prompt: Prompt) -> Question:
+    """r-IFD: the instruction alone, and after a request to guess it from the response."""
+    target = f"{version.instruction}\n{version.input}" if version.input else version.instruction
+    return Question(Passage((), target), Passage(prompt(guess(version.response), ""), target))
+
+
+def passages(questions: Iterable[Question]) -> list[Passage]:
+    """The passages of some questions, each once, in order: V2 on one sample is 7, not 16."""
+    return list(dict.fromkeys(p for q in questions for p in (q.alone, q.given)))
+
+
+def ratio(alone: Losses, given: Losses) -> Ratio:
+    """The score of one question from its passages' token losses."""
+    scored = min(len(alone.nll), len(given.nll))
+    truncated = alone.truncated or given.truncated
+    reason = None
+    if alone.missing or given.missing:
+        reason = "llama.cpp fails at this text"
+    elif alone.tokens == 0:
+        reason = "the text is empty"
+    elif truncated and min(alone.room, given.room) < MIN_TARGET:
+        reason = (
+            f"too long: the context leaves {max(given.room, 0)} tokens of the student's window for "
+            f"{alone.tokens}"
+        )
+    elif scored == 0:
+        reason = f"no token to score: {alone.tokens} in the text, and the first has nothing before it"
+    elif not (np.isfinite(alone.nll[:scored]).all() and np.isfinite(given.nll[:scored]).all()):
+        reason = "the student's losses are not finite"
+    if reason is not None:
+        return Ratio(value=None, truncated=truncated, reason=reason)
+    loss_alone = math.fsum(alone.nll[:scored].tolist()) / scored
+    loss_given = math.fsum(given.nll[:scored].tolist()) / scored
+    log_ratio = loss_given - loss_alone
+    if not abs(log_ratio) < 700:  # a ratio that no float holds
+        reason = "the student's losses are too far apart"
+        return Ratio(value=None, truncated=truncated, reason=reason)
+    return Ratio(
+        value=math.exp(log_ratio),
+        log_ratio=log_ratio,
+        alone=Loss(mean=loss_alone, scored=scored),
+        given=Loss(mean=loss_given, scored=scored),
+        truncated=truncated,
+    )

@@ -1,0 +1,216 @@
+"""What a run has come to, and what is going on in it: the command line and the app show the same."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from engine.events import (
+    Asking,
+    Chosen,
+    Event,
+    Finished,
+    Generated,
+    Growing,
+    Notice,
+    Paused,
+    Resumed,
+    Scored,
+    Started,
+    StudentOpened,
+    Taken,
+    TeacherOpened,
+    Turn,
+    Unused,
+    Weighing,
+)
+from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged
+from engine.judge.prompt import Result
+from engine.pace import Pace, Pulse, Stopwatch
+from engine.sample import Stage, Verdict
+from models.student import StudentInfo
+from models.teacher import TeacherInfo
+
+
+class Tally:
+    """What a run or a judging has come to so far, from its events."""
+
+    DECISIONS = 1000
+    """The last ones that are kept to be shown."""
+
+    def __init__(self) -> None:
+        self.total = self.done = self.failed = self.skipped = 0
+        self.stages: tuple[Stage, ...] = ()
+        self.chosen: Counter[Stage] = Counter()
+        self.replaced: Counter[Stage] = Counter()
+        self.near_ties = 0
+        self.results: Counter[Result] = Counter()  # of a judge's pairs
+        self.unused: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()  # of stages that failed, by kind
+        self.replies = self.teacher_tokens = self.student_tokens = 0
+        self.teacher_seconds = self.student_seconds = 0.0
+        self.teacher_pulse, self.student_pulse = Pulse(), Pulse()  # pieces of text; tokens
+        self.teacher: TeacherInfo | None = None
+        self.student: StudentInfo | None = None  # None: not loaded yet
+        self.asking = Asking((), 0)
+        self.weighing = 0  # samples before the student
+        self.decisions: deque[Chosen | Finished] = deque(maxlen=self.DECISIONS)
+        self.decided = 0  # of them, the dropped included
+        self.turn: Turn | None = None  # in the staged schedule
+        self.taken = 0  # samples in this turn
+        self.notices: list[str] = []
+        self.paused: str | None = None
+        self.held = False
+        self.began = False
+        self.over = False
+        self.watch, self.turn_watch = Stopwatch(), Stopwatch()
+
+    def add(self, event: Event | JudgeEvent) -> None:
+        self._count(event)
+        self._follow(event)
+        self._watch()
+
+    def _count(self, event: Event | JudgeEvent) -> None:
+        """What came of the work so far."""
+        match event:
+            case Started():
+                self.total, self.done, self.failed, self.stages = (
+                    event.total,
+                    event.done,
+                    event.failed,
+                    event.stages,
+                )
+                self.skipped = event.done
+                self.chosen.update(dict.fromkeys(event.stages, event.done))
+                self.began = True
+            case Generated():
+                self.replies += 1
+                self.teacher_tokens += event.tokens
+                self.teacher_seconds += event.seconds
+            case Unused():
+                self.unused[event.fault] += 1
+            case Scored():
+                self.student_tokens += event.tokens
+                self.student_seconds += event.seconds
+                self.student_pulse.add(event.tokens)
+            case Chosen(choice=choice):
+                self.chosen[choice.stage] += 1
+                self.replaced[choice.stage] += choice.verdict is Verdict.REPLACED
+                self.near_ties += choice.near_tie
+                self._decide(event)
+            case Finished(outcome=outcome):
+                self.done += 1
+                self.failed += bool(outcome.failures)
+                self.faults.update(failure.fault for failure in outcome.failures)
+                if not self.stages:
+                    self._decide(event)
+            case JudgedBefore(results=results):
+                self.results.update(results)
+            case PairJudged(judged=judged):
+                self.done += 1
+                self.failed += judged.result is Result.INVALID
+                self.results[judged.result] += 1
+            case Answered(failure=failure):
+                self.done += 1
+                self.failed += failure is not None
+            case _:
+                pass
+
+    def _follow(self, event: Event | JudgeEvent) -> None:
+        """What is going on now."""
+        match event:
+            case TeacherOpened(info=info):
+                self.teacher = info
+            case StudentOpened(info=info):
+                self.student = info
+            case Turn():
+                self.turn, self.taken, self.turn_watch = event, 0, Stopwatch()
+            case Taken():
+                self.taken += 1
+            case Asking():
+                self.asking = event
+            case Weighing(samples=samples):
+                self.weighing = samples
+            case Growing():
+                self.teacher_pulse.add(1)
+            case Paused():
+                self.paused = event.message
+            case Resumed() | Generated():
+                self.paused = None
+            case Notice(text=text):
+                self.notices.append(text)
+            case _:
+                pass
+
+    def hold(self) -> None:
+        """A person holds the run."""
+        self.held = True
+        self._watch()
+
+    def go(self) -> None:
+        self.held = False
+        self._watch()
+
+    def end(self) -> None:
+        """The run is over, whatever is still told of it."""
+        self.over = True
+        self._watch()
+
+    def reached(self, stage: Stage | None) -> int:
+        """Samples past a stage; None: past all."""
+        return self.done if stage is None else max(self.chosen[stage], self.done)
+
+    def pace(self, stage: Stage | None) -> Pace:
+        """How fast samples get past a stage. Samples of an earlier run, and time that was waited, do not count."""
+        reached = self.reached(stage)
+        return Pace(reached - self.skipped, self.total - reached, self.watch.seconds)
+
+    def turn_pace(self) -> Pace:
+        """How fast samples are taken in this turn."""
+        assert self.turn is not None
+        return Pace(self.taken, self.turn.samples - self.taken, self.turn_watch.seconds)
+
+    def speeds(self) -> str:
+        """What both models did: tokens a second, each over the time it was at work."""
+        parts = []
+        if self.teacher_seconds:
+            parts.append(f"teacher {self.replies} replies, {self.teacher_speed:.1f} tokens/s")
+        if self.student_seconds:
+            parts.append(f"student {self.student_speed:.0f} tokens/s")
+        return " · ".join(parts)
+
+    @property
+    def teacher_speed(self) -> float:
+        """Tokens a second while it wrote."""
+        return self.teacher_tokens / self.teacher_seconds if self.teacher_seconds else 0.0
+
+    @property
+    def student_speed(self) -> float:
+        """Target tokens a second while it scored."""
+        return self.student_tokens / self.student_seconds if self.student_seconds else 0.0
+
+    def counts(self) -> str:
+        """Verdicts and troubles so far."""
+        parts = [f"{stage} replaced {self.replaced[stage]}" for stage in self.stages]
+        if self.results:
+            parts += [f"{result} {self.results[result]}" for result in Result if result is not Result.INVALID]
+        if self.near_ties:
+            parts.append(f"near ties {self.near_ties}")
+        if self.failed:
+            parts.append(f"failed {self.failed}")
+        if self.unused:
+            parts.append("unused replies: " + listed(self.unused))
+        return " · ".join(parts)
+
+    def _decide(self, event: Chosen | Finished) -> None:
+        self.decisions.append(event)
+        self.decided += 1
+
+    def _watch(self) -> None:
+        running = self.began and not (self.paused or self.held or self.over)
+        self.watch.set(running=running)
+        self.turn_watch.set(running=running and self.turn is not None)
+
+
+def listed(counts: Counter[str]) -> str:
+    """What was counted, the most frequent first."""
+    return ", ".join(f"{kind} {n}" for kind, n in counts.most_common())

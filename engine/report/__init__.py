@@ -1,0 +1,1 @@
+"""The report's content, gathered from a workspace."""

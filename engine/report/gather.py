@@ -1,0 +1,238 @@
+"""`burnish report`: what a run made of a dataset, gathered once for the page and for the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.examine.flags import Stats
+from engine.judge.record import Record, judged_path
+from engine.judge.results import Results, results
+from engine.method.recipe import Method
+from engine.method.token_gain import Heat
+from engine.report.reproduce import commands
+from engine.report.word_diff import Comparison, compare
+from engine.run import session
+from engine.run.settings import Settings
+from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
+from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
+from engine.store.leaving import Exported, ExportRule
+from engine.store.overview import Overview, overview
+from engine.store.workspace import Run, Source, Workspace
+from models.errors import UsageError
+from models.files import catalog
+from models.files.digest import sha256_of
+
+SAMPLES = 20
+"""Shown before and after."""
+
+LISTED = 20
+"""Near ties, and failed samples, that are listed."""
+
+BINS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measure before and after, in bins over one axis."""
+
+    title: str
+    about: str
+    logarithmic: bool  # positions are natural logarithms
+    before: Histogram
+    after: Histogram | None  # None: there is no after, or nothing has it
+    medians: tuple[float, float | None]  # positions
+    counts: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A stage that was decided by next to nothing."""
+
+    sample: int
+    choice: Choice
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A sample before and after, and what is known of the way."""
+
+    sample: Sample
+    after: Version  # what would leave now
+    outcome: Outcome
+    decision: str | None  # a person's
+    changes: dict[str, Comparison]  # by field
+    scores: Scores | None  # of `after`
+    heat: tuple[Heat, Heat] | None  # before and after; None: no student was given
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a judge says of the original and the refined side."""
+
+    about: Mapping[str, Any]  # as `judge` keeps it
+    results: Results
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All there is to say."""
+
+    path: Path
+    made: date
+    burnish: str
+    python: str
+    source: Source
+    run: Run
+    overview: Overview
+    stats: Stats | None  # what `burnish stats` found, if it was asked
+    figures: tuple[Figure, ...]
+    flow: Flow
+    growth: Growth
+    leaving: dict[ExportRule, int]
+    decisions: dict[str, int]  # a person's
+    ties: tuple[Tie, ...]
+    failures: tuple[Outcome, ...]
+    judged: tuple[Verdicts, ...]  # a judge each
+    pairs: tuple[Pair, ...]
+    heated: bool
+    again: tuple[str, ...]  # command lines
+
+
+def gather(path: Path, student: str | None, record: Path | None) -> Report:
+    """What there is to say about a workspace's latest run.
+
+    `student`: to draw the heat maps with. `record`: what judges said, if it is not where `judge` keeps it unless told
+    otherwise. Raises `WorkspaceError`, and `UsageError` where the student is not the run's.
+    """
+    with Workspace.read(path) as opened:
+        opened.execute("BEGIN")  # one moment of it, while a run may go on
+        run = opened.latest_run()
+        distribution = Distribution(opened, run)
+        chosen = distribution.rewritten(SAMPLES)
+        heats = _heats(path, run, chosen, student) if student is not None else {}
+        return Report(
+            path=path,
+            made=date.today(),
+            burnish=version("burnish"),
+            python=platform.python_version(),
+            source=opened.source(),
+            run=run,
+            overview=overview(opened, run),
+            stats=opened.examination(),
+            figures=tuple(_figures(distribution, run)),
+            flow=distribution.flow(),
+            growth=distribution.growth(),
+            leaving={rule: distribution.kept_by(rule) for rule in ExportRule},
+            decisions=distribution.decisions(),
+            ties=_ties(opened, run),
+            failures=tuple(o for _, o, _ in islice(opened.decided(run, "f.failed"), LISTED) if o is not None),
+            judged=tuple(_judged(path, run, record)),
+            pairs=tuple(_pair(opened, run, index, heats.get(index)) for index in chosen),
+            heated=student is not None,
+            again=commands(path, opened.source(), run),
+        )
+
+
+def _judged(path: Path, run: Run, record: Path | None) -> Iterator[Verdicts]:
+    """What was judged of this run, the latest first."""
+    usual = judged_path(path)
+    if record is None and not usual.exists():
+        return
+    with Record.read(record or usual) as opened:
+        for comparison in opened.comparisons():
+            if comparison.is_of(path, run.id):
+                yield Verdicts(comparison.about, results(opened.judged(comparison)))
+
+
+def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:
+    measures = (
+        ("IFD", "how little the instruction helps to say the response", "ifd", False),
+        ("r-IFD", "how little the response helps to guess the instruction", "r_ifd", False),
+        ("Response length", "characters", "log_length", True),
+    )
+    for title, about, measure, logarithmic in measures:
+        before = distribution.spread(f"{measure}_before")
+        if before.median is None:
+            continue
+        spread = distribution.spread(f"{measure}_after")
+        after = None if run.recipe.method is Method.SCORE or spread.median is None else spread
+        low, high = common_range(before, *([after] if after is not None else []))
+        bins = max(8, min(BINS, 4 * round(math.cbrt(before.count))))
+        yield Figure(
+            title,
+            about,
+            logarithmic,
+            distribution.histogram(f"{measure}_before", low, high, bins),
+            distribution.histogram(f"{measure}_after", low, high, bins) if after is not None else None,
+            (before.median, after.median if after is not None else None),
+            (before.count, after.count if after is not None else 0),
+        )
+
+
+def _ties(opened: Workspace, run: Run) -> tuple[Tie, ...]:
+    """The narrowest."""
+    found = (
+        Tie(sample.index, choice, sample.original.instruction)
+        for sample, outcome, _ in opened.decided(run, "f.near_tie")
+        for choice in (outcome.choices if outcome is not None else ())
+        if choice.near_tie
+    )
+    return tuple(heapq.nsmallest(LISTED, found, key=lambda tie: abs(tie.choice.margin or 0)))
+
+
+def _pair(opened: Workspace, run: Run, index: int, heat: tuple[Heat, Heat] | None) -> Pair:
+    sample, outcome, review = opened.sample(index), opened.outcome(run, index), opened.review(index)
+    assert outcome is not None, "it has figures"
+    left, right = sample.original, Exported(sample, outcome, review).version
+    return Pair(
+        sample=sample,
+        after=right,
+        outcome=outcome,
+        decision=review.decision if review is not None else None,
+        changes={name: compare(getattr(left, name), getattr(right, name)) for name in Version.model_fields},
+        scores=_scores(sample, outcome, review, right),
+        heat=heat,
+    )
+
+
+def _scores(sample: Sample, outcome: Outcome, review: Review | None, right: Version) -> Scores | None:
+    """What the student says of what would leave, where it was weighed."""
+    if right == outcome.final:
+        return outcome.after
+    if right == sample.original:
+        return outcome.before
+    return review.scores if review is not None else None
+
+
+def _heats(path: Path, run: Run, samples: Sequence[int], student: str) -> dict[int, tuple[Heat, Heat]]:
+    """Token by token, before and after: the losses that the run kept, laid out by its own student."""
+    weighed_by = run.settings["student"]
+    file = catalog.student_file(student)
+    if weighed_by is None or (file.digest or sha256_of(file.path)) != weighed_by["digest"]:
+        name = weighed_by["name"] if weighed_by else "none"
+        raise UsageError(f"--student {student}: not the student of this run, which was {name}")
+    before = Settings.model_validate(run.settings["settings"])
+    settings = before.model_copy(update={"student": before.student.model_copy(update={"name": student})})
+
+    async def heats(opened: Workspace) -> dict[int, tuple[Heat, Heat]]:
+        found = {}
+        async with session.Session(opened, settings, lambda _: None) as models:
+            for index in samples:
+                sample = opened.sample(index)
+                after = Exported(sample, opened.outcome(run, index), opened.review(index)).version
+                found[index] = await models.heat(index, sample.original), await models.heat(index, after)
+        return found
+
+    with Workspace.open(path) as opened:
+        return asyncio.run(heats(opened))

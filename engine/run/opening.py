@@ -1,0 +1,103 @@
+"""What a path leads to: a workspace, or a dataset that has or gets one beside the working folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.formats.layouts import earlier_turns
+from engine.formats.names import DatasetError, Format
+from engine.formats.read import BadRow, Dataset, open_dataset
+from engine.sample import Sample
+from models.errors import BurnishError
+
+SQLITE = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that can be opened."""
+
+    workspace: Path
+    data: Path | None = None  # None: the path is a workspace
+    found: Dataset | None = None  # what the dataset is, where its workspace is not there yet
+
+
+class StoppedError(BurnishError):
+    """An import was given up on a person's word."""
+
+
+class BadRowsError(BurnishError):
+    """A dataset has rows that hold no sample, and nobody said to leave them out."""
+
+
+def workspace_for(data: Path) -> Path:
+    """A dataset's workspace: its name with .burnish, in the working folder."""
+    return Path(data.with_suffix(".burnish").name)
+
+
+def target(path: Path, format: Format | None = None) -> Target:
+    """What is at a path. Reads the file's beginning, which tells a dataset's format where none is given; raises
+    `DatasetError`."""
+    try:
+        path = path.expanduser()
+        os.fsencode(path)
+    except (RuntimeError, ValueError) as error:  # no such user; a surrogate that is no byte of a name
+        raise DatasetError(f"{path}: is no path ({error})") from None
+    if "\0" in str(path):
+        raise DatasetError(f"{path}: is no path: it holds a NUL")
+    try:
+        if path.is_dir():
+            raise DatasetError(f"{path}: a folder; choose a dataset or a workspace in it")
+        if is_workspace(path):
+            return Target(path)
+        workspace = workspace_for(path)
+        found = None if workspace.exists() else open_dataset(path, format)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    return Target(workspace, path, found)
+
+
+def is_workspace(path: Path) -> bool:
+    """Whether a path is to be opened as a workspace, by its name or by how the file begins. Raises `OSError`."""
+    if path.suffix == ".burnish" or not path.is_file():
+        return path.suffix == ".burnish"
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+class Import:
+    """A dataset on its way into its workspace: written to on the engine's thread, read on the screen's."""
+
+    def __init__(self, format: Format, *, skip_bad: bool) -> None:
+        """`skip_bad`: leave rows out that hold no sample. Else all of them are looked for, and the import fails."""
+        self.rows = 0
+        self.continued = 0  # samples with earlier turns
+        self.bad: list[BadRow] = []
+        self.format = format
+        self._skip_bad = skip_bad
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Give it up, soon."""
+        self._stopped = True
+
+    def on_bad(self, bad: BadRow) -> None:
+        self._go_on()
+        self.bad.append(bad)
+
+    def through(self, samples: Iterator[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            self._go_on()
+            self.rows += 1
+            self.continued += earlier_turns(sample.row, self.format) > 0
+            yield sample
+        if self.bad and not self._skip_bad:
+            count = len(self.bad)
+            raise BadRowsError(f"{count} {'row holds' if count == 1 else 'rows hold'} no sample")
+
+    def _go_on(self) -> None:
+        if self._stopped:
+            raise StoppedError("the import was stopped; nothing was kept")

@@ -1,0 +1,198 @@
+"""A dataset's way through the method: many samples at once, and either model always busy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
+from engine.method.recipe import Method
+from engine.method.refine import refine
+from engine.method.reflection import Ask, Question
+from engine.method.scores import Question as Scoring
+from engine.method.scores import ifd_question, passages, r_ifd_question, ratio
+from engine.method.templates import Prompt, prompt_for
+from engine.run.gates import Gate
+from engine.run.replay import NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
+from engine.run.settings import Schedule
+from engine.sample import Choice, Ratio, Stage, Version
+from engine.store.workspace import Run, Workspace
+from models.student import Student, StudentInfo
+from models.system.threads import aside
+from models.teacher import Teacher, TeacherInfo
+
+T = TypeVar("T")
+
+SCORING_AHEAD = 32
+"""Samples in hand while only the student has work: enough for it to fill its batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """The student as a sample's bench needs it: its losses, and how it is prompted."""
+
+    student: StoredStudent
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """`refine.Bench` for one sample. A method that never reflects has no teacher; one that never scores, no scales."""
+
+    sample: int
+    teacher: StoredTeacher | None
+    scales: (
+        asyncio.Task[_Scales] | None
+    )  # a task: the first replies may come while the student is still loading
+    on_choice: Callable[[int, Choice], None]
+
+    def ask(self, stage: Stage, candidate: int) -> Ask:
+        teacher = self.teacher
+        assert teacher is not None
+
+        async def ask(question: Question[T], /) -> T:
+            return await teacher.ask(self.sample, stage, candidate, question)
+
+        return ask
+
+    async def ifd(self, versions: Sequence[Version]) -> list[Ratio]:
+        return await self._ratios(ifd_question, versions)
+
+    async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]:
+        return await self._ratios(r_ifd_question, versions)
+
+    async def _ratios(
+        self, put: Callable[[Version, Prompt], Scoring], versions: Sequence[Version]
+    ) -> list[Ratio]:
+        assert self.scales is not None
+        scales = await self.scales
+        questions = [put(version, scales.prompt) for version in versions]
+        losses = await scales.student.losses(self.sample, passages(questions))
+        return [ratio(losses[question.alone], losses[question.given]) for question in questions]
+
+    def chosen(self, choice: Choice) -> None:
+        self.on_choice(self.sample, choice)
+
+
+class Pipeline:
+    """One run over a workspace, with the models it may use."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        run: Run,
+        serving: Serving,
+        emit: Callable[[Event], None],
+        *,
+        teacher: Teacher | None,
+        teacher_info: TeacherInfo | None,
+        student: Student | None,
+        gate: Gate,
+    ) -> None:
+        """`teacher_info` without a `teacher`: only what that teacher said before is used.
+
+        `emit` is called in the loop that runs the pipeline, and must not block.
+        """
+        self._workspace = workspace
+        self._run = run
+        self._recipe = run.recipe
+        self._serving = serving
+        self._emit = emit
+        self._teacher = teacher
+        self._teacher_info = teacher_info
+        self._student = student
+        self._gate = gate
+        self._student_info: StudentInfo | None = None
+        self._decided: dict[Stage, bytearray] = {}  # a sample may pass a stage again: told of once
+
+    async def run(self, schedule: Schedule, limit: int | None = None) -> list[int]:
+        """Finish the first `limit` samples of the workspace, or all.
+
+        Returns the samples that could not be finished without a teacher. Raises `TeacherError` when a pause
+        outlasts its patience, `StudentError`, `WorkspaceError`. Whatever was answered stays answered.
+        """
+        total = len(self._workspace) if limit is None else min(limit, len(self._workspace))
+        self._decided = {stage: bytearray(total) for stage in Stage}
+        done, failed = self._workspace.count(self._run, total)
+        stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
+        self._emit(Started(total, done, failed, stages))
+        if schedule is Schedule.STAGED and self._teacher is not None and self._student is not None:
+            return await self._staged(self._teacher, self._student, total)
+        # While one sample waits for the student, others keep the teacher's slots full.
+        ahead = SCORING_AHEAD if self._teacher is None else 2 * self._serving.parallel + 2
+        return await self._pass(total, ahead, self._teacher, self._student)
+
+    async def _staged(self, teacher: Teacher, student: Student, total: int) -> list[int]:
+        """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
+        self._student_info = await student.open()
+        self._emit(StudentOpened(self._student_info))
+        await student.unload()
+        while True:
+            self._emit(Turn("teacher", self._left(total)))
+            if not await self._pass(total, self._serving.parallel + 1, teacher, None):
+                break
+            await teacher.unload()
+            self._emit(Turn("student", self._left(total)))
+            waiting = await self._pass(total, SCORING_AHEAD, None, student)
+            await student.unload()
+            if not waiting:
+                break
+        return []
+
+    def _left(self, total: int) -> int:
+        return total - self._workspace.count(self._run, total)[0]
+
+    async def _pass(
+        self, total: int, at_once: int, teacher: Teacher | None, student: Student | None
+    ) -> list[int]:
+        """Take every unfinished sample as far as these models can; the samples that need the other one."""
+        stored = None
+        if self._teacher_info is not None:
+            stored = StoredTeacher(
+                self._workspace,
+                self._teacher_info,
+                self._recipe,
+                self._serving,
+                self._emit,
+                teacher,
+                self._gate,
+            )
+        samples = self._workspace.pending(self._run, total)
+        waiting = []
+
+        async def work(scales: asyncio.Task[_Scales] | None) -> None:
+            for sample in samples:
+                bench = _Bench(sample.index, stored, scales, self._chosen)
+                try:
+                    outcome = await refine(sample, self._recipe, bench)
+                except (NeedsTeacher, NeedsStudent):
+                    waiting.append(sample.index)
+                else:
+                    self._workspace.keep_outcome(self._run, outcome)
+                    self._emit(Finished(outcome))
+                self._emit(Taken(sample.index))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                scores = student is not None or self._student_info is not None
+                scales = group.create_task(self._scales(student)) if scores else None
+                for _ in range(at_once):
+                    group.create_task(work(scales))
+        except BaseExceptionGroup as group_of_errors:
+            raise group_of_errors.exceptions[0] from None
+        return sorted(waiting)
+
+    async def _scales(self, student: Student | None) -> _Scales:
+        if student is not None:
+            self._student_info = await student.open()
+            self._emit(StudentOpened(self._student_info))
+        assert self._student_info is not None
+        stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
+        return _Scales(stored, await aside(prompt_for, self._recipe.template, self._student_info))
+
+    def _chosen(self, sample: int, choice: Choice) -> None:
+        if not self._decided[choice.stage][sample]:
+            self._decided[choice.stage][sample] = 1
+            self._emit(Chosen(sample, choice))

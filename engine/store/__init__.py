@@ -1,0 +1,1 @@
+"""The workspace file: samples, replies, losses, outcomes and reviews."""

@@ -1,0 +1,354 @@
+"""The samples as a person goes through them: in any order, some of them or all, a window at a time.
+
+An order or a filter is worked out by SQLite into a table of positions that lives as long as the listing; the
+dataset's own order needs none, so that a first look takes the same time whatever the number of samples.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from engine.examine.flags import Flag
+from engine.store.database import Interrupted
+from engine.store.workspace import AFTER, Run, Workspace
+
+SHOWN = 400
+"""Characters of an instruction that a row carries."""
+
+
+class State(StrEnum):
+    """How far a sample has come. A person's word comes before the student's."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    ACCEPTED = "accepted"
+    ORIGINAL = "original"
+    CHOSEN = "chosen"
+    EDITED = "edited"
+
+
+class Column(StrEnum):
+    NUMBER = "number"
+    STATE = "state"
+    INSTRUCTION = "instruction"
+    IFD_BEFORE = "ifd_before"
+    IFD_AFTER = "ifd_after"
+    R_IFD_BEFORE = "r_ifd_before"
+    R_IFD_AFTER = "r_ifd_after"
+    LENGTH_BEFORE = "length_before"
+    LENGTH_AFTER = "length_after"
+    VERDICT = "verdict"
+
+
+class Mark(StrEnum):
+    """What a filter can ask for. Of marks of one kind any will do; every kind asked for must be met."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    ACCEPTED = "accepted"
+    ORIGINAL = "original"
+    CHOSEN = "chosen"
+    EDITED = "edited"
+    INSTRUCTION_REPLACED = "instruction replaced"
+    RESPONSE_REPLACED = "response replaced"
+    ALL_KEPT = "all kept"
+    NEAR_TIE = "near tie"
+    TRUNCATED = "truncated"
+    UNSCORABLE = "unscorable"
+    UNREVIEWED = "unreviewed"
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near duplicate"
+    EMPTY = "empty field"
+    COPIED = "copied field"
+    REFUSAL = "refusal"
+    OTHER_LANGUAGE = "other language"
+    PERSONAL = "personal data"
+    IN_TEST = "in the test"
+
+
+_SOH = "\\u0001"  # sorts as a NUL would, but for itself
+_NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
+
+_STATE = f"coalesce(t.decision, iif(f.sample IS NULL, '{State.WAITING}', iif(f.failed, 'failed', 'done')))"
+
+
+def _part(number: int, nul: str) -> str:
+    """A sample's instruction, input or response. SQLite reads a string up to a NUL, so another character, as JSON
+    writes it, stands for that. (A backslash is written as two: out of the way, they begin no other character.)"""
+    freed = f"replace(replace(replace(s.body, '\\\\', char(1)), '\\u0000', '{nul}'), char(1), '\\\\')"
+    return f"json_extract(iif(instr(s.body, '\\u0000'), {freed}, s.body), '$[{number}]')"
+
+
+_LENGTH_BEFORE = f"coalesce(f.length_before, length({_part(2, _SOH)}))"
+
+_KEYS = {
+    Column.NUMBER: "s.sample",
+    Column.STATE: _STATE,
+    Column.INSTRUCTION: f"lower(substr({_part(0, _SOH)}, 1, 80))",
+    Column.IFD_BEFORE: "f.ifd_before",
+    Column.IFD_AFTER: AFTER.format("ifd"),
+    Column.R_IFD_BEFORE: "f.r_ifd_before",
+    Column.R_IFD_AFTER: AFTER.format("r_ifd"),
+    Column.LENGTH_BEFORE: _LENGTH_BEFORE,
+    Column.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
+    Column.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
+}
+
+_KINDS: tuple[dict[Mark, str], ...] = (
+    {mark: f"{_STATE} = '{mark}'" for mark in map(Mark, State)},
+    {
+        Mark.INSTRUCTION_REPLACED: "f.instruction = 'replaced'",
+        Mark.RESPONSE_REPLACED: "f.response = 'replaced'",
+        Mark.ALL_KEPT: "(f.instruction = 'kept' AND f.response = 'kept')",
+    },
+    {
+        Mark.NEAR_TIE: "f.near_tie",
+        Mark.TRUNCATED: "f.truncated",
+        Mark.UNSCORABLE: "f.unscorable",
+    },
+    {Mark.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
+    {
+        mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
+        for mark in map(Mark, Flag)
+    },
+)
+
+_OF_SAMPLE = (
+    "LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
+    "LEFT JOIN standing AS t ON t.sample = s.sample"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which samples: those that hold `text` (ASCII letters of either case) in their original, with all marks."""
+
+    text: str = ""
+    marks: frozenset[Mark] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sample in a list. Scores and lengths after: of what would leave now. None: not known, or not yet."""
+
+    index: int
+    instruction: str  # its beginning
+    state: State
+    instruction_verdict: str | None  # kept, replaced or failed
+    response_verdict: str | None
+    near_tie: bool
+    truncated: bool
+    unscorable: bool
+    failed: bool
+    ifd_before: float | None
+    ifd_after: float | None
+    r_ifd_before: float | None
+    r_ifd_after: float | None
+    length_before: int  # characters of the response
+    length_after: int | None
+
+
+class Listing:
+    """One person's view of a workspace. Used by one thread; only `interrupt` may be called from another."""
+
+    def __init__(self, workspace: Workspace, run: Run | None) -> None:
+        """`workspace` is read through a connection of this listing's own; None for `run`: nothing was run yet."""
+        self.path = workspace.path
+        self.reading = Workspace.read(workspace.path)
+        self._run = run.id if run is not None else -1
+        self._samples = len(self.reading)
+        self._arranged: str | None = None  # the table of positions; None: the dataset's own order, unfiltered
+        self._length = 0  # of that table
+        self._downwards = False  # without a table
+        self._given_up = False
+
+    def close(self) -> None:
+        self.reading.close()
+
+    def interrupt(self) -> None:
+        """Make a running `arrange` give up, from any thread."""
+        self._given_up = True  # SQLite forgets an interrupt that comes between two of its statements
+        self.reading.interrupt()
+
+    def __len__(self) -> int:
+        return self._samples if self._arranged is None else self._length
+
+    @property
+    def examined(self) -> bool:
+        """Whether `stats` has looked through the dataset: before, no sample has a flag."""
+        return bool(self.reading.execute("SELECT 1 FROM examined"))
+
+    def follow(self, run: Run | None) -> None:
+        """Show another run's outcomes from now on."""
+        self._run = run.id if run is not None else -1
+
+    def arrange(
+        self, by: Column = Column.NUMBER, *, descending: bool = False, only: Filter = Filter()
+    ) -> int:
+        """Put the samples in an order and leave some out; how many there are.
+
+        A sample without the number goes last in either direction; equals stay in the dataset's order. Raises
+        `database.Interrupted`, with the samples as they were before.
+        """
+        self._given_up = False
+        if only == Filter() and by is Column.NUMBER:
+            self._arranged, self._downwards = None, descending
+            return len(self)
+        key, conditions, values = _KEYS[by], [], self._values()
+        if only.text:
+            # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
+            text = only.text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
+            values |= {"text": text, "stored": _pattern(only.text)}
+            parts = " OR ".join(
+                f"instr(lower({_part(number, _NONCHARACTER)}), CAST(:text AS TEXT))" for number in range(3)
+            )
+            # The text as it is stored, first: most samples need no more, and LIKE is twice as fast as instr.
+            conditions.append(f"s.body LIKE :stored ESCAPE char(1) AND ({parts})")
+        for kind in _KINDS:
+            if wanted := [condition for mark, condition in kind.items() if mark in only.marks]:
+                conditions.append(f"({' OR '.join(wanted)})")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = f"{key} {'DESC' if descending else 'ASC'}"
+        if by is not Column.NUMBER:
+            order = f"{key} IS NULL, {order}, s.sample"
+        db = self.reading
+        # Beside the table in use: whatever happens here, that one is whole.
+        table = "first" if self._arranged == "second" else "second"
+        db.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        db.execute(f"CREATE TEMP TABLE {table} (position INTEGER PRIMARY KEY, sample INTEGER)")
+        if self._given_up:
+            raise Interrupted
+        db.execute(
+            f"INSERT INTO {table} (sample) SELECT s.sample FROM samples AS s {_OF_SAMPLE} {where} ORDER BY {order}",
+            values,
+        )
+        db.execute(f"CREATE INDEX temp.{table}_by_sample ON {table} (sample)")
+        ((length,),) = db.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
+        self._arranged, self._length = table, length
+        return len(self)
+
+    def window(self, start: int, count: int) -> list[Row]:
+        """The rows at positions `start` and on, `count` at most."""
+        start = max(start, 0)
+        if self._arranged is None:
+            first = len(self) - start - count if self._downwards else start
+            last = first + count
+            where, values = "s.sample >= :first AND s.sample < :last", {"first": first, "last": last}
+            order = "s.sample DESC" if self._downwards else "s.sample"
+        else:
+            where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
+            order = "position"
+        query = (
+            f"SELECT s.sample, s.body, {_STATE}, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable, "
+            f"f.failed, f.ifd_before, {_KEYS[Column.IFD_AFTER]}, f.r_ifd_before, {_KEYS[Column.R_IFD_AFTER]}, "
+            f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {self._tables()} WHERE {where} ORDER BY {order}"
+        )
+        return [self._row(found) for found in self.reading.execute(query, self._values() | values)]
+
+    def sample_at(self, position: int) -> int:
+        """The sample at a position. Raises `IndexError`."""
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        if self._arranged is None:
+            return len(self) - 1 - position if self._downwards else position
+        rows = self.reading.execute(
+            f"SELECT sample FROM {self._arranged} WHERE position = ?", (position + 1,)
+        )
+        return int(rows[0][0])
+
+    def position_of(self, sample: int) -> int | None:
+        """Where a sample stands; None if it is left out."""
+        if self._arranged is None:
+            if not 0 <= sample < len(self):
+                return None
+            return len(self) - 1 - sample if self._downwards else sample
+        rows = self.reading.execute(f"SELECT position FROM {self._arranged} WHERE sample = ?", (sample,))
+        return int(rows[0][0]) - 1 if rows else None
+
+    def next(self, position: int, mark: Mark, *, step: int = 1) -> int | None:
+        """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
+        (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
+        forward = (step > 0) != (self._arranged is None and self._downwards)
+        here: int
+        if self._arranged is None:
+            column, here = "s.sample", len(self) - 1 - position if self._downwards else position
+        else:
+            column, here = "position", position + 1
+        sign, order = (">", "ASC") if forward else ("<", "DESC")
+        for limit in (f"AND {column} {sign} :here", ""):
+            rows = self.reading.execute(
+                f"SELECT {column} FROM {self._tables()} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
+                self._values() | ({"here": here} if limit else {}),
+            )
+            if rows:
+                found = int(rows[0][0])
+                if self._arranged is not None:
+                    return found - 1
+                return len(self) - 1 - found if self._downwards else found
+        return None
+
+    def samples(self, start: int = 0, stop: int | None = None) -> Iterator[int]:
+        """The samples at positions `start` to `stop`, in order, a window at a time."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        if self._arranged is None:
+            last = len(self) - 1
+            yield from range(last - start, last - stop, -1) if self._downwards else range(start, stop)
+            return
+        for first in range(start, stop, 1000):
+            rows = self.reading.execute(
+                f"SELECT sample FROM {self._arranged} WHERE position > ? AND position <= ? ORDER BY position",
+                (first, min(first + 1000, stop)),
+            )
+            yield from (int(sample) for (sample,) in rows)
+
+    def _tables(self) -> str:
+        # CROSS: the table of positions leads, whatever SQLite would guess of its size.
+        lead = (
+            f"{self._arranged} CROSS JOIN samples AS s USING (sample)" if self._arranged else "samples AS s"
+        )
+        return f"{lead} {_OF_SAMPLE}"
+
+    def _row(self, found: tuple[Any, ...]) -> Row:
+        index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
+        with self.reading.understood():
+            return Row(
+                index,
+                _opening(json.loads(body)),
+                State(state),
+                instruction,
+                response,
+                bool(near_tie),
+                bool(truncated),
+                bool(unscorable),
+                bool(failed),
+                *_finite(numbers),
+            )
+
+    def _values(self) -> dict[str, Any]:
+        return {"run": self._run}
+
+
+def _pattern(text: str) -> str:
+    """What LIKE needs to find a text as JSON writes it; of a long one the beginning, for patterns have an end."""
+    stored = json.dumps(text[:1000])[1:-1].replace("%", "\1%").replace("_", "\1_")
+    return f"%{stored}%"
+
+
+def _opening(stored: Any) -> str:
+    if not isinstance(stored[0], str):
+        raise TypeError
+    return stored[0][:SHOWN]
+
+
+def _finite(numbers: list[Any]) -> list[Any]:
+    """The numbers; `ValueError` or `TypeError` where one of them, unless it is None, is none."""
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise ValueError
+    return numbers

@@ -1,0 +1,408 @@
+"""The workspace: one SQLite file that holds a dataset, all that was paid for, and every decision.
+
+A teacher's reply is committed before anything is computed from it, and found again under the digest of its
+request; token losses likewise under the digest of their passage and student. So a run that was cut short at
+any moment goes on by going through the same steps again: whatever was answered is here.
+
+Texts are kept as JSON in ASCII, so that NUL, lone surrogates and control characters survive byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import BaseModel, TypeAdapter
+
+from engine.examine.flags import Finding, Flag, Stats
+from engine.formats.names import Format
+from engine.method.recipe import Recipe
+from engine.sample import Outcome, Review, Sample, Stage, Version
+from engine.store.database import Kind, WorkspaceError, damaged, explained
+from engine.store.reviews import Decisions
+from engine.store.schema import APPLICATION_ID, MIGRATIONS
+from models.student import Losses
+from models.teacher import Reply
+
+WINDOW = 256
+"""Rows fetched at a time when walking the samples: memory does not grow with their number."""
+
+FIGURES = (
+    "samples AS s LEFT JOIN figures AS f ON f.run = ?2 AND f.sample = s.sample "
+    "LEFT JOIN standing AS t ON t.sample = s.sample"
+)
+"""Every sample, with its figures in the run ?2 and a person's standing decision, where there are any."""
+
+AFTER = (
+    "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
+    "ELSE f.{0}_after END"
+)
+"""A score (ifd or r_ifd) of what would leave now, over `FIGURES`: a person's decision comes before the student's."""
+
+
+class Source(BaseModel, frozen=True):
+    """The dataset a workspace was made from."""
+
+    path: str
+    format: Format
+    fields: tuple[str, ...]
+    sha256: str
+
+
+class Run(BaseModel, frozen=True):
+    """A way of refining, with all that decides its outcomes, and the outcomes' key."""
+
+    id: int
+    recipe: Recipe  # what makes two outcomes comparable
+    settings: dict[str, Any]  # everything else that was set when it was last started
+
+
+class Workspace(Decisions):
+    """An open workspace. One writer at a time, however many readers."""
+
+    kind: ClassVar[Kind] = Kind(
+        name="workspace",
+        application=APPLICATION_ID,
+        migrations=MIGRATIONS,
+        made="burnish run DATA -w NAME.burnish",
+        busy="reading along is fine: burnish show {}",
+    )
+
+    @classmethod
+    def create(cls, path: Path, source: Source, samples: Iterable[Sample]) -> Self:
+        """A new workspace with a dataset in it, mode 0600. All of it, or no file at all."""
+
+        def fill(new: Self) -> None:
+            with new._transaction():
+                new._db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
+                new._db.executemany(
+                    "INSERT INTO samples (sample, body) VALUES (?, ?)",
+                    ((sample.index, _sample_body(sample)) for sample in samples),
+                )
+
+        return cls._created(path, fill)
+
+    # --- the dataset -----------------------------------------------------------------------------------------
+
+    def source(self) -> Source:
+        with self.understood():
+            return Source.model_validate(json.loads(self._rows("SELECT body FROM source")[0][0]))
+
+    def __len__(self) -> int:
+        """Samples in the dataset."""
+        query = (
+            "SELECT coalesce(max(sample) + 1, 0), page_count * page_size "
+            "FROM (SELECT max(sample) AS sample FROM samples), pragma_page_count, pragma_page_size"
+        )
+        ((count, size),) = self._rows(query)
+        if not isinstance(count, int) or count > size:  # whoever goes through them must come to an end
+            raise damaged(self.path, f"holds a sample number {count - 1}, and not the samples before it")
+        return count
+
+    def sample(self, index: int) -> Sample:
+        rows = self._rows("SELECT body FROM samples WHERE sample = ?", index)
+        if not rows:
+            raise WorkspaceError(f"{self.path}: no sample {index}; it holds 0 to {len(self) - 1}")
+        return self._sample(index, rows[0][0])
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample, in order, a window at a time."""
+        for index, body in self._walk(
+            "SELECT sample, body FROM samples WHERE sample > ? ORDER BY sample LIMIT ?"
+        ):
+            yield self._sample(index, body)
+
+    def pending(self, run: Run, limit: int | None) -> Iterator[Sample]:
+        """Samples of the first `limit` that have no outcome in this run yet, in order."""
+        query = (
+            "SELECT sample, body FROM samples WHERE sample > ? AND sample < ? AND NOT EXISTS "
+            "(SELECT 1 FROM outcomes WHERE run = ? AND outcomes.sample = samples.sample) ORDER BY sample LIMIT ?"
+        )
+        stop = len(self) if limit is None else limit
+        for index, body in self._walk(query, stop, run.id):
+            yield self._sample(index, body)
+
+    def _sample(self, index: int, body: str) -> Sample:
+        def sample(stored: Any) -> Sample:
+            # Checked when it was imported; there may be a million.
+            instruction, input, response, row = stored
+            if not (isinstance(row, dict) and all(isinstance(text, str) for text in stored[:3])):
+                raise TypeError
+            version = Version.model_construct(instruction=instruction, input=input, response=response)
+            return Sample.model_construct(index=index, original=version, row=row)
+
+        return self._parsed(sample, body)
+
+    def originals(self, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Of each of these samples the original version, as JSON."""
+
+        def version(stored: Any) -> str:
+            return json.dumps(dict(zip(Version.model_fields, stored[:3], strict=True)))
+
+        for index, body in self._of("samples AS t ON t.sample = s.value", "t.body", samples):
+            yield index, self._parsed(version, body)
+
+    def _of(self, table: str, column: str, samples: Iterable[int], *parameters: object) -> Iterator[Any]:
+        """Each of these samples that `table` has, and its `column`, a window at a time."""
+        samples = iter(samples)
+        while window := list(islice(samples, WINDOW)):
+            query = f"SELECT s.value, {column} FROM json_each(?) AS s CROSS JOIN {table}"  # noqa: S608 - our own
+            yield from self._rows(query, json.dumps(window), *parameters)
+
+    def _walk(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query whose first column is the sample and whose first parameter is where to go on."""
+        last = -1
+        while rows := self._rows(query, last, *parameters, WINDOW):
+            for row in rows:
+                last = self._onward(last, row[0])
+                yield row
+
+    # --- what an examination of it found ---------------------------------------------------------------------
+
+    def keep_examination(self, stats: Stats, findings: Iterable[Finding]) -> None:
+        """Keep what `stats` found, in place of what it found before."""
+        with self._transaction():
+            self._db.execute("DELETE FROM examined")
+            self._db.execute("DELETE FROM findings")
+            self._db.execute("INSERT INTO examined VALUES (?)", (json.dumps(stats.model_dump(mode="json")),))
+            self._db.executemany(
+                "INSERT INTO findings (flag, sample, details) VALUES (?, ?, ?)",
+                ((found.flag, found.sample, json.dumps(found.details)) for found in findings),
+            )
+
+    def examination(self) -> Stats | None:
+        """What `stats` last said of the dataset; None before it was asked."""
+        rows = self._rows("SELECT body FROM examined")
+        return self._parsed(Stats.model_validate, rows[0][0]) if rows else None
+
+    def findings(self, flag: Flag, limit: int) -> list[Finding]:
+        """The first samples with a flag."""
+        query = "SELECT sample, details FROM findings WHERE flag = ? ORDER BY sample LIMIT ?"
+        return [
+            Finding(sample, flag, self._parsed(_DETAILS.validate_python, details))
+            for sample, details in self._rows(query, flag, limit)
+        ]
+
+    def found_in(self, sample: int) -> list[Finding]:
+        """What is flagged of a sample."""
+        query = (
+            "SELECT flag, details FROM findings WHERE flag IN (SELECT value FROM json_each(?)) AND sample = ?"
+        )
+        found = dict(self._rows(query, json.dumps(list(Flag)), sample))
+        return [
+            Finding(sample, flag, self._parsed(_DETAILS.validate_python, found[flag]))
+            for flag in Flag
+            if flag in found
+        ]
+
+    # --- what the teacher said -------------------------------------------------------------------------------
+
+    def reply(self, sample: int, request: bytes) -> Reply | None:
+        """The reply to a request, by its digest."""
+        rows = self._rows("SELECT body FROM replies WHERE sample = ? AND request = ?", sample, request)
+        return self._parsed(_reply, rows[0][0]) if rows else None
+
+    def keep_reply(self, sample: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
+        """Commit a reply. `about`: stage, question, attempt, candidate, teacher digest, ... for provenance."""
+        body = {name: getattr(reply, name) for name in Reply.__slots__}
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO replies (sample, request, body, about) VALUES (?, ?, ?, ?)",
+                (sample, request, json.dumps(body), json.dumps(dict(about))),
+            )
+
+    def replies(self, sample: int) -> list[tuple[dict[str, Any], Reply]]:
+        """Every reply about a sample, the usable and the unusable, oldest first, with what it was about."""
+        rows = self._rows("SELECT about, body FROM replies WHERE sample = ? ORDER BY rowid", sample)
+        return [(self._parsed(dict, about), self._parsed(_reply, body)) for about, body in rows]
+
+    # --- what the student said -------------------------------------------------------------------------------
+
+    def losses(self, sample: int, keys: Iterable[bytes]) -> dict[bytes, Losses]:
+        """The token losses that are here of those asked for, by passage digest."""
+        found = {}
+        for key in keys:
+            rows = self._rows(
+                "SELECT nll, lengths, tokens, room FROM losses WHERE sample = ? AND passage = ?", sample, key
+            )
+            for nll, lengths, tokens, room in rows:
+                with self.understood():
+                    losses = np.frombuffer(nll, np.float32), np.frombuffer(lengths, np.uint16)
+                    found[key] = Losses(*losses, operator.index(tokens), operator.index(room))
+        return found
+
+    def keep_losses(self, sample: int, losses: Mapping[bytes, Losses]) -> None:
+        """Keep token losses; they are committed with the next reply, outcome, or losses a second later.
+
+        Unlike replies they can be had again for nothing, and most commits of a run would be for them.
+        """
+        with explained(self.path):
+            self._begin()
+            self._db.executemany(
+                "INSERT OR IGNORE INTO losses (sample, passage, nll, lengths, tokens, room) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (sample, key, found.nll.tobytes(), found.lengths.tobytes(), found.tokens, found.room)
+                    for key, found in losses.items()
+                ),
+            )
+            if time.monotonic() - self._began > 1:
+                self._db.execute("COMMIT")
+
+    # --- decisions -------------------------------------------------------------------------------------------
+
+    def run(self, recipe: Recipe, settings: Mapping[str, Any]) -> Run:
+        """The run with this recipe, begun or taken up again; it becomes the latest."""
+        key = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO runs (recipe, settings) VALUES (?, ?) "
+                "ON CONFLICT (recipe) DO UPDATE SET settings = excluded.settings, started = datetime('now')",
+                (key, json.dumps(dict(settings))),
+            )
+            self._db.execute("DELETE FROM latest")
+            self._db.execute("INSERT INTO latest SELECT run FROM runs WHERE recipe = ?", (key,))
+        return self.latest_run()
+
+    def latest_run(self) -> Run:
+        run = self.latest()
+        if run is None:
+            raise WorkspaceError(f"{self.path}: nothing was refined or scored here yet; `burnish run` does")
+        return run
+
+    def latest(self) -> Run | None:
+        """The run that was started last; None before the first."""
+        rows = self._rows("SELECT run, recipe, settings FROM runs JOIN latest USING (run)")
+        if not rows:
+            return None
+        run, recipe, settings = rows[0]
+        with self.understood():
+            told = _models_told(json.loads(settings))
+            return Run(id=run, recipe=Recipe.model_validate(json.loads(recipe)), settings=told)
+
+    def outcome(self, run: Run, sample: int) -> Outcome | None:
+        rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
+        return self._parsed(Outcome.model_validate, rows[0][0]) if rows else None
+
+    def finals(self, run: Run, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Of each of these samples that has an outcome in a run the final version, as JSON."""
+        found = "outcomes AS t ON t.run = ? AND t.sample = s.value"
+        return self._of(found, "json_extract(t.body, '$.final')", samples, run.id)
+
+    def decided(
+        self, run: Run, among: str = "1", values: tuple[float, ...] = ()
+    ) -> Iterator[tuple[Sample, Outcome | None, Review | None]]:
+        """Samples, in order, with their outcome in a run and a person's last word, where there are any.
+
+        Every sample, or those `among` lets through: SQL over `FIGURES`, with `values` for ?3 and so on in it.
+        """
+        query = (
+            f"SELECT s.sample, s.body, outcomes.body, t.body FROM {FIGURES} "  # noqa: S608 - the engine's own
+            "LEFT JOIN outcomes ON outcomes.sample = s.sample AND outcomes.run = ?2 "
+            f"WHERE s.sample > ?1 AND ({among}) ORDER BY s.sample LIMIT ?{3 + len(values)}"
+        )
+        for index, body, outcome, review in self._walk(query, run.id, *values):
+            yield (
+                self._sample(index, body),
+                self._parsed(Outcome.model_validate, outcome) if outcome else None,
+                self._parsed(Review.model_validate, review) if review else None,
+            )
+
+    def keep_outcome(self, run: Run, outcome: Outcome) -> None:
+        body = json.dumps(outcome.model_dump(mode="json"))
+        figures = _figures(outcome, len(self.sample(outcome.index).original.response))
+        names, marks = ", ".join(figures), ", ".join("?" * len(figures))
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, ?, ?)",
+                (run.id, outcome.index, bool(outcome.failures), body),
+            )
+            self._db.execute(
+                f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",  # noqa: S608 - our own names
+                (run.id, outcome.index, *figures.values()),
+            )
+
+    def count(self, run: Run, limit: int | None = None) -> tuple[int, int]:
+        """Samples finished in a run, and of these the ones with a failure, among the first `limit`."""
+        ((done, failed),) = self._rows(
+            "SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = ? AND sample < ?",
+            run.id,
+            len(self) if limit is None else limit,
+        )
+        return done, failed
+
+    def faults(self, run: Run) -> dict[str, int]:
+        """Failures of stages in a run by kind, the most frequent first."""
+        return dict(
+            self._rows(
+                "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
+                "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
+                "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
+                "GROUP BY 1 ORDER BY 2 DESC",
+                run.id,
+            )
+        )
+
+    def retries(self, sample: int) -> int:
+        """How often a person asked to try this sample's failed stages again."""
+        rows = self._rows("SELECT rounds FROM retries WHERE sample = ?", sample)
+        return int(rows[0][0]) if rows else 0
+
+    def retry_failed(self, run: Run) -> int:
+        """Open the samples that failed in a run again, with new attempts; the number of them."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO retries SELECT sample, 1 FROM outcomes WHERE run = ? AND failed "
+                "ON CONFLICT (sample) DO UPDATE SET rounds = rounds + 1",
+                (run.id,),
+            )
+            self._db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
+            return self._db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
+
+
+def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:
+    """What lists and plots need of an outcome, by column."""
+    stages: dict[str, str | None] = dict.fromkeys(Stage)
+    for choice in outcome.choices:
+        stages[choice.stage] = "failed" if choice.failure else choice.verdict
+    before, after = outcome.before, outcome.after
+    ratios = [ratio for scores in (before, after) if scores for ratio in (scores.ifd, scores.r_ifd)]
+    return {
+        "failed": bool(outcome.failures),
+        **stages,
+        "near_tie": any(choice.near_tie for choice in outcome.choices),
+        "truncated": any(ratio.truncated for ratio in ratios),
+        "unscorable": any(ratio.value is None for ratio in ratios),
+        "ifd_before": before and before.ifd.value,
+        "ifd_after": after and after.ifd.value,
+        "r_ifd_before": before and before.r_ifd.value,
+        "r_ifd_after": after and after.r_ifd.value,
+        "length_before": length_before,
+        "length_after": len(outcome.final.response),
+    }
+
+
+def _sample_body(sample: Sample) -> str:
+    original = sample.original
+    return json.dumps([original.instruction, original.input, original.response, sample.row])
+
+
+def _models_told(settings: Any) -> Any:
+    """A run's settings, in which each model that it had has a name and a digest."""
+    for model in (settings.get("teacher"), settings.get("student")):
+        if model is not None and not (isinstance(model["name"], str) and isinstance(model["digest"], str)):
+            raise TypeError
+    return settings
+
+
+_DETAILS = TypeAdapter(tuple[dict[str, Any], ...])
+_REPLY = TypeAdapter(Reply)
+
+
+def _reply(body: Any) -> Reply:
+    return _REPLY.validate_python(body)

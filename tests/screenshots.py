@@ -17,8 +17,8 @@ from engine.run import session
 from engine.run.settings import Settings, load
 from tui.app import BurnishApp
 from tui.cli.progress import LiveDisplay
-from tui.desk.desk import Desk
 from tui.messages import StartRun
+from tui.state.workbench import Desk
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH = 100

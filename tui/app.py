@@ -27,24 +27,24 @@ from engine.health.remembered import recall, remember
 from engine.run.opening import target
 from models.errors import BurnishError
 from models.system.threads import aside
-from tui.actions import SCOPES, bindings, of_scope
-from tui.desk.desk import Desk
-from tui.keymap import key_names, load_keymap
-from tui.memory import Pauses
+from tui.keys.actions import SCOPES, bindings, of_scope
+from tui.keys.keymap import key_names, load_keymap
+from tui.keys.palette import Palette
 from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
-from tui.palette import Palette
+from tui.platform.memory import Pauses
+from tui.platform.textual_patches import forget_the_gone
 from tui.screens.base import DeskScreen
-from tui.screens.compare import CompareScreen
-from tui.screens.distribution import DistributionScreen
-from tui.screens.export import ExportScreen
-from tui.screens.help import HelpScreen
-from tui.screens.review import ReviewScreen
-from tui.screens.run import RunScreen
-from tui.screens.samples import SamplesScreen
-from tui.screens.start import StartScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.distribution.screen import DistributionScreen
+from tui.screens.export.screen import ExportScreen
+from tui.screens.help.screen import HelpScreen
+from tui.screens.review.screen import ReviewScreen
+from tui.screens.run.screen import RunScreen
+from tui.screens.samples.screen import SamplesScreen
+from tui.screens.start.screen import StartScreen
+from tui.state.workbench import Desk
 from tui.text.shown import shown
 from tui.themes import THEMES
-from tui.watchers import forget_the_gone
 
 TICK = 0.1
 """Seconds between two looks at what the engine reported: what comes meanwhile is shown together."""

@@ -37,7 +37,7 @@ from engine.store.workspace import Source, Workspace
 from tests.recipes import recipe
 from tests.tui import scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")

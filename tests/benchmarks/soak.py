@@ -36,8 +36,8 @@ from tests.ollama_server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
 from tui.app import TIDY, BurnishApp
-from tui.desk.desk import Desk
-from tui.memory import PAUSE, hold_little
+from tui.platform.memory import PAUSE, hold_little
+from tui.state.workbench import Desk
 
 NOTES = 40
 """How often a process is looked at."""

@@ -33,7 +33,7 @@ from tests.running import SHORT, TEACHER, brief, dataset
 from tests.stand_in import StandIn, stand_in
 from tests.trust.traps import SECRET, traps
 from tests.tui.scene import scene
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 __all__ = ["stand_in"]  # the fixture
 

@@ -23,7 +23,7 @@ from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
 from tests.trust.forking import Forking
 from tests.trust.watching import IN_FOLDER, TO_A_FILE, Change, Watch
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork, and the kernel's news of files")
 

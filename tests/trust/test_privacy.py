@@ -34,7 +34,7 @@ from tests.ollama_state import Model
 from tests.running import TEACHER
 from tests.trust.traps import SECRET, traps
 from tests.tui.scene import scene
-from tui.outside import EditorError, edited
+from tui.platform.external_editor import EditorError, edited
 
 SAMPLE = "the words of a sample"
 ROOT = Path(__file__).parents[2]
@@ -297,7 +297,7 @@ def test_a_sample_that_was_in_an_editor_when_burnish_was_killed_is_gone_with_the
     tmp = home / "tmp"
     killed(f"""
 from engine.sample import Version
-from tui.outside import edited
+from tui.platform.external_editor import edited
 edited(["/bin/sh", "-c", "kill -9 $PPID"], Version(instruction="x", response={SAMPLE!r}))
 """)
     (left,) = tmp.glob("burnish-*/sample.txt")
@@ -305,7 +305,10 @@ edited(["/bin/sh", "-c", "kill -9 $PPID"], Version(instruction="x", response={SA
     (link := tmp / "burnish-edit-link").symlink_to(Path.cwd())
     with pytest.raises(EditorError):
         edited(["/bin/sh", "-c", 'echo mine > "$0"'], Version(instruction="x", response=SAMPLE))
-    looks = "import sys, os, tui.outside; tui.outside.sweep(); assert os.path.exists(sys.argv[1])"
+    looks = (
+        "import sys, os, tui.platform.external_editor; tui.platform.external_editor.sweep(); "
+        "assert os.path.exists(sys.argv[1])"
+    )
     version = Version(instruction="x", response=SAMPLE)
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {looks}"]
     assert edited(command, version) == version, "while one is in an editor it stays"

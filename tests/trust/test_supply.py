@@ -40,7 +40,7 @@ STARTS_A_SHELL = {
 COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 """Dependencies of dependencies that burnish has no use for: the demo's model is found and not imported, and llama.cpp's
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
-OUR_OWN_TEMPLATES = {"tui/report/page.py"}
+OUR_OWN_TEMPLATES = {"tui/report/html.py"}
 """What fills templates of burnish's; a model's own go through Jinja's sandbox."""
 
 

@@ -16,11 +16,11 @@ from engine.sample import Decision, Review, Scores, Version
 from models.errors import BurnishError
 from tests.tui.scene import scores
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.screens.review import ReviewScreen
-from tui.widgets.critique import Critique
+from tui.screens.review.critique import Critique
+from tui.screens.review.screen import ReviewScreen
+from tui.screens.review.verdict import VerdictPanel
+from tui.state.workbench import Desk
 from tui.widgets.diff import Part
-from tui.widgets.verdict import VerdictPanel
 
 REPLACED, KEPT, NEAR_TIE, FAILED, TRUNCATED, UNSCORABLE, HALF, WAITING = range(8)
 """Where the scene has a sample of each kind."""

@@ -13,9 +13,9 @@ from textual.widgets import Static
 from engine.store.sample_list import Column, Filter
 from tests.tui import hostile
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.screens.samples import SamplesScreen
-from tui.widgets.sample_table import SampleTable
+from tui.screens.samples.screen import SamplesScreen
+from tui.screens.samples.table import SampleTable
+from tui.state.workbench import Desk
 
 
 @dataclass

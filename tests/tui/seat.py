@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from tests.tui.hostile import painted
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from engine.run.settings import Settings
 from tests.ollama_state import Model
 from tests.tui import hostile
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.screens.start import StartScreen
+from tui.screens.start.screen import StartScreen
+from tui.state.workbench import Desk
 from tui.widgets.plain_input import PlainInput
 
 FAR = Model.named("far:cloud", remote_host="https://cloud.example", remote_model="far")

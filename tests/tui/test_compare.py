@@ -24,14 +24,14 @@ from tests.tui import hostile
 from tests.tui.hostile import acting, painted
 from tests.tui.scene import judged, scene
 from tests.tui.seat import Seat
-from tui.actions import of_scope
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.desk.verdicts import Among
+from tui.keys.actions import of_scope
 from tui.messages import StartRun
-from tui.screens.compare import CompareScreen
-from tui.screens.pair import PairScreen
-from tui.screens.review import ReviewScreen
+from tui.screens.compare.pair_screen import PairScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.review.screen import ReviewScreen
+from tui.state.verdicts import Among
+from tui.state.workbench import Desk
 from tui.widgets.prose import Prose
 from tui.widgets.score_bar import blocks, said_score
 

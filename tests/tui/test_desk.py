@@ -27,7 +27,7 @@ from tests.ollama_script import Ending as Stop
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, brief, dataset, outcomes, settings, workspace
 from tests.stand_in import StandIn, stand_in
-from tui.desk.desk import Desk, Ending
+from tui.state.workbench import Desk, Ending
 
 __all__ = ["stand_in"]
 

@@ -27,16 +27,16 @@ from tests.recipes import recipe
 from tests.running import dataset, demo_rows
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
 from tui.messages import Heard
-from tui.screens import distribution as of_screen
-from tui.screens.distribution import DistributionScreen
-from tui.widgets.axis import linear_ticks, log_ticks
-from tui.widgets.canvas import Canvas
-from tui.widgets.flow import draw_flow, percent
-from tui.widgets.histogram import Histogram
-from tui.widgets.keeping import Keeping
-from tui.widgets.scatter import ScatterPlot
+from tui.screens.distribution import screen as of_screen
+from tui.screens.distribution.flow import draw_flow, percent
+from tui.screens.distribution.histogram import Histogram
+from tui.screens.distribution.scatter import ScatterPlot
+from tui.screens.distribution.screen import DistributionScreen
+from tui.screens.distribution.threshold_bar import Keeping
+from tui.state.workbench import Desk
+from tui.text.axis import linear_ticks, log_ticks
+from tui.text.canvas import Canvas
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 

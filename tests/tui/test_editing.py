@@ -27,8 +27,8 @@ from tests.tui.reviewing import (
 )
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.outside import EditorError, Layout, edited, editor
-from tui.widgets.version_editor import Masked
+from tui.platform.external_editor import EditorError, Layout, edited, editor
+from tui.screens.review.editor import Masked
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

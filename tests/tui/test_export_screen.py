@@ -22,13 +22,13 @@ from tests.command import burnish
 from tests.tui import hostile
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.screens import export as export_module
-from tui.screens.export import ExportScreen
-from tui.text.row_text import row_text
+from tui.screens.export import screen as export_module
+from tui.screens.export.row_text import row_text
+from tui.screens.export.rule_list import SENTENCES, RuleList
+from tui.screens.export.screen import ExportScreen
+from tui.state.workbench import Desk
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
-from tui.widgets.rule_list import SENTENCES, RuleList
 
 Doing = Callable[[BurnishApp, ExportScreen, "Pilot[None]"], Awaitable[None]]
 

@@ -16,17 +16,17 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-import tui.screens.heat
+import tui.screens.heat.screen
 from engine.method.token_gain import Half, Heat, Token
 from engine.run.session import Session
 from engine.sample import Loss, Ratio, Version
 from models.errors import BurnishError
-from tui.desk.desk import Desk
-from tui.keymap import load_keymap
-from tui.screens.heat import HeatScreen
+from tui.keys.keymap import load_keymap
+from tui.screens.heat.map import HeatMap
+from tui.screens.heat.ramp import Measure
+from tui.screens.heat.screen import HeatScreen
+from tui.state.workbench import Desk
 from tui.themes import THEMES
-from tui.widgets.heat_map import HeatMap
-from tui.widgets.heat_ramp import Measure
 
 RESPONSE = (
     "The capital of France is Paris.\n\nIt lies on the Seine, and some two million people live there. "
@@ -90,7 +90,7 @@ class Asked(Desk):
 
 
 class Host(App[None]):
-    CSS_PATH = Path(tui.screens.heat.__file__).parent.parent / "app.tcss"
+    CSS_PATH = Path(tui.screens.heat.screen.__file__).parents[2] / "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual's
 
     def __init__(self, heat: HeatScreen, theme: str) -> None:
@@ -349,7 +349,7 @@ def test_y_copies_the_table_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None
         copied.append(text)
         return "copied"
 
-    monkeypatch.setattr(tui.screens.heat, "copy", copy)
+    monkeypatch.setattr(tui.screens.heat.screen, "copy", copy)
 
     async def play() -> None:
         async with scene() as s:
@@ -490,7 +490,7 @@ def test_a_long_text_is_moved_through_without_setting_it_again(monkeypatch: pyte
         async with scene(size=(120, 40), versions={"original": long}) as s:
             await s.press("tab", "tab")
             monkeypatch.setattr(
-                "tui.widgets.heat_map.lay_out",
+                "tui.screens.heat.map.lay_out",
                 lambda *a: set_again.append(a) or [[]],  # type: ignore[func-returns-value]
             )
             await s.press("n", "pagedown", "v", "b", "tab", "tab", "j", "l")

@@ -10,11 +10,11 @@ from textual.command import CommandInput
 from textual.widgets import Input, Static
 
 from tests.tui.scene import scene
-from tui.actions import ACTIONS, SCOPES
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.keymap import key_names
-from tui.screens.help import HelpScreen
+from tui.keys.actions import ACTIONS, SCOPES
+from tui.keys.keymap import key_names
+from tui.screens.help.screen import HelpScreen
+from tui.state.workbench import Desk
 from tui.themes import THEMES
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")

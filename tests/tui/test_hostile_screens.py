@@ -13,7 +13,7 @@ from engine.method.token_gain import Half, Heat, Token
 from engine.sample import Ratio
 from tests.tui import hostile, scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 from tui.text.literal import literal
 from tui.text.shown import shown, shown_line
 

@@ -112,9 +112,9 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
 @pytest.mark.parametrize(
     ("module", "where", "kind"),
     [
-        ("tui.screens.run", "RunScreen.body", "ValueError"),
+        ("tui.screens.run.screen", "RunScreen.body", "ValueError"),
         ("tui.widgets.title", "Title.renew", "KeyError"),  # by a timer
-        ("tui.desk.desk", "Desk.open", "ZeroDivisionError"),  # in a worker
+        ("tui.state.workbench", "Desk.open", "ZeroDivisionError"),  # in a worker
         ("tui.app", "BurnishApp.action_show_help", "RuntimeError"),  # by a key
     ],
 )
@@ -146,7 +146,7 @@ def test_what_breaks_is_one_line_and_a_log_without_a_sample(
 
 
 def test_a_log_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    fault = FAULT.format(module="tui.screens.start", where="StartScreen.body", kind="ValueError")
+    fault = FAULT.format(module="tui.screens.start.screen", where="StartScreen.body", kind="ValueError")
     (tmp_path / "sitecustomize.py").write_text(fault, "utf-8")
     (tmp_path / "state").touch()
     with Terminal(folder=tmp_path, environment=paths(tmp_path)) as terminal:

@@ -11,20 +11,20 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.widgets import Input
 
-from tui.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.keymap import key_names, load_keymap
-from tui.screens.compare import CompareScreen
-from tui.screens.distribution import DistributionScreen
-from tui.screens.export import ExportScreen
-from tui.screens.heat import HeatScreen
-from tui.screens.help import HelpScreen
-from tui.screens.pair import PairScreen
-from tui.screens.review import ReviewScreen
-from tui.screens.run import RunScreen
-from tui.screens.samples import SamplesScreen
-from tui.screens.start import StartScreen
+from tui.keys.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
+from tui.keys.keymap import key_names, load_keymap
+from tui.screens.compare.pair_screen import PairScreen
+from tui.screens.compare.screen import CompareScreen
+from tui.screens.distribution.screen import DistributionScreen
+from tui.screens.export.screen import ExportScreen
+from tui.screens.heat.screen import HeatScreen
+from tui.screens.help.screen import HelpScreen
+from tui.screens.review.screen import ReviewScreen
+from tui.screens.run.screen import RunScreen
+from tui.screens.samples.screen import SamplesScreen
+from tui.screens.start.screen import StartScreen
+from tui.state.workbench import Desk
 
 WHERE: dict[str, type[Any]] = {
     "app": BurnishApp,

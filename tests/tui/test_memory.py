@@ -8,9 +8,9 @@ import weakref
 
 import pytest
 
-from tui import memory
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.platform import memory
+from tui.state.workbench import Desk
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

@@ -26,7 +26,7 @@ from tests.stand_in import StandIn, stand_in
 from tests.tui import hostile
 from tests.tui.scene import judged, ratio, scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 __all__ = ["stand_in"]
 

@@ -34,7 +34,7 @@ from tests.recipes import recipe
 from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import KINDS, TEACHER, outcome, scene, scores, started
-from tui.report.page import page
+from tui.report.html import page
 from tui.text.literal import literal
 
 TAGS = {

@@ -35,12 +35,12 @@ from tests.tui.reviewing import (
     with_student,
 )
 from tests.tui.scene import outcome, scene
-from tui import clipboard
 from tui.messages import Changed
-from tui.screens.asking_again import AskAgainDialog
-from tui.screens.heat import HeatScreen
-from tui.screens.mixing import MixDialog
-from tui.widgets.critique import growing
+from tui.platform import clipboard
+from tui.screens.heat.screen import HeatScreen
+from tui.screens.review.ask_again_dialog import AskAgainDialog
+from tui.screens.review.critique import growing
+from tui.screens.review.mix_dialog import MixDialog
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

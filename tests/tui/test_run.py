@@ -36,8 +36,8 @@ from tests.tui.hostile import acting, painted
 from tests.tui.scene import scene
 from tests.tui.seat import Seat
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
-from tui.widgets.decisions import Decisions, described
+from tui.screens.run.decision_log import Decisions, described
+from tui.state.workbench import Desk
 from tui.widgets.stage_bars import Bar, StageBars, cells
 
 __all__ = ["stand_in"]

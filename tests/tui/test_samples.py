@@ -20,10 +20,10 @@ from models.teacher import Fault
 from tests.tui import hostile
 from tests.tui.sampling import Here, at_samples
 from tests.tui.scene import KINDS, outcome, scene
-from tui.marked import Marked
-from tui.screens.review import ReviewScreen
-from tui.widgets.filter_bar import KINDS as BOXES
-from tui.widgets.sample_table import SampleTable
+from tui.screens.review.screen import ReviewScreen
+from tui.screens.samples.filter_bar import KINDS as BOXES
+from tui.screens.samples.table import SampleTable
+from tui.state.marks import Marked
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 

@@ -25,13 +25,13 @@ from tests.running import SHORT, dataset
 from tests.tui import hostile
 from tests.tui.scene import scene
 from tests.tui.starting import run, started
-from tui.screens.browse import BrowseScreen
-from tui.screens.run import RunScreen
-from tui.widgets.check_list import CheckScreen
-from tui.widgets.data_pane import DataPane
+from tui.screens.run.screen import RunScreen
+from tui.screens.start.browse import BrowseScreen
+from tui.screens.start.data_pane import DataPane
+from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.models_pane import ModelsPane
+from tui.screens.start.path_input import PathField, completions
 from tui.widgets.model_picker import ModelPicker
-from tui.widgets.models_pane import ModelsPane
-from tui.widgets.path_input import PathField, completions
 from tui.widgets.plain_input import PlainInput
 
 NASTY = "\x1b[2J[b] \u202egn\x9b.json"

@@ -18,12 +18,12 @@ from models.system import machine
 from tests.ollama_server import FakeOllama
 from tests.running import SHORT, dataset
 from tests.tui.starting import run, started
-from tui.desk.desk import Desk
-from tui.widgets.check_list import CheckScreen
+from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.pull_bar import PullBar
+from tui.state.workbench import Desk
 from tui.widgets.model_picker import ModelPicker
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
-from tui.widgets.pull_bar import PullBar
 
 pytestmark = pytest.mark.usefixtures("nothing_of_this_machine_s")
 

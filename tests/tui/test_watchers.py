@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tests.tui.scene import scene
 from tui.app import BurnishApp
-from tui.desk.desk import Desk
+from tui.state.workbench import Desk
 
 
 def kept() -> int:

@@ -14,9 +14,9 @@ import click
 
 from tui.app import BurnishApp
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
-from tui.desk.desk import Desk
-from tui.memory import hold_little
-from tui.outside import sweep
+from tui.platform.external_editor import sweep
+from tui.platform.memory import hold_little
+from tui.state.workbench import Desk
 from tui.text.literal import one_line
 
 LONGEST = 4.0

@@ -31,7 +31,7 @@ from tui.cli.options import (
     student_options,
     workspace_argument,
 )
-from tui.environment import DEVELOPERS
+from tui.platform.environment import DEVELOPERS
 
 
 def main() -> None:
@@ -298,7 +298,7 @@ def stats(data: Path, **options: Any) -> int:
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
     report tells it.
     """
-    from tui.cli.examining import stats  # noqa: PLC0415
+    from tui.cli.stats import stats  # noqa: PLC0415
 
     return stats(data, **options)
 
@@ -404,7 +404,7 @@ def report(workspace: Path, **options: Any) -> int:
     said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
     opens from disk, runs nothing and asks for nothing.
     """
-    from tui.cli.reporting import report  # noqa: PLC0415
+    from tui.cli.report import report  # noqa: PLC0415
 
     return report(workspace, **options)
 

@@ -22,7 +22,7 @@ from models.system.units import size
 from models.teacher import Fault, TeacherError
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
-from tui.environment import DEVELOPERS
+from tui.platform.environment import DEVELOPERS
 from tui.text.literal import literal, one_line
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.report.gather import Figure
 from engine.store.distribution import Flow
-from tui.widgets.axis import Tick, linear_ticks, log_ticks
+from tui.text.axis import Tick, linear_ticks, log_ticks
 
 WIDTH, HEIGHT = 640, 132
 """Of a plot without its axis, in the picture's own units."""

@@ -13,9 +13,9 @@ from engine.report.gather import Figure, Pair, Report
 from engine.report.word_diff import Span
 from tui.report.words import TAKES, decided, lead, made_from, said, scores
 from tui.text import tables
+from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import length_table, score_table, student_table, words
 from tui.text.literal import first_line, literal, one_line
-from tui.widgets.axis import Axis, apart, linear_ticks, log_ticks
 
 LONGEST = 800
 """Characters of a text that are shown."""

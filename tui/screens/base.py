@@ -10,9 +10,9 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from models.errors import BurnishError
-from tui.desk.desk import Desk
-from tui.keymap import Keymap
+from tui.keys.keymap import Keymap
 from tui.messages import ShowSample
+from tui.state.workbench import Desk
 from tui.text.shown import shown
 from tui.widgets.title import Title
 

@@ -7,9 +7,9 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import of_scope
-from tui.desk.desk import Desk
-from tui.keymap import Keymap
+from tui.keys.actions import of_scope
+from tui.keys.keymap import Keymap
+from tui.state.workbench import Desk
 from tui.text.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export", "compare")

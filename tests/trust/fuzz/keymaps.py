@@ -9,8 +9,8 @@ from textual.binding import Binding
 
 from tests.trust.fuzz.mutation import mutated
 from tests.trust.fuzz.settings import TOKENS as TOML
-from tui.actions import ACTIONS
-from tui.keymap import key_names, load_keymap
+from tui.keys.actions import ACTIONS
+from tui.keys.keymap import key_names, load_keymap
 from tui.text.literal import literal
 
 KEYS = (

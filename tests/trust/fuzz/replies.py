@@ -16,7 +16,7 @@ from models.teacher import Reply
 from tests.engine.asking import OLD, replies
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
-from tui.text.growing import written
+from tui.screens.run.growing import written
 from tui.text.literal import first_line, literal
 
 TOKENS = tuple(

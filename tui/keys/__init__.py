@@ -1,0 +1,1 @@
+"""Actions, their keys, and the palette."""

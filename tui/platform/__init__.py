@@ -1,0 +1,1 @@
+"""The terminal, the environment and Textual's private parts."""

@@ -1,0 +1,1 @@
+"""The Compare screen, a pair's screen, and their widgets."""

@@ -1,0 +1,218 @@
+"""One pair: what the judge said of it in both orders, side by side, and the texts it was shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.judge.prompt import Judged, Opinion, Result
+from engine.judge.record import Comparison
+from engine.sample import Verdict, Version
+from models.errors import BurnishError
+from models.system.threads import aside
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.screens.base import DeskScreen
+from tui.screens.compare.pair_list import RESULTS
+from tui.state.verdicts import Line, verdict
+from tui.state.workbench import Desk
+from tui.text.judge_tables import SCORES
+from tui.text.shown import shown
+from tui.widgets.diff import Difference, Part
+from tui.widgets.prose import Prose, displayed
+
+PARTS = tuple(Version.model_fields)
+BEST = 10
+"""The highest score."""
+
+
+class PairScreen(DeskScreen):
+    SCOPE = "pair"
+    BINDINGS = bindings("pair")
+    AUTO_FOCUS = "#pages"
+
+    DEFAULT_CSS = """
+    PairScreen {
+        & #about { height: 1; background: $panel; padding: 0 1; }
+        & #pages { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+        & #pages:focus { background: $background; }
+        & #verdict { height: auto; padding: 1 3; }
+        & #orders { height: auto; layout: horizontal; margin-bottom: 1; }
+        & .order { width: 1fr; height: auto; }
+        & .order Static { height: auto; padding-left: 3; }
+        & .order Prose { padding-right: 2; margin-top: 1; }
+        & .heads { height: 1; margin-bottom: 1; border: none; }
+        & .heads Static { width: 1fr; padding-left: 3; color: $text-muted; }
+        &.-narrow #verdict { padding: 0 3 1 3; }
+        &.-narrow #orders { layout: vertical; }
+        &.-narrow .order { width: 100%; margin-bottom: 1; }
+        &.-narrow .heads { display: none; }
+        &.-narrow Part {
+            & .sides { layout: vertical; }
+            & .side-name { display: block; }
+            & Prose { width: 100%; }
+            &.-same .side-name, &.-same #right { display: none; }
+        }
+    }
+    """
+
+    def __init__(
+        self, desk: Desk, keymap: Keymap, comparison: Comparison, lines: Sequence[Line], at: int
+    ) -> None:
+        """`lines`: the pairs to go through, and which of them is the first shown."""
+        super().__init__(desk, keymap)
+        self._path = desk.path
+        self._comparison = comparison
+        self._lines = lines
+        self._at = at
+
+    def body(self) -> ComposeResult:
+        yield Static(id="about")
+        with VerticalScroll(id="pages"):
+            yield Static(id="verdict")
+            with Container(id="orders"):
+                for name in ("forward", "swapped"):
+                    with Vertical(classes="order", id=name):
+                        yield Static()
+                        yield Prose()
+            with Horizontal(classes="heads"):
+                yield Static(id="head-left")
+                yield Static(id="head-right")
+            for part in PARTS:
+                yield Part(part.capitalize(), id=part)
+
+    def on_mount(self) -> None:
+        self._look()
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        """Show the pair that is gone to."""
+        path, line = self._path, self._lines[self._at]
+        if path is None:
+            return
+        try:
+            judged = await aside(verdict, path, self._comparison, line.pair)
+        except BurnishError as error:
+            self.say_error(error)
+            return
+        # Off the app's loop: texts may be long.
+        differences = await asyncio.to_thread(_differences, judged)
+        self.desk.comparing.at = line.pair
+        with self.app.batch_update():
+            for part, difference in differences.items():
+                self.query_one(f"#{part}", Part).show(difference)
+            self._say(line, judged)
+            self.query_one("#pages").scroll_home(animate=False)
+
+    def _say(self, line: Line, judged: Judged) -> None:
+        names = names_of(line)
+        place = f"  pair {self._at + 1:,} of {len(self._lines):,}"
+        self.query_one("#about", Static).update(
+            Content.assemble((f"Sample {line.row}", "bold"), (place, "$text-muted"))
+        )
+        self.query_one("#verdict", Static).update(Content("\n").join(said(line, judged, names)))
+        for id, opinion, order in (
+            ("#forward", judged.forward, names),
+            ("#swapped", judged.swapped, names[::-1]),
+        ):
+            place_ = self.query_one(id)
+            place_.query_one(Static).update(_scores(opinion, order))
+            text, marks = _opinion(opinion)
+            place_.query_one(Prose).show(text, marks)
+        self.query_one("#head-left", Static).update(names[0].capitalize())
+        self.query_one("#head-right", Static).update(names[1].capitalize())
+
+    def _go(self, step: int) -> None:
+        at = self._at + step
+        if 0 <= at < len(self._lines):
+            self._at = at
+            self._look()
+        else:
+            self.say(f"this is the {'last' if step > 0 else 'first'} pair of the list")
+
+    def action_next(self) -> None:
+        self._go(1)
+
+    def action_previous(self) -> None:
+        self._go(-1)
+
+    @work(exclusive=True, group="review")
+    async def action_review(self) -> None:
+        await self.show_sample(self._lines[self._at].row)
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+
+def names_of(line: Line) -> tuple[str, str]:
+    """What the two sides of a pair are."""
+    return ("original", "refined") if line.compared else ("before", "rewrite")
+
+
+def said(line: Line, judged: Judged, names: tuple[str, str]) -> Iterator[Content]:
+    """The verdict over both orders, and the student's beside it."""
+    words, style = RESULTS[judged.result]
+    if judged.failure is not None or judged.result is Result.INVALID:
+        why = f"{judged.failure.fault}: {judged.failure.message}" if judged.failure else "there is no reply"
+        yield Content.assemble((words, f"bold {style}"), "  ", shown(why))
+    else:
+        b = names[1]
+        told = {
+            Result.WIN: f"{b} won both orders, or one with the other tied",
+            Result.TIE: "tied in both orders, or won once and lost once",
+            Result.LOSE: f"{b} lost both orders, or one with the other tied",
+        }
+        yield Content.assemble((words, f"bold {style}"), f"  {told[judged.result]}")
+        if judged.pull:
+            toward = "first" if judged.pull > 0 else "second"
+            yield Content.styled(
+                f"≈ the order changed the verdict, toward the {toward} place", "$text-warning"
+            )
+    for choice in judged.pair.choices:
+        took = choice.verdict is Verdict.REPLACED
+        margin = "" if choice.margin is None else f", margin {choice.margin:+.3f}"
+        against = judged.result is (Result.LOSE if took else Result.WIN)
+        yield Content.assemble(
+            (f"{choice.stage} stage  ", "$text-muted"),
+            f"the student {'took the rewrite' if took else 'kept what was there'} by {SCORES[choice.stage]}{margin}",
+            ("  ≠ the judge disagrees", "bold") if against else "",
+        )
+
+
+def _scores(opinion: Opinion | None, order: tuple[str, str]) -> Content:
+    first, second = order
+    lines = [Content.styled(f"{first.capitalize()} shown first", "bold $primary")]
+    if opinion is not None:
+        width = max(map(len, order))
+        for name, score in ((first, opinion.first), (second, opinion.second)):
+            lines.append(
+                Content.assemble(
+                    f"{name:<{width}}  ", ("█" * score, "$primary"), ("░" * (BEST - score), "$text-muted"),
+                    (f" {score:>2}", "bold"), (f" of {BEST}", "$text-muted"),
+                )
+            )  # fmt: skip
+    return Content("\n").join(lines)
+
+
+def _opinion(opinion: Opinion | None) -> tuple[str, list[tuple[int, int, str]]]:
+    """The judge's words, and which of them are titles."""
+    if opinion is None:
+        text = "no verdict in this order"
+        return text, [(0, len(text), "note")]
+    text, marks = "", []
+    for title, words in (("Critique", opinion.critique), ("Reason", opinion.reason)):
+        text += "\n\n" * bool(text)
+        marks.append((len(text), len(text) + len(title), "title"))
+        text += f"{title}\n{displayed(words)}"
+    return text, marks
+
+
+def _differences(judged: Judged) -> dict[str, Difference]:
+    a, b = judged.pair.a, judged.pair.b
+    return {part: Difference(getattr(a, part), getattr(b, part)) for part in PARTS}

@@ -1,0 +1,459 @@
+"""Is the refined side better? What judges say of both sides, pair by pair, and a judge at work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from engine.method.recipe import Method
+from engine.pace import clock
+from models.errors import BurnishError
+from models.system.threads import aside
+from tui.keys.actions import bindings, of_scope
+from tui.keys.keymap import Keymap
+from tui.messages import Changed
+from tui.screens.base import DeskScreen
+from tui.screens.compare.judge_dialog import JudgeDialog, Judging
+from tui.screens.compare.pair_list import PairList
+from tui.screens.compare.pair_screen import PairScreen
+from tui.screens.compare.tables import VerdictTables
+from tui.state.verdicts import Among, Verdicts, verdicts
+from tui.state.workbench import Desk
+from tui.text.judge_tables import words
+from tui.text.shown import shown, shown_line
+from tui.widgets.ask_line import AskLine
+from tui.widgets.facts import Fact, Facts
+from tui.widgets.score_bar import ScoreBar
+from tui.widgets.stage_bars import Bar, StageBars
+
+BEAT = 0.5
+"""Seconds between two pictures of a judge at work."""
+
+EVERY = 3.0
+"""Seconds between two counts of its verdicts; more where counting takes long."""
+
+IDLE = 10
+"""How many times as long as it counted it then waits."""
+
+LABEL = 13
+"""Cells of the facts' names."""
+
+BOTH = 118
+"""Cells that the pairs and the tables take beside each other."""
+
+MOST = 400
+"""Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
+
+
+class CompareScreen(DeskScreen):
+    SCOPE = "compare"
+    BINDINGS = bindings("compare")
+    AUTO_FOCUS = "#pairs"
+
+    DEFAULT_CSS = """
+    CompareScreen {
+        #banner { display: none; height: auto; padding: 0 2; background: $error 25%; color: $text; }
+        #banner.-shown { display: block; }
+        #banner.-waiting { background: $warning 25%; }
+        #head { height: auto; padding: 1 2 0 2; }
+        #progress { margin: 1 2 0 2; display: none; }
+        #score { margin: 1 2 0 2; }
+        #facts { height: auto; padding: 1 2 0 2; }
+        #below { height: 1fr; margin: 1 2 0 2; }
+        #listed { width: 1fr; height: 1fr; }
+        #among { height: 1; text-wrap: nowrap; }
+        #tables { width: 56; height: 1fr; margin-left: 2; scrollbar-size-vertical: 1; }
+        &.-at-work #progress { display: block; }
+        &.-empty { #score, #facts, #below { display: none; } }
+        &.-narrow {
+            #head, #facts { padding: 0 1; }
+            #progress, #score { margin: 0 1; }
+            #below { margin: 1 1 0 1; }
+        }
+        &.-tight {
+            #tables { display: none; width: 1fr; margin: 0; }
+            &.-tables { #listed { display: none; } #tables { display: block; } }
+        }
+    }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
+        self._found: Verdicts | None = None
+        self._wanted: int | None = None  # the comparison; None: the latest
+        self._of: tuple[object, ...] = ()  # the workspace and the run that it was looked up for
+        self._among = Among.ALL
+        self._problem: str | None = None  # why the record cannot be read
+        self._counted = 0.0  # when
+        self._took = 0.0  # seconds
+        self._seen = 0  # pairs judged by the judge at work when it was last counted
+        self._usable: list[bool | None] = []  # the actions of this screen
+
+    def body(self) -> ComposeResult:
+        yield Static(id="banner")
+        yield Static(id="head")
+        yield StageBars(id="progress")
+        yield ScoreBar(id="score")
+        yield Facts(LABEL, id="facts")
+        with Horizontal(id="below"):
+            with Vertical(id="listed"):
+                yield Static(id="among")
+                yield PairList(id="pairs")
+            with VerticalScroll(id="tables"):
+                yield VerdictTables(id="by")
+        yield AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+
+    def on_mount(self) -> None:
+        self.set_interval(BEAT, self._beat)
+
+    @property
+    def pairs(self) -> PairList:
+        return self.query_one("#pairs", PairList)
+
+    # --- when to look -------------------------------------------------------------------------------------------
+
+    @on(events.ScreenResume)
+    def _resumed(self) -> None:
+        at, self.desk.comparing.at = self.desk.comparing.at, None
+        if at is not None and (line := self.pairs.find(at)) is not None:
+            self.pairs.move_to(line)
+        self._renew()
+        self._look()
+
+    @on(Changed)
+    def _changed(self) -> None:
+        if self.is_current:
+            self._renew()
+            self._look()
+
+    @on(events.Resize)
+    def _resized(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < BOTH, "-tight")
+        self.call_after_refresh(self._renew)
+
+    def _beat(self) -> None:
+        comparing = self.desk.comparing
+        if not self.is_current or not comparing.running:
+            return
+        self._renew()
+        due = self._counted + max(EVERY, IDLE * self._took)
+        if comparing.tally.done > self._seen and time.monotonic() > due:
+            self._look()
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        """Read what the judges said. On a thread of its own: it may be much."""
+        path, run, comparing = self.desk.path, self.desk.run, self.desk.comparing
+        of = path, run and run.id
+        if of != self._of:
+            self._of, self._found, self._wanted, self._among = of, None, None, Among.ALL
+        if path is None or run is None:
+            self._found, self._problem = None, None
+            self._show_found()
+            return
+        began, self._seen = time.monotonic(), comparing.tally.done
+        try:
+            self._found = await aside(verdicts, path, run, self._wanted)
+            self._problem = None
+        except BurnishError as error:
+            self._found, self._problem = None, str(error)
+        self._counted = time.monotonic()
+        self._took = self._counted - began
+        self._show_found()
+
+    # --- what is shown ------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """What changes while a judge is at work."""
+        if not self.is_mounted:
+            return
+        comparing = self.desk.comparing
+        self.set_class(comparing.running, "-at-work")
+        self._show_banner()
+        self._update("head", self._head())
+        if comparing.running:
+            tally = comparing.tally
+            self.query_one(StageBars).show([Bar("pairs", tally.done, tally.total, tally.pace(None))])
+        usable = [self.check_action(action.name, ()) for action in of_scope("compare")]
+        if usable != self._usable:
+            self._usable = usable
+            self.refresh_bindings()
+
+    def _update(self, id: str, content: Content) -> None:
+        widget = self.query_one(f"#{id}", Static)
+        if widget.content != content:
+            widget.update(content)
+
+    def _show_banner(self) -> None:
+        comparing, banner, text = self.desk.comparing, self.query_one("#banner", Static), Content("")
+        waiting = comparing.running and comparing.tally.paused is not None
+        if waiting:
+            told = shown_line(comparing.tally.paused or "", MOST)
+            text = Content.assemble(
+                ("waiting: ", "bold"), told, ". The judging goes on by itself after that."
+            )
+        elif not comparing.running and comparing.ended is not None and comparing.ended.failure is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(comparing.ended.failure, MOST))
+        elif self._problem is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(self._problem, MOST))
+        banner.set_class(bool(text), "-shown")
+        banner.set_class(waiting, "-waiting")
+        self._update("banner", text)
+
+    def _head(self) -> Content:
+        comparing, found = self.desk.comparing, self._found
+        tally, muted = comparing.tally, "$text-muted"
+        if comparing.running:
+            judge = shown_line(str(comparing.settings.name), 40, "bold")
+            if comparing.stopping:
+                return Content.assemble(("■ stopping", "bold"), ("  what the judge said is kept", muted))
+            if not tally.began:
+                return Content.assemble(("◌ opening ", "bold"), judge)
+            took = (f"  {clock(tally.watch.seconds)}", muted)
+            if comparing.held:
+                go = f"  {self.keymap.first('compare.hold')} lets it go on"
+                return Content.assemble(("‖ held", "bold $text-warning"), (go, muted))
+            notice = shown_line(tally.notices[-1], MOST, muted) if tally.notices else Content("")
+            at = (
+                ("◌ waiting  ", "bold $text-warning")
+                if tally.paused
+                else ("● judging  ", "bold $text-success")
+            )
+            return Content.assemble(at, judge, took, "  ", notice)
+        if found is None:
+            return self._nothing()
+        about, total = found.comparison.about, found.comparison.pairs
+        judge = shown_line(str(about["judge"]["name"]), 40, "bold")
+        parts: list[Content | str | tuple[str, str]] = ["refined against original, judged by ", judge]
+        parts.append((f"  {len(found.lines):,} of {total:,} pairs", muted))
+        if not found.done:
+            parts.append((f"  {self.keymap.first('compare.begin')} goes on", "$text-warning"))
+        if len(found.all) > 1:
+            which = next(at for at, one in enumerate(found.all, 1) if one.id == found.comparison.id)
+            parts.append((f"  {which} of {len(found.all)} judgings", muted))
+        return Content.assemble(*parts)
+
+    def _nothing(self) -> Content:
+        """Where nothing was judged: what this is for, and what is missing."""
+        if self._problem is not None:
+            return Content("")
+        if (missing := self._missing()) is not None:
+            return Content.styled(missing, "$text-muted")
+        return Content.assemble(
+            ("Nothing was judged here yet.\n\n", "bold"),
+            (
+                "A judge, another local model, is shown the original and the refined version of each sample, twice "
+                "with the places swapped, and scores both. What wins in both orders is better; what wins only by "
+                "its place is a tie. Where the student chose, the judge is asked about its choice as well.\n\n",
+                "$text-muted",
+            ),
+            (f"{self.keymap.first('compare.begin')} ", "bold $text-accent"),
+            "chooses a judge and begins",
+        )
+
+    def _missing(self) -> str | None:
+        run = self.desk.run
+        if not self.desk.is_open:
+            return "No workspace is open. Open a dataset or a workspace on Start."
+        if run is None or run.recipe.method is Method.SCORE:
+            return "Nothing was refined here, so there is nothing to compare. A run that asks a teacher makes it."
+        return None
+
+    def _show_found(self) -> None:
+        """What was counted."""
+        found = self._found
+        self.set_class(found is None, "-empty")
+        if found is not None:
+            self.query_one(ScoreBar).show(found.results.counts, found.results.interval)
+            self.query_one(Facts).show(self._facts(found))
+        self.query_one(VerdictTables).show(found.results if found is not None else None)
+        if found is not None and self.focused is None:
+            self.pairs.focus()  # it was hidden
+        self._list()
+        self._renew()
+
+    def _facts(self, found: Verdicts) -> Iterator[Fact]:
+        for name, told in words(found.comparison.about, found.results, 0):
+            if name not in ("disagreements", "pairs"):  # the list has them, and the head
+                yield name, shown(told)
+        if same := found.comparison.about["same"]:
+            yield "unchanged", Content(f"{same:,} samples are the same on both sides, and not judged")
+
+    def _list(self) -> None:
+        lines = self._found.lines if self._found is not None else ()
+        listed = [line for line in lines if line.among(self._among)]
+        self.pairs.show(listed, "no pair is like that" if lines else "no pair has a verdict yet")
+        style = "$text-muted" if self._among is Among.ALL else "bold $primary"
+        disagreed = sum(line.disagrees for line in lines)
+        self._update(
+            "among",
+            Content.assemble(
+                (f"{len(listed):,} ", style),
+                (str(self._among), style),
+                (f"   ≠ {disagreed:,} disagree", "$text-muted"),
+            ),
+        )
+
+    # --- the judge ----------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        comparing, found = self.desk.comparing, self._found
+        match action:
+            case "begin":
+                return not comparing.running and self._missing() is None
+            case "hold" | "cancel":
+                return comparing.running and not comparing.stopping
+            case "open" | "review" | "only" | "jump":
+                return bool(found and found.lines)
+            case "tables":
+                return found is not None and self.has_class("-tight")
+            case "other":
+                return found is not None and len(found.all) > 1
+            case _:
+                return super().check_action(action, parameters)
+
+    @work(group="judge")
+    async def action_begin(self) -> None:
+        desk, comparing = self.desk, self.desk.comparing
+        if desk.running:
+            self.say(
+                "a run is under way, and one at a time may ask the models: stop it first, or wait",
+                warning=True,
+            )
+            return
+        settings = desk.settings.model_copy(update={"teacher": comparing.settings})
+        before = Judging(self._judge_before(), comparing.refined_only, comparing.limit)
+        chosen = await self.app.push_screen_wait(JudgeDialog(settings, before))
+        if chosen is None or comparing.running or desk.running or (path := desk.path) is None:
+            return
+        comparing.settings = comparing.settings.model_copy(update={"name": chosen.judge})
+        comparing.refined_only, comparing.limit = chosen.refined_only, chosen.limit
+        self._wanted, self._seen = None, 0
+        self.call_later(self._renew)
+        try:
+            if await comparing.judge(path):
+                tally = comparing.tally
+                self.say(
+                    f"judged: {tally.done:,} of {tally.total:,} pairs, {tally.failed:,} without a verdict"
+                )
+        except BurnishError as error:
+            self.say_error(error)
+        self._look()
+
+    def _judge_before(self) -> str:
+        """Who was asked last: to begin with, whom the settings name."""
+        if self.desk.comparing.settings.name is not None:
+            return self.desk.comparing.settings.name
+        return str(self._found.comparison.about["judge"]["name"]) if self._found is not None else ""
+
+    def action_hold(self) -> None:
+        if self.desk.comparing.held:
+            self.desk.comparing.go()
+        else:
+            self.desk.comparing.hold()
+        self._renew()
+
+    @work(group="cancel")
+    async def action_cancel(self) -> None:
+        ending = asyncio.create_task(self.desk.comparing.cancel())
+        await asyncio.sleep(0)
+        self._renew()
+        await ending
+        self.say(f"stopped; {self.keymap.first('compare.begin')} takes it up again")
+
+    def action_other(self) -> None:
+        """The comparison that was begun before this one, and after the first the latest."""
+        if self._found is not None:
+            ids = [one.id for one in self._found.all]
+            self._wanted = ids[(ids.index(self._found.comparison.id) + 1) % len(ids)]
+            self._look()
+
+    # --- the pairs ----------------------------------------------------------------------------------------------
+
+    @on(PairList.Entered)
+    def action_open(self) -> None:
+        pairs = self.pairs
+        if self._found is not None and pairs.current is not None:
+            self.app.push_screen(
+                PairScreen(self.desk, self.keymap, self._found.comparison, pairs.lines, pairs.cursor)
+            )
+
+    @work(exclusive=True, group="review")
+    async def action_review(self) -> None:
+        if (line := self.pairs.current) is not None:
+            self.desk.comparing.at = line.pair
+            await self.show_sample(line.row)
+
+    def action_only(self) -> None:
+        """The next of them that there are pairs of."""
+        lines, among = self._found.lines if self._found is not None else (), list(Among)
+        at = among.index(self._among) + 1
+        order = (*among[at:], Among.ALL)
+        self._among = next((one for one in order if any(line.among(one) for line in lines)), Among.ALL)
+        self._list()
+
+    def action_tables(self) -> None:
+        self.toggle_class("-tables")
+        self.query_one("#tables" if self.has_class("-tables") else "#pairs").focus()
+
+    def action_leave(self) -> None:
+        """The innermost of what there is to leave."""
+        jump = self.query_one("#jump", AskLine)
+        if jump.shown:
+            jump.close()
+            self.pairs.focus()
+        elif self.has_class("-tables"):
+            self.action_tables()
+        else:
+            self._among = Among.ALL
+            self._list()
+
+    def action_jump(self) -> None:
+        self.query_one("#jump", AskLine).ask()
+
+    @on(Input.Submitted, "#jump Input")
+    def _jumped(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.query_one("#jump", AskLine).close()
+        self.pairs.focus()
+        if not message.value:
+            return
+        row = int(message.value)
+        at = next((at for at, line in enumerate(self.pairs.lines) if line.row == row), None)
+        if at is None:
+            self.say(f"sample {row} has no pair in this list", warning=True)
+        else:
+            self.pairs.move_to(at)
+
+    def action_down(self) -> None:
+        self._move(1)
+
+    def action_up(self) -> None:
+        self._move(-1)
+
+    def action_page_down(self) -> None:
+        self._move(self.pairs.page)
+
+    def action_page_up(self) -> None:
+        self._move(-self.pairs.page)
+
+    def action_top(self) -> None:
+        self._move(-len(self.pairs.lines))
+
+    def action_bottom(self) -> None:
+        self._move(len(self.pairs.lines))
+
+    def _move(self, lines: int) -> None:
+        """In the tables, where these have the focus."""
+        tables = self.query_one("#tables")
+        if tables.has_focus:
+            tables.scroll_relative(y=lines, animate=False)
+        else:
+            self.pairs.move_to(self.pairs.cursor + lines)

@@ -1,0 +1,447 @@
+"""How scores, lengths and verdicts are spread, before and after, and what an export rule keeps of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.events import Finished
+from engine.export.export import default_path
+from engine.formats.names import Format
+from engine.method.recipe import Method
+from engine.store.database import Interrupted
+from engine.store.distribution import Distribution, Growth, Spread, common_range
+from engine.store.leaving import ExportRule
+from models.errors import BurnishError
+from models.system.threads import aside
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.messages import Changed, Heard
+from tui.platform.clipboard import copy
+from tui.screens.base import DeskScreen
+from tui.screens.distribution.flow import FlowDiagram, percent
+from tui.screens.distribution.histogram import Bars, Histogram, Side
+from tui.screens.distribution.scatter import ScatterPlot
+from tui.screens.distribution.threshold_bar import Keeping, Kept
+from tui.state.verdicts import verdicts
+from tui.state.workbench import Desk
+from tui.text.axis import linear_ticks, log_ticks
+from tui.text.shown import shown_line
+from tui.widgets.score_bar import blocks, said_score
+
+T = TypeVar("T")
+
+EVERY = 3.0
+"""Seconds between two counts while a run goes on; more where counting takes long."""
+
+IDLE = 10
+"""How many times as long as it counted it then waits: counting must not take the machine from the run."""
+
+ENOUGH = 20
+"""Rewritten samples from which on a correlation is worth a word."""
+
+
+class DistributionScreen(DeskScreen):
+    SCOPE = "distribution"
+    BINDINGS = bindings("distribution")
+    AUTO_FOCUS = ""  # the keys are the screen's
+
+    DEFAULT_CSS = """
+    DistributionScreen {
+        #empty { display: none; height: 1fr; padding: 2 4; }
+        #scroll { height: 1fr; scrollbar-size-vertical: 1; }
+        #pictures { layout: horizontal; height: 100%; min-height: 34; padding: 0 1; }
+        #left, #right { width: 1fr; height: 100%; }
+        #left { margin-right: 3; }
+        #ifd, #r_ifd { height: 10fr; margin-bottom: 1; }
+        #lengths { height: 13fr; }
+        #length { height: 1fr; }
+        #growth { height: auto; color: $text-muted; padding-left: 6; }
+        #scatter { height: 1fr; margin-bottom: 1; }
+        #flow { height: 1fr; }
+        #judged { display: none; height: 3; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #judged.-shown { display: block; }
+        &.-wide #pictures { padding: 1 2 0 2; }
+        &.-narrow {
+            #pictures { layout: vertical; height: auto; min-height: 0; }
+            #left, #right { width: 1fr; height: auto; margin: 0; }
+            #ifd, #r_ifd { height: 16; }
+            #lengths { height: 18; margin-bottom: 1; }
+            #scatter { height: 18; }
+            #flow { height: 17; }
+        }
+        &.-empty {
+            #empty { display: block; }
+            #scroll, Keeping { display: none; }
+        }
+        &.-unscored { #ifd, #r_ifd, #scatter { display: none; } }
+        &.-unrefined { #flow { display: none; } }
+    }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
+        self._rule = ExportRule.TOP
+        self._threshold: float | None = None
+        self._shown: tuple[Path | None, str | None] = None, None  # the workspace, and its run's method
+        self._stale = False
+        self._counted = 0.0  # when
+        self._took = 0.0  # seconds
+
+    def body(self) -> ComposeResult:
+        yield Static(id="empty")
+        with VerticalScroll(id="scroll", can_focus=False), Container(id="pictures"):
+            with Vertical(id="left"):
+                yield Histogram(
+                    "IFD", "how little the instruction helps to say the response", linear_ticks, id="ifd"
+                )
+                yield Histogram(
+                    "r-IFD",
+                    "how little the response helps to guess the instruction",
+                    linear_ticks,
+                    id="r_ifd",
+                )
+                with Vertical(id="lengths"):
+                    yield Histogram("Response length", "characters", log_ticks, id="length")
+                    yield Static(id="growth")
+            with Vertical(id="right"):
+                yield ScatterPlot("IFD and r-IFD", "IFD", "r-IFD", id="scatter")
+                yield FlowDiagram(id="flow")
+                yield Static(id="judged")
+        yield Keeping(id="keeping")
+
+    def on_mount(self) -> None:
+        self.set_interval(0.5, self._catch_up)
+
+    # --- when to count ------------------------------------------------------------------------------------------
+
+    @on(events.ScreenResume)
+    def _resumed(self) -> None:
+        self._look_again()
+
+    @on(events.ScreenSuspend)
+    def _suspended(self) -> None:
+        """What other screens ask comes first."""
+        self.workers.cancel_group(self, "count")
+
+    @on(Changed)
+    def _changed(self) -> None:
+        self._look_again()
+
+    @on(Heard)
+    def _heard(self, message: Heard) -> None:
+        self._stale |= any(isinstance(event, Finished) for event in message.events)
+
+    def action_refresh(self) -> None:
+        self._look_again()
+
+    def _catch_up(self) -> None:
+        """Count again when samples were finished, but not all the time."""
+        due = self._counted + max(EVERY, IDLE * self._took)
+        if self._stale and self.is_current and time.monotonic() > due:
+            self._look_again()
+
+    @on(Histogram.Resized)
+    @on(ScatterPlot.Resized)
+    def _resized(self) -> None:
+        histograms = self.query(Histogram)
+        if not (all(one.fits for one in histograms) and self.query_one(ScatterPlot).fits):
+            self._count()
+
+    def _look_again(self) -> None:
+        run = self.desk.run
+        method = run.recipe.method if run is not None else None
+        if (self.desk.path, method) != self._shown:
+            self._shown, self._threshold = (self.desk.path, method), None
+            self._rule = ExportRule.PAPER if method == Method.REFLECT else ExportRule.TOP
+            self._forget()
+        self.set_class(run is None, "-empty")
+        self.set_class(method == Method.REFLECT, "-unscored")
+        self.set_class(method == Method.SCORE, "-unrefined")
+        self.query_one(ScatterPlot).halves = method != Method.SCORE
+        if run is None:
+            self.query_one("#empty", Static).update(self._nothing())
+            return
+        self.query_one(Keeping).choose(self._rule)
+        # Once the pictures have their places: how many bins there are depends on them.
+        self.call_after_refresh(self._count)
+
+    def _nothing(self) -> Content:
+        if not self.desk.is_open:
+            return Content.styled("No workspace is open. Open a dataset or a workspace on Start.", "dim")
+        return Content.assemble(
+            ("Nothing was run here yet.\n\n", "bold"),
+            (
+                "Once samples are finished, this shows how IFD, r-IFD and the responses' lengths are spread before "
+                "and after, which way the samples went, and how many of them an export rule keeps.",
+                "dim",
+            ),
+        )
+
+    def _forget(self) -> None:
+        self.query_one("#ifd", Histogram).threshold = self._threshold
+        for histogram in self.query(Histogram):
+            histogram.forget()
+        self.query_one(ScatterPlot).forget()
+        self.query_one(FlowDiagram).forget()
+        self.query_one("#growth", Static).update("")
+        self.query_one(Keeping).forget()
+
+    # --- counting -----------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="count")
+    async def _count(self) -> None:
+        """Count everything, a picture at a time, so that other screens' questions come in between."""
+        if self.desk.run is None:
+            return
+        began, self._stale = time.monotonic(), False
+        keeping = self.query_one(Keeping)
+        keeping.say("counting…")
+        try:
+            finished = await self._look(Distribution.finished)
+            if not self.has_class("-unscored"):
+                ifd = await self._count_histogram(IFD)
+                r_ifd = await self._count_histogram(R_IFD)
+                await self._count_scatter(ifd, r_ifd)
+            await self._count_histogram(LENGTH)
+            if not self.has_class("-unrefined"):
+                growth = await self._look(Distribution.growth)
+                scored = not self.has_class("-unscored")
+                self.query_one("#growth", Static).update(_confound(growth, scored=scored))
+                self.query_one(FlowDiagram).show(await self._look(Distribution.flow))
+                await self._show_judged()
+            self._keep()
+        except Interrupted:
+            self._stale = True
+        except BurnishError as error:
+            self.say_error(error)
+            keeping.say("could not be counted")
+        else:
+            waiting = self.desk.samples - finished
+            keeping.say(f"{finished:,} finished" + f", {waiting:,} waiting" * bool(waiting))
+        finally:
+            self._counted = time.monotonic()
+            self._took = self._counted - began
+
+    async def _show_judged(self) -> None:
+        """What the latest judge made of it, in short; Compare has the whole."""
+        path, run, judged = self.desk.path, self.desk.run, self.query_one("#judged", Static)
+        try:
+            found = await aside(verdicts, path, run) if path is not None and run is not None else None
+        except BurnishError:
+            found = None  # Compare says what is wrong
+        counts = found.results.counts if found is not None else None
+        judged.set_class(counts is not None and counts.total > 0, "-shown")
+        if found is not None and counts is not None and counts.score is not None:
+            judge = shown_line(str(found.comparison.about["judge"]["name"]), 30)
+            lines = (
+                Content.assemble(
+                    ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")
+                ),
+                blocks(counts, self.query_one(FlowDiagram).size.width),
+                Content(said_score(counts.score, found.results.interval)),
+            )
+            judged.update(Content("\n").join(lines))
+
+    async def _look(self, work: Callable[[Distribution], T]) -> T:
+        run = self.desk.run
+        if not self.desk.is_open or run is None:
+            raise Interrupted
+        return await self.desk.reader.look(lambda reading: work(Distribution(reading, run)))
+
+    async def _count_histogram(self, plotted: Plotted) -> tuple[float, float]:
+        """Count a measure before and after, and draw it; the range of its axis."""
+        picture = self.query_one(f"#{plotted.id}", Histogram)
+        names = ("as it is",) if self.has_class("-unrefined") else ("after", "before")
+        whens = ("after", "before")[: len(names)]
+        spreads = [await self._look(_spread(f"{plotted.id}_{when}")) for when in whens]
+        if not any(spread.count for spread in spreads):
+            picture.forget(plotted.nothing)
+            return 0.0, 1.0
+        low, high = map(plotted.position, common_range(*spreads))
+        bins = picture.bins(max(spread.count for spread in spreads))
+        sides = []
+        for name, when, spread in zip(names, whens, spreads, strict=True):
+            counts = await self._look(_histogram(f"{plotted.binned}_{when}", low, high, bins))
+            median = spread.median
+            said = plotted.said(median) if median is not None else "–"
+            position = plotted.position(median) if median is not None else low
+            sides.append(Side(name, counts, spread.count, position, said))
+        missing = [spread.missing for spread in spreads]
+        picture.show(Bars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
+        return low, high
+
+    async def _count_scatter(self, across: tuple[float, float], up: tuple[float, float]) -> None:
+        picture = self.query_one(ScatterPlot)
+        columns, rows = picture.cells
+        picture.show(
+            await self._look(lambda d: d.scatter("ifd_after", "r_ifd_after", across, up, columns, rows))
+        )
+
+    # --- the threshold ------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="keep")
+    async def _keep(self) -> None:
+        """Ask how many samples would be kept. While the threshold moves, only the last question is answered."""
+        rule, threshold = self._rule, self._threshold
+        path, source = self.desk.path, self.desk.source
+        if path is None or source is None:
+            return
+
+        def ask(distribution: Distribution) -> tuple[int, int | None]:
+            above = distribution.kept_by(rule, threshold) if threshold is not None else None
+            return distribution.kept_by(rule), above
+
+        try:
+            all, above = await self._look(ask)
+        except Interrupted:
+            self._stale = True
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            kept = Kept(rule, threshold, all, above, self.desk.samples)
+            here, out = (_near(one) for one in (path, default_path(path, Format(source.format))))
+            self.query_one(Keeping).show(kept, here, out)
+
+    def _move_to(self, threshold: float | None) -> None:
+        if self.has_class("-unscored") or self.has_class("-empty"):
+            return
+        self._threshold = threshold
+        self.query_one("#ifd", Histogram).threshold = threshold
+        self._keep()
+
+    def action_rule(self) -> None:
+        if self.has_class("-empty"):
+            return
+        rules = list(ExportRule)
+        self._rule = rules[(rules.index(self._rule) + 1) % len(rules)]
+        self.query_one(Keeping).choose(self._rule)
+        self._keep()
+
+    def action_lower(self) -> None:
+        self._step(-1)
+
+    def action_higher(self) -> None:
+        self._step(1)
+
+    def _step(self, direction: int) -> None:
+        """A step of the histogram; to the left of it there is no threshold."""
+        picture = self.query_one("#ifd", Histogram)
+        if picture.bars is None:
+            return
+        low, high = picture.bars.low, picture.bars.high
+        if self._threshold is None:
+            if direction > 0:
+                self._move_to(picture.rounded(low + picture.step / 2))
+            return
+        to = picture.rounded(self._threshold + direction * picture.step)
+        self._move_to(
+            None if to < low and direction < 0 else min(to, picture.rounded(high + picture.step / 2))
+        )
+
+    @on(Histogram.Picked, "#ifd")
+    def _picked(self, message: Histogram.Picked) -> None:
+        low = message.histogram.bars.low if message.histogram.bars is not None else 0.0
+        self._move_to(message.position if message.position > low else None)
+
+    def action_type(self) -> None:
+        if not (self.has_class("-unscored") or self.has_class("-empty")):
+            self.query_one(Keeping).type(self._threshold)
+
+    @on(Keeping.Typed)
+    def _typed(self, message: Keeping.Typed) -> None:
+        self._move_to(message.threshold)
+
+    @work
+    async def action_copy(self) -> None:
+        if command := self.query_one(Keeping).command:
+            self.say(await copy(self.app, command))
+
+    # --- moving about -------------------------------------------------------------------------------------------
+
+    def action_down(self) -> None:
+        self.query_one("#scroll").scroll_relative(y=2, animate=False)
+
+    def action_up(self) -> None:
+        self.query_one("#scroll").scroll_relative(y=-2, animate=False)
+
+    def action_page_down(self) -> None:
+        self.query_one("#scroll").scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        self.query_one("#scroll").scroll_page_up(animate=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """A measure with a histogram of its own."""
+
+    id: str  # its name in `MEASURES`, but for when
+    binned: str  # the same, as it is laid along the axis
+    position: Callable[[float], float]  # of a value on the axis
+    said: Callable[[float], str]
+    nothing: str  # said when no sample has it
+
+
+def _position(score: float) -> float:
+    return score
+
+
+IFD = Plotted("ifd", "ifd", _position, "{:.3f}".format, "no sample has an IFD")
+R_IFD = Plotted("r_ifd", "r_ifd", _position, "{:.3f}".format, "no sample has an r-IFD")
+LENGTH = Plotted(
+    "length", "log_length", lambda n: math.log(max(n, 1)), "{:,.0f}".format, "no sample is finished"
+)
+
+
+def _spread(measure: str) -> Callable[[Distribution], Spread]:
+    return lambda distribution: distribution.spread(measure)
+
+
+def _histogram(measure: str, low: float, high: float, bins: int) -> Callable[[Distribution], tuple[int, ...]]:
+    return lambda distribution: distribution.histogram(measure, low, high, bins).counts
+
+
+def _remark(missing: list[int]) -> str:
+    """How many samples are not in the picture."""
+    if not any(missing):
+        return ""
+    if len(set(missing)) == 1:
+        return f"{missing[0]:,} unscored"
+    return f"{missing[1]:,} → {missing[0]:,} unscored"
+
+
+def _confound(growth: Growth, *, scored: bool) -> Content:
+    """What the change in length says about the change in IFD."""
+    if not growth.rewritten:
+        return Content("no sample was rewritten yet")
+    longer, shorter = (percent(count, growth.rewritten) for count in (growth.longer, growth.shorter))
+    parts = [f"{longer} of {growth.rewritten:,} rewritten grew, {shorter} shrank. "]
+    r = growth.correlation
+    if r is not None and growth.weighed >= ENOUGH:
+        # Beyond what chance alone would bring in nineteen cases of twenty.
+        clear = abs(r) > max(0.1, 2 / math.sqrt(growth.weighed))
+        goes = "does not go" if not clear else "rises" if r > 0 else "falls"
+        parts.append(f"IFD {goes} with length: r = {r:+.2f} (log length ratio, change in IFD). ")
+    elif scored:
+        parts.append("Too few to tell whether IFD goes with length. ")
+    parts.append("The papers' gains rise with length.")
+    return Content("".join(parts))
+
+
+def _near(path: Path) -> Path:
+    """The path as one would type it here."""
+    try:
+        return path.absolute().relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path

@@ -1,0 +1,210 @@
+"""What an export rule keeps, with a threshold on IFD, and the command that exports it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.events import Key
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from engine.store.distribution import share_taking
+from engine.store.leaving import ExportRule
+from tui.screens.distribution.flow import percent
+from tui.text.shown import shown_line
+from tui.widgets.plain_input import PlainInput
+
+MEANINGS = {
+    ExportRule.ALL: "every sample, refined as far as it came",
+    ExportRule.PAPER: "those whose response was replaced",
+    ExportRule.STRICT: "response replaced, and both scores below 1",
+    ExportRule.ACCEPTED: "those a person has decided on",
+    ExportRule.TOP: "the largest IFD below 1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What came of asking."""
+
+    rule: ExportRule
+    threshold: float | None
+    all: int  # that the rule lets through
+    above: int | None  # of these, at or above the threshold; None without one
+    total: int  # samples in the dataset
+
+    @property
+    def share(self) -> str | None:
+        """What `--top` takes just as many with; None where that cannot be said, or is everything."""
+        share = share_taking(self.above, self.total) if self.above is not None else None
+        return f"{share.percent:.12g}%" if share is not None else None
+
+    def options(self) -> str:
+        """Of the command that exports it."""
+        if self.rule is not ExportRule.TOP:
+            return f"--rule {self.rule}"
+        return f"--rule top --top {self.share or '100%'}"
+
+
+class Keeping(Vertical):
+    DEFAULT_CSS = """
+    Keeping { height: 4; border-top: solid $panel; padding: 0 1; }
+    Keeping Horizontal { height: 1; }
+    Keeping Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Keeping #rules { width: auto; }
+    Keeping #status { width: 1fr; text-align: right; color: $text-muted; }
+    Keeping #typing { display: none; }
+    Keeping.-typing #typing { display: block; }
+    Keeping.-typing #kept { display: none; }
+    Keeping #label { width: auto; color: $text-muted; }
+    Keeping Input { width: 1fr; }
+    """
+
+    class Typed(Message):
+        """A person has typed a threshold; None: no threshold."""
+
+        def __init__(self, threshold: float | None) -> None:
+            super().__init__()
+            self.threshold = threshold
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._command: tuple[str, str] | None = (
+            None  # as it is copied, and as it is shown where that is too long
+        )
+        self._after = ""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static(id="rules")
+            yield Static(id="status")
+        yield Static(id="kept")
+        with Horizontal(id="typing"):
+            yield Static("IFD at or above ", id="label")
+            yield PlainInput(
+                placeholder="a number such as 0.65; nothing for no threshold", max_length=40, disabled=True
+            )
+        yield Static(id="command")
+
+    @property
+    def command(self) -> str | None:
+        """The command that exports what is kept."""
+        return self._command[0] if self._command else None
+
+    # --- what is shown ------------------------------------------------------------------------------------------
+
+    def say(self, status: str) -> None:
+        """How the counting is."""
+        self.query_one("#status", Static).update(Content(status))
+
+    def choose(self, rule: ExportRule) -> None:
+        """Show which rule is asked about."""
+        parts: list[tuple[str, str]] = [("rule ", "dim")]
+        for one in ExportRule:
+            # The brackets are for a terminal that shows no colours.
+            parts.append((f"[{one}]", "bold reverse") if one is rule else (f" {one} ", "dim"))
+        self.query_one("#rules", Static).update(Content.assemble(*parts))
+
+    def show(self, kept: Kept, workspace: Path, out: Path) -> None:
+        self.query_one("#kept", Static).update(_said(kept))
+        whole = [shlex.quote(str(path)) for path in (workspace, out)]
+        brief = [
+            f"…/{shlex.quote(path.name)}" if path.parent != Path() else shlex.quote(str(path))
+            for path in (workspace, out)
+        ]
+        commands = [f"burnish export {' '.join(paths)} {kept.options()}" for paths in (whole, brief)]
+        # Of the rules `top` alone can be told of the threshold.
+        leaving = kept.all if kept.above is None or kept.rule is not ExportRule.TOP else kept.above
+        self._command = None if not leaving else (commands[0], commands[1])
+        self._after = ""
+        if kept.rule is not ExportRule.TOP and kept.share:
+            self._after = f"   as many by IFD alone: --rule top --top {kept.share}"
+        self._show_command()
+
+    def forget(self) -> None:
+        """Nothing is known about what would be kept."""
+        self._command = None
+        for name in ("#kept", "#command"):
+            self.query_one(name, Static).update("")
+
+    def on_resize(self) -> None:
+        if self._command is not None:
+            self._show_command()
+
+    def _show_command(self) -> None:
+        if self._command is None:
+            said = Content.styled("nothing would be exported", "$text-warning")
+        else:
+            room = max(self.content_size.width, 20)
+            full, brief = self._command
+            line = shown_line(full if len(full) <= room else brief, room, "$text-accent")
+            said = (
+                line + Content.styled(self._after, "dim")
+                if line.cell_length + len(self._after) <= room
+                else line
+            )
+        self.query_one("#command", Static).update(said)
+
+    # --- typing -------------------------------------------------------------------------------------------------
+
+    def type(self, threshold: float | None) -> None:
+        """Have a threshold typed, beginning with the one that is."""
+        self.add_class("-typing")
+        line = self.query_one(PlainInput)
+        line.disabled = False
+        line.value = f"{threshold:g}" if threshold is not None else ""
+        line.focus()
+
+    def _leave(self) -> None:
+        self.screen.set_focus(None)
+        self._left()
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        event.stop()
+        text = event.value.strip().replace(",", ".")
+        try:
+            threshold = float(text) if text else None
+        except ValueError:
+            threshold = math.nan
+        if threshold is not None and not math.isfinite(threshold):
+            self.notify("expected a number such as 0.65, or nothing for no threshold", severity="warning")
+            return
+        self._leave()
+        self.post_message(self.Typed(threshold))
+
+    @on(Input.Blurred)
+    def _left(self) -> None:
+        self.remove_class("-typing")
+        self.query_one(PlainInput).disabled = True
+
+    def on_key(self, event: Key) -> None:
+        if event.key == "escape" and self.has_class("-typing"):
+            event.stop()
+            self._leave()
+
+
+def _said(kept: Kept) -> Content:
+    """The counts in a sentence."""
+
+    def of_all(count: int) -> tuple[str, str]:
+        return f"{count:,} of {kept.total:,} samples ({percent(count, kept.total)})", "bold"
+
+    meaning = MEANINGS[kept.rule]
+    if kept.above is None:
+        verb = "keeps at most " if kept.rule is ExportRule.TOP else "keeps "
+        return Content.assemble(verb, of_all(kept.all), (f": {meaning}", "dim"))
+    limit = f"IFD ≥ {kept.threshold:g}"
+    if kept.rule is ExportRule.TOP:
+        among = f", of {kept.all:,} with an IFD below 1"
+        return Content.assemble((limit, "bold $accent"), " keeps ", of_all(kept.above), (among, "dim"))
+    return Content.assemble(
+        "keeps ", of_all(kept.all), f"; {kept.above:,} of them have ", (limit, "bold $accent")
+    )

@@ -1,0 +1,473 @@
+"""Export: which samples leave, as what and whereto; the first of them as they will be written; the writing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input, ProgressBar, Static
+
+from engine.events import Finished
+from engine.export.export import (
+    Preview,
+    Progress,
+    Report,
+    Stopped,
+    Wanted,
+    default_path,
+    in_the_way,
+    preview,
+    write,
+)
+from engine.export.trainers import Trainer, trainer_format
+from engine.formats.names import Container, Format, Layout
+from engine.store.leaving import ExportRule, Share
+from models.errors import BurnishError, UsageError
+from models.system.threads import aside
+from models.system.units import file_size
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.messages import Changed, Heard
+from tui.screens.base import DeskScreen
+from tui.screens.export.row_text import row_text
+from tui.screens.export.rule_list import RuleList
+from tui.state.workbench import Desk
+from tui.text.literal import one_line
+from tui.text.shown import shown
+from tui.widgets.pick_one import PickOne
+from tui.widgets.plain_input import PlainInput
+
+ROWS = 6
+"""Rows shown before they are written."""
+
+CALM = 0.08
+"""Seconds without a change before the workspace is looked into: keys may repeat."""
+
+AFRESH = 5.0
+"""Seconds between two looks while a run decides more and more samples."""
+
+NO_TRAINER = "none"
+CONTAINERS = {container.name.lower(): container for container in Container}
+LAYOUTS = {layout.name.lower(): layout for layout in Layout}
+
+
+class Line(PlainInput):
+    """A line of the form: the arrows go on to the next."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+
+class Files(PickOne):
+    """The kinds of file that can hold the rows."""
+
+    def offer(self, format: Format) -> None:
+        """Those for this format's layout, with its own chosen."""
+        self._words = tuple(other.container.name.lower() for other in Format if other.layout is format.layout)
+        self.chosen = format.container.name.lower()
+        self.refresh(layout=True)
+
+
+class ExportScreen(DeskScreen):
+    SCOPE = "export"
+    BINDINGS = bindings("export")
+    DEFAULT_CSS = """
+    ExportScreen #body { padding: 1 2 0 2; }
+    ExportScreen #form { height: auto; }
+    ExportScreen #form Horizontal { height: auto; }
+    ExportScreen .take { display: none; }
+    ExportScreen.-top .take { display: block; }
+    ExportScreen .label { width: 7; color: $text-muted; }
+    ExportScreen #share { width: 12; margin-right: 2; }
+    ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
+    ExportScreen #trace { width: 20; }
+    ExportScreen #path { width: 1fr; }
+    ExportScreen Line { background: $surface; }
+    ExportScreen #told { height: auto; margin-top: 1; }
+    ExportScreen #bar { display: none; width: 100%; }
+    ExportScreen #bar Bar { width: 1fr; }
+    ExportScreen #bar.-writing { display: block; }
+    ExportScreen #sight { height: 1fr; margin-top: 1; }
+    ExportScreen #heading { height: 1; color: $text-muted; }
+    ExportScreen #scroll { height: 1fr; scrollbar-size-vertical: 1; }
+    ExportScreen #sight:focus-within #heading { color: $text; text-style: underline; }
+    ExportScreen #rows { height: auto; }
+    ExportScreen.-wide #body { layout: horizontal; padding: 1 2; }
+    ExportScreen.-wide #form { width: 92; height: 100%; }
+    ExportScreen.-wide #form Horizontal { margin-bottom: 1; }
+    ExportScreen.-wide #sight { margin: 0 0 0 3; height: 100%; }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
+        self._workspace: Path | None = None  # that the form is about
+        self._format = Format.ALPACA  # as picked by hand; a trainer's comes before it
+        self._suggested = ""  # the path, as long as it is not the person's own
+        self._seen: Preview | None = None
+        self._problem = ""  # why nothing can leave
+        self._asking: tuple[Path, Wanted, list[Path]] | None = None  # whether these files may be replaced
+        self._progress: Progress | None = None  # of a writing under way
+        self._at_rest = Event()  # no thread writes
+        self._at_rest.set()
+        self._ended: Content | None = None  # what came of the last writing
+        self._ticking: Timer | None = None
+        self._stale = False
+
+        # The threads' answers come in while the app closes, too, when a query would find nothing any more.
+        self._rules = RuleList()
+        self._share = Line("5%", id="share")
+        self._layouts = PickOne(tuple(LAYOUTS), Layout.ALPACA.name.lower(), id="layout")
+        self._containers = Files((), "", id="container")
+        self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
+        self._traces = PickOne(("no", "yes"), "no", id="trace")
+        self._path = Line(id="path", select_on_focus=False)
+        self._told, self._heading, self._rows = Static(id="told"), Static(id="heading"), Static(id="rows")
+        self._bar = ProgressBar(id="bar", show_eta=False, show_percentage=False)
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="form"):
+            yield from _row("Rule", self._rules)
+            yield from _row("Take", self._share, "a share of all samples, or a count such as 500")
+            yield from _row("Rows", self._layouts)
+            yield from _row("File", self._containers)
+            yield from _row("For", self._trainers)
+            yield from _row("Trace", self._traces, "how each row came to be, in its field burnish")
+            yield from _row("To", self._path)
+            yield self._told
+            yield self._bar
+        with Vertical(id="sight"):
+            yield self._heading
+            with VerticalScroll(id="scroll"):
+                yield self._rows
+
+    def on_mount(self) -> None:
+        self._ticking = self.set_interval(0.1, self._tell, pause=True)
+        self.set_interval(AFRESH, self._look_afresh)
+
+    def on_screen_resume(self) -> None:
+        self._renew()
+
+    async def on_unmount(self) -> None:
+        """Nothing half written stays behind when the app is left."""
+        if self._progress is not None:
+            self._progress.stop()
+        for _ in range(50):
+            if self._at_rest.is_set():
+                break
+            await asyncio.sleep(0.02)
+
+    @on(Changed)
+    def _renew(self) -> None:
+        """Look again; at another workspace, with a form filled in anew."""
+        desk = self.desk
+        if desk.path is not None and desk.source is not None and desk.path != self._workspace:
+            self._workspace, self._seen, self._ended = desk.path, None, None
+            self._format = Format(desk.source.format)
+            self._path.value = self._suggested
+            self._put_format()
+        if self.is_current:
+            self._look()
+
+    @on(Heard)
+    def _heard(self, message: Heard) -> None:
+        self._stale = self._stale or any(isinstance(event, Finished) for event in message.events)
+
+    def _look_afresh(self) -> None:
+        if self._stale and self.is_current:
+            self._stale = False
+            self._look()
+
+    # --- the form -------------------------------------------------------------------------------------------------
+
+    @on(RuleList.Picked)
+    def _pick_rule(self) -> None:
+        self.set_class(self._rules.chosen is ExportRule.TOP, "-top")
+        self._differ()
+
+    @on(PickOne.Picked, "#layout")
+    def _pick_layout(self, event: PickOne.Picked) -> None:
+        layout = LAYOUTS[event.word]
+        fitting = [format for format in Format if format.layout is layout]
+        same = [format for format in fitting if format.container is self._format.container]
+        self._format = (same or fitting)[0]
+        self._put_format()
+        self._differ()
+
+    @on(PickOne.Picked, "#container")
+    def _pick_container(self, event: PickOne.Picked) -> None:
+        self._format = Format.of(CONTAINERS[event.word], self._format.layout)
+        self._put_format()
+        self._differ()
+
+    @on(PickOne.Picked, "#trainer")
+    def _pick_trainer(self) -> None:
+        self._put_format()
+        self._differ()
+
+    @on(PickOne.Picked, "#trace")
+    @on(Input.Changed, "#share")
+    def _pick_other(self) -> None:
+        self._differ()
+
+    @on(Input.Changed, "#path")
+    def _another_path(self) -> None:
+        self._ask(None)
+        self._tell()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_write()
+
+    def _differ(self) -> None:
+        self._ended = None
+        self._ask(None)
+        self._look()
+
+    def _put_format(self) -> None:
+        """Show the format that will be written, and a path to suit it."""
+        trainer, source = self._trainer, self.desk.source
+        if source is None or self._workspace is None:
+            return
+        format = trainer_format(trainer, Format(source.format)) if trainer else self._format
+        layouts, containers = self._layouts, self._containers
+        layouts.chosen = format.layout.name.lower()
+        containers.offer(format)
+        layouts.disabled = containers.disabled = trainer is not None
+        path, usual = self._path, str(default_path(self._workspace, format))
+        if path.value == self._suggested:
+            path.value = usual
+            path.cursor_position = len(usual)
+        self._suggested = usual
+
+    @property
+    def _trainer(self) -> Trainer | None:
+        word = self._trainers.chosen
+        return None if word == NO_TRAINER else Trainer(word)
+
+    def _wanted(self) -> Wanted:
+        """What the form says. Raises `UsageError`."""
+        rule, text = self._rules.chosen, self._share.value
+        try:
+            share = Share.parse(text)
+        except UsageError:
+            if rule is ExportRule.TOP:
+                raise UsageError(
+                    f"{text or 'nothing'}: take a share such as 5%, or a count such as 500"
+                ) from None
+            share = Share(percent=5)
+        trace = self._traces.chosen == "yes"
+        return Wanted(rule, share, self._format, self._trainer, trace)
+
+    def _out(self) -> Path:
+        """Where to. Raises `UsageError`."""
+        text = self._path.value.strip()
+        if not text or text.endswith("/"):
+            raise UsageError("the file needs a name")
+        with suppress(ValueError, RuntimeError):  # half a character; nobody's home
+            if b"\0" not in os.fsencode(text):
+                return Path(text).expanduser()
+        raise UsageError(f"{text}: no file can be called that")
+
+    # --- what would be written ------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        workspace = self._workspace
+        if workspace is None:
+            return
+        await asyncio.sleep(CALM)
+        try:
+            wanted = self._wanted()
+            seen, rows = await aside(_sight, workspace, wanted)
+        except BurnishError as error:
+            self._seen, self._problem = None, str(error)
+            rows = Content("")
+        else:
+            self._seen, self._problem = seen, ""
+            self._rules.counts = seen.leaving
+        if workspace == self._workspace:
+            self._rows.update(rows)
+            self._tell()
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="begin")
+    async def action_write(self) -> None:
+        workspace = self._workspace
+        if workspace is None:
+            return
+        if self._progress is not None:
+            self.say("a file is being written", warning=True)
+            return
+        try:
+            out, wanted = self._out(), self._wanted()
+            there = await aside(in_the_way, workspace, out, wanted.trainer)
+        except BurnishError as error:
+            self.say_error(error)
+            return
+        if there:
+            self._ask((out, wanted, there))
+            self._rules.focus()  # a line to type in would take the answer
+        else:
+            self._write(workspace, out, wanted)
+
+    def action_replace(self) -> None:
+        asked, workspace = self._asking, self._workspace
+        if asked is not None and workspace is not None:
+            self._ask(None)
+            self._write(workspace, asked[0], asked[1])
+
+    def action_cancel(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        elif self._asking is None:
+            self.set_focus(None)
+        self._ask(None)
+
+    def action_preview(self) -> None:
+        self._look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "replace":
+            return self._asking is not None
+        if action == "cancel":
+            busy = self._asking is not None or self._progress is not None
+            return busy or isinstance(self.focused, Input)
+        return True
+
+    def _ask(self, what: tuple[Path, Wanted, list[Path]] | None) -> None:
+        if what != self._asking:
+            self._asking = what
+            self.refresh_bindings()
+            self._tell()
+
+    @work(group="write")
+    async def _write(self, workspace: Path, out: Path, wanted: Wanted) -> None:
+        progress = self._progress = Progress()
+        self._at_rest.clear()
+        self._turn(writing=True)
+
+        def work() -> Report:
+            try:
+                return write(workspace, out, wanted, progress)
+            finally:
+                self._at_rest.set()
+
+        try:
+            report = await aside(work)
+        except Stopped:
+            self._ended = Content.styled("stopped; nothing was written", "$text-warning")
+        except BurnishError as error:
+            self._ended = Content.assemble(
+                ("✗ not written: ", "bold $text-error"), shown(one_line(str(error)))
+            )
+            self.say_error(error)
+        else:
+            self._ended = _told(report)
+            if not self.is_current:
+                self.say(f"written: {report.rows:,} samples to {report.path}")
+        finally:
+            progress.stop()  # the thread, where it is this work that was cancelled
+            self._progress = None
+        self._turn(writing=False)
+
+    def _turn(self, *, writing: bool) -> None:
+        """Into writing, or out of it."""
+        self._bar.set_class(writing, "-writing")
+        if self._ticking is not None:
+            self._ticking.resume() if writing else self._ticking.pause()
+        self.refresh_bindings()
+        self._tell()
+
+    # --- in words -------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        self._told.update(self._state())
+        if self._progress is not None:
+            self._bar.update(total=self._progress.total or None, progress=self._progress.rows)
+        seen = self._seen
+        heading = "" if seen is None else "First rows, as they will stand in the file" if seen.rows else ""
+        self._heading.update(heading)
+
+    def _state(self) -> Content:
+        if self._progress is not None:
+            rows, total = self._progress.rows, self._progress.total
+            return Content.assemble(
+                ("writing ", "bold"), f"{rows:,} of {total:,} rows", ("   esc stops", "$text-muted")
+            )
+        if self._asking is not None:
+            _, _, there = self._asking
+            names = " and ".join(path.name for path in there)
+            question = f"{one_line(names)} {'is' if len(there) == 1 else 'are'} there already: "
+            return Content.assemble(
+                shown(question, "bold $text-warning"),
+                (self.keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
+                (self.keymap.first("export.cancel"), "bold"), (" leaves as is", "$text-muted"),
+            )  # fmt: skip
+        if self._ended is not None:
+            return self._ended
+        if self._problem:
+            return shown(one_line(self._problem), "$text-warning")
+        return self._summary() if self._seen is not None else Content("")
+
+    def _summary(self) -> Content:
+        assert self._seen is not None
+        seen, rule = self._seen, self._rules.chosen
+        count = seen.leaving[rule]
+        if not count:
+            return Content.styled(f"no sample of {seen.of:,} passes this rule", "$text-warning")
+        beside = ""
+        if (trainer := self._trainer) is Trainer.LLAMAFACTORY:
+            beside = ", with an entry in dataset_info.json beside it"
+        elif trainer is not None:
+            beside = f", with a {trainer}.yaml beside it"
+        return Content.assemble(
+            (f"{count:,}", "bold"), f" of {seen.of:,} samples leave as {seen.format.container}: ",
+            f"{seen.format.layout}{beside}",
+        )  # fmt: skip
+
+
+def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
+    """A line of the form."""
+    with Horizontal(classes=label.lower()):
+        yield Static(label, classes="label")
+        yield field
+        if hint:
+            yield Static(hint, classes="hint")
+
+
+def _sight(workspace: Path, wanted: Wanted) -> tuple[Preview, Content]:
+    """What would be written, and the first rows to look at. Takes a while."""
+    seen = preview(workspace, wanted, ROWS)
+    heads = [f"sample {index}" for index in seen.samples]
+    heads = ["head", *heads] if len(seen.rows) > len(heads) else heads
+    rows = [
+        Content.assemble((head, "$text-muted italic"), "\n", row_text(row, seen.format))
+        for head, row in zip(heads, seen.rows, strict=True)
+    ]
+    return seen, Content("\n\n").join(rows)
+
+
+def _told(report: Report) -> Content:
+    """What was written, and what to do with it."""
+    facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
+    if report.config is not None:
+        facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
+    lines = [
+        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} samples"),
+        *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
+    ]
+    return Content("\n").join(lines)

@@ -1,0 +1,332 @@
+"""The heat map: what each half of a sample is worth to the other, token by token."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.method.token_gain import Half, Heat, Span, spans, table
+from engine.sample import Version
+from models.errors import BurnishError
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.platform.clipboard import copy
+from tui.screens.base import DeskScreen
+from tui.screens.heat.figures import (
+    BOLD,
+    INSTRUCTION,
+    RESPONSE,
+    Names,
+    equation,
+    number,
+    summary,
+    token,
+    unscored,
+)
+from tui.screens.heat.map import HeatMap
+from tui.screens.heat.ramp import Measure, Palette
+from tui.screens.heat.scale import WIDTH, scale
+from tui.state.workbench import Desk
+from tui.text.shown import shown, shown_line
+
+SIDES = (RESPONSE, INSTRUCTION)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A half and what is shown of it."""
+
+    half: Half
+    spans: list[Span]
+
+
+class Side(Vertical):
+    """One half's heading and map."""
+
+    DEFAULT_CSS = """
+    Side { width: 1fr; padding: 0 0 0 1; }
+    Side .heading { height: auto; margin-bottom: 1; }
+    """
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(id=f"side-{names.text}", classes="side")
+        self.names = names
+        self.shown: _Shown | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="heading", markup=False)
+        yield HeatMap(id=self.names.text)
+
+    @property
+    def map(self) -> HeatMap:
+        return self.query_one(HeatMap)
+
+
+class HeatScreen(DeskScreen):
+    SCOPE = "heat"
+    BINDINGS = bindings("heat")
+
+    DEFAULT_CSS = """
+    HeatScreen {
+        #heat-bar { height: 1; padding: 0 1; margin-bottom: 1; }
+        #heat-which { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+        #heat-measures { width: 38; }
+        #heat-main { height: 1fr; }
+        #heat-panel {
+            width: 38; height: 1fr; padding: 0 1; margin: 0 0 0 1; border-left: solid $panel; overflow: hidden;
+        }
+        #heat-panel Static { width: 1fr; }
+        #heat-token { height: 5; margin-bottom: 1; }
+        #heat-scale { height: 4; margin-bottom: 1; }
+        #heat-summary { height: auto; }
+        #heat-state { height: 1fr; padding: 0 4; content-align: center middle; text-align: center; }
+        .away { display: none; }
+    }
+    HeatScreen.-wide .side.away { display: block; }
+    HeatScreen.-narrow {
+        #heat-bar { margin-bottom: 0; }
+        #heat-main { layout: vertical; }
+        .side { height: 1fr; }
+        #heat-panel {
+            layout: horizontal; width: 1fr; height: 6; margin: 0; padding: 0 1;
+            border-left: none; border-top: solid $panel;
+        }
+        #heat-token { margin: 0; }
+        #heat-scale { width: 34; margin: 0; }
+        #heat-summary { display: none; }
+    }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap, sample: int, versions: dict[str, Version]) -> None:
+        """`versions`: what can be looked at, by title, the first one shown first."""
+        super().__init__(desk, keymap)
+        self.sample = sample
+        self.versions = versions
+        self._titles = list(versions)
+        self._title = self._titles[0]
+        self._names = RESPONSE
+        self._measure = Measure.DIFFERENCE
+        self._heats: dict[str, Heat] = {}
+        self._waiting_since: float | None = None
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="heat-bar"):
+            yield Static(id="heat-which", markup=False)
+            yield Static(id="heat-measures", markup=False)
+        yield Static(id="heat-state", markup=False)
+        with Horizontal(id="heat-main", classes="away"):
+            for names in SIDES:
+                yield Side(names)
+            with Vertical(id="heat-panel"):
+                yield Static(id="heat-token", markup=False)
+                yield Static(id="heat-scale", markup=False)
+                yield Static(id="heat-summary", markup=False)
+
+    def on_mount(self) -> None:
+        self.set_interval(0.25, self._tick)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._renew))
+        self._look()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._renew)
+
+    # --- the student's answer -------------------------------------------------------------------------------------
+
+    @work(exclusive=True)
+    async def _look(self) -> None:
+        """Show the chosen version; ask the student the first time."""
+        title = self._title
+        self._waiting_since = None
+        self._show_bar()
+        self._show_measure()
+        if title not in self._heats:
+            self._waiting_since = time.monotonic()
+            self._tick()
+            try:
+                self._heats[title] = await self.desk.heat(self.sample, self.versions[title])
+            except BurnishError as error:
+                self._waiting_since = None
+                self._say_instead(
+                    "The student has no answer", f"{error}\n\nWhich student it is can be changed on Start."
+                )
+                return
+            self._waiting_since = None
+        self._show(self._heats[title])
+
+    def _tick(self) -> None:
+        if self._waiting_since is None:
+            return
+        seconds = int(time.monotonic() - self._waiting_since)
+        more = "the first time, loading it takes some seconds"
+        self._say_instead(
+            f"Asking the student, {self.desk.settings.student.name}",
+            f"{more}{f' · {seconds} s' if seconds else ''}",
+        )
+
+    def _say_instead(self, title: str, text: str) -> None:
+        self.query_one("#heat-main").add_class("away")
+        state = self.query_one("#heat-state", Static)
+        state.remove_class("away")
+        state.update(Content.assemble(shown_line(title, 60, "bold"), "\n\n", shown(text, "$text-muted")))
+
+    def _show(self, heat: Heat) -> None:
+        self.query_one("#heat-state").add_class("away")
+        self.query_one("#heat-main").remove_class("away")
+        for side, half in zip(self._sides(), (heat.response, heat.instruction), strict=True):
+            side.shown = _Shown(half, spans(half.tokens))
+            side.map.show(side.shown.spans, half.rest)
+        self._renew()
+
+    # --- drawing --------------------------------------------------------------------------------------------------
+
+    def _sides(self) -> list[Side]:
+        return list(self.query(Side))
+
+    @property
+    def _side(self) -> Side:
+        return self.query_one(f"#side-{self._names.text}", Side)
+
+    def _renew(self) -> None:
+        """Everything but the maps' text: after another version, side, theme or size."""
+        self._show_bar()
+        for side in self._sides():
+            here = side.names is self._names
+            side.set_class(not here, "away")
+            side.map.activate(here)
+            if side.shown is not None:
+                side.query_one(".heading", Static).update(self._heading(side, side.shown))
+        side = self._side
+        if (shown := side.shown) is not None:
+            told = summary(shown.spans, shown.half, self._names, side.map.palette, WIDTH)
+            self.query_one("#heat-summary", Static).update(told)
+        self._show_measure()
+        self._show_token(side)
+
+    def _show_measure(self) -> None:
+        palette, shown = self._side.map.palette, self._side.shown
+        parts = [
+            (f" {measure} ", "bold reverse" if measure is self._measure else palette.faint)
+            for measure in Measure
+        ]
+        self.query_one("#heat-measures", Static).update(Content.assemble(*parts), layout=False)
+        if shown is not None:
+            told = scale(shown.spans, self._measure, palette)
+            self.query_one("#heat-scale", Static).update(told, layout=False)
+
+    def _show_bar(self) -> None:
+        palette = self._side.map.palette
+        at = (
+            f"  {self._titles.index(self._title) + 1} of {len(self._titles)}" if len(self._titles) > 1 else ""
+        )
+        self.query_one("#heat-which", Static).update(
+            Content.assemble(
+                (f"Sample {self.sample}", BOLD), "  ", shown_line(self._title, 28), (at, palette.faint)
+            ),
+            layout=False,
+        )
+
+    def _heading(self, side: Side, shown: _Shown) -> Content:
+        palette, names = side.map.palette, side.names
+        title = Content.styled(names.text.capitalize(), "bold $primary" if names is self._names else BOLD)
+        told = Content.styled(f"  with and without the {names.other}", palette.faint)
+        if not self.has_class("-wide"):
+            told += self._other(side, palette)
+        lines = [title + told, equation(shown.half, names, palette)]
+        if note := unscored(shown.half):
+            lines.append(Content.styled(note, "$text-warning"))
+        return Content("\n").join(lines)
+
+    def _other(self, side: Side, palette: Palette) -> Content:
+        """The score of the half that is not shown."""
+        (other,) = (each for each in self._sides() if each is not side)
+        value = other.shown.half.score.value if other.shown else None
+        score = "none" if value is None else number(value)
+        return Content.styled(f"   │ {other.names.text} {other.names.score} {score}", palette.faint)
+
+    @on(HeatMap.Pointed)
+    def _pointed(self, message: HeatMap.Pointed) -> None:
+        side = next(side for side in self._sides() if side.map is message.heat_map)
+        if message.clicked and side is not self._side:
+            self._turn_to(side.names)
+        self._show_token(side if side.map.hovered else self._side)
+
+    def _show_token(self, side: Side) -> None:
+        shown, heat_map = side.shown, side.map
+        panel = self.query_one("#heat-token", Static)
+        if shown is None or (span := heat_map.pointed) is None:
+            panel.update("")
+            return
+        panel.update(token(span, shown.half, side.names, heat_map.palette, WIDTH), layout=False)
+
+    # --- what a person does ---------------------------------------------------------------------------------------
+
+    def action_next_token(self) -> None:
+        self._side.map.move(1)
+
+    def action_previous_token(self) -> None:
+        self._side.map.move(-1)
+
+    def action_line_down(self) -> None:
+        self._side.map.move_line(1)
+
+    def action_line_up(self) -> None:
+        self._side.map.move_line(-1)
+
+    def action_page_down(self) -> None:
+        self._side.map.move_page(1)
+
+    def action_page_up(self) -> None:
+        self._side.map.move_page(-1)
+
+    def action_extreme(self) -> None:
+        self._jump(1)
+
+    def action_previous_extreme(self) -> None:
+        self._jump(-1)
+
+    def _jump(self, by: int) -> None:
+        if self._side.shown is not None and not self._side.map.move_to_notable(by):
+            self.say("no token stands out")
+
+    def action_measure(self) -> None:
+        measures = list(Measure)
+        self._measure = measures[(measures.index(self._measure) + 1) % len(measures)]
+        for side in self._sides():
+            side.map.by(self._measure)
+        self._show_measure()
+
+    def action_side(self) -> None:
+        self._turn_to(SIDES[1 - SIDES.index(self._names)])
+
+    def _turn_to(self, names: Names) -> None:
+        self._names = names
+        self._renew()
+
+    def action_version(self) -> None:
+        if len(self._titles) == 1:
+            self.say("there is no other version")
+            return
+        self._title = self._titles[(self._titles.index(self._title) + 1) % len(self._titles)]
+        self._look()
+
+    def action_bars(self) -> None:
+        if self.app.native_ansi_color or self.app.no_color:
+            self.say("the bars stay: without colours there is nothing else to read")
+            return
+        for side in self._sides():
+            side.map.with_bars(not side.map.bars)
+
+    @work
+    async def action_copy(self) -> None:
+        shown = self._side.shown
+        if shown is not None:
+            self.say(await copy(self.app, table(shown.half.tokens)))
+
+    def action_back(self) -> None:
+        self.dismiss()

@@ -1,0 +1,49 @@
+"""What stands above a sample in review: which it is, what was decided, and which of its versions is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from engine.sample import Decision
+from tui.state.versions import Look, Offer
+from tui.text.shown import shown_line
+
+DECIDED = {
+    Decision.ACCEPTED: ("✓ accepted", "$success"),
+    Decision.ORIGINAL: ("○ original kept", "$secondary"),
+    Decision.CHOSEN: ("◆ chosen by you", "$primary"),
+    Decision.EDITED: ("✎ edited by you", "$primary"),
+}
+
+
+def place_line(look: Look) -> Content:
+    """Which sample, and what to be wary of."""
+    place = "left out of the list" if look.position is None else f"{look.position + 1:,} of {look.total:,}"
+    parts: list[tuple[str, str]] = [(f"Sample {look.sample.index}", "bold"), (f"  {place}", "$text-muted")]
+    if look.near_tie:
+        parts.append(("  ▲ near tie", "bold $warning"))
+    if look.outcome is not None and look.outcome.failures:
+        parts.append(("  ✗ a stage failed", "bold $error"))
+    return Content.assemble(*parts)
+
+
+def decision_line(look: Look) -> Content:
+    """What a person said, or how far the run came."""
+    if look.standing is not None:
+        return Content.styled(*DECIDED[look.standing.decision])
+    if look.outcome is None:
+        return Content.styled("· not refined yet", "$text-muted")
+    return Content.styled("? not decided", "$warning")
+
+
+def version_line(offers: Sequence[Offer], at: int) -> Content:
+    """The version shown, how many there are, and where it comes from."""
+    if not offers:
+        return Content.styled("not refined yet", "$text-muted italic")
+    offer = offers[at]
+    pager = f"‹ {at + 1}/{len(offers)} › " if len(offers) > 1 else ""
+    return Content.assemble(
+        (pager, "$secondary"), (offer.title, "bold"), "  ", shown_line(offer.origin, 80, "$text-muted")
+    )

@@ -1,0 +1,233 @@
+"""The student's numbers for both sides, and how it came to its choice: rule, scores and margin of each stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import wrap
+
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.method.selection import RULES
+from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
+from tui.state.versions import Look, Offer
+from tui.text.finding_words import told
+from tui.text.literal import literal
+
+NAMES = {
+    Rule.LARGER_IFD: "larger IFD",
+    Rule.SMALLER_R_IFD: "smaller r-IFD",
+    Rule.UNSCORABLE: "no score to compare",
+    Rule.TEACHER_FAILED: "no usable reply",
+    Rule.ALWAYS: "always taken",
+}
+SCALE = 0.5
+"""The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
+
+WIDTH = 56
+"""Cells an explanation takes on a line."""
+
+LONGEST = 600
+"""Characters of an explanation that are shown."""
+
+REACH = 10
+"""Cells of the scale on either side of nought."""
+
+
+class VerdictPanel(Static):
+    DEFAULT_CSS = """
+    VerdictPanel { height: auto; padding: 0 1 0 3; }
+    """
+
+    def judge(self, look: Look, offer: Offer | None, near_tie: float, weighing: str) -> None:
+        """`offer`: the version shown; `near_tie`: the margin below which the run calls it one; `weighing`: what is
+        said where the version shown has no scores."""
+        self.update(Content("\n").join(_lines(look, offer, near_tie, weighing)))
+
+
+def _lines(look: Look, offer: Offer | None, near_tie: float, weighing: str) -> Iterator[Content]:
+    choices = look.outcome.choices if look.outcome else ()
+    before = look.outcome.before if look.outcome else None
+    after = offer.scores if offer else None
+    if margins := [abs(choice.margin or 0) for choice in choices if choice.near_tie]:
+        yield Content.styled("▲ Near tie: decide for yourself", "bold $warning")
+        yield Content.styled(
+            f"  a margin of {min(margins):.4f} may be rounding (below {near_tie:g})", "$warning"
+        )
+        yield Content("")
+    if look.findings:
+        for found in look.findings:
+            yield Content.styled(f"! Original: {found.flag}", "bold $warning")
+            yield from _wrapped(told(found), "$warning")
+        yield Content("")
+    if before is None and after is None and look.outcome is None:
+        yield Content.styled("not weighed yet", "$text-muted")
+    else:
+        yield Content.styled(f"{'The student':<22}{'original':>9}{'shown':>9}", "$text-muted")
+        for score in _scores(look, offer):
+            yield _row(score, offered=offer is not None)
+        if offer is not None and after is None:
+            yield Content.styled(f"  {weighing}", "$text-muted italic")
+        yield from _remarks(look, offer)
+    for choice in choices:
+        yield Content("")
+        yield from _stage(choice)
+    if before is not None or after is not None:
+        yield Content("")
+        yield from _losses(before, after)
+
+
+def in_brief(look: Look, offer: Offer | None) -> Content:
+    """The scores alone, on one line."""
+    parts = [
+        Content.assemble(
+            (f"{score.name} ", "$text-muted"),
+            f"{_number(score.left, score.before).strip()} → {_number(score.right, score.after).strip()}",
+            _change(score, word=False),
+        )
+        for score in _scores(look, offer)
+    ]
+    return Content("    ").join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Score:
+    """IFD or r-IFD of both sides."""
+
+    name: str
+    before: Ratio | None
+    after: Ratio | None
+    right: float | None  # known of the version shown, also where it was not weighed in full
+
+    @property
+    def left(self) -> float | None:
+        return self.before.value if self.before else None
+
+
+def _scores(look: Look, offer: Offer | None) -> tuple[_Score, _Score]:
+    before = look.outcome.before if look.outcome else None
+    after = offer.scores if offer else None
+    known = (offer.ifd, offer.r_ifd) if offer else (None, None)
+    return (
+        _Score(
+            "IFD",
+            before.ifd if before else None,
+            after.ifd if after else None,
+            after.ifd.value if after else known[0],
+        ),
+        _Score(
+            "r-IFD",
+            before.r_ifd if before else None,
+            after.r_ifd if after else None,
+            after.r_ifd.value if after else known[1],
+        ),
+    )
+
+
+def _change(score: _Score, *, word: bool) -> Content:
+    """Which way a score went. The instruction stage wants a larger IFD, the response stage a smaller r-IFD."""
+    left, right = score.left, score.right
+    if left is None or right is None:
+        return Content("")
+    sign, said = ("▲", "larger") if right > left else ("▼", "smaller") if right < left else ("=", "the same")
+    good = right > left if score.name == "IFD" else right < left
+    return Content.styled(f" {sign} {said}" if word else f" {sign}", "$success" if good else "$text-muted")
+
+
+def _row(score: _Score, *, offered: bool) -> Content:
+    return Content.assemble(
+        (f"{score.name:<22}", "bold"),
+        _number(score.left, score.before),
+        (_number(score.right, score.after) if offered else "", "bold"),
+        " ",
+        _change(score, word=True),
+    )
+
+
+def _number(value: float | None, ratio: Ratio | None) -> str:
+    if value is None:
+        return f"{'none' if ratio is not None else '·':>9}"
+    cut = "✂" if ratio is not None and ratio.truncated else ""
+    return f"{cut + f'{value:.4f}':>9}"
+
+
+def _remarks(look: Look, offer: Offer | None) -> Iterator[Content]:
+    """Why a number is missing, or is of a part only."""
+    for score in _scores(look, offer):
+        for side, ratio in (("original", score.before), ("shown", score.after)):
+            if ratio is not None and ratio.reason is not None:
+                yield from _wrapped(f"{side}, {score.name}: no score; {ratio.reason}", "$warning")
+            elif ratio is not None and ratio.truncated:
+                why = "of the beginning only; the rest does not fit the student's context"
+                yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")
+
+
+def _stage(choice: Choice) -> Iterator[Content]:
+    replaced = choice.verdict is Verdict.REPLACED
+    mark, word, style = ("●", "replaced", "$success") if replaced else ("○", "kept", "$secondary")
+    if choice.failure is not None:
+        mark, word, style = "✗", "kept: the teacher failed", "$error"
+    title = f"{str(choice.stage).capitalize()} stage"
+    yield Content.assemble(
+        (f"{title:<20}", "bold"), (f"{mark} {word}", style), (f"  {NAMES[choice.rule]}", "")
+    )
+    if choice.failure is not None:
+        yield from _wrapped(f"{choice.failure.fault}: {choice.failure.message}", "$error")
+    if choice.margin is not None:
+        yield _margin(choice, choice.margin)
+    yield from _wrapped(RULES[choice.rule], "$text-muted")
+
+
+def _wrapped(text: str, style: str) -> Iterator[Content]:
+    for line in wrap(literal(text[:LONGEST]), WIDTH):
+        yield Content.styled(f"  {line}", style)
+
+
+def _margin(choice: Choice, margin: float) -> Content:
+    """The margin on a scale with nought in the middle: to the right the rewrite is better."""
+    near = choice.near_tie
+    scores = f"  {_number(choice.before, None).strip()} → {_number(choice.after, None).strip()}"
+    length = min(abs(margin) / SCALE, 1.0) * REACH
+    cells = max(math.ceil(length), 1) if margin else 0
+    left = "━" * cells if margin < 0 else ""
+    right = "━" * cells if margin > 0 else ""
+    style = "$warning" if near else "$success" if margin > 0 else "$secondary"
+    return Content.assemble(
+        ("  ", ""),
+        ("─" * (REACH - len(left)), "$text-muted 50%"),
+        (left, style),
+        ("┼", "$text-muted"),
+        (right, style),
+        ("─" * (REACH - len(right)), "$text-muted 50%"),
+        scores,
+        (f"  margin {margin:+.4f}".replace("-", "−"), style if near else ""),
+        (" ▲" if near else "", "bold $warning"),
+    )
+
+
+def _losses(before: Scores | None, after: Scores | None) -> Iterator[Content]:
+    yield Content.styled(f"{'Losses, nats a token':<22}{'original':>9}{'shown':>9}", "$text-muted")
+    rows = (
+        ("response alone", "ifd", "alone"),
+        ("… after instruction", "ifd", "given"),
+        ("instruction alone", "r_ifd", "alone"),
+        ("… after response", "r_ifd", "given"),
+    )
+    for label, ratio, passage in rows:
+        old, new = (_loss(scores, ratio, passage) for scores in (before, after))
+        tokens = "/".join(f"{loss.scored:,}" if loss else "·" for loss in (old, new))
+        row = f"{label:<22}{_mean(old):>9}{_mean(new):>9}"
+        yield Content.assemble(row, (f"  {tokens} tokens" if passage == "alone" else "", "$text-muted"))
+
+
+def _loss(scores: Scores | None, ratio: str, passage: str) -> Loss | None:
+    if scores is None:
+        return None
+    loss: Loss | None = getattr(getattr(scores, ratio), passage)
+    return loss
+
+
+def _mean(loss: Loss | None) -> str:
+    return "·" if loss is None else f"{loss.mean:.4f}"

@@ -1,0 +1,356 @@
+"""One sample: both its sides, what became of it and why, and the way to the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.widgets import Static
+
+from engine.events import Chosen, Finished, Generated, Growing, Unused
+from engine.method.selection import NEAR_TIE
+from engine.sample import Version
+from engine.store.sample_list import Listing, Mark
+from models.errors import BurnishError
+from tui.keys.keymap import Keymap
+from tui.messages import Changed, Heard
+from tui.platform.clipboard import copy
+from tui.screens.base import DeskScreen
+from tui.screens.heat.screen import HeatScreen
+from tui.screens.review.critique import Critique
+from tui.screens.review.headings import decision_line, place_line, version_line
+from tui.screens.review.verdict import VerdictPanel, in_brief
+from tui.state.versions import Look, Offer, look_at, offers
+from tui.state.workbench import Desk
+from tui.widgets.diff import Difference, Part
+from tui.widgets.prose import Prose
+
+PARTS = ("instruction", "input", "response")
+
+Find = Callable[[Listing], int | None]
+
+
+class LookingScreen(DeskScreen):
+    """Shows a sample, with any of the versions there are of it, and what is said of that. Decides nothing."""
+
+    AUTO_FOCUS = "#texts"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
+    DEFAULT_CSS = """
+    LookingScreen {
+        & #about { height: 1; background: $panel; padding: 0 1; }
+        & #where { width: 1fr; }
+        & #decision { width: 20; text-align: right; }
+        & #pages, & #texts, & #numbers, & #words { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+        & #pages { height: 1fr; overflow: hidden auto; }
+        &.-tall.-normal #pages, &.-wide #pages { scrollbar-gutter: auto; }
+        & #reading { height: auto; }
+        & #heads { height: 1; margin: 0 0 1 0; }
+        &.-tall.-normal #heads, &.-wide #heads { padding-right: 1; }
+        &.-narrow #heads, &.-normal.-low #heads { margin: 0; }
+        &.-narrow #brief, &.-normal.-low #brief { display: block; }
+        & #heads Static { width: 1fr; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #head-left { color: $text-muted; }
+        & #brief { display: none; height: 1; padding: 0 1 0 3; margin-bottom: 1; }
+        & #texts { height: auto; overflow: hidden hidden; }
+        & #texts:focus { background: $background; }
+        & #aside { height: auto; border-top: solid $panel; }
+        & #numbers, & #words { height: auto; overflow: hidden hidden; }
+        & #words { margin-top: 1; }
+    }
+    LookingScreen.-narrow {
+        & #head-left { display: none; }
+        & Part {
+            & .sides { layout: vertical; }
+            & .side-name { display: block; }
+            & Prose { width: 100%; }
+            &.-same .side-name, &.-same #right { display: none; }
+            &.-alone .side-name, &.-alone #right { display: none; }
+        }
+    }
+    LookingScreen.-normal.-tall {
+        & #pages { overflow: hidden hidden; }
+        & #reading { height: 1fr; }
+        & #texts { height: 1fr; overflow: hidden auto; }
+        & #aside { height: 14; layout: horizontal; }
+        & #numbers { width: 64; height: 1fr; overflow: hidden auto; }
+        & #words { width: 1fr; height: 1fr; margin-top: 0; overflow: hidden auto; }
+    }
+    LookingScreen.-wide {
+        & #pages { layout: horizontal; overflow: hidden hidden; }
+        & #reading { width: 1fr; height: 1fr; }
+        & #texts { height: 1fr; overflow: hidden auto; }
+        & #aside { width: 66; height: 1fr; border-top: none; border-left: solid $panel; layout: vertical; }
+        & #numbers { height: auto; max-height: 60%; overflow: hidden auto; }
+        & #words { height: 1fr; overflow: hidden auto; }
+    }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap, position: int) -> None:
+        super().__init__(desk, keymap)
+        self.position = position
+        self._path = desk.path
+        self._look: Look | None = None
+        self._offers: list[Offer] = []
+        self._at = 0  # of the offers
+        self._steps = 0  # asked for, and not yet gone
+        self._coming: tuple[Find, Version | None, str] | None = None  # what `_load` is at
+        self._weighing: set[tuple[int, Version]] = set()  # what the student is at
+        self._asking: set[int] = set()  # samples of which the teacher writes another rewrite
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="about"):
+            yield Static(id="where")
+            yield Static(id="decision")
+        with Horizontal(id="desk"):
+            with VerticalScroll(id="pages", can_focus=False):
+                with Vertical(id="reading"):
+                    with Horizontal(id="heads"):
+                        yield Static("Original", id="head-left")
+                        yield Static(id="head-right")
+                    yield Static(id="brief")
+                    with VerticalScroll(id="texts"):
+                        for part in PARTS:
+                            yield Part(part.capitalize(), id=part)
+                with Container(id="aside"):
+                    with VerticalScroll(id="numbers"):
+                        yield VerdictPanel()
+                    with VerticalScroll(id="words"):
+                        yield Critique()
+            yield from self.more()
+
+    def more(self) -> ComposeResult:
+        """What else stands there, to the right."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        position = self.position
+
+        def find(listing: Listing) -> int | None:
+            return listing.sample_at(min(position, len(listing) - 1)) if len(listing) else None
+
+        self._load(find)
+
+    def on_screen_resume(self) -> None:
+        self._again()
+
+    @property
+    def _offer(self) -> Offer | None:
+        return self._offers[self._at] if self._offers else None
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def _again(self, version: Version | None = None) -> None:
+        """Look at the same sample again, or at the one that is on its way; show `version`, or what was shown."""
+        if self._coming is not None:
+            self._load(*self._coming)
+        elif self._look is not None:
+            index, offer = self._look.sample.index, self._offer
+            self._load(lambda _: index, version or (offer and offer.version))
+
+    @work(exclusive=True, group="look")
+    async def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
+        """Show the sample that `find` names, with this version of it; say `none` if it names none."""
+        if not self.desk.is_open or self.desk.path != self._path:
+            return
+        self._coming = find, version, none
+        try:
+            look = await self.desk.reader.do(look_at(self.desk.run, find))
+        except BurnishError as error:
+            self._coming, self._steps = None, 0
+            self.say_error(error)
+            return
+        if look is None:
+            self._coming, self._steps = None, 0
+            self.say(none or "there is no such sample in the list")
+            return
+        found = offers(look)
+        await self._show(look, found, _default(look, found, version))
+        self._coming, self._steps = None, 0
+
+    async def _show(self, look: Look, found: list[Offer], at: int) -> None:
+        """Compare off the app's loop, then show it all at once."""
+        version = found[at].version if found else None
+        differences = await asyncio.to_thread(_differences, look, version)
+        moved = self._look is None or self._look.sample.index != look.sample.index
+        self._look, self._offers, self._at = look, found, at
+        if look.position is not None:
+            self.position = self.desk.at = look.position
+        with self.app.batch_update():
+            for part, difference in differences.items():
+                self.query_one(f"#{part}", Part).show(difference)
+            self._renew()
+            if moved:
+                for scroll in ("#pages", "#texts", "#numbers", "#words"):
+                    self.query_one(scroll).scroll_home(animate=False)
+
+    def _renew(self) -> None:
+        """What is not the text: where one is, what was decided, the numbers, the criticism."""
+        if (look := self._look) is None:
+            return
+        lines = {
+            "#where": place_line(look),
+            "#decision": decision_line(look),
+            "#head-right": version_line(self._offers, self._at),
+            "#brief": in_brief(look, self._offer),
+        }
+        for line, content in lines.items():
+            self.query_one(line, Static).update(content, layout=False)
+        near_tie = self.desk.run.recipe.near_tie if self.desk.run else NEAR_TIE
+        self.query_one(VerdictPanel).judge(look, self._offer, near_tie, self._weighed())
+        self._criticise()
+
+    def _criticise(self) -> None:
+        if (look := self._look) is None:
+            return
+        index, offer = look.sample.index, self._offer
+        criticism = offer.criticism if offer else ()
+        parts = self.desk.writing.of(index)
+        self.query_one(Critique).criticise(criticism, parts, asked=index in self._asking)
+
+    def _weighed(self) -> str:
+        look, offer = self._look, self._offer
+        if look is None or offer is None:
+            return ""
+        if (look.sample.index, offer.version) in self._weighing:
+            return "weighing …"
+        if offer.ifd is not None or offer.r_ifd is not None:
+            return "weighed at its own stage; in full once you take it"
+        return "no student has weighed this version"
+
+    @on(Changed)
+    def _changed(self) -> None:
+        self._again()
+
+    @on(Heard)
+    def _heard(self, message: Heard) -> None:
+        if self._look is None:
+            return
+        index, grown = self._look.sample.index, False
+        for event in message.events:
+            match event:
+                case Finished(outcome=outcome) if outcome.index == index:
+                    self._again()
+                case (
+                    Growing(sample=sample)
+                    | Generated(sample=sample)
+                    | Unused(sample=sample)
+                    | Chosen(sample=sample)
+                ):
+                    grown = grown or sample == index
+                case _:
+                    pass
+        if grown:
+            self._criticise()
+
+    # --- where to -------------------------------------------------------------------------------------------------
+
+    def _beside(self, steps: int) -> Find:
+        """The sample so many places from this one, wherever this one stands by then."""
+        look, position = self._look, self.position
+
+        def find(listing: Listing) -> int | None:
+            if look is None or not len(listing):
+                return None
+            at = listing.position_of(look.sample.index)
+            if at is None:  # no longer in the list: the next has come up into its place
+                at = position - (steps > 0)
+            target = min(max(at + steps, 0), len(listing) - 1)
+            return listing.sample_at(target) if target != at else None
+
+        return find
+
+    def _step(self, step: int) -> None:
+        self._steps += step
+        which = "last" if step > 0 else "first"
+        if self._steps:
+            self._load(self._beside(self._steps), none=f"this is the {which} sample of the list")
+
+    def action_next(self) -> None:
+        self._step(1)
+
+    def action_previous(self) -> None:
+        self._step(-1)
+
+    def _next_marked(self, mark: Mark, none: str) -> None:
+        look, position = self._look, self.position
+        if look is None:
+            return
+
+        def find(listing: Listing) -> int | None:
+            at = listing.position_of(look.sample.index)
+            found = listing.next(position - 1 if at is None else at, mark)
+            sample = None if found is None else listing.sample_at(found)
+            return None if sample == look.sample.index else sample
+
+        self._load(find, none=none)
+
+    def action_next_unreviewed(self) -> None:
+        self._next_marked(Mark.UNREVIEWED, "no other refined sample of the list is undecided")
+
+    def action_next_near_tie(self) -> None:
+        self._next_marked(Mark.NEAR_TIE, "there is no other near tie in the list")
+
+    def action_previous_candidate(self) -> None:
+        self._page(-1)
+
+    def action_next_candidate(self) -> None:
+        self._page(1)
+
+    @work(exclusive=True, group="look")
+    async def _page(self, step: int) -> None:
+        look, at = self._look, self._at + step
+        if look is None or self._coming is not None:
+            return
+        if not 0 <= at < len(self._offers):
+            self.say(
+                "there is no other version; r asks the teacher for one"
+                if len(self._offers) < 2
+                else f"this is the {'last' if step > 0 else 'first'} version"
+            )
+            return
+        await self._show(look, self._offers, at)
+
+    def action_heat(self) -> None:
+        look, offer = self._look, self._offer
+        if look is None:
+            return
+        versions = {offer.title: offer.version} if offer else {}
+        versions["Original"] = look.sample.original
+        for number, other in enumerate(self._offers, start=1):
+            if other.version not in versions.values():
+                versions[other.title if other.title not in versions else f"{other.title} ({number})"] = (
+                    other.version
+                )
+        self.app.push_screen(HeatScreen(self.desk, self.keymap, look.sample.index, versions))
+
+    # --- copying --------------------------------------------------------------------------------------------------
+
+    @work(group="copy")
+    async def action_copy(self) -> None:
+        text = self.get_selected_text()
+        if not text and isinstance(self.focused, Prose):
+            text = self.focused.raw
+        if not text:
+            self.say("select some text, or go to a field with tab, and copy again")
+            return
+        self.say(await copy(self.app, text))
+
+
+def _default(look: Look, found: list[Offer], version: Version | None) -> int:
+    """Which version to show: the one asked for, or what was decided, or the first."""
+    for wanted in (version, look.standing and look.standing.version):
+        for at, offer in enumerate(found):
+            if offer.version == wanted:
+                return at
+    return 0
+
+
+def _differences(look: Look, version: Version | None) -> dict[str, Difference]:
+    original = look.sample.original
+    return {
+        part: Difference(getattr(original, part), getattr(version, part) if version else None)
+        for part in PARTS
+    }

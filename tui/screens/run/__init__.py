@@ -1,0 +1,1 @@
+"""The Run screen and its widgets."""

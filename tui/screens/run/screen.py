@@ -1,0 +1,421 @@
+"""Watch a run, hold it, stop it and take it up again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.pace import clock
+from engine.run.settings import Settings
+from models.errors import BurnishError
+from models.system import machine
+from models.system.threads import aside
+from tui.keys.actions import bindings, of_scope
+from tui.keys.keymap import Keymap
+from tui.messages import Changed, Heard, SettingsChanged, StartRun
+from tui.screens.base import DeskScreen
+from tui.screens.run import wording
+from tui.screens.run.decision_log import Decisions
+from tui.screens.run.growing import written
+from tui.screens.run.live_reply import Writing
+from tui.screens.run.wording import Standing
+from tui.state.workbench import Desk
+from tui.text.shown import shown_line
+from tui.widgets.stage_bars import Bar, StageBars
+
+BEAT = 0.2
+"""Seconds between two pictures at the least: one costs some 20 ms, which a run has better use for."""
+
+CLOCK = 5
+"""Beats between two looks at the clock, where nothing was heard."""
+
+MOST = 400
+"""Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
+
+MEASURED = 2.0
+"""Seconds between two looks at the memory."""
+
+
+class RunScreen(DeskScreen):
+    SCOPE = "run"
+    BINDINGS = bindings("run")
+
+    DEFAULT_CSS = """
+    RunScreen {
+        #banner { display: none; height: auto; padding: 0 2; background: $warning 25%; color: $text; }
+        #banner.-shown { display: block; }
+        #banner.-failed { background: $error 25%; }
+        #head { height: auto; padding: 1 2 0 2; }
+        #plan { display: none; height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
+        #plan Static { height: auto; margin-bottom: 1; }
+        #work { height: 1fr; padding: 1 2 0 2; }
+        #figures { height: auto; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #live { height: 1fr; margin-top: 1; layout: horizontal; }
+        Writing { width: 1fr; height: 1fr; margin-right: 4; }
+        #deciding { width: 1fr; height: 1fr; }
+        #deciding-title { height: 1; text-wrap: nowrap; color: $text-muted; }
+        #deciding:focus-within #deciding-title { color: $text; }
+        &.-idle {
+            #plan { display: block; }
+            #head, #work { display: none; }
+        }
+        &.-narrow {
+            #head { padding: 0 1; }
+            #work { padding: 1 1 0 1; }
+            #plan { padding: 0 1; }
+            #live { layout: vertical; }
+            Writing { width: 1fr; height: 4; margin: 0 0 1 0; }
+        }
+        &.-over Writing { display: none; }
+    }
+    """
+
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
+        self._standing = Standing()
+        self._memory: tuple[Mapping[str, int], int] | None = None
+        self._stale = False  # something was heard that is not shown yet
+        self._beats = 0
+        self._usable: list[bool | None] = []  # the actions of this screen
+
+    def body(self) -> ComposeResult:
+        yield Static(id="banner")
+        yield Static(id="head")
+        with VerticalScroll(id="plan", can_focus=False):
+            yield Static(id="plan-title")
+            yield Static(id="plan-facts")
+            yield Static(id="plan-next")
+        with Vertical(id="work"):
+            yield StageBars(id="bars")
+            yield Static(id="figures")
+            with Container(id="live"):
+                yield Writing(id="writing")
+                with Vertical(id="deciding"):
+                    yield Static("decisions", id="deciding-title")
+                    yield Decisions(id="decisions")
+
+    def on_mount(self) -> None:
+        self.set_interval(BEAT, self._beat)
+        self.set_interval(MEASURED, self._measure_now)
+
+    # --- when to look -------------------------------------------------------------------------------------------
+
+    @on(events.ScreenResume)
+    def _resumed(self) -> None:
+        self._renew()
+        self._measure_now()
+        self._look()
+
+    @on(events.Resize)
+    def _resized(self) -> None:
+        self.call_after_refresh(self._renew)
+
+    @on(Changed)
+    @on(SettingsChanged)
+    def _changed(self) -> None:
+        self._renew()
+        self._look()
+
+    @on(Heard)
+    def _heard(self) -> None:
+        self._stale = True
+
+    def _beat(self) -> None:
+        self._beats += 1
+        if self.is_current and (self._stale or (self.desk.running and self._beats % CLOCK == 0)):
+            self._renew()
+
+    @work(exclusive=True, group="standing")
+    async def _look(self) -> None:
+        """What the workspace holds."""
+        if not self.desk.is_open or (run := self.desk.run) is None:
+            self._standing = Standing()
+        else:
+            try:
+                done, failed, faults = await self.desk.reader.look(
+                    lambda reading: (*reading.count(run), reading.faults(run))
+                )
+            except BurnishError as error:
+                self.say_error(error)
+                return
+            self._standing = Standing(done, failed, faults)
+        self._renew()
+
+    def _measure_now(self) -> None:
+        if self.is_current and self.desk.running:
+            self._measure({"burnish": os.getpid()} | self.desk.children)
+
+    @work(exclusive=True, group="memory")
+    async def _measure(self, pids: Mapping[str, int]) -> None:
+        def measured() -> tuple[Mapping[str, int], int]:
+            held = {name: machine.resident(pid) for name, pid in pids.items()}
+            return {name: count for name, count in held.items() if count}, machine.memory().available
+
+        self._memory = await aside(measured)
+        self._renew()
+
+    # --- what is shown ------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """Show everything as it is now."""
+        desk = self.desk
+        if not self.is_mounted or not desk.is_open:
+            return
+        self._stale = False
+        idle = not desk.running and desk.ending is None
+        self.set_class(idle, "-idle")
+        self.set_class(not desk.running, "-over")
+        self._show_banner()
+        if idle:
+            self._show_plan()
+        else:
+            self._show_head()
+            self._show_work()
+        usable = [self.check_action(action.name, ()) for action in of_scope("run")]
+        if usable != self._usable:
+            self._usable = usable
+            self.refresh_bindings()  # which draws the footer anew
+
+    def _update(self, id: str, content: Content) -> None:
+        """Lay the screen out again only where that is needed: it is asked for up to ten times a second."""
+        widget = self.query_one(f"#{id}", Static)
+        before = widget.content
+        if isinstance(before, Content) and before.is_same(content):
+            return
+        wraps = widget.styles.text_wrap == "wrap"
+        widget.update(content, layout=wraps or widget.size.height != content.plain.count("\n") + 1)
+
+    def _show_banner(self) -> None:
+        desk, banner = self.desk, self.query_one("#banner", Static)
+        text = Content("")
+        if desk.running and desk.tally.paused:
+            text = Content.assemble(
+                ("waiting: ", "bold"),
+                shown_line(desk.tally.paused, MOST),
+                ". The run goes on by itself after that.",
+            )
+        elif desk.ending is not None and desk.ending.failure is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(desk.ending.failure, MOST))
+        banner.set_class(bool(text), "-shown")
+        banner.set_class(not desk.running, "-failed")
+        self._update("banner", text)
+
+    def _show_plan(self) -> None:
+        desk, standing = self.desk, self._standing
+        assert desk.source is not None
+        left = desk.samples - standing.done
+        if not standing.done:
+            title = "Ready to run"
+        elif left:
+            title = "A run to be taken up again"
+        else:
+            title = "All samples are done"
+        plan = wording.plan(
+            desk.settings,
+            Path(desk.source.path).name,
+            desk.samples,
+            standing,
+            changed=self._settings_changed(),
+        )
+        self._update("plan-title", Content.styled(title, "bold"))
+        self._update("plan-facts", plan)
+        keys = [
+            Content.assemble((key.ljust(wording.LABEL), "bold $text-accent"), what)
+            for key, what in self._next()
+        ]
+        self._update("plan-next", Content("\n").join(keys))
+
+    def _next(self) -> list[tuple[str, str]]:
+        """The keys that make sense now, and what they do; other settings last."""
+        standing, samples = self._standing, self.desk.samples
+        actions = []
+        if self._settings_changed() or self.desk.run is None:
+            actions.append(("run.begin", "starts the run"))
+        elif standing.done < samples:
+            rest = samples - standing.done
+            actions.append(
+                ("run.begin", f"takes it up again: {rest:,} {'sample' if rest == 1 else 'samples'} to do")
+            )
+        if standing.failed:
+            actions.append(("run.retry", "tries the failed again"))
+        if standing.done:
+            actions.append(("app.go_samples", "goes through the samples"))
+            actions.append(("app.go_export", "writes the refined dataset"))
+        actions.append(("app.go_start", "chooses other models or another method"))
+        return [(self.keymap.first(action), what) for action, what in actions]
+
+    def _settings_changed(self) -> bool:
+        """Whether the next run would not be the one that is shown."""
+        run = self.desk.run
+        return run is not None and _deciding(run.settings["settings"]) != _deciding(
+            _dumped(self.desk.settings)
+        )
+
+    def _show_head(self) -> None:
+        desk, tally = self.desk, self.desk.tally
+        took = clock(tally.watch.seconds)
+        muted = "$text-muted"
+        if desk.stopping:
+            head = Content.assemble(("■ stopping", "bold"), ("  what was answered is kept", muted))
+        elif desk.running and not tally.began:
+            head = Content.assemble(("◌ opening the models", "bold"), self._notice())
+        elif desk.held:
+            key = self.keymap.first("run.hold")
+            words = f"  what is under way is finished, nothing new begins; {key} lets it go on"
+            head = Content.assemble(("‖ held", "bold $text-warning"), (words, muted))
+        elif desk.running and tally.paused:
+            head = Content.assemble(("◌ waiting", "bold $text-warning"), (f"  {took}", muted))
+        elif desk.running:
+            head = Content.assemble(("● running", "bold $text-success"), (f"  {took}", muted), self._notice())
+        else:
+            head = self._ended(took)
+        self._update("head", head)
+
+    def _notice(self) -> Content:
+        """What was decided on the user's behalf, last."""
+        if not self.desk.tally.notices:
+            return Content("")
+        return Content.assemble("  ", shown_line(self.desk.tally.notices[-1], MOST, "$text-muted"))
+
+    def _ended(self, took: str) -> Content:
+        ending, tally = self.desk.ending, self.desk.tally
+        assert ending is not None
+        if ending.summary is not None:
+            head = Content.assemble(
+                ("✓ done", "bold $text-success"),
+                f"  {ending.summary.done:,} of {ending.summary.total:,} samples",
+                (f"  in {took}", "$text-muted"),
+            )
+        elif ending.failure is not None:
+            head = Content.styled("✗ ended before it was done; what was answered is kept", "bold $text-error")
+        else:
+            head = Content.assemble(
+                ("■ stopped", "bold"), ("  nothing that was answered will be asked again", "$text-muted")
+            )
+        keys = [Content.assemble((key, "bold $text-accent"), f" {what}") for key, what in self._next()[:-1]]
+        parts = [Content.styled(words, "$text-muted")] if (words := wording.replaced(tally)) else []
+        return Content("\n").join([head, *parts, Content("   ").join(keys)])
+
+    def _show_work(self) -> None:
+        desk, tally = self.desk, self.desk.tally
+        self.query_one(StageBars).show(self._bars())
+        width = self.query_one("#figures").size.width or self.size.width
+        settings = desk.ran or desk.settings
+        lines = []
+        if tally.stages or tally.teacher is not None:
+            lines.append(wording.teacher_line(tally, settings.teacher.name, width))
+        if tally.student is not None or settings.run.method != "reflect":
+            lines.append(wording.student_line(tally, settings.student.name, width))
+        if self._memory is not None and desk.running:
+            line = wording.memory(*self._memory)
+            if tally.student is not None:
+                line = Content.assemble(line, (f"  {wording.backend(tally.student)}", "$text-muted"))
+            lines.append(line.truncate(width, ellipsis=True))
+        lines.append(wording.troubles(tally).truncate(width, ellipsis=True))
+        self._update("figures", Content("\n").join(lines))
+        self._show_writing()
+        self._update("deciding-title", Content("decisions" if tally.decided else "decisions  none yet"))
+        self.query_one(Decisions).show(tally.decisions, tally.decided)
+
+    def _bars(self) -> list[Bar]:
+        tally, running = self.desk.tally, self.desk.running
+        # In turn, stages come in bursts: a rate of theirs says nothing, and the turn's own does.
+        paced = running and tally.turn is None
+        bars = [
+            Bar(
+                str(stage or "samples"),
+                tally.reached(stage),
+                tally.total,
+                tally.pace(stage) if paced else None,
+            )
+            for stage in (*tally.stages, None)
+        ]
+        if tally.turn is not None and running:
+            turn = tally.turn
+            bars.append(Bar(f"{turn.model}'s turn", tally.taken, turn.samples, tally.turn_pace()))
+        return bars
+
+    def _show_writing(self) -> None:
+        tally, writing = self.desk.tally, self.query_one(Writing)
+        if now := tally.asking.now:
+            sample, stage, question = now[0]
+            text = next(
+                (
+                    part.text
+                    for part in self.desk.writing.of(sample)
+                    if (part.stage, part.question, part.done) == (stage, question, False)
+                ),
+                "",
+            )
+            writing.show(now[0], written(text), len(now) - 1)
+        elif tally.turn is not None and tally.turn.model == "student":
+            writing.show_nothing("nothing: it is the student's turn")
+        else:
+            writing.show_nothing("nothing just now")
+
+    # --- what a person does -------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if not self.desk.is_open:
+            return super().check_action(action, parameters)
+        match action:
+            case "begin":
+                return not self.desk.running and self._is_more()
+            case "hold" | "cancel":
+                return self.desk.running and not self.desk.stopping
+            case "retry":
+                return not self.desk.running and self._standing.failed > 0
+            case _:
+                return super().check_action(action, parameters)
+
+    def _is_more(self) -> bool:
+        return self._standing.done < self.desk.samples or self._settings_changed()
+
+    def action_begin(self) -> None:
+        # Where a run over the first few was cut short, these are what is taken up again.
+        ending = self.desk.ending
+        cut = ending is not None and ending.summary is None
+        self.post_message(StartRun(limit=self.desk.limit if cut else None))
+
+    def action_hold(self) -> None:
+        if self.desk.held:
+            self.desk.go()
+        else:
+            self.desk.hold()
+        self._renew()
+
+    @work(group="cancel")
+    async def action_cancel(self) -> None:
+        ending = asyncio.create_task(self.desk.cancel())
+        await asyncio.sleep(0)
+        self._renew()
+        await ending
+        self.say(f"stopped; {self.keymap.first('run.begin')} takes it up again")
+
+    def action_retry(self) -> None:
+        self.post_message(StartRun(retry_failed=True))
+
+
+_DECIDING = {
+    "run": ("method", "template", "reply_form", "candidates", "near_tie"),
+    "teacher": ("name", "max_tokens", "temperature", "seed"),
+    "student": ("name", "context", "exact"),
+}
+
+
+def _dumped(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json")
+
+
+def _deciding(settings: Mapping[str, Any]) -> list[Any]:
+    """Of settings, what outcomes depend on."""
+    return [settings.get(group, {}).get(name) for group, names in _DECIDING.items() for name in names]

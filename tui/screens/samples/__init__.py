@@ -1,0 +1,1 @@
+"""The Samples screen and its widgets."""

@@ -1,0 +1,185 @@
+"""The list of samples, and what is done to one of them or to several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual import work
+from textual.worker import Worker
+
+from engine.method.reflection import Unusable
+from engine.sample import Stage, Version
+from engine.store.bulk_reviews import accepted, originals
+from engine.store.reviews import Reviews
+from engine.store.sample_list import State
+from engine.store.workspace import Workspace
+from models.errors import BurnishError
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.messages import Decided
+from tui.screens.samples.list_screen import ListScreen
+from tui.state.bulk import Bulk, Stopped
+from tui.state.marks import Marked
+from tui.state.workbench import Desk
+
+Decide = Callable[[Workspace, Iterable[int]], Reviews]
+
+
+class SamplesScreen(ListScreen):
+    SCOPE = "samples"
+    BINDINGS = bindings("samples")
+
+    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+        super().__init__(desk, keymap)
+        self._bulk: Bulk | None = None
+        self._asking: Worker[None] | None = None  # of the teacher
+
+    @property
+    def doing(self) -> str:
+        return self._bulk.line() if self._bulk is not None else ""
+
+    def action_clear(self) -> None:
+        if self._bulk is None:
+            super().action_clear()
+            return
+        self._bulk.stop()
+        if self._asking is not None:
+            self._asking.cancel()
+
+    def _meant(self) -> Marked | None:
+        """The marked samples, or else the one under the cursor."""
+        if self._marked:
+            return self._marked.copy()
+        row = self.table.current
+        return None if row is None else Marked(self.desk.samples, [row.index])
+
+    def action_accept(self) -> None:
+        if (run := self.desk.run) is None:
+            self._say_no_run()
+        elif not self._marked and (row := self.table.current) is not None and row.state is State.WAITING:
+            self.say(f"sample {row.index} has no outcome yet", warning=True)
+        else:
+            self._decide("accepted", lambda workspace, samples: accepted(workspace, run, samples))
+
+    def action_keep(self) -> None:
+        if self.desk.run is None:
+            self._say_no_run()
+        else:
+            self._decide("original kept", originals)
+
+    def _say_no_run(self) -> None:
+        if self.desk.is_open:
+            self.say("nothing was run yet: there is nothing to decide about", warning=True)
+
+    def _decide(self, what: str, reviews: Decide) -> None:
+        if self._marked:
+            if self._free():
+                self._bulk = Bulk("deciding about", len(self._marked))
+                self._keep_marked(what, reviews, self._marked.copy(), self._bulk)
+        elif (row := self.table.current) is not None:
+            # The next key is for the next row, however soon it comes.
+            self.action_down()
+            self._keep(what, lambda workspace: reviews(workspace, [row.index]))
+
+    def _free(self) -> bool:
+        """Whether nothing is being done to many samples."""
+        if self._bulk is not None:
+            self.say(
+                f"{self._bulk.line()}: wait, or stop it with {self.keymap.first('samples.clear')}",
+                warning=True,
+            )
+        return self._bulk is None
+
+    @work(group="decide")
+    async def _keep(self, what: str, reviews: Callable[[Workspace], Reviews]) -> None:
+        try:
+            count = await self.desk.decide_from(what, reviews)
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            if not count:
+                self.say("this sample has no outcome yet", warning=True)
+            self.post_message(Decided())
+
+    @work(group="bulk")
+    async def _keep_marked(self, what: str, reviews: Decide, samples: Marked, bulk: Bulk) -> None:
+        """Decide about the samples in one act."""
+        try:
+            count = await self.desk.decide_from(
+                what, lambda workspace: reviews(workspace, bulk.through(samples))
+            )
+        except Stopped:
+            self.say("stopped: nothing was decided")
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            self._marked.clear()
+            self.table.mark(self._marked)
+            waiting = f"; {left:,} have no outcome yet" if (left := len(samples) - count) else ""
+            self.say(f"{what}: {count:,} samples{waiting}. {self.keymap.first('app.undo')} takes it back")
+            self.post_message(Decided())
+        finally:
+            self._bulk = None
+            self._say()
+
+    def on_unmount(self) -> None:
+        if self._bulk is not None:
+            self._bulk.stop()
+
+    def action_regenerate(self) -> None:
+        if not self.desk.is_open or not self._free() or (samples := self._meant()) is None:
+            return
+        self._bulk = Bulk("asking the teacher again about", len(samples))
+        self._asking = self._regenerate(samples, self._bulk)
+
+    @work(group="bulk")
+    async def _regenerate(self, samples: Marked, bulk: Bulk) -> None:
+        """Ask the teacher for another rewrite of each original, one after the other."""
+        why = ""
+        try:
+            for sample in bulk.through(samples):
+                try:
+                    await self.desk.regenerate(sample, await self._original(sample), Stage.INSTRUCTION, "")
+                except Unusable as error:
+                    bulk.failed += 1
+                    why = f" (sample {sample}: {error})"
+        except Stopped:
+            pass
+        except BurnishError as error:
+            self.say_error(error)
+        finally:
+            self._bulk = self._asking = None
+            self._say()
+            made = bulk.done - bulk.failed
+            failed = f"; {bulk.failed} gave nothing usable{why}" if bulk.failed else ""
+            stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""
+            told = f"rewrites of {made} samples" if made != 1 else "a rewrite of one sample"
+            self.say(f"{told}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
+            self.post_message(Decided())
+
+    def action_examine(self) -> None:
+        if self.desk.is_open and self._free():
+            self._bulk = Bulk("looking at", self.desk.samples)
+            self._examine(self._bulk)
+
+    @work(group="bulk")
+    async def _examine(self, bulk: Bulk) -> None:
+        """Look through all samples for what is worth a person's look."""
+        try:
+            stats = await self.desk.examine(bulk)
+        except Stopped:
+            self.say("stopped: what was found before is kept")
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            found = ", ".join(f"{flag} {count:,}" for flag, count in stats.flags.items() if count)
+            flagged = f"{stats.flagged:,} of {stats.samples:,} samples are flagged: {found}"
+            listed = f"{flagged}. {self.keymap.first('samples.filter')} lists them"
+            self.say(listed if found else f"nothing to flag in {stats.samples:,} samples")
+            self._arrange(stay=True)
+        finally:
+            self._bulk = None
+            self._say()
+
+    async def _original(self, sample: int) -> Version:
+        return (await self.desk.reader.look(lambda workspace: workspace.sample(sample))).original

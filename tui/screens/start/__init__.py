@@ -1,0 +1,1 @@
+"""The Start screen and its widgets."""

@@ -1,0 +1,172 @@
+"""How samples are refined: each setting with the sentences that stand under it in engine/run/settings.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from engine.method.recipe import Method
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.settings import Schedule, changed, described
+from models.errors import UsageError
+from tui.messages import SettingsChanged
+from tui.state.workbench import Desk
+from tui.text.shown import shown
+from tui.widgets.pick_one import PickOne
+from tui.widgets.plain_input import PlainInput
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A setting in the form. `words`: what it may be; none for a number."""
+
+    group: str
+    name: str
+    label: str
+    words: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.group}-{self.name}"
+
+
+def _words(kind: type[StrEnum], *first: str) -> tuple[str, ...]:
+    return (*first, *kind)
+
+
+SWITCH = ("no", "yes")
+FIELDS = (
+    Field("run", "method", "Method", _words(Method)),
+    Field("run", "template", "Template", _words(TemplateName)),
+    Field("run", "schedule", "Schedule", _words(Schedule, "auto")),
+    Field("run", "reply_form", "Reply form", _words(FormName, "auto")),
+    Field("run", "candidates", "Candidates"),
+    Field("teacher", "parallel", "At once"),
+    Field("run", "both_branches", "Both branches", SWITCH),
+    Field("student", "exact", "Exact", SWITCH),
+)
+LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
+
+
+class MethodForm(Vertical):
+    DEFAULT_CSS = """
+    MethodForm { height: auto; }
+    MethodForm .field { height: auto; margin-bottom: 1; }
+    MethodForm .label { width: 15; text-style: bold; }
+    MethodForm .control { height: auto; width: 1fr; }
+    MethodForm .help { height: auto; color: $text-muted; }
+    MethodForm PlainInput { width: 12; background: $surface; }
+    """
+
+    def __init__(self, desk: Desk, **options: Any) -> None:
+        super().__init__(**options)
+        self._desk = desk
+
+    def compose(self) -> ComposeResult:
+        yield Static("Refining", classes="heading")
+        for field in FIELDS:
+            with Horizontal(classes="field"):
+                yield Static(field.label, classes="label")
+                with Vertical(classes="control"):
+                    value = self._value(field)
+                    if field.words:
+                        yield PickOne(field.words, value, id=field.id)
+                    else:
+                        yield PlainInput(value, type="integer", max_length=9, id=field.id)
+                    yield Static(self._help(field), classes="help", id=f"help-{field.id}")
+        with Horizontal(classes="field"):
+            yield Static("Limit", classes="label")
+            with Vertical(classes="control"):
+                yield PlainInput(placeholder="all", type="integer", max_length=9, id="limit")
+                yield Static(LIMIT, classes="help", id="help-limit")
+
+    def show_settings(self) -> None:
+        """Show the desk's, after somebody else changed them."""
+        for field in FIELDS:
+            if field.words:
+                self.query_one(f"#{field.id}", PickOne).chosen = self._value(field)
+            else:
+                with self.prevent(Input.Changed):
+                    self.query_one(f"#{field.id}", PlainInput).value = self._value(field)
+                self._explain(field.id, self._help(field))
+
+    def limit(self) -> int | None:
+        """The first so many samples; None: all. Raises `UsageError`."""
+        given = self.query_one("#limit", PlainInput).value.strip()
+        if not given:
+            return None
+        if not given.isascii() or not given.isdecimal() or int(given) < 1:
+            raise UsageError(f"the limit is a number of samples from 1 on, or empty, not {given!r}")
+        return int(given)
+
+    def check(self) -> None:
+        """Raise `UsageError` where a number was typed that may not be."""
+        for field in FIELDS:
+            if not field.words:
+                given = self.query_one(f"#{field.id}", PlainInput).value
+                try:
+                    changed(self._desk.settings, field.group, field.name, given)
+                except UsageError as error:
+                    raise UsageError(f"{field.label.lower()}: {error}") from None
+        self.limit()
+
+    def _value(self, field: Field) -> str:
+        value = getattr(getattr(self._desk.settings, field.group), field.name)
+        return SWITCH[value] if field.words is SWITCH else str(value)
+
+    def _help(self, field: Field) -> Content:
+        parts = described(self._desk.settings, field.group, field.name).split("`")
+        return Content.assemble(*((part, "bold" if n % 2 else "") for n, part in enumerate(parts)))
+
+    @on(PickOne.Picked)
+    def _picked(self, message: PickOne.Picked) -> None:
+        message.stop()
+        field = _field(message.picker.id)
+        self._set(field, message.word == "yes" if field.words is SWITCH else message.word)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input.id == "limit":
+            try:
+                self.limit()
+            except UsageError as error:
+                self._explain("limit", _wrong(error))
+            else:
+                self._explain("limit", Content(LIMIT))
+            self.post_message(SettingsChanged())
+        else:
+            self._set(_field(event.input.id), event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.screen.focus_next()
+
+    def _set(self, field: Field, value: object) -> None:
+        try:
+            self._desk.settings = changed(self._desk.settings, field.group, field.name, value)
+        except UsageError as error:
+            self._explain(field.id, _wrong(error))
+        else:
+            self._explain(field.id, self._help(field))
+        self.post_message(SettingsChanged())
+
+    def _explain(self, id: str, what: Content) -> None:
+        self.query_one(f"#help-{id}", Static).update(what)
+
+
+def _field(id: str | None) -> Field:
+    return next(field for field in FIELDS if field.id == id)
+
+
+def _wrong(error: UsageError) -> Content:
+    return Content.assemble(("✗ ", "bold $text-error"), shown(str(error)))

@@ -1,0 +1,247 @@
+"""Choose data, models and method, and start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, ScrollableContainer
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from engine.health.models_here import ANSWERS, Role
+from engine.method.recipe import Method
+from engine.run import session
+from engine.run.settings import Settings
+from models.errors import BurnishError, UsageError
+from models.files.catalog import teacher_file
+from models.ollama.server import OllamaServer
+from models.system.threads import aside
+from models.teacher import Fault, TeacherError
+from tui.keys.actions import bindings
+from tui.keys.keymap import Keymap
+from tui.messages import Changed, Opened, SettingsChanged, StartRun
+from tui.screens.base import DeskScreen
+from tui.screens.start.data_pane import DataPane
+from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.method_form import MethodForm
+from tui.screens.start.models_pane import ModelsPane
+from tui.screens.start.pull_bar import PullBar
+from tui.state.workbench import Desk
+from tui.text.shown import shown_line
+from tui.widgets.model_picker import ModelPicker
+
+
+class StartScreen(DeskScreen):
+    """One column on a narrow terminal, two on a usual one, three on a wide one."""
+
+    SCOPE = "start"
+    BINDINGS = bindings("start")
+    AUTO_FOCUS = None
+    DEFAULT_CSS = """
+    StartScreen .heading { text-style: bold; color: $primary; margin-bottom: 1; }
+    StartScreen .subheading { text-style: bold; color: $text-muted; }
+    StartScreen #panes { height: 1fr; padding: 1 2 0 2; layout: vertical; overflow: hidden auto; }
+    StartScreen #choices { height: auto; }
+    StartScreen .pane { height: auto; padding-bottom: 1; overflow: hidden; }
+    StartScreen ScrollableContainer { scrollbar-size-vertical: 1; }
+    StartScreen Button { min-width: 10; }
+    StartScreen Button:focus { text-style: bold underline !important; background-tint: $foreground 20%; }
+    StartScreen #bar { height: 1; background: $panel; padding: 0 2; }
+    StartScreen #ready { width: 1fr; height: 1; }
+
+    StartScreen.-normal #panes, StartScreen.-wide #panes { layout: horizontal; overflow: hidden; }
+    StartScreen.-normal #choices, StartScreen.-wide #choices { height: 1fr; width: 5fr; }
+    StartScreen.-normal #data { width: 3fr; height: 1fr; overflow: hidden auto; padding-right: 3; }
+    StartScreen.-normal #choices { layout: vertical; overflow: hidden auto; }
+    StartScreen.-wide #data { width: 4fr; height: 1fr; overflow: hidden auto; padding-right: 4; }
+    StartScreen.-wide #choices { layout: horizontal; overflow: hidden; width: 9fr; }
+    StartScreen.-wide #choices .pane { width: 4fr; height: 1fr; overflow: hidden auto; padding-right: 4; }
+    StartScreen.-wide #choices #models { width: 5fr; }
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        keymap: Keymap,
+        recent: Callable[[], Sequence[str]],
+        first: Path | None = None,
+    ) -> None:
+        """`recent`: the workspaces opened lately, the latest first; `first`: what to open at once."""
+        super().__init__(desk, keymap)
+        self.first = first
+        self._recent = recent
+
+    def body(self) -> ComposeResult:
+        with ScrollableContainer(id="panes", can_focus=False):
+            with ScrollableContainer(id="data", classes="pane", can_focus=False):
+                yield DataPane(self.desk)
+            with ScrollableContainer(id="choices", can_focus=False):
+                with ScrollableContainer(id="models", classes="pane", can_focus=False):
+                    yield ModelsPane(self.desk)
+                with ScrollableContainer(id="method", classes="pane", can_focus=False):
+                    yield MethodForm(self.desk)
+        with Horizontal(id="bar"):
+            yield Static(id="ready")
+            yield Button("Start", id="begin", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        if self.first is not None:
+            self._data.open(self.first)
+        self.call_after_refresh(self._first_focus)
+
+    def _first_focus(self) -> None:
+        """Where a person begins: with what is open, with what was open lately, or with a path."""
+        if self.desk.is_open:
+            self._go_on()
+        elif self.first is None and not self._recent():
+            self._data.ask()
+
+    def on_screen_resume(self) -> None:
+        self._renew()
+
+    @on(Changed)
+    def _changed(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        self._data.show_facts()
+        self._data.show_recent(self._recent())
+        self._say_ready()
+
+    @property
+    def _data(self) -> DataPane:
+        return self.query_one(DataPane)
+
+    @property
+    def _models(self) -> ModelsPane:
+        return self.query_one(ModelsPane)
+
+    @property
+    def _form(self) -> MethodForm:
+        return self.query_one(MethodForm)
+
+    # --- what the panes say -----------------------------------------------------------------------------------------
+
+    @on(Opened)
+    def _opened(self) -> None:
+        self._models.show_settings()
+        self._form.show_settings()
+        self._renew()
+        self._go_on()
+
+    @on(ModelPicker.Settled)
+    def _go_on(self) -> None:
+        """To what has to be chosen yet, and when all is, to the start."""
+        role = _missing(self.desk.settings)
+        if role is None:
+            self.query_one("#begin", Button).focus(scroll_visible=False)
+        else:
+            self._models.picker(role).input.focus()
+
+    @on(DataPane.Failed)
+    @on(PullBar.Failed)
+    def _failed(self, message: DataPane.Failed | PullBar.Failed) -> None:
+        self.say_error(message.error)
+
+    @on(ModelPicker.Refused)
+    def _refused(self, message: ModelPicker.Refused) -> None:
+        self.say(message.why, warning=True)
+
+    @on(SettingsChanged)
+    def _settings_changed(self) -> None:
+        self._models.weigh_again()
+        self._say_ready()
+
+    def _say_ready(self) -> None:
+        self.query_one("#ready", Static).update(self._ready())
+
+    def _ready(self) -> Content:
+        """What Start would do now, or what is missing."""
+        settings = self.desk.settings
+        if not self.desk.is_open:
+            return Content.styled("open a dataset or a workspace to begin", "$text-muted")
+        if self.desk.running:
+            return Content.styled("a run is under way", "$text-warning")
+        if (missing := _missing(settings)) is not None:
+            return Content.styled(f"choose a {missing}", "$text-warning")
+        parts = [Content(f"{self.desk.samples:,} samples, method {settings.run.method}")]
+        if settings.run.method is not Method.SCORE:
+            parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
+        if settings.run.method is not Method.REFLECT:
+            parts.append(Content.assemble(shown_line(str(settings.student.name), 30, "bold"), " decides"))
+        return Content(" · ").join(parts)
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        self._data.ask()
+
+    def action_check(self) -> None:
+        folder = self.desk.path.parent if self.desk.path is not None else Path()
+        self.app.push_screen(CheckScreen(self.desk.settings, folder))
+
+    def action_pull(self) -> None:
+        self._models.pull()
+
+    def action_refresh(self) -> None:
+        self._models.look()
+        self._renew()
+
+    def action_leave_line(self) -> None:
+        self.set_focus(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "leave_line":
+            return isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    @on(Button.Pressed, "#begin")
+    def _begin_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_begin()
+
+    @work(exclusive=True, group="begin")
+    async def action_begin(self) -> None:
+        """Start the run, if nothing can be said against it yet."""
+        settings = self.desk.settings
+        try:
+            if not self.desk.is_open:
+                raise UsageError("open a dataset or a workspace first")
+            if self.desk.running:
+                raise UsageError("a run is under way")
+            if (missing := _missing(settings)) is not None:
+                self._go_on()
+                raise UsageError(f"choose a {missing}")
+            self._form.check()
+            limit = self._form.limit()
+            await aside(session.check, settings)
+            await _check_server(settings)
+        except TeacherError as error:
+            self.say_error(error)
+            if error.fault is Fault.MODEL_MISSING:
+                self._models.pull()
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            self.post_message(StartRun(limit=limit))
+
+
+def _missing(settings: Settings) -> Role | None:
+    """Which model has to be chosen first."""
+    if settings.run.method is not Method.SCORE and settings.teacher.name is None:
+        return "teacher"
+    if settings.run.method is not Method.REFLECT and settings.student.name is None:
+        return "student"
+    return None
+
+
+async def _check_server(settings: Settings) -> None:
+    """Raise `TeacherError` where the teacher's server does not answer, or has the model not, or in the cloud."""
+    name = settings.teacher.name
+    if settings.run.method is Method.SCORE or name is None or await aside(teacher_file, name) is not None:
+        return
+    async with OllamaServer(settings.teacher.host, first=ANSWERS) as server:
+        await server.find(name)

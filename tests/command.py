@@ -14,7 +14,7 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import TEACHER
 from tui.cli.main import main
 

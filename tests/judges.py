@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from tests.ollama_script import Chat
+from tests.ollama.script import Chat
 
 
 def shown(chat: Chat) -> tuple[str, str]:

@@ -18,8 +18,8 @@ from engine.sample import Outcome, Version
 from engine.store.workspace import Workspace
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
-from tests.ollama_script import Chat
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Chat
+from tests.ollama.server import FakeOllama
 
 TEACHER = "qwen0.5b"
 """A model the scripted server has."""

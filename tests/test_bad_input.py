@@ -12,9 +12,9 @@ import pytest
 
 from tests.command import burnish, contents, reflect
 from tests.gguf_writer import LLAMA, TENSORS, gguf, tiny
-from tests.ollama_script import Answer, Chat, Ending, Nothing, Refusal, Script, Scripted
-from tests.ollama_server import FakeOllama
-from tests.ollama_state import Model
+from tests.ollama.script import Answer, Chat, Ending, Nothing, Refusal, Script, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
 from tests.running import SHORT, TEACHER, brief, dataset
 
 GOOD = json.dumps(SHORT[0])

@@ -12,7 +12,7 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import REFLECT, burnish, contents, reflect
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, dataset
 
 

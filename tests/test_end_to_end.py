@@ -18,11 +18,11 @@ import pytest
 
 from engine.sample import Stage, Verdict
 from models.teacher import Fault
-from tests.ollama_script import Answer, Chat, Scripted
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Answer, Chat, Scripted
+from tests.ollama.server import FakeOllama
 from tests.running import demo_rows, outcomes, refine, settings, workspace
 
-RECORDED = Path(__file__).parent / "ollama" / "teacher" / "json.jsonl"
+RECORDED = Path(__file__).parent / "ollama" / "recorded" / "teacher" / "json.jsonl"
 SAMPLES = 6
 
 # The recorded teacher was asked for the same parts under slightly other names.

@@ -34,8 +34,8 @@ from textual.widgets import Static
 from engine.run.settings import load
 from engine.sample import Sample, Version
 from engine.store.workspace import Source, Workspace
+from tests import scene
 from tests.recipes import recipe
-from tests.tui import scene
 from tui.app import BurnishApp
 from tui.state.workbench import Desk
 

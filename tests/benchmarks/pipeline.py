@@ -20,7 +20,7 @@ from rich.table import Table
 
 from models.ollama.teacher import OllamaTeacher
 from models.teacher import Message, Request
-from tests.ollama_server import FakeOllama, spawned
+from tests.ollama.server import FakeOllama, spawned
 from tests.running import TEACHER, brief, demo_rows, refine, settings, workspace
 
 

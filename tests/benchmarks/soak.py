@@ -32,7 +32,7 @@ from engine.run import session
 from engine.run.settings import Settings
 from tests.benchmarks.scale import write_data
 from tests.command import ALONE
-from tests.ollama_server import spawned
+from tests.ollama.server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
 from tui.app import TIDY, BurnishApp

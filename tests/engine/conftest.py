@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.store.workspace import Run, Workspace
-from tests.engine.stock import SETTINGS, SOURCE, samples
+from tests.engine.store.stock import SETTINGS, SOURCE, samples
 from tests.recipes import recipe
 
 NOBODY = 65534

@@ -21,8 +21,8 @@ from typing import Any
 from engine.method.reply_forms import FormName
 from engine.sample import Stage
 from models.teacher import Fault
-from tests.ollama_script import Answer, Ending, Nothing, Raw, Refusal, Scripted
-from tests.ollama_state import RECORDED, recorded
+from tests.ollama.script import Answer, Ending, Nothing, Raw, Refusal, Scripted
+from tests.ollama.state import RECORDED, recorded
 from tests.trust.teaching import Asked, Place, places
 
 ATTEMPTS = 3

@@ -26,8 +26,8 @@ from engine.run import replay, session
 from engine.sample import Outcome, Rule, Verdict
 from models.teacher import Fault
 from tests.gguf_writer import tiny
-from tests.ollama_script import Chat, Scripted
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Chat, Scripted
+from tests.ollama.server import FakeOllama
 from tests.running import finals, outcomes, settings, workspace
 from tests.stand_in import StandIn
 from tests.trust.faults import Effect, Schedule, doom, doomed, drawn, put, refuse, replies_alone

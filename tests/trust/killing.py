@@ -26,9 +26,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from tests.command import ALONE, words
-from tests.ollama_script import Answer, Chat, Scripted
-from tests.ollama_server import FakeOllama
-from tests.ollama_state import Exchange, Outcome
+from tests.ollama.script import Answer, Chat, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Exchange, Outcome
 from tests.running import TEACHER, brief, dataset
 from tests.trust.watching import IN_FOLDER, Watch
 

@@ -16,8 +16,8 @@ from typing import Any
 from engine.method.reflection import INSTRUCTION_TASK
 from engine.method.reply_forms import FormName
 from engine.sample import Stage
-from tests.engine.asking import instruction_json, markers, response_json
-from tests.ollama_script import Answer, Chat
+from tests.engine.method.asking import instruction_json, markers, response_json
+from tests.ollama.script import Answer, Chat
 
 STEPS: dict[Stage, tuple[str, ...]] = {
     Stage.INSTRUCTION: ("critique", "rewrite", "answer"),

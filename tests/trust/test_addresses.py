@@ -25,14 +25,14 @@ from models.ollama.address import server_url
 from models.ollama.server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tests.command import burnish, reflect
-from tests.models.ollama_asking import CLOUD, QUESTION, fails, with_teacher
-from tests.ollama_script import Answer, Chat, Raw, Scripted
-from tests.ollama_server import FakeOllama
-from tests.ollama_state import Model
+from tests.models.ollama.asking import CLOUD, QUESTION, fails, with_teacher
+from tests.ollama.script import Answer, Chat, Raw, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
 from tests.running import SHORT, TEACHER, brief, dataset
+from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.trust.traps import SECRET, traps
-from tests.tui.scene import scene
 from tui.state.workbench import Desk
 
 __all__ = ["stand_in"]  # the fixture

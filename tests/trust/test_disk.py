@@ -18,15 +18,15 @@ import pytest
 from engine.sample import Decision
 from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, contents
-from tests.ollama_script import Chat
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Chat
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, dataset, finals
+from tests.scene import scene
+from tests.terminal import Terminal
 from tests.trust.failing import Call, Disk
 from tests.trust.forking import Forking
 from tests.trust.mounting import READ_ONLY, mounted, tmpfs
 from tests.trust.schemas.make import HERE
-from tests.tui.scene import scene
-from tests.tui.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, fork and a preloaded library")
 

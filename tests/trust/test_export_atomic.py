@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import burnish, contents, reflect
-from tests.engine.stock import SETTINGS
-from tests.ollama_server import FakeOllama
+from tests.engine.store.stock import SETTINGS
+from tests.ollama.server import FakeOllama
 from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
 from tests.trust.forking import Forking

@@ -23,10 +23,10 @@ from models.ollama.server import OllamaServer
 from models.teacher import Fault, TeacherError
 from tests.command import REFLECT, Ended, burnish
 from tests.conftest import Some
-from tests.models.ollama_asking import ask, fails, pull, with_server
-from tests.ollama_script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
-from tests.ollama_server import FakeOllama
-from tests.ollama_state import recorded
+from tests.models.ollama.asking import ask, fails, pull, with_server
+from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import recorded
 from tests.running import SHORT, TEACHER, brief, dataset, outcomes, refine, settings, workspace
 from tests.trust.faults import (
     ATTEMPTS,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.store.workspace import Workspace
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
 from tests.trust.killing import KINDS, VICTIMS, Killing, Moment, Victim
 

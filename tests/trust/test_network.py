@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.command import elsewhere
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, dataset
+from tests.scene import scene
+from tests.terminal import Terminal
 from tests.trust.network_watch import ROOT, Watch
 from tests.trust.traps import SECRET, sprung
-from tests.tui.scene import scene
-from tests.tui.terminal import Terminal
 
 UNSHARE = ("unshare", "--map-root-user", "--net")
 

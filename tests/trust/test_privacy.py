@@ -28,12 +28,12 @@ from models.student import Student
 from models.system.listener import listener
 from models.system.mounts import file_system, is_elsewhere
 from tests.command import NOWHERE, Ended, burnish, contents, elsewhere
-from tests.models.ollama_asking import CLOUD
-from tests.ollama_server import FakeOllama, spawned
-from tests.ollama_state import Model
+from tests.models.ollama.asking import CLOUD
+from tests.ollama.server import FakeOllama, spawned
+from tests.ollama.state import Model
 from tests.running import TEACHER
+from tests.scene import scene
 from tests.trust.traps import SECRET, traps
-from tests.tui.scene import scene
 from tui.platform.external_editor import EditorError, edited
 
 SAMPLE = "the words of a sample"

@@ -18,7 +18,7 @@ from engine.store.leaving import ExportRule, Share, leaving
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
 from tests.command import burnish, contents
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import finals, refine, settings
 from tests.trust.schemas.make import HERE, ODD, WAITING, held, replying
 

@@ -18,12 +18,12 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, contents, words
-from tests.ollama_script import Ending, Nothing
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Ending, Nothing
+from tests.ollama.server import FakeOllama
 from tests.recipes import recipe
 from tests.running import SHORT, dataset
-from tests.tui.scene import scene
-from tests.tui.terminal import Terminal
+from tests.scene import scene
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, links and modes as POSIX has them")
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from tests.command import elsewhere
-from tests.ollama_server import FakeOllama
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, dataset
 from tests.trust.network_watch import Watch
 

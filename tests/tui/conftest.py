@@ -12,10 +12,10 @@ import pytest
 from models.system import machine
 from models.system.machine import Build
 from tests.command import burnish
-from tests.ollama_server import FakeOllama
-from tests.ollama_state import Model
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
 from tests.running import SHORT, TEACHER, brief, dataset
-from tests.tui.starting import FAR
+from tests.tui.screens.starting import FAR
 
 
 @pytest.fixture(scope="session")

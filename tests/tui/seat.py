@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.pilot import Pilot
 
-from tests.tui.hostile import painted
+from tests.hostile import painted
 from tui.app import BurnishApp
 from tui.state.workbench import Desk
 

@@ -14,10 +14,10 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import ALONE
-from tests.ollama_script import Ending, Nothing, Script
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Ending, Nothing, Script
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, workspace
-from tests.tui.terminal import Terminal
+from tests.terminal import Terminal
 
 SECONDS = 2.0
 """The longest that leaving may take."""

@@ -11,7 +11,7 @@ import pytest
 from engine.sample import Decision
 from engine.store.workspace import Workspace
 from tests.running import SHORT, dataset
-from tests.tui.terminal import Terminal
+from tests.terminal import Terminal
 
 SETTINGS = """
 [teacher]

@@ -13,7 +13,7 @@ from engine.method.reflection import Reflection, Unusable
 from engine.method.reply_forms import FORMS, FormName
 from engine.sample import Stage
 from models.teacher import Reply
-from tests.engine.asking import OLD, replies
+from tests.engine.method.asking import OLD, replies
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
 from tui.screens.run.growing import written

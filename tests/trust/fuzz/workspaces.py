@@ -31,11 +31,11 @@ from engine.store.sample_list import Column, Filter, Listing, Mark
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.student import Losses
+from tests import scene
 from tests.command import NOWHERE
 from tests.running import SHORT
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
-from tests.tui import scene
 
 ROWS = [*SHORT, *SHORT]
 RAW: tuple[Any, ...] = (

@@ -20,8 +20,8 @@ from engine.examine.flags import Flag
 from engine.sample import Candidate, Decision, Review, Stage, Version
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
-from tests.ollama_script import Chat, Scripted
-from tests.ollama_server import FakeOllama
+from tests.ollama.script import Chat, Scripted
+from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, refine, settings, workspace
 
 HERE = Path(__file__).parent

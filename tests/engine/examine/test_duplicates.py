@@ -1,0 +1,114 @@
+"""Near duplicates, against Jaccard's index computed from the sets themselves."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from contextlib import closing
+
+import pytest
+
+from engine.examine.duplicates import NEAR, Again, Duplicates
+from engine.examine.words import words
+from engine.sample import Version
+from tests import hostile
+
+WORDS = [f"word{number}" for number in range(400)]
+
+
+def version(response: str, instruction: str = "") -> Version:
+    return Version(instruction=instruction, response=response)
+
+
+def found(versions: Iterable[Version]) -> list[Again]:
+    with closing(Duplicates()) as duplicates:
+        for one in versions:
+            duplicates.add(one)
+        return list(duplicates.found())
+
+
+def jaccard(one: str, other: str) -> float:
+    a, b = ({tuple(said[at : at + 3]) for at in range(len(said) - 2)} for said in map(words, (one, other)))
+    return len(a & b) / len(a | b)
+
+
+def text(dice: random.Random, length: int = 150) -> list[str]:
+    return dice.choices(WORDS, k=length)
+
+
+def changed(dice: random.Random, said: list[str], times: int) -> list[str]:
+    new = list(said)
+    for at in dice.sample(range(len(new)), times):
+        new[at] = f"other{dice.randrange(1000)}"
+    return new
+
+
+def test_what_shares_nearly_all_is_found_and_what_shares_little_is_not() -> None:
+    dice = random.Random(3)
+    originals = [text(dice) for _ in range(60)]
+    copies = [changed(dice, said, 1 + number % 30) for number, said in enumerate(originals)]
+    texts = [" ".join(said) for said in (*originals, *copies)]
+    likeness = {again.sample: (again.of, again.likeness) for again in found(map(version, texts))}
+    sure = unsure = 0
+    for number in range(60):
+        true = jaccard(texts[number], texts[60 + number])
+        of, estimate = likeness.get(60 + number, (None, None))
+        if true > NEAR + 0.1:
+            sure += 1
+            assert of == number
+        elif true < NEAR - 0.14:
+            sure += 1
+            assert of is None
+        else:
+            unsure += 1
+        if estimate is not None:
+            assert estimate == pytest.approx(true, abs=0.14), "four of its standard errors"
+    assert sure > unsure > 0
+    assert not set(likeness) & set(range(60)), "unlike texts are not alike"
+
+
+def test_the_same_but_for_white_space_is_a_duplicate_of_the_first() -> None:
+    versions = [
+        version("Yes.", "Is it?"),
+        version("No.", "Is it?"),
+        version(" Yes.\n", "Is\u00a0 it?"),
+        version("yes.", "Is it?"),
+        version("Yes.", "Is it?"),
+        version("it? Yes.", "Is"),
+        Version(instruction="Is it?", input="Yes.", response="Yes."),
+    ]
+    assert [(a.sample, a.of) for a in found(versions) if a.likeness is None] == [(2, 0), (4, 0)]
+
+
+def test_case_and_punctuation_make_near_duplicates() -> None:
+    said = text(random.Random(4))
+    plain, loud = " ".join(said), ", ".join(said).upper() + "!"
+    assert found([version(plain), version(loud)]) == [Again(1, 0, 1.0)]
+
+
+def test_samples_of_many_blocks_find_each_other() -> None:
+    dice = random.Random(6)
+    said = " ".join(text(dice, 40))
+    last = 4096 * 2 + 10
+    versions = (version(said if n in (5, 5000, last) else f"short {n} text {n * 7}") for n in range(last + 1))
+    again = [one for one in found(versions) if one.sample in (5000, last) or one.of == 5]
+    assert again == [Again(5000, 5, None), Again(last, 5, None)]
+
+
+def test_texts_without_words_are_only_like_their_equals() -> None:
+    versions = [version(said, said) for said in ("👍", "!!!", "…", "👍", "", "", "\ud800", "\ud800\udfff")]
+    assert [(a.sample, a.of, a.likeness) for a in found(versions)] == [(3, 0, None), (5, 4, None)]
+
+
+def test_nothing_in_a_text_breaks_it() -> None:
+    texts = [said for said in hostile.CORPUS.values() for _ in range(2)]
+    pairs = [(a.sample, a.of) for a in found(version(said, said) for said in texts) if a.likeness is None]
+    assert {(2 * n + 1, 2 * n) for n in range(len(hostile.CORPUS)) if texts[2 * n].strip()} <= set(pairs)
+
+
+def test_it_says_the_same_every_time() -> None:
+    dice = random.Random(8)
+    said = text(dice)
+    versions = [version(" ".join(changed(dice, said, 3))) for _ in range(30)]
+    assert found(versions) == found(versions) != []
+    assert found([]) == found(versions[:1]) == []

@@ -1,0 +1,139 @@
+"""All that decides an outcome is in the recipe: of a run, and with the question in the key of a stored reply."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
+from engine.judge.prompt import question
+from engine.method.recipe import Recipe
+from engine.method.reflection import PROMPTS, Question
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.plan import recipe_of
+from engine.run.settings import Settings, changed
+from engine.run.teachers import sampling_of
+from engine.sample import Stage, Version
+from engine.store.workspace import Workspace
+from models.files.catalog import student_file
+from models.teacher import Message, Request, TeacherInfo
+from tests.conftest import made_once
+from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
+from tests.engine.store.stock import SETTINGS, made
+from tests.gguf_writer import runnable
+from tests.recipes import USUAL, recipe
+
+TEACHER = TeacherInfo("qwen3:8b", "sha256:7", 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
+ANOTHER: dict[str, Any] = {
+    "method": "reflect", "prompts": 99, "form": "steps", "candidates": 2, "both_branches": True, "teacher": None,
+    "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1, "student": None,
+    "template": "alpaca", "context": 64, "exact": True, "near_tie": 0.5,
+}  # fmt: skip
+"""Another value of everything in a recipe."""
+
+
+@pytest.mark.parametrize("name", Recipe.model_fields)
+def test_what_differs_in_anything_that_decides_an_outcome_is_another_run(tmp_path: Path, name: str) -> None:
+    assert USUAL.keys() == ANOTHER.keys() == Recipe.model_fields.keys()
+    with Workspace.open(made(tmp_path / "w.burnish")) as workspace:
+        run = workspace.run(recipe(), SETTINGS)
+        other = workspace.run(recipe(**{name: ANOTHER[name]}), SETTINGS)
+        assert other.id != run.id
+        assert workspace.run(recipe(), SETTINGS) == run
+
+
+NEUTRAL = {
+    "teacher": {
+        "name",  # its digest decides
+        "host",
+        "context",  # what the model has of it decides: TeacherInfo.context
+        "parallel",
+        "first_byte",
+        "silence",
+        "patience",
+    },
+    "student": {"name", "gpu_layers", "threads"},
+    "run": {"schedule", "reply_form"},  # the form that is taken decides
+}
+"""The settings that decide no outcome, or do so through what the models say of themselves."""
+
+CHANGES: dict[str, Any] = {
+    "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
+    "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        (group, name)
+        for group, neutral in NEUTRAL.items()
+        for name in type(getattr(Settings(), group)).model_fields
+        if name not in neutral
+    ],
+)
+def test_a_setting_that_decides_an_outcome_is_in_the_recipe(group: str, name: str) -> None:
+    def told(settings: Settings) -> Recipe:
+        file = student_file(str(made_once("chance.gguf", runnable)))
+        return recipe_of(settings, FormName.JSON, sampling_of(settings.teacher), TEACHER, file)
+
+    assert told(Settings()) != told(changed(Settings(), group, name, CHANGES[name]))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Request)])
+def test_a_reply_is_kept_under_all_that_was_asked(name: str) -> None:
+    request = Request((Message("user", "Why?"),), seed=1, temperature=0.2, max_tokens=64)
+    other: dict[str, Any] = {
+        "messages": (Message("user", "How?"),), "seed": 2, "temperature": 0.3, "max_tokens": 65, "schema": {},
+        "think": True,
+    }  # fmt: skip
+    assert request.digest(TEACHER) == replace(request).digest(TEACHER)
+    assert request.digest(TEACHER) != replace(request, **{name: other[name]}).digest(TEACHER)
+
+
+@pytest.mark.parametrize(("name", "decides"), [("digest", True), ("context", True), ("name", False)])
+def test_a_reply_is_kept_under_the_weights_and_the_context_that_gave_it(name: str, decides: bool) -> None:
+    request = Request((Message("user", "Why?"),), seed=1, temperature=0.2, max_tokens=64)
+    changes: dict[str, Any] = {"digest": "sha256:8", "context": 4096, "name": "qwen3:latest"}
+    other = replace(TEACHER, **{name: changes[name]})
+    assert (request.digest(TEACHER) != request.digest(other)) is decides
+
+
+def words(questions: list[Question[Any]]) -> str:
+    asked = [[[asdict(message) for message in one.messages], one.schema] for one in questions]
+    return hashlib.sha256(json.dumps(asked).encode("ascii")).hexdigest()
+
+
+def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
+    """Where the digest differs, raise `reflection.PROMPTS` and put the new digest here."""
+    asked: list[Question[Any]] = []
+    for parameter in EVERY:
+        form, stage = parameter.values
+        assert isinstance(form, FormName)
+        assert isinstance(stage, Stage)
+        script = Scripted(*replies(form, stage, "New answer."))
+        reflect(form, stage, OLD, script)
+        asked += script.asked
+    assert (PROMPTS, words(asked)) == (
+        1,
+        "c3f42e795e8e1a7caef46eb9ad41d87c4136e2310a8333f6560a478599aecca8",
+    )
+
+
+def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:
+    """Where the digest differs, raise `judging.PROMPTS` and put the new digest here."""
+    new = Version(instruction="New question?", response="New answer.")
+    same = OLD.model_copy(update={"response": "New answer."})
+    asked: list[Question[Any]] = [
+        question(OLD, other, form) for form in (FormName.JSON, FormName.MARKERS) for other in (new, same)
+    ]
+    assert (JUDGE_PROMPTS, words(asked)) == (
+        1,
+        "ce1101eb843e9d7ce660e2409e4236ded1b364ea0a44425f8afa897c5bae2ea4",
+    )

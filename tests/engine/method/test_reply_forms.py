@@ -1,0 +1,353 @@
+"""What the teacher is asked, and how its reply is read: word for word, or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, Unusable
+from engine.method.reply_forms import SMALL_TEACHER, FormName, form_for
+from engine.sample import Stage, Version
+from models.teacher import TeacherInfo
+from tests.engine.method.asking import (
+    EVERY,
+    OLD,
+    Scripted,
+    instruction_json,
+    markers,
+    read,
+    reflect,
+    replies,
+    response_json,
+)
+
+# What is asked
+
+
+@pytest.mark.parametrize("form", [FormName.JSON, FormName.MARKERS])
+def test_the_instruction_stage_asks_for_all_nine_criteria_and_shows_the_whole_sample(form: FormName) -> None:
+    ask = Scripted(*replies(form, Stage.INSTRUCTION, "New answer."))
+    reflect(form, Stage.INSTRUCTION, OLD, ask)
+    (prompt,) = ask.prompts()
+    for said in (*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert said in prompt
+
+
+@pytest.mark.parametrize("form", [FormName.JSON, FormName.MARKERS])
+def test_the_response_stage_asks_only_for_the_four_of_a_response(form: FormName) -> None:
+    ask = Scripted(*replies(form, Stage.RESPONSE, "New answer."))
+    reflect(form, Stage.RESPONSE, OLD, ask)
+    (prompt,) = ask.prompts()
+    for said in (*RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert said in prompt
+    assert not any(title in prompt for title in INSTRUCTION_CRITERIA.values())
+
+
+def test_the_schema_asks_for_every_criterion_first_and_the_new_version_last() -> None:
+    ask = Scripted(instruction_json())
+    reflect(FormName.JSON, Stage.INSTRUCTION, OLD, ask)
+    schema = ask.asked[0].schema
+    assert schema is not None
+    fields = ["instruction_critique", "response_critique", "cause", "new_instruction", "new_response"]
+    assert list(schema["properties"]) == schema["required"] == fields
+    critiques = {tuple(part["properties"]) for part in schema["$defs"].values()}
+    assert critiques == {tuple(INSTRUCTION_CRITERIA), tuple(RESPONSE_CRITERIA)}
+    for part in (schema, *schema["$defs"].values()):
+        assert part["required"] == list(part["properties"])
+        assert part["additionalProperties"] is False
+
+
+def test_only_json_asks_under_a_schema() -> None:
+    for form in FormName:
+        ask = Scripted(*replies(form, Stage.INSTRUCTION, "New answer."))
+        reflect(form, Stage.INSTRUCTION, OLD, ask)
+        assert {question.schema is not None for question in ask.asked} == {form is FormName.JSON}
+
+
+def test_in_steps_the_input_goes_into_the_new_instruction_and_that_alone_is_answered() -> None:
+    ask = Scripted("Vague.", "New question?", "New answer.")
+    reflection = reflect(FormName.STEPS, Stage.INSTRUCTION, OLD, ask)
+    critique, rewrite, answer = ask.prompts()
+    assert [question.name for question in ask.asked] == ["critique", "rewrite", "answer"]
+    for said in OLD.model_dump().values():
+        assert said in critique
+    assert OLD.instruction in rewrite
+    assert OLD.input in rewrite
+    assert answer == "New question?"
+    assert reflection.critique == {"Critique": "Vague."}
+
+
+def test_in_steps_the_response_is_improved_with_the_input_in_sight() -> None:
+    ask = Scripted("Thin.", "New answer.")
+    reflect(FormName.STEPS, Stage.RESPONSE, OLD, ask)
+    assert [question.name for question in ask.asked] == ["critique", "improve"]
+    for prompt in ask.prompts():
+        assert all(said in prompt for said in OLD.model_dump().values())
+
+
+def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
+    for form in FormName:
+        for stage in Stage:
+            ask = Scripted(*replies(form, stage, "New answer."))
+            reflect(form, stage, Version(instruction="Old question?", response="Old answer."), ask)
+            for prompt in ask.prompts():
+                assert "<input>" not in prompt
+                assert "Input:" not in prompt
+                assert "works on this text" not in prompt
+
+
+@pytest.mark.parametrize(
+    ("parameters", "form"),
+    [
+        (135e6, FormName.STEPS),
+        (SMALL_TEACHER - 1, FormName.STEPS),
+        (SMALL_TEACHER, FormName.JSON),
+        (8e9, FormName.JSON),
+        (None, FormName.JSON),
+    ],
+)
+def test_auto_takes_steps_for_a_small_teacher(parameters: float | None, form: FormName) -> None:
+    assert form_for(TeacherInfo("t", "sha256:0", parameters, "Q4_0", 1, 4096)) is form
+
+
+# What is read
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+def test_a_stage_gives_its_new_version_and_the_critique_of_the_old(form: FormName, stage: Stage) -> None:
+    reflection = read(form, stage, *replies(form, stage, "New answer."))
+    if stage is Stage.INSTRUCTION:  # the new instruction stands alone: no input goes with it
+        assert reflection.version == Version(instruction="New question?", response="New answer.")
+    else:
+        assert reflection.version == OLD.model_copy(update={"response": "New answer."})
+    assert all(reflection.critique.values())
+
+
+def test_json_names_every_criterion_as_the_papers_do_in_their_order() -> None:
+    first = read(FormName.JSON, Stage.INSTRUCTION, instruction_json()).critique
+    assert list(first) == [*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), CAUSE]
+    assert all(first[title] == f"About {title}." for title in list(first)[:-1])
+    assert first[CAUSE] == "It was vague."
+    assert list(read(FormName.JSON, Stage.RESPONSE, response_json("New.")).critique) == [
+        *RESPONSE_CRITERIA.values()
+    ]
+
+
+WORDS = [
+    "End",
+    "N/A",
+    "None",
+    "[End]",
+    "a [New Response] b",
+    "[Critique] it",
+    "[1] Knuth",
+    "* item",
+    "{}",
+    "it: [",
+]
+"""Text of an answer, that careless reading takes for its own marks."""
+
+LINE = st.one_of(
+    st.sampled_from(WORDS), st.text(st.characters(codec="utf-8", exclude_characters="["), max_size=12)
+)
+PART = st.lists(LINE, max_size=5).map(lambda lines: "q" + "\n".join(["", *lines, ""]) + "q")
+"""A part of a reply: any text in UTF-8, with letters around it that no white space or mark is stripped from."""
+
+PAD = st.text(" \n\t", max_size=2)
+EXAMPLES = settings(max_examples=80, deadline=None)
+
+
+@EXAMPLES
+@given(
+    parts=st.lists(PART, min_size=12, max_size=12),
+    pad=PAD,
+    ascii_=st.booleans(),
+    indent=st.sampled_from([None, 2]),
+)
+def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
+    parts: list[str], pad: str, ascii_: bool, indent: int | None
+) -> None:
+    *criticism, instruction, response = [f"{pad}{part}{pad}" for part in parts]
+    said = dict(zip([*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA], criticism, strict=False))
+    reply = {
+        "instruction_critique": {field: said[field] for field in INSTRUCTION_CRITERIA},
+        "response_critique": {field: said[field] for field in RESPONSE_CRITERIA},
+        "cause": criticism[-1],
+        "new_instruction": instruction,
+        "new_response": response,
+    }
+    reflection = read(FormName.JSON, Stage.INSTRUCTION, json.dumps(reply, ensure_ascii=ascii_, indent=indent))
+    assert [*reflection.critique.values()] == parts[:10]
+    assert reflection.version == Version(instruction=parts[10], response=parts[11])
+
+
+@EXAMPLES
+@given(
+    parts=st.lists(PART, min_size=3, max_size=3),
+    pad=PAD,
+    heading=st.sampled_from(["[{}]", "**[{}]**", "## [{}]", "[{}]:", "  [{}]  "]),
+    upper=st.booleans(),
+    preface=st.sampled_from(["", "Sure, here it is.\n"]),
+    end=st.sampled_from(["", "\n[End]", "\n[end]\n", "\n**[END]**", "\n\n[End]  \n"]),
+)
+def test_what_was_written_under_markers_is_read_back_without_the_space_around_it(
+    parts: list[str], pad: str, heading: str, upper: bool, preface: str, end: str
+) -> None:
+    names = ["Critique", "New Instruction", "New Response"]
+    headings = [heading.format(name.upper() if upper else name) for name in names]
+    sections = zip(headings, (f"{pad}{part}{pad}" for part in parts), strict=True)
+    reflection = read(FormName.MARKERS, Stage.INSTRUCTION, preface + markers(*sections, end=end))
+    critique, instruction, response = parts
+    assert reflection == Reflection(
+        {"Critique": critique}, Version(instruction=instruction, response=response)
+    )
+
+
+@EXAMPLES
+@given(parts=st.lists(PART, min_size=3, max_size=3), pad=PAD)
+def test_what_was_written_in_steps_is_read_back_without_the_space_around_it(
+    parts: list[str], pad: str
+) -> None:
+    critique, instruction, response = parts
+    reflection = read(FormName.STEPS, Stage.INSTRUCTION, *(f"{pad}{part}{pad}" for part in parts))
+    assert reflection == Reflection(
+        {"Critique": critique}, Version(instruction=instruction, response=response)
+    )
+
+
+MARKS = [
+    "[Critique]",
+    "[New Instruction]",
+    "[New Response]",
+    "[Better Response]",
+    "[End]",
+    "**",
+    "\n",
+    " ",
+    "text",
+    '"',
+]
+ANYTHING = st.one_of(
+    st.text(st.characters(), max_size=40),  # surrogates, NUL and ESC included
+    st.lists(st.sampled_from(MARKS), max_size=14).map("".join),
+    st.tuples(st.just(instruction_json()), st.integers(0, 900)).map(lambda cut: cut[0][: cut[1]]),
+    st.recursive(st.none() | st.text(max_size=5), lambda x: st.dictionaries(st.text(max_size=5), x)).map(
+        json.dumps
+    ),
+)
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@settings(max_examples=60, deadline=None)
+@given(said=st.lists(ANYTHING, min_size=3, max_size=3))
+def test_any_reply_at_all_is_usable_or_unusable_and_nothing_else(
+    form: FormName, stage: Stage, said: list[str]
+) -> None:
+    try:
+        reflection = read(form, stage, *said)
+    except Unusable:
+        return
+    new = reflection.version
+    assert new.response.strip()
+    assert all(text.strip() for text in reflection.critique.values())
+    if stage is Stage.INSTRUCTION:
+        assert new.instruction.strip()
+        assert (new.instruction, new.input) != (OLD.instruction, OLD.input)
+        assert new.input == ""
+    else:
+        assert (new.instruction, new.input) == (OLD.instruction, OLD.input)
+        assert new.response != OLD.response
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "answer",
+    ["End", "N/A", "None", "null", "0", "-1", "[1, 2]", "{}", "No.", "Response", "the response", "I"],
+)
+def test_a_short_answer_is_an_answer(form: FormName, stage: Stage, answer: str) -> None:
+    assert read(form, stage, *replies(form, stage, answer)).version.response == answer
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "One.\n[End]\nTwo.",
+        "One.\nEnd",
+        "Said the page: [End]",
+        "One.\nN/A\nTwo.",
+        "- [ ] one\n- [x] two",
+        "**Bold.**",
+    ],
+)
+def test_an_answer_may_hold_the_layout_s_own_words(form: FormName, stage: Stage, answer: str) -> None:
+    assert read(form, stage, *replies(form, stage, answer)).version.response == answer
+
+
+def test_only_the_last_end_closes_the_reply() -> None:
+    reply = markers(("[Critique]", "Vague."), ("[Better Response]", "One.\n[End]"))
+    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == "One.\n[End]"
+
+
+def test_the_word_end_closes_nothing() -> None:
+    reply = markers(("[Critique]", "Vague."), ("[Better Response]", "The\nEnd"), end="")
+    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == "The\nEnd"
+
+
+@pytest.mark.parametrize("answer", ["One.\n***", "One.\n#", "***\nOne.", "*\n*\n*\nOne.", ":\nOne."])
+def test_an_answer_may_begin_and_end_with_a_line_of_marks(answer: str) -> None:
+    reply = markers(("[Critique]", "Vague."), ("[Better Response]", answer))
+    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == answer
+
+
+# What small teachers put around their words
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "New answer.",
+        "Response: New answer.",
+        "**Response:** New answer.",
+        "### Better Response:\nNew answer.",
+        "Here is the new response:\n\nNew answer.",
+        "Here's a more detailed response:\nNew answer.",
+        "Sure, here's an improved version of the response:\n\nNew answer.",
+        "Sure! Here is a better answer: New answer.",
+        '"New answer."',
+        'Here is the answer:\n"New answer."',
+    ],
+)
+def test_in_steps_a_label_and_quotation_marks_are_not_part_of_the_answer(reply: str) -> None:
+    assert read(FormName.STEPS, Stage.RESPONSE, "c", reply).version.response == "New answer."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '"Yes," she said, and he said "No."',
+        "Here is a poem about the sea:\nWaves.",
+        "The response: none.",
+        "Surely, here it is.",
+        "Time of response: 3 ms.",
+        '"',
+        pytest.param(
+            "Here are three ways to keep old versions of a file:\n1. Copy it.",
+            id="a-list-about-versions",
+        ),
+        pytest.param(
+            "Here are three ways to improve your version control:\n1. Commit often.",
+        ),
+    ],
+)
+def test_in_steps_the_answer_s_own_first_words_stay(answer: str) -> None:
+    assert read(FormName.STEPS, Stage.RESPONSE, "c", answer).version.response == answer
+
+
+def test_in_steps_only_the_first_label_is_left_out() -> None:
+    answer = "First, Response: one.\nHere is the second answer: two."
+    reflection = read(FormName.STEPS, Stage.RESPONSE, "c", f"Response: {answer}")
+    assert reflection.version.response == answer

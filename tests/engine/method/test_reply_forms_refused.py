@@ -1,0 +1,185 @@
+"""A reply that cannot be used is refused under its own name, and one that only looks odd is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from engine.method.reflection import RESPONSE_CRITERIA
+from engine.method.reply_forms import FormName
+from engine.sample import Stage
+from models.teacher import Fault, Reply
+from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+def test_a_reply_that_was_cut_is_not_read_however_whole_it_looks(form: FormName, stage: Stage) -> None:
+    *first, last = replies(form, stage, "New answer.")
+    assert fault(form, stage, *first, Reply(last, finish="length", tokens=9)) is Fault.CUT
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize("nothing", ["", " \n\t"])
+def test_an_empty_reply_and_an_empty_part_are_empty(form: FormName, stage: Stage, nothing: str) -> None:
+    assert fault(form, stage, nothing) is Fault.EMPTY
+    assert fault(form, stage, *replies(form, stage, nothing)) is Fault.EMPTY
+
+
+@pytest.mark.parametrize("field", ["cause", "new_instruction", "new_response"])
+def test_no_part_of_a_json_reply_may_be_empty(field: str) -> None:
+    assert fault(FormName.JSON, Stage.INSTRUCTION, instruction_json(**{field: " "})) is Fault.EMPTY
+
+
+def test_no_criterion_may_be_empty() -> None:
+    empty = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"accuracy": ""}
+    assert fault(FormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=empty)) is Fault.EMPTY
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "placeholder",
+    ["...", "…", "_____", "---", "[New Response here]", "<your answer here>", "{{response}}",
+     "[ the improved response ]", "(Insert answer)", "better_response", "New_Response"],
+)  # fmt: skip
+def test_words_of_the_layout_left_standing_are_a_placeholder(
+    form: FormName, stage: Stage, placeholder: str
+) -> None:
+    assert fault(form, stage, *replies(form, stage, placeholder)) is Fault.PLACEHOLDER
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I’m sorry, I can’t assist with that request.",
+        "Sorry, I cannot do that.",
+        "I am very sorry but I am not able to answer.",
+        "I apologize, but I do not have enough information to respond.",
+        "I'm afraid I cannot answer this question.",
+        "As an AI language model, I do not have access to real-time weather data.",
+        "As an AI, I can't give medical advice.",
+        "I cannot fulfill this request.",
+        "I am unable to provide that.",
+    ],
+)
+def test_declining_to_answer_is_a_refusal(form: FormName, stage: Stage, refusal: str) -> None:
+    assert fault(form, stage, *replies(form, stage, refusal)) is Fault.REFUSAL
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Sorry seems to be the hardest word.",
+        "I'm sorry for the delay. Your parcel is on its way; we cannot say when it arrives.",
+        'She said: "I cannot help you."',
+        "As an AI researcher, I cannot wait to start.",
+        "You cannot divide by zero.",
+        "Dear Ms Hall,\n\nI am sorry to miss the meeting.",
+        "I cannot recommend this book enough.",
+        *(
+            pytest.param(
+                answer,
+            )
+            for answer in (
+                "I can't help but smile when it rains.",
+                "I'm sorry to hear that you can't sleep. Go to bed at the same time every night.",
+            )
+        ),
+    ],
+)
+def test_an_answer_that_only_sounds_like_a_refusal_is_an_answer(answer: str) -> None:
+    assert read(FormName.JSON, Stage.RESPONSE, response_json(answer)).version.response == answer
+
+
+@pytest.mark.parametrize("form", FormName)
+def test_a_refusal_is_no_instruction(form: FormName) -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    said = {
+        FormName.JSON: [instruction_json(instruction=refusal)],
+        FormName.MARKERS: [
+            markers(("[Critique]", "c"), ("[New Instruction]", refusal), ("[New Response]", "New answer."))
+        ],
+        FormName.STEPS: ["c", refusal, "New answer."],
+    }
+    assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.REFUSAL
+
+
+@pytest.mark.parametrize("form", FormName)
+def test_the_old_response_once_more_is_a_copy(form: FormName) -> None:
+    said = replies(form, Stage.RESPONSE, "  Old \n answer. ")
+    assert fault(form, Stage.RESPONSE, *said) is Fault.COPY
+
+
+@pytest.mark.parametrize("form", FormName)
+def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: FormName) -> None:
+    said = {
+        FormName.JSON: [instruction_json("Old question?")],
+        FormName.MARKERS: [
+            markers(("[Critique]", "c"), ("[New Instruction]", "Old question?"), ("[New Response]", "New."))
+        ],
+        FormName.STEPS: ["c", "Old question?", "New."],
+    }
+    assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.COPY
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Sure! " + instruction_json(),
+        f"```json\n{instruction_json()}\n```",
+        instruction_json() + instruction_json(),
+        instruction_json(extra="field"),
+        instruction_json(new_response=42),
+        instruction_json(cause=None),
+        instruction_json(response_critique={"helpfulness": "High."}),
+        response_json("New answer."),
+        "[]",
+        "null",
+        '"New answer."',
+        "[" * 100_000,
+        '{"new_response": "\\ud800"}',
+        "\ud800",
+    ],
+)
+def test_json_that_is_not_the_schema_s_is_unparsable(reply: str) -> None:
+    assert fault(FormName.JSON, Stage.INSTRUCTION, reply) is Fault.UNPARSABLE
+
+
+SECTIONS = [("[Critique]", "c"), ("[New Instruction]", "i"), ("[New Response]", "r")]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        pytest.param(SECTIONS[1:], id="one-missing"),
+        pytest.param([*SECTIONS, SECTIONS[2]], id="one-twice"),
+        pytest.param(SECTIONS[::-1], id="out-of-order"),
+        pytest.param(
+            [("Critique:", "c"), ("New Instruction:", "i"), ("New Response:", "r")], id="no-brackets"
+        ),
+        pytest.param([(f"{heading} {text}", "") for heading, text in SECTIONS], id="on-the-same-line"),
+    ],
+)
+def test_headings_that_are_not_each_once_in_order_on_their_own_line_are_unparsable(
+    sections: Sequence[tuple[str, str]],
+) -> None:
+    assert fault(FormName.MARKERS, Stage.INSTRUCTION, markers(*sections)) is Fault.UNPARSABLE
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+def test_thoughts_before_a_reply_are_not_part_of_it(form: FormName, stage: Stage) -> None:
+    said = [
+        f"\n<think>\n[New Response]\n{{}} </thinking>\n</think>\n\n{text}"
+        for text in replies(form, stage, "New <think>answer</think>.")
+    ]
+    reflection = read(form, stage, *said)
+    assert reflection.version.response == "New <think>answer</think>."
+    assert "[New Response]" not in " ".join(reflection.critique.values())
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+def test_thoughts_and_nothing_after_them_are_an_empty_reply(form: FormName, stage: Stage) -> None:
+    for thoughts in ("<think>Hm.</think>\n", "<think>Hm. New answer."):
+        assert fault(form, stage, thoughts) is Fault.EMPTY

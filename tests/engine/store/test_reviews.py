@@ -1,0 +1,439 @@
+"""A person's word on one sample or many: kept at once, taken back, done again, and never mixed up."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import engine.store.reviews
+from engine.sample import (
+    Choice,
+    Decision,
+    Outcome,
+    Ratio,
+    Review,
+    Rule,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Version,
+)
+from engine.store.bulk_reviews import accepted, originals
+from engine.store.schema import APPLICATION_ID, MIGRATIONS
+from engine.store.workspace import Run, Workspace
+from tests.engine.store.stock import FAILURE, SETTINGS, SOURCE, made, sample
+from tests.recipes import recipe
+
+SCORES = Scores(
+    ifd=Ratio(value=0.5, log_ratio=-0.7), r_ifd=Ratio(value=None, reason="the text is empty", truncated=True)
+)
+OTHER = Scores(ifd=Ratio(value=1.5, log_ratio=0.4), r_ifd=Ratio(value=0.25, log_ratio=-1.4))
+
+
+def edit(index: int, response: str = "mine", **more: Any) -> Review:
+    version = Version(instruction="x", response=response)
+    return Review(index=index, decision=Decision.EDITED, version=version, **more)
+
+
+def back(index: int) -> Review:
+    return Review(index=index, decision=Decision.ORIGINAL, version=sample(index).original)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace.open(made(tmp_path / "w.burnish", 5)) as workspace:
+        yield workspace
+
+
+def standing(workspace: Workspace) -> list[str | None]:
+    """What each sample's decision is."""
+    reviews = [workspace.review(index) for index in range(len(workspace))]
+    return [None if review is None else str(review.decision) for review in reviews]
+
+
+def replaced(index: int) -> Outcome:
+    final = Version(instruction=f"new {index}", response=f"better {index}")
+    choice = Choice(stage=Stage.RESPONSE, verdict=Verdict.REPLACED, rule=Rule.SMALLER_R_IFD, rewrite=final)
+    return Outcome(index=index, final=final, choices=(choice,), before=SCORES, after=OTHER)
+
+
+# Acts
+
+
+def test_an_act_about_many_samples_is_undone_and_redone_as_one(opened: Workspace) -> None:
+    opened.keep_review(edit(2))
+    assert opened.keep_reviews("kept the original", ((index, back(index)) for index in (1, 2, 4))) == 3
+    assert standing(opened) == [None, "original", "original", None, "original"]
+    undone = opened.undo()
+    assert undone is not None
+    assert (undone.what, list(undone.samples)) == ("kept the original", [1, 2, 4])
+    assert standing(opened) == [None, None, "edited", None, None], "the edit stands again"
+    redone = opened.redo()
+    assert redone is not None
+    assert list(redone.samples) == [1, 2, 4]
+    assert standing(opened) == [None, "original", "original", None, "original"]
+    assert opened.redo() is None
+
+
+def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(tmp_path: Path) -> None:
+    path = made(tmp_path / "w.burnish", 5)
+    with Workspace.open(path) as workspace:
+        for index in range(4):
+            workspace.keep_review(edit(index, f"mine {index}"))
+        workspace.undo()
+        workspace.undo()
+    with Workspace.open(path) as workspace:
+        assert standing(workspace) == ["edited", "edited", None, None, None]
+        again = workspace.redo()
+        assert again is not None
+        assert list(again.samples) == [2], "what was undone last is the first to come back"
+        for _ in range(3):
+            workspace.undo()
+        assert workspace.undo() is None
+        assert standing(workspace) == [None] * 5
+        for _ in range(4):
+            workspace.redo()
+        assert workspace.redo() is None
+        assert workspace.review(3) == edit(3, "mine 3")
+
+
+def test_a_new_act_forgets_what_was_undone(opened: Workspace) -> None:
+    opened.keep_review(edit(0))
+    opened.keep_review(edit(1))
+    opened.undo()
+    opened.keep_review(back(2))
+    assert opened.redo() is None
+    assert standing(opened) == ["edited", None, "original", None, None]
+    assert opened.reviews(1) == []
+
+
+def test_taking_back_is_an_act_of_its_own(opened: Workspace) -> None:
+    opened.keep_review(edit(0))
+    opened.keep_reviews("taken back", [(0, None), (1, None)])
+    assert standing(opened) == [None] * 5
+    opened.undo()
+    assert standing(opened)[0] == "edited"
+    opened.redo()
+    assert standing(opened) == [None] * 5
+    assert opened.reviews(0) == [edit(0)], "what was once written is still there to be taken"
+
+
+def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
+    opened.keep_review(edit(0))
+    assert opened.keep_reviews("accepted", []) == 0
+    act = opened.undo()
+    assert act is not None
+    assert act.what == "edited"
+
+
+@pytest.mark.parametrize("slice_", [1, 2, 1000])
+def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
+    opened: Workspace, monkeypatch: pytest.MonkeyPatch, slice_: int
+) -> None:
+    monkeypatch.setattr(engine.store.reviews, "SLICE", slice_)
+    opened.keep_review(edit(1))
+    opened.keep_review(edit(0))
+    opened.undo()
+
+    def failing() -> Iterator[tuple[int, Review]]:
+        for index in (1, 2, 3):
+            yield index, back(index)
+        raise KeyError("a mistake")
+
+    with pytest.raises(KeyError):
+        opened.keep_reviews("kept the original", failing())
+    assert standing(opened) == [None, "edited", None, None, None]
+    assert opened.reviews(2) == []
+    assert opened.redo() is not None, "what was undone is not forgotten for it"
+    opened.undo()
+    opened.undo()
+    assert opened.undo() is None
+
+
+def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
+    opened: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.store.reviews, "SLICE", 2)
+    steps = opened.keeping("kept the original", ((index, back(index)) for index in range(5)))
+    assert [next(steps), next(steps)] == [2, 4]
+    assert standing(opened) == ["original"] * 4 + [None]
+    assert opened.reviews(0) == []
+    assert next(steps) == 5
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == 5
+    assert opened.reviews(0) == [back(0)]
+    undoing = opened.undoing()
+    assert [next(undoing), next(undoing)] == [2, 4]
+    assert standing(opened) == [None] * 4 + ["original"]
+
+
+# Of many samples
+
+
+def test_many_are_accepted_where_there_is_something_to_accept(opened: Workspace) -> None:
+    run = opened.run(recipe(), SETTINGS)
+    for index in (0, 3):
+        opened.keep_outcome(run, replaced(index))
+    assert opened.keep_reviews("accepted", accepted(opened, run, range(5))) == 2
+    assert standing(opened) == ["accepted", None, None, "accepted", None]
+    review = opened.review(3)
+    assert review is not None
+    assert review.version == replaced(3).final
+
+
+def test_the_original_can_be_kept_of_any_sample(opened: Workspace) -> None:
+    assert opened.keep_reviews("kept the original", originals(opened, (4, 1))) == 2
+    assert opened.review(4) == back(4)
+
+
+# Scores that come later
+
+
+def test_scores_join_the_decision_they_are_of_and_are_no_act(opened: Workspace) -> None:
+    opened.keep_review(edit(0, "first"))
+    opened.keep_review(edit(0, "second"))
+    first, second = edit(0, "first").version, edit(0, "second").version
+    opened.weigh(0, first, SCORES)
+    assert opened.review(0) == edit(0, "second"), "they are of another version"
+    opened.weigh(0, second, OTHER)
+    assert opened.review(0) == edit(0, "second", scores=OTHER)
+    ((ifd, r_ifd),) = opened.execute("SELECT ifd, r_ifd FROM standing WHERE sample = 0")
+    assert (ifd, r_ifd) == (1.5, 0.25)
+    opened.undo()
+    assert opened.review(0) == edit(0, "first", scores=SCORES)
+    assert opened.redo() is not None, "weighing is not something a person did"
+    opened.weigh(0, second, SCORES)
+    assert opened.review(0) == edit(0, "second", scores=OTHER), "what is weighed is not weighed again"
+
+
+def test_the_student_s_choice_and_the_original_have_scores_already(opened: Workspace) -> None:
+    opened.keep_review(back(0))
+    opened.weigh(0, back(0).version, SCORES)
+    assert opened.review(0) == back(0)
+
+
+def test_scores_that_come_while_a_decision_is_undone_are_there_when_it_is_redone(opened: Workspace) -> None:
+    opened.keep_review(edit(0))
+    opened.undo()
+    opened.weigh(0, edit(0).version, SCORES)
+    assert opened.review(0) is None
+    opened.redo()
+    assert opened.review(0) == edit(0, scores=SCORES)
+
+
+# Any order of it all
+
+Act = dict[int, Review | None]
+SAMPLES = range(4)
+REVIEWS = st.one_of(
+    st.none(),
+    st.sampled_from(["a", "b"]),
+    st.just("original"),
+)
+
+
+def act_of(words: dict[int, str | None]) -> Act:
+    return {
+        index: None if word is None else back(index) if word == "original" else edit(index, word)
+        for index, word in words.items()
+    }
+
+
+def left(steps: engine.store.reviews.Steps[object], after: int) -> bool:
+    """Go so many steps and no further; whether that was all."""
+    try:
+        for _ in range(after):
+            next(steps)
+    except StopIteration:
+        return True
+    steps.close()
+    return False
+
+
+class Acts(RuleBasedStateMachine):
+    """The workspace beside a list of acts with a mark between those done and those undone."""
+
+    SLICE = 2
+
+    @initialize()
+    def begin(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(engine.store.reviews, "SLICE", self.SLICE)
+        self.folder = tempfile.TemporaryDirectory()
+        self.workspace = Workspace.open(made(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
+        self.workspace.execute("PRAGMA synchronous = OFF")
+        self.done: list[Act] = []
+        self.undone: list[Act] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "workspace"):
+            self.patch.undo()
+            self.workspace.close()
+            self.folder.cleanup()
+
+    @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4))
+    def decide(self, words: dict[int, str | None]) -> None:
+        act = act_of(words)
+        assert self.workspace.keep_reviews("did", act.items()) == len(act)
+        self.undone = []
+        if act:
+            self.done.append(act)
+
+    @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4), steps=st.integers(1, 3))
+    def is_left_while_deciding(self, words: dict[int, str | None], steps: int) -> None:
+        act = act_of(words)
+        left(self.workspace.keeping("did", act.items()), steps)
+        if steps > len(act) // self.SLICE:
+            self.undone = []
+            if act:
+                self.done.append(act)
+        else:  # what had been undone before can still be redone, and then this
+            self.undone.insert(0, dict(list(act.items())[: steps * self.SLICE]))
+        self.reopen()
+
+    @rule()
+    def is_left_while_undoing(self) -> None:
+        left(self.workspace.undoing(), 1)
+        if self.done:
+            self.undone.append(self.done.pop())
+        self.reopen()
+
+    @rule()
+    def is_left_while_redoing(self) -> None:
+        left(self.workspace.redoing(), 1)
+        if self.undone and len(self.undone[-1]) < self.SLICE:
+            self.done.append(self.undone.pop())
+        self.reopen()
+
+    @rule()
+    def undo(self) -> None:
+        act = self.workspace.undo()
+        assert (act is None) == (not self.done)
+        if act is not None:
+            assert sorted(self.done[-1]) == list(act.samples)
+            self.undone.append(self.done.pop())
+
+    @rule()
+    def redo(self) -> None:
+        act = self.workspace.redo()
+        assert (act is None) == (not self.undone)
+        if act is not None:
+            assert sorted(self.undone[-1]) == list(act.samples)
+            self.done.append(self.undone.pop())
+
+    @rule(index=st.sampled_from(SAMPLES), response=st.sampled_from(["a", "b"]))
+    def weigh(self, index: int, response: str) -> None:
+        bare = edit(index, response)
+        self.workspace.weigh(index, bare.version, SCORES)
+        for act in (*self.done, *self.undone):
+            if act.get(index) == bare:
+                act[index] = edit(index, response, scores=SCORES)
+
+    @rule()
+    def reopen(self) -> None:
+        self.workspace.close()
+        self.workspace = Workspace.open(self.workspace.path)
+        self.workspace.execute("PRAGMA synchronous = OFF")
+
+    @invariant()
+    def stands(self) -> None:
+        if not hasattr(self, "workspace"):
+            return
+        for index in SAMPLES:
+            said = [act[index] for act in self.done if index in act]
+            assert self.workspace.review(index) == (said[-1] if said else None)
+            assert self.workspace.reviews(index) == [review for review in said if review is not None]
+
+
+Acts.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+test_any_order_of_acts_is_as_a_plain_list_of_them = Acts.TestCase
+
+
+# Workspaces from before there were acts
+
+ODD = "a\x00b \ud800 \U0001f525"
+
+
+def outcomes() -> list[Outcome]:
+    """One of every kind: rewritten, failed, cut, without a score, scored only, and without a student."""
+    first = Choice(
+        stage=Stage.INSTRUCTION, verdict=Verdict.KEPT, rule=Rule.LARGER_IFD, margin=-0.001, near_tie=True
+    )
+    failed = Choice(stage=Stage.RESPONSE, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=FAILURE)
+    odd = Version(instruction="x", response=ODD)
+    return [
+        replaced(0),
+        Outcome(index=1, final=odd, choices=(first, failed), before=OTHER, after=OTHER),
+        Outcome(index=2, final=odd, before=OTHER, after=OTHER),
+        Outcome(index=3, final=odd, choices=(first,)),
+    ]
+
+
+def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[Review]) -> None:
+    """A workspace as the first version of the program wrote it."""
+    with sqlite3.connect(path) as db:
+        db.executescript(f"BEGIN; {MIGRATIONS[0]}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;")
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO source VALUES (?)", (json.dumps(SOURCE.model_dump()),))
+        for one in texts:
+            old = one.original
+            db.execute(
+                "INSERT INTO samples VALUES (?, ?)",
+                (one.index, json.dumps([old.instruction, old.input, old.response, one.row])),
+            )
+        later = {"prompts", "think", "teacher_context", "both_branches"}
+        asked = json.dumps(recipe().model_dump(mode="json", exclude=later), sort_keys=True)
+        db.execute("INSERT INTO runs (recipe, settings) VALUES (?, ?)", (asked, json.dumps(SETTINGS)))
+        db.execute("INSERT INTO latest VALUES (1)")
+        for outcome in found:
+            body = json.dumps(outcome.model_dump(mode="json"))
+            failed = bool(outcome.failures)
+            db.execute("INSERT INTO outcomes VALUES (1, ?, ?, ?)", (outcome.index, failed, body))
+        for review in said:
+            body = json.dumps(review.model_dump(mode="json", exclude={"scores"}))
+            db.execute("INSERT INTO reviews (sample, body) VALUES (?, ?)", (review.index, body))
+    db.close()
+
+
+def figures(workspace: Workspace) -> list[Any]:
+    return workspace.execute("SELECT * FROM figures ORDER BY sample")
+
+
+def decided(workspace: Workspace) -> list[Any]:
+    return workspace.execute("SELECT sample, decision, ifd, r_ifd, length FROM standing ORDER BY sample")
+
+
+def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written_now(tmp_path: Path) -> None:
+    texts = [sample(index, ODD if index % 2 else "x") for index in range(5)]
+    said = [edit(1, ODD), back(1), edit(2, ODD), back(0)]
+    old, new = tmp_path / "old.burnish", tmp_path / "new.burnish"
+    schema_1(old, texts, outcomes(), said)
+    with Workspace.open(old) as before, Workspace.create(new, SOURCE, texts) as now:
+        run: Run = now.run(recipe(), SETTINGS)
+        for outcome in outcomes():
+            now.keep_outcome(run, outcome)
+        for review in said:
+            now.keep_review(review)
+        assert figures(before) == figures(now)
+        assert len(figures(before)) == 4
+        assert decided(before) == decided(now)
+        assert [before.review(index) for index in range(5)] == [now.review(index) for index in range(5)]
+        assert before.outcome(before.latest_run(), 1) == outcomes()[1]
+        for _ in said:
+            taken, expected = before.undo(), now.undo()
+            assert taken is not None
+            assert expected is not None
+            assert list(taken.samples) == list(expected.samples)
+            assert decided(before) == decided(now)
+        assert before.undo() is None

@@ -1,0 +1,124 @@
+"""Only a finished reply is a reply: servers that fail, in every way seen and some unseen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import models.ollama.teacher
+from models.teacher import Fault, Request
+from tests.models.ollama.asking import CLOUD, QUESTION, ask, fails
+from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import recorded
+
+
+@pytest.fixture(autouse=True)
+def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.ollama.teacher, "BUSY_DELAYS", (0.001, 0.001))
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (Answer("Half a", ending=Ending.NO_DONE), Fault.UNFINISHED),
+        (Answer("Half a", ending=Ending.CLOSED), Fault.BROKEN),
+        (Answer("Half a", ending=Ending.RESET), Fault.BROKEN),
+        (Answer("Half a", ending=Ending.ERROR), Fault.BROKEN),
+        (Answer("x", ending=Ending.ERROR, error="CUDA error: out of memory"), Fault.OUT_OF_MEMORY),
+        (Answer("A " * 100), Fault.UNFINISHED),  # Ollama ends a repetition without done:true
+        (Answer(["One", " two"], twice=1), Fault.BROKEN),  # a line came twice
+        (Answer("", done_reason="load"), Fault.BROKEN),
+        (Answer("", done_reason="\x1b[2J\nunload" * 50), Fault.BROKEN),
+        (Nothing(Ending.CLOSED), Fault.BROKEN),
+        (Nothing(Ending.RESET), Fault.BROKEN),
+        (Nothing(Ending.STALL), Fault.SILENT),
+        (Answer("Half a reply", after=2, ending=Ending.STALL), Fault.SILENT),
+        (Answer("A trickle", byte_seconds=0.02), Fault.SILENT),
+        (Answer("Secret?", remote=CLOUD), Fault.FORBIDDEN),
+        (Refusal(400, "invalid options"), Fault.REJECTED),
+        (Refusal(400, "the input length exceeds the context length"), Fault.TOO_LONG),
+        (Refusal(401, "unauthorized"), Fault.FORBIDDEN),
+        (Refusal(403, "ollama cloud is disabled: remote model is unavailable"), Fault.FORBIDDEN),
+        (Refusal(404, "model 'qwen0.5b' not found"), Fault.MODEL_MISSING),
+        (Refusal(413, "too large"), Fault.REJECTED),
+        (Refusal(500, "invalid JSON schema in format"), Fault.REJECTED),
+        (Refusal(500, 'option "temperature" must be of type float32'), Fault.REJECTED),
+        (Refusal(500, "failed to load model vocabulary required for format"), Fault.REJECTED),
+        (Refusal(500, "failed to parse grammar"), Fault.REJECTED),
+        (Refusal(500, "llama runner process has terminated with exit code -1"), Fault.OUT_OF_MEMORY),
+        (
+            Refusal(500, "model requires more system memory (9.9 GiB) than is available (3.1 GiB)"),
+            Fault.OUT_OF_MEMORY,
+        ),
+        (Refusal(500, "an error was encountered while running the model: unexpected EOF"), Fault.BROKEN),
+        (Refusal(500, recorded("33b_schema_maxlength_big")["body"][10:-2]), Fault.BROKEN),
+        (Refusal(500, "ansi \x1b[31m\nand lines\r\n" * 100), Fault.BROKEN),
+        (Refusal(502, "bad gateway"), Fault.UNREACHABLE),
+        (Refusal(503, "server busy, please try again.  maximum pending requests exceeded"), Fault.BUSY),
+        (
+            Raw(b'{"model":"q","message":{"role":"assistant","content":"\xff\xfe"},"done":false}\n'),
+            Fault.BROKEN,
+        ),
+        (Raw(b'{"message":{"content":"\\ud800"},"done":true,"done_reason":"stop"}\n'), Fault.BROKEN),
+        (Raw(b'{"message":{"content":7},"done":true,"done_reason":"stop"}\n'), Fault.BROKEN),
+        (Raw(b'{"message":{"content":"a"},"done":"true","done_reason":"stop"}\n'), Fault.BROKEN),
+        (Raw(b'{"message":{"content":"a"},"done":true,"done_reason":null}\n'), Fault.BROKEN),
+        (
+            Raw(b'{"message":{"content":"a"},"done":true,"done_reason":"stop","eval_count":-1}\n'),
+            Fault.BROKEN,
+        ),
+        (
+            Raw(b'{"message":{"content":"a"},"done":true,"done_reason":"stop","eval_count":"9"}\n'),
+            Fault.BROKEN,
+        ),
+        (Raw(b'{"message":"a","done":true,"done_reason":"stop"}\n'), Fault.BROKEN),
+        (Raw(b'["message"]\n'), Fault.BROKEN),
+        (Raw(b'{"error":{"message":"an object"}}\n'), Fault.BROKEN),
+        (Raw(b'{"error":"null"}\n'), Fault.BROKEN),
+        (Raw(b'{"error":"5"}\n', status=500), Fault.BROKEN),
+        (Raw(b"[" * 60000, status=500), Fault.BROKEN),
+        (Raw(b"[" * 100000), Fault.BROKEN),
+        (Raw(b"<html>a router's login page</html>", headers=[("Content-Type", "text/html")]), Fault.BROKEN),
+        (Raw(b"\x1f\x8b\x08\x00", headers=[("Content-Encoding", "gzip")]), Fault.BROKEN),
+        (Raw(b""), Fault.BROKEN),
+        (Raw(b"", chunked=False), Fault.BROKEN),
+        (Raw(b"", status=403, headers=(), chunked=False), Fault.FORBIDDEN),  # a foreign Host or Origin
+        (Raw(b"404 page not found", status=404, headers=(), chunked=False), Fault.UNREACHABLE),
+        (Raw(b"\xff\x00" * 99, status=500, headers=()), Fault.BROKEN),
+        (Raw(b"x" * 300_000), Fault.BROKEN),  # a line without an end
+        (Raw(b'{"message":{"content":""},"done":false}\n' * 9000), Fault.BROKEN),  # lines without an end
+        (Raw(b"\n" * 300_000), Fault.BROKEN),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_only_a_finished_reply_of_this_server_is_a_reply(reply: Scripted, fault: Fault) -> None:
+    limits: dict[str, Any] = {"first": 0.5, "silence": 0.3} if fault is Fault.SILENT else {}
+    with FakeOllama(lambda chat: reply) as server:
+        assert fails(server, **limits) is fault
+
+
+def test_a_reply_counts_once_it_is_done_whatever_happens_to_the_connection() -> None:
+    with FakeOllama(lambda chat: Answer("Whole.", ending=Ending.DONE_RESET)) as server:
+        assert ask(server).text == "Whole."
+
+
+def test_a_reply_cut_by_its_budget_says_so() -> None:
+    with FakeOllama(lambda chat: "many words " * 50) as server:
+        reply = ask(server, Request(QUESTION.messages, 1, 0.0, 5))
+    assert (reply.finish, reply.tokens) == ("length", 5)
+
+
+def test_a_busy_server_is_asked_again_and_then_answers() -> None:
+    def script(chat: Chat) -> Scripted:
+        return Refusal(503, "server busy") if len(server.chats) < 3 else "At last."
+
+    with FakeOllama(script) as server:
+        assert ask(server).text == "At last."
+
+
+def test_a_full_queue_is_busy() -> None:
+    with FakeOllama(parallel=0, max_queue=0) as server:
+        assert fails(server) is Fault.BUSY
+    assert len(server.chats) == 3

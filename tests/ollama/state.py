@@ -1,0 +1,202 @@
+"""What our Ollama server has and does apart from HTTP: models, memory, a queue, and a record of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from tests.ollama.script import Script, Scripted, plausible
+
+RECORDED = Path(__file__).parent / "recorded"
+
+Outcome = Literal["open", "answered", "failed", "left"]
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """A recorded exchange, by its file's name without `.json`."""
+    exchange: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+    return exchange
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model the server has."""
+
+    tag: Mapping[str, Any]  # as /api/tags lists it
+    capabilities: Sequence[str] = ("completion",)
+    trained_context: int = 32768
+
+    @property
+    def name(self) -> str:
+        return str(self.tag["name"])
+
+    @property
+    def remote(self) -> dict[str, str]:
+        return {key: self.tag[key] for key in ("remote_model", "remote_host") if key in self.tag}
+
+    @classmethod
+    def named(cls, name: str, capabilities: Sequence[str] = ("completion",), **changes: Any) -> Self:
+        """The recorded qwen0.5b under another name; `changes` go into its tag."""
+        tags = json.loads(recorded("02_tags")["body"])["models"]
+        tag = next(tag for tag in tags if tag["name"] == "qwen0.5b:latest")
+        full = name if ":" in name else f"{name}:latest"
+        return cls({**tag, "name": full, "model": full, **changes}, capabilities)
+
+
+def recorded_models() -> list[Model]:
+    tags = json.loads(recorded("02_tags")["body"])["models"]
+    tools = json.loads(recorded("04_show")["body"])["capabilities"]
+    return [Model(tag, tools if tag["name"].startswith("qwen") else ["completion"]) for tag in tags]
+
+
+@dataclass
+class Exchange:
+    """A request, and what became of it."""
+
+    number: int  # from 0, in the order of arrival
+    path: str
+    body: Any
+    headers: Mapping[str, str]
+    began: float  # seconds, of time.monotonic
+    ended: float | None = None
+    status: int | None = None
+    outcome: Outcome = "open"  # "left": by the client, before the end
+
+
+@dataclass(frozen=True)
+class InMemory:
+    context: int  # tokens
+    expires: datetime
+
+
+@dataclass
+class State:
+    """Everything may be changed while the server runs."""
+
+    script: Script = plausible
+    models: list[Model] = field(default_factory=recorded_models)
+    parallel: int = 1  # as OLLAMA_NUM_PARALLEL
+    max_queue: int = 512  # as OLLAMA_MAX_QUEUE
+    wait: float = 0.0  # seconds to the first byte, for every answer that does not say
+    seconds: float = 0.0  # from there to the last, likewise
+    cloud_disabled: bool = True
+    hidden: set[str] = field(default_factory=set)  # paths this server is too old to know
+    log: Path | None = None  # each exchange adds a line when it begins, and one when it ends
+    instead: dict[str, Scripted] = field(default_factory=dict)  # what a path says in place of its own answer
+    registry: dict[str, Sequence[Mapping[str, Any]]] = field(
+        default_factory=dict
+    )  # what a pull says, by name
+    in_memory: dict[str, InMemory] = field(default_factory=dict)
+    loads: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # whenever a model was loaded: its name, num_ctx
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.closing = threading.Event()
+        self._lock = threading.Condition()
+        self._queue: deque[object] = deque()
+        self._busy = 0
+
+    @property
+    def chats(self) -> list[Exchange]:
+        """The exchanges that asked a model something, in the order of arrival."""
+        return [e for e in self.exchanges if e.path == "/api/chat" and e.body and e.body.get("messages")]
+
+    def asked_again(self) -> list[Any]:
+        """The bodies of chats that came after the very same chat had been answered."""
+        answered: dict[str, float] = {}  # when, by question
+        again = []
+        for exchange in self.chats:
+            key = json.dumps(exchange.body, sort_keys=True)
+            if answered.get(key, exchange.began) < exchange.began:
+                again.append(exchange.body)
+            if exchange.outcome == "answered" and exchange.ended is not None:
+                answered.setdefault(key, exchange.ended)
+        return again
+
+    def begin(self, path: str, body: Any, headers: Mapping[str, str]) -> Exchange:
+        with self._lock:
+            exchange = Exchange(len(self.exchanges), path, body, headers, time.monotonic())
+            self.exchanges.append(exchange)
+            self._write(exchange)
+        return exchange
+
+    def end(self, exchange: Exchange, outcome: Outcome) -> None:
+        with self._lock:
+            exchange.outcome = outcome
+            exchange.ended = time.monotonic()
+            self._write(exchange)
+
+    def _write(self, exchange: Exchange) -> None:
+        if self.log is None:
+            return
+        line = {
+            "number": exchange.number,
+            "path": exchange.path,
+            "outcome": exchange.outcome,
+            "status": exchange.status,
+            "body": exchange.body,
+        }
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    @contextlib.contextmanager
+    def slot(self, left: Callable[[], bool]) -> Iterator[bool]:
+        """One of the places that generate, first come first served; False where the queue is full.
+
+        Raises ConnectionAbortedError when the client left or the server closes.
+        """
+        if not self._enter(left):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with self._lock:
+                self._busy -= 1
+                self._lock.notify_all()
+
+    def _enter(self, left: Callable[[], bool]) -> bool:
+        ticket = object()
+        with self._lock:
+            if self._busy >= self.parallel and len(self._queue) >= self.max_queue:
+                return False
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket or self._busy >= self.parallel:
+                    self._lock.wait(0.02)
+                    if self.closing.is_set() or left():
+                        raise ConnectionAbortedError
+                self._busy += 1
+            finally:
+                self._queue.remove(ticket)
+                self._lock.notify_all()
+        return True
+
+    def find(self, name: str) -> Model | None:
+        full = name.casefold() if ":" in name else f"{name.casefold()}:latest"
+        return next((model for model in self.models if model.name.casefold() == full), None)
+
+    def load(self, model: Model, context: int, keep_alive: float) -> None:
+        """keep_alive: seconds from now; 0 leaves no model behind."""
+        with self._lock:
+            held = self.in_memory.pop(model.name, None)
+            if held is None or held.context != context:
+                self.loads.append((model.name, context))
+            if keep_alive:
+                self.in_memory[model.name] = InMemory(
+                    context, datetime.now(UTC) + timedelta(seconds=keep_alive)
+                )
+
+    def unload(self, model: Model) -> None:
+        with self._lock:
+            self.in_memory.pop(model.name, None)

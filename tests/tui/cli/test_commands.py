@@ -1,0 +1,372 @@
+"""The commands, as a user gives them: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.store.workspace import Workspace
+from tests.command import REFLECT, burnish, contents
+from tests.gguf_writer import LLAMA, TENSORS, gguf
+from tests.ollama.script import Chat, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
+from tests.ollama.store import OWN, FakeStore
+from tests.running import SHORT, TEACHER, brief, dataset
+from tui.cli.options import FORMATS
+
+LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
+OVERVIEW = {"samples", "done", "failed", "stages", "faults", "unscorable", "truncated", "medians"}
+RUN = {"workspace", "dataset", "teacher", "student", "recipe", "total", "waiting", "export"} | OVERVIEW
+
+
+# Scores and runs
+
+
+def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Path) -> None:
+    data = dataset(tmp_path / "data.json", [SHORT[0], {"instruction": "Say A.", "output": "A"}])
+    ended = burnish("score", data, "-w", tmp_path / "w.burnish", "--student", "demo", "--json")
+    assert ended.code == 0
+    whole, none = map(json.loads, ended.out.splitlines())
+    fields = {"index", "ifd", "r_ifd", "loss", "scored", "truncated", "reason"}
+    assert set(whole) == set(none) == fields
+    assert set(whole["loss"]) == set(whole["scored"]) == set(none["loss"]) == set(none["scored"]) == LOSSES
+    assert (whole["index"], none["index"]) == (0, 1)
+    assert whole["ifd"] > 0
+    assert whole["r_ifd"] > 0
+    assert (whole["truncated"], whole["reason"]) == (False, None)
+    # One token, and a vocabulary without a BOS: nothing is left to score, and it says so.
+    assert none["ifd"] is None
+    assert none["loss"]["response"] is None
+    assert none["scored"]["response"] == 0
+    assert none["reason"]
+
+
+def test_score_without_json_says_the_same_in_words(scored: Path) -> None:
+    data = scored.with_name("data.json")
+    ended = burnish("score", data, "-w", scored, "--student", "demo")
+    assert ended.code == 0
+    first, second, *totals = ended.out.splitlines()
+    assert first.split()[:2] == ["0", "IFD"]
+    assert "Name a fruit" in first
+    assert second.split()[0] == "1"
+    assert any(line.split() == ["samples", "2", "of", "2", "done"] for line in totals)
+    medians = [line for line in totals if line.startswith("median")]
+    assert len(medians) == 2
+    assert not any("→" in line for line in medians), "before and after are one number here"
+
+
+def test_run_prints_its_result_as_one_object(tmp_path: Path) -> None:
+    data, path = dataset(tmp_path / "data.json", SHORT), tmp_path / "w.burnish"
+    with FakeOllama(brief) as server:
+        command = ("run", data, "-w", path, *REFLECT, "--limit", "2", "--json")
+        ended = burnish(*command, environment={"OLLAMA_HOST": server.url})
+        again = burnish(*command, environment={"OLLAMA_HOST": server.url})
+        assert len(server.chats) == 4
+    assert (ended.code, again.code) == (0, 0)
+    result = json.loads(ended.out)
+    assert set(result) == RUN
+    assert (result["samples"], result["total"], result["done"], result["failed"]) == (4, 2, 2, 0)
+    assert result["teacher"]["name"] == TEACHER
+    assert result["student"] is None
+    assert (result["faults"], result["waiting"], result["export"]) == ({}, [], None)
+    assert json.loads(again.out) == result
+
+
+def test_show_prints_a_workspace_and_a_sample_as_objects(refined: Path) -> None:
+    whole = json.loads(burnish("show", refined, "--json").out)
+    assert set(whole) == RUN - {"total", "waiting", "export"}
+    assert (whole["samples"], whole["done"]) == (3, 2)
+    one = json.loads(burnish("show", refined, "1", "--json").out)
+    assert one["sample"]["original"]["input"] == "The train is late."
+    assert [choice["stage"] for choice in one["outcome"]["choices"]] == ["instruction", "response"]
+    assert json.loads(burnish("show", refined, "2", "--json").out)["outcome"] is None
+
+
+def test_show_tells_a_sample_s_whole_way(refined: Path) -> None:
+    ended = burnish("show", refined, "0")
+    assert ended.code == 0
+    for word in ("original", "instruction stage", "Helpfulness", "response stage", "IFD", "log-ratio"):
+        assert word in ended.out
+    assert "not refined yet" in burnish("show", refined, "2").out
+
+
+@pytest.mark.parametrize("width", ["80", "120", "200"])
+def test_a_table_fits_its_terminal_and_clips_long_samples(refined: Path, tmp_path: Path, width: str) -> None:
+    long = {"instruction": "word " * 500, "input": "", "output": "日本語" * 500}
+    data, path = dataset(tmp_path / "data.json", [long, *SHORT[:1]]), tmp_path / "w.burnish"
+    with FakeOllama(brief) as server:
+        burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
+    for which in (path, refined):
+        shown = burnish("show", which, environment={"COLUMNS": width}).out.splitlines()
+        assert len(shown) < 35
+        table = [line for line in shown if line.startswith(" ")]
+        assert max(map(len, table)) <= int(width)
+
+
+def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(refined, tmp_path / "w.burnish"))
+    environment = {"BURNISH_STUDENT__CONTEXT": "1024"}  # counts as another student
+    ended = burnish("reselect", path, "--student", "demo", "--json", environment=environment)
+    result = json.loads(ended.out)
+    assert result["recipe"]["context"] == 1024
+    assert result["waiting"] == [2]
+    assert "1 samples need a reply that was never asked for: 2" in ended.err.replace("\n", " ")
+    assert "--ask-teacher" in ended.err
+    assert ended.code == 3
+
+
+# Rows
+
+
+def test_bad_rows_are_reported_one_by_one_and_the_rest_is_imported(tmp_path: Path) -> None:
+    rows: list[Any] = [SHORT[0], {"instruction": "Only this."}, SHORT[1], 7, SHORT[2]]
+    data, path = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish"
+    with FakeOllama(brief) as server:
+        environment = {"OLLAMA_HOST": server.url}
+        refused = burnish("run", data, "-w", path, *REFLECT, environment=environment)
+        assert refused.code == 1
+        assert f"{data}: row 2: " in refused.complaint
+        assert "--skip-bad" in refused.complaint
+        assert not path.exists()
+        ended = burnish("run", data, "-w", path, *REFLECT, "--skip-bad", "--json", environment=environment)
+    assert ended.code == 0
+    skipped = [line for line in ended.err.splitlines() if line.startswith("skipped ")]
+    assert [line.split(": ")[1] for line in skipped] == ["row 2", "row 4"]
+    assert json.loads(ended.out)["done"] == 3
+
+
+def test_earlier_turns_are_counted_and_exported_as_they_were(tmp_path: Path) -> None:
+    earlier = [
+        {"from": "system", "value": "Be brief."},
+        {"from": "human", "value": "Hello."},
+        {"from": "gpt", "value": "Hello to you.", "weight": 0},
+    ]
+    last = [{"from": "human", "value": "Name a colour."}, {"from": "gpt", "value": "Red is a colour."}]
+    rows = [{"id": 1, "conversations": earlier + last}, {"id": 2, "conversations": last}]
+    data, path = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish"
+    with FakeOllama(brief) as server:
+        ended = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
+        again = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
+    assert "1 of 2 samples have earlier turns" in ended.err
+    assert "earlier turns" not in again.err, "a workspace is told of once"
+    out = tmp_path / "out.json"
+    assert burnish("export", path, out).code == 0
+    one, two = json.loads(out.read_text("utf-8"))
+    assert one["conversations"][:3] == earlier
+    assert one["conversations"][3:] != last
+    assert (one["id"], two["id"], len(two["conversations"])) == (1, 2, 2)
+
+
+# Exports
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_workspace_is_exported_in_every_format(refined: Path, tmp_path: Path, format: str) -> None:
+    out = tmp_path / "out"
+    ended = burnish("export", refined, out, "--format", format, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out) == {
+        "rule": "all", "dataset": str(out), "rows": 3, "format": format, "of": 3
+    }  # fmt: skip
+    if "parquet" in format:
+        assert out.read_bytes()[:4] == b"PAR1"
+    elif format == "csv":
+        assert len(list(csv.DictReader(out.read_text("utf-8").splitlines()))) == 3
+    elif out.read_text("utf-8").startswith("["):
+        assert len(json.loads(out.read_text("utf-8"))) == 3
+    else:
+        assert len(list(map(json.loads, out.read_text("utf-8").splitlines()))) == 3
+
+
+@pytest.mark.parametrize(
+    ("trainer", "config"),
+    [("llamafactory", "dataset_info.json"), ("axolotl", "out.axolotl.yaml"), ("trl", "out.trl.yaml")],
+)
+def test_a_trainer_s_config_lies_beside_its_dataset(
+    refined: Path, tmp_path: Path, trainer: str, config: str
+) -> None:
+    ended = burnish("export", refined, tmp_path / "out.json", "--trainer", trainer, "--json")
+    written = json.loads(ended.out)
+    assert set(contents(tmp_path)) == {"out.json", config}
+    assert (written["rows"], written["config"]) == (3, str(tmp_path / config))
+    assert written["use"]
+    words = burnish("export", refined, tmp_path / "out.json", "--trainer", trainer).out
+    assert config in words
+
+
+def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert burnish("export", refined, out, "--with-trace").code == 0
+    first, _, last = json.loads(out.read_text("utf-8"))
+    trace = first["burnish"]
+    assert set(trace) == {
+        *("index", "original", "choices", "before", "after", "review", "run", "teacher", "student"),
+    }
+    assert trace["original"]["instruction"] == SHORT[0]["instruction"]
+    assert all(choice["critique"] for choice in trace["choices"])
+    assert trace["before"]["ifd"]["value"] > 0
+    assert trace["teacher"]["digest"].startswith("sha256:")
+    assert trace["student"]["digest"].startswith("sha256:")
+    assert last["burnish"]["choices"] == []
+
+
+def test_rules_let_through_what_they_say(refined: Path, scored: Path, tmp_path: Path) -> None:
+    def rows(path: Path, *options: str) -> int:
+        ended = burnish("export", path, tmp_path / "out.json", *options, "--json")
+        return int(json.loads(ended.out)["rows"])
+
+    with Workspace.read(refined) as workspace:
+        run = workspace.latest_run()
+        replaced = sum(
+            outcome is not None and outcome.choices[1].verdict == "replaced"
+            for _, outcome, _ in workspace.decided(run)
+        )
+    assert rows(refined, "--rule", "paper") == replaced
+    assert rows(refined, "--rule", "accepted") == 0
+    assert rows(scored, "--rule", "top", "--top", "1") == 1
+    assert rows(scored, "--rule", "top", "--top", "100%") == 2
+    assert burnish("export", scored, tmp_path / "o.json", "--rule", "top", "--top", "many").code == 2
+
+
+def test_neither_the_source_nor_the_workspace_is_written_over(refined: Path) -> None:
+    before = contents(refined.parent)
+    for out in (refined.with_name("data.json"), refined):
+        ended = burnish("export", refined, out)
+        assert ended.code == 1
+        assert "does not write over its own source" in ended.complaint
+    assert contents(refined.parent) == before
+
+
+# Models
+
+
+def test_models_lists_a_tag_once_with_its_weights_and_a_cloud_model_as_no_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = FakeStore(tmp_path / "store")
+    store.tag(f"{OWN}/library/here/1b", [store.layer("model", gguf(LLAMA, TENSORS))])
+    store.tag(
+        f"{OWN}/library/embed/1b", [store.layer("model", gguf({**LLAMA, "llama.pooling_type": 1}, TENSORS))]
+    )
+    cloud = Model.named("far:cloud", remote_host="https://cloud.example", remote_model="far")
+    served = [Model.named("here:1b"), Model.named("embed:1b"), Model.named("closed:1b"), cloud]
+    with FakeOllama(models=served) as server:
+        environment = {
+            "OLLAMA_HOST": server.url, "OLLAMA_MODELS": str(store.path), "HOME": str(tmp_path / "home")
+        }  # fmt: skip
+        ended = burnish("models", "--json", environment=environment)
+        table = burnish("models", environment=environment)
+    rows = {row["name"]: row for row in json.loads(ended.out)}
+    assert list(rows) == ["here:1b", "embed:1b", "closed:1b", "far:cloud", "demo"]
+    here, embed, closed, far, demo = rows.values()
+    assert (here["teacher"], here["student"], here["problem"]) == ("here:1b", "ollama:here:1b", None)
+    assert (embed["student"], closed["student"], closed["teacher"]) == (None, None, "closed:1b")
+    assert "embedding" in embed["problem"]
+    assert (far["local"], far["teacher"], far["student"]) == (False, None, None)
+    assert "cloud" in far["problem"]
+    assert (demo["teacher"], demo["student"]) == ("demo", "demo")
+    (line,) = [line for line in table.out.splitlines() if "far:cloud" in line]
+    assert line.split()[-3:] == ["cloud", "no", "no"]
+    assert "1 of these cannot be students" in table.err
+
+
+def test_models_without_a_server_lists_files_and_says_why_there_are_no_tags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.gguf").write_bytes(gguf(LLAMA, TENSORS))
+    ended = burnish("models", "--json", environment={"HOME": str(tmp_path / "home")})
+    assert ended.code == 0
+    assert [row["student"] for row in json.loads(ended.out)] == ["demo", "mine.gguf"]
+    assert "ollama serve" in ended.err
+
+
+def test_pull_follows_a_download_to_its_end() -> None:
+    layer = {"status": "pulling 1d96", "digest": "sha256:1d96", "total": 1000}
+    said = [{"status": "pulling manifest"}, layer, {**layer, "completed": 1000}, {"status": "success"}]
+    with FakeOllama(registry={"new:1b": said}) as server:
+        ended = burnish("pull", "new:1b", environment={"OLLAMA_HOST": server.url})
+        assert server.find("new:1b")
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.splitlines() == [
+        *("pulling manifest", "pulling 1d96", "success", "new:1b is here; use it with --teacher new:1b")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("gone:1b", "check the name"), ("broken:1b", "burnish pull broken:1b"), ("far:cloud", "cloud")],
+)
+def test_pull_that_fails_says_why_on_its_last_line(name: str, why: str) -> None:
+    registry = {
+        "gone:1b": [{"error": "pull model manifest: file does not exist"}],
+        "broken:1b": [{"status": "pulling 1d96"}],
+    }
+    with FakeOllama(registry=registry) as server:
+        ended = burnish("pull", name, environment={"OLLAMA_HOST": server.url})
+    assert ended.code == 1
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("burnish: ")
+    assert why in last
+
+
+def test_doctor_prints_its_checks_as_objects(tmp_path: Path) -> None:
+    ended = burnish("doctor", "--teacher", "demo", "--student", "demo", "--json")
+    checks = json.loads(ended.out)
+    assert all(set(check) == {"name", "state", "finding", "fix"} for check in checks)
+    assert ended.code == (1 if "problem" in {check["state"] for check in checks} else 0)
+    assert ended.err == ""
+    words = burnish("doctor", "--teacher", "demo", "--student", str(tmp_path / "none.gguf"))
+    assert words.code == 1
+    assert "✗ student: " in words.out
+
+
+# The demo
+
+
+@pytest.mark.long
+def test_the_demo_refines_a_sample_with_real_models_and_exports_it(tmp_path: Path) -> None:
+    path = tmp_path / "demo.burnish"
+    ended = burnish("demo", "--samples", "1", "-w", path)
+    assert ended.code in (0, 3), ended.err
+    (row,) = json.loads((tmp_path / "demo-refined.json").read_text("utf-8"))
+    assert {"instruction", "output"} <= set(row)
+    with Workspace.read(path) as workspace:
+        outcome = workspace.outcome(workspace.latest_run(), 0)
+        assert outcome is not None
+        assert (row["instruction"], row["output"]) == (outcome.final.instruction, outcome.final.response)
+        assert outcome.after is not None
+        assert workspace.replies(0), "a real teacher answered"
+    assert str(path) in ended.out
+    assert str(tmp_path / "demo-refined.json") in ended.out
+    assert "No Ollama is running here" in ended.err
+
+
+def test_the_demo_says_that_an_ollama_is_here(tmp_path: Path) -> None:
+    with FakeOllama() as server:
+        (tmp_path / "not-a.burnish").write_text("mine")
+        ended = burnish("demo", "-w", tmp_path / "not-a.burnish", environment={"OLLAMA_HOST": server.url})
+    assert ended.code == 1
+    assert "Ollama 0.24.0 is running here" in ended.err
+    assert (tmp_path / "not-a.burnish").read_text() == "mine"
+
+
+def test_the_teacher_s_failures_are_counted_and_exit_code_3(tmp_path: Path) -> None:
+    def script(chat: Chat) -> Scripted:
+        return "not json" if chat.number else brief(chat)
+
+    data = dataset(tmp_path / "data.json", SHORT[:1])
+    with FakeOllama(script) as server:
+        ended = burnish(
+            "run", data, "-w", tmp_path / "w.burnish", *REFLECT, environment={"OLLAMA_HOST": server.url}
+        )
+    assert ended.code == 3
+    assert "response failed: unparsable" in " ".join(ended.out.split())
+    assert "1 with a failure" in ended.out

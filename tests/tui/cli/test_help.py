@@ -1,0 +1,153 @@
+"""What `burnish` offers: quickly, and in the engine's own words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+import click
+import pytest
+
+from engine.export.trainers import Trainer
+from engine.formats.names import Format
+from engine.method.recipe import Method
+from engine.method.reply_forms import FormName
+from engine.method.templates import TemplateName
+from engine.run.settings import Schedule
+from engine.store.leaving import ExportRule
+from tests.command import ALONE, burnish
+from tests.scene import scene
+from tui.cli import main as cli
+from tui.cli import options
+
+COMMANDS = sorted(cli.cli.commands)
+MODULES_AFTER = """
+import atexit, json, os, sys
+atexit.register(lambda: os.write(2, json.dumps(sorted(sys.modules)).encode()))
+sys.argv = ["burnish", *sys.argv[1:]]
+from tui.cli.main import main
+main()
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """The top-level modules in memory when `burnish ARGUMENTS` ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES_AFTER, *arguments], capture_output=True, text=True, check=False
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = {"textual", "llama_cpp", "rich", "pydantic", "numpy", "engine", "asyncio", "ollama", "httpx"}
+    assert not heavy & imported(*arguments, "--help")
+
+
+WORKING = {
+    "run": ["/nowhere.json", "--teacher", "demo", "--student", "demo"],
+    "score": ["/nowhere.json", "--student", "demo"],
+    "reselect": ["{}", "--student", "/nowhere.gguf"],
+    "export": ["{}", "{}.json"],
+    "show": ["{}"],
+    "report": ["{}"],
+    "stats": ["{}"],
+    "models": [],
+    "pull": ["nothing"],
+    "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
+    "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
+    "doctor": ["--student", "demo"],
+    "demo": ["-w", "/nowhere/demo.burnish"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_imports_neither_the_screen_s_library_nor_llama_cpp(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in ALONE.items():
+        monkeypatch.setenv(variable, value)
+    path = scene(tmp_path) if "{}" in WORKING[name] else tmp_path
+    modules = imported(name, *(argument.format(path) for argument in WORKING[name]))
+    assert "engine" in modules
+    assert not {"textual", "llama_cpp"} & modules
+
+
+@pytest.mark.parametrize("width", ["80", "120"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_told_on_one_line_and_in_full(name: str, width: str) -> None:
+    everything = burnish("--help", environment={"COLUMNS": width})
+    (line,) = [line for line in everything.out.splitlines() if line.startswith(f"  {name} ")]
+    assert line.endswith(".")
+    assert not line.endswith("...")
+    own = burnish(name, "--help", environment={"COLUMNS": width})
+    assert own.code == 0
+    assert max(map(len, own.out.splitlines())) <= int(width)
+
+
+@pytest.mark.parametrize(
+    ("offered", "known"),
+    [
+        (options.METHODS, Method),
+        (options.TEMPLATES, TemplateName),
+        (options.REPLY_FORMS, ("auto", *FormName)),
+        (options.SCHEDULES, ("auto", *Schedule)),
+        (options.RULES, ExportRule),
+        (options.TRAINERS, Trainer),
+        (options.JUDGE_FORMS, (FormName.JSON, FormName.MARKERS)),
+        (options.FORMATS, Format),
+    ],
+)
+def test_the_choices_offered_are_those_the_engine_knows(
+    offered: tuple[str, ...], known: tuple[str, ...] | type[StrEnum]
+) -> None:
+    assert offered == tuple(map(str, known))
+
+
+def test_every_choice_is_one_of_these() -> None:
+    lists = (
+        *(
+            options.METHODS,
+            options.TEMPLATES,
+            options.REPLY_FORMS,
+            options.SCHEDULES,
+            options.RULES,
+            options.TRAINERS,
+        ),
+        *(options.JUDGE_FORMS, options.FORMATS),
+    )
+    found = {
+        tuple(option.type.choices)
+        for command in cli.cli.commands.values()
+        for option in command.params
+        if isinstance(option.type, click.Choice)
+    }
+    assert found == set(lists)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-command"],
+        ["run"],
+        ["run", "data.json", "--method", "guess"],
+        ["run", "data.json", "--candidates", "0"],
+        ["export", "w.burnish", "out.json", "--rule", "best"],
+        ["show", "w.burnish", "-1"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_the_usage(arguments: list[str]) -> None:
+    ended = burnish(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Usage: ")
+    assert "Error: " in ended.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "-h"]])
+def test_what_was_asked_for_is_exit_code_0(arguments: list[str]) -> None:
+    ended = burnish(*arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out

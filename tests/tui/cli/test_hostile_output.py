@@ -1,0 +1,157 @@
+"""Text from a dataset, a model or a path is shown, and never acts on the terminal that shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import ALONE, REFLECT, Ended, burnish, words
+from tests.ollama.script import Chat
+from tests.ollama.server import FakeOllama
+from tests.running import brief, dataset
+
+HOSTILE = (
+    "\x1b[8m hidden \x1b]0;title\x07 \x9b2J \x90q \x00 \x7f \r \x08 \u202e kcab \u2066 \u2028 "
+    "[/ [bold] [/bold] :smile:"
+)
+ROW = {"instruction": f"Say {HOSTILE}", "input": HOSTILE, "output": f"Here: {HOSTILE}"}
+ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+MOVES = re.compile(r"\x1b\[(?!8m)[0-9;?]*[A-Za-ln-z]")  # of the cursor, and to clear
+
+
+def script(chat: Chat) -> str:
+    """A reply whose every part is hostile, the critique included."""
+    reply = json.loads(brief(chat))
+
+    def spoilt(part: Any) -> Any:
+        return {k: spoilt(v) for k, v in part.items()} if isinstance(part, dict) else f"{part} {HOSTILE}"
+
+    return json.dumps(spoilt(reply))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """A workspace under a hostile name, full of hostile text, and what the run that made it said."""
+    folder = tmp_path_factory.mktemp("[bold]") / ":smile: \u202e[" / "bold]"
+    folder.mkdir(parents=True)
+    data, path = dataset(folder / "data.json", [ROW]), folder / "w.burnish"
+    with FakeOllama(script) as server:
+        ended = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
+    assert ended.code == 0, ended.err
+    return path, ended
+
+
+def harmless(ended: Ended, *, coloured: bool = False) -> None:
+    assert "Traceback" not in ended.err
+    for said in (ended.out, ended.err):
+        plain = COLOURS.sub("", said) if coloured else said
+        assert not ACTIVE.search(plain)
+
+
+def test_a_run_s_result_does_not_act(made: tuple[Path, Ended]) -> None:
+    harmless(made[1])
+    assert "␛[8m" in made[1].out
+    assert ":smile:" in made[1].out
+
+
+@pytest.mark.parametrize("arguments", [(), ("0",)])
+@pytest.mark.parametrize("width", ["20", "80", "200"])
+def test_what_show_shows_does_not_act(
+    made: tuple[Path, Ended], arguments: tuple[str, ...], width: str
+) -> None:
+    ended = burnish("show", made[0], *arguments, environment={"COLUMNS": width})
+    assert ended.code == 0
+    harmless(ended)
+    coloured = burnish("show", made[0], *arguments, environment={"COLUMNS": width, "FORCE_COLOR": "1"})
+    harmless(coloured, coloured=True)
+    assert "\x1b[8m" not in coloured.out
+    assert COLOURS.sub("", coloured.out) == ended.out
+
+
+def test_brackets_and_colons_are_shown_as_they_are(made: tuple[Path, Ended]) -> None:
+    shown = burnish("show", made[0], "0", environment={"COLUMNS": "200"}).out
+    assert "[/ [bold] [/bold] :smile:" in shown
+
+
+def test_scores_of_hostile_text_do_not_act_and_objects_hold_it_as_it_was(tmp_path: Path) -> None:
+    row = ROW | {"output": f"{HOSTILE} and half a character: \ud800"}
+    data, path = dataset(tmp_path / "data.json", [row]), tmp_path / "w.burnish"
+    lines = burnish("score", data, "-w", path, "--student", "demo", "--json")
+    assert json.loads(lines.out)["ifd"] > 0
+    ended = burnish("score", data, "-w", path, "--student", "demo")
+    assert ended.code == 0
+    harmless(ended)
+    assert "Say ␛[8m" in ended.out
+    whole = burnish("show", path, "0", "--json")
+    assert whole.out.isascii()
+    assert whole.out.rstrip("\n").isprintable()
+    assert json.loads(whole.out)["sample"]["original"]["response"] == row["output"]
+
+
+def test_an_error_is_one_line_whatever_the_path(tmp_path: Path) -> None:
+    ended = burnish("show", tmp_path / "a\nb\x1b[2J[/]")
+    assert ended.code == 1
+    assert "␊b␛[2J[/]" in ended.complaint
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_without_unicode_gets_numbers_and_no_error(
+    made: tuple[Path, Ended], encoding: str
+) -> None:
+    environment = {**os.environ, **ALONE, "PYTHONIOENCODING": encoding}
+    for arguments in ((), ("0",)):
+        done = subprocess.run(
+            words("show", made[0], *arguments), env=environment, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\\u202b" not in done.stdout
+        assert not ACTIVE.search(done.stdout.decode(encoding))
+
+
+@pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}, {"TERM": "dumb"}])
+def test_progress_through_a_pipe_is_plain_lines(tmp_path: Path, environment: dict[str, str]) -> None:
+    data = dataset(tmp_path / "data.json", [ROW])
+    with FakeOllama(script) as server:
+        ended = burnish(
+            *("run", data, "-w", tmp_path / "w.burnish", *REFLECT, "--json"),
+            environment={"OLLAMA_HOST": server.url, **environment},
+        )
+    assert "\x1b" not in ended.err
+    assert "1 samples, 0 of them done before" in ended.err
+    assert "1/1 samples" in ended.err
+    assert json.loads(ended.out)["done"] == 1
+
+
+def test_a_growing_reply_does_not_act_on_the_terminal_it_grows_on(tmp_path: Path) -> None:
+    data = dataset(tmp_path / "data.json", [ROW])
+    with FakeOllama(script, seconds=1.0) as server:
+        ours, theirs = pty.openpty()
+        environment = {**os.environ, **ALONE, "OLLAMA_HOST": server.url, "TERM": "xterm-256color"}
+        command = words("run", data, "-w", tmp_path / "w.burnish", *REFLECT)
+        with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as run:
+            os.close(theirs)
+            seen = b"".join(iter(lambda: _read(ours), b""))
+        os.close(ours)
+        assert run.returncode == 0
+    said = seen.decode().replace("\r\n", "\n")
+    assert MOVES.search(said), "it was the display that moves"
+    assert "sample 0, instruction reflect: " in said
+    plain = COLOURS.sub("", MOVES.sub("", said)).replace("\r", "")
+    assert not ACTIVE.search(plain)
+    assert "\x1b[8m" not in said
+    assert "␛[8m" in said
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # how Linux says that the other side of a terminal is closed
+        return b""

@@ -1,0 +1,415 @@
+"""The Distribution screen: pictures of what is there, and a threshold that says what would be exported."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shlex
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.events import Finished
+from engine.run import session
+from engine.sample import Decision, Outcome, Review
+from engine.store.distribution import Distribution
+from engine.store.leaving import ExportRule, Share, leaving
+from engine.store.workspace import Workspace
+from tests.command import burnish
+from tests.recipes import recipe
+from tests.running import dataset, demo_rows
+from tests.scene import scene
+from tui.app import BurnishApp
+from tui.messages import Heard
+from tui.screens.distribution import screen as of_screen
+from tui.screens.distribution.flow import draw_flow, percent
+from tui.screens.distribution.histogram import Histogram
+from tui.screens.distribution.scatter import ScatterPlot
+from tui.screens.distribution.screen import DistributionScreen
+from tui.screens.distribution.threshold_bar import Keeping
+from tui.state.workbench import Desk
+from tui.text.axis import linear_ticks, log_ticks
+from tui.text.canvas import Canvas
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_text("")
+    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "state"))
+
+
+@dataclass
+class Seat:
+    """A person in front of the screen."""
+
+    app: BurnishApp
+    pilot: Pilot[None]
+
+    @property
+    def screen(self) -> DistributionScreen:
+        assert isinstance(self.app.screen, DistributionScreen)
+        return self.app.screen
+
+    def text(self, query: str) -> str:
+        """What a picture or a line says, without its colours."""
+        widget = self.screen.query_one(query)
+        drawn = widget.content if isinstance(widget, Static) else widget.render()
+        return str(drawn)
+
+    async def counted(self) -> None:
+        await self.until(lambda: "finished" in self.text("#status") and self.text("#command") != "")
+
+    async def until(self, there: Callable[[], bool]) -> None:
+        for _ in range(200):
+            await self.pilot.pause(0.02)
+            if there():
+                return
+        raise AssertionError("it never came")
+
+    async def says(self, query: str, text: str) -> None:
+        await self.until(lambda: text in self.text(query))
+
+    @property
+    def kept(self) -> str:
+        return self.text("#kept")
+
+
+@asynccontextmanager
+async def seat(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
+    app = BurnishApp(Desk(), path)
+    async with app.run_test(size=size) as pilot:
+        app.action_go_distribution()
+        there = Seat(app, pilot)
+        if app.desk.run is not None:
+            await there.counted()
+        yield there
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(main())
+
+
+def keeps(path: Path, rule: ExportRule) -> int:
+    with Workspace.read(path) as opened:
+        return leaving(opened, opened.latest_run(), rule, Share(count=1000))
+
+
+def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+
+    async def main() -> None:
+        async with seat(path, SIZES[0]) as there:
+            for size in (*SIZES, (40, 12), (8, 4), SIZES[1]):
+                await there.pilot.resize_terminal(*size)
+                await there.pilot.pause(0.1)
+                for picture in there.screen.query("Histogram, ScatterPlot, FlowDiagram"):
+                    lines = str(picture.render()).split("\n")
+                    assert max(map(len, lines)) <= max(picture.size.width, 0), size
+            await there.counted()
+            assert there.text("#status") == "21 finished, 3 waiting"
+            ifd = there.text("#ifd")
+            assert "after · median 0.708" in ifd
+            assert "before · median 0.655" in ifd
+            assert "3 → 1 unscored" in ifd
+            assert "median 36" in there.text("#length")
+            assert "as it was · 3" in there.text("#scatter")
+            assert "rewritten · 17" in there.text("#scatter")
+            assert "89% of 18 rewritten grew" in there.text("#growth")
+            assert "Too few to tell" in there.text("#growth")
+            flow = there.text("#flow")
+            for words in ("original", "21", "replaced", "kept", "failed 3"):
+                assert words in flow
+
+            lines = ifd.split("\n")
+            axis = next(number for number, line in enumerate(lines) if "──" in line)
+            above, below = ("".join(part) for part in (lines[1:axis], lines[axis + 1 :]))
+            assert set("▁▂▃▄▅▆▇█") & set(above)
+            assert not set("⠉⠛⠿⣿") & set(above)
+            assert set("⠉⠛⠿⣿") & set(below)
+            assert not set("▁▂▃▄▅▆▇█") & set(below)
+
+    run(main)
+
+
+def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+
+    async def main() -> None:
+        async with seat(path) as there:
+            picture = there.screen.query_one("#ifd", Histogram)
+            most = keeps(path, ExportRule.TOP)
+            assert f"keeps at most {most} of 24 samples" in there.kept
+
+            await there.pilot.press("left")
+            assert picture.threshold is None, "there is nothing below nothing"
+            await there.pilot.press("right", *["l"] * 5)
+            await there.until(lambda: "IFD ≥" in there.kept)
+            threshold = picture.threshold
+            assert threshold is not None
+            assert "│" in there.text("#ifd")
+            assert "◆" in there.text("#ifd")
+            await there.pilot.press("h")
+            assert picture.threshold == pytest.approx(threshold - picture.step)
+            await there.pilot.press(*["left"] * 8)
+            assert picture.threshold is None
+            await there.until(lambda: "keeps at most" in there.kept)
+
+            await there.pilot.press("t", *"0.7", "enter")
+            assert picture.threshold == 0.7
+            for wrong in ("much", "nan", "1e999"):
+                await there.pilot.press("t", *["backspace"] * 6, *wrong, "enter")
+                assert isinstance(there.app.focused, Input), "it stays to be mended"
+                assert picture.threshold == 0.7
+            await there.pilot.press("escape")
+            assert there.app.focused is None
+            assert picture.threshold == 0.7, "leaving changes nothing"
+            await there.pilot.press("t", *["backspace"] * 6, "enter")
+            assert picture.threshold is None
+
+            await there.pilot.mouse_down("#r_ifd", offset=(30, 3))
+            await there.pilot.mouse_up("#r_ifd", offset=(30, 3))
+            assert picture.threshold is None, "it is a threshold on IFD"
+            await there.pilot.mouse_down("#ifd", offset=(20, 3))
+            first = picture.threshold
+            await there.pilot.hover("#ifd", offset=(40, 3))
+            second = picture.threshold
+            await there.pilot.mouse_up("#ifd", offset=(40, 3))
+            await there.pilot.hover("#ifd", offset=(10, 3))
+            assert first is not None
+            assert second is not None
+            assert first < second == picture.threshold, "it stays where it was let go"
+            await there.until(lambda: f"IFD ≥ {second:g} keeps" in there.kept)
+
+    run(main)
+
+
+def test_what_it_says_is_kept_is_what_the_command_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scene(tmp_path)
+    copied: list[str] = []
+
+    async def copy(app: object, text: str) -> str:
+        copied.append(text)
+        return "copied"
+
+    monkeypatch.setattr(of_screen, "copy", copy)
+    said: list[str] = []
+
+    async def main() -> None:
+        async with seat(path, (80, 24)) as there:
+            for rule in (*ExportRule, ExportRule.ALL):
+                await there.pilot.press("r")
+                await there.says("#command", f"--rule {rule}")
+                assert f"[{rule}]" in there.text("#rules")
+                assert f"{keeps(path, rule)} of 24 samples" in there.kept
+            await there.pilot.press("t", *"0.7", "enter")
+            await there.until(lambda: "of them have IFD ≥ 0.7" in there.kept)
+            await there.pilot.press("y", "r", "r", "r", "r")
+            for typed in ("0.5", "0,7", "0.8333"):
+                await there.pilot.press("t", *["backspace"] * 6, *typed, "enter")
+                await there.says("#kept", f"IFD ≥ {typed.replace(',', '.')} keeps")
+                assert "…" in there.text("#command"), "for a long path there is no room"
+                said.append(there.kept)
+                await there.pilot.press("y")
+            await there.until(lambda: len(copied) == 4)
+
+    run(main)
+    everything, *by_ifd = copied
+    assert everything == f"burnish export {path} {path.with_name('scene-refined.json')} --rule all"
+    for command, sentence in zip(by_ifd, said, strict=True):
+        program, *words = shlex.split(command)
+        assert program == "burnish"
+        Path(words[2]).unlink(missing_ok=True)
+        ended = burnish(*words)
+        assert ended.code == 0, ended.err
+        count = int(sentence.partition("keeps ")[2].partition(" ")[0])
+        assert 0 < count < 24
+        assert f"{count} of 24 samples" in ended.out
+
+
+def test_it_counts_again_when_there_is_something_to_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scene(tmp_path)
+    monkeypatch.setattr(of_screen, "EVERY", 0.1)
+    monkeypatch.setattr(of_screen, "IDLE", 0)
+    counts: list[int] = []
+    finished = Distribution.finished
+
+    def counted(self: Distribution) -> int:
+        counts.append(1)
+        return finished(self)
+
+    monkeypatch.setattr(Distribution, "finished", counted)
+
+    async def main() -> None:
+        async with seat(path) as there:
+            await there.pilot.pause(0.2)
+            before = len(counts)
+            await there.pilot.resize_terminal(121, 40)
+            await there.pilot.pause(0.2)
+            assert len(counts) == before, "there are as many bins as before"
+            await there.pilot.resize_terminal(160, 50)
+            await there.until(lambda: len(counts) > before)
+            await there.counted()
+            assert there.screen.query_one(ScatterPlot).fits
+
+            kept = keeps(path, ExportRule.PAPER)
+            await there.pilot.press("r", "r")
+            await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
+            desk = there.app.desk
+            original = await desk.reader.look(lambda reading: reading.sample(8).original)
+            review = Review(index=8, decision=Decision.ORIGINAL, version=original)
+            await desk.decide("original", [(8, review)])
+            there.app.tell_changed()
+            await there.until(lambda: f"keeps {kept - 1} of 24 samples" in there.kept)
+            await there.pilot.press("u")
+            await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
+
+            assert desk.run is not None
+            done = Outcome(index=7, final=original)
+            await desk._stage().call(desk._open_workspace.keep_outcome, desk.run, done)
+            there.screen.post_message(Heard([Finished(done)]))
+            await there.until(lambda: "22 finished, 2 waiting" in there.text("#status"))
+
+            await there.pilot.press("f5")
+            await there.app.desk.close()
+            await there.pilot.pause(0.1)
+            there.app.tell_changed()
+            await there.until(lambda: "No workspace is open" in there.text("#empty"))
+
+    run(main)
+
+
+def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) -> None:
+    new = tmp_path / "new.burnish"
+    session.open_workspace(new, dataset(tmp_path / "new.json", demo_rows(3)), None, None).close()
+    (tmp_path / "begun").mkdir()
+    begun = scene(tmp_path / "begun", demo_rows(3), ("waiting",), reviewed=False)
+    reflected, scored = (of_method(tmp_path / method, method) for method in ("reflect", "score"))
+
+    async def main() -> None:
+        async with seat(new, (80, 24)) as there:
+
+            def shown() -> set[str | None]:
+                pictures = there.screen.query("Histogram, ScatterPlot, FlowDiagram")
+                return {picture.id for picture in pictures if picture.display}
+
+            await there.until(lambda: "Nothing was run here yet" in there.text("#empty"))
+            assert not there.screen.query_one(Keeping).display
+            await there.pilot.press("r", "left", "right", "t", "y", "f5", "j", "k", "pagedown", "pageup")
+            assert there.app.focused is None
+
+            await there.app.desk.open(begun)
+            there.app.tell_changed()
+            await there.says("#status", "0 finished, 3 waiting")
+            for picture in ("#ifd", "#length", "#flow"):
+                assert "no sample" in there.text(picture)
+            await there.says("#command", "nothing would be exported")
+
+            await there.app.desk.open(reflected)
+            there.app.tell_changed()
+            await there.counted()
+            assert shown() == {"length", "flow"}
+            await there.pilot.press("right", "t")
+            assert there.app.focused is None, "there is no IFD to put a threshold on"
+            assert "those whose response was replaced" in there.kept
+            assert "IFD" not in there.text("#growth")
+
+            await there.app.desk.open(scored)
+            there.app.tell_changed()
+            await there.until(lambda: shown() == {"ifd", "r_ifd", "length", "scatter"})
+            await there.until(lambda: "as it is · 18" in there.text("#scatter"))
+            assert "as it is · median 0.655" in there.text("#ifd")
+            assert "before" not in there.text("#length")
+            await there.until(lambda: "keeps at most 18 of 24" in there.kept)
+            await there.pilot.press("right")
+            await there.until(lambda: "IFD ≥" in there.kept)
+
+            await there.app.desk.open(new)
+            there.app.tell_changed()
+            await there.until(lambda: there.screen.has_class("-empty"))
+            assert there.screen.query_one("#ifd", Histogram).threshold is None, "that was another workspace's"
+
+    run(main)
+
+
+def of_method(folder: Path, method: str) -> Path:
+    """The scene, its last run by another method."""
+    folder.mkdir()
+    path = scene(folder, reviewed=False)
+    with Workspace.open(path) as opened:
+        first = opened.latest_run()
+        made = [outcome for _, outcome, _ in opened.decided(first) if outcome is not None]
+        second = opened.run(recipe(method=method), first.settings)
+        for one in made:
+            changed: dict[str, Any] = {"before": None, "after": None}
+            if method == "score":
+                final = opened.sample(one.index).original
+                changed = {"choices": (), "final": final, "after": one.before}
+            opened.keep_outcome(second, one.model_copy(update=changed))
+    return path
+
+
+def test_the_flow_has_heights_in_proportion_and_room_for_one_sample_in_a_million() -> None:
+    counts = {
+        ("replaced", "replaced"): 600_000,
+        ("replaced", "kept"): 149_999,
+        ("kept", "kept"): 250_000,
+        ("failed", "failed"): 1,
+    }
+    for width, height in ((58, 16), (76, 18), (100, 27)):
+        canvas = Canvas(width, height)
+        draw_flow(canvas, Counter(counts))
+        lines = str(canvas.content()).split("\n")
+        (failed,) = (number for number, line in enumerate(lines) if "failed 1" in line)
+        assert any("749,999 · 75%" in line for line in lines)
+        assert any("600,000 · 60%" in line for line in lines)
+        # The bar before the labels of the instruction stage has the heights of its verdicts.
+        bar = lines[failed].index("failed 1") - 2
+        replaced, kept, one = runs("".join(dots(line[bar]) for line in lines[3:]))
+        assert abs(replaced - 3 * kept) <= 2
+        assert one == 1
+    canvas = Canvas(20, 10)
+    draw_flow(canvas, Counter(counts))
+    assert "replaced" in str(canvas.content()), "where there is no room to draw, it is said"
+
+
+def dots(character: str) -> str:
+    """The left half of a braille character, from above."""
+    mask = ord(character) - 0x2800 if character != " " else 0
+    return "".join("x" if mask & bit else " " for bit in (0x01, 0x02, 0x04, 0x40))
+
+
+def runs(column: str) -> list[int]:
+    return [len(run) for run in column.split()]
+
+
+def test_a_share_is_never_said_to_be_nothing_or_all_when_it_is_not() -> None:
+    assert [percent(*pair) for pair in ((0, 9), (1, 1000), (1, 3), (999, 1000), (9, 9))] == [
+        *("0%", "<1%", "33%", ">99%", "100%")
+    ]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.4, 1.2), (0.7, 0.7001), (-3, 8000), (1e-9, 1e30), (0.0, 1.0)])
+def test_an_axis_has_round_numbers_within_it_and_no_more_than_asked_for(low: float, high: float) -> None:
+    for most in (1, 3, 8):
+        ticks = linear_ticks(low, high, most)
+        assert len(ticks) <= most + 1
+        slack = 1e-6 * (high - low)
+        assert all(low - slack <= position <= high + slack for position, _ in ticks)
+        assert len({said for _, said in ticks}) == len(ticks)
+        logs = log_ticks(math.log(max(low, 1)), math.log(max(high, 2)), most)
+        assert len(logs) <= most
+        assert all(len(said) <= 5 for _, said in logs if high < 1e9)

@@ -1,0 +1,130 @@
+"""What `burnish stats` does, done within the app: every sample is looked at, and what was found can be listed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from engine.examine.examine import Examination
+from engine.examine.flags import Flag, Stats
+from engine.formats.write import nothing
+from engine.sample import Sample
+from engine.store.sample_list import Mark
+from engine.store.workspace import Workspace
+from tests.running import SHORT, workspace
+from tests.scene import scene
+from tests.tui.screens.sampling import Here, at_samples
+
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
+
+ROWS = [
+    *SHORT,
+    SHORT[1],
+    {"instruction": "Whose is this?", "input": "", "output": "Write to ann@mill-lane.net."},
+    {"instruction": "Tell a joke.", "input": "", "output": "I'm sorry, but I cannot help with that."},
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with workspace(tmp_path / "w.burnish", ROWS) as made:
+        return made.path
+
+
+async def listed(here: Here, *marks: Mark) -> list[int]:
+    here.screen.filter.marks = frozenset(marks)
+    here.screen._ticked(here.screen.filter.Ticked(frozenset(marks)))
+    await here.settled()
+    return here.samples
+
+
+def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
+    async def look() -> None:
+        async with at_samples(path) as here:
+            assert await listed(here, Mark(Flag.DUPLICATE)) == []
+            assert "not looked for yet: x looks through all samples" in here.painted()
+            await here.press("x")
+            assert here.said == (
+                "3 of 7 samples are flagged: duplicate 1, refusal 1, personal data 1. f lists them"
+            )
+            assert here.samples == [4], "the filter that was asked for before"
+            assert await listed(here, Mark(Flag.PERSONAL)) == [5]
+            await here.press("enter")
+            assert "Original: personal data" in here.painted()
+
+    asyncio.run(look())
+    with Workspace.open(path) as opened, Examination() as examination:
+        stats = examination.look(opened.samples())
+        assert opened.examination() == stats
+        assert opened.findings(Flag.REFUSAL, 9) == list(examination.findings(Flag.REFUSAL))
+
+
+def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with at_samples(tmp_path / "w.burnish") as here:
+            await here.press("x")
+            assert here.said == "nothing to flag in 3 samples"
+
+    workspace(tmp_path / "w.burnish", [SHORT[0], *SHORT[2:]]).close()
+    asyncio.run(look())
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Set as soon as a look is at its first sample, where it then takes its time."""
+    there, look = Event(), Examination.look
+
+    def slowly(self: Examination, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
+        def taken() -> Iterator[Sample]:
+            for sample in samples:
+                there.set()
+                time.sleep(0.3)
+                yield sample
+
+        return look(self, taken(), step)
+
+    monkeypatch.setattr(Examination, "look", slowly)
+    return there
+
+
+def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow: Event) -> None:
+    async def look() -> None:
+        async with at_samples(path) as here:
+            await here.pilot.press("x")
+            await here.until("looking at")
+            await here.pilot.press("x")
+            assert "wait, or stop it with esc" in here.said
+            await here.press("escape")
+            assert here.said == "stopped: what was found before is kept"
+
+    with Workspace.open(path) as opened, Examination() as examination:
+        before = examination.look(opened.samples())
+        opened.keep_examination(before, examination.all_findings())
+    asyncio.run(look())
+    with Workspace.open(path) as opened:
+        assert opened.examination() == before
+
+
+def test_another_workspace_and_leaving_wait_for_no_look(path: Path, tmp_path: Path, slow: Event) -> None:
+    other = scene(tmp_path)
+
+    async def look() -> None:
+        async with at_samples(path) as here:
+            await here.pilot.press("x")
+            await asyncio.to_thread(slow.wait, 5)
+            await here.desk.open(other)
+            assert here.desk.path == other
+            await here.pilot.pause()
+            slow.clear()
+            await here.pilot.press("x")
+            await asyncio.to_thread(slow.wait, 5)
+
+    asyncio.run(look())
+    for name in (path, other):
+        with Workspace.open(name) as opened:
+            assert opened.examination() is None

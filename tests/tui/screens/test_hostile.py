@@ -1,0 +1,118 @@
+"""Every screen over a dataset of hostile text: nothing breaks, nothing acts on the terminal, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.method.token_gain import Half, Heat, Token
+from engine.sample import Ratio
+from tests import hostile, scene
+from tui.app import BurnishApp
+from tui.state.workbench import Desk
+from tui.text.literal import literal
+from tui.text.shown import shown, shown_line
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
+
+
+@pytest.fixture(scope="module")
+def hostile_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace under a hostile name, whose every text is hostile, its critique and failures included."""
+    folder = tmp_path_factory.mktemp("[b") / "\x1b[31m[\u202e"
+    folder.mkdir()
+    return scene.scene(folder, hostile.rows(), kinds=("replaced", "near tie", "failed", "unscorable"))
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    for _ in range(2):
+        await pilot.pause(0.03)
+
+
+async def look(app: BurnishApp, pilot: Pilot[None], where: str) -> None:
+    await settled(pilot)
+    assert not hostile.acting(hostile.painted(app)), where
+
+
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(size, marks=[pytest.mark.whole] if size != (80, 24) else []) for size in SIZES],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
+@pytest.mark.long
+def test_no_screen_breaks_or_lets_anything_act(
+    hostile_scene: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def heat(desk: Desk, sample: int, version: object) -> Heat:
+        text = list(hostile.CORPUS.values())[sample % len(hostile.CORPUS)][:3000]
+        tokens = [Token(text[at : at + 3], 3, 3.0, 2.0) for at in range(0, len(text), 3)]
+        half = Half(tokens, len(tokens) + 1, text, Ratio(value=None, reason=text))
+        return Heat(half, half)
+
+    monkeypatch.setattr(Desk, "heat", heat)
+
+    async def main() -> None:
+        app = BurnishApp(Desk(), hostile_scene)
+        async with app.run_test(size=size) as pilot:
+            app.action_go_samples()
+            await look(app, pilot, "samples")
+            for _ in hostile.CORPUS:
+                await pilot.press("j")
+            await look(app, pilot, "samples, further down")
+            await pilot.press("g", "enter")
+            for number, name in enumerate(hostile.CORPUS):
+                if number % 3 != SIZES.index(size):  # each is reviewed at one size
+                    await pilot.press("j")
+                    continue
+                await look(app, pilot, f"review: {name}")
+                await pilot.press("full_stop")
+                await look(app, pilot, f"review, another candidate: {name}")
+                await pilot.press("h")
+                await look(app, pilot, f"heat: {name}")
+                await pilot.press("right", "down", "tab", "right", "v")
+                await look(app, pilot, f"heat, moved: {name}")
+                await pilot.press("escape", "j")
+            for key in ("3", "4", "5", "6", "1"):
+                await pilot.press("escape", key)
+                await look(app, pilot, f"screen {key}")
+            await pilot.press("f1")
+            await look(app, pilot, "help")
+            await pilot.press("escape", "ctrl+p")
+            await look(app, pilot, "palette")
+            await pilot.press("escape")
+            for name, text in hostile.CORPUS.items() if size == SIZES[0] else ():
+                app.notify(shown_line(text, 200).plain, markup=False)
+                await look(app, pilot, f"toast: {name}")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", hostile.CORPUS)
+def test_what_is_shown_has_every_character_or_its_picture(name: str) -> None:
+    text = hostile.CORPUS[name]
+    plain = shown(text).plain
+    assert not hostile.acting([plain.replace("\n", "").replace("\t", "")])
+    at = 0
+    for character in text:
+        picture = literal(character) if hostile.acting([character]) - {"\n", "\t"} else character
+        assert plain.startswith(picture, at)
+        assert picture == character or picture.isprintable()
+        at += len(picture)
+    assert at == len(plain)
+
+
+def test_an_export_of_it_is_byte_for_byte_what_it_was(hostile_scene: Path, tmp_path: Path) -> None:
+    from tests.command import burnish  # noqa: PLC0415
+
+    # Sample 1's original was put back by a person.
+    out = tmp_path / "out.json"
+    assert burnish("export", hostile_scene, out, "--rule", "accepted").code == 0
+    rows = json.loads(out.read_text("utf-8"))
+    assert {key: rows[1][key] for key in ("instruction", "input", "output")} == hostile.rows()[1]

@@ -1,0 +1,183 @@
+"""Every screen as it looks, at three sizes and in the states a person meets. A change that is wanted is taken with
+`pytest tests/tui/screens/test_pictures.py --whole --snapshot-update`; without --whole each state is looked at in one
+size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine import pace
+from engine.method.token_gain import Half, Heat, Token
+from engine.progress import Tally
+from engine.run.settings import load
+from models.system import machine
+from models.system.machine import Build, Memory
+from tests import hostile
+from tests.ollama.script import Answer, Chat, Ending, Scripted
+from tests.ollama.server import FakeOllama
+from tests.running import SHORT, brief, settings, workspace
+from tests.scene import judged, ratio, scene
+from tests.stand_in import StandIn, stand_in
+from tui.app import BurnishApp
+from tui.state.workbench import Desk
+
+__all__ = ["stand_in"]
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+GIB = 2**30
+
+Step = tuple[str, str]
+"""What is waited for, and the keys that are then pressed."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A workspace, and the way to the state from the app's first screen on."""
+
+    make: Callable[[Path], Path | None]
+    steps: tuple[Step, ...] = ()
+    shows: str = ""  # once it is there
+    running: bool = False  # a run is begun, whose teacher falls silent in its second reply
+
+
+def finished(folder: Path) -> Path:
+    return scene(folder, kinds=("replaced", "kept", "near tie"))
+
+
+def untouched(folder: Path) -> Path:
+    with workspace(folder / "new.burnish", SHORT):
+        return folder / "new.burnish"
+
+
+def nothing(_: Path) -> None:
+    """No dataset yet."""
+
+
+def seen(keys: str, shows: str) -> State:
+    return State(scene, ((AGAIN, keys),), shows)
+
+
+AGAIN = "takes it up again"
+BEGIN = ("teaches", "ctrl+s")
+STATES = {
+    "start, empty": State(nothing, shows="open a dataset or a workspace to begin"),
+    "start, ready": State(untouched, shows="teaches"),
+    "samples": seen("2", "24 samples"),
+    "samples, filter": seen("2 f", "≈ near tie"),
+    "review": seen("2 enter", "Sample 0"),
+    "review, near tie": seen("2 j j enter", "Sample 2"),
+    "review, failed": seen("2 j j j enter", "Sample 3"),
+    "review, waiting": seen("2 j j j j j j j enter", "Sample 7"),
+    "heat": seen("2 enter h", "token 1 of 11"),
+    "run, begun before": seen("", "takes it up again"),
+    "run, finished": State(finished, (("24 samples", "3"),), "writes the refined dataset"),
+    "distribution": seen("4", "21 finished, 3 waiting"),
+    "export": seen("5", "24 of 24 samples leave"),
+    "compare": State(lambda folder: judged(scene(folder)), ((AGAIN, "6"),), "50 of 50 pairs"),
+    "compare, pair": State(
+        lambda folder: judged(scene(folder)), ((AGAIN, "6"), ("50 of 50", "f g enter")), "≠"
+    ),
+    "help": seen("2 f1", "type to search"),
+    "run, streaming": State(untouched, (BEGIN,), "1/4", running=True),
+    "review, streaming": State(
+        untouched, (BEGIN, ("1/4", "2"), ("4 samples", "j enter")), "Sample 1", running=True
+    ),
+}
+
+
+class Talking:
+    """A teacher that answers the first question, and breaks off in the middle of the second."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def __call__(self, chat: Chat) -> Scripted:
+        self._asked += 1
+        if self._asked == 1:
+            return Answer(brief(chat), seconds=0)
+        return Answer(brief(chat), seconds=0, after=20, ending=Ending.STALL)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: type[StandIn]) -> None:
+    """Nothing of this machine and its user, nothing that blinks, and no time that passes."""
+    for name, value in {
+        "BURNISH_CONFIG": "config.toml", "BURNISH_STATE": "app.json", "HOME": str(tmp_path),
+        "OLLAMA_HOST": "127.0.0.1:9", "OLLAMA_MODELS": "/dev/null",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    (tmp_path / "config.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(machine, "llama_build", lambda: Build(False, ("CPU",), None))
+    monkeypatch.setattr(machine, "gpus", lambda: ())
+    monkeypatch.setattr(machine, "memory", lambda: Memory(16 * GIB, 8 * GIB))
+    monkeypatch.setattr(machine, "resident", lambda _: GIB)
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(Tally, "teacher_speed", 40.0)
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
+    monkeypatch.setattr(Desk, "heat", heat)
+
+
+async def heat(*_: object) -> Heat:
+    words = ["Eat", "well.", "Sleep.", "Exercise,", "and", "say", "why", "it", "helps", "each", "time."]
+    tokens = [
+        Token(f" {word}" if n else word, len(word) + (n > 0), 4 + 2 * math.sin(n), 3 - 2 * math.cos(2 * n))
+        for n, word in enumerate(words)
+    ]
+    return Heat(*(Half(tokens, len(tokens), "", ratio(value)) for value in (0.7, 0.6)))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    whole = metafunc.config.getoption("--whole")
+    cases = [
+        pytest.param(state, size, id=f"{name}-{label}")
+        for n, (name, state) in enumerate(STATES.items())
+        for m, (label, size) in enumerate(SIZES.items())
+        if whole or n % len(SIZES) == m
+    ]
+    metafunc.parametrize(("state", "size"), cases)
+
+
+def test_a_screen_looks_as_it_did(
+    state: State, size: tuple[int, int], snap_compare: Callable[..., bool]
+) -> None:
+    async def walk(pilot: Pilot[None]) -> None:
+        for shown, keys in state.steps:
+            await until(pilot, shown)
+            await pilot.press(*keys.split())
+        await until(pilot, state.shows)
+        await still(pilot)
+
+    with FakeOllama(Talking()) as server:
+        method = "reflect" if state.running else "selective"
+        given = (
+            settings(server, student={"name": "demo"}, run={"method": method})
+            if state.make is untouched
+            else load({})
+        )
+        app = BurnishApp(Desk(given), state.make(Path()))
+        assert snap_compare(app, terminal_size=size, run_before=walk)
+
+
+async def until(pilot: Pilot[None], shown: str) -> None:
+    for _ in range(500):
+        if shown in "\n".join(hostile.painted(pilot.app)):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"{shown!r} never came:\n" + "\n".join(hostile.painted(pilot.app)))
+
+
+async def still(pilot: Pilot[None]) -> None:
+    """Until what is shown stays the same."""
+    before: list[str] = []
+    while before != (before := hostile.painted(pilot.app)):
+        await pilot.pause(0.2)

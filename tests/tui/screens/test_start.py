@@ -1,0 +1,390 @@
+"""The Start screen: whatever is chosen reaches the desk, and whatever is wrong is said in a line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from textual.widgets import OptionList, Select
+
+from engine.formats.names import Format
+from engine.formats.read import Dataset, demo_dataset
+from engine.health.models_here import list_models
+from engine.health.remembered import Remembered, recall, remember
+from engine.run.settings import load
+from engine.sample import Sample
+from tests import hostile
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
+from tests.running import SHORT, dataset
+from tests.scene import scene
+from tests.tui.screens.starting import run, started
+from tui.screens.run.screen import RunScreen
+from tui.screens.start.browse import BrowseScreen
+from tui.screens.start.data_pane import DataPane
+from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.models_pane import ModelsPane
+from tui.screens.start.path_input import PathField, completions
+from tui.widgets.model_picker import ModelPicker
+from tui.widgets.plain_input import PlainInput
+
+NASTY = "\x1b[2J[b] \u202egn\x9b.json"
+"""A file's name."""
+
+pytestmark = pytest.mark.usefixtures("nothing_of_this_machine_s")
+
+
+# Data
+
+
+def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
+    async def main() -> None:
+        async with started() as here:
+            await here.press("escape", "o")  # to the path, from wherever one is
+            await here.open(demo_dataset())
+            await here.until(lambda: here.desk.is_open and "32" in here.said("#facts"))
+            facts = here.said("#facts")
+            assert "alpaca, a JSON array" in facts
+            assert "instruction, input, output" in facts
+            assert "none yet" in facts
+            assert here.desk.path == Path("instructions.burnish")
+            await here.until(lambda: "instructions.burnish" in here.text)
+            assert recall().recent == (str(Path("instructions.burnish").absolute()),)
+
+    run(main)
+    assert Path("instructions.burnish").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
+    dataset(
+        Path("data.json"), [{"instruction": row["instruction"], "output": row["output"]} for row in SHORT]
+    )
+
+    async def main() -> None:
+        async with started() as here:
+            format = here.start.query_one("#format", Select)
+
+            async def read_as(word: Format) -> None:
+                format.focus()
+                await here.press("enter", "home", *["down"] * (1 + list(Format).index(word)), "enter")
+                await here.until(lambda: format.value is word)
+                await here.open("data.json")
+
+            await read_as(Format.SHAREGPT)
+            await here.shows("#error", "conversations for sharegpt")
+            await read_as(Format.ALPACA)
+            await here.shows("#facts", "alpaca, a JSON array")
+            assert here.desk.source is not None
+            assert here.desk.source.format == "alpaca"
+
+    run(main)
+
+
+def test_a_path_is_completed_by_tab_and_arrows() -> None:
+    Path("data").mkdir()
+    for name in ("alpha.json", "alpine.csv", "notes.txt"):
+        dataset(Path("data", name), SHORT)
+
+    async def main() -> None:
+        async with started() as here:
+            await here.press("d", "a")
+            field = here.start.query_one(PathField)
+            await here.until(lambda: field.has_class("-listing"))
+            await here.press("tab")
+            assert field.input.value == "data/"
+            await here.until(lambda: field.query_one(OptionList).option_count == 3)
+            await here.press("a")
+            await here.until(lambda: field.query_one(OptionList).option_count == 2)
+            await here.press("tab")
+            assert field.input.value == "data/alp"
+            await here.until(lambda: field.query_one(OptionList).option_count == 2)
+            await here.press("down", "enter")
+            await here.until(lambda: here.desk.is_open)
+            assert here.desk.source is not None
+            assert here.desk.source.path.endswith("data/alpha.json")
+
+    run(main)
+
+
+def test_completions_know_the_home_folder_hide_what_is_hidden_and_do_not_mind_letter_case(
+    tmp_path: Path,
+) -> None:
+    for name in ("Data.json", ".secret.json", "a.py"):
+        (tmp_path / "home" / name).touch()
+    (tmp_path / "home" / "datasets").mkdir()
+    assert completions("~") == ["~/"]
+    assert completions("~/") == ["~/datasets/", "~/Data.json", "~/a.py"]
+    assert completions("~/d") == ["~/datasets/", "~/Data.json"]
+    assert completions("~/.s") == ["~/.secret.json"]
+    for nowhere in ("/nowhere/x", "~nobody-here/x", "a\0b/c", "x" * 4000):
+        assert completions(nowhere) == []
+
+
+def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
+    bad = [{"instruction": "", "output": "x"}] * 7
+    dataset(Path("data.json"), [*SHORT, *bad])
+
+    async def main() -> None:
+        async with started() as here:
+            await here.open("data.json")
+            await here.until(lambda: here.start.query_one("#bad").display)
+            told = here.said("#rows-bad")
+            assert "7 rows hold no sample" in told
+            assert "row 5: `instruction` is empty" in told
+            assert "and 2 more" in told
+            assert not here.desk.is_open
+            assert not Path("data.burnish").exists()
+            assert here.app.focused is here.start.query_one("#skip")
+            await here.press("enter")
+            await here.shows("#facts", "left out")
+            assert here.desk.samples == len(SHORT)
+            assert not here.start.query_one("#bad").display
+
+    run(main)
+
+
+WRONG: dict[str, tuple[bytes | None, str]] = {
+    "missing.json": (None, "No such file"),
+    "empty.json": (b"", "empty"),
+    "latin.json": (b'[{"instruction": "\xe9", "output": "x"}]', "not UTF-8"),
+    "utf16.json": ("[]".encode("utf-16"), "UTF-16"),
+    "broken.json": (b'[{"instruction": ', "row 1"),
+    "shape.json": (b'[{"text": "x"}]', "expected"),
+    "packed.json": (b"\x1f\x8b\x08\x00", "unpack"),
+    "prose.txt": (b"once upon a time", "begins with"),
+    "not.burnish": (b"hello", "workspace"),
+    "other.db": (b"SQLite format 3\0" + b"\0" * 100, "workspace"),
+}
+
+
+def test_what_cannot_be_opened_is_said_in_a_line_and_the_app_goes_on() -> None:
+    for name, (content, _) in WRONG.items():
+        if content is not None:
+            Path(name).write_bytes(content)
+    Path("folder").mkdir()
+    Path("locked.json").write_bytes(b"[]")
+    Path("locked.json").chmod(0)
+
+    async def main() -> None:
+        async with started() as here:
+            lines = {name: expected for name, (_, expected) in WRONG.items()}
+            lines |= {"folder": "a folder", "a\0b": "NUL", "~nobody-here/x": "no path", "\ud800": "no path"}
+            lines |= {"x" * 1000: "too long"}
+            if os.geteuid():
+                lines["locked.json"] = "Permission denied"
+            error = here.start.query_one("#error")
+            for name, expected in lines.items():
+                error.display = False
+                await here.open(name)
+                await here.until(lambda: error.display)
+                assert expected in here.said("#error"), name
+                assert not hostile.acting(hostile.painted(here.app)), name
+            assert not here.desk.is_open
+            assert any("too long" in toast for toast in here.toasts)
+            await here.open(dataset(Path("good.json"), SHORT))
+            await here.until(lambda: here.desk.is_open)
+            assert not here.start.query_one("#error").display
+
+    run(main)
+    assert {path.name for path in Path().glob("*.burnish")} == {"good.burnish", "not.burnish"}
+
+
+def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    other = path.rename(tmp_path / "renamed.db")
+
+    async def main() -> None:
+        async with started(other) as here:
+            assert isinstance(here.app.screen, RunScreen), "it is not done: here it is taken up again"
+            await here.press("1")
+            await here.until(lambda: here.desk.is_open and "selective: 21 of 24" in here.said("#facts"))
+            assert "3 failed" in here.said("#facts")
+            teacher = here.start.query_one("#teacher", ModelPicker)
+            assert teacher.name_given == here.desk.settings.teacher.name == "qwen3:8b"
+            assert here.start.query_one("#student", ModelPicker).name_given == "demo"
+            assert "qwen3:8b teaches · demo decides" in here.said("#ready")
+            # The same file again: it is locked by nobody but this app.
+            await here.open(other)
+            await here.pilot.pause(0.3)
+            assert here.desk.is_open
+            assert not here.start.query_one("#error").display
+
+    run(main)
+
+
+def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
+    data = dataset(Path("data.json"), SHORT)
+
+    async def main() -> None:
+        async with started(data) as here:
+            await here.until(lambda: here.desk.is_open)
+            await here.open(data)
+            await here.pilot.pause(0.3)
+            assert not here.start.query_one("#error").display
+        async with started() as here:
+            await here.open(data)
+            await here.until(lambda: here.desk.is_open)
+        dataset(data, SHORT[:1])
+        async with started() as here:
+            await here.open(data)
+            await here.until(lambda: here.start.query_one("#error").display)
+            assert "another dataset" in here.said("#error")
+
+    run(main)
+
+
+def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    remember(Remembered(recent=(str(path), str(tmp_path / "[b" / "gone\x1b.burnish"))))
+
+    async def main() -> None:
+        async with started() as here:
+            recent = here.start.query_one("#recent", OptionList)
+            await here.until(lambda: recent.option_count == 2)
+            gone = str(recent.get_option_at_index(1).prompt)
+            assert "gone␛.burnish" in gone
+            assert "missing" in gone
+            recent.focus()
+            await here.press("down", "down", "enter")
+            await here.until(lambda: here.start.query_one("#error").display)
+            await here.press("up", "enter")
+            await here.until(lambda: here.desk.is_open)
+
+    run(main)
+
+
+def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOllama) -> None:
+    async def main() -> None:
+        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+            for line in ("#path", "#teacher", "#student", "MethodForm"):
+                here.start.query(f"{line} PlainInput").first().focus()
+                await here.press("2")
+                assert here.app.screen is here.start, "it was typed"
+                await here.until(lambda: "esc Leave line" in here.text)
+                await here.press("escape")
+                await here.until(lambda: here.app.focused is None and "Leave line" not in here.text)
+            await here.press("d")
+            await here.until(lambda: isinstance(here.app.screen, CheckScreen))
+
+    run(main)
+
+
+def test_a_file_is_chosen_from_a_tree() -> None:
+    dataset(Path("data.json"), SHORT)
+
+    async def main() -> None:
+        async with started() as here:
+            here.start.query_one("#browse").focus()
+            await here.press("enter")
+            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
+            await here.press("backspace")
+            await here.until(lambda: "home" in here.text)
+            await here.press("escape", "enter")
+            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
+            await here.press("down", "enter")
+            await here.until(lambda: here.desk.is_open)
+
+    run(main)
+
+
+def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dataset(Path("data.json"), SHORT)
+    samples, stopped = Dataset.samples, Event()
+
+    def slow(self: Dataset, on_bad: Any = None) -> Iterator[Sample]:
+        for sample in samples(self, on_bad):
+            yield sample
+        while not stopped.wait(0.01):
+            sample = sample.model_copy(update={"index": sample.index + 1})
+            yield sample
+
+    monkeypatch.setattr(Dataset, "samples", slow)
+
+    async def main() -> None:
+        async with started(data) as here:
+            await here.shows("#rows", "samples so far")
+            await here.open("other.json")
+            await here.shows("#error", "stop that first")
+            here.start.query_one("#stop").press()  # type: ignore[attr-defined]
+            await here.until(lambda: not here.start.query_one("#import").display)
+            assert any("stopped" in toast for toast in here.toasts)
+            assert not here.desk.is_open
+
+    run(main)
+    assert not {path.suffix for path in Path().iterdir()} & {".burnish", ".burnish-new"}
+
+
+# Everywhere
+
+
+@pytest.mark.parametrize(("columns", "across"), [(80, 1), (120, 2), (200, 3)])
+def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, across: int) -> None:
+    async def main() -> None:
+        async with started(size=(columns, 24)) as here:
+            await here.pilot.pause()
+            panes = [here.start.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
+            assert len({pane.region.x for pane in panes}) == across
+            chain = [widget.id for widget in here.start.focus_chain]
+            assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)
+            for name in ("#student-exact", "#limit", "#path PlainInput"):
+                (widget := here.start.query_one(name)).focus()
+                await here.until(lambda: widget.region.bottom < 23)
+
+    run(main)
+
+
+def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [text[:200] for text in hostile.CORPUS.values() if text.strip()]
+    served = [
+        name for name in names if name.isprintable() or "\ud800" not in name
+    ]  # JSON on the wire is UTF-8
+    data = dataset(Path(NASTY), SHORT)
+    (folder := Path("[b]\x1b[0m")).mkdir()
+    dataset(folder / "x\nytab\t.json", SHORT)
+    models = [
+        Model.named(name, details={"quantization_level": name, "parameter_size": name}) for name in served
+    ]
+
+    async def main() -> None:
+        with FakeOllama(models=models) as running:
+            settings = load({"teacher": {"host": running.url}})
+            async with started(data, size=(80, 60), settings=settings) as here:
+                listed = here.start.query_one("#teacher OptionList", OptionList)
+                await here.until(lambda: here.desk.is_open and listed.option_count >= len(served))
+
+                def look() -> None:
+                    assert not hostile.acting(hostile.painted(here.app))
+
+                listed.focus()
+                for key in ("end", "pageup", "enter", "pageup", "enter", "home", "enter"):
+                    await here.press(key)
+                    look()
+                for name in names:
+                    here.start.query_one("#student PlainInput", PlainInput).value = name
+                    here.start.query_one("#path PlainInput", PlainInput).value = name
+                    await here.pilot.pause()
+                    look()
+                await here.type("#path PlainInput", "[b]\x1b[0m/")
+                await here.until(lambda: "x␊ytab␉.json" in here.text)
+                look()
+                await here.press("down", "enter")
+                await here.pilot.pause(0.2)
+                look()
+                here.start.query_one("#browse").focus()
+                await here.press("enter")
+                await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "␛[2J" in here.text)
+                look()
+
+    run(main)
+
+
+def test_the_list_for_the_app_is_the_command_line_s(server: FakeOllama) -> None:
+    here = asyncio.run(list_models(load({"teacher": {"host": server.url}})))
+    assert [model.name for model in here.models] == ["qwen3:8b", "far:cloud", "demo"]
+    assert json.dumps([model.called("teacher") for model in here.models]) == '["qwen3:8b", null, "demo"]'

@@ -38,7 +38,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PhaseStarted:
     """The models work in turn, and this one's begins, over all samples that are not finished."""
 
     model: Literal["teacher", "student"]
@@ -46,14 +46,14 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SampleAdvanced:
     """A sample has gone as far as the models at work can take it."""
 
     sample: int
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class TeacherQueue:
     """What the run has before the teacher, told whenever that changes."""
 
     now: tuple[tuple[int, Stage, str], ...]  # in flight, oldest first: sample, stage and question
@@ -61,14 +61,14 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class StudentQueue:
     """What the run has before the student, told whenever that changes."""
 
     samples: int  # with passages that are being scored, or wait to be
 
 
 @dataclass(frozen=True, slots=True)
-class Growing:
+class ReplyGrew:
     """The teacher has written a little more of a reply."""
 
     sample: int
@@ -89,7 +89,7 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
-class Unused:
+class AttemptFailed:
     """An attempt gave nothing usable."""
 
     sample: int
@@ -144,8 +144,12 @@ class Notice:
     text: str
 
 
-SharedEvent = TeacherOpened | Started | Asking | Growing | Generated | Unused | Paused | Resumed | Notice
+SharedEvent = (
+    TeacherOpened | Started | TeacherQueue | ReplyGrew | Generated | AttemptFailed | Paused | Resumed | Notice
+)
 """Told in a run and by a judge: both ask a teacher."""
 
-Event = SharedEvent | StudentOpened | Turn | Taken | Weighing | Scored | Chosen | Finished
+Event = (
+    SharedEvent | StudentOpened | PhaseStarted | SampleAdvanced | StudentQueue | Scored | Chosen | Finished
+)
 """Told in a run."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from engine.events import (
-    Asking,
+    AttemptFailed,
     Chosen,
     Event,
     Finished,
     Generated,
-    Growing,
     Notice,
     Paused,
+    PhaseStarted,
+    ReplyGrew,
     Resumed,
+    SampleAdvanced,
     Scored,
     Started,
     StudentOpened,
-    Taken,
+    StudentQueue,
     TeacherOpened,
-    Turn,
-    Unused,
-    Weighing,
+    TeacherQueue,
 )
 from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged
 from engine.judge.prompt import Result
@@ -44,25 +44,25 @@ class Tally:
         self.replaced: Counter[Stage] = Counter()
         self.near_ties = 0
         self.results: Counter[Result] = Counter()  # of a judge's pairs
-        self.unused: Counter[str] = Counter()
+        self.failed_attempts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()  # of stages that failed, by kind
         self.replies = self.teacher_tokens = self.student_tokens = 0
         self.teacher_seconds = self.student_seconds = 0.0
         self.teacher_pulse, self.student_pulse = Pulse(), Pulse()  # pieces of text; tokens
         self.teacher: TeacherInfo | None = None
         self.student: StudentInfo | None = None  # None: not loaded yet
-        self.asking = Asking((), 0)
-        self.weighing = 0  # samples before the student
+        self.teacher_queue = TeacherQueue((), 0)
+        self.student_queue = 0  # samples before the student
         self.decisions: deque[Chosen | Finished] = deque(maxlen=self.DECISIONS)
         self.decided = 0  # of them, the dropped included
-        self.turn: Turn | None = None  # in the staged schedule
-        self.taken = 0  # samples in this turn
+        self.phase: PhaseStarted | None = None  # in the staged schedule
+        self.advanced = 0  # samples in this turn
         self.notices: list[str] = []
         self.paused: str | None = None
         self.held = False
         self.began = False
         self.over = False
-        self.watch, self.turn_watch = Stopwatch(), Stopwatch()
+        self.watch, self.phase_watch = Stopwatch(), Stopwatch()
 
     def add(self, event: Event | JudgeEvent) -> None:
         self._count(event)
@@ -86,8 +86,8 @@ class Tally:
                 self.replies += 1
                 self.teacher_tokens += event.tokens
                 self.teacher_seconds += event.seconds
-            case Unused():
-                self.unused[event.fault] += 1
+            case AttemptFailed():
+                self.failed_attempts[event.fault] += 1
             case Scored():
                 self.student_tokens += event.tokens
                 self.student_seconds += event.seconds
@@ -122,15 +122,15 @@ class Tally:
                 self.teacher = info
             case StudentOpened(info=info):
                 self.student = info
-            case Turn():
-                self.turn, self.taken, self.turn_watch = event, 0, Stopwatch()
-            case Taken():
-                self.taken += 1
-            case Asking():
-                self.asking = event
-            case Weighing(samples=samples):
-                self.weighing = samples
-            case Growing():
+            case PhaseStarted():
+                self.phase, self.advanced, self.phase_watch = event, 0, Stopwatch()
+            case SampleAdvanced():
+                self.advanced += 1
+            case TeacherQueue():
+                self.teacher_queue = event
+            case StudentQueue(samples=samples):
+                self.student_queue = samples
+            case ReplyGrew():
                 self.teacher_pulse.add(1)
             case Paused():
                 self.paused = event.message
@@ -164,10 +164,10 @@ class Tally:
         reached = self.reached(stage)
         return Pace(reached - self.skipped, self.total - reached, self.watch.seconds)
 
-    def turn_pace(self) -> Pace:
+    def phase_pace(self) -> Pace:
         """How fast samples are taken in this turn."""
-        assert self.turn is not None
-        return Pace(self.taken, self.turn.samples - self.taken, self.turn_watch.seconds)
+        assert self.phase is not None
+        return Pace(self.advanced, self.phase.samples - self.advanced, self.phase_watch.seconds)
 
     def speeds(self) -> str:
         """What both models did: tokens a second, each over the time it was at work."""
@@ -197,8 +197,8 @@ class Tally:
             parts.append(f"near ties {self.near_ties}")
         if self.failed:
             parts.append(f"failed {self.failed}")
-        if self.unused:
-            parts.append("unused replies: " + listed(self.unused))
+        if self.failed_attempts:
+            parts.append("unused replies: " + listed(self.failed_attempts))
         return " · ".join(parts)
 
     def _decide(self, event: Chosen | Finished) -> None:
@@ -208,7 +208,7 @@ class Tally:
     def _watch(self) -> None:
         running = self.began and not (self.paused or self.held or self.over)
         self.watch.set(running=running)
-        self.turn_watch.set(running=running and self.turn is not None)
+        self.phase_watch.set(running=running and self.phase is not None)
 
 
 def listed(counts: Counter[str]) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from models.errors import BurnishError, ModelFileError
 from models.files.digest import sha256_of
-from models.llamacpp.process import Answer, Refused, Worker, WorkerDied
-from models.system.threads import aside
+from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
+from models.system.threads import on_daemon_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Student:
             "threads": threads,
         }
         self._opening = asyncio.Lock()
-        self._worker: Worker | None = None
+        self._worker: ChildProcess | None = None
         self._info: StudentInfo | None = None
         self._deadly: dict[Passage, PassageError] = {}  # what llama.cpp failed at twice
         self._waiting: deque[_Item] = deque()
@@ -198,20 +198,20 @@ class Student:
 
     async def _load(self) -> StudentInfo:
         if self._digest is None:
-            self._digest = await aside(sha256_of, self.path)
+            self._digest = await on_daemon_thread(sha256_of, self.path)
         try:
             try:
                 answer = await self._started()
-            except WorkerDied as death:
+            except ChildDied as death:
                 if death.failed:
                     raise
                 answer = await self._started()  # it was killed: that is nothing about the file
-        except WorkerDied as death:
+        except ChildDied as death:
             raise StudentError(
                 f"{self._name}: llama.cpp {death} while loading it; the file is damaged, or needs another "
                 "llama.cpp or more memory"
             ) from death
-        except Refused as refusal:
+        except ChildRefused as refusal:
             if refusal.kind == "file":
                 raise ModelFileError(self.path, refusal.why) from refusal
             raise StudentError(refusal.why) from refusal
@@ -222,7 +222,7 @@ class Student:
 
     async def _started(self) -> Answer:
         """A child that has loaded the model, or none."""
-        worker = self._worker = await Worker.start()
+        worker = self._worker = await ChildProcess.start()
         try:
             return await worker.call("open-scorer", path=str(self.path), **self._settings)
         except BaseException:
@@ -257,7 +257,7 @@ class Student:
     async def _score(self, items: list[_Item]) -> None:
         try:
             await self._ask(items)
-        except WorkerDied as death:
+        except ChildDied as death:
             if not death.guilty:  # it died of another lane's call
                 self._waiting.extendleft(reversed(items))
                 return
@@ -269,12 +269,12 @@ class Student:
         while not item.losses.done():
             try:
                 await self._ask([item])
-            except WorkerDied as death:
+            except ChildDied as death:
                 deaths += death.guilty
                 if deaths == 2:
                     _fail([item], await self._verdict(item.passage, death))
 
-    async def _verdict(self, passage: Passage, death: WorkerDied) -> StudentError:
+    async def _verdict(self, passage: Passage, death: ChildDied) -> StudentError:
         """What a second death at a passage means."""
         text = f'{self._name}: llama.cpp {death}, twice, at the text "{_printable(passage.target[:60])}"'
         if not death.failed:
@@ -284,7 +284,7 @@ class Student:
         harmless = _Item(Passage((), "The cat sat on the mat."), asyncio.get_running_loop().create_future())
         try:
             await self._ask([harmless])
-        except WorkerDied as again:
+        except ChildDied as again:
             return StudentError(f"{self._name}: llama.cpp {again}, again and again; see `burnish doctor`")
         self._deadly[passage] = PassageError(text, str(death))
         return self._deadly[passage]
@@ -299,11 +299,11 @@ class Student:
         ]
         try:
             answer = await worker.call("losses", passages=passages)
-        except Refused as refusal:
+        except ChildRefused as refusal:
             if refusal.kind != "memory":
                 raise StudentError(refusal.why) from refusal
             await worker.stop()  # and with it go all the pieces that its memory is in
-            raise WorkerDied("ran out of memory", guilty=True, failed=False) from refusal
+            raise ChildDied("ran out of memory", guilty=True, failed=False) from refusal
         self.seconds += answer.header["seconds"]
         for item, losses in zip(items, _unpack(answer), strict=True):
             self.tokens += len(losses.nll)

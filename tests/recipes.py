@@ -6,13 +6,13 @@ from typing import Any
 
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import PROMPTS
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 
 USUAL: dict[str, Any] = {
     "method": Method.SELECTIVE,
     "prompts": PROMPTS,
-    "form": FormName.JSON,
+    "form": ReplyFormName.JSON,
     "candidates": 1,
     "both_branches": False,
     "teacher": "sha256:" + "7" * 64,

@@ -12,8 +12,8 @@ from typing import Any
 
 from engine.events import Event
 from engine.run import session
-from engine.run.plan import Summary
-from engine.run.settings import Settings, load
+from engine.run.plan import RunSummary
+from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Version
 from engine.store.workspace import Workspace
 from tests.conftest import made_once
@@ -80,7 +80,7 @@ def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:
     host = server if isinstance(server, str) else server.url
     teacher: dict[str, Any] = {"name": TEACHER, "host": host, "patience": 20.0}
     run: dict[str, Any] = {"reply_form": "json", "schedule": "interleaved"}
-    return load(
+    return load_settings(
         {
             "teacher": teacher | groups.get("teacher", {}),
             "student": {"name": str(made_once("chance.gguf", runnable))} | groups.get("student", {}),
@@ -91,7 +91,7 @@ def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:
 
 def refine(
     opened: Workspace, given: Settings, emit: Callable[[Event], None] = lambda _: None, **options: Any
-) -> Summary:
+) -> RunSummary:
     return asyncio.run(session.refine_workspace(opened, given, emit, **options))
 
 

@@ -11,7 +11,7 @@ from engine.judge.prompt import Judged, Opinion
 from engine.judge.record import Record, judged_path
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.run import session
-from engine.run.settings import load
+from engine.run.settings import load_settings
 from engine.sample import (
     Choice,
     Decision,
@@ -142,7 +142,7 @@ def scene(
 
 
 def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
-    settings = load({"teacher": {"name": teacher}, "student": {"name": "demo"}})
+    settings = load_settings({"teacher": {"name": teacher}, "student": {"name": "demo"}})
     record = {
         "settings": settings.model_dump(mode="json"),
         "teacher": asdict(TEACHER),

@@ -14,11 +14,11 @@ from rich.console import Console
 from engine.events import Event, Finished, Generated
 from engine.formats.read import demo_dataset
 from engine.run import session
-from engine.run.settings import Settings, load
+from engine.run.settings import Settings, load_settings
 from tui.app import BurnishApp
 from tui.cli.progress import LiveDisplay
 from tui.messages import StartRun
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH = 100
@@ -26,7 +26,7 @@ SAMPLES = 4
 
 
 def settings() -> Settings:
-    return load(
+    return load_settings(
         {
             "teacher": {"name": "demo", "context": 2048, "max_tokens": 512},
             "student": {"name": "demo"},
@@ -64,7 +64,7 @@ def progress(folder: Path) -> None:
 
 async def interface(folder: Path) -> None:
     """The app: a run, then its first sample in Review and as a heat map, then the distribution."""
-    app = BurnishApp(Desk(settings()))
+    app = BurnishApp(Workbench(settings()))
     async with app.run_test(size=(120, 36)) as pilot:
 
         async def until(there: str) -> None:
@@ -72,8 +72,8 @@ async def interface(folder: Path) -> None:
                 await pilot.pause(0.1)
             await pilot.pause(0.5)
 
-        await app.desk.create(demo_dataset(), folder / "instructions.burnish")
-        app.desk.settings = settings()
+        await app.workbench.create(demo_dataset(), folder / "instructions.burnish")
+        app.workbench.settings = settings()
         app.screen.post_message(StartRun(limit=SAMPLES))
         await until(f"2/{SAMPLES}")
         await pilot.pause(3)

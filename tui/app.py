@@ -1,4 +1,4 @@
-"""The terminal interface. Screens show, the desk works; here is what they have in common."""
+"""The terminal interface. Screens show, the workbench works; here is what they have in common."""
 
 from __future__ import annotations
 
@@ -26,14 +26,21 @@ from engine.health.crash_log import write_crash_log
 from engine.health.remembered import recall, remember
 from engine.run.opening import target
 from models.errors import BurnishError
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.keys.actions import SCOPES, bindings, of_scope
 from tui.keys.keymap import key_names, load_keymap
-from tui.keys.palette import Palette
-from tui.messages import Changed, Decided, Heard, Opened, ShowSample, StartRun
-from tui.platform.memory import Pauses
-from tui.platform.textual_patches import forget_the_gone
-from tui.screens.base import DeskScreen
+from tui.keys.palette import AppCommands
+from tui.messages import (
+    EngineReported,
+    ReviewsChanged,
+    ShowSample,
+    StartRun,
+    WorkspaceChanged,
+    WorkspaceOpened,
+)
+from tui.platform.memory import PauseCollector
+from tui.platform.textual_patches import drop_dead_watchers
+from tui.screens.base import AppScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.export.screen import ExportScreen
@@ -42,7 +49,7 @@ from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.start.screen import StartScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.themes import THEMES
 
@@ -56,20 +63,20 @@ TIDY = 5.0
 class BurnishApp(App[None]):
     TITLE = "burnish"
     CSS_PATH = "app.tcss"
-    COMMANDS = {Palette}  # noqa: RUF012 - Textual's
+    COMMANDS = {AppCommands}  # noqa: RUF012 - Textual's
     BINDINGS = bindings("app")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - Textual's
 
-    def __init__(self, desk: Desk, path: Path | None = None) -> None:
+    def __init__(self, workbench: Workbench, path: Path | None = None) -> None:
         """`path`: a workspace or a dataset to begin with."""
         super().__init__()
-        self.desk = desk
+        self.workbench = workbench
         self._first = path
         self.keymap = load_keymap()
         self.remembered = recall()
         self.crash_log: Path | None = None
         self._leaving = False  # the screens are being taken down
-        self._pauses = Pauses()
+        self._pauses = PauseCollector()
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that goes on with the judging that was
 
@@ -81,18 +88,18 @@ class BurnishApp(App[None]):
         self._without_colours()
         self.set_keymap(self.keymap.changed)
         first = await self._first_screen()
-        screens: dict[str, DeskScreen] = {
+        screens: dict[str, AppScreen] = {
             "start": StartScreen(
-                self.desk,
+                self.workbench,
                 self.keymap,
                 recent=lambda: self.remembered.recent,
-                first=None if self.desk.is_open else self._first,
+                first=None if self.workbench.is_open else self._first,
             ),
-            "samples": SamplesScreen(self.desk, self.keymap),
-            "run": RunScreen(self.desk, self.keymap),
-            "distribution": DistributionScreen(self.desk, self.keymap),
-            "export": ExportScreen(self.desk, self.keymap),
-            "compare": CompareScreen(self.desk, self.keymap),
+            "samples": SamplesScreen(self.workbench, self.keymap),
+            "run": RunScreen(self.workbench, self.keymap),
+            "distribution": DistributionScreen(self.workbench, self.keymap),
+            "export": ExportScreen(self.workbench, self.keymap),
+            "compare": CompareScreen(self.workbench, self.keymap),
         }
         for name, screen in screens.items():
             self.install_screen(screen, name)
@@ -105,17 +112,17 @@ class BurnishApp(App[None]):
     async def _first_screen(self) -> str:
         """A workspace that was run is opened where one left off: at the run, or where it is done at its samples."""
         try:
-            found = None if self._first is None else await aside(target, self._first)
+            found = None if self._first is None else await on_daemon_thread(target, self._first)
             if found is None or found.data is not None:
                 return "start"
-            await self.desk.open(found.workspace)
+            await self.workbench.open(found.workspace)
             self._opened()
-            if (run := self.desk.run) is None:
+            if (run := self.workbench.run) is None:
                 return "start"
-            done, _ = await self.desk.reader.look(lambda workspace: workspace.count(run))
+            done, _ = await self.workbench.reader.ask_workspace(lambda workspace: workspace.count(run))
         except BurnishError:
             return "start"  # which opens it again, and says what is wrong
-        return "samples" if done == self.desk.samples else "run"
+        return "samples" if done == self.workbench.samples else "run"
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, but for the muted text's colour: "auto 60%" is white where a text is styled piece by piece."""
@@ -137,44 +144,44 @@ class BurnishApp(App[None]):
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
-            self._pauses.touched()
+            self._pauses.on_input()
         await super().on_event(event)
 
     def _tidy(self) -> None:
-        self._pauses.use()
+        self._pauses.collect_if_paused()
         screens = {
             *self.screen_stack,
             *(s for s in self._installed_screens.values() if isinstance(s, Screen)),
         }
-        forget_the_gone(
+        drop_dead_watchers(
             (self, *(node for screen in screens for node in screen.walk_children(with_self=True)))
         )
 
     def _listen(self) -> None:
-        if events := self.desk.heard():
+        if events := self.workbench.take_events():
             if any(isinstance(event, Started) for event in events):
                 self._follow()
             for screen in self.screen_stack:
-                screen.post_message(Heard(events))
+                screen.post_message(EngineReported(events))
 
     @work(exclusive=True, group="follow")
     async def _follow(self) -> None:
         """The run's own outcomes are shown from its first on."""
         try:
-            await self.desk.follow()
+            await self.workbench.follow()
         except BurnishError as error:
             self.notify(shown(str(error)).plain, severity="error", markup=False)
-        self.tell_changed()
+        self.post_changed()
 
-    @on(Decided)
-    def tell_changed(self) -> None:
+    @on(ReviewsChanged)
+    def post_changed(self) -> None:
         for screen in self.screen_stack:
-            screen.post_message(Changed())
+            screen.post_message(WorkspaceChanged())
 
     # --- where to -------------------------------------------------------------------------------------------------
 
     def _go(self, name: str) -> None:
-        if name != "start" and not self.desk.is_open:
+        if name != "start" and not self.workbench.is_open:
             self.notify("open a dataset or a workspace first", severity="warning")
             return
         while len(self.screen_stack) > 2:
@@ -201,7 +208,7 @@ class BurnishApp(App[None]):
 
     def action_show_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
-            scope = self.screen.SCOPE if isinstance(self.screen, DeskScreen) else "app"
+            scope = self.screen.SCOPE if isinstance(self.screen, AppScreen) else "app"
             self.push_screen(HelpScreen(scope, self.keymap))
 
     def action_choose_theme(self) -> None:
@@ -209,29 +216,29 @@ class BurnishApp(App[None]):
 
     @on(ShowSample)
     def _show_sample(self, message: ShowSample) -> None:
-        self.push_screen(ReviewScreen(self.desk, self.keymap, message.position))
+        self.push_screen(ReviewScreen(self.workbench, self.keymap, message.position))
 
-    @on(Opened)
+    @on(WorkspaceOpened)
     def _opened(self) -> None:
-        if self.desk.path is not None:
-            self.remembered = self.remembered.opened(self.desk.path)
+        if self.workbench.path is not None:
+            self.remembered = self.remembered.opened(self.workbench.path)
             remember(self.remembered)
-        self.tell_changed()
+        self.post_changed()
 
     # --- what a person does anywhere ------------------------------------------------------------------------------
 
     def action_undo(self) -> None:
-        self._turn(back=True)
+        self._undo_or_redo(back=True)
 
     def action_redo(self) -> None:
-        self._turn(back=False)
+        self._undo_or_redo(back=False)
 
     @work(group="turn")
-    async def _turn(self, *, back: bool) -> None:
-        if not self.desk.is_open:
+    async def _undo_or_redo(self, *, back: bool) -> None:
+        if not self.workbench.is_open:
             return
         try:
-            act = await (self.desk.undo() if back else self.desk.redo())
+            act = await (self.workbench.undo() if back else self.workbench.redo())
         except BurnishError as error:
             self.notify(shown(str(error)).plain, severity="error", markup=False)
             return
@@ -240,14 +247,14 @@ class BurnishApp(App[None]):
             return
         which = f"sample {act.samples[0]}" if len(act.samples) == 1 else f"{len(act.samples)} samples"
         self.notify(f"{'undone' if back else 'done again'}: {act.what} ({which})", markup=False)
-        self.tell_changed()
+        self.post_changed()
 
     @on(StartRun)
     def _start_run(self, message: StartRun) -> None:
-        if self.desk.running:
+        if self.workbench.running:
             self.notify("a run is under way", severity="warning")
             return
-        if self.desk.comparing.running:
+        if self.workbench.judge_job.running:
             self.notify(
                 "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
             )
@@ -258,21 +265,21 @@ class BurnishApp(App[None]):
     @work(group="run")
     async def _refine(self, limit: int | None, *, retry_failed: bool) -> None:
         try:
-            summary = await self.desk.refine(limit=limit, retry_failed=retry_failed)
+            summary = await self.workbench.refine(limit=limit, retry_failed=retry_failed)
         except BurnishError as error:
-            self.desk.note(str(error))
+            self.workbench.note(str(error))
             self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
         else:
             if summary is not None:
                 self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
-        self.tell_changed()
+        self.post_changed()
 
     async def action_leave(self) -> None:
         self.leave()
 
     def leave(self) -> None:
-        path, comparing = self.desk.path, self.desk.comparing
-        self.unfinished = path if self.desk.running else None
+        path, comparing = self.workbench.path, self.workbench.judge_job
+        self.unfinished = path if self.workbench.running else None
         self.unjudged = comparing.command(path) if path is not None and comparing.running else None
         self.exit()
 
@@ -285,12 +292,12 @@ class BurnishApp(App[None]):
         self.notify(f"{key} quits; whatever was done is kept", markup=False)
 
     async def on_unmount(self) -> None:
-        await self.desk.leave()
+        await self.workbench.leave()
 
     # --- the palette ----------------------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        here = screen.SCOPE if isinstance(screen, DeskScreen) else "app"
+        here = screen.SCOPE if isinstance(screen, AppScreen) else "app"
         for action in (*of_scope(here), *(of_scope("app") if here != "app" else ())):
             node: DOMNode = self if action.scope == "app" else screen
             if node.check_action(action.name, ()) is False or action.id == "app.command_palette":

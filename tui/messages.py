@@ -7,7 +7,7 @@ from textual.message import Message
 from engine.events import Event
 
 
-class Heard(Message):
+class EngineReported(Message):
     """The engine reported something. Sent to every screen that is on; a later one joins an earlier one."""
 
     def __init__(self, events: list[Event]) -> None:
@@ -15,23 +15,23 @@ class Heard(Message):
         self.events = events
 
 
-class Changed(Message):
+class WorkspaceChanged(Message):
     """Decisions were made or undone, a run ended, or another workspace was opened: look again."""
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Changed)
+        return isinstance(message, WorkspaceChanged)
 
 
-class Decided(Message):
-    """A screen has decided about samples, or taken a decision back. The app tells every screen `Changed`."""
+class ReviewsChanged(Message):
+    """A screen has decided about samples, or taken a decision back. The app tells every screen `WorkspaceChanged`."""
 
 
 class SettingsChanged(Message):
-    """The desk's settings are others: what the next run goes by."""
+    """The workbench's settings are others: what the next run goes by."""
 
 
-class Opened(Message):
-    """The desk has another workspace."""
+class WorkspaceOpened(Message):
+    """The workbench has another workspace."""
 
 
 class ShowSample(Message):
@@ -43,7 +43,7 @@ class ShowSample(Message):
 
 
 class StartRun(Message):
-    """A screen asks for the run with the desk's settings."""
+    """A screen asks for the run with the workbench's settings."""
 
     def __init__(self, *, limit: int | None = None, retry_failed: bool = False) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ _AT_ONCE = 4096  # trigrams, samples, or pairs: what is in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Duplicate:
     """A sample that is there before."""
 
     sample: int
@@ -84,7 +84,7 @@ class Duplicates:
         self._bands.clear()
         self._bytes.clear()
 
-    def found(self) -> Iterator[Again]:
+    def found(self) -> Iterator[Duplicate]:
         """The samples that are there before, the equal ones first, each kind in order."""
         count = len(self._texts)
         if count < 2:
@@ -96,7 +96,7 @@ class Duplicates:
         of[samples] = firsts
         equal = of < np.arange(count)
         for sample in np.flatnonzero(equal):
-            yield Again(int(sample), int(of[sample]), None)
+            yield Duplicate(int(sample), int(of[sample]), None)
         self._signatures.flush()
         signatures = np.memmap(self._signatures, np.uint8, "r", shape=(count, _HASHES))
         for band in range(BANDS):
@@ -109,7 +109,7 @@ class Duplicates:
                 near = like >= NEAR
                 of[part[near]], likeness[part[near]] = first[near], like[near]
         for sample in np.flatnonzero(~equal & (of < np.arange(count))):
-            yield Again(int(sample), int(of[sample]), round(float(likeness[sample]), 2))
+            yield Duplicate(int(sample), int(of[sample]), round(float(likeness[sample]), 2))
 
     def _band(self, band: int, count: int) -> Numbers:
         size = _AT_ONCE * 8

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from engine.examine.duplicates import Duplicates
-from engine.examine.flags import Finding, Flag, Lengths, Stats, Test, copied_fields, empty_fields, refuses
+from engine.examine.flags import Finding, Flag, Lengths, Stats, TestSet, copied_fields, empty_fields, refuses
 from engine.examine.languages import Languages
 from engine.examine.overlap import TestTexts
 from engine.examine.personal_data import personal_data, without_personal_data
@@ -54,7 +54,7 @@ class Examination:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def look(self, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
+    def examine(self, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
         """Look, once, through all samples, which are numbered from 0 in order. `step` is called for each."""
         languages, asked, answered = Languages(), array("L"), array("L")
         with closing(Duplicates()) as duplicates:
@@ -127,11 +127,11 @@ class Examination:
     def _count(self, query: str, *values: str) -> int:
         return int(self._db.execute(query, values).fetchone()[0])
 
-    def _tested(self) -> Test | None:
+    def _tested(self) -> TestSet | None:
         test, path = self._test, self._against
         if test is None or path is None:
             return None
-        return Test(
+        return TestSet(
             path=str(path), sha256=sha256_of(path), rows=test.rows, texts=test.texts, short=test.short
         )
 

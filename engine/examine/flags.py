@@ -57,7 +57,7 @@ class Lengths(Frozen):
     most: int
 
 
-class Test(Frozen):
+class TestSet(Frozen):
     """What the samples were held against."""
 
     __test__ = False  # no test of ours
@@ -79,7 +79,7 @@ class Stats(Frozen):
     instruction: Lengths  # with the input
     response: Lengths
     personal: dict[str, int]  # by kind, the samples that hold one
-    against: Test | None = None
+    against: TestSet | None = None
 
 
 def empty_fields(version: Version) -> list[dict[str, Any]]:

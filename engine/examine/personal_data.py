@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class PersonalDataKind(StrEnum):
     EMAIL = "e-mail address"
     PHONE = "phone number"
     CARD = "card number"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class Secret:
     """Something that should perhaps not be in a dataset."""
 
-    kind: Kind
+    kind: PersonalDataKind
     masked: str  # enough to know it by, too little to use it
     start: int  # where it stands in the text
     end: int
@@ -35,12 +35,14 @@ def personal_data(text: str) -> Iterator[Secret]:
         for found in _EMAIL.finditer(text):
             if not _NOBODY.search(found[0]):
                 name, _, host = found[0].partition("@")
-                yield Secret(Kind.EMAIL, f"{name[0]}…@{host[0]}….{host.rpartition('.')[2]}", *found.span())
+                yield Secret(
+                    PersonalDataKind.EMAIL, f"{name[0]}…@{host[0]}….{host.rpartition('.')[2]}", *found.span()
+                )
     if _DIGITS.search(text):
         yield from _numbers(text)
     for found in _KEY.finditer(text):
         masked = "private key" if found[0].startswith("-") else f"{found[0][:4]}…"
-        yield Secret(Kind.KEY, masked, *found.span())
+        yield Secret(PersonalDataKind.KEY, masked, *found.span())
 
 
 def without_personal_data(text: str, start: int = 0, end: int | None = None) -> str:
@@ -60,15 +62,15 @@ def _numbers(text: str) -> Iterator[Secret]:
         digits = _only_digits(found[0])
         if _is_card(digits):
             taken.append(found.span())
-            yield Secret(Kind.CARD, f"…{digits[-4:]}", *found.span())
+            yield Secret(PersonalDataKind.CARD, f"…{digits[-4:]}", *found.span())
     for found in _IBAN.finditer(text):
         if (account := _account(found[0])) is not None:
             taken.append(found.span())
-            yield Secret(Kind.IBAN, f"{account[:4]}…{account[-2:]}", *found.span())
+            yield Secret(PersonalDataKind.IBAN, f"{account[:4]}…{account[-2:]}", *found.span())
     for found in _PHONE.finditer(text):
         within = any(start < found.end() and found.start() < end for start, end in taken)
         if not within and _is_phone(found[0]):
-            yield Secret(Kind.PHONE, f"{found[0][:3].strip()}…{found[0][-2:]}", *found.span())
+            yield Secret(PersonalDataKind.PHONE, f"{found[0][:3].strip()}…{found[0][-2:]}", *found.span())
 
 
 # Every pattern begins where a word does and goes on for a bounded length: time stays linear, whatever the text.

@@ -19,7 +19,7 @@ from engine.export.trainers import (
 from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format, Record
 from engine.formats.write import is_table, refuse, row_texts, write_dataset
-from engine.store.leaving import Exported, ExportRule, Share, exported, leaving
+from engine.store.leaving import ExportRule, LeavingSample, TopShare, exported, leaving
 from engine.store.workspace import Run, Workspace
 
 ENDINGS = {
@@ -30,11 +30,11 @@ ENDINGS = {
 }
 
 
-class Stopped(Exception):  # noqa: N818 - asked for, no error
+class ExportStopped(Exception):  # noqa: N818 - asked for, no error
     """The writing, or the looking, was given up on a person's word. Nothing is left of it."""
 
 
-class Progress:
+class RowProgress:
     """How far a thread has come with rows; another may read it, and stop the thread."""
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ class Progress:
         self.total, self._passes = rows, passes
 
     def step(self) -> None:
-        """One row more. Raises `Stopped`."""
+        """One row more. Raises `ExportStopped`."""
         if self._stop.is_set():
-            raise Stopped
+            raise ExportStopped
         self._steps += 1
         self.rows = self._steps // self._passes
 
@@ -57,11 +57,11 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportRequest:
     """What is to leave, and as what."""
 
     rule: ExportRule = ExportRule.ALL
-    share: Share = Share(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
+    share: TopShare = TopShare(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
     format: Format | None = None  # None: the dataset's own
     trainer: Trainer | None = None  # its layout comes before `format`
     trace: bool = False  # how each row came to be goes along
@@ -72,7 +72,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ExportResult:
     """What was written."""
 
     path: Path
@@ -85,7 +85,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ExportPreview:
     """What would be written."""
 
     leaving: dict[ExportRule, int]  # rows, by rule
@@ -95,8 +95,8 @@ class Preview:
     samples: tuple[int, ...]  # that they are
 
 
-def write(workspace: Path, out: Path, wanted: Wanted, progress: Progress) -> Report:
-    """Write what is wanted to `out`, in one step or not at all. Raises `BurnishError`, or `Stopped`."""
+def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgress) -> ExportResult:
+    """Write what is wanted to `out`, in one step or not at all. Raises `BurnishError`, or `ExportStopped`."""
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         here = Format(source.format)
@@ -113,17 +113,17 @@ def write(workspace: Path, out: Path, wanted: Wanted, progress: Progress) -> Rep
         else:
             records = _records(chosen, run, wanted, here)
             rows = write_dataset(out, there, records, protected=kept, step=progress.step)
-        return Report(out, there, rows, len(opened), out.stat().st_size, config, use)
+        return ExportResult(out, there, rows, len(opened), out.stat().st_size, config, use)
 
 
-def preview(workspace: Path, wanted: Wanted, rows: int) -> Preview:
+def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
     """What `write` would write, with the first rows. Raises `BurnishError`."""
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         here = Format(source.format)
         there = wanted.format_for(here)
         first = list(islice(exported(opened, run, wanted.rule, wanted.share), rows))
-        return Preview(
+        return ExportPreview(
             {rule: leaving(opened, run, rule, wanted.share) for rule in ExportRule},
             len(opened),
             there,
@@ -137,7 +137,7 @@ def default_path(workspace: Path, format: Format) -> Path:
     return workspace.with_name(f"{workspace.stem}-refined{ENDINGS[format.container]}")
 
 
-def in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path]:
+def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path]:
     """Files that are there and would be replaced. `BurnishError` where `out` cannot be written at all."""
     files = [out]
     if trainer is not None:
@@ -151,7 +151,9 @@ def in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path
         raise DatasetError(f"{out}: cannot be written: {error.strerror}") from None
 
 
-def _records(chosen: Iterator[Exported], run: Run, wanted: Wanted, here: Format) -> Iterator[Record]:
+def _records(
+    chosen: Iterator[LeavingSample], run: Run, wanted: ExportRequest, here: Format
+) -> Iterator[Record]:
     there = wanted.format_for(here)
     items = (_item(row, run, wanted) for row in chosen)
     if wanted.trainer is not None:
@@ -159,7 +161,7 @@ def _records(chosen: Iterator[Exported], run: Run, wanted: Wanted, here: Format)
     return (render(sample, version, here, there, trace) for sample, version, trace in items)
 
 
-def _item(row: Exported, run: Run, wanted: Wanted) -> Item:
+def _item(row: LeavingSample, run: Run, wanted: ExportRequest) -> Item:
     return row.sample, row.version, row.trace(run) if wanted.trace else None
 
 

@@ -69,16 +69,16 @@ def _rewrite_without_input(row: dict[str, Any], version: Version) -> dict[str, A
     return _without(row, {fields.input}) | texts
 
 
-def _flat_history(row: Mapping[str, Any]) -> list[Turn]:
+def _flat_history(row: Mapping[str, Any]) -> list[ConversationTurn]:
     """The earlier turns in LLaMA-Factory's `system` and `history`, where a row has them in that form."""
     system, history = row.get("system"), row.get("history")
-    turns = [Turn("system", system, {})] if isinstance(system, str) and system else []
+    turns = [ConversationTurn("system", system, {})] if isinstance(system, str) and system else []
     if isinstance(history, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
         for pair in history
     ):
         for user, assistant in history:
-            turns += [Turn("user", user, {}), Turn("assistant", assistant, {})]
+            turns += [ConversationTurn("user", user, {}), ConversationTurn("assistant", assistant, {})]
     return turns
 
 
@@ -95,7 +95,7 @@ _ROLES = {
 }
 
 
-class Style(NamedTuple):
+class TurnStyle(NamedTuple):
     """How a layout writes a turn: the keys of role and text, and its names for the roles."""
 
     field: str
@@ -105,16 +105,16 @@ class Style(NamedTuple):
 
 
 _STYLES = {
-    Layout.SHAREGPT: Style(
+    Layout.SHAREGPT: TurnStyle(
         "conversations", "from", "value", {"system": "system", "user": "human", "assistant": "gpt"}
     ),
-    Layout.MESSAGES: Style(
+    Layout.MESSAGES: TurnStyle(
         "messages", "role", "content", {"system": "system", "user": "user", "assistant": "assistant"}
     ),
 }
 
 
-class Turn(NamedTuple):
+class ConversationTurn(NamedTuple):
     role: str  # system, user or assistant, whatever the row calls them
     text: str
     rest: dict[str, Any]  # the turn's other keys
@@ -125,7 +125,7 @@ def _keys(turn: Mapping[str, Any]) -> tuple[str, str]:
     return ("from", "value") if "from" in turn else ("role", "content")
 
 
-def _turns(row: Mapping[str, Any], layout: Layout) -> list[Turn]:
+def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
     field = _STYLES[layout].field
     given = row.get(field)
@@ -145,7 +145,7 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[Turn]:
             raise RowError(f"turn {number}: expected a system, user or assistant turn, found {shown(name)}")
         text = _text(turn.get(text_key), f"turn {number}: `{text_key}`")
         rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
-        turns.append(Turn(role, text, rest))
+        turns.append(ConversationTurn(role, text, rest))
     if [turn.role for turn in turns[-2:]] != ["user", "assistant"]:
         raise RowError("expected a user's turn and the assistant's answer as the last two turns")
     return turns
@@ -241,13 +241,13 @@ def render(
     return record if trace is None else record | {TRACE: dict(trace)}
 
 
-def convert(sample: Sample, version: Version, here: Layout, there: Layout) -> dict[str, Any]:
+def convert(sample: Sample, version: Version, source: Layout, target: Layout) -> dict[str, Any]:
     """The row of `sample` in layout `there`, in that layout's own names, its unknown fields after them."""
     with _of(sample):
-        parts = _parts_of_turns(sample.row, here) if here in _STYLES else _parts_of_flat(sample.row)
-    if there in _STYLES:
-        record = _as_turns(parts, version, _STYLES[there])
-    elif there is Layout.WIZARDLM:
+        parts = _parts_of_turns(sample.row, source) if source in _STYLES else _parts_of_flat(sample.row)
+    if target in _STYLES:
+        record = _as_turns(parts, version, _STYLES[target])
+    elif target is Layout.WIZARDLM:
         record = {"instruction": as_one_text(version), "output": version.response}
         record |= _as_history(parts.earlier, sample.index)
     else:
@@ -268,7 +268,7 @@ def _of(sample: Sample) -> Iterator[None]:
 class _Parts(NamedTuple):
     """What a row holds beside the version of its sample, whatever its layout."""
 
-    earlier: list[Turn]
+    earlier: list[ConversationTurn]
     user: dict[str, Any]  # the last user turn's other keys
     assistant: dict[str, Any]  # the last answer's
     unknown: dict[str, Any]
@@ -295,11 +295,11 @@ def _without(row: Mapping[str, Any], names: Collection[str | None]) -> dict[str,
     return {name: value for name, value in row.items() if name not in names}
 
 
-def _as_turns(parts: _Parts, version: Version, style: Style) -> dict[str, Any]:
+def _as_turns(parts: _Parts, version: Version, style: TurnStyle) -> dict[str, Any]:
     turns = [
         *parts.earlier,
-        Turn("user", as_one_text(version), parts.user),
-        Turn("assistant", version.response, parts.assistant),
+        ConversationTurn("user", as_one_text(version), parts.user),
+        ConversationTurn("assistant", version.response, parts.assistant),
     ]
     return {
         style.field: [
@@ -308,7 +308,7 @@ def _as_turns(parts: _Parts, version: Version, style: Style) -> dict[str, Any]:
     }
 
 
-def _as_history(earlier: list[Turn], index: int) -> dict[str, Any]:
+def _as_history(earlier: list[ConversationTurn], index: int) -> dict[str, Any]:
     """Earlier turns as LLaMA-Factory's `system` and `history`."""
     record: dict[str, Any] = {}
     if earlier and earlier[0].role == "system":

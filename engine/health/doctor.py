@@ -16,7 +16,7 @@ from models.files.catalog import ModelFile, student_file, teacher_file
 from models.ollama.server import OllamaServer, Tag, full_name
 from models.system import machine
 from models.system.machine import GPU, Build
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.system.units import GIB, MIB, size
 from models.teacher import Fault, TeacherError
 
@@ -25,14 +25,14 @@ ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take ab
 LEAST = 200 * MIB
 NO_CLOUD = "set OLLAMA_NO_CLOUD=1 for the server and restart it (Linux: sudo systemctl edit ollama)"
 
-State = Literal["ok", "advice", "problem"]
+CheckState = Literal["ok", "advice", "problem"]
 """Problem: a run would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     name: str
-    state: State
+    state: CheckState
     finding: str  # half a sentence
     fix: str = ""  # what to do, often a command to copy
 
@@ -58,8 +58,8 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
     tag = settings.teacher.name if embedded is None else None
     server, build, gpus = await asyncio.gather(
         _ask_server(settings.teacher.host, tag),
-        aside(machine.llama_build),
-        aside(machine.gpus),
+        on_daemon_thread(machine.llama_build),
+        on_daemon_thread(machine.gpus),
     )
     path = config_path()
     checks = [
@@ -259,7 +259,7 @@ def _disk(folder: Path) -> Check:
     finding = f"{size(free)} free in {where}"
     if free >= ROOM:
         return Check("disk", "ok", finding)
-    state: State = "problem" if free < LEAST else "advice"
+    state: CheckState = "problem" if free < LEAST else "advice"
     return Check("disk", state, finding, "make room, or put the workspace elsewhere")
 
 

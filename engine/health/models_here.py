@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.run.settings import Settings
-from models.files.catalog import Found, find_ggufs
+from models.files.catalog import FoundModel, find_ggufs
 from models.files.ollama_store import default_stores, list_blobs
 from models.ollama.server import OllamaServer, Tag, full_name
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import TeacherError
 
 UNREAD = (
@@ -60,10 +60,10 @@ class ModelList:
 async def list_models(settings: Settings) -> ModelList:
     """The server's models and the files that are here. Takes up to ten seconds."""
     tags, search = await asyncio.gather(
-        _tags(settings.teacher.host), aside(find_ggufs, settings.model_folders)
+        _tags(settings.teacher.host), on_daemon_thread(find_ggufs, settings.model_folders)
     )
     problem, served = (tags, ()) if isinstance(tags, TeacherError) else (None, tags)
-    models = await aside(_models, served, search.found)
+    models = await on_daemon_thread(_models, served, search.found)
     return ModelList(models, problem, search.complete)
 
 
@@ -75,11 +75,11 @@ async def _tags(host: str | None) -> tuple[Tag, ...] | TeacherError:
         return error
 
 
-def _models(tags: Iterable[Tag], found: Iterable[Found]) -> tuple[ListedModel, ...]:
+def _models(tags: Iterable[Tag], found: Iterable[FoundModel]) -> tuple[ListedModel, ...]:
     return tuple(_each(tags, found))
 
 
-def _each(tags: Iterable[Tag], found: Iterable[Found]) -> Iterator[ListedModel]:
+def _each(tags: Iterable[Tag], found: Iterable[FoundModel]) -> Iterator[ListedModel]:
     """Every model once: the server's tags, each with its weights in the store where they can be read, then files."""
     files = {file.path: file for file in found}
     blobs = {full_name(name): blob for name, blob in list_blobs(default_stores()).items()}
@@ -94,7 +94,7 @@ def _each(tags: Iterable[Tag], found: Iterable[Found]) -> Iterator[ListedModel]:
             yield _of_file(file)
 
 
-def _of_tag(tag: Tag, weights: Found | None) -> ListedModel:
+def _of_tag(tag: Tag, weights: FoundModel | None) -> ListedModel:
     problem = weights.problem if weights else UNREAD
     return ListedModel(
         name=tag.name,
@@ -110,7 +110,7 @@ def _of_tag(tag: Tag, weights: Found | None) -> ListedModel:
     )
 
 
-def _of_file(file: Found) -> ListedModel:
+def _of_file(file: FoundModel) -> ListedModel:
     header, usable = file.header, not file.problem
     teaches = usable and header is not None and header.chat_template
     return ListedModel(

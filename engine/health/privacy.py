@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from engine.health.doctor import ANSWERS, NO_CLOUD, Check, State
+from engine.health.doctor import ANSWERS, NO_CLOUD, Check, CheckState
 from engine.health.places import LeftFile, left_files
 from engine.health.remembered import recall
 from engine.run.settings import Settings
@@ -61,7 +61,7 @@ async def _teacher(settings: Settings) -> list[Check]:
         told = f"{url}, Ollama, which gets the texts; nothing else"
     checks = [Check("contacted", "ok", told)]
     # Where no text goes to the server, what it does with texts is worth a word and no more.
-    worst: State = "advice" if inside else "problem"
+    worst: CheckState = "advice" if inside else "problem"
     try:
         async with OllamaServer(url, first=ANSWERS) as server:
             cloud = await server.cloud_disabled()
@@ -74,7 +74,7 @@ async def _teacher(settings: Settings) -> list[Check]:
     return [*checks, _program(url, found, worst), *_requests(found)]
 
 
-def _cloud(disabled: bool | None, worst: State) -> Check:
+def _cloud(disabled: bool | None, worst: CheckState) -> Check:
     if disabled:
         return Check("cloud", "ok", "off: the server itself refuses cloud models")
     if disabled is None:
@@ -95,7 +95,7 @@ async def _weights(name: str, url: str) -> Check:
     return Check("teacher", "ok", f"{name}: its weights are here, {size(info.size)}")
 
 
-def _program(url: str, found: Listener | None, worst: State) -> Check:
+def _program(url: str, found: Listener | None, worst: CheckState) -> Check:
     if found is None:
         port = urlsplit(url).port
         finding = (

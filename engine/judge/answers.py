@@ -12,8 +12,8 @@ from engine.formats.names import DatasetError, Record
 from engine.formats.read import any_rows
 from engine.judge.events import Answered
 from engine.judge.pairs import GENERATOR
-from engine.judge.recorded_model import Respondent, check
-from engine.method.reflection import Question, Unusable, said
+from engine.judge.recorded_model import RecordedModel, check
+from engine.method.reflection import Question, UnusableReply, reply_text
 from engine.method.templates import TemplateName, alpaca, vicuna, wizardlm
 from engine.run.settings import AnswerSettings
 from engine.sample import Failure
@@ -30,7 +30,7 @@ _WRITTEN: dict[TemplateName, Callable[[str, str], tuple[Piece, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class AnswerPrompt:
     """A row of a file of prompts."""
 
     instruction: str
@@ -50,8 +50,8 @@ class Prompt:
 class _Open(Question[Reply]):
     """A question whose answer is whatever the model says; one that was cut is what it said so far."""
 
-    def take(self, reply: Reply) -> Reply:
-        text = said(reply)
+    def parse(self, reply: Reply) -> Reply:
+        text = reply_text(reply)
         return replace(reply, text=text if text == reply.text else text.lstrip())
 
 
@@ -64,18 +64,18 @@ class Answers:
     failures: dict[int, Failure] = field(default_factory=dict)  # prompts without an answer
 
 
-def prompts(path: Path, limit: int | None = None) -> list[Prompt]:
+def prompts(path: Path, limit: int | None = None) -> list[AnswerPrompt]:
     """The prompts of a file: a dataset, AlpacaEval's file, rows that have only an instruction, or lines of text.
 
     `DatasetError`: the file cannot be read, or a row of it has no instruction.
     """
-    found: list[Prompt] = []
+    found: list[AnswerPrompt] = []
     for number, row in enumerate(any_rows(path), 1):
         if len(found) == limit:
             break
         if isinstance(row, str):
             if line := row.strip("\r\n"):
-                found.append(Prompt(line))
+                found.append(AnswerPrompt(line))
             continue
         found.append(_prompt(path, number, row))
     if not found:
@@ -83,13 +83,13 @@ def prompts(path: Path, limit: int | None = None) -> list[Prompt]:
     return found
 
 
-def _prompt(path: Path, number: int, row: object) -> Prompt:
+def _prompt(path: Path, number: int, row: object) -> AnswerPrompt:
     fields = fields_of(row | {"output": ""}) if isinstance(row, dict) else None
     if isinstance(row, dict) and fields is not None:
         instruction, input = row[fields.instruction], row.get(fields.input or "")
         dataset = row.get("dataset")
         if isinstance(instruction, str) and instruction.strip() and isinstance(input, str | None):
-            return Prompt(instruction, input or "", dataset if isinstance(dataset, str) else None)
+            return AnswerPrompt(instruction, input or "", dataset if isinstance(dataset, str) else None)
     raise DatasetError(f"{path}: row {number}: expected a prompt, with its text in the field `instruction`")
 
 
@@ -107,7 +107,7 @@ def check_answering(settings: AnswerSettings) -> None:
         )
 
 
-async def answer(respondent: Respondent, asked: Sequence[Prompt], template: TemplateName) -> Answers:
+async def answer(respondent: RecordedModel, asked: Sequence[AnswerPrompt], template: TemplateName) -> Answers:
     """A model's answer to every prompt; those that are in the respondent's record cost nothing.
 
     A prompt that gets no answer is a failure. Emits `Started`, an `Answered` for each prompt that was not answered
@@ -125,7 +125,7 @@ async def answer(respondent: Respondent, asked: Sequence[Prompt], template: Temp
         failure = None
         try:
             reply = await respondent.ask(number, question)
-        except Unusable as unusable:
+        except UnusableReply as unusable:
             failure = Failure(fault=unusable.fault, message=str(unusable))
         except TeacherError as error:
             if error.fault in PAUSING:
@@ -148,7 +148,7 @@ def generator(name: str) -> str:
     return Path(name.removeprefix("gguf:")).stem if name.startswith("gguf:") else name
 
 
-def rows(asked: Sequence[Prompt], answers: Answers, name: str) -> Iterator[Record]:
+def rows(asked: Sequence[AnswerPrompt], answers: Answers, name: str) -> Iterator[Record]:
     """AlpacaEval's rows; one that has no answer is there with an empty output."""
     for number, prompt in enumerate(asked):
         row: dict[str, str] = {} if prompt.dataset is None else {"dataset": prompt.dataset}

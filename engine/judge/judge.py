@@ -12,14 +12,14 @@ from engine.judge.events import JudgedBefore, PairJudged
 from engine.judge.pairs import Sides
 from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
 from engine.judge.record import Comparison
-from engine.judge.recorded_model import Respondent
-from engine.method.reflection import Unusable
-from engine.method.reply_forms import FormName
+from engine.judge.recorded_model import RecordedModel
+from engine.method.reflection import UnusableReply
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Failure
 from models.teacher import PAUSING, TeacherError
 
 
-async def judge(respondent: Respondent, sides: Sides, form: FormName) -> Comparison:
+async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) -> Comparison:
     """Have every pair of two sides judged; those that were already cost nothing.
 
     What comes of it is in the respondent's record, for `results.results` to count. Emits `Started`, `JudgedBefore`,
@@ -77,7 +77,7 @@ async def judge(respondent: Respondent, sides: Sides, form: FormName) -> Compari
     return comparison
 
 
-async def _judged(respondent: Respondent, number: int, pair: Pair, form: FormName) -> Judged:
+async def _judged(respondent: RecordedModel, number: int, pair: Pair, form: ReplyFormName) -> Judged:
     """The pair in both orders. One without a usable reply makes the other worthless, and it is not asked for."""
     forward: Opinion | None = None
     swapped: Opinion | None = None
@@ -85,7 +85,7 @@ async def _judged(respondent: Respondent, number: int, pair: Pair, form: FormNam
     try:
         forward = await respondent.ask(number, question(pair.a, pair.b, form))
         swapped = await respondent.ask(number, question(pair.b, pair.a, form))
-    except Unusable as unusable:
+    except UnusableReply as unusable:
         failure = Failure(fault=unusable.fault, message=str(unusable))
     except TeacherError as error:
         if error.fault in PAUSING:

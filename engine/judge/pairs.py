@@ -15,7 +15,7 @@ from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.judge.prompt import Pair, StudentChoice
 from engine.sample import Outcome, Rule, Sample, Stage, Version
 from engine.store.database import WorkspaceError
-from engine.store.leaving import Exported
+from engine.store.leaving import LeavingSample
 from engine.store.workspace import Workspace
 
 GENERATOR = "generator"
@@ -56,13 +56,15 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
                 f"{path}: its latest run asked no teacher, so there is nothing to compare; see burnish run"
             )
         for sample, outcome, review in opened.decided(run):
-            same += outcome is not None and Exported(sample, outcome, review).version == sample.original
+            same += outcome is not None and LeavingSample(sample, outcome, review).version == sample.original
 
     def pairs() -> Iterator[Pair]:
         with Workspace.read(path) as opened:
             found = 0
             for sample, outcome, review in opened.decided(run):
-                of_sample = list(_of_sample(Exported(sample, outcome, review), refined_only=refined_only))
+                of_sample = list(
+                    _of_sample(LeavingSample(sample, outcome, review), refined_only=refined_only)
+                )
                 yield from of_sample
                 found += bool(of_sample)
                 if found == limit:
@@ -79,7 +81,7 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
     )
 
 
-def _of_sample(row: Exported, *, refined_only: bool) -> Iterator[Pair]:
+def _of_sample(row: LeavingSample, *, refined_only: bool) -> Iterator[Pair]:
     """A sample's pairs, each once: where the student took one stage's rewrite, both questions are the same."""
     sample, outcome, original = row.sample, row.outcome, row.sample.original
     choices: dict[tuple[Version, Version], list[StudentChoice]] = {}

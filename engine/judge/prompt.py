@@ -15,8 +15,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.method.reflection import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Question, Unusable, part
-from engine.method.reply_forms import FormName, Strict, layout, parsed, sections
+from engine.method.reflection import (
+    INSTRUCTION_CRITERIA,
+    RESPONSE_CRITERIA,
+    Question,
+    UnusableReply,
+    required_text,
+)
+from engine.method.reply_forms import ReplyFormName, StrictReply, layout, parsed, sections
 from engine.sample import Failure, Frozen, Stage, Verdict, Version
 from models.teacher import Fault, Message
 
@@ -124,7 +130,7 @@ Compare the two examples, each an instruction with its answer, as examples for a
 {_SCORES}"""
 
 
-def question(first: Version, second: Version, form: FormName) -> Question[Opinion]:
+def question(first: Version, second: Version, form: ReplyFormName) -> Question[Opinion]:
     """What the judge is asked about two versions, in this order.
 
     Where both answer the same instruction it compares the answers, else the two as examples.
@@ -159,7 +165,7 @@ def question(first: Version, second: Version, form: FormName) -> Question[Opinio
 _Score = Annotated[int, Field(strict=True, ge=1, le=10, json_schema_extra={"enum": [*range(1, 11)]})]
 
 
-class _Reply(Strict):
+class _Reply(StrictReply):
     # In this order: a judge that scores first only defends its scores.
     # The limits keep a small model from filling its reply with one string; longer texts of others are as good.
     critique: str = Field(json_schema_extra={"maxLength": 800})
@@ -181,22 +187,25 @@ def _read_markers(text: str) -> Opinion:
     critique, reason, *scores = sections(text, _HEADINGS)
     found = [_SCORE.fullmatch(score) for score in scores]
     if found[0] is None or found[1] is None:
-        raise Unusable(Fault.UNPARSABLE, "expected two scores, each a whole number from 1 to 10")
+        raise UnusableReply(Fault.UNPARSABLE, "expected two scores, each a whole number from 1 to 10")
     return _opinion(critique, reason, int(found[0][1]), int(found[1][1]))
 
 
 def _opinion(critique: str, reason: str, first: int, second: int) -> Opinion:
     return Opinion(
-        critique=part("critique", critique), reason=part("reason", reason), first=first, second=second
+        critique=required_text("critique", critique),
+        reason=required_text("reason", reason),
+        first=first,
+        second=second,
     )
 
 
 _LAYOUTS = {
-    FormName.JSON: (
+    ReplyFormName.JSON: (
         "Reply with one JSON object that has exactly the fields of the given schema, in its order; score_1 is what "
         "you give to the first, score_2 to the second.",
         _read_json,
         _Reply.model_json_schema(),
     ),
-    FormName.MARKERS: (layout(_HEADINGS), _read_markers, None),
+    ReplyFormName.MARKERS: (layout(_HEADINGS), _read_markers, None),
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from engine.judge.prompt import Judged, Result
-from engine.store.database import Database, Kind, WorkspaceError
+from engine.store.database import Database, FileKind, WorkspaceError
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
 from models.teacher import Reply
 
@@ -81,7 +81,7 @@ class Comparison:
 class Record(Database):
     """An open record. One writer at a time, however many readers."""
 
-    kind: ClassVar[Kind] = Kind(
+    kind: ClassVar[FileKind] = FileKind(
         name="record",
         application=0x62726E72,  # 'brnr'
         migrations=(_FIRST, _second),

@@ -12,7 +12,7 @@ from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
 from engine.run.gates import Gate
-from engine.run.replay import StoredTeacher
+from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
 from engine.run.teachers import fitting, identified, sampling_of, serving_of, teacher_file, teacher_of
 from engine.sample import Stage
@@ -30,7 +30,7 @@ def check(settings: TeacherSettings) -> None:
         server_url(settings.host)
 
 
-class Respondent:
+class RecordedModel:
     """A local model under a teacher's contract, opened when it is first needed.
 
     Everything happens in the loop it is used from, and `emit` is called there. While `gate` is held nothing new is
@@ -46,8 +46,8 @@ class Respondent:
         self._opening = asyncio.Lock()
         self._teacher: Teacher | None = None
         self._info: TeacherInfo | None = None
-        self._stored: StoredTeacher | None = None
-        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        self._stored: ReplayingTeacher | None = None
+        self._asking: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self.sampling = sampling_of(settings)
         self._serving = serving_of(settings)
 
@@ -84,18 +84,18 @@ class Respondent:
                     raise
                 self.sampling = fitting(self.sampling, info, self.emit)
                 self._teacher, self._info = teacher, info
-                self._stored = StoredTeacher(
+                self._stored = ReplayingTeacher(
                     self.record, info, self.sampling, self._serving, self.emit, teacher, self.gate
                 )
                 self.emit(TeacherOpened(info))
             return self._info
 
     async def ask(self, number: int, question: Question[T]) -> T:
-        """What the model says to a question about the pair or prompt of that number, as `StoredTeacher.ask`."""
+        """What the model says to a question about the pair or prompt of that number, as `ReplayingTeacher.ask`."""
         await self.open()
         assert self._stored is not None
         # Of two equal questions at once the second waits, and finds the first one's reply.
-        turn = self._turns.setdefault(question.messages, asyncio.Lock())
+        turn = self._asking.setdefault(question.messages, asyncio.Lock())
         async with turn:
             return await self._stored.ask(number, Stage.RESPONSE, 0, question)
 

@@ -49,7 +49,7 @@ class Counts(Frozen):
         return self.wins + self.ties + self.losses
 
 
-class Bias(Frozen):
+class PlaceBias(Frozen):
     """How far the places decided."""
 
     changed: int  # pairs whose verdict the order changed
@@ -65,7 +65,7 @@ class LengthBin(Frozen):
     counts: Counts
 
 
-class Length(Frozen):
+class LengthBias(Frozen):
     """How far the answers' lengths decided."""
 
     bins: tuple[LengthBin, ...]
@@ -103,8 +103,8 @@ class Results(Frozen):
     counts: Counts  # of the pairs of A and B
     interval: tuple[float, float] | None  # 95 %, of the score
     mean_scores: tuple[float, float] | None  # the judge's, of a and of b, over both orders
-    bias: Bias
-    length: Length
+    bias: PlaceBias
+    length: LengthBias
     same_instruction: Counts  # of the counts, the pairs whose answers are to one instruction
     new_instruction: Counts  # and those whose instruction was rewritten, too
     student: tuple[MarginBin, ...]  # empty where no student chose
@@ -201,7 +201,7 @@ class _Tally:
             counts=counts,
             interval=interval(counts),
             mean_scores=(self._scores[0] / verdicts, self._scores[1] / verdicts) if verdicts else None,
-            bias=Bias(
+            bias=PlaceBias(
                 changed=self._changed.total(),
                 toward_first=self._changed[True],
                 toward_second=self._changed[False],
@@ -213,14 +213,14 @@ class _Tally:
             disagreements=tuple(self._disagreements),
         )
 
-    def _length(self, counts: Counts) -> Length:
+    def _length(self, counts: Counts) -> LengthBias:
         ends = (0.0, *EDGES, None)
         bins = tuple(
             LengthBin(low=ends[n] or 0.0, high=ends[n + 1], counts=_counts(counted))
             for n, counted in enumerate(self._by_length)
         )
         explained = _explained(counts, bins[len(EDGES) // 2].counts)
-        return Length(bins=bins, longer_won=self._longer_won, decided=self._decided, explained=explained)
+        return LengthBias(bins=bins, longer_won=self._longer_won, decided=self._decided, explained=explained)
 
     def _margins(self) -> Iterable[MarginBin]:
         """Every bin of the stages and verdicts there are, in order; what has no margin last."""

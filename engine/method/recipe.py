@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from engine.method.reflection import Question
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
 from models.teacher import Request
@@ -50,7 +50,7 @@ class Recipe(Sampling):
 
     method: Method
     prompts: int  # reflection.PROMPTS: the version of what the teacher is asked
-    form: FormName
+    form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
     both_branches: bool  # reflect on every response that a student might have taken
     teacher: str | None  # the digest of its weights; None: no teacher

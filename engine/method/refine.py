@@ -16,17 +16,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from engine.method.recipe import Method, Recipe
-from engine.method.reflection import Ask, Reflection, Unusable
+from engine.method.reflection import AskTeacher, Reflection, UnusableReply
 from engine.method.reply_forms import FORMS
 from engine.method.selection import larger_ifd, smaller_r_ifd
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
 from models.teacher import PAUSING, TeacherError
 
 
-class Bench(Protocol):
+class SampleModels(Protocol):
     """Where one sample is worked on: its teacher, its student, and somebody who listens."""
 
-    def ask(self, stage: Stage, candidate: int) -> Ask:
+    def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         """The teacher, for the n-th candidate of a stage."""
 
     async def ifd(self, versions: Sequence[Version]) -> list[Ratio]: ...
@@ -37,28 +37,28 @@ class Bench(Protocol):
         """Told of each stage's end."""
 
 
-async def refine(sample: Sample, recipe: Recipe, bench: Bench) -> Outcome:
+async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcome:
     """A sample's outcome. Raises only what stops the whole run: a lost server, a dead student, a full disk."""
     v0 = sample.original
     if recipe.method is Method.SCORE:
-        scores = await _scores(v0, bench)
+        scores = await _scores(v0, models)
         return Outcome(index=sample.index, final=v0, before=scores, after=scores)
 
     student = recipe.method is Method.SELECTIVE
-    v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, bench)
-    before = await _scores(v0, bench) if student else None  # now: while the teacher is at work on others
-    v2, second = await _stage(Stage.RESPONSE, v1, recipe, bench)
-    after = await _scores(v2, bench) if student else None
+    v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, models)
+    before = await _scores(v0, models) if student else None  # now: while the teacher is at work on others
+    v2, second = await _stage(Stage.RESPONSE, v1, recipe, models)
+    after = await _scores(v2, models) if student else None
     return Outcome(index=sample.index, final=v2, choices=(first, second), before=before, after=after)
 
 
-async def _stage(stage: Stage, v: Version, recipe: Recipe, bench: Bench) -> tuple[Version, Choice]:
+async def _stage(stage: Stage, v: Version, recipe: Recipe, models: SampleModels) -> tuple[Version, Choice]:
     """What a stage makes of a version, and how it was chosen."""
-    reflections, failure = await _reflections(stage, v, recipe, bench)
+    reflections, failure = await _reflections(stage, v, recipe, models)
     rewrites = [reflection.version for reflection in reflections]
     if stage is Stage.INSTRUCTION and recipe.both_branches:
         for branch in (v, *rewrites):
-            await _reflections(Stage.RESPONSE, branch, recipe, bench)
+            await _reflections(Stage.RESPONSE, branch, recipe, models)
 
     if not reflections:
         choice = Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
@@ -74,10 +74,10 @@ async def _stage(stage: Stage, v: Version, recipe: Recipe, bench: Bench) -> tupl
         )
     else:
         if stage is Stage.INSTRUCTION:
-            ratios = await bench.ifd([v, *rewrites])
+            ratios = await models.ifd([v, *rewrites])
             selected = larger_ifd(ratios[0], ratios[1:], recipe.near_tie)
         else:
-            ratios = await bench.r_ifd([v, *rewrites])
+            ratios = await models.r_ifd([v, *rewrites])
             selected = smaller_r_ifd(ratios[0], ratios[1:], recipe.near_tie)
         choice = Choice(
             stage=stage,
@@ -91,12 +91,12 @@ async def _stage(stage: Stage, v: Version, recipe: Recipe, bench: Bench) -> tupl
             critique=reflections[selected.contender].critique,
         )
         final = v if selected.winner is None else rewrites[selected.winner]
-    bench.chosen(choice)
+    models.chosen(choice)
     return final, choice
 
 
 async def _reflections(
-    stage: Stage, v: Version, recipe: Recipe, bench: Bench
+    stage: Stage, v: Version, recipe: Recipe, models: SampleModels
 ) -> tuple[list[Reflection], Failure | None]:
     """The usable rewrites of a version, and the last failure among the others."""
     form = FORMS[recipe.form]
@@ -105,8 +105,8 @@ async def _reflections(
     failure = None
     for candidate in range(recipe.candidates):
         try:
-            reflections.append(await reflect(v, bench.ask(stage, candidate)))
-        except Unusable as unusable:
+            reflections.append(await reflect(v, models.ask(stage, candidate)))
+        except UnusableReply as unusable:
             failure = Failure(fault=unusable.fault, message=str(unusable))
         except TeacherError as error:
             if error.fault in PAUSING:
@@ -115,6 +115,6 @@ async def _reflections(
     return reflections, failure
 
 
-async def _scores(v: Version, bench: Bench) -> Scores:
-    (ifd,), (r_ifd,) = await asyncio.gather(bench.ifd([v]), bench.r_ifd([v]))
+async def _scores(v: Version, models: SampleModels) -> Scores:
+    (ifd,), (r_ifd,) = await asyncio.gather(models.ifd([v]), models.r_ifd([v]))
     return Scores(ifd=ifd, r_ifd=r_ifd)

@@ -64,7 +64,7 @@ class Reflection:
     version: Version
 
 
-class Unusable(Exception):  # noqa: N818 - it names the reply, and is no error of ours
+class UnusableReply(Exception):  # noqa: N818 - it names the reply, and is no error of ours
     """A finished reply that cannot be used; another attempt may do better."""
 
     def __init__(self, fault: Fault, why: str) -> None:
@@ -81,22 +81,22 @@ class Question(Generic[T]):
     read: Callable[[str], T]  # raises Unusable
     schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
 
-    def take(self, reply: Reply) -> T:
-        """What a reply says; `Unusable` if it was cut or does not hold what was asked for."""
+    def parse(self, reply: Reply) -> T:
+        """What a reply says; `UnusableReply` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
-            raise Unusable(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
-        return self.read(said(reply))
+            raise UnusableReply(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
+        return self.read(reply_text(reply))
 
 
-def said(reply: Reply) -> str:
-    """A reply's text without the thoughts in it; `Unusable` if nothing is left."""
+def reply_text(reply: Reply) -> str:
+    """A reply's text without the thoughts in it; `UnusableReply` if nothing is left."""
     text = _THOUGHTS.sub("", reply.text)
     if not text.strip():
-        raise Unusable(Fault.EMPTY, "the reply is empty")
+        raise UnusableReply(Fault.EMPTY, "the reply is empty")
     return text
 
 
-def remarked(question: Question[T], remark: str) -> Question[T]:
+def with_remark(question: Question[T], remark: str) -> Question[T]:
     """The question with a person's remark to the teacher; not where the teacher merely answers an instruction."""
     if not remark or question.name == "answer":
         return question
@@ -105,10 +105,10 @@ def remarked(question: Question[T], remark: str) -> Question[T]:
     return replace(question, messages=(*before, told))
 
 
-class Ask(Protocol):
+class AskTeacher(Protocol):
     """Puts a question to the teacher, in as many attempts as it is allowed.
 
-    Raises `Unusable` when no attempt gave a usable reply, `TeacherError` when there was none at all.
+    Raises `UnusableReply` when no attempt gave a usable reply, `TeacherError` when there was none at all.
     """
 
     async def __call__(self, question: Question[T], /) -> T: ...
@@ -118,7 +118,7 @@ def new_version(old: Version, instruction: str, response: str) -> Version:
     """The instruction stage's result: both halves usable, or neither is taken."""
     instruction = _answer("new instruction", instruction)
     if _same(instruction, old.instruction):
-        raise Unusable(Fault.COPY, "the new instruction is the old one")
+        raise UnusableReply(Fault.COPY, "the new instruction is the old one")
     return Version(instruction=instruction, response=_answer("new response", response))
 
 
@@ -126,24 +126,24 @@ def better_response(old: Version, response: str) -> Version:
     """The response stage's result: the same instruction, a new response."""
     response = _answer("better response", response)
     if _same(response, old.response):
-        raise Unusable(Fault.COPY, "the better response is the old one")
+        raise UnusableReply(Fault.COPY, "the better response is the old one")
     return old.model_copy(update={"response": response})
 
 
-def part(name: str, text: str) -> str:
-    """A part of a reply, without the white space around it; `Unusable` if nothing stands where text belongs."""
+def required_text(name: str, text: str) -> str:
+    """A part of a reply, without the white space around it; `UnusableReply` if nothing stands where text belongs."""
     text = text.strip()
     if not text:
-        raise Unusable(Fault.EMPTY, f"the {name} is empty")
+        raise UnusableReply(Fault.EMPTY, f"the {name} is empty")
     if _PLACEHOLDER.fullmatch(text):
-        raise Unusable(Fault.PLACEHOLDER, f"the {name} is a placeholder")
+        raise UnusableReply(Fault.PLACEHOLDER, f"the {name} is a placeholder")
     return text
 
 
 def _answer(name: str, text: str) -> str:
-    text = part(name, text)
+    text = required_text(name, text)
     if is_refusal(text):
-        raise Unusable(Fault.REFUSAL, f"the {name} is a refusal")
+        raise UnusableReply(Fault.REFUSAL, f"the {name} is a refusal")
     return text
 
 

@@ -20,13 +20,13 @@ from engine.method.reflection import (
     RESPONSE_CRITERIA,
     RESPONSE_TASK,
     SYSTEM,
-    Ask,
+    AskTeacher,
     Question,
     Reflection,
-    Unusable,
+    UnusableReply,
     better_response,
     new_version,
-    part,
+    required_text,
 )
 from engine.sample import Version
 from models.teacher import Fault, Message, TeacherInfo
@@ -35,25 +35,25 @@ SMALL_TEACHER = 3e9
 """A teacher with fewer parameters does better in plain steps than under a schema (DESIGN 3: tried)."""
 
 
-class FormName(StrEnum):
+class ReplyFormName(StrEnum):
     JSON = "json"
     MARKERS = "markers"
     STEPS = "steps"
 
 
-def form_for(teacher: TeacherInfo) -> FormName:
+def form_for(teacher: TeacherInfo) -> ReplyFormName:
     """What `auto` means for this teacher."""
     small = teacher.parameters is not None and teacher.parameters < SMALL_TEACHER
-    return FormName.STEPS if small else FormName.JSON
+    return ReplyFormName.STEPS if small else ReplyFormName.JSON
 
 
-class Form(Protocol):
+class ReplyForm(Protocol):
     """A way to get a reflection out of a teacher."""
 
-    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
         """The instruction stage: criticise both halves, then a new instruction and its answer, together."""
 
-    async def response(self, old: Version, ask: Ask) -> Reflection:
+    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
         """The response stage: criticise the response, then a better one to the same instruction."""
 
 
@@ -70,13 +70,13 @@ def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
 # --- json -----------------------------------------------------------------------------------------------------
 
 
-class Strict(BaseModel):
+class StrictReply(BaseModel):
     """A reply, or a part of one, with exactly these fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class _InstructionCritique(Strict):
+class _InstructionCritique(StrictReply):
     complexity_of_the_topic: str
     level_of_detail_required: str
     knowledge_required: str
@@ -84,14 +84,14 @@ class _InstructionCritique(Strict):
     logical_reasoning_or_problem_solving: str
 
 
-class _ResponseCritique(Strict):
+class _ResponseCritique(StrictReply):
     helpfulness: str
     relevance: str
     accuracy: str
     level_of_details: str
 
 
-class _InstructionReply(Strict):
+class _InstructionReply(StrictReply):
     instruction_critique: _InstructionCritique
     response_critique: _ResponseCritique
     cause: str
@@ -99,31 +99,31 @@ class _InstructionReply(Strict):
     new_response: str
 
 
-class _ResponseReply(Strict):
+class _ResponseReply(StrictReply):
     response_critique: _ResponseCritique
     better_response: str
 
 
-R = TypeVar("R", bound=Strict)
+R = TypeVar("R", bound=StrictReply)
 
 
-class Json:
+class JsonForm:
     _LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
 
-    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_InstructionReply, text)
             critique = {
                 **_titled(INSTRUCTION_CRITERIA, reply.instruction_critique),
                 **_titled(RESPONSE_CRITERIA, reply.response_critique),
-                CAUSE: part("cause", reply.cause),
+                CAUSE: required_text("cause", reply.cause),
             }
             return Reflection(critique, new_version(old, reply.new_instruction, reply.new_response))
 
         messages = _messages(old, INSTRUCTION_TASK, self._LAYOUT)
         return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema()))
 
-    async def response(self, old: Version, ask: Ask) -> Reflection:
+    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_ResponseReply, text)
             critique = _titled(RESPONSE_CRITERIA, reply.response_critique)
@@ -134,40 +134,42 @@ class Json:
 
 
 def parsed(model: type[R], text: str) -> R:
-    """The reply that a JSON text is; `Unusable` if it is none."""
+    """The reply that a JSON text is; `UnusableReply` if it is none."""
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the reply"
-        raise Unusable(Fault.UNPARSABLE, f"{where}: {first['msg']}") from None
+        raise UnusableReply(Fault.UNPARSABLE, f"{where}: {first['msg']}") from None
 
 
 def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:
-    return {title: part(title, getattr(critique, field)) for field, title in criteria.items()}
+    return {title: required_text(title, getattr(critique, field)) for field, title in criteria.items()}
 
 
 # --- markers --------------------------------------------------------------------------------------------------
 
 
-class Markers:
-    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+class MarkersForm:
+    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
         headings = ("Critique", "New Instruction", "New Response")
 
         def read(text: str) -> Reflection:
             critique, instruction, response = sections(text, headings)
             return Reflection(
-                {"Critique": part("critique", critique)}, new_version(old, instruction, response)
+                {"Critique": required_text("critique", critique)}, new_version(old, instruction, response)
             )
 
         return await ask(Question("reflect", _messages(old, INSTRUCTION_TASK, layout(headings)), read))
 
-    async def response(self, old: Version, ask: Ask) -> Reflection:
+    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
         headings = ("Critique", "Better Response")
 
         def read(text: str) -> Reflection:
             critique, response = sections(text, headings)
-            return Reflection({"Critique": part("critique", critique)}, better_response(old, response))
+            return Reflection(
+                {"Critique": required_text("critique", critique)}, better_response(old, response)
+            )
 
         return await ask(Question("reflect", _messages(old, RESPONSE_TASK, layout(headings)), read))
 
@@ -188,7 +190,7 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
     parts = re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
     found = [name.casefold() for name in parts[1::2]]
     if found != [heading.casefold() for heading in headings]:
-        raise Unusable(
+        raise UnusableReply(
             Fault.UNPARSABLE,
             f"expected the headings {', '.join(headings)}, each once and in order; found "
             f"{', '.join(parts[1:12:2]) or 'none'}",
@@ -199,8 +201,8 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
 # --- steps ----------------------------------------------------------------------------------------------------
 
 
-class Steps:
-    async def instruction(self, old: Version, ask: Ask) -> Reflection:
+class StepsForm:
+    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
         critique = await ask(
             _plain(
                 "critique",
@@ -233,7 +235,7 @@ class Steps:
             )
         )
 
-    async def response(self, old: Version, ask: Ask) -> Reflection:
+    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
         critique = await ask(
             _plain(
                 "critique",
@@ -258,7 +260,7 @@ def _user(text: str) -> tuple[Message, ...]:
 
 
 def _plain(name: str, text: str) -> Question[str]:
-    return Question(name, _user(text), lambda reply: part(name, reply))
+    return Question(name, _user(text), lambda reply: required_text(name, reply))
 
 
 def _dialogue(version: Version) -> str:
@@ -285,4 +287,8 @@ def _unlabelled(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
-FORMS: dict[FormName, Form] = {FormName.JSON: Json(), FormName.MARKERS: Markers(), FormName.STEPS: Steps()}
+FORMS: dict[ReplyFormName, ReplyForm] = {
+    ReplyFormName.JSON: JsonForm(),
+    ReplyFormName.MARKERS: MarkersForm(),
+    ReplyFormName.STEPS: StepsForm(),
+}

@@ -26,28 +26,28 @@ MIN_TARGET = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RatioPassages:
     """The two passages of one ratio: the target by itself, and after its context."""
 
     alone: Passage
     given: Passage
 
 
-def ifd_question(version: Version, prompt: Prompt) -> Question:
+def ifd_passages(version: Version, prompt: Prompt) -> RatioPassages:
     """IFD: the response alone, and after the instruction."""
-    return Question(
+    return RatioPassages(
         Passage((), version.response),
         Passage(prompt(version.instruction, version.input), version.response),
     )
 
 
-def r_ifd_question(version: Version, prompt: Prompt) -> Question:
+def r_ifd_passages(version: Version, prompt: Prompt) -> RatioPassages:
     """r-IFD: the instruction alone, and after a request to guess it from the response."""
     target = f"{version.instruction}\n{version.input}" if version.input else version.instruction
-    return Question(Passage((), target), Passage(prompt(guess(version.response), ""), target))
+    return RatioPassages(Passage((), target), Passage(prompt(guess(version.response), ""), target))
 
 
-def passages(questions: Iterable[Question]) -> list[Passage]:
+def distinct_passages(questions: Iterable[RatioPassages]) -> list[Passage]:
     """The passages of some questions, each once, in order: V2 on one sample is 7, not 16."""
     return list(dict.fromkeys(p for q in questions for p in (q.alone, q.given)))
 

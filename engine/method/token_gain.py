@@ -36,7 +36,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TokenSpan:
     """What is shown as one: a token, or the tokens that share a character. Losses in nats, of all together."""
 
     first: int  # index of its first token
@@ -52,7 +52,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class SampleHalf:
     """The response or the instruction of a version, token by token, without and with the other one."""
 
     tokens: list[Token]  # as far as both passages hold them
@@ -62,14 +62,14 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
+class TokenGains:
     """A version token by token, with the scores that its tokens add up to."""
 
-    response: Half
-    instruction: Half  # and the input after it, where there is one
+    response: SampleHalf
+    instruction: SampleHalf  # and the input after it, where there is one
 
 
-def half(target: str, alone: Losses, given: Losses) -> Half:
+def half(target: str, alone: Losses, given: Losses) -> SampleHalf:
     """A target with what its two passages lost at each token."""
     data = utf8(target)
     sizes = _sizes(data, alone)[: len(given.lengths)]
@@ -83,10 +83,10 @@ def half(target: str, alone: Losses, given: Losses) -> Half:
         scored = number - unscored
         losses = (_finite(alone.nll[scored]), _finite(given.nll[scored])) if scored in known else (None, None)
         tokens.append(Token(text, size, *losses))
-    return Half(tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given))
+    return SampleHalf(tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given))
 
 
-def spans(tokens: Sequence[Token]) -> list[Span]:
+def spans(tokens: Sequence[Token]) -> list[TokenSpan]:
     """The tokens as they can be shown: each with some text."""
     found, first = [], 0
     for number, token in enumerate(tokens):
@@ -94,7 +94,7 @@ def spans(tokens: Sequence[Token]) -> list[Span]:
             part = tokens[first : number + 1]
             size = sum(token.size for token in part)
             alone, given = _sum([token.alone for token in part]), _sum([token.given for token in part])
-            found.append(Span(first, len(part), token.text, size, alone, given))
+            found.append(TokenSpan(first, len(part), token.text, size, alone, given))
             first = number + 1
     return found
 

@@ -18,14 +18,14 @@ from engine.examine.flags import Stats
 from engine.judge.record import Record, judged_path
 from engine.judge.results import Results, results
 from engine.method.recipe import Method
-from engine.method.token_gain import Heat
+from engine.method.token_gain import TokenGains
 from engine.report.reproduce import commands
-from engine.report.word_diff import Comparison, compare
+from engine.report.word_diff import TextDiff, compare
 from engine.run import session
 from engine.run.settings import Settings
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
 from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
-from engine.store.leaving import Exported, ExportRule
+from engine.store.leaving import ExportRule, LeavingSample
 from engine.store.overview import Overview, overview
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
@@ -42,7 +42,7 @@ BINS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MeasureFigure:
     """A measure before and after, in bins over one axis."""
 
     title: str
@@ -55,7 +55,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
+class NearTie:
     """A stage that was decided by next to nothing."""
 
     sample: int
@@ -64,20 +64,20 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReportedSample:
     """A sample before and after, and what is known of the way."""
 
     sample: Sample
     after: Version  # what would leave now
     outcome: Outcome
     decision: str | None  # a person's
-    changes: dict[str, Comparison]  # by field
+    changes: dict[str, TextDiff]  # by field
     scores: Scores | None  # of `after`
-    heat: tuple[Heat, Heat] | None  # before and after; None: no student was given
+    heat: tuple[TokenGains, TokenGains] | None  # before and after; None: no student was given
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class JudgedSides:
     """What a judge says of the original and the refined side."""
 
     about: Mapping[str, Any]  # as `judge` keeps it
@@ -96,15 +96,15 @@ class Report:
     run: Run
     overview: Overview
     stats: Stats | None  # what `burnish stats` found, if it was asked
-    figures: tuple[Figure, ...]
+    figures: tuple[MeasureFigure, ...]
     flow: Flow
     growth: Growth
     leaving: dict[ExportRule, int]
     decisions: dict[str, int]  # a person's
-    ties: tuple[Tie, ...]
+    ties: tuple[NearTie, ...]
     failures: tuple[Outcome, ...]
-    judged: tuple[Verdicts, ...]  # a judge each
-    pairs: tuple[Pair, ...]
+    judged: tuple[JudgedSides, ...]  # a judge each
+    pairs: tuple[ReportedSample, ...]
     heated: bool
     again: tuple[str, ...]  # command lines
 
@@ -144,7 +144,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
         )
 
 
-def _judged(path: Path, run: Run, record: Path | None) -> Iterator[Verdicts]:
+def _judged(path: Path, run: Run, record: Path | None) -> Iterator[JudgedSides]:
     """What was judged of this run, the latest first."""
     usual = judged_path(path)
     if record is None and not usual.exists():
@@ -152,10 +152,10 @@ def _judged(path: Path, run: Run, record: Path | None) -> Iterator[Verdicts]:
     with Record.read(record or usual) as opened:
         for comparison in opened.comparisons():
             if comparison.is_of(path, run.id):
-                yield Verdicts(comparison.about, results(opened.judged(comparison)))
+                yield JudgedSides(comparison.about, results(opened.judged(comparison)))
 
 
-def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:
+def _figures(distribution: Distribution, run: Run) -> Iterator[MeasureFigure]:
     measures = (
         ("IFD", "how little the instruction helps to say the response", "ifd", False),
         ("r-IFD", "how little the response helps to guess the instruction", "r_ifd", False),
@@ -169,7 +169,7 @@ def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:
         after = None if run.recipe.method is Method.SCORE or spread.median is None else spread
         low, high = common_range(before, *([after] if after is not None else []))
         bins = max(8, min(BINS, 4 * round(math.cbrt(before.count))))
-        yield Figure(
+        yield MeasureFigure(
             title,
             about,
             logarithmic,
@@ -180,10 +180,10 @@ def _figures(distribution: Distribution, run: Run) -> Iterator[Figure]:
         )
 
 
-def _ties(opened: Workspace, run: Run) -> tuple[Tie, ...]:
+def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
     """The narrowest."""
     found = (
-        Tie(sample.index, choice, sample.original.instruction)
+        NearTie(sample.index, choice, sample.original.instruction)
         for sample, outcome, _ in opened.decided(run, "f.near_tie")
         for choice in (outcome.choices if outcome is not None else ())
         if choice.near_tie
@@ -191,11 +191,13 @@ def _ties(opened: Workspace, run: Run) -> tuple[Tie, ...]:
     return tuple(heapq.nsmallest(LISTED, found, key=lambda tie: abs(tie.choice.margin or 0)))
 
 
-def _pair(opened: Workspace, run: Run, index: int, heat: tuple[Heat, Heat] | None) -> Pair:
+def _pair(
+    opened: Workspace, run: Run, index: int, heat: tuple[TokenGains, TokenGains] | None
+) -> ReportedSample:
     sample, outcome, review = opened.sample(index), opened.outcome(run, index), opened.review(index)
     assert outcome is not None, "it has figures"
-    left, right = sample.original, Exported(sample, outcome, review).version
-    return Pair(
+    left, right = sample.original, LeavingSample(sample, outcome, review).version
+    return ReportedSample(
         sample=sample,
         after=right,
         outcome=outcome,
@@ -215,7 +217,9 @@ def _scores(sample: Sample, outcome: Outcome, review: Review | None, right: Vers
     return review.scores if review is not None else None
 
 
-def _heats(path: Path, run: Run, samples: Sequence[int], student: str) -> dict[int, tuple[Heat, Heat]]:
+def _heats(
+    path: Path, run: Run, samples: Sequence[int], student: str
+) -> dict[int, tuple[TokenGains, TokenGains]]:
     """Token by token, before and after: the losses that the run kept, laid out by its own student."""
     weighed_by = run.settings["student"]
     file = catalog.student_file(student)
@@ -225,12 +229,12 @@ def _heats(path: Path, run: Run, samples: Sequence[int], student: str) -> dict[i
     before = Settings.model_validate(run.settings["settings"])
     settings = before.model_copy(update={"student": before.student.model_copy(update={"name": student})})
 
-    async def heats(opened: Workspace) -> dict[int, tuple[Heat, Heat]]:
+    async def heats(opened: Workspace) -> dict[int, tuple[TokenGains, TokenGains]]:
         found = {}
         async with session.Session(opened, settings, lambda _: None) as models:
             for index in samples:
                 sample = opened.sample(index)
-                after = Exported(sample, opened.outcome(run, index), opened.review(index)).version
+                after = LeavingSample(sample, opened.outcome(run, index), opened.review(index)).version
                 found[index] = await models.heat(index, sample.original), await models.heat(index, after)
         return found
 

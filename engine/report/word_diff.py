@@ -22,7 +22,7 @@ _WORD = re.compile(rf"[{_WIDE}]|(?!\s)[{_MARKS}]|[^\s{_WIDE}{_MARKS}]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TextDiff:
     """Two texts' differences: characters of the left that went, and of the right that came."""
 
     removed: tuple[Span, ...] = ()
@@ -51,14 +51,14 @@ class _Words:
         return self.ends[before - 1], self.starts[before]
 
 
-def compare(left: str, right: str) -> Comparison:
+def compare(left: str, right: str) -> TextDiff:
     """What became of `left` on the way to `right`.
 
     What both begin and end with is found at once; of the rest, the first `WORDS` words of either side are compared
     and what comes after counts as neither removed nor added.
     """
     if left == right:
-        return Comparison()
+        return TextDiff()
     old, new = _Words(left), _Words(right)
     head = _shared(old.words[:-1], new.words[:-1])
     tail = _shared(reversed(old.words[head:]), reversed(new.words[head:]))
@@ -82,7 +82,7 @@ def compare(left: str, right: str) -> Comparison:
         if left[i1:i2] != right[j1:j2]:
             removed.append((i1, i2))
             added.append((j1, j2))
-    return Comparison(
+    return TextDiff(
         _joined(removed),
         _joined(added),
         sum(_counted(old.words[i1:i2]) for i1, i2, _, _ in changes),

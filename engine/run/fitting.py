@@ -9,7 +9,7 @@ from models.system import machine
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class MemoryNeed:
     """What a teacher and a student take of the machine's memory, in bytes."""
 
     teacher: int
@@ -21,12 +21,12 @@ class Load:
         return self.teacher + self.student
 
 
-def auto_schedule(load: Load) -> tuple[Schedule, str]:
+def auto_schedule(need: MemoryNeed) -> tuple[Schedule, str]:
     """What `auto` means for these two on this machine now, and why."""
-    if load.embedded:
+    if need.embedded:
         return Schedule.STAGED, "teacher and student would compete for the same processor"
     free = machine.memory().available
-    schedule = Schedule.INTERLEAVED if load.together <= free else Schedule.STAGED
+    schedule = Schedule.INTERLEAVED if need.together <= free else Schedule.STAGED
     return schedule, (
-        f"the models need {load.together / 2**30:.1f} GiB together, and {free / 2**30:.1f} GiB are free"
+        f"the models need {need.together / 2**30:.1f} GiB together, and {free / 2**30:.1f} GiB are free"
     )

@@ -17,7 +17,7 @@ SQLITE = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class OpenTarget:
     """Something that can be opened."""
 
     workspace: Path
@@ -38,7 +38,7 @@ def workspace_for(data: Path) -> Path:
     return Path(data.with_suffix(".burnish").name)
 
 
-def target(path: Path, format: Format | None = None) -> Target:
+def target(path: Path, format: Format | None = None) -> OpenTarget:
     """What is at a path. Reads the file's beginning, which tells a dataset's format where none is given; raises
     `DatasetError`."""
     try:
@@ -52,12 +52,12 @@ def target(path: Path, format: Format | None = None) -> Target:
         if path.is_dir():
             raise DatasetError(f"{path}: a folder; choose a dataset or a workspace in it")
         if is_workspace(path):
-            return Target(path)
+            return OpenTarget(path)
         workspace = workspace_for(path)
         found = None if workspace.exists() else open_dataset(path, format)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
-    return Target(workspace, path, found)
+    return OpenTarget(workspace, path, found)
 
 
 def is_workspace(path: Path) -> bool:

@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.events import Chosen, Event, Finished, Started, StudentOpened, Taken, Turn
+from engine.events import Chosen, Event, Finished, PhaseStarted, SampleAdvanced, Started, StudentOpened
 from engine.method.recipe import Method
 from engine.method.refine import refine
-from engine.method.reflection import Ask, Question
-from engine.method.scores import Question as Scoring
-from engine.method.scores import ifd_question, passages, r_ifd_question, ratio
+from engine.method.reflection import AskTeacher, Question
+from engine.method.scores import RatioPassages as Scoring
+from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages, ratio
 from engine.method.templates import Prompt, prompt_for
 from engine.run.gates import Gate
-from engine.run.replay import NeedsStudent, NeedsTeacher, Serving, StoredStudent, StoredTeacher
+from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher, Serving
 from engine.run.settings import Schedule
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")
@@ -30,25 +30,25 @@ SCORING_AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _Scales:
+class _PromptedStudent:
     """The student as a sample's bench needs it: its losses, and how it is prompted."""
 
-    student: StoredStudent
+    student: ReplayingStudent
     prompt: Prompt
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
-    """`refine.Bench` for one sample. A method that never reflects has no teacher; one that never scores, no scales."""
+class _ReplayingModels:
+    """`refine.SampleModels` for one sample. Without reflection there is no teacher, without scores no student."""
 
     sample: int
-    teacher: StoredTeacher | None
-    scales: (
-        asyncio.Task[_Scales] | None
+    teacher: ReplayingTeacher | None
+    student: (
+        asyncio.Task[_PromptedStudent] | None
     )  # a task: the first replies may come while the student is still loading
     on_choice: Callable[[int, Choice], None]
 
-    def ask(self, stage: Stage, candidate: int) -> Ask:
+    def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         teacher = self.teacher
         assert teacher is not None
 
@@ -58,18 +58,18 @@ class _Bench:
         return ask
 
     async def ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        return await self._ratios(ifd_question, versions)
+        return await self._ratios(ifd_passages, versions)
 
     async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        return await self._ratios(r_ifd_question, versions)
+        return await self._ratios(r_ifd_passages, versions)
 
     async def _ratios(
         self, put: Callable[[Version, Prompt], Scoring], versions: Sequence[Version]
     ) -> list[Ratio]:
-        assert self.scales is not None
-        scales = await self.scales
+        assert self.student is not None
+        scales = await self.student
         questions = [put(version, scales.prompt) for version in versions]
-        losses = await scales.student.losses(self.sample, passages(questions))
+        losses = await scales.student.losses(self.sample, distinct_passages(questions))
         return [ratio(losses[question.alone], losses[question.given]) for question in questions]
 
     def chosen(self, choice: Choice) -> None:
@@ -130,11 +130,11 @@ class Pipeline:
         self._emit(StudentOpened(self._student_info))
         await student.unload()
         while True:
-            self._emit(Turn("teacher", self._left(total)))
+            self._emit(PhaseStarted("teacher", self._left(total)))
             if not await self._pass(total, self._serving.parallel + 1, teacher, None):
                 break
             await teacher.unload()
-            self._emit(Turn("student", self._left(total)))
+            self._emit(PhaseStarted("student", self._left(total)))
             waiting = await self._pass(total, SCORING_AHEAD, None, student)
             await student.unload()
             if not waiting:
@@ -150,7 +150,7 @@ class Pipeline:
         """Take every unfinished sample as far as these models can; the samples that need the other one."""
         stored = None
         if self._teacher_info is not None:
-            stored = StoredTeacher(
+            stored = ReplayingTeacher(
                 self._workspace,
                 self._teacher_info,
                 self._recipe,
@@ -162,9 +162,9 @@ class Pipeline:
         samples = self._workspace.pending(self._run, total)
         waiting = []
 
-        async def work(scales: asyncio.Task[_Scales] | None) -> None:
+        async def work(scales: asyncio.Task[_PromptedStudent] | None) -> None:
             for sample in samples:
-                bench = _Bench(sample.index, stored, scales, self._chosen)
+                bench = _ReplayingModels(sample.index, stored, scales, self._chosen)
                 try:
                     outcome = await refine(sample, self._recipe, bench)
                 except (NeedsTeacher, NeedsStudent):
@@ -172,25 +172,27 @@ class Pipeline:
                 else:
                     self._workspace.keep_outcome(self._run, outcome)
                     self._emit(Finished(outcome))
-                self._emit(Taken(sample.index))
+                self._emit(SampleAdvanced(sample.index))
 
         try:
             async with asyncio.TaskGroup() as group:
                 scores = student is not None or self._student_info is not None
-                scales = group.create_task(self._scales(student)) if scores else None
+                scales = group.create_task(self._prompted_student(student)) if scores else None
                 for _ in range(at_once):
                     group.create_task(work(scales))
         except BaseExceptionGroup as group_of_errors:
             raise group_of_errors.exceptions[0] from None
         return sorted(waiting)
 
-    async def _scales(self, student: Student | None) -> _Scales:
+    async def _prompted_student(self, student: Student | None) -> _PromptedStudent:
         if student is not None:
             self._student_info = await student.open()
             self._emit(StudentOpened(self._student_info))
         assert self._student_info is not None
-        stored = StoredStudent(self._workspace, self._student_info, self._emit, student, self._gate)
-        return _Scales(stored, await aside(prompt_for, self._recipe.template, self._student_info))
+        stored = ReplayingStudent(self._workspace, self._student_info, self._emit, student, self._gate)
+        return _PromptedStudent(
+            stored, await on_daemon_thread(prompt_for, self._recipe.template, self._student_info)
+        )
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

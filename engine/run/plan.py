@@ -9,8 +9,8 @@ from typing import Any
 from engine.events import Event, Notice
 from engine.method.recipe import Recipe, Sampling
 from engine.method.reflection import PROMPTS
-from engine.method.reply_forms import FormName, form_for
-from engine.run.fitting import Load, auto_schedule
+from engine.method.reply_forms import ReplyFormName, form_for
+from engine.run.fitting import MemoryNeed, auto_schedule
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule, Settings, StudentSettings
@@ -28,7 +28,7 @@ Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunSummary:
     """How a run ended."""
 
     run: Run
@@ -39,7 +39,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """A run with everything decided."""
 
     settings: Settings
@@ -57,7 +57,7 @@ class Plan:
             "student": file and {"name": file.name, "path": str(file.path), "digest": digest_of(file)},
         }
 
-    async def carry_out(
+    async def execute(
         self,
         workspace: Workspace,
         student: Student | None,
@@ -66,7 +66,7 @@ class Plan:
         limit: int | None,
         *,
         retry_failed: bool,
-    ) -> Summary:
+    ) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
         run = workspace.run(self.recipe, self.record())
         if retry_failed and (again := workspace.retry_failed(run)):
@@ -84,14 +84,14 @@ class Plan:
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))
         done, failed = workspace.count(run, total)
-        return Summary(run, total, done, failed, tuple(waiting))
+        return RunSummary(run, total, done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:
         """What was asked for, or what the models' sizes and the free memory allow."""
         asked, info, file = self.settings.run.schedule, self.teacher_info, self.student_file
         if asked != "auto" or self.teacher is None or info is None or file is None:
             return Schedule.INTERLEAVED if asked == "auto" else asked
-        load = Load(
+        load = MemoryNeed(
             teacher=machine.memory_of_tag(info.size),
             student=machine.memory_needed(file.header, self.settings.student.context),
             embedded=isinstance(self.teacher, EmbeddedTeacher),
@@ -103,7 +103,7 @@ class Plan:
 
 def recipe_of(
     settings: Settings,
-    form: FormName,
+    form: ReplyFormName,
     sampling: Sampling,
     teacher: TeacherInfo | None,
     student: ModelFile | None,
@@ -135,7 +135,7 @@ def student_file(settings: StudentSettings) -> ModelFile:
     return catalog.student_file(settings.name)
 
 
-def reply_form(settings: Settings, info: TeacherInfo, emit: Emit) -> FormName:
+def reply_form(settings: Settings, info: TeacherInfo, emit: Emit) -> ReplyFormName:
     if settings.run.reply_form != "auto":
         return settings.run.reply_form
     form = form_for(info)

@@ -20,20 +20,20 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
 from engine.events import (
-    Asking,
+    AttemptFailed,
     Event,
     Generated,
-    Growing,
     Notice,
     Paused,
+    ReplyGrew,
     Resumed,
     Scored,
     SharedEvent,
-    Unused,
-    Weighing,
+    StudentQueue,
+    TeacherQueue,
 )
 from engine.method.recipe import Sampling
-from engine.method.reflection import Question, Unusable
+from engine.method.reflection import Question, UnusableReply
 from engine.run.gates import Gate
 from engine.sample import Stage
 from engine.store.workspace import Workspace
@@ -86,7 +86,7 @@ class Replies(Protocol):
         """How often a person asked to try again what gave no usable reply."""
 
 
-class StoredTeacher:
+class ReplayingTeacher:
     """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
 
     def __init__(
@@ -109,15 +109,15 @@ class StoredTeacher:
         self._slots = asyncio.Semaphore(serving.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[tuple[int, Stage, str]] = []
-        self._mending = asyncio.Lock()
+        self._recovering = asyncio.Lock()
         self._wait = PAUSE  # seconds before the next try while paused
         self._answers = 0
         self._fault: Fault | None = None  # what the run is paused for
         self._paused_at: float | None = None
 
     async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
-        """What the teacher says to a question. See `reflection.Ask` for what is raised."""
-        failure: Unusable | TeacherError | None = None
+        """What the teacher says to a question. See `reflection.AskTeacher` for what is raised."""
+        failure: UnusableReply | TeacherError | None = None
         # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
         useless = 0
         for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
@@ -128,14 +128,14 @@ class StoredTeacher:
                 reply = kept or await self._fetch(
                     sample, stage, candidate, useless, question.name, request, key
                 )
-                return question.take(reply)
-            except (Unusable, TeacherError) as error:
+                return question.parse(reply)
+            except (UnusableReply, TeacherError) as error:
                 if error.fault in HOPELESS | PAUSING:
                     raise
                 failure = error
                 useless += error.fault not in UNHEARD
                 if kept is None:  # else it was told when the reply came
-                    self._emit(Unused(sample, stage, question.name, attempt, error.fault, str(error)))
+                    self._emit(AttemptFailed(sample, stage, question.name, attempt, error.fault, str(error)))
         assert failure is not None
         raise failure
 
@@ -146,22 +146,22 @@ class StoredTeacher:
             raise NeedsTeacher
 
         def on_text(text: str) -> None:
-            self._answering()
-            self._emit(Growing(sample, stage, name, text))
+            self._resume()
+            self._emit(ReplyGrew(sample, stage, name, text))
 
-        with self._told_of():
+        with self._queued():
             async with self._slots:
                 while True:
                     await self._gate.passed()
                     try:
-                        with self._told_of_request((sample, stage, name)):
+                        with self._in_flight_while((sample, stage, name)):
                             reply = await self._teacher.ask(request, on_text)
                         break
                     except TeacherError as error:
                         if error.fault not in PAUSING:
                             raise
-                        await self._mended(self._teacher, error)
-        self._going_on()
+                        await self._wait_until_recovered(self._teacher, error)
+        self._recovered()
         self._workspace.keep_reply(
             sample,
             key,
@@ -181,13 +181,13 @@ class StoredTeacher:
         self._emit(Generated(sample, stage, name, reply.tokens, reply.seconds))
         return reply
 
-    async def _mended(self, teacher: Teacher, error: TeacherError) -> None:
+    async def _wait_until_recovered(self, teacher: Teacher, error: TeacherError) -> None:
         """Wait until the server may be asked again; every request in flight waits here together.
 
         Raises the error once the pause has lasted for `patience` seconds.
         """
         asked = self._answers
-        async with self._mending:
+        async with self._recovering:
             if self._answers > asked:
                 return  # it was mended while this request waited for its turn
             while True:
@@ -210,43 +210,43 @@ class StoredTeacher:
                 else:
                     return
 
-    def _going_on(self) -> None:
+    def _recovered(self) -> None:
         """A reply came: whatever was wrong is not any more."""
         self._answers += 1
         self._wait, self._paused_at = PAUSE, None
-        self._answering()
+        self._resume()
 
-    def _answering(self) -> None:
+    def _resume(self) -> None:
         """The teacher writes again. Patience begins anew only with a whole reply."""
         if self._fault is not None:
             self._fault = None
             self._emit(Resumed())
 
     @contextmanager
-    def _told_of(self) -> Iterator[None]:
+    def _queued(self) -> Iterator[None]:
         self._wanted += 1
-        self._tell()
+        self._emit_queue()
         try:
             yield
         finally:
             self._wanted -= 1
-            self._tell()
+            self._emit_queue()
 
     @contextmanager
-    def _told_of_request(self, request: tuple[int, Stage, str]) -> Iterator[None]:
+    def _in_flight_while(self, request: tuple[int, Stage, str]) -> Iterator[None]:
         self._in_flight.append(request)
-        self._tell()
+        self._emit_queue()
         try:
             yield
         finally:
             self._in_flight.remove(request)
-            self._tell()
+            self._emit_queue()
 
-    def _tell(self) -> None:
-        self._emit(Asking(tuple(self._in_flight), self._wanted - len(self._in_flight)))
+    def _emit_queue(self) -> None:
+        self._emit(TeacherQueue(tuple(self._in_flight), self._wanted - len(self._in_flight)))
 
 
-class StoredStudent:
+class ReplayingStudent:
     """A student whose token losses are kept. With `student` None there are only those that are here.
 
     Losses belong to the student's weights, its start token, the context length and the precision: a passage's
@@ -269,7 +269,9 @@ class StoredStudent:
         self._before: Counter[int] = Counter()  # calls by sample that have no answer yet
         self._failed_at: set[int] = set()  # samples of which it was said
         self._in_flight = 0
-        self._told = 0.0  # when the student began, or last reported: samples overlap, their seconds must not
+        self._reported_at = (
+            0.0  # when the student began, or last reported: samples overlap, their seconds must not
+        )
 
     def _key(self, passage: Passage) -> bytes:
         body = json.dumps([self._identity, asdict(passage)])
@@ -283,28 +285,28 @@ class StoredStudent:
         if missing:
             if self._student is None:
                 raise NeedsStudent
-            with self._told_of(sample):
+            with self._queued(sample):
                 await self._gate.passed()
                 if not self._in_flight:
-                    self._told = time.monotonic()
+                    self._reported_at = time.monotonic()
                 self._in_flight += 1
                 try:
-                    fresh = dict(zip(missing, await self._asked(self._student, sample, missing), strict=True))
+                    fresh = dict(zip(missing, await self._ask(self._student, sample, missing), strict=True))
                 finally:
                     self._in_flight -= 1
-            seconds, self._told = time.monotonic() - self._told, time.monotonic()
+            seconds, self._reported_at = time.monotonic() - self._reported_at, time.monotonic()
             self._workspace.keep_losses(sample, {keys[p]: losses for p, losses in fresh.items()})
             found |= {keys[p]: losses for p, losses in fresh.items()}
             self._emit(Scored(sample, sum(len(losses.nll) for losses in fresh.values()), seconds))
         return {passage: found[key] for passage, key in keys.items()}
 
-    async def _asked(self, student: Student, sample: int, passages: list[Passage]) -> list[Losses]:
+    async def _ask(self, student: Student, sample: int, passages: list[Passage]) -> list[Losses]:
         """What the student says; `MISSING` of a passage that llama.cpp fails at: only the sample is to suffer."""
         try:
             return await student.losses(passages)
         except PassageError as error:
             if len(passages) > 1:
-                return [(await self._asked(student, sample, [passage]))[0] for passage in passages]
+                return [(await self._ask(student, sample, [passage]))[0] for passage in passages]
             if sample not in self._failed_at:
                 self._failed_at.add(sample)
                 self._emit(
@@ -313,14 +315,14 @@ class StoredStudent:
             return [MISSING]
 
     @contextmanager
-    def _told_of(self, sample: int) -> Iterator[None]:
+    def _queued(self, sample: int) -> Iterator[None]:
         self._before[sample] += 1
         if self._before[sample] == 1:
-            self._emit(Weighing(len(self._before)))
+            self._emit(StudentQueue(len(self._before)))
         try:
             yield
         finally:
             self._before[sample] -= 1
             if not self._before[sample]:
                 del self._before[sample]
-                self._emit(Weighing(len(self._before)))
+                self._emit(StudentQueue(len(self._before)))

@@ -11,18 +11,26 @@ from typing import Self, TypeVar
 
 from pydantic import TypeAdapter
 
-from engine.events import Asking, Event, Notice, StudentOpened, TeacherOpened, Turn, Weighing
+from engine.events import (
+    Event,
+    Notice,
+    PhaseStarted,
+    StudentOpened,
+    StudentQueue,
+    TeacherOpened,
+    TeacherQueue,
+)
 from engine.formats.names import Format
 from engine.formats.read import BadRow, open_dataset
 from engine.method.recipe import Method, Sampling
-from engine.method.reflection import Question, remarked
-from engine.method.reply_forms import FORMS, FormName
-from engine.method.scores import ifd_question, passages, r_ifd_question, ratio
+from engine.method.reflection import Question, with_remark
+from engine.method.reply_forms import FORMS, ReplyFormName
+from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages, ratio
 from engine.method.templates import Prompt, prompt_for
-from engine.method.token_gain import Heat, half
+from engine.method.token_gain import TokenGains, half
 from engine.run.gates import Gate
-from engine.run.plan import Plan, Summary, recipe_of, reply_form, student_file
-from engine.run.replay import StoredStudent, StoredTeacher
+from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form, student_file
+from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.settings import Settings, StudentSettings
 from engine.run.teachers import (
     digest_of,
@@ -33,7 +41,7 @@ from engine.run.teachers import (
     teacher_file,
     teacher_of,
 )
-from engine.run.turns import Model, TurnGate, Turns
+from engine.run.turns import Model, ModelPhases, PhaseGate
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Source, Workspace
@@ -44,7 +52,7 @@ from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.student import Student, StudentInfo
 from models.system import machine
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")
@@ -123,13 +131,13 @@ class Session:
         self, workspace: Workspace, settings: Settings, emit: Emit, *, allow_remote_teacher: bool = False
     ) -> None:
         self.gate = Gate()
-        self._turns = Turns()
+        self._phases = ModelPhases()
         self._workspace = workspace
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote_teacher
-        self._asked: _Asked | None = None
-        self._weighs: _Weighs | None = None
+        self._open_teacher: _OpenTeacher | None = None
+        self._openable_student: _OpenableStudent | None = None
         self._student_info: StudentInfo | None = None  # once it was loaded
         self._finding = asyncio.Lock()
         self._reading = asyncio.Lock()
@@ -143,8 +151,8 @@ class Session:
 
     async def close(self) -> None:
         """Let go of both models."""
-        asked, self._asked = self._asked, None
-        weighs, self._weighs = self._weighs, None
+        asked, self._open_teacher = self._open_teacher, None
+        weighs, self._openable_student = self._openable_student, None
         try:
             if weighs is not None:
                 await weighs.student.close()
@@ -155,14 +163,14 @@ class Session:
     @property
     def children(self) -> dict[str, int]:
         """The process id of each model that runs in a process of burnish's: "teacher", "student"."""
-        teacher = self._asked.teacher if self._asked is not None else None
+        teacher = self._open_teacher.teacher if self._open_teacher is not None else None
         pids = {
             "teacher": teacher.pid if isinstance(teacher, EmbeddedTeacher) else None,
-            "student": self._weighs.student.pid if self._weighs is not None else None,
+            "student": self._openable_student.student.pid if self._openable_student is not None else None,
         }
         return {model: pid for model, pid in pids.items() if pid is not None}
 
-    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary:
+    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun.
 
         Held by `gate`, which is open when it begins.
@@ -178,36 +186,36 @@ class Session:
         file = weighs.file if weighs else None
         recipe = recipe_of(
             self._settings,
-            asked.form if asked else FormName.JSON,
+            asked.form if asked else ReplyFormName.JSON,
             asked.sampling if asked else sampling_of(self._settings.teacher),
             info,
             file,
         )
-        plan = Plan(self._settings, recipe, teacher, info, file)
+        plan = RunPlan(self._settings, recipe, teacher, info, file)
         student = None if weighs is None else weighs.student
         try:
-            return await plan.carry_out(
+            return await plan.execute(
                 self._workspace, student, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
             )
         finally:
-            self._turns.give(None)
+            self._phases.begin(None)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """What the student says of some versions of a sample."""
         questions = []
-        stored, prompt = await self._scales()
+        stored, prompt = await self._prompted_student()
         for version in versions:
-            questions += [ifd_question(version, prompt), r_ifd_question(version, prompt)]
-        losses = await stored.losses(sample, passages(questions))
+            questions += [ifd_passages(version, prompt), r_ifd_passages(version, prompt)]
+        losses = await stored.losses(sample, distinct_passages(questions))
         ratios = [ratio(losses[question.alone], losses[question.given]) for question in questions]
         return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
 
-    async def heat(self, sample: int, version: Version) -> Heat:
+    async def heat(self, sample: int, version: Version) -> TokenGains:
         """What each half of a version buys of the other, token by token."""
-        stored, prompt = await self._scales()
-        ifd, r_ifd = ifd_question(version, prompt), r_ifd_question(version, prompt)
-        losses = await stored.losses(sample, passages([ifd, r_ifd]))
-        return Heat(
+        stored, prompt = await self._prompted_student()
+        ifd, r_ifd = ifd_passages(version, prompt), r_ifd_passages(version, prompt)
+        losses = await stored.losses(sample, distinct_passages([ifd, r_ifd]))
+        return TokenGains(
             response=half(version.response, losses[ifd.alone], losses[ifd.given]),
             instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
         )
@@ -215,23 +223,23 @@ class Session:
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
         """Another rewrite of a version, asked for by a person, weighed where there is a student, and kept.
 
-        Raises `Unusable` where no attempt gave a usable reply.
+        Raises `UnusableReply` where no attempt gave a usable reply.
         """
         asked = await self._teacher()
         gate = self._gate("teacher", lambda: machine.memory_of_tag(asked.info.size))
-        stored = StoredTeacher(
+        stored = ReplayingTeacher(
             self._workspace,
             asked.info,
             asked.sampling,
             serving_of(self._settings.teacher),
-            self._emit_by_hand,
+            self._emit_for_person,
             asked.teacher,
             gate,
         )
         number = self._number(sample)
 
         async def ask(question: Question[T], /) -> T:
-            return await stored.ask(sample, stage, number, remarked(question, remark))
+            return await stored.ask(sample, stage, number, with_remark(question, remark))
 
         form = FORMS[asked.form]
         reflect = form.instruction if stage is Stage.INSTRUCTION else form.response
@@ -258,22 +266,22 @@ class Session:
 
     def _emit_of_run(self, event: Event) -> None:
         match event:
-            case Turn(model=model):
-                self._turns.give(model)
+            case PhaseStarted(model=model):
+                self._phases.begin(model)
             case StudentOpened(info=info):
                 self._student_info = info
             case _:
                 pass
         self._emit(event)
 
-    def _emit_by_hand(self, event: Event) -> None:
+    def _emit_for_person(self, event: Event) -> None:
         """What a person asked for is not in a run's queues."""
-        if not isinstance(event, Asking | Weighing):
+        if not isinstance(event, TeacherQueue | StudentQueue):
             self._emit(event)
 
-    async def _teacher(self) -> _Asked:
+    async def _teacher(self) -> _OpenTeacher:
         async with self._finding:
-            if self._asked is None:
+            if self._open_teacher is None:
                 settings = self._settings.teacher
                 file = teacher_file(settings)
                 if file is not None:
@@ -286,15 +294,15 @@ class Session:
                 except BaseException:
                     await teacher.close()
                     raise
-                self._asked = _Asked(teacher, info, form, sampling)
-            return self._asked
+                self._open_teacher = _OpenTeacher(teacher, info, form, sampling)
+            return self._open_teacher
 
-    async def _student(self) -> _Weighs:
+    async def _student(self) -> _OpenableStudent:
         async with self._reading:
-            if self._weighs is None:
+            if self._openable_student is None:
                 file = await identified(student_file(self._settings.student))
-                self._weighs = _Weighs(_loadable(file, self._settings.student), file)
-            return self._weighs
+                self._openable_student = _OpenableStudent(_loadable(file, self._settings.student), file)
+            return self._openable_student
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:
@@ -302,9 +310,9 @@ class Session:
                 Notice(f"what you asked of the {model} waits for its turn: both models do not fit in memory")
             )
 
-        return TurnGate(self._turns, model, needed, on_wait)
+        return PhaseGate(self._phases, model, needed, on_wait)
 
-    async def _scales(self) -> tuple[StoredStudent, Prompt]:
+    async def _prompted_student(self) -> tuple[ReplayingStudent, Prompt]:
         weighs = await self._student()
         student, file = weighs.student, weighs.file
 
@@ -316,22 +324,22 @@ class Session:
             await gate.passed()
             self._student_info = await student.open()
         info = self._student_info
-        stored = StoredStudent(self._workspace, info, self._emit_by_hand, student, gate)
-        return stored, await aside(prompt_for, self._settings.run.template, info)
+        stored = ReplayingStudent(self._workspace, info, self._emit_for_person, student, gate)
+        return stored, await on_daemon_thread(prompt_for, self._settings.run.template, info)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _OpenTeacher:
     """A teacher that is open, and how it is asked."""
 
     teacher: Teacher
     info: TeacherInfo
-    form: FormName
+    form: ReplyFormName
     sampling: Sampling
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighs:
+class _OpenableStudent:
     """A student that can be opened, and its file."""
 
     student: Student
@@ -346,7 +354,7 @@ async def refine_workspace(
     limit: int | None = None,
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
-) -> Summary:
+) -> RunSummary:
     """`Session.refine` by itself."""
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
         return await session.refine(limit=limit, retry_failed=retry_failed)
@@ -354,7 +362,7 @@ async def refine_workspace(
 
 async def reselect(
     workspace: Workspace, student: StudentSettings, emit: Emit, *, ask_teacher: bool
-) -> Summary:
+) -> RunSummary:
     """Choose again with another student, over the replies that are here; all else is as in the latest run.
 
     Samples whose way needs a reply that was never asked for stay unfinished and are named in the summary; with
@@ -386,10 +394,10 @@ async def reselect(
                 )
         file = student_file(student)
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, file)
-        plan = Plan(settings, recipe, teacher, info, file)
+        plan = RunPlan(settings, recipe, teacher, info, file)
         loaded = _loadable(file, student)
         stack.push_async_callback(loaded.close)
-        return await plan.carry_out(workspace, loaded, emit, Gate(), None, retry_failed=False)
+        return await plan.execute(workspace, loaded, emit, Gate(), None, retry_failed=False)
 
 
 def _loadable(file: ModelFile, settings: StudentSettings) -> Student:

@@ -30,7 +30,7 @@ from pydantic_settings import (
 )
 
 from engine.method.recipe import Method
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import NEAR_TIE
 from engine.method.templates import TemplateName
 from models.errors import UsageError
@@ -47,11 +47,11 @@ class Schedule(StrEnum):
     STAGED = "staged"  # one model in memory at a time
 
 
-class Group(BaseModel):
+class SettingsGroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
-class TeacherSettings(Group):
+class TeacherSettings(SettingsGroup):
     name: str | None = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
@@ -95,7 +95,7 @@ class JudgeSettings(TeacherSettings):
     temperature: float = Field(0, ge=0, le=2)
     """Of the first attempt at a verdict; a retry is a little warmer."""
 
-    reply_form: Literal[FormName.JSON, FormName.MARKERS] = FormName.JSON
+    reply_form: Literal[ReplyFormName.JSON, ReplyFormName.MARKERS] = ReplyFormName.JSON
     """How the judge lays out its verdict: `json`, or `markers` for models that write worse under a schema."""
 
 
@@ -109,7 +109,7 @@ class AnswerSettings(TeacherSettings):
     """How an instruction is put to the model. `chat`: as its own chat template says, the only way through Ollama."""
 
 
-class StudentSettings(Group):
+class StudentSettings(SettingsGroup):
     name: str | None = None
     """A GGUF file, `ollama:TAG` (that tag's own weights) or `demo`."""
 
@@ -126,14 +126,14 @@ class StudentSettings(Group):
     """Processor threads; default: one a physical core."""
 
 
-class RunSettings(Group):
+class RunSettings(SettingsGroup):
     method: Method = Method.SELECTIVE
     """`selective`: both reflections, the student chooses (V2). `reflect`: both, all taken (V1). `score`: neither."""
 
     template: TemplateName = TemplateName.VICUNA
     """How an instruction is put to the student."""
 
-    reply_form: FormName | Literal["auto"] = "auto"
+    reply_form: ReplyFormName | Literal["auto"] = "auto"
     """How the teacher lays out its reply. `auto`: steps for teachers below 3B parameters, else json."""
 
     schedule: Schedule | Literal["auto"] = "auto"
@@ -180,7 +180,7 @@ def config_path() -> Path:
     return Path(named) if named else user_config_path("burnish") / "config.toml"
 
 
-def load(options: Mapping[str, Mapping[str, Any]]) -> Settings:
+def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
     """The settings in force, `options` (group -> name -> value; None: not given) before all others.
 
     Raises `UsageError` that names the setting, what it may be and where settings come from.
@@ -214,9 +214,9 @@ def load(options: Mapping[str, Mapping[str, Any]]) -> Settings:
         raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
 
 
-def changed(settings: Settings, group: str, name: str, value: object) -> Settings:
-    """With one value changed, as in `changed(settings, "run", "candidates", 3)`. `UsageError`: it may not be that."""
-    before: Group = getattr(settings, group)
+def with_setting(settings: Settings, group: str, name: str, value: object) -> Settings:
+    """The settings with one value changed: `(settings, "run", "candidates", 3)`. `UsageError`: it may not be that."""
+    before: SettingsGroup = getattr(settings, group)
     try:
         after = type(before).model_validate(before.model_dump() | {name: value})
     except ValidationError as error:
@@ -235,7 +235,7 @@ def quoted(value: object, length: int = 100) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def described(settings: Settings, group: str, name: str) -> str:
+def setting_help(settings: Settings, group: str, name: str) -> str:
     """The sentences under a setting in this file."""
     fields = type(getattr(settings, group)).model_fields
     return str(fields[name].description)

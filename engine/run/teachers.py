@@ -15,7 +15,7 @@ from models.files.catalog import ModelFile
 from models.files.digest import sha256_of
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.teacher import OllamaTeacher
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
 
@@ -47,7 +47,7 @@ def digest_of(file: ModelFile) -> str:
 
 async def identified(file: ModelFile) -> ModelFile:
     """With its digest. Reading a file of gigabytes can be cancelled, and holds up nothing else."""
-    return replace(file, digest=file.digest or await aside(sha256_of, file.path))
+    return replace(file, digest=file.digest or await on_daemon_thread(sha256_of, file.path))
 
 
 def sampling_of(settings: TeacherSettings) -> Sampling:

@@ -12,18 +12,18 @@ from models.system import machine
 Model = Literal["teacher", "student"]
 
 
-class Turns:
+class ModelPhases:
     def __init__(self) -> None:
         self._now: Model | None = None  # None: they need not take turns
         self._next = asyncio.Event()
 
-    def give(self, model: Model | None) -> None:
+    def begin(self, model: Model | None) -> None:
         """It is this model's turn, or with None either's."""
         self._now = model
         self._next.set()
         self._next = asyncio.Event()
 
-    async def come(self, model: Model, fits: Callable[[], bool], on_wait: Callable[[], None]) -> None:
+    async def admitted(self, model: Model, fits: Callable[[], bool], on_wait: Callable[[], None]) -> None:
         """Return when this model may be in memory: in its turn, or where it fits beside the other."""
         told = False
         while self._now not in (None, model) and not fits():
@@ -33,21 +33,21 @@ class Turns:
             await self._next.wait()
 
 
-class TurnGate(Gate):
+class PhaseGate(Gate):
     """Lets a person's question through to a model when that may be in memory."""
 
     def __init__(
-        self, turns: Turns, model: Model, needed: Callable[[], int], on_wait: Callable[[], None]
+        self, phases: ModelPhases, model: Model, needed: Callable[[], int], on_wait: Callable[[], None]
     ) -> None:
         """`needed`: bytes that the model takes beyond what it has; `on_wait` is called when it is not let through."""
         super().__init__()
-        self._turns = turns
+        self._phases = phases
         self._model: Model = model
         self._needed = needed
         self._on_wait = on_wait
 
     async def passed(self) -> None:
-        await self._turns.come(self._model, self._fits, self._on_wait)
+        await self._phases.admitted(self._model, self._fits, self._on_wait)
 
     def _fits(self) -> bool:
         return self._needed() <= machine.memory().available

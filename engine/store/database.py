@@ -35,7 +35,7 @@ Migration = str | Callable[[sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """What a file is for."""
 
     name: str  # "workspace"
@@ -48,7 +48,7 @@ class Kind:
 class Database:
     """An open file."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[FileKind]
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
         self.path = path

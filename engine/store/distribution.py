@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from engine.store.leaving import CONDITIONS, ExportRule, Share
+from engine.store.leaving import CONDITIONS, ExportRule, TopShare
 from engine.store.workspace import AFTER, Run, Workspace
 
 _LENGTH_AFTER = "coalesce(t.length, f.length_after)"
@@ -222,17 +222,17 @@ def common_range(*spreads: Spread) -> tuple[float, float]:
     return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
-def share_taking(count: int, total: int) -> Share | None:
+def share_taking(count: int, total: int) -> TopShare | None:
     """The percentage with the fewest digits of which `top` takes just `count` of `total`; None for none of them."""
     if not 0 < count <= total:
         return None
     digits = 0
     while True:
-        # `Share.of` rounds up: anything above the share of one fewer will do, up to this one's.
+        # `TopShare.of` rounds up: anything above the share of one fewer will do, up to this one's.
         unit = 10**digits
         scaled = count * 100 * unit // total
         if scaled * total > (count - 1) * 100 * unit and scaled:
-            return Share(percent=scaled / unit)
+            return TopShare(percent=scaled / unit)
         digits += 1
 
 

@@ -26,14 +26,14 @@ class ExportRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class TopShare:
     """How much `top` takes: a count, or a share of all samples."""
 
     count: int | None = None
     percent: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Share:
+    def parse(cls, text: str) -> TopShare:
         """`5%` or `500`; `UsageError` for anything else."""
         number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
         try:
@@ -52,7 +52,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class LeavingSample:
     """A sample on its way out, with all that was decided about it."""
 
     sample: Sample
@@ -82,16 +82,16 @@ class Exported:
         }
 
 
-def exported(workspace: Workspace, run: Run, rule: ExportRule, share: Share) -> Iterator[Exported]:
+def exported(workspace: Workspace, run: Run, rule: ExportRule, share: TopShare) -> Iterator[LeavingSample]:
     """The samples a rule lets through, in the dataset's order, each with the version that leaves.
 
     `share` counts only for `ExportRule.TOP`.
     """
     for sample, outcome, review in workspace.decided(run, *_condition(workspace, run, rule, share)):
-        yield Exported(sample, outcome, review)
+        yield LeavingSample(sample, outcome, review)
 
 
-def leaving(workspace: Workspace, run: Run, rule: ExportRule, share: Share) -> int:
+def leaving(workspace: Workspace, run: Run, rule: ExportRule, share: TopShare) -> int:
     """How many samples `exported` would give, from the figures alone."""
     condition, values = _condition(workspace, run, rule, share)
     query = f"SELECT count(*) FROM {FIGURES} WHERE s.sample > ?1 AND ({condition})"  # noqa: S608 - our own words
@@ -118,7 +118,7 @@ CONDITIONS = {
 
 
 def _condition(
-    workspace: Workspace, run: Run, rule: ExportRule, share: Share
+    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare
 ) -> tuple[str, tuple[float, ...]]:
     """A rule as `Workspace.decided` takes it, with the values in it."""
     condition = CONDITIONS[rule]

@@ -25,17 +25,17 @@ Steps = Generator[int, None, T]
 """Something done in slices: how many samples it is through after each, and at its end what came of it. One at a time,
 and nothing else is decided, undone or weighed between its slices."""
 
-Stored = NewType("Stored", str)
+StoredReview = NewType("StoredReview", str)
 """A review as it is stored: its JSON, in ASCII."""
 
-Reviews = Iterable[tuple[int, Review | Stored | None]]
+Reviews = Iterable[tuple[int, Review | StoredReview | None]]
 """What is decided about samples; None: nothing any more."""
 
 SLICE = 1000
 """Samples in a slice: some twenty milliseconds."""
 
 
-class _State(IntEnum):
+class _ActState(IntEnum):
     """How an act is, in `acts.undone`."""
 
     DONE = 0
@@ -65,15 +65,15 @@ class Act:
     samples: array[int]  # that it is about
 
 
-class Decisions(Database):
+class ReviewStore(Database):
     """The part of a workspace that a person writes."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
         opened = super().open(path)
         try:
-            for (act,) in opened._rows("SELECT act FROM acts WHERE undone = ?", _State.UNDER_WAY):
-                _whole(opened._turn(act, _State.UNDONE))
+            for (act,) in opened._rows("SELECT act FROM acts WHERE undone = ?", _ActState.UNDER_WAY):
+                _whole(opened._switch(act, _ActState.UNDONE))
             _whole(opened._forget())
         except BaseException:
             opened.close()
@@ -96,7 +96,7 @@ class Decisions(Database):
 
     # --- acts ------------------------------------------------------------------------------------------------
 
-    def keeping(self, what: str, reviews: Reviews) -> Steps[int]:
+    def keep_reviews_in_steps(self, what: str, reviews: Reviews) -> Steps[int]:
         """Decide about samples, or with None take back what was decided, in one act; the samples it is about.
 
         What had been undone before can no longer be redone. `what` says what is undone, for a person to read. Where
@@ -118,74 +118,77 @@ class Decisions(Database):
                     self._stand([sample for sample, _ in found], counting=act)
                     if whole:
                         self._db.execute(
-                            "UPDATE acts SET undone = ? WHERE undone = ?", (_State.FORGOTTEN, _State.UNDONE)
+                            "UPDATE acts SET undone = ? WHERE undone = ?",
+                            (_ActState.FORGOTTEN, _ActState.UNDONE),
                         )
-                        self._mark(act, _State.DONE if count else _State.FORGOTTEN)
+                        self._mark(act, _ActState.DONE if count else _ActState.FORGOTTEN)
                 yield count
         except Exception:
             if act:
-                yield from self._turn(act, _State.FORGOTTEN)
+                yield from self._switch(act, _ActState.FORGOTTEN)
                 yield from self._forget()
             raise
         yield from self._forget()
         return count
 
-    def undoing(self) -> Steps[Act | None]:
+    def undo_in_steps(self) -> Steps[Act | None]:
         """Take back the last act; None if there is none."""
-        return self._turning(
-            "SELECT max(act), what FROM acts WHERE undone IN (?, ?)", _State.DONE, _State.UNDER_WAY
+        return self._switch_last(
+            "SELECT max(act), what FROM acts WHERE undone IN (?, ?)", _ActState.DONE, _ActState.UNDER_WAY
         )
 
-    def redoing(self) -> Steps[Act | None]:
+    def redo_in_steps(self) -> Steps[Act | None]:
         """Do again what was undone last; None if nothing was, or something else was done since."""
-        return self._turning("SELECT min(act), what FROM acts WHERE undone = ?", _State.UNDONE)
+        return self._switch_last("SELECT min(act), what FROM acts WHERE undone = ?", _ActState.UNDONE)
 
     def keep_reviews(self, what: str, reviews: Reviews) -> int:
-        """`keeping`, at once."""
-        return _whole(self.keeping(what, reviews))
+        """`keep_reviews_in_steps`, at once."""
+        return _whole(self.keep_reviews_in_steps(what, reviews))
 
     def keep_review(self, review: Review) -> None:
         self.keep_reviews(str(review.decision), [(review.index, review)])
 
     def undo(self) -> Act | None:
-        """`undoing`, at once."""
-        return _whole(self.undoing())
+        """`undo_in_steps`, at once."""
+        return _whole(self.undo_in_steps())
 
     def redo(self) -> Act | None:
-        """`redoing`, at once."""
-        return _whole(self.redoing())
+        """`redo_in_steps`, at once."""
+        return _whole(self.redo_in_steps())
 
     def _begun(self, what: str) -> int:
         """A new act, under way."""
-        act = self._db.execute("INSERT INTO acts (what, undone) VALUES (?, ?)", (what, _State.UNDER_WAY))
+        act = self._db.execute("INSERT INTO acts (what, undone) VALUES (?, ?)", (what, _ActState.UNDER_WAY))
         assert act.lastrowid is not None
         return act.lastrowid
 
-    def _mark(self, act: int, state: _State) -> None:
+    def _mark(self, act: int, state: _ActState) -> None:
         self._db.execute("UPDATE acts SET undone = ? WHERE act = ?", (state, act))
 
-    def _turning(self, query: str, *states: _State) -> Steps[Act | None]:
+    def _switch_last(self, query: str, *states: _ActState) -> Steps[Act | None]:
         ((act, what),) = self._rows(query, *states)
         if act is None:
             return None
-        now = _State.DONE if states == (_State.UNDONE,) else _State.UNDONE
-        return Act(what, (yield from self._turn(act, now)))
+        now = _ActState.DONE if states == (_ActState.UNDONE,) else _ActState.UNDONE
+        return Act(what, (yield from self._switch(act, now)))
 
-    def _turn(self, act: int, state: _State) -> Steps[array[int]]:
+    def _switch(self, act: int, state: _ActState) -> Steps[array[int]]:
         """Have an act stand, or with another state than DONE stand no more; the samples it is about, in order."""
         samples: set[int] = set()
         last, whole = 0, False
         while not whole:
             with self._transaction():
                 if not last:
-                    self._mark(act, _State.UNDER_WAY)
+                    self._mark(act, _ActState.UNDER_WAY)
                 found = self._rows(
                     "SELECT rowid, sample FROM reviews WHERE act = ? AND rowid > ? ORDER BY rowid LIMIT ?",
                     act,
                     last,
                     SLICE,
                 )
-                self._stand([sample for _, sample in found], counting=act if state is _State.DONE else None)
+                self._stand(
+                    [sample for _, sample in found], counting=act if state is _ActState.DONE else None
+                )
                 if whole := len(found) < SLICE:
                     self._mark(act, state)
             for rowid, _ in found:
@@ -197,15 +200,15 @@ class Decisions(Database):
 
     def _forget(self) -> Steps[None]:
         """Delete the acts that are to be forgotten."""
-        while self._rows("SELECT 1 FROM acts WHERE undone = ?", _State.FORGOTTEN):
+        while self._rows("SELECT 1 FROM acts WHERE undone = ?", _ActState.FORGOTTEN):
             with self._transaction():
                 deleted = self._db.execute(
                     "DELETE FROM reviews WHERE rowid IN (SELECT r.rowid FROM acts CROSS JOIN reviews AS r USING (act) "
                     "WHERE undone = ? LIMIT ?)",
-                    (_State.FORGOTTEN, SLICE),
+                    (_ActState.FORGOTTEN, SLICE),
                 )
                 if deleted.rowcount < SLICE:
-                    acts = self._db.execute("DELETE FROM acts WHERE undone = ?", (_State.FORGOTTEN,))
+                    acts = self._db.execute("DELETE FROM acts WHERE undone = ?", (_ActState.FORGOTTEN,))
                     if not acts.rowcount:
                         raise damaged(self.path, "holds an act that cannot be deleted")
             yield 0
@@ -219,7 +222,7 @@ class Decisions(Database):
 
     # --- what comes later ------------------------------------------------------------------------------------
 
-    def weigh(self, sample: int, version: Version, scores: Scores) -> None:
+    def add_scores(self, sample: int, version: Version, scores: Scores) -> None:
         """Add the scores to the decisions for this version that lack them: they came later, and are no act."""
         with self._transaction():
             for rowid, body in self._rows("SELECT rowid, body FROM reviews WHERE sample = ?", sample):
@@ -251,7 +254,7 @@ def _whole(steps: Steps[T]) -> T:
             return result
 
 
-def _body(review: Review | Stored | None) -> str:
+def _body(review: Review | StoredReview | None) -> str:
     return json.dumps(review.model_dump(mode="json")) if isinstance(review, Review) else review or "null"
 
 

@@ -21,7 +21,7 @@ SHOWN = 400
 """Characters of an instruction that a row carries."""
 
 
-class State(StrEnum):
+class SampleState(StrEnum):
     """How far a sample has come. A person's word comes before the student's."""
 
     WAITING = "waiting"
@@ -33,7 +33,7 @@ class State(StrEnum):
     EDITED = "edited"
 
 
-class Column(StrEnum):
+class SampleColumn(StrEnum):
     NUMBER = "number"
     STATE = "state"
     INSTRUCTION = "instruction"
@@ -46,7 +46,7 @@ class Column(StrEnum):
     VERDICT = "verdict"
 
 
-class Mark(StrEnum):
+class FilterTerm(StrEnum):
     """What a filter can ask for. Of marks of one kind any will do; every kind asked for must be met."""
 
     WAITING = "waiting"
@@ -76,7 +76,9 @@ class Mark(StrEnum):
 _SOH = "\\u0001"  # sorts as a NUL would, but for itself
 _NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
 
-_STATE = f"coalesce(t.decision, iif(f.sample IS NULL, '{State.WAITING}', iif(f.failed, 'failed', 'done')))"
+_STATE = (
+    f"coalesce(t.decision, iif(f.sample IS NULL, '{SampleState.WAITING}', iif(f.failed, 'failed', 'done')))"
+)
 
 
 def _part(number: int, nul: str) -> str:
@@ -89,34 +91,34 @@ def _part(number: int, nul: str) -> str:
 _LENGTH_BEFORE = f"coalesce(f.length_before, length({_part(2, _SOH)}))"
 
 _KEYS = {
-    Column.NUMBER: "s.sample",
-    Column.STATE: _STATE,
-    Column.INSTRUCTION: f"lower(substr({_part(0, _SOH)}, 1, 80))",
-    Column.IFD_BEFORE: "f.ifd_before",
-    Column.IFD_AFTER: AFTER.format("ifd"),
-    Column.R_IFD_BEFORE: "f.r_ifd_before",
-    Column.R_IFD_AFTER: AFTER.format("r_ifd"),
-    Column.LENGTH_BEFORE: _LENGTH_BEFORE,
-    Column.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
-    Column.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
+    SampleColumn.NUMBER: "s.sample",
+    SampleColumn.STATE: _STATE,
+    SampleColumn.INSTRUCTION: f"lower(substr({_part(0, _SOH)}, 1, 80))",
+    SampleColumn.IFD_BEFORE: "f.ifd_before",
+    SampleColumn.IFD_AFTER: AFTER.format("ifd"),
+    SampleColumn.R_IFD_BEFORE: "f.r_ifd_before",
+    SampleColumn.R_IFD_AFTER: AFTER.format("r_ifd"),
+    SampleColumn.LENGTH_BEFORE: _LENGTH_BEFORE,
+    SampleColumn.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
+    SampleColumn.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
 }
 
-_KINDS: tuple[dict[Mark, str], ...] = (
-    {mark: f"{_STATE} = '{mark}'" for mark in map(Mark, State)},
+_KINDS: tuple[dict[FilterTerm, str], ...] = (
+    {mark: f"{_STATE} = '{mark}'" for mark in map(FilterTerm, SampleState)},
     {
-        Mark.INSTRUCTION_REPLACED: "f.instruction = 'replaced'",
-        Mark.RESPONSE_REPLACED: "f.response = 'replaced'",
-        Mark.ALL_KEPT: "(f.instruction = 'kept' AND f.response = 'kept')",
+        FilterTerm.INSTRUCTION_REPLACED: "f.instruction = 'replaced'",
+        FilterTerm.RESPONSE_REPLACED: "f.response = 'replaced'",
+        FilterTerm.ALL_KEPT: "(f.instruction = 'kept' AND f.response = 'kept')",
     },
     {
-        Mark.NEAR_TIE: "f.near_tie",
-        Mark.TRUNCATED: "f.truncated",
-        Mark.UNSCORABLE: "f.unscorable",
+        FilterTerm.NEAR_TIE: "f.near_tie",
+        FilterTerm.TRUNCATED: "f.truncated",
+        FilterTerm.UNSCORABLE: "f.unscorable",
     },
-    {Mark.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
+    {FilterTerm.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
     {
         mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
-        for mark in map(Mark, Flag)
+        for mark in map(FilterTerm, Flag)
     },
 )
 
@@ -127,20 +129,20 @@ _OF_SAMPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SampleFilter:
     """Which samples: those that hold `text` (ASCII letters of either case) in their original, with all marks."""
 
     text: str = ""
-    marks: frozenset[Mark] = frozenset()
+    marks: frozenset[FilterTerm] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """A sample in a list. Scores and lengths after: of what would leave now. None: not known, or not yet."""
 
     index: int
     instruction: str  # its beginning
-    state: State
+    state: SampleState
     instruction_verdict: str | None  # kept, replaced or failed
     response_verdict: str | None
     near_tie: bool
@@ -155,7 +157,7 @@ class Row:
     length_after: int | None
 
 
-class Listing:
+class SampleList:
     """One person's view of a workspace. Used by one thread; only `interrupt` may be called from another."""
 
     def __init__(self, workspace: Workspace, run: Run | None) -> None:
@@ -190,7 +192,11 @@ class Listing:
         self._run = run.id if run is not None else -1
 
     def arrange(
-        self, by: Column = Column.NUMBER, *, descending: bool = False, only: Filter = Filter()
+        self,
+        by: SampleColumn = SampleColumn.NUMBER,
+        *,
+        descending: bool = False,
+        only: SampleFilter = SampleFilter(),
     ) -> int:
         """Put the samples in an order and leave some out; how many there are.
 
@@ -198,7 +204,7 @@ class Listing:
         `database.Interrupted`, with the samples as they were before.
         """
         self._given_up = False
-        if only == Filter() and by is Column.NUMBER:
+        if only == SampleFilter() and by is SampleColumn.NUMBER:
             self._arranged, self._downwards = None, descending
             return len(self)
         key, conditions, values = _KEYS[by], [], self._values()
@@ -216,7 +222,7 @@ class Listing:
                 conditions.append(f"({' OR '.join(wanted)})")
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         order = f"{key} {'DESC' if descending else 'ASC'}"
-        if by is not Column.NUMBER:
+        if by is not SampleColumn.NUMBER:
             order = f"{key} IS NULL, {order}, s.sample"
         db = self.reading
         # Beside the table in use: whatever happens here, that one is whole.
@@ -234,7 +240,7 @@ class Listing:
         self._arranged, self._length = table, length
         return len(self)
 
-    def window(self, start: int, count: int) -> list[Row]:
+    def window(self, start: int, count: int) -> list[SampleRow]:
         """The rows at positions `start` and on, `count` at most."""
         start = max(start, 0)
         if self._arranged is None:
@@ -247,7 +253,8 @@ class Listing:
             order = "position"
         query = (
             f"SELECT s.sample, s.body, {_STATE}, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable, "
-            f"f.failed, f.ifd_before, {_KEYS[Column.IFD_AFTER]}, f.r_ifd_before, {_KEYS[Column.R_IFD_AFTER]}, "
+            f"f.failed, f.ifd_before, {_KEYS[SampleColumn.IFD_AFTER]}, "
+            f"f.r_ifd_before, {_KEYS[SampleColumn.R_IFD_AFTER]}, "
             f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {self._tables()} WHERE {where} ORDER BY {order}"
         )
         return [self._row(found) for found in self.reading.execute(query, self._values() | values)]
@@ -272,7 +279,7 @@ class Listing:
         rows = self.reading.execute(f"SELECT position FROM {self._arranged} WHERE sample = ?", (sample,))
         return int(rows[0][0]) - 1 if rows else None
 
-    def next(self, position: int, mark: Mark, *, step: int = 1) -> int | None:
+    def next(self, position: int, mark: FilterTerm, *, step: int = 1) -> int | None:
         """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
         (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
         forward = (step > 0) != (self._arranged is None and self._downwards)
@@ -315,13 +322,13 @@ class Listing:
         )
         return f"{lead} {_OF_SAMPLE}"
 
-    def _row(self, found: tuple[Any, ...]) -> Row:
+    def _row(self, found: tuple[Any, ...]) -> SampleRow:
         index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
         with self.reading.understood():
-            return Row(
+            return SampleRow(
                 index,
                 _opening(json.loads(body)),
-                State(state),
+                SampleState(state),
                 instruction,
                 response,
                 bool(near_tie),

@@ -24,8 +24,8 @@ from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.names import Format
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, Review, Sample, Stage, Version
-from engine.store.database import Kind, WorkspaceError, damaged, explained
-from engine.store.reviews import Decisions
+from engine.store.database import FileKind, WorkspaceError, damaged, explained
+from engine.store.reviews import ReviewStore
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from models.student import Losses
 from models.teacher import Reply
@@ -63,10 +63,10 @@ class Run(BaseModel, frozen=True):
     settings: dict[str, Any]  # everything else that was set when it was last started
 
 
-class Workspace(Decisions):
+class Workspace(ReviewStore):
     """An open workspace. One writer at a time, however many readers."""
 
-    kind: ClassVar[Kind] = Kind(
+    kind: ClassVar[FileKind] = FileKind(
         name="workspace",
         application=APPLICATION_ID,
         migrations=MIGRATIONS,
@@ -282,7 +282,7 @@ class Workspace(Decisions):
             return None
         run, recipe, settings = rows[0]
         with self.understood():
-            told = _models_told(json.loads(settings))
+            told = _with_known_models(json.loads(settings))
             return Run(id=run, recipe=Recipe.model_validate(json.loads(recipe)), settings=told)
 
     def outcome(self, run: Run, sample: int) -> Outcome | None:
@@ -392,7 +392,7 @@ def _sample_body(sample: Sample) -> str:
     return json.dumps([original.instruction, original.input, original.response, sample.row])
 
 
-def _models_told(settings: Any) -> Any:
+def _with_known_models(settings: Any) -> Any:
     """A run's settings, in which each model that it had has a name and a digest."""
     for model in (settings.get("teacher"), settings.get("student")):
         if model is not None and not (isinstance(model["name"], str) and isinstance(model["digest"], str)):

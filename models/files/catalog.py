@@ -34,7 +34,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundModel:
     """A model file come across, usable or not."""
 
     name: str  # what to give as a student
@@ -44,8 +44,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    found: tuple[Found, ...]
+class ModelSearch:
+    found: tuple[FoundModel, ...]
     complete: bool  # whether there was time to look everywhere
 
 
@@ -91,20 +91,20 @@ def demo_path() -> Path:
     )
 
 
-def find_ggufs(folders: Sequence[Path] = (), seconds: float = 5.0) -> Search:
+def find_ggufs(folders: Sequence[Path] = (), seconds: float = 5.0) -> ModelSearch:
     """Models near at hand: the demo's, Ollama's, those in `folders`, in other programs' caches, and in this folder.
 
     It looks for `seconds` at most and lists a file with several names once, under the first.
     """
     until = time.monotonic() + seconds
-    found: dict[object, Found] = {}
+    found: dict[object, FoundModel] = {}
     for entry in _candidates(folders, until):
         try:
             status = entry.path.stat()
             found.setdefault((status.st_dev, status.st_ino), entry)
         except OSError:  # it went away, or stands for a store that may not be read: listed as it is
             found.setdefault(entry.path, entry)
-    return Search(tuple(found.values()), complete=time.monotonic() < until)
+    return ModelSearch(tuple(found.values()), complete=time.monotonic() < until)
 
 
 def _usable(name: str, path: Path, digest: str | None = None) -> ModelFile:
@@ -142,12 +142,12 @@ def _hint(name: str, path: Path) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _candidates(folders: Sequence[Path], until: float) -> Iterator[Found]:
+def _candidates(folders: Sequence[Path], until: float) -> Iterator[FoundModel]:
     if find_spec(DEMO_PACKAGE):
         yield _found("demo", demo_path())
     for tag, blob in list_blobs(default_stores()).items():
         if isinstance(blob, ModelFileError):
-            yield Found(f"ollama:{tag}", blob.path, None, blob.why)
+            yield FoundModel(f"ollama:{tag}", blob.path, None, blob.why)
         elif time.monotonic() < until:
             yield _found(f"ollama:{tag}", blob.path)
     for folder in (*folders, *_caches(), Path()):
@@ -155,12 +155,12 @@ def _candidates(folders: Sequence[Path], until: float) -> Iterator[Found]:
             yield _found(str(path), path)
 
 
-def _found(name: str, path: Path) -> Found:
+def _found(name: str, path: Path) -> FoundModel:
     try:
         header = read_header(path)
     except ModelFileError as error:
-        return Found(name, path, None, error.why)
-    return Found(name, path, header, header.unusable)
+        return FoundModel(name, path, None, error.why)
+    return FoundModel(name, path, header, header.unusable)
 
 
 def _caches() -> Iterator[Path]:

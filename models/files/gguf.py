@@ -80,14 +80,14 @@ def read_header(path: Path) -> GGUFHeader:
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise ModelFileError(path, f"{kind}; expected a GGUF file")
         with path.open("rb") as file:
-            return _Head(file, path, os.fstat(file.fileno()).st_size).read()
+            return _HeadReader(file, path, os.fstat(file.fileno()).st_size).read()
     except OSError as error:
         raise ModelFileError(path, (error.strerror or str(error)).lower()) from error
     except ValueError as error:  # NUL or a lone surrogate in the path
         raise ModelFileError(path, f"not a usable path ({error})") from error
 
 
-class _Head:
+class _HeadReader:
     """One forward pass over a file's head, a window of it in memory."""
 
     def __init__(self, file: BinaryIO, path: Path, size: int) -> None:

@@ -171,7 +171,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ContextShape:
     """How large a context is, and what one decode of it may hold."""
 
     cells: int  # tokens in the KV cache, all sequences together
@@ -183,7 +183,7 @@ class Shape:
 class Context:
     """A KV cache shared by several sequences, and the batch that is decoded into it."""
 
-    def __init__(self, model: Model, shape: Shape, *, exact: bool, threads: int) -> None:
+    def __init__(self, model: Model, shape: ContextShape, *, exact: bool, threads: int) -> None:
         self.model, self.shape = model, shape
         params = c.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = shape.cells, shape.batch, shape.batch

@@ -41,9 +41,9 @@ def main() -> None:
     cancelled: set[int] = set()
     threading.Thread(target=_listen, args=(commands, todo, cancelled), daemon=True).start()
     threading.Thread(target=_beat, args=(channel,), daemon=True).start()
-    from models.llamacpp.child_commands import Session  # noqa: PLC0415  it loads llama.cpp, which may print
+    from models.llamacpp.child_commands import ChildCommands  # noqa: PLC0415  it loads llama.cpp, which may print
 
-    session = Session(channel.send, cancelled)
+    session = ChildCommands(channel.send, cancelled)
     while True:
         command = todo.get()
         call = command.pop("call")

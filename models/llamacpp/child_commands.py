@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from models.errors import BurnishError
 from models.llamacpp import bindings
-from models.llamacpp.bindings import Context, Model, Shape
-from models.llamacpp.generator import Writer
-from models.llamacpp.scorer import HEAD_CELLS, HEADS, Scorer
+from models.llamacpp.bindings import Context, ContextShape, Model
+from models.llamacpp.generator import TextGenerator
+from models.llamacpp.scorer import PREFIX_CELLS, PREFIXES, Scorer
 from models.system.machine import physical_cores
 
 # Tokens in a decode. Every token is held against all cells in use, which llama.cpp rounds up to 256: on a CPU the
@@ -26,13 +26,13 @@ class Send(Protocol):
     def __call__(self, header: dict[str, Any], *blobs: bytes) -> None: ...
 
 
-class Session:
+class ChildCommands:
     """One model at a time, held until the process ends."""
 
     def __init__(self, send: Send, cancelled: set[int]) -> None:
         self.send, self.cancelled = send, cancelled
         self.scorer: Scorer | None = None
-        self.writer: Writer | None = None
+        self.writer: TextGenerator | None = None
         bindings.start()
 
     def run(self, call: int, do: str, command: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ class Session:
             window = min(context, model.trained_context or context)
             batch = GPU_BATCH if model.offloaded else CPU_BATCH
             rows = rows_for(model.vocabulary, batch)
-            shape = Shape(window + HEAD_CELLS + batch, batch, rows, HEADS + SEQUENCES)
+            shape = ContextShape(window + PREFIX_CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
             return Context(model, shape, exact=exact, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
@@ -70,11 +70,11 @@ class Session:
         def make(model: Model) -> tuple[Context, int]:
             window = min(context, model.trained_context or context)
             # Small on a CPU: between two decodes is where a cancelled request stops.
-            shape = Shape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 2, window), 1, 1)
+            shape = ContextShape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 2, window), 1, 1)
             return Context(model, shape, exact=False, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
-        self.writer = Writer(model, made, window=window)
+        self.writer = TextGenerator(model, made, window=window)
         self.send({"call": call, "info": _info(model) | {"context": window, "notes": notes}})
 
     def losses(self, call: int, passages: list[Any]) -> None:
@@ -93,7 +93,7 @@ class Session:
 
     def write(self, call: int, **request: Any) -> None:
         assert self.writer is not None
-        written = self.writer.write(
+        written = self.writer.generate(
             **request,
             on_text=lambda text: self.send({"call": call, "text": text}),
             cancelled=lambda: call in self.cancelled,
@@ -103,7 +103,7 @@ class Session:
 
 def rows_for(vocabulary: int, batch: int) -> int:
     """How many rows of logits a decode may leave. llama.cpp wants one for each of its sequences."""
-    return min(max(LOGITS // (4 * vocabulary), HEADS + SEQUENCES), batch)
+    return min(max(LOGITS // (4 * vocabulary), PREFIXES + SEQUENCES), batch)
 
 
 def _load(

@@ -14,7 +14,7 @@ from models.llamacpp.bindings import Context, Ids, Model, Sampler
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GeneratedText:
     finish: Literal["stop", "length", "cancelled", "too-long"]
     text: str
     prompt_tokens: int
@@ -22,14 +22,14 @@ class Written:
     seconds: float
 
 
-class Writer:
+class TextGenerator:
     """Replies from one model, one at a time. `window`: tokens a prompt and its reply share."""
 
     def __init__(self, model: Model, context: Context, *, window: int) -> None:
         self.model, self.context, self.window = model, context, window
         self.cached: Ids = np.empty(0, np.int32)  # what the KV cache holds
 
-    def write(
+    def generate(
         self,
         pieces: Iterable[Sequence[Any]],
         *,
@@ -39,12 +39,12 @@ class Writer:
         schema: dict[str, Any] | None,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
-    ) -> Written:
+    ) -> GeneratedText:
         """Continue the (text, special) pieces until the model ends its reply, `max_tokens` or the window's end."""
         began = time.monotonic()
         prompt = self.model.passage(pieces)
         if len(prompt) >= self.window:
-            return Written("too-long", "", len(prompt), 0, 0.0)
+            return GeneratedText("too-long", "", len(prompt), 0, 0.0)
         sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -66,7 +66,7 @@ class Writer:
             text.append(decoder.decode(b"", final=True))
             if not done:
                 finish = "cancelled"
-            return Written(finish, "".join(text), len(prompt), tokens, time.monotonic() - began)
+            return GeneratedText(finish, "".join(text), len(prompt), tokens, time.monotonic() - began)
         finally:
             sampler.close()
 

@@ -30,7 +30,7 @@ ENVIRONMENT = {
 }
 
 
-class WorkerDied(Exception):  # noqa: N818  what happened, not what is wrong
+class ChildDied(Exception):  # noqa: N818  what happened, not what is wrong
     """The child ended, or hung and was ended, before it answered. The text says how, with its last words.
 
     `guilty`: it was working on this call, and not on one before it. `failed`: it ended by itself, and was not killed.
@@ -41,7 +41,7 @@ class WorkerDied(Exception):  # noqa: N818  what happened, not what is wrong
         self.guilty, self.failed = guilty, failed
 
 
-class Refused(Exception):  # noqa: N818
+class ChildRefused(Exception):  # noqa: N818
     """The child's answer is that it cannot: `kind` is "file", "memory" or "refused", `why` one line."""
 
     def __init__(self, kind: str, why: str) -> None:
@@ -61,7 +61,7 @@ class _Call:
     on_text: Callable[[str], None] | None
 
 
-class Worker:
+class ChildProcess:
     """One running child. It carries out calls in the order they were made."""
 
     def __init__(self, process: Process, words: IO[bytes]) -> None:
@@ -92,9 +92,9 @@ class Worker:
         return self.process.pid
 
     async def call(self, do: str, on_text: Callable[[str], None] | None = None, **fields: Any) -> Answer:
-        """The child's answer. Raises `WorkerDied` or `Refused`. Cancelling it cancels the child's work."""
+        """The child's answer. Raises `ChildDied` or `ChildRefused`. Cancelling it cancels the child's work."""
         if self.died is not None:
-            raise WorkerDied(self.died, guilty=False, failed=False)
+            raise ChildDied(self.died, guilty=False, failed=False)
         number = next(self.numbers)
         call = self.calls[number] = _Call(asyncio.get_running_loop().create_future(), on_text)
         self._send({"do": do, "call": number, **fields})
@@ -106,7 +106,7 @@ class Worker:
             raise
 
     async def stop(self) -> None:
-        """End the child at once; calls still waiting raise `WorkerDied`."""
+        """End the child at once; calls still waiting raise `ChildDied`."""
         self._kill()
         await self.listener
 
@@ -143,7 +143,7 @@ class Worker:
             failed = not hung and code not in (-signal.SIGKILL, -signal.SIGTERM)
             for place, call in enumerate(self.calls.values()):
                 if not call.answer.done():
-                    call.answer.set_exception(WorkerDied(self.died, guilty=place == 0, failed=failed))
+                    call.answer.set_exception(ChildDied(self.died, guilty=place == 0, failed=failed))
             self.calls.clear()
 
     def _answer(self, header: dict[str, Any], blobs: list[bytes]) -> None:
@@ -159,7 +159,7 @@ class Worker:
             return
         del self.calls[header["call"]]
         if "error" in header:
-            call.answer.set_exception(Refused(header["error"], header["why"]))
+            call.answer.set_exception(ChildRefused(header["error"], header["why"]))
         else:
             call.answer.set_result(Answer(header, blobs))
 

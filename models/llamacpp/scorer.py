@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from models.llamacpp.bindings import Context, Ids, Model
 
-HEADS = 4  # shared beginnings kept in the cache
-HEAD_LENGTH = 128  # tokens of one at most
-HEAD_CELLS = 256  # tokens of all together
-HEAD_GAIN = 16  # tokens a new one must save each time it is used
+PREFIXES = 4  # shared beginnings kept in the cache
+PREFIX_LENGTH = 128  # tokens of one at most
+PREFIX_CELLS = 256  # tokens of all together
+PREFIX_GAIN = 16  # tokens a new one must save each time it is used
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ChildLosses:
     """What `models.student.Losses` holds, on the child's side."""
 
     nll: NDArray[np.float32]
@@ -53,7 +53,7 @@ class _Job:
 
 
 @dataclass(eq=False, slots=True)
-class _Head:
+class _CachedPrefix:
     ids: Ids
     sequence: int
     cells: int  # of the cache that are its own; the rest it shares with another head
@@ -81,15 +81,15 @@ class Scorer:
     def __init__(self, model: Model, context: Context, *, window: int, threads: int) -> None:
         self.model, self.context, self.window = model, context, window
         self.skip = 0 if model.bos is not None else 1  # the first target token, where nothing comes before it
-        self.heads: list[_Head] = []  # least recently used first
+        self.prefixes: list[_CachedPrefix] = []  # least recently used first
         self.recent: deque[Ids] = deque(maxlen=16)  # contexts seen, to find what they share
-        self.free = list(range(HEADS, context.shape.sequences))
+        self.free = list(range(PREFIXES, context.shape.sequences))
         self.pool = ThreadPoolExecutor(threads)
         self.threads = threads
 
-    def losses(self, passages: Iterable[Sequence[Any]]) -> list[Scored]:
+    def losses(self, passages: Iterable[Sequence[Any]]) -> list[ChildLosses]:
         """Of each (context pieces, target), pieces being (text, special), in order."""
-        results: list[Scored] = []
+        results: list[ChildLosses] = []
         jobs: list[_Job] = []
         contexts: list[Ids] = []
         for pieces, text in passages:
@@ -99,13 +99,13 @@ class Scorer:
             kept = target[: max(room, 0)]
             nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
             lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
-            results.append(Scored(nll, lengths, len(target), room))
+            results.append(ChildLosses(nll, lengths, len(target), room))
             if len(nll):
                 jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll))
                 contexts.append(context)
         try:
             if not self.model.recurrent:
-                self._learn_heads(contexts)
+                self._learn_prefixes(contexts)
             self._run(jobs)
         except MemoryError:
             self._forget_all()
@@ -114,51 +114,52 @@ class Scorer:
 
     def _forget_all(self) -> None:
         self.context.forget(-1)
-        self.heads.clear()
-        self.free = list(range(HEADS, self.context.shape.sequences))
+        self.prefixes.clear()
+        self.free = list(range(PREFIXES, self.context.shape.sequences))
 
     # Shared beginnings
 
-    def _learn_heads(self, contexts: list[Ids]) -> None:
+    def _learn_prefixes(self, contexts: list[Ids]) -> None:
         """Keep what two different contexts begin with, if it is worth it: a template's opening, mostly."""
         for context in contexts:
-            have = max((_common(head.ids, context) for head in self.heads), default=0)
+            have = max((_common(head.ids, context) for head in self.prefixes), default=0)
             starts = ((_common(other, context), len(other)) for other in self.recent)
             # A context that is the other one's beginning is the same text again, not a template.
             shared = max((n for n, length in starts if n < min(length, len(context))), default=0)
-            shared = min(shared, HEAD_LENGTH)
-            if shared - have >= HEAD_GAIN:
-                self._add_head(context[:shared])
-            if len(context) >= HEAD_GAIN:
+            shared = min(shared, PREFIX_LENGTH)
+            if shared - have >= PREFIX_GAIN:
+                self._add_prefix(context[:shared])
+            if len(context) >= PREFIX_GAIN:
                 self.recent.append(context)
 
-    def _add_head(self, ids: Ids) -> None:
-        while self.heads and (
-            len(self.heads) == HEADS or sum(len(head.ids) for head in self.heads) + len(ids) > HEAD_CELLS
+    def _add_prefix(self, ids: Ids) -> None:
+        while self.prefixes and (
+            len(self.prefixes) == PREFIXES
+            or sum(len(head.ids) for head in self.prefixes) + len(ids) > PREFIX_CELLS
         ):
-            self.context.forget(self.heads.pop(0).sequence)
-        sequence = min(set(range(HEADS)) - {head.sequence for head in self.heads})
+            self.context.forget(self.prefixes.pop(0).sequence)
+        sequence = min(set(range(PREFIXES)) - {head.sequence for head in self.prefixes})
         job = _Job(ids, len(ids) + 1, np.empty(0, np.float32), sequence=sequence)
-        self._start_from_head(job)
+        self._start_from_prefix(job)
         cells = len(ids) - job.at
         while job.at < len(ids):
             count = min(len(ids) - job.at, self.context.shape.batch)
             self._put(0, job, count)
             self.context.decode(count)
             job.at += count
-        self.heads.append(_Head(ids, sequence, cells))
+        self.prefixes.append(_CachedPrefix(ids, sequence, cells))
 
-    def _start_from_head(self, job: _Job) -> None:
+    def _start_from_prefix(self, job: _Job) -> None:
         # The token before the first scored one is decoded again: its logits are what is asked for.
         most = min(job.first, len(job.ids)) - 1
         shared, head = max(
-            ((_common(head.ids[:most], job.ids), head) for head in self.heads),
+            ((_common(head.ids[:most], job.ids), head) for head in self.prefixes),
             key=lambda found: found[0],
             default=(0, None),
         )
-        if head is not None and shared >= HEAD_GAIN:
-            self.heads.remove(head)
-            self.heads.append(head)
+        if head is not None and shared >= PREFIX_GAIN:
+            self.prefixes.remove(head)
+            self.prefixes.append(head)
             self.context.share(head.sequence, job.sequence, shared)
             job.at = shared
 
@@ -180,7 +181,7 @@ class Scorer:
         """
         shape = self.context.shape
         # The cells of the heads are in use as well.
-        batch = max(shape.batch - sum(head.cells for head in self.heads), shape.batch // 2)
+        batch = max(shape.batch - sum(head.cells for head in self.prefixes), shape.batch // 2)
         count = rows = 0
         slices: list[_Slice] = []
         for job in sorted(waiting, key=lambda job: job.at == 0):
@@ -188,7 +189,7 @@ class Scorer:
                 if not self.free:
                     continue
                 job.sequence = self.free.pop()
-                self._start_from_head(job)
+                self._start_from_prefix(job)
             quiet = max(job.first - 1 - job.at, 0)  # tokens before the first whose logits count
             left = job.end - job.at
             take = min(left, batch - count, quiet + shape.rows - rows)

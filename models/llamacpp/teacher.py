@@ -10,9 +10,9 @@ from models.errors import ModelFileError
 from models.files.digest import sha256_of
 from models.files.gguf import read_header
 from models.llamacpp.chat_template import ChatTemplateError, render
-from models.llamacpp.process import Refused, Worker, WorkerDied
+from models.llamacpp.process import ChildDied, ChildProcess, ChildRefused
 from models.student import Piece
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 
@@ -41,7 +41,7 @@ class EmbeddedTeacher:
         self._context = context
         self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
         self._loading = asyncio.Lock()
-        self._worker: Worker | None = None
+        self._worker: ChildProcess | None = None
         self._loaded: dict[str, Any] = {}  # what the child says of the model
 
     @property
@@ -54,7 +54,7 @@ class EmbeddedTeacher:
         try:
             header = read_header(self.path)
             if self._digest is None:
-                self._digest = await aside(sha256_of, self.path)
+                self._digest = await on_daemon_thread(sha256_of, self.path)
         except ModelFileError as error:
             raise TeacherError(Fault.MODEL_MISSING, str(error)) from error
         if header.unusable or (self._chat and not header.chat_template):
@@ -73,7 +73,7 @@ class EmbeddedTeacher:
         """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
         try:
             worker = await self._load()
-            prompt = await aside(self._prompt, request)
+            prompt = await on_daemon_thread(self._prompt, request)
             answer = await worker.call(
                 "write",
                 on_text,
@@ -87,12 +87,12 @@ class EmbeddedTeacher:
             raise TeacherError(
                 Fault.REJECTED, f"{self.name}: its chat template fails ({error}); choose another teacher"
             ) from error
-        except Refused as refusal:
+        except ChildRefused as refusal:
             faults = {"memory": Fault.OUT_OF_MEMORY, "file": Fault.MODEL_MISSING}
             raise TeacherError(
                 faults.get(refusal.kind, Fault.REJECTED), f"{self.name}: {refusal.why}"
             ) from refusal
-        except WorkerDied as death:
+        except ChildDied as death:
             raise TeacherError(Fault.BROKEN, f"{self.name}: llama.cpp {death}") from death
         return self._reply(request, answer.header["written"])
 
@@ -114,11 +114,11 @@ class EmbeddedTeacher:
             eos_text=self._loaded["eos_text"],
         )
 
-    async def _load(self) -> Worker:
+    async def _load(self) -> ChildProcess:
         async with self._loading:
             worker = self._worker
             if worker is None or worker.died is not None:
-                worker = self._worker = await Worker.start()
+                worker = self._worker = await ChildProcess.start()
                 try:
                     answer = await worker.call("open-writer", path=str(self.path), **self._settings)
                 except BaseException:

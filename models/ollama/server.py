@@ -26,7 +26,7 @@ Amount = Annotated[int, Field(lt=2**63)]
 """A number as Go has it: what it is divided by, and shown in, has no room for more."""
 
 
-class Details(Wire):
+class ModelDetails(Wire):
     family: str = ""
     parameter_size: str = ""
     quantization_level: str = ""
@@ -38,7 +38,7 @@ class Tag(Wire):
     name: str  # with its tag, as the server writes it
     size: Amount = 0  # bytes; next to nothing for a cloud model's stub
     digest: str = ""  # sha256 of the manifest, hexadecimal
-    details: Details = Details()
+    details: ModelDetails = ModelDetails()
     remote_host: str = ""
     remote_model: str = ""
 
@@ -62,10 +62,10 @@ class Tag(Wire):
         return not (self.remote_host or self.remote_model or is_cloud(self.name))
 
 
-class Shown(Wire):
+class ModelDescription(Wire):
     """A model's description."""
 
-    details: Details = Details()
+    details: ModelDetails = ModelDetails()
     model_info: dict[str, Any] = Field(default_factory=dict)  # the GGUF's own metadata
     template: str = ""
     capabilities: tuple[str, ...] = ()  # "completion", "thinking", ...; empty where the server does not say
@@ -85,7 +85,7 @@ class Shown(Wire):
         return length if isinstance(length, int) and 0 < length < 2**31 else None
 
 
-class Loaded(Wire):
+class LoadedModel(Wire):
     """A model in memory now."""
 
     name: str
@@ -95,7 +95,7 @@ class Loaded(Wire):
     context_length: Amount = 0  # tokens
 
 
-class Progress(Wire):
+class PullStep(Wire):
     """One step of a download."""
 
     status: str = ""  # "pulling manifest", "pulling 1d9614638d18", "verifying sha256 digest", ..., "success"
@@ -105,16 +105,16 @@ class Progress(Wire):
     error: str = ""
 
 
-class Words(Wire):
+class ChunkMessage(Wire):
     content: str = ""
     thinking: str = ""
 
 
-class Part(Wire):
+class ChatChunk(Wire):
     """One line of a streamed chat."""
 
     created_at: str = ""
-    message: Words = Words()
+    message: ChunkMessage = ChunkMessage()
     done: bool = False
     done_reason: str = ""
     prompt_eval_count: Amount = Field(default=0, ge=0)  # tokens; a count of zero is left out of the line
@@ -142,7 +142,7 @@ class _Tags(Wire):
 
 
 class _Running(Wire):
-    models: tuple[Loaded, ...]
+    models: tuple[LoadedModel, ...]
 
 
 class _Unloaded(Wire):
@@ -215,15 +215,15 @@ class OllamaServer:
                 return tag
         raise self.missing(name)
 
-    async def show(self, name: str) -> Shown:
+    async def show(self, name: str) -> ModelDescription:
         try:
-            return await self._connection.fetch("POST", "/api/show", {"model": name}, Shown)
+            return await self._connection.fetch("POST", "/api/show", {"model": name}, ModelDescription)
         except RefusedError as error:
             if error.fault is Fault.MODEL_MISSING:
                 raise self.missing(name) from None
             raise
 
-    async def loaded(self) -> tuple[Loaded, ...]:
+    async def loaded(self) -> tuple[LoadedModel, ...]:
         """The models in memory now."""
         return (await self._connection.fetch("GET", "/api/ps", None, _Running)).models
 
@@ -236,7 +236,7 @@ class OllamaServer:
                 return
             await asyncio.sleep(0.1)
 
-    async def pull(self, name: str) -> AsyncGenerator[Progress]:
+    async def pull(self, name: str) -> AsyncGenerator[PullStep]:
         """Have the server fetch a model from its registry; the last step's status is "success".
 
         Raises TeacherError: FORBIDDEN for a cloud model, MODEL_MISSING for one the registry has not,
@@ -245,7 +245,7 @@ class OllamaServer:
         if is_cloud(name):
             raise cloud_refused(name)
         body = {"model": name, "stream": True}
-        steps = self._connection.stream("/api/pull", body, Progress, limit=1 << 30)
+        steps = self._connection.stream("/api/pull", body, PullStep, limit=1 << 30)
         async with aclosing(steps):
             async for step in steps:
                 if step.error:
@@ -257,9 +257,9 @@ class OllamaServer:
             Fault.BROKEN, f"the download of {name} broke off: `burnish pull {name}` takes it up again"
         )
 
-    def chat(self, body: Mapping[str, Any], *, limit: int) -> AsyncGenerator[Part]:
+    def chat(self, body: Mapping[str, Any], *, limit: int) -> AsyncGenerator[ChatChunk]:
         """The parts of a streamed reply to a body for /api/chat, at most `limit` bytes (see Connection.stream)."""
-        return self._connection.stream("/api/chat", body, Part, limit=limit)
+        return self._connection.stream("/api/chat", body, ChatChunk, limit=limit)
 
     def missing(self, name: str) -> TeacherError:
         return TeacherError(

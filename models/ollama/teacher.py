@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from models.ollama.http import ADVICE, RefusedError, fault_of, one_line
-from models.ollama.server import FIRST, SILENCE, OllamaServer, Part, Shown, Tag, cloud_refused
+from models.ollama.server import FIRST, SILENCE, ChatChunk, ModelDescription, OllamaServer, Tag, cloud_refused
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
@@ -101,7 +101,7 @@ class OllamaTeacher:
         self._found = now
         return tag
 
-    def _describe(self, tag: Tag, shown: Shown) -> TeacherInfo:
+    def _describe(self, tag: Tag, shown: ModelDescription) -> TeacherInfo:
         context = min(self._context, shown.trained_context or self._context)
         if context < self._context:
             self._note(f"{self.name} was trained with a context of {context} tokens: it gets no more")
@@ -146,7 +146,7 @@ class OllamaTeacher:
         limit = (64 << 10) + 1024 * body["options"]["num_predict"]
         parts = self._server.chat(body, limit=limit)
         pieces, twice = 0, False
-        last: Part | None = None
+        last: ChatChunk | None = None
         async with aclosing(parts):
             async for part in parts:
                 if part.error:
@@ -203,7 +203,7 @@ class OllamaTeacher:
             body["think"] = request.think
         return body
 
-    def _finished(self, last: Part, text: str, thoughts: str, context: int) -> Reply:
+    def _finished(self, last: ChatChunk, text: str, thoughts: str, context: int) -> Reply:
         if last.done_reason not in ("stop", "length"):
             raise TeacherError(
                 Fault.BROKEN,

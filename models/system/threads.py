@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def aside(work: Callable[..., T], *arguments: Any) -> T:
+async def on_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
     """What a function returns or raises, called on a thread of its own.
 
     Python waits for the threads of `asyncio.to_thread` before it ends; a folder on a network that is gone would

@@ -31,13 +31,13 @@ from rich.table import Table
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from engine.run.settings import load
+from engine.run.settings import load_settings
 from engine.sample import Sample, Version
 from engine.store.workspace import Source, Workspace
 from tests import scene
 from tests.recipes import recipe
 from tui.app import BurnishApp
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")
@@ -61,7 +61,7 @@ def large(path: Path, size: int) -> Path:
         path="data.json", format="alpaca", fields=("instruction", "input", "output"), sha256="0" * 64
     )
     with Workspace.create(path, source, samples()) as opened:
-        given = load({"student": {"name": "demo"}, "run": {"method": "score"}})
+        given = load_settings({"student": {"name": "demo"}, "run": {"method": "score"}})
         run = opened.run(recipe(method="score"), {"settings": given.model_dump(mode="json")})
         opened._db.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
@@ -72,11 +72,11 @@ def large(path: Path, size: int) -> Path:
 
 async def first_paint(path: Path) -> float:
     """Seconds until the rows of the samples are on the screen."""
-    app = BurnishApp(Desk())
+    app = BurnishApp(Workbench())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         began = time.perf_counter()
-        await app.desk.open(path)
+        await app.workbench.open(path)
         app.action_go_samples()
         while not any("Explain what 0 is" in strip.text for strip in app.screen._compositor.render_strips()):
             await asyncio.sleep(0.002)
@@ -85,7 +85,7 @@ async def first_paint(path: Path) -> float:
 
 async def searches(path: Path) -> list[float]:
     """Milliseconds from the last letter of each search to its rows."""
-    app = BurnishApp(Desk(), path)
+    app = BurnishApp(Workbench(), path)
     times = []
     async with app.run_test(size=(120, 40)) as pilot:
         app.action_go_samples()

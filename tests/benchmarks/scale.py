@@ -37,7 +37,7 @@ from engine.run.pipeline import Pipeline
 from engine.run.replay import Serving
 from engine.run.settings import Schedule
 from engine.sample import Outcome
-from engine.store.leaving import ExportRule, Share, exported
+from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, Student, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
@@ -120,7 +120,7 @@ def import_and_export(folder: Path, size: int) -> tuple[float, float]:
         began = time.perf_counter()
         rows = (
             render(row.sample, row.version, Format.ALPACA, Format.ALPACA)
-            for row in exported(opened, run, ExportRule.ALL, Share(percent=5))
+            for row in exported(opened, run, ExportRule.ALL, TopShare(percent=5))
         )
         assert write_dataset(folder / "out.json", Format.ALPACA, rows) == size
         return imported, time.perf_counter() - began

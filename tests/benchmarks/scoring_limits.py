@@ -17,9 +17,9 @@ import numpy as np
 from llama_cpp import Llama
 
 from models.llamacpp import bindings
-from models.llamacpp.bindings import Context, Ids, Model, Shape
+from models.llamacpp.bindings import Context, ContextShape, Ids, Model
 from models.llamacpp.child_commands import CPU_BATCH, SEQUENCES, rows_for
-from models.llamacpp.scorer import HEAD_CELLS, HEADS, Scorer, log_sum_exp
+from models.llamacpp.scorer import PREFIX_CELLS, PREFIXES, Scorer, log_sum_exp
 
 WINDOW = 2048
 Call = list[Any]
@@ -54,7 +54,7 @@ def recorded(path: Path, threads: int, *, one_by_one: bool) -> Run:
     model = Model(path)
     batch = WINDOW if one_by_one else CPU_BATCH
     rows = WINDOW if one_by_one else rows_for(model.vocabulary, batch)
-    shape = Shape(WINDOW + HEAD_CELLS + batch, batch, rows, HEADS + SEQUENCES)
+    shape = ContextShape(WINDOW + PREFIX_CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
     context = Recording(model, shape, exact=False, threads=threads)
     tapes: dict[int, tuple[Tape, Tape]] = {}
 

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.events import Event, Finished
-from engine.export.export import Progress, Wanted, write
+from engine.export.export import ExportRequest, RowProgress, write
 from engine.run import session
 from engine.run.settings import Settings
 from tests.benchmarks.scale import write_data
@@ -36,8 +36,8 @@ from tests.ollama.server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
 from tui.app import TIDY, BurnishApp
-from tui.platform.memory import PAUSE, hold_little
-from tui.state.workbench import Desk
+from tui.platform.memory import PAUSE, limit_memory
+from tui.state.workbench import Workbench
 
 NOTES = 40
 """How often a process is looked at."""
@@ -85,7 +85,7 @@ def pipeline(folder: Path, url: str, count: int) -> list[Note]:
     with session.open_workspace(path, data, None, None) as opened:
         summary = asyncio.run(session.refine_workspace(opened, given(url), emit))
         assert (summary.done, summary.failed) == (count, 0)
-    write(path, folder / "out.json", Wanted(), Progress())
+    write(path, folder / "out.json", ExportRequest(), RowProgress())
     notes.append(note(count, path))
     return notes
 
@@ -102,12 +102,12 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
     path = folder / "w.burnish"
     notes: list[Note] = []
     data = write_data(folder / "data.json", count)
-    shown = BurnishApp(Desk(given(url)))
-    hold_little()
+    shown = BurnishApp(Workbench(given(url)))
+    limit_memory()
     async with shown.run_test(size=(120, 40)) as pilot:
-        await shown.desk.create(data, path)
+        await shown.workbench.create(data, path)
         shown._opened()
-        refining = asyncio.create_task(shown.desk.refine())
+        refining = asyncio.create_task(shown.workbench.refine())
         turn = 0
         while not refining.done():
             await pilot.press(KEYS[turn % len(KEYS)])
@@ -115,7 +115,7 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
             turn += 1
             if turn % (READING * len(KEYS)) == 0:
                 await asyncio.sleep(TIDY + PAUSE)
-            done = shown.desk.tally.done
+            done = shown.workbench.tally.done
             if done >= (len(notes) + 1) * (count // NOTES):
                 notes.append(note(done, path))
         summary = refining.result()

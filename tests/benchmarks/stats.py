@@ -43,9 +43,9 @@ def measure(count: int) -> None:
         pass
     making = time.process_time() - began
     with Examination() as examination:
-        examination.look([])  # what is loaded once
+        examination.examine([])  # what is loaded once
         began = time.process_time()
-        examination.look(samples(count))
+        examination.examine(samples(count))
         took = time.process_time() - began - making
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     print(took / count * 1000, peak)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from models.teacher import Fault
 from tests.ollama.script import Answer, Ending, Nothing, Raw, Refusal, Scripted
@@ -63,7 +63,7 @@ class Kind:
     name: str
     fault: Fault | None  # None: it does no harm
     make: Callable[[Asked], Scripted]
-    suits: Callable[[FormName, Place], bool] = lambda form, place: True
+    suits: Callable[[ReplyFormName, Place], bool] = lambda form, place: True
 
     @property
     def effect(self) -> Effect:
@@ -229,21 +229,21 @@ SAID = [
 # --- replies that are no use ---------------------------------------------------------------------------------------
 
 
-def _answers(form: FormName, place: Place) -> bool:
+def _answers(form: ReplyFormName, place: Place) -> bool:
     """Whether the question is for an answer of the model's own, or a new instruction: a critique may say anything."""
     return place.step != "critique"
 
 
-def _copies(form: FormName, place: Place) -> bool:
+def _copies(form: ReplyFormName, place: Place) -> bool:
     return place.step in ("reflect", "rewrite", "improve")
 
 
-def _laid_out(form: FormName, place: Place) -> bool:
-    return form is not FormName.STEPS
+def _laid_out(form: ReplyFormName, place: Place) -> bool:
+    return form is not ReplyFormName.STEPS
 
 
-def _in_json(form: FormName, place: Place) -> bool:
-    return form is FormName.JSON
+def _in_json(form: ReplyFormName, place: Place) -> bool:
+    return form is ReplyFormName.JSON
 
 
 def _says(text: str) -> Callable[[Asked], Scripted]:
@@ -304,7 +304,7 @@ def doom(kinds: Iterable[Kind]) -> Fault | None:
     return None
 
 
-def drawn(seed: int, form: FormName, samples: int, count: int) -> Schedule:
+def drawn(seed: int, form: ReplyFormName, samples: int, count: int) -> Schedule:
     """A schedule of exactly `count` faults, each of which happens, over that many samples."""
     dice = random.Random(f"{seed} {form}")
     by_effect = {effect: [kind for kind in KINDS if kind.effect is effect] for effect in Effect}
@@ -337,7 +337,7 @@ def drawn(seed: int, form: FormName, samples: int, count: int) -> Schedule:
     return schedule
 
 
-def put(schedule: Schedule, form: FormName, samples: int) -> Iterator[Place]:
+def put(schedule: Schedule, form: ReplyFormName, samples: int) -> Iterator[Place]:
     """The questions that are put: in a stage, none after one that has no answer."""
     lost = set()
     for place in places(form, samples):

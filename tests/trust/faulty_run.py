@@ -20,8 +20,8 @@ from typing import Any
 from unittest.mock import patch
 
 import models.ollama.teacher
-from engine.events import Event, Paused, Unused
-from engine.method.reply_forms import FormName
+from engine.events import AttemptFailed, Event, Paused
+from engine.method.reply_forms import ReplyFormName
 from engine.run import replay, session
 from engine.sample import Outcome, Rule, Verdict
 from models.teacher import Fault
@@ -90,7 +90,7 @@ class Listening:
     said: list[str] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Unused):
+        if isinstance(event, AttemptFailed):
             place = Place(event.sample, event.stage, event.question)
             self.unused.setdefault(place, []).append(event.fault)
             self.said.append(event.why)
@@ -104,7 +104,7 @@ class Listening:
             self.server.refuse()
 
 
-def refined(folder: Path, name: str, form: FormName, samples: int, schedule: Schedule) -> Ended:
+def refined(folder: Path, name: str, form: ReplyFormName, samples: int, schedule: Schedule) -> Ended:
     script = Failing(schedule)
     student = tiny(folder / "student.gguf")
     with (
@@ -139,7 +139,7 @@ def refined(folder: Path, name: str, form: FormName, samples: int, schedule: Sch
         )
 
 
-def hold_to(schedule: Schedule, form: FormName, ended: Ended) -> None:
+def hold_to(schedule: Schedule, form: ReplyFormName, ended: Ended) -> None:
     """Everything happened, and was answered as is said; nothing was paid for twice."""
     assert ended.injected == Counter(kind.name for kinds in schedule.values() for kind in kinds)
     lost = doomed(schedule)
@@ -198,7 +198,7 @@ def _status(line: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.trust.faulty_run")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--form", type=FormName, choices=list(FormName), default=FormName.JSON)
+    parser.add_argument("--form", type=ReplyFormName, choices=list(ReplyFormName), default=ReplyFormName.JSON)
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--faults", type=int, default=2000)
     given = parser.parse_args()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.method.reflection import INSTRUCTION_TASK
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from tests.engine.method.asking import instruction_json, markers, response_json
 from tests.ollama.script import Answer, Chat
@@ -36,11 +36,11 @@ class Place:
     step: str  # as `engine.method.reflection.Question` is named
 
 
-def places(form: FormName, samples: int) -> Iterator[Place]:
+def places(form: ReplyFormName, samples: int) -> Iterator[Place]:
     """Every question of a run, in the order in which each sample's are put."""
     for sample in range(samples):
         for stage in Stage:
-            for step in STEPS[stage] if form is FormName.STEPS else ("reflect",):
+            for step in STEPS[stage] if form is ReplyFormName.STEPS else ("reflect",):
                 yield Place(sample, stage, step)
 
 
@@ -65,7 +65,7 @@ def _sentence(dice: random.Random) -> str:
 class Asked:
     """A request, understood."""
 
-    form: FormName
+    form: ReplyFormName
     place: Place
     old: str  # what the rewrite is to replace: the instruction in its stage, the response in the other
     dice: random.Random = field(compare=False)  # falls by the request alone
@@ -79,14 +79,14 @@ class Asked:
         """A reply in the layout asked for that says this, where it is asked for that."""
         critique = _sentence(self.dice)
         match self.form, self.place.stage:
-            case FormName.JSON, Stage.INSTRUCTION:
+            case ReplyFormName.JSON, Stage.INSTRUCTION:
                 return instruction_json(instruction, answer, cause=critique)
-            case FormName.JSON, Stage.RESPONSE:
+            case ReplyFormName.JSON, Stage.RESPONSE:
                 return response_json(answer)
-            case FormName.MARKERS, Stage.INSTRUCTION:
+            case ReplyFormName.MARKERS, Stage.INSTRUCTION:
                 sections = (("[Critique]", critique), ("[New Instruction]", instruction))
                 return markers(*sections, ("[New Response]", answer))
-            case FormName.MARKERS, Stage.RESPONSE:
+            case ReplyFormName.MARKERS, Stage.RESPONSE:
                 return markers(("[Critique]", critique), ("[Better Response]", answer))
         return {"critique": critique, "rewrite": instruction}.get(self.place.step, answer)
 
@@ -101,11 +101,11 @@ def understood(chat: Chat) -> Asked:
     found = re.search(r"\bcase (\d+)\b", prompt)
     assert found is not None, prompt
     if chat.schema is not None or "\n[End]" in prompt:
-        form = FormName.JSON if chat.schema is not None else FormName.MARKERS
+        form = ReplyFormName.JSON if chat.schema is not None else ReplyFormName.MARKERS
         stage, step = Stage.INSTRUCTION if INSTRUCTION_TASK in prompt else Stage.RESPONSE, "reflect"
         olds = re.search(rf"<{stage}>\n(.*?)\n</{stage}>", prompt, re.DOTALL)
     else:
-        form = FormName.STEPS
+        form = ReplyFormName.STEPS
         stage, step = next((where for words, where in _KNOWN_BY if words in prompt), _ANSWER)
         label = "Instruction" if stage is Stage.INSTRUCTION else "Response"
         olds = re.search(rf"^{label}: (.*)", prompt, re.MULTILINE)

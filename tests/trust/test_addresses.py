@@ -33,7 +33,7 @@ from tests.running import SHORT, TEACHER, brief, dataset
 from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.trust.traps import SECRET, traps
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 __all__ = ["stand_in"]  # the fixture
 
@@ -185,14 +185,14 @@ def test_a_workspace_cannot_name_a_server_elsewhere(
     assert "your data would leave it" in ended.err
 
     async def main() -> None:
-        desk = Desk()
-        await desk.open(path)
+        workbench = Workbench()
+        await workbench.open(path)
         try:
             with pytest.raises(TeacherError) as caught:
-                await desk.refine()
+                await workbench.refine()
             assert caught.value.fault is Fault.FORBIDDEN
         finally:
-            await desk.leave()
+            await workbench.leave()
 
     asyncio.run(main())
 

@@ -23,7 +23,7 @@ from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
 from tests.trust.forking import Forking
 from tests.trust.watching import IN_FOLDER, TO_A_FILE, Change, Watch
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork, and the kernel's news of files")
 
@@ -132,10 +132,10 @@ def test_the_source_is_never_opened_for_writing(tmp_path: Path) -> None:
         assert burnish("show", path).code == burnish("show", path, 0, "--json").code == 0
 
         async def in_the_interface() -> None:
-            desk = Desk()
-            await desk.create(data, tmp_path / "other.burnish")
-            await desk.create(data, path)
-            await desk.leave()
+            workbench = Workbench()
+            await workbench.create(data, tmp_path / "other.burnish")
+            await workbench.create(data, path)
+            await workbench.leave()
 
         asyncio.run(in_the_interface())
         assert watch.seen() == []

@@ -15,7 +15,7 @@ import pytest
 import models.ollama.http
 import models.ollama.teacher
 from engine.events import Event, Generated, Paused
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.run import replay, session
 from engine.sample import Stage
 from engine.store.workspace import Workspace
@@ -58,9 +58,11 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 # Many faults at once ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "form"), [(4, FormName.JSON), (5, FormName.MARKERS), (6, FormName.STEPS)])
+@pytest.mark.parametrize(
+    ("seed", "form"), [(4, ReplyFormName.JSON), (5, ReplyFormName.MARKERS), (6, ReplyFormName.STEPS)]
+)
 def test_under_any_schedule_of_faults_every_sample_ends_as_without_them_or_says_why_not(
-    tmp_path: Path, pytestconfig: pytest.Config, seed: int, form: FormName
+    tmp_path: Path, pytestconfig: pytest.Config, seed: int, form: ReplyFormName
 ) -> None:
     samples, faults = (500, 2000) if pytestconfig.getoption("--whole") else (14, 54)
     schedule = drawn(seed, form, samples, faults)
@@ -108,7 +110,7 @@ def told(fault: Fault, message: str) -> bool:
     return any(words in message for words in ADVICE.get(fault, "").split("|"))
 
 
-def run(folder: Path, server: FakeOllama | str, form: FormName, *options: object) -> Ended:
+def run(folder: Path, server: FakeOllama | str, form: ReplyFormName, *options: object) -> Ended:
     """`burnish run` over one sample, impatient, with a teacher alone."""
     data = folder / "data.json"
     if not data.exists():
@@ -125,12 +127,12 @@ def run(folder: Path, server: FakeOllama | str, form: FormName, *options: object
     )
 
 
-def _alone() -> Iterator[tuple[Kind, FormName, Place]]:
+def _alone() -> Iterator[tuple[Kind, ReplyFormName, Place]]:
     """Every fault that is no matter of who comes next, in each form, by turns in one stage and the other: where it
     first can happen."""
     stages = itertools.cycle(Stage)
     for kind in KINDS:
-        for form, stage in zip(FormName, stages, strict=False):
+        for form, stage in zip(ReplyFormName, stages, strict=False):
             fit = (p for p in places(form, 1) if p.stage is stage and kind.suits(form, p))
             if kind.make is not refuse and (place := next(fit, None)):
                 yield kind, form, place
@@ -140,7 +142,7 @@ ALONE = list(_alone())
 
 
 def test_a_fault_that_lasts_ends_the_run_with_its_own_name_words_and_code(
-    tmp_path: Path, some: Some[tuple[Kind, FormName, Place]]
+    tmp_path: Path, some: Some[tuple[Kind, ReplyFormName, Place]]
 ) -> None:
     for number, (kind, form, place) in enumerate(some(ALONE)):
         often = {Effect.HARMLESS: 1, Effect.HOPELESS: 1, Effect.PAUSE: 99}.get(kind.effect, ATTEMPTS)
@@ -243,7 +245,7 @@ def test_a_run_whose_teacher_cannot_be_looked_up_ends_at_once_with_one_line(
 ) -> None:
     for kind in some([*ELSEWHERE]):
         with FakeOllama(instead={path: ELSEWHERE[kind][0]}) as server:
-            ended = run(tmp_path, server, FormName.JSON)
+            ended = run(tmp_path, server, ReplyFormName.JSON)
             assert server.chats == []
         assert ended.code == 1, (kind, ended)
         assert told(fault_at(path, kind), ended.complaint), (kind, ended.complaint)

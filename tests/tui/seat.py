@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from tests.hostile import painted
 from tui.app import BurnishApp
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Seat:
     pilot: Pilot[None]
 
     @property
-    def desk(self) -> Desk:
-        return self.app.desk
+    def workbench(self) -> Workbench:
+        return self.app.workbench
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from engine.export.export import Progress, Wanted, write
+from engine.export.export import ExportRequest, RowProgress, write
 from engine.export.trainers import Trainer
 from engine.formats.layouts import earlier_turns, render
 from engine.formats.names import DatasetError, Format
@@ -20,10 +20,10 @@ from engine.formats.write import write_dataset
 from engine.method.recipe import Method
 from engine.run import session
 from engine.run.opening import workspace_for
-from engine.run.plan import Summary
-from engine.run.settings import Settings, load
+from engine.run.plan import RunSummary
+from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Sample, Scores
-from engine.store.leaving import ExportRule, Share
+from engine.store.leaving import ExportRule, TopShare
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
 from tui.cli import upkeep
@@ -48,7 +48,7 @@ def run(
     as_json: bool,
     **options: Any,
 ) -> int:
-    settings = load(_groups(options))
+    settings = load_settings(_groups(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
     with _opened(data, workspace, format_, skip_bad=skip_bad) as opened:
         summary = _refine(
@@ -72,7 +72,7 @@ def score(
     as_json: bool,
     **options: Any,
 ) -> int:
-    settings = load(_groups(options | {"method": "score"}))
+    settings = load_settings(_groups(options | {"method": "score"}))
     session.check(settings)
     with _opened(data, workspace, format_, skip_bad=skip_bad) as opened:
         summary = _refine(opened, settings, limit=limit)
@@ -89,7 +89,7 @@ def score(
 
 
 def reselect(workspace: Path, *, student: str, exact: bool | None, ask_teacher: bool, as_json: bool) -> int:
-    settings = load({"student": {"name": student, "exact": exact}})
+    settings = load_settings({"student": {"name": student, "exact": exact}})
     console = errors()
     with Workspace.open(workspace) as opened:
         with display(console) as shown:
@@ -121,14 +121,14 @@ def export(
     with_trace: bool,
     as_json: bool,
 ) -> int:
-    wanted = Wanted(
+    wanted = ExportRequest(
         ExportRule(rule),
-        Share.parse(share),
+        TopShare.parse(share),
         Format(format_) if format_ else None,
         Trainer(trainer) if trainer else None,
         with_trace,
     )
-    report = write(workspace, out, wanted, Progress())
+    report = write(workspace, out, wanted, RowProgress())
     told: dict[str, Any]
     if as_json:
         told = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
@@ -170,7 +170,7 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
 
 
 def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
-    settings = load(
+    settings = load_settings(
         {
             "teacher": {"name": "demo", "context": 2048, "max_tokens": 512},
             "student": {"name": "demo"},
@@ -228,7 +228,7 @@ def _opened(data: Path, workspace: Path | None, format_: str | None, *, skip_bad
     return opened
 
 
-def _refine(opened: Workspace, settings: Settings, **options: Any) -> Summary:
+def _refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary:
     with display(errors()) as shown:
         return asyncio.run(session.refine_workspace(opened, settings, shown.on_event, **options))
 
@@ -254,7 +254,7 @@ def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     }
 
 
-def _result(opened: Workspace, summary: Summary, *, as_json: bool, export: Path | None = None) -> None:
+def _result(opened: Workspace, summary: RunSummary, *, as_json: bool, export: Path | None = None) -> None:
     """A run's end: the totals, a few samples before and after, and where everything is."""
     if as_json:
         extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}

@@ -15,8 +15,8 @@ import click
 from tui.app import BurnishApp
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from tui.platform.external_editor import sweep
-from tui.platform.memory import hold_little
-from tui.state.workbench import Desk
+from tui.platform.memory import limit_memory
+from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 
 LONGEST = 4.0
@@ -30,9 +30,9 @@ and there is nothing to give back."""
 def open_interface(path: Path | None) -> int:
     """Run the app until it is left; the exit code."""
     sweep()
-    hold_little()
-    app = BurnishApp(Desk(), path)
-    ending = _Ending(app)
+    limit_memory()
+    app = BurnishApp(Workbench(), path)
+    ending = _ExitHandler(app)
     asyncio.run(ending.run())
     if app.crash_log is not None or app.return_code:
         log = one_line(str(app.crash_log)) if app.crash_log else "missing: its folder cannot be written"
@@ -51,7 +51,7 @@ def _say(what: str, *, err: bool = False) -> None:
         click.echo(f"burnish: {what}", err=err)
 
 
-class _Ending:
+class _ExitHandler:
     """Whatever asks the program to end has it end as a person does who quits: the terminal as it was before, the
     run where it can be taken up again."""
 

@@ -14,16 +14,16 @@ from rich.console import Console
 from engine.formats.names import Format
 from engine.formats.read import BadRow
 from engine.formats.write import refuse, write_dataset
-from engine.judge.answers import Answers, Prompt, check_answering, generator, prompts, rows
+from engine.judge.answers import AnswerPrompt, Answers, check_answering, generator, prompts, rows
 from engine.judge.answers import answer as answer_all
 from engine.judge.judge import judge as judge_all
 from engine.judge.pairs import Sides, file_sides, workspace_sides
 from engine.judge.record import Comparison, Record, judged_path
-from engine.judge.recorded_model import Respondent, check
+from engine.judge.recorded_model import RecordedModel, check
 from engine.judge.results import Results, results
 from engine.method.templates import TemplateName
 from engine.run.opening import is_workspace
-from engine.run.settings import AnswerSettings, JudgeSettings, load
+from engine.run.settings import AnswerSettings, JudgeSettings, load_settings
 from models.errors import UsageError
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, PARTLY
@@ -47,7 +47,7 @@ def judge(
     record: Path | None,
     as_json: bool,
 ) -> int:
-    settings = load({"judge": {"name": judge, "parallel": parallel, "reply_form": reply_form}}).judge
+    settings = load_settings({"judge": {"name": judge, "parallel": parallel, "reply_form": reply_form}}).judge
     if settings.name is None:
         raise UsageError(
             "no judge: give --judge with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
@@ -66,7 +66,7 @@ def judge(
 
 async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Comparison:
     with display(errors(), "pairs") as shown:
-        async with Respondent(record, settings, shown.on_event) as respondent:
+        async with RecordedModel(record, settings, shown.on_event) as respondent:
             return await judge_all(respondent, sides, settings.reply_form)
 
 
@@ -119,7 +119,7 @@ def answer(
     parallel: int | None,
     as_json: bool,
 ) -> int:
-    settings = load({"answer": {"name": model, "template": template, "parallel": parallel}}).answer
+    settings = load_settings({"answer": {"name": model, "template": template, "parallel": parallel}}).answer
     check_answering(settings)
     assert settings.name is not None
     refuse(out, [prompts_])
@@ -138,10 +138,10 @@ def answer(
     return PARTLY if answers.failures else DONE
 
 
-async def _answer(record: Record, settings: AnswerSettings, asked: list[Prompt]) -> Answers:
+async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPrompt]) -> Answers:
     chat = settings.template is TemplateName.CHAT
     with display(errors(), "prompts") as shown:
-        async with Respondent(record, settings, shown.on_event, chat=chat) as respondent:
+        async with RecordedModel(record, settings, shown.on_event, chat=chat) as respondent:
             return await answer_all(respondent, asked, settings.template)
 
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from engine.events import Event, Growing, Notice, Paused, Resumed, Started, Turn
+from engine.events import Event, Notice, Paused, PhaseStarted, ReplyGrew, Resumed, Started
 from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
@@ -23,7 +23,7 @@ PLAIN_EVERY = 10.0
 """Seconds between two plain lines of progress."""
 
 
-class Display(Protocol):
+class RunDisplay(Protocol):
     """Shows the events of a run or a judging while it lasts."""
 
     def __enter__(self) -> Self: ...
@@ -35,7 +35,7 @@ class Display(Protocol):
     def on_event(self, event: Event | JudgeEvent) -> None: ...
 
 
-def display(console: Console, unit: str = "samples") -> Display:
+def display(console: Console, unit: str = "samples") -> RunDisplay:
     """The display that suits where standard error goes. `unit`: what is gone through, in the plural."""
     # FORCE_COLOR makes any file a terminal to rich; bars that move are for real ones.
     live = console.is_interactive and console.file.isatty()
@@ -92,11 +92,11 @@ class LiveDisplay:
                     self._tasks[stage] = self._bars.add_task(
                         stage or self._unit, total=event.total, pace=self._tally.pace(stage)
                     )
-            case Turn():
+            case PhaseStarted():
                 if self._turn is None:
-                    self._turn = self._bars.add_task("", pace=self._tally.turn_pace())
+                    self._turn = self._bars.add_task("", pace=self._tally.phase_pace())
                 self._bars.reset(self._turn, description=f"{event.model}'s turn", total=event.samples)
-            case Growing():
+            case ReplyGrew():
                 which = f"{event.stage} " * (event.stage in self._tasks)
                 head = f"{self._unit.removesuffix('s')} {event.sample}, {which}{event.question}: "
                 said = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
@@ -112,7 +112,7 @@ class LiveDisplay:
         for stage, task in self._tasks.items():
             self._bars.update(task, completed=tally.reached(stage), pace=tally.pace(stage))
         if self._turn is not None:
-            self._bars.update(self._turn, completed=tally.taken, pace=tally.turn_pace())
+            self._bars.update(self._turn, completed=tally.advanced, pace=tally.phase_pace())
         lines: list[RenderableType] = [self._bars]
         for text, style in ((tally.speeds(), "cyan"), (tally.counts(), "")):
             if text:
@@ -133,7 +133,7 @@ class PlainDisplay:
         self._console = console
         self._unit = unit
         self._tally = Tally()
-        self._told = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +141,7 @@ class PlainDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tell()
+        self._print_state()
 
     def on_event(self, event: Event | JudgeEvent) -> None:
         self._tally.add(event)
@@ -154,15 +154,15 @@ class PlainDisplay:
                 self._say(f"paused: {message}")
             case Resumed():
                 self._say("going on")
-            case Turn():
+            case PhaseStarted():
                 self._say(f"the {event.model}'s turn, over {event.samples} samples")
-            case _ if time.monotonic() - self._told > PLAIN_EVERY:
-                self._tell()
+            case _ if time.monotonic() - self._printed_at > PLAIN_EVERY:
+                self._print_state()
             case _:
                 pass
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
+    def _print_state(self) -> None:
+        self._printed_at = time.monotonic()
         tally = self._tally
         if tally.total:
             parts = (f"{tally.done}/{tally.total} {self._unit}", tally.speeds(), tally.counts())

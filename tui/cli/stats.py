@@ -20,7 +20,7 @@ from engine.store.workspace import Workspace
 from tui.cli.console import errors, output
 from tui.cli.exit_codes import DONE
 from tui.text import tables
-from tui.text.finding_words import told
+from tui.text.finding_words import finding_text
 from tui.text.literal import one_line
 
 LISTED = 5
@@ -31,20 +31,20 @@ EVERY = 1000
 
 
 def stats(data: Path, *, against: Path | None, format_: str | None, as_json: bool) -> int:
-    bad = _Bad()
+    bad = _BadRows()
     with Examination(against) as examination, _counting() as step:
         if is_workspace(data):
             with Workspace.open(data) as opened:
-                found = examination.look(opened.samples(), step)
+                found = examination.examine(opened.samples(), step)
                 opened.keep_examination(found, examination.all_findings())
         else:
             dataset = open_dataset(data, Format(format_) if format_ else None)
-            found = examination.look(dataset.samples(bad.add), step)
+            found = examination.examine(dataset.samples(bad.add), step)
         (_print_json if as_json else _print_words)(data, found, bad, examination)
     return DONE
 
 
-class _Bad:
+class _BadRows:
     """Rows that hold no sample: how many, and the first."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ def _counting() -> Iterator[Callable[[], None]]:
         yield step
 
 
-def _print_json(data: Path, found: Stats, bad: _Bad, examination: Examination) -> None:
+def _print_json(data: Path, found: Stats, bad: _BadRows, examination: Examination) -> None:
     """An object with the figures, then one for each flag of a sample; README documents the fields."""
     head = {"data": str(data), **found.model_dump(mode="json"), "bad_rows": bad.count, "bad": bad.first}
     print(json.dumps(head))
@@ -82,7 +82,7 @@ def _print_json(data: Path, found: Stats, bad: _Bad, examination: Examination) -
         print(json.dumps({"sample": one.sample, "flag": one.flag, "details": one.details}))
 
 
-def _print_words(data: Path, found: Stats, bad: _Bad, examination: Examination) -> None:
+def _print_words(data: Path, found: Stats, bad: _BadRows, examination: Examination) -> None:
     out = output()
     out.print(tables.facts(_facts(data, found, bad)), soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
@@ -105,7 +105,7 @@ def _print_words(data: Path, found: Stats, bad: _Bad, examination: Examination) 
         )
 
 
-def _facts(data: Path, found: Stats, bad: _Bad) -> Iterator[tables.Fact]:
+def _facts(data: Path, found: Stats, bad: _BadRows) -> Iterator[tables.Fact]:
     yield "dataset", str(data)
     yield "samples", f"{found.samples:,}, {found.flagged:,} of them flagged"
     if bad.count:
@@ -134,4 +134,4 @@ def _spread(lengths: Lengths) -> str:
 
 def _line(found: Finding) -> str:
     """A flagged sample, and what was found in it."""
-    return one_line(f"{found.sample}  {told(found)}")
+    return one_line(f"{found.sample}  {finding_text(found)}")

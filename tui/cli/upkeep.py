@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.health.models_here import UNREAD, ListedModel, list_models
-from engine.run.settings import load
+from engine.run.settings import load_settings
 from models.ollama.server import OllamaServer
 from models.system.units import size
 from models.teacher import Fault, TeacherError
@@ -36,7 +36,7 @@ async def ollama_version(host: str | None) -> str | None:
 
 
 def models(*, as_json: bool) -> int:
-    here = asyncio.run(list_models(load({})))
+    here = asyncio.run(list_models(load_settings({})))
     if here.problem and here.problem.fault is not Fault.UNREACHABLE:
         raise here.problem
     if as_json:
@@ -92,7 +92,7 @@ async def _pull(name: str, console: Console) -> None:
         console=console,
         disable=not console.is_interactive,
     )
-    async with OllamaServer(load({}).teacher.host) as server:
+    async with OllamaServer(load_settings({}).teacher.host) as server:
         with bars:
             tasks: dict[str, Any] = {}
             steps = server.pull(name)
@@ -109,7 +109,7 @@ def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: 
     from engine.health.doctor import check  # noqa: PLC0415
     from engine.health.privacy import check_privacy  # noqa: PLC0415
 
-    settings = load({"teacher": {"name": teacher}, "student": {"name": student}})
+    settings = load_settings({"teacher": {"name": teacher}, "student": {"name": student}})
     checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 
-class Palette(Provider):
+class AppCommands(Provider):
     """`App.get_system_commands`: the screen's own come first."""
 
     async def discover(self) -> Hits:

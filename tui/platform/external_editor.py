@@ -44,7 +44,7 @@ def edited(command: list[str], version: Version) -> Version:
 
     The file is readable by nobody else, and gone afterwards; only what cannot be read back is kept.
     """
-    layout = Layout(version)
+    layout = EditorText(version)
     try:
         with _private_folder() as folder:
             path = folder / "sample.txt"
@@ -90,7 +90,7 @@ def _lock(folder: Path) -> FileLock:
     return FileLock(folder / "lock", timeout=0, mode=0o600)
 
 
-class Layout:
+class EditorText:
     """Parts under headings that stand in none of them."""
 
     def __init__(self, version: Version) -> None:

@@ -20,7 +20,7 @@ LARGE = 1 << 17
 32 MiB as it sees large pieces come and go, and a long session's heap becomes one of holes."""
 
 
-def hold_little() -> None:
+def limit_memory() -> None:
     """To be called once, before the app begins."""
     gc.freeze()
     gc.set_threshold(YOUNG)
@@ -32,18 +32,18 @@ def hold_little() -> None:
             mallopt(arena_max, 1)
 
 
-class Pauses:
+class PauseCollector:
     """Looks among all there is once in each pause, when nobody feels it."""
 
     def __init__(self) -> None:
-        self._touched = 0.0  # 0: nothing was since the last look
+        self._input_at = 0.0  # 0: nothing was since the last look
 
-    def touched(self) -> None:
+    def on_input(self) -> None:
         """There was a key, or the mouse."""
-        self._touched = time.monotonic()
+        self._input_at = time.monotonic()
 
-    def use(self) -> None:
+    def collect_if_paused(self) -> None:
         """To be called now and then."""
-        if self._touched and time.monotonic() - self._touched > PAUSE:
-            self._touched = 0.0
+        if self._input_at and time.monotonic() - self._input_at > PAUSE:
+            self._input_at = 0.0
             gc.collect()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from textual.dom import DOMNode
 
 
-def forget_the_gone(nodes: Iterable[DOMNode]) -> None:
+def drop_dead_watchers(nodes: Iterable[DOMNode]) -> None:
     """Let go of the widgets that watched these and are gone, as Textual does when it calls the others."""
     for node in nodes:
         for watchers in getattr(node, "__watchers", {}).values():

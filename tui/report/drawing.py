@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.report.gather import Figure
+from engine.report.gather import MeasureFigure
 from engine.store.distribution import Flow
 from tui.text.axis import Tick, linear_ticks, log_ticks
 
@@ -20,7 +20,7 @@ VERDICTS = ("replaced", "kept", "failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class PlotBar:
     x: float
     y: float
     width: float
@@ -28,17 +28,17 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class PlotPicture:
     """Two histograms over one axis: bars, and steps drawn over them."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[PlotBar, ...]
     steps: str  # a path; empty where there is one histogram
     ticks: tuple[tuple[float, str], ...]
     medians: tuple[float | None, float | None]  # of the steps, of the bars
     one: float | None  # where a ratio is 1
 
 
-def plot(figure: Figure) -> Plot:
+def plot_picture(figure: MeasureFigure) -> PlotPicture:
     """A figure, drawn: after as bars with before as steps over them, or before alone as bars."""
     low, high = figure.before.low, figure.before.high
     filled = figure.after or figure.before
@@ -52,13 +52,13 @@ def plot(figure: Figure) -> Plot:
         return round(HEIGHT * (1 - count / most), 1)
 
     bars = tuple(
-        Bar(round(number * wide + 0.5, 1), y(count), round(wide - 1, 1), round(HEIGHT - y(count), 1))
+        PlotBar(round(number * wide + 0.5, 1), y(count), round(wide - 1, 1), round(HEIGHT - y(count), 1))
         for number, count in enumerate(filled.counts)
         if count
     )
     ticks: list[Tick] = (log_ticks if figure.logarithmic else linear_ticks)(low, high, 8)
     before, after = figure.medians
-    return Plot(
+    return PlotPicture(
         bars,
         _steps([y(count) for count in figure.before.counts], wide) if figure.after else "",
         tuple((x(position), text) for position, text in ticks),
@@ -75,7 +75,7 @@ def _steps(tops: list[float], wide: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class FlowNode:
     verdict: str  # or "all"
     count: int
     x: float
@@ -84,7 +84,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class FlowBand:
     """Samples on their way from one node to another."""
 
     verdict: str  # that they come to
@@ -93,13 +93,13 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Flowing:
-    nodes: tuple[Node, ...]
-    bands: tuple[Band, ...]
+class FlowPicture:
+    nodes: tuple[FlowNode, ...]
+    bands: tuple[FlowBand, ...]
     height: float
 
 
-def flowing(flow: Flow) -> Flowing | None:
+def flow_picture(flow: Flow) -> FlowPicture | None:
     """The samples' way through both stages; None where nothing went through them."""
     ways = {(a, b): count for (a, b), count in flow.counts.items() if a is not None and b is not None}
     total = sum(ways.values())
@@ -115,22 +115,24 @@ def flowing(flow: Flow) -> Flowing | None:
     bands, arrived = [], {node.verdict: node.y for node in columns[2]}
     start = columns[0][0].y
     for node in columns[1]:
-        bands.append(Band(node.verdict, node.count, _band(0, start, node.y, node.height)))
+        bands.append(FlowBand(node.verdict, node.count, _band(0, start, node.y, node.height)))
         start += node.height
         left = node.y
         for end in columns[2]:
             if count := ways.get((node.verdict, end.verdict), 0):
-                bands.append(Band(end.verdict, count, _band(1, left, arrived[end.verdict], count * scale)))
+                bands.append(
+                    FlowBand(end.verdict, count, _band(1, left, arrived[end.verdict], count * scale))
+                )
                 left += count * scale
                 arrived[end.verdict] += count * scale
-    return Flowing(tuple(node for column in columns for node in column), tuple(bands), height)
+    return FlowPicture(tuple(node for column in columns for node in column), tuple(bands), height)
 
 
-def _stacked(counts: dict[str, int], column: int, scale: float) -> Iterator[Node]:
+def _stacked(counts: dict[str, int], column: int, scale: float) -> Iterator[FlowNode]:
     y = 0.0
     for verdict, count in counts.items():
         if count:
-            yield Node(verdict, count, COLUMNS[column], round(y, 1), round(max(count * scale, 1), 1))
+            yield FlowNode(verdict, count, COLUMNS[column], round(y, 1), round(max(count * scale, 1), 1))
             y += count * scale + GAP
 
 

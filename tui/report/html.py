@@ -21,10 +21,10 @@ from engine.examine.flags import MEANINGS
 from engine.judge.results import Counts
 from engine.method.recipe import Method
 from engine.method.selection import RULES
-from engine.method.token_gain import Half, spans
-from engine.report.gather import Figure, Report
+from engine.method.token_gain import SampleHalf, spans
+from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
-from tui.report.drawing import HEIGHT, NODE, WIDTH, flowing, plot
+from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
 from tui.report.words import TAKES, decided, lead, made_from, number, said, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.literal import first_line, literal
@@ -55,8 +55,8 @@ def page(report: Report) -> str:
         lead=lead(report),
         made_from=list(made_from(report)),
         settings=list(settings(report)),
-        figures=[(figure, plot(figure)) for figure in report.figures],
-        flow=flowing(report.flow),
+        figures=[(figure, plot_picture(figure)) for figure in report.figures],
+        flow=flow_picture(report.flow),
         refined=report.run.recipe.method != Method.SCORE,
         near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
         meanings=MEANINGS,
@@ -113,7 +113,7 @@ def pieces(text: str, changed: Sequence[Span]) -> Iterator[tuple[str, bool]]:
         yield f" … and {len(text) - LONGEST:,} more characters", False
 
 
-def tokens(half: Half) -> Iterator[tuple[str, str, str]]:
+def tokens(half: SampleHalf) -> Iterator[tuple[str, str, str]]:
     """A half token by token: its text, the name of its colour, and what it gains."""
     for span in islice(spans(half.tokens), TOKENS):
         if span.gain is None:
@@ -127,7 +127,7 @@ def tokens(half: Half) -> Iterator[tuple[str, str, str]]:
         yield " …", "", "not shown" if rest > 0 else "beyond the student's context"
 
 
-def rows(figure: Figure) -> Iterator[tuple[str, str, int, int]]:
+def rows(figure: MeasureFigure) -> Iterator[tuple[str, str, int, int]]:
     """A figure's bins."""
     low, high, counts = figure.before.low, figure.before.high, figure.before.counts
     edges = [low + (high - low) * number / len(counts) for number in range(len(counts) + 1)]

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.report.gather import Figure, Pair, Report
+from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
 from tui.report.words import TAKES, decided, lead, made_from, said, scores
 from tui.text import tables
@@ -102,7 +102,7 @@ def _flow(report: Report) -> RenderableType:
     return Group(told, _table(("rule", "samples", "what it takes"), rules))
 
 
-def _bars(figure: Figure, width: int) -> Text:
+def _bars(figure: MeasureFigure, width: int) -> Text:
     """Before above, after below, on one scale."""
     shown = Text()
     sides = [("before", figure.before)] + ([("after", figure.after)] if figure.after is not None else [])
@@ -125,7 +125,7 @@ def _bars(figure: Figure, width: int) -> Text:
     return shown.append(" " * 8 + "".join(line), style="dim")
 
 
-def _pair(pair: Pair) -> RenderableType:
+def _pair(pair: ReportedSample) -> RenderableType:
     told = Text(f"\n{pair.sample.index}", style="bold")
     for name, before, after in scores(pair):
         told.append(f"   {name} {before} → {after}", style="dim")

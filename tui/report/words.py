@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.method.recipe import Method
-from engine.report.gather import Figure, Pair, Report
+from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from engine.store.leaving import ExportRule
 from models.system.units import size
@@ -76,14 +76,14 @@ def _value(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def median(figure: Figure, position: float | None) -> str:
+def median(figure: MeasureFigure, position: float | None) -> str:
     """A median in the figure's own unit."""
     if position is None:
         return "–"
     return f"{math.exp(position):,.0f}" if figure.logarithmic else f"{position:.3f}"
 
 
-def said(figure: Figure) -> str:
+def said(figure: MeasureFigure) -> str:
     before, after = (median(figure, position) for position in figure.medians)
     if figure.after is None:
         return f"median {before}, {figure.counts[0]:,} samples"
@@ -102,7 +102,7 @@ def decided(choice: Choice) -> str:
     return told + (", a near tie" if choice.near_tie else "")
 
 
-def scores(pair: Pair) -> Iterator[tuple[str, str, str]]:
+def scores(pair: ReportedSample) -> Iterator[tuple[str, str, str]]:
     """Each score before and after."""
     for name in ("ifd", "r_ifd"):
         before = getattr(pair.outcome.before, name).value if pair.outcome.before is not None else None

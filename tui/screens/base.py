@@ -1,4 +1,4 @@
-"""What every screen of the app has: the desk, a title line with the way to the others, and its keys."""
+"""What every screen of the app has: the workbench, a title line with the way to the others, and its keys."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from textual.widgets import Footer
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import ShowSample
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.widgets.title import Title
 
 
-class DeskScreen(Screen[None]):
-    """A screen over the desk. Subclasses set `SCOPE`, their `BINDINGS` from it, and compose their `body`."""
+class AppScreen(Screen[None]):
+    """A screen over the workbench. Subclasses set `SCOPE`, their `BINDINGS` from it, and compose their `body`."""
 
     SCOPE: ClassVar[str]
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__()
-        self.desk = desk
+        self.workbench = workbench
         self.keymap = keymap
 
     def compose(self) -> ComposeResult:
-        yield Title(self.desk, self.keymap, self.SCOPE)
+        yield Title(self.workbench, self.keymap, self.SCOPE)
         with Vertical(id="body"):
             yield from self.body()
         yield Footer(compact=True, show_command_palette=False)
@@ -47,7 +47,7 @@ class DeskScreen(Screen[None]):
     async def show_sample(self, sample: int) -> None:
         """Show a sample in Review, if the list of Samples has it."""
         try:
-            position = await self.desk.reader.do(lambda listing: listing.position_of(sample))
+            position = await self.workbench.reader.ask_list(lambda listing: listing.position_of(sample))
         except BurnishError as error:
             self.say_error(error)
             return

@@ -8,11 +8,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Stopped(Exception):  # noqa: N818 - asked for, no error
+class BulkStopped(Exception):  # noqa: N818 - asked for, no error
     """It was stopped on the way."""
 
 
-class Bulk:
+class BulkJob:
     def __init__(self, doing: str, total: int) -> None:
         """`doing`: in a word, for a line of progress."""
         self.doing = doing
@@ -25,10 +25,10 @@ class Bulk:
         self._stopped = True
 
     def through(self, samples: Iterable[T]) -> Iterator[T]:
-        """The samples, counted as they are done. Raises `Stopped` when it is to stop."""
+        """The samples, counted as they are done. Raises `BulkStopped` when it is to stop."""
         for sample in samples:
             if self._stopped:
-                raise Stopped
+                raise BulkStopped
             yield sample
             self.done += 1
 

@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-TURN = 0.0005
+SWITCH_SECONDS = 0.0005
 """Seconds that a thread may go on in Python while another waits. Python's own 5 ms are waited for at every step that
 the screen takes while the engine computes: a repaint took 1.7 times as long."""
 
 
-class Work(Generic[T]):
+class EngineWork(Generic[T]):
     """Something that the engine's thread does, as the app's loop sees it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
@@ -62,12 +62,12 @@ class Work(Generic[T]):
                 self._end.set_result(task.result())
 
 
-async def in_steps(steps: Generator[int, None, T], come: Callable[[int], None]) -> T:
+async def in_steps(steps: Generator[int, None, T], on_step: Callable[[int], None]) -> T:
     """What something gives that is done a step at a time; between two, whatever else is at work has its turn."""
     try:
         while True:
             try:
-                come(next(steps))
+                on_step(next(steps))
             except StopIteration as end:
                 result: T = end.value
                 return result
@@ -76,20 +76,20 @@ async def in_steps(steps: Generator[int, None, T], come: Callable[[int], None]) 
         steps.close()
 
 
-class Backstage:
+class EngineThread:
     """An event loop in a thread of its own. Used from the app's loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._under_way: set[Work[Any]] = set()
-        sys.setswitchinterval(TURN)
+        self._under_way: set[EngineWork[Any]] = set()
+        sys.setswitchinterval(SWITCH_SECONDS)
         # A daemon: a file system or a model that hangs must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def begin(self, work: Coroutine[Any, Any, T]) -> Work[T]:
+    def begin(self, work: Coroutine[Any, Any, T]) -> EngineWork[T]:
         """Start some work there."""
-        begun = Work(self._loop, work)
+        begun = EngineWork(self._loop, work)
         self._under_way.add(begun)
         begun.on_end(lambda: self._under_way.discard(begun))
         return begun
@@ -110,7 +110,7 @@ class Backstage:
 
         return await self.begin(done()).result()
 
-    def tell(self, work: Callable[[], object]) -> None:
+    def post(self, work: Callable[[], object]) -> None:
         """Have something small done there, soon."""
         self._loop.call_soon_threadsafe(work)
 

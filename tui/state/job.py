@@ -11,7 +11,7 @@ from models.errors import UsageError
 T = TypeVar("T")
 
 
-class Underway(Generic[T]):
+class Job(Generic[T]):
     """One piece of work at a time, on a task of its own. Everything here is called from the app's loop."""
 
     def __init__(self, busy: str) -> None:
@@ -28,7 +28,7 @@ class Underway(Generic[T]):
         """It was told to end, and has not yet."""
         return self._task is not None and self._task.cancelling() > 0
 
-    async def do(self, work: Coroutine[Any, Any, T]) -> T | None:
+    async def run(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Its result; None where `cancel` came before. Whoever waits for it and is cancelled cancels it."""
         if self._task is not None:
             work.close()

@@ -14,23 +14,23 @@ from engine.judge.events import JudgeEvent
 from engine.judge.judge import judge as judge_all
 from engine.judge.pairs import workspace_sides
 from engine.judge.record import Record, judged_path
-from engine.judge.recorded_model import Respondent, check
+from engine.judge.recorded_model import RecordedModel, check
 from engine.progress import Tally
 from engine.run.settings import JudgeSettings
 from models.errors import BurnishError
-from tui.state.engine_thread import Backstage
-from tui.state.job import Underway
+from tui.state.engine_thread import EngineThread
+from tui.state.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JudgeEnding:
     """How the judging ended."""
 
     done: bool  # every pair has its verdict, or cannot have one
     failure: str | None = None  # what it failed of; None, and not done: a person stopped it
 
 
-class Comparing:
+class JudgeJob:
     """The judging of one workspace at a time. Everything here is called from the app's loop."""
 
     def __init__(self, settings: JudgeSettings) -> None:
@@ -38,24 +38,24 @@ class Comparing:
         self.refined_only = False
         self.limit: int | None = None  # of the samples that have something to compare, the first
         self.tally = Tally()
-        self.ended: Ended | None = None  # since the workspace was opened
+        self.ending: JudgeEnding | None = None  # since the workspace was opened
         self.at: int | None = None  # the pair that was looked at last, for the list to come back to
-        self._backstage: Backstage | None = None  # while there is a judge
-        self._respondent: Respondent | None = None
-        self._underway = Underway[bool]("a judge is at work; stop it first")
-        self._said: deque[JudgeEvent] = deque()  # by the judge's thread
+        self._thread: EngineThread | None = None  # while there is a judge
+        self._respondent: RecordedModel | None = None
+        self._job = Job[bool]("a judge is at work; stop it first")
+        self._reported: deque[JudgeEvent] = deque()  # by the judge's thread
 
     def forget(self) -> None:
         """Another workspace was opened."""
-        self.tally, self.ended, self.at, self._said = Tally(), None, None, deque()
+        self.tally, self.ending, self.at, self._reported = Tally(), None, None, deque()
 
     @property
     def running(self) -> bool:
-        return self._underway.running
+        return self._job.running
 
     @property
     def stopping(self) -> bool:
-        return self._underway.stopping
+        return self._job.stopping
 
     @property
     def held(self) -> bool:
@@ -65,53 +65,58 @@ class Comparing:
     async def judge(self, path: Path) -> bool:
         """Have every pair judged that is not yet, as `settings`, `refined_only` and `limit` say; whether it was not
         stopped. Raises `BurnishError`."""
-        return await self._underway.do(self._judge(path)) is True
+        return await self._job.run(self._judge(path)) is True
 
     async def _judge(self, path: Path) -> bool:
         self.forget()
-        settings, refined_only, limit, emit = self.settings, self.refined_only, self.limit, self._said.append
+        settings, refined_only, limit, emit = (
+            self.settings,
+            self.refined_only,
+            self.limit,
+            self._reported.append,
+        )
 
         async def work() -> None:
             check(settings)
             sides = workspace_sides(path, refined_only=refined_only, limit=limit)
             with Record.at(judged_path(path)) as record:
-                async with Respondent(record, settings, emit) as respondent:
+                async with RecordedModel(record, settings, emit) as respondent:
                     self._respondent = respondent
                     await judge_all(respondent, sides, settings.reply_form)
 
-        self._backstage = backstage = Backstage()
+        self._thread = backstage = EngineThread()
         try:
             await backstage.begin(work()).result()
         except asyncio.CancelledError:
-            self.ended = Ended(done=False)
+            self.ending = JudgeEnding(done=False)
             raise
         except BurnishError as error:
-            self.ended = Ended(done=False, failure=str(error))
+            self.ending = JudgeEnding(done=False, failure=str(error))
             raise
         else:
-            self.ended = Ended(done=True)
+            self.ending = JudgeEnding(done=True)
             return True
         finally:
             self.count()
             self.tally.end()
-            if self._backstage is backstage:  # it was not abandoned
+            if self._thread is backstage:  # it was not abandoned
                 backstage.close(0.2)
-            self._backstage = self._respondent = None
+            self._thread = self._respondent = None
 
     def hold(self) -> None:
         """Ask nothing new until `go`; what the judge is at is finished."""
-        if self._backstage is not None and self._respondent is not None:
-            self._backstage.tell(self._respondent.gate.hold)
+        if self._thread is not None and self._respondent is not None:
+            self._thread.post(self._respondent.gate.hold)
             self.tally.hold()
 
     def go(self) -> None:
-        if self._backstage is not None and self._respondent is not None:
-            self._backstage.tell(self._respondent.gate.go)
+        if self._thread is not None and self._respondent is not None:
+            self._thread.post(self._respondent.gate.go)
             self.tally.go()
 
     async def cancel(self) -> None:
         """End the judging where it is; it can be taken up again."""
-        await self._underway.cancel()
+        await self._job.cancel()
 
     def command(self, path: Path) -> list[str]:
         """What takes up on the command line the judging that is under way."""
@@ -122,7 +127,7 @@ class Comparing:
     def abandon(self) -> None:
         """Leave a judge behind that does not end."""
         pids = self._respondent.children.values() if self._respondent is not None else ()
-        backstage, self._backstage = self._backstage, None
+        backstage, self._thread = self._thread, None
         if backstage is not None:
             backstage.close(0.2)
         for pid in pids:
@@ -131,5 +136,5 @@ class Comparing:
 
     def count(self) -> None:
         """Take up what the judge's thread reported."""
-        while self._said:
-            self.tally.add(self._said.popleft())
+        while self._reported:
+            self.tally.add(self._reported.popleft())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.events import Chosen, Event, Finished, Generated, Growing, Paused, Started, Unused
+from engine.events import AttemptFailed, Chosen, Event, Finished, Generated, Paused, ReplyGrew, Started
 from engine.sample import Stage
 
 LONGEST = 100_000
@@ -12,7 +12,7 @@ LONGEST = 100_000
 
 
 @dataclass(slots=True)
-class Part:
+class LiveReply:
     """A reply, as far as it has come."""
 
     stage: Stage
@@ -21,26 +21,26 @@ class Part:
     done: bool = False
 
 
-class Writing:
+class LiveReplies:
     """The replies about samples whose stage is not decided yet."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, list[Part]] = {}
+        self._parts: dict[int, list[LiveReply]] = {}
 
-    def of(self, sample: int) -> list[Part]:
+    def of(self, sample: int) -> list[LiveReply]:
         """The replies to the questions of this sample's stage, in the order they were put."""
         return self._parts.get(sample, [])
 
     def add(self, event: Event) -> None:
         match event:
-            case Growing():
+            case ReplyGrew():
                 part = self._open(event)
                 part.text += event.text[: LONGEST - len(part.text)]
             case Generated():
                 for part in self._parts.get(event.sample, ()):
                     if (part.stage, part.question) == (event.stage, event.question):
                         part.done = True
-            case Unused():
+            case AttemptFailed():
                 self._leave(event.sample, event.stage, event.question)
             case Chosen():
                 self._leave(event.sample, event.choice.stage)
@@ -58,14 +58,14 @@ class Writing:
     def forget(self, sample: int) -> None:
         self._parts.pop(sample, None)
 
-    def _open(self, event: Growing) -> Part:
+    def _open(self, event: ReplyGrew) -> LiveReply:
         parts = self._parts.setdefault(event.sample, [])
         for part in parts:
             if (part.stage, part.question) == (event.stage, event.question):
                 if part.done:  # another candidate of the same stage
                     part.text, part.done = "", False
                 return part
-        parts.append(Part(event.stage, event.question, ""))
+        parts.append(LiveReply(event.stage, event.question, ""))
         return parts[-1]
 
     def _leave(self, sample: int, stage: Stage, question: str | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 
-class Marked:
+class MarkedSamples:
     """A set of samples among the first `samples` of a dataset."""
 
     def __init__(self, samples: int, marked: Iterable[int] = ()) -> None:
@@ -39,11 +39,11 @@ class Marked:
         other._marks = bytearray(self._marks)
         return other
 
-    def covers(self, other: Marked) -> bool:
+    def covers(self, other: MarkedSamples) -> bool:
         """Whether all that the other marks is marked."""
         return self._number() & other._number() == other._number()
 
-    def add(self, other: Marked) -> None:
+    def add(self, other: MarkedSamples) -> None:
         """Mark what the other marks, of the same dataset."""
         # As one long number: at once even for a million samples.
         self._marks = bytearray((self._number() | other._number()).to_bytes(len(self._marks), "big"))

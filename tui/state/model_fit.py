@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
-from engine.run.fitting import Load, auto_schedule
+from engine.run.fitting import MemoryNeed, auto_schedule
 from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
@@ -17,21 +17,21 @@ from models.system.units import size
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class ModelNeed:
     """One of the two."""
 
-    told: str
+    description: str
     need: int = 0  # bytes of memory; 0: not known
-    wrong: bool = False  # `told` is why it cannot serve
+    wrong: bool = False  # `description` is why it cannot serve
     missing: bool = False  # Ollama has not got it, and might pull it
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ModelFit:
     """Both, where the method needs them and they are named."""
 
-    teacher: Half | None
-    student: Half | None
+    teacher: ModelNeed | None
+    student: ModelNeed | None
     free: int  # bytes of memory
     fit: str  # the schedule that `auto` chooses, and why; empty where there are not two
 
@@ -40,7 +40,7 @@ class Pair:
         return sum(half.need for half in (self.teacher, self.student) if half)
 
 
-def weigh(settings: Settings, here: ModelList | None) -> Pair:
+def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
     """Look at the models that the settings name. `here`: what was listed, None while that is not known.
 
     Reads the heads of model files, so not on the screen's thread.
@@ -52,14 +52,14 @@ def weigh(settings: Settings, here: ModelList | None) -> Pair:
         file = _file(teacher_file, teaches.name)
         embedded = isinstance(file, ModelFile)
         teacher = (
-            _served(teaches.name, here) if file is None else _of_file(file, teaches.context, teaches=True)
+            _served(teaches.name, listed) if file is None else _of_file(file, teaches.context, teaches=True)
         )
     if method is not Method.REFLECT and weighs.name:
         found = _file(student_file, weighs.name)
         assert found is not None
         student = _of_file(found, weighs.context, teaches=False)
     free = machine.memory().available
-    return Pair(teacher, student, free, _fit(teacher, student, embedded=embedded))
+    return ModelFit(teacher, student, free, _fit(teacher, student, embedded=embedded))
 
 
 def _file(find: Callable[[str], ModelFile | None], name: str) -> ModelFile | BurnishError | None:
@@ -69,37 +69,37 @@ def _file(find: Callable[[str], ModelFile | None], name: str) -> ModelFile | Bur
         return error
 
 
-def _of_file(file: ModelFile | BurnishError, context: int, *, teaches: bool) -> Half:
+def _of_file(file: ModelFile | BurnishError, context: int, *, teaches: bool) -> ModelNeed:
     if isinstance(file, BurnishError):
-        return Half(str(file), wrong=True)
+        return ModelNeed(str(file), wrong=True)
     header = file.header
     if teaches and not header.chat_template:
-        return Half("has no chat template, so it was not taught to follow instructions", wrong=True)
+        return ModelNeed("has no chat template, so it was not taught to follow instructions", wrong=True)
     need = machine.memory_needed(header, context)
-    return Half(
+    return ModelNeed(
         f"{header.architecture}, {header.quantisation}, {size(header.size)}; needs about {size(need)}", need
     )
 
 
-def _served(name: str, here: ModelList | None) -> Half:
+def _served(name: str, listed: ModelList | None) -> ModelNeed:
     if is_cloud(name):
-        return Half(str(cloud_refused(name)), wrong=True)
-    if here is None or here.problem is not None:
-        return Half("needs Ollama: see above", wrong=True) if here else Half("")
-    for model in here.models:
+        return ModelNeed(str(cloud_refused(name)), wrong=True)
+    if listed is None or listed.problem is not None:
+        return ModelNeed("needs Ollama: see above", wrong=True) if listed else ModelNeed("")
+    for model in listed.models:
         if model.kind == "ollama" and full_name(model.name) == full_name(name):
             if not model.local:
-                return Half(str(cloud_refused(name)), wrong=True)
+                return ModelNeed(str(cloud_refused(name)), wrong=True)
             need = machine.memory_of_tag(model.size or 0)
-            return Half(
+            return ModelNeed(
                 f"{model.quantisation or 'unknown type'}, {size(model.size or 0)}; needs about {size(need)}",
                 need,
             )
-    return Half(f"Ollama has no model {name}; p downloads it", wrong=True, missing=True)
+    return ModelNeed(f"Ollama has no model {name}; p downloads it", wrong=True, missing=True)
 
 
-def _fit(teacher: Half | None, student: Half | None, *, embedded: bool) -> str:
+def _fit(teacher: ModelNeed | None, student: ModelNeed | None, *, embedded: bool) -> str:
     if teacher and student and teacher.need and student.need:
-        schedule, why = auto_schedule(Load(teacher.need, student.need, embedded))
+        schedule, why = auto_schedule(MemoryNeed(teacher.need, student.need, embedded))
         return f"{schedule}, because {why}"
     return ""

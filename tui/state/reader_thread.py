@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from engine.store.database import Interrupted
-from engine.store.sample_list import Column, Filter, Listing
+from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Run, Workspace
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
+class _ListQuestion:
     work: Callable[[], Any]
     answer: Future[Any] = field(default_factory=Future)
 
 
-class Reader:
+class ReaderThread:
     """Questions to an open workspace, one after the other. Used from the app's loop.
 
     A question whose asker is cancelled is given up, also in the middle. Askers are cancelled when the reader closes.
@@ -31,11 +31,11 @@ class Reader:
 
     def __init__(self) -> None:
         """See `opened`."""
-        self._listing: Listing | None = None
-        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
-        self._now: _Question | None = None  # what the thread is at
-        self._turn = threading.Lock()  # held to interrupt, so that no other question is hit
-        self._arranging: _Question | None = None
+        self._listing: SampleList | None = None
+        self._questions: queue.SimpleQueue[_ListQuestion | None] = queue.SimpleQueue()
+        self._now: _ListQuestion | None = None  # what the thread is at
+        self._switching = threading.Lock()  # held to interrupt, so that no other question is hit
+        self._arranging: _ListQuestion | None = None
         self._closed = False
         # A daemon: a file system that hangs must not keep the program from ending.
         self._thread = threading.Thread(target=self._answer, name="reader", daemon=True)
@@ -46,23 +46,23 @@ class Reader:
         """A reader of an open workspace, with a run's outcomes. Raises `WorkspaceError`."""
         reader = cls()
         try:
-            reader._listing = await reader._ask(_Question(lambda: Listing(workspace, run)))
+            reader._listing = await reader._ask(_ListQuestion(lambda: SampleList(workspace, run)))
         except BaseException:
             reader._questions.put(None)
             raise
         return reader
 
-    async def do(self, work: Callable[[Listing], T]) -> T:
+    async def ask_list(self, work: Callable[[SampleList], T]) -> T:
         """What a question to the listing gives. Not within another question."""
         answer: T = await self._ask(self._about(work))
         return answer
 
-    async def look(self, work: Callable[[Workspace], T]) -> T:
+    async def ask_workspace(self, work: Callable[[Workspace], T]) -> T:
         """What a question to the workspace gives; it can only be read."""
-        return await self.do(lambda listing: work(listing.reading))
+        return await self.ask_list(lambda listing: work(listing.reading))
 
-    async def arrange(self, by: Column, *, descending: bool, only: Filter) -> int:
-        """`Listing.arrange`; a later call makes an earlier one raise `Interrupted`."""
+    async def arrange(self, by: SampleColumn, *, descending: bool, only: SampleFilter) -> int:
+        """`SampleList.arrange`; a later call makes an earlier one raise `Interrupted`."""
         if self._arranging is not None:
             self._give_up(self._arranging)
         question = self._arranging = self._about(
@@ -80,12 +80,12 @@ class Reader:
                 self._give_up(now)  # again and again: it may have been between two queries
             await asyncio.sleep(0.01)
 
-    def _about(self, work: Callable[[Listing], Any]) -> _Question:
+    def _about(self, work: Callable[[SampleList], Any]) -> _ListQuestion:
         listing = self._listing
         assert listing is not None
-        return _Question(lambda: work(listing))
+        return _ListQuestion(lambda: work(listing))
 
-    async def _ask(self, question: _Question) -> Any:
+    async def _ask(self, question: _ListQuestion) -> Any:
         if self._closed:
             raise asyncio.CancelledError
         self._questions.put(question)
@@ -95,8 +95,8 @@ class Reader:
             self._give_up(question)
             raise
 
-    def _give_up(self, question: _Question) -> None:
-        with self._turn:
+    def _give_up(self, question: _ListQuestion) -> None:
+        with self._switching:
             if self._now is question:
                 if self._listing is not None:
                     self._listing.interrupt()
@@ -107,18 +107,18 @@ class Reader:
 
     def _answer(self) -> None:
         while (question := self._questions.get()) is not None:
-            with self._turn:
+            with self._switching:
                 if question.answer.done() or not question.answer.set_running_or_notify_cancel():
                     continue
                 self._now = question
-            settle, what = self._carried_out(question)
-            with self._turn:
+            settle, what = self._answered(question)
+            with self._switching:
                 self._now = None
             settle(what)
         if self._listing is not None:
             self._listing.close()
 
-    def _carried_out(self, question: _Question) -> tuple[Callable[[Any], None], Any]:
+    def _answered(self, question: _ListQuestion) -> tuple[Callable[[Any], None], Any]:
         if self._closed:
             return question.answer.set_exception, CancelledError()
         try:

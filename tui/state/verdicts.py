@@ -16,7 +16,7 @@ SHOWN = 120
 """Characters of an instruction that a line carries."""
 
 
-class Among(StrEnum):
+class PairFilter(StrEnum):
     """Which pairs are listed."""
 
     ALL = "pairs"
@@ -28,15 +28,15 @@ class Among(StrEnum):
 
 
 _RESULTS = {
-    Among.WINS: Result.WIN,
-    Among.TIES: Result.TIE,
-    Among.LOSSES: Result.LOSE,
-    Among.INVALID: Result.INVALID,
+    PairFilter.WINS: Result.WIN,
+    PairFilter.TIES: Result.TIE,
+    PairFilter.LOSSES: Result.LOSE,
+    PairFilter.INVALID: Result.INVALID,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PairLine:
     """A pair in the list."""
 
     pair: int  # its number in the comparison
@@ -48,27 +48,27 @@ class Line:
     disagrees: bool
     instruction: str  # its beginning
 
-    def among(self, which: Among) -> bool:
-        if which is Among.DISAGREEMENTS:
+    def among(self, which: PairFilter) -> bool:
+        if which is PairFilter.DISAGREEMENTS:
             return self.disagrees
-        return which is Among.ALL or self.result is _RESULTS[which]
+        return which is PairFilter.ALL or self.result is _RESULTS[which]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class JudgeVerdicts:
     """One judge's, so far."""
 
     comparison: Comparison
     all: tuple[Comparison, ...]  # of this run, the latest first: other judges', or with other settings
     results: Results
-    lines: tuple[Line, ...]
+    lines: tuple[PairLine, ...]
 
     @property
     def done(self) -> bool:
         return len(self.lines) >= self.comparison.pairs
 
 
-def verdicts(path: Path, run: Run, wanted: int | None = None) -> Verdicts | None:
+def verdicts(path: Path, run: Run, wanted: int | None = None) -> JudgeVerdicts | None:
     """What is recorded of a workspace's run, by the comparison `wanted` or the latest; None: nothing.
 
     Raises `WorkspaceError`.
@@ -81,7 +81,7 @@ def verdicts(path: Path, run: Run, wanted: int | None = None) -> Verdicts | None
         if not all:
             return None
         comparison = next((one for one in all if one.id == wanted), all[0])
-        lines: dict[int, Line] = {}
+        lines: dict[int, PairLine] = {}
 
         def counted() -> Iterator[tuple[int, Judged]]:
             for number, judged in record.judged(comparison):
@@ -92,7 +92,7 @@ def verdicts(path: Path, run: Run, wanted: int | None = None) -> Verdicts | None
     for one in found.disagreements:
         choice = StudentChoice(stage=one.stage, verdict=one.verdict, margin=one.margin)
         lines[one.pair] = replace(lines[one.pair], choice=choice, disagrees=True)
-    return Verdicts(comparison, all, found, tuple(lines.values()))
+    return JudgeVerdicts(comparison, all, found, tuple(lines.values()))
 
 
 def verdict(path: Path, comparison: Comparison, pair: int) -> Judged:
@@ -101,7 +101,7 @@ def verdict(path: Path, comparison: Comparison, pair: int) -> Judged:
         return record.verdict(comparison, pair)
 
 
-def _line(number: int, judged: Judged) -> Line:
+def _line(number: int, judged: Judged) -> PairLine:
     pair, scores = judged.pair, None
     if judged.forward is not None and judged.swapped is not None:
         scores = (
@@ -110,4 +110,4 @@ def _line(number: int, judged: Judged) -> Line:
         )
     choice = next(iter(pair.choices), None)
     instruction = pair.a.instruction[:SHOWN]
-    return Line(number, pair.row, judged.result, pair.compared, scores, choice, False, instruction)
+    return PairLine(number, pair.row, judged.result, pair.compared, scores, choice, False, instruction)

@@ -18,7 +18,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store.sample_list import Listing
+from engine.store.sample_list import SampleList
 from engine.store.workspace import Run
 
 Criticism = tuple[str, Mapping[str, str]]
@@ -26,7 +26,7 @@ Criticism = tuple[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SampleView:
     """All that is known of one sample."""
 
     position: int | None  # in the list; None: left out of it
@@ -48,7 +48,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferedVersion:
     """A version a person may take. `title` and `origin` hold their remarks: show them as a dataset's text."""
 
     title: str
@@ -61,14 +61,16 @@ class Offer:
     criticism: tuple[Criticism, ...] = ()
 
 
-def look_at(run: Run | None, find: Callable[[Listing], int | None]) -> Callable[[Listing], Look | None]:
+def view_sample(
+    run: Run | None, find: Callable[[SampleList], int | None]
+) -> Callable[[SampleList], SampleView | None]:
     """A question for the reader: the sample that `find` names, in the outcomes of `run`; None if it names none."""
 
-    def look(listing: Listing) -> Look | None:
+    def view(listing: SampleList) -> SampleView | None:
         if (index := find(listing)) is None:
             return None
         reading = listing.reading
-        return Look(
+        return SampleView(
             position=listing.position_of(index),
             total=len(listing),
             sample=reading.sample(index),
@@ -79,21 +81,21 @@ def look_at(run: Run | None, find: Callable[[Listing], int | None]) -> Callable[
             findings=tuple(reading.found_in(index)),
         )
 
-    return look
+    return view
 
 
-def offers(look: Look) -> list[Offer]:
+def offers(view: SampleView) -> list[OfferedVersion]:
     """The student's choice first, then the teacher's other rewrites, then what a person had made; each text once."""
-    found: list[Offer] = []
-    if look.outcome is not None:
-        found.append(_of_student(look, look.outcome))
-        found += [_of_stage(look, choice) for choice in look.outcome.choices if choice.rewrite]
-    for candidate in look.candidates:
+    found: list[OfferedVersion] = []
+    if view.outcome is not None:
+        found.append(_of_student(view, view.outcome))
+        found += [_of_stage(view, choice) for choice in view.outcome.choices if choice.rewrite]
+    for candidate in view.candidates:
         found.append(_asked(candidate))
-    for review in reversed(look.reviews):
+    for review in reversed(view.reviews):
         if review.decision in (Decision.CHOSEN, Decision.EDITED):
             found.append(_by_hand(review))
-    once: dict[Version, Offer] = {}
+    once: dict[Version, OfferedVersion] = {}
     for offer in found:
         first = once.setdefault(offer.version, offer)
         if first.scores is None and offer.scores is not None:
@@ -101,50 +103,52 @@ def offers(look: Look) -> list[Offer]:
     return list(once.values())
 
 
-def teachers(look: Look) -> Offer | None:
+def teacher_version(view: SampleView) -> OfferedVersion | None:
     """The teacher's last word: the rewritten response, or else the rewritten instruction with its answer."""
     for stage in (Stage.RESPONSE, Stage.INSTRUCTION):
-        choice = look.choice(stage)
+        choice = view.choice(stage)
         if choice is not None and choice.rewrite is not None:
-            return next(offer for offer in offers(look) if offer.version == choice.rewrite)
+            return next(offer for offer in offers(view) if offer.version == choice.rewrite)
     return None
 
 
-def scores_of(look: Look, version: Version) -> Scores | None:
+def scores_of(view: SampleView, version: Version) -> Scores | None:
     """What the student said of a version, if it is known."""
-    if look.outcome is not None and version == look.sample.original:
-        return look.outcome.before
-    return next((offer.scores for offer in offers(look) if offer.version == version), None)
+    if view.outcome is not None and version == view.sample.original:
+        return view.outcome.before
+    return next((offer.scores for offer in offers(view) if offer.version == version), None)
 
 
-def mixed(look: Look, shown: Offer, instruction: str, response: str) -> tuple[Version, Decision]:
+def mixed(
+    view: SampleView, shown: OfferedVersion, instruction: str, response: str
+) -> tuple[Version, Decision]:
     """The instruction (with its input) of one side and the response of another: "original" or "shown"."""
-    sides = {"original": look.sample.original, "shown": shown.version}
+    sides = {"original": view.sample.original, "shown": shown.version}
     asks, answers = sides[instruction], sides[response]
     version = Version(instruction=asks.instruction, input=asks.input, response=answers.response)
-    if look.outcome is not None and version == look.outcome.final:
+    if view.outcome is not None and version == view.outcome.final:
         return version, Decision.ACCEPTED
-    if version == look.sample.original:
+    if version == view.sample.original:
         return version, Decision.ORIGINAL
     return version, Decision.EDITED if shown.decision is Decision.EDITED else Decision.CHOSEN
 
 
-def edited(look: Look, version: Version) -> Decision:
+def edited(view: SampleView, version: Version) -> Decision:
     """What it is to take a version that a person typed: theirs, unless it is one that was there."""
-    if look.outcome is not None and version == look.outcome.final:
+    if view.outcome is not None and version == view.outcome.final:
         return Decision.ACCEPTED
-    if version == look.sample.original:
+    if version == view.sample.original:
         return Decision.ORIGINAL
-    return next((o.decision for o in offers(look) if o.version == version), Decision.EDITED)
+    return next((o.decision for o in offers(view) if o.version == version), Decision.EDITED)
 
 
-def put_aside(look: Look, version: Version) -> list[tuple[int, Review | None]]:
+def put_aside(view: SampleView, version: Version) -> list[tuple[int, Review | None]]:
     """Reviews that keep what a person typed among the versions, and leave what is decided as it is."""
-    index = look.sample.index
-    return [(index, Review(index=index, decision=Decision.EDITED, version=version)), (index, look.standing)]
+    index = view.sample.index
+    return [(index, Review(index=index, decision=Decision.EDITED, version=version)), (index, view.standing)]
 
 
-def _of_student(look: Look, outcome: Outcome) -> Offer:
+def _of_student(view: SampleView, outcome: Outcome) -> OfferedVersion:
     taken = [str(c.stage) for c in outcome.choices if c.verdict is Verdict.REPLACED]
     failed = [str(c.stage) for c in outcome.choices if c.failure]
     if len(taken) == 2:
@@ -158,7 +162,7 @@ def _of_student(look: Look, outcome: Outcome) -> Offer:
     criticism = tuple(
         (_about(choice), choice.critique) for choice in outcome.choices if choice.critique or choice.failure
     )
-    return Offer(
+    return OfferedVersion(
         "The student's choice" if outcome.after is not None else "The teacher's result",
         origin,
         outcome.final,
@@ -168,11 +172,11 @@ def _of_student(look: Look, outcome: Outcome) -> Offer:
     )
 
 
-def _of_stage(look: Look, choice: Choice) -> Offer:
+def _of_stage(view: SampleView, choice: Choice) -> OfferedVersion:
     assert choice.rewrite is not None
     turned_down = choice.verdict is Verdict.KEPT
     origin = "turned down by the student" if turned_down else "taken; its response was rewritten"
-    return Offer(
+    return OfferedVersion(
         f"The teacher's {choice.stage}",
         origin,
         choice.rewrite,
@@ -183,8 +187,8 @@ def _of_stage(look: Look, choice: Choice) -> Offer:
     )
 
 
-def _asked(candidate: Candidate) -> Offer:
-    return Offer(
+def _asked(candidate: Candidate) -> OfferedVersion:
+    return OfferedVersion(
         f"Another {candidate.stage}",
         f"asked again with: {candidate.remark}" if candidate.remark else "asked again",
         candidate.version,
@@ -194,9 +198,9 @@ def _asked(candidate: Candidate) -> Offer:
     )
 
 
-def _by_hand(review: Review) -> Offer:
+def _by_hand(review: Review) -> OfferedVersion:
     own = review.decision is Decision.EDITED
-    return Offer(
+    return OfferedVersion(
         "Your version" if own else "Your mix",
         "edited by hand" if own else "halves of two versions",
         review.version,

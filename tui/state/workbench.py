@@ -17,48 +17,48 @@ from pydantic import ValidationError
 from engine.events import Event, Notice
 from engine.examine.examine import Examination
 from engine.examine.flags import Stats
-from engine.method.token_gain import Heat
+from engine.method.token_gain import TokenGains
 from engine.progress import Tally
 from engine.run import session
 from engine.run.opening import Import
-from engine.run.plan import Summary
+from engine.run.plan import RunSummary
 from engine.run.session import Session
-from engine.run.settings import Settings, load
+from engine.run.settings import Settings, load_settings
 from engine.sample import Candidate, Scores, Stage, Version
 from engine.store.database import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError
-from models.system.threads import aside
-from tui.state.bulk import Bulk
-from tui.state.engine_thread import Backstage, in_steps
-from tui.state.job import Underway
-from tui.state.judge_job import Comparing
-from tui.state.live_replies import Writing
-from tui.state.reader_thread import Reader
+from models.system.threads import on_daemon_thread
+from tui.state.bulk import BulkJob
+from tui.state.engine_thread import EngineThread, in_steps
+from tui.state.job import Job
+from tui.state.judge_job import JudgeJob
+from tui.state.live_replies import LiveReplies
+from tui.state.reader_thread import ReaderThread
 
 T = TypeVar("T")
 
-LEAVING = 1.5
+LEAVE_SECONDS = 1.5
 """Seconds the engine gets to end when the app does; whatever was answered is committed long before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunEnding:
     """How a run ended."""
 
-    summary: Summary | None = None  # None: before it was done
+    summary: RunSummary | None = None  # None: before it was done
     failure: str | None = None  # what it failed of; None with no summary: a person stopped it
 
 
-class Desk:
+class Workbench:
     """One workspace at a time. Everything here is called from the app's loop; the engine works in its own.
 
     `settings` are what the next run, and a person's questions to the models, go by. Methods raise `BurnishError`.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or load({})
+        self.settings = settings or load_settings({})
         self.path: Path | None = None
         self.source: Source | None = None
         self.samples = 0
@@ -66,11 +66,11 @@ class Desk:
         self.at: int | None = None  # the position that Review was at last, for the list to come back to
         self.limit: int | None = None  # of the run that is under way, or was last
         self.ran: Settings | None = None  # what that run goes by
-        self.ending: Ending | None = None  # of the last run since the workspace was opened
+        self.ending: RunEnding | None = None  # of the last run since the workspace was opened
         self.tally = Tally()
-        self.writing = Writing()
-        self.comparing = Comparing(self.settings.judge)
-        self._backstage: Backstage | None = None
+        self.live_replies = LiveReplies()
+        self.judge_job = JudgeJob(self.settings.judge)
+        self._thread: EngineThread | None = None
         self._workspace: Workspace | None = None
         self._changing = asyncio.Lock()  # held while one workspace takes another's place
         self._incoming: Import | None = None
@@ -80,19 +80,19 @@ class Desk:
         self._run_settings: Settings | None = None  # while there is a run
         self._opening = asyncio.Lock()  # held while one session takes another's place
         self._asks: set[asyncio.Task[Any]] = set()  # a person's questions to the models
-        self._reader: Reader | None = None
+        self._reader: ReaderThread | None = None
         self._acting = asyncio.Lock()  # held while something is decided or undone
         self.act = ""  # what that is, and how far it has come, where it is about many samples
         self._acts: set[asyncio.Task[Any]] = set()  # of a person's, begun and not yet whole
-        self._look: Bulk | None = None  # through every sample, while there is one
-        self._underway = Underway[Summary]("a run is under way; stop it first")
-        self._said: deque[Event] = deque()  # by the engine's thread
-        self._counted: list[Event] = []  # in the tally, and not heard yet
+        self._examining: BulkJob | None = None  # through every sample, while there is one
+        self._job = Job[RunSummary]("a run is under way; stop it first")
+        self._reported: deque[Event] = deque()  # by the engine's thread
+        self._unread: list[Event] = []  # in the tally, and not heard yet
 
     # --- the workspace ----------------------------------------------------------------------------------------
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> ReaderThread:
         assert self._reader is not None, "a workspace is open"
         return self._reader
 
@@ -136,7 +136,7 @@ class Desk:
         incoming: Import | None = None,
     ) -> None:
         """Have the workspace that `make` gives take the place of the one that is open, unless it is that one."""
-        stage = self._stage()
+        stage = self._engine()
         async with self._changing:
             if self.path is not None and self.source is not None and await stage.call(_same, path, self.path):
                 await stage.call(check, self.source)
@@ -153,7 +153,7 @@ class Desk:
 
             try:
                 source, samples, run, settings = await stage.call(look)
-                reader = await Reader.opened(workspace, run)
+                reader = await ReaderThread.opened(workspace, run)
             except BaseException:
                 await stage.call(workspace.close)
                 raise
@@ -165,10 +165,10 @@ class Desk:
                 raise
             self._workspace, self._reader = workspace, reader
             self.path, self.source, self.samples, self.run = path, source, samples, run
-            self.tally, self._said, self._counted = Tally(), deque(), []
+            self.tally, self._reported, self._unread = Tally(), deque(), []
             self.ending = self.limit = self.ran = None
-            self.writing = Writing()
-            self.comparing.forget()
+            self.live_replies = LiveReplies()
+            self.judge_job.forget()
             self.settings = settings
 
     async def close(self) -> None:
@@ -177,9 +177,9 @@ class Desk:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        await asyncio.gather(self.cancel(), self.comparing.cancel())
-        if self._look is not None:
-            self._look.stop()
+        await asyncio.gather(self.cancel(), self.judge_job.cancel())
+        if self._examining is not None:
+            self._examining.stop()
         if self._acts:
             await asyncio.wait(self._acts)
         async with self._acting:
@@ -193,67 +193,67 @@ class Desk:
                     await reader.close()
             finally:
                 if workspace is not None:
-                    await self._stage().call(workspace.close)
+                    await self._engine().call(workspace.close)
 
     async def leave(self) -> None:
-        """`close`, and the engine's thread with it, within `LEAVING` seconds: what hangs is left behind."""
+        """`close`, and the engine's thread with it, within `LEAVE_SECONDS` seconds: what hangs is left behind."""
         if self._incoming is not None:
             self._incoming.stop()
         models = self._session
         try:
-            async with asyncio.timeout(LEAVING):
+            async with asyncio.timeout(LEAVE_SECONDS):
                 await self.close()
         except (TimeoutError, BurnishError):
             pass  # whatever could not be written is losses, which can be had again
         finally:
-            backstage, self._backstage = self._backstage, None
+            backstage, self._thread = self._thread, None
             if backstage is not None:
                 backstage.close(0.2)
-            self.comparing.abandon()
+            self.judge_job.abandon()
             for pid in models.children.values() if models is not None else ():
                 with suppress(ProcessLookupError):
                     os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
-    def _stage(self) -> Backstage:
-        if self._backstage is None:
-            self._backstage = Backstage()
-        return self._backstage
+    def _engine(self) -> EngineThread:
+        if self._thread is None:
+            self._thread = EngineThread()
+        return self._thread
 
     # --- the run ----------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
-        return self._underway.running
+        return self._job.running
 
     @property
     def stopping(self) -> bool:
         """The run was told to end, and has not yet."""
-        return self._underway.stopping
+        return self._job.stopping
 
     @property
     def held(self) -> bool:
         """The run begins nothing new."""
         return self.running and self.tally.held
 
-    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> Summary | None:
+    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary | None:
         """Run the pipeline with `settings`, until it is done; None where `cancel` came before."""
-        return await self._underway.do(self._refine(limit, retry_failed=retry_failed))
+        return await self._job.run(self._refine(limit, retry_failed=retry_failed))
 
-    async def _refine(self, limit: int | None, *, retry_failed: bool) -> Summary:
+    async def _refine(self, limit: int | None, *, retry_failed: bool) -> RunSummary:
         self.tally, self.ending, self.limit = Tally(), None, limit
         self.ran = self._run_settings = self.settings
         try:
             models = await self._models()
-            work = self._stage().begin(models.refine(limit=limit, retry_failed=retry_failed))
+            work = self._engine().begin(models.refine(limit=limit, retry_failed=retry_failed))
             summary = await work.result()
         except asyncio.CancelledError:
-            self.ending = Ending()
+            self.ending = RunEnding()
             raise
         except BurnishError as error:
-            self.ending = Ending(failure=str(error))
+            self.ending = RunEnding(failure=str(error))
             raise
         else:
-            self.ending = Ending(summary)
+            self.ending = RunEnding(summary)
             return summary
         finally:
             self._count()
@@ -268,61 +268,61 @@ class Desk:
         workspace, reader = self._workspace, self._reader
         if workspace is None or reader is None:
             return
-        run = await self._stage().call(workspace.latest)
+        run = await self._engine().call(workspace.latest)
         if self._workspace is workspace:
             self.run = run
-            await reader.do(lambda listing: listing.follow(run))
+            await reader.ask_list(lambda listing: listing.follow(run))
 
     def hold(self) -> None:
         """Begin nothing new until `go`; what the models are at is finished."""
         if self.running and self._session is not None:
-            self._stage().tell(self._session.gate.hold)
+            self._engine().post(self._session.gate.hold)
             self.tally.hold()
 
     def go(self) -> None:
         if self.running and self._session is not None:
-            self._stage().tell(self._session.gate.go)
+            self._engine().post(self._session.gate.go)
             self.tally.go()
 
     async def cancel(self) -> None:
         """End the run where it is; it can be taken up again."""
-        await self._underway.cancel()
+        await self._job.cancel()
 
     @property
     def children(self) -> dict[str, int]:
         """The process id of each model that runs in a process of ours: "teacher", "student"."""
         return {} if self._session is None else self._session.children
 
-    def heard(self) -> list[Event]:
+    def take_events(self) -> list[Event]:
         """What the engine reported since this was last asked."""
         self._count()
-        events, self._counted = self._counted, []
+        events, self._unread = self._unread, []
         return events
 
     def _count(self) -> None:
-        while self._said:
-            event = self._said.popleft()
+        while self._reported:
+            event = self._reported.popleft()
             self.tally.add(event)
-            self.writing.add(event)
-            self._counted.append(event)
-        self.comparing.count()
+            self.live_replies.add(event)
+            self._unread.append(event)
+        self.judge_job.count()
 
     # --- the models, for a person -----------------------------------------------------------------------------
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         return await self._ask(lambda models: models.scores(sample, versions))
 
-    async def heat(self, sample: int, version: Version) -> Heat:
+    async def heat(self, sample: int, version: Version) -> TokenGains:
         return await self._ask(lambda models: models.heat(sample, version))
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
-        """Raises `engine.method.reflection.Unusable` as well."""
+        """Raises `engine.method.reflection.UnusableReply` as well."""
         return await self._ask(lambda models: models.regenerate(sample, version, stage, remark))
 
     async def _ask(self, question: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
         """What the models say. Who asked is cancelled where the models are let go of meanwhile."""
         models = await self._models()
-        task = asyncio.create_task(self._stage().begin(question(models)).result())
+        task = asyncio.create_task(self._engine().begin(question(models)).result())
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
         return await task
@@ -333,7 +333,7 @@ class Desk:
             settings = self._run_settings or self.settings
             if self._session is None or self._session_settings != settings:
                 await self._close_session()
-                self._session = Session(self._open_workspace, settings, self._said.append)
+                self._session = Session(self._open_workspace, settings, self._reported.append)
                 self._session_settings = settings
             return self._session
 
@@ -343,7 +343,7 @@ class Desk:
                 task.cancel()
             await asyncio.wait(asks)
         if self._session is not None:
-            await self._stage().do(self._session.close)
+            await self._engine().do(self._session.close)
             self._session = None
 
     # --- a person's word --------------------------------------------------------------------------------------
@@ -352,36 +352,38 @@ class Desk:
 
     async def decide(self, what: str, reviews: Reviews) -> int:
         """`Workspace.keeping`. The reviews are asked for on the engine's thread."""
-        return await asyncio.shield(self._act("deciding", lambda workspace: workspace.keeping(what, reviews)))
+        return await asyncio.shield(
+            self._act("deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews))
+        )
 
     async def decide_from(self, what: str, reviews: Callable[[Workspace], Reviews]) -> int:
         """The same, with reviews that are made from what the workspace holds."""
         return await asyncio.shield(
-            self._act("deciding", lambda workspace: workspace.keeping(what, reviews(workspace)))
+            self._act("deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews(workspace)))
         )
 
-    def decide_aside(self, what: str, reviews: Reviews) -> None:
+    def decide_in_background(self, what: str, reviews: Reviews) -> None:
         """`decide`, for somebody who cannot wait; a failure is said where the engine's notices are."""
 
         def failed(task: asyncio.Task[int]) -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
                 self.note(f"{what}: {error}")
 
-        acting = self._act("deciding", lambda workspace: workspace.keeping(what, reviews))
+        acting = self._act("deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews))
         acting.add_done_callback(failed)
 
-    async def weigh(self, sample: int, version: Version, scores: Scores) -> None:
+    async def add_scores(self, sample: int, version: Version, scores: Scores) -> None:
         """`Workspace.weigh`."""
         async with self._to_act() as workspace:
-            await self._stage().call(workspace.weigh, sample, version, scores)
+            await self._engine().call(workspace.add_scores, sample, version, scores)
 
     async def undo(self) -> Act | None:
         """`Workspace.undoing`."""
-        return await asyncio.shield(self._act("undoing", Workspace.undoing))
+        return await asyncio.shield(self._act("undoing", Workspace.undo_in_steps))
 
     async def redo(self) -> Act | None:
         """`Workspace.redoing`."""
-        return await asyncio.shield(self._act("redoing", Workspace.redoing))
+        return await asyncio.shield(self._act("redoing", Workspace.redo_in_steps))
 
     def _act(self, doing: str, steps: Callable[[Workspace], Steps[T]]) -> asyncio.Task[T]:
         def come(samples: int) -> None:
@@ -390,7 +392,7 @@ class Desk:
         async def acted() -> T:
             async with self._to_act() as workspace:
                 try:
-                    return await self._stage().begin(in_steps(steps(workspace), come)).result()
+                    return await self._engine().begin(in_steps(steps(workspace), come)).result()
                 finally:
                     self.act = ""
 
@@ -403,26 +405,26 @@ class Desk:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    async def examine(self, look: Bulk) -> Stats:
+    async def examine(self, job: BulkJob) -> Stats:
         """What `burnish stats` does with the open workspace; the findings are kept in it. The look takes its time on a
         thread of its own, beside a run. Raises `Stopped`."""
-        return await asyncio.shield(self._begun(self._examine(look)))
+        return await asyncio.shield(self._begun(self._examine(job)))
 
-    async def _examine(self, look: Bulk) -> Stats:
+    async def _examine(self, job: BulkJob) -> Stats:
         path = self._open_workspace.path
 
         def looked() -> Stats:
             with Workspace.read(path) as reading:
-                return examination.look(look.through(reading.samples()))
+                return examination.examine(job.through(reading.samples()))
 
-        self._look = look
+        self._examining = job
         try:
             with Examination() as examination:
-                stats = await aside(looked)
+                stats = await on_daemon_thread(looked)
                 async with self._to_act() as workspace:
-                    await self._stage().call(workspace.keep_examination, stats, examination.all_findings())
+                    await self._engine().call(workspace.keep_examination, stats, examination.all_findings())
         finally:
-            self._look = None
+            self._examining = None
         return stats
 
     @asynccontextmanager
@@ -443,7 +445,7 @@ class Desk:
 
     def note(self, text: str) -> None:
         """Have something said where the engine's own notices are."""
-        self._said.append(Notice(text))
+        self._reported.append(Notice(text))
 
 
 def _same(path: Path, other: Path) -> bool:

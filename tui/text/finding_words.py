@@ -8,7 +8,7 @@ from typing import Any
 from engine.examine.flags import Finding
 
 
-def told(found: Finding) -> str:
+def finding_text(found: Finding) -> str:
     """Holds words of the dataset: show it as such."""
     return "; ".join(map(_detail, found.details))
 

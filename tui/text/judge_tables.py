@@ -9,7 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from engine.judge.results import Counts, Length, MarginBin, Results
+from engine.judge.results import Counts, LengthBias, MarginBin, Results
 from engine.sample import Stage, Verdict
 from tui.text.literal import one_line
 from tui.text.tables import Fact, number
@@ -31,7 +31,7 @@ def score_table(about: Mapping[str, Any], found: Results) -> Table:
     return table
 
 
-def length_table(about: Mapping[str, Any], length: Length) -> Table:
+def length_table(about: Mapping[str, Any], length: LengthBias) -> Table:
     """The same by the answers' lengths."""
     title = f"by length of the answer, {one_line(about['b'])} / {one_line(about['a'])}"
     table = _table(title, "", "pairs", "wins", "ties", "losses", "score")

@@ -14,7 +14,7 @@ EMOJI = "\ufe0f"
 """Asks for the character before it as a picture, which may be a cell wider than the character."""
 
 
-class Line(NamedTuple):
+class WrappedLine(NamedTuple):
     """What stands on one line of the screen: characters `start` to before `end`, of the text's n-th own line."""
 
     start: int
@@ -23,12 +23,12 @@ class Line(NamedTuple):
     own_start: int  # where that line of the text begins
 
 
-def wrap(text: str, width: int) -> list[Line]:
+def wrap(text: str, width: int) -> list[WrappedLine]:
     """The lines of a text on a screen of `width` cells; at least one. Broken at spaces where there are any."""
     width, lines, at = max(width, 1), [], 0
     for number, own in enumerate(text.split("\n")):
         ends = _ascii(own, width) if own.isascii() else _any(own, width)
-        lines += [Line(at + start, at + end, number, at) for start, end in ends]
+        lines += [WrappedLine(at + start, at + end, number, at) for start, end in ends]
         at += len(own) + 1
     return lines
 

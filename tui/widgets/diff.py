@@ -7,11 +7,11 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.report.word_diff import WORDS, Comparison, compare
+from engine.report.word_diff import WORDS, TextDiff, compare
 from tui.widgets.prose import Prose, displayed
 
 
-class Side:
+class ShownText:
     """A text as it is and as it is shown."""
 
     __slots__ = ("raw", "shown")
@@ -21,23 +21,23 @@ class Side:
         self.shown = displayed(raw)
 
 
-class Difference:
+class PartDifference:
     """A part's two sides, compared. Made off the app's loop: it may take some tens of milliseconds."""
 
     __slots__ = ("comparison", "left", "right")
 
     def __init__(self, left: str, right: str | None) -> None:
         """`right` None: there is nothing to compare with yet."""
-        self.left = Side(left)
-        self.right = None if right is None else Side(right)
-        self.comparison = Comparison() if self.right is None else compare(self.left.shown, self.right.shown)
+        self.left = ShownText(left)
+        self.right = None if right is None else ShownText(right)
+        self.comparison = TextDiff() if self.right is None else compare(self.left.shown, self.right.shown)
 
 
-class Part(Vertical):
+class PartDiff(Vertical):
     """Instruction, input or response, side by side; a narrow screen's style puts one above the other."""
 
     DEFAULT_CSS = """
-    Part {
+    PartDiff {
         height: auto;
         margin-bottom: 1;
         & .heading { height: 1; padding-left: 3; }
@@ -67,7 +67,7 @@ class Part(Vertical):
     def right(self) -> Prose:
         return self.query_one("#right", Prose)
 
-    def show(self, difference: Difference) -> None:
+    def show(self, difference: PartDifference) -> None:
         old, new, comparison = difference.left, difference.right, difference.comparison
         self.display = bool(old.raw or (new and new.raw)) or self.id != "input"
         # Textual looks through the styles of all that is in here again. Only a narrow screen shows the classes, and
@@ -82,12 +82,12 @@ class Part(Vertical):
             self.right.show(new.shown, [(*span, "added") for span in comparison.added], raw=new.raw)
         self.query_one(".heading", Static).update(self._heading(difference), layout=False)
 
-    def _heading(self, difference: Difference) -> Content:
+    def _heading(self, difference: PartDifference) -> Content:
         return Content.assemble(
             (self._what, "bold $primary"), "  ", (" · ".join(self._facts(difference)), "$text-muted")
         )
 
-    def _facts(self, difference: Difference) -> list[str]:
+    def _facts(self, difference: PartDifference) -> list[str]:
         old, new, comparison = difference.left, difference.right, difference.comparison
         if new is None or comparison.same:
             facts = [f"{len(old.raw):,} characters"]

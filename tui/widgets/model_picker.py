@@ -57,7 +57,7 @@ class ModelPicker(Vertical):
             self.role: Role = role
             self.name = name
 
-    class Refused(Message):
+    class ModelRefused(Message):
         """A model was chosen that cannot have the role."""
 
         def __init__(self, why: str) -> None:
@@ -160,7 +160,7 @@ class ModelPicker(Vertical):
         event.stop()
         model = self._models[event.option_index]
         if (why := model.unfit(self.role)) is not None:
-            self.post_message(self.Refused(f"{first_line(model.name, 60)}: {why}"))
+            self.post_message(self.ModelRefused(f"{first_line(model.name, 60)}: {why}"))
         else:
             self.show_name(model.called(self.role))
             self.post_message(self.Named(self.role, self.name_given))

@@ -29,7 +29,7 @@ class PickOne(Widget, can_focus=True):
 
     chosen: reactive[str] = reactive("")
 
-    class Picked(Message):
+    class WordPicked(Message):
         """Another word was chosen by hand."""
 
         def __init__(self, control: PickOne, word: str) -> None:
@@ -69,4 +69,4 @@ class PickOne(Widget, can_focus=True):
     def _take(self, word: str) -> None:
         if word != self.chosen:
             self.chosen = word
-            self.post_message(self.Picked(self, word))
+            self.post_message(self.WordPicked(self, word))

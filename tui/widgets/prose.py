@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.text.literal import literal
-from tui.text.wrapping import Line, wrap
+from tui.text.wrapping import WrappedLine, wrap
 
 MARGIN = 3
 """Cells at the left: whether this text has the focus, whether the line holds a mark, and a space."""
@@ -67,7 +67,7 @@ class Prose(Widget, can_focus=True):
         self._base = Style()
         self._marks: list[tuple[int, int, str]] = []
         self._starts: list[int] = []
-        self._lines: tuple[int, list[Line]] | None = None  # for a width
+        self._lines: tuple[int, list[WrappedLine]] | None = None  # for a width
 
     @property
     def text(self) -> str:
@@ -83,7 +83,7 @@ class Prose(Widget, can_focus=True):
         self._starts = [start for start, _, _ in marks]
         self.refresh(layout=True)
 
-    def _wrapped(self, width: int) -> list[Line]:
+    def _wrapped(self, width: int) -> list[WrappedLine]:
         if self._lines is None or self._lines[0] != width:
             self._lines = width, wrap(self._text, width)
         return self._lines[1]
@@ -116,7 +116,7 @@ class Prose(Widget, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"prose--{name}")
 
-    def _touching(self, line: Line) -> Sequence[tuple[int, int, str]]:
+    def _touching(self, line: WrappedLine) -> Sequence[tuple[int, int, str]]:
         """The marks on a line."""
         first = max(bisect_right(self._starts, line.start) - 1, 0)
         found = []
@@ -127,13 +127,13 @@ class Prose(Widget, can_focus=True):
                 found.append(mark)
         return found
 
-    def _sign(self, line: Line) -> tuple[str, Style]:
+    def _sign(self, line: WrappedLine) -> tuple[str, Style]:
         for _, _, name in self._touching(line):
             if name in self.SIGNS:
                 return self.SIGNS[name], Style(color=self._style(name).color, bold=True)
         return " ", Style()
 
-    def _segments(self, line: Line, base: Style) -> Iterable[Segment]:
+    def _segments(self, line: WrappedLine, base: Style) -> Iterable[Segment]:
         edges = {line.start, line.end}
         marks = self._touching(line)
         for start, end, _ in marks:
@@ -152,7 +152,7 @@ class Prose(Widget, can_focus=True):
                 style += selection
             yield Segment(self._text[start:end], style)
 
-    def _selected(self, line: Line) -> tuple[int, int] | None:
+    def _selected(self, line: WrappedLine) -> tuple[int, int] | None:
         """The characters of a line that are selected."""
         if (selection := self.text_selection) is None or (span := selection.get_span(line.own)) is None:
             return None

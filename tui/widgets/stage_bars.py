@@ -20,7 +20,7 @@ MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class StageBar:
     label: str
     done: int
     total: int
@@ -34,16 +34,16 @@ class StageBars(Widget, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._bars: Sequence[Bar] = ()
+        self._bars: Sequence[StageBar] = ()
 
-    def show(self, bars: Sequence[Bar]) -> None:
+    def show(self, bars: Sequence[StageBar]) -> None:
         if len(bars) != len(self._bars):
             self.styles.height = len(bars)
         self._bars = bars
         self.refresh()
 
     @property
-    def shown(self) -> Sequence[Bar]:
+    def shown(self) -> Sequence[StageBar]:
         return self._bars
 
     def on_resize(self, _: events.Resize) -> None:
@@ -56,7 +56,7 @@ class StageBars(Widget, can_focus=False):
             self._line(bar, count.rjust(widest + 2)) for bar, count in zip(self._bars, counts, strict=True)
         )
 
-    def _line(self, bar: Bar, count: str) -> Content:
+    def _line(self, bar: StageBar, count: str) -> Content:
         room = self.size.width - LABEL - len(count)
         columns = []
         for width, text in ((RATE, _rate(bar)), (LEFT, _left(bar))):
@@ -82,13 +82,13 @@ def cells(done: int, total: int, width: int) -> tuple[str, str]:
     return "━" * full + "╾" * half, "─" * (width - full - half)
 
 
-def _rate(bar: Bar) -> str:
+def _rate(bar: StageBar) -> str:
     if bar.pace is None:
         return ""
     return f"{bar.pace.per_minute:.1f}/min" if bar.pace.done else "-/min"
 
 
-def _left(bar: Bar) -> str:
+def _left(bar: StageBar) -> str:
     if bar.pace is None or bar.done >= bar.total:
         return ""
     left = bar.pace.left_seconds

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from tui.keys.actions import of_scope
 from tui.keys.keymap import Keymap
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export", "compare")
@@ -17,9 +17,9 @@ UNDER = {"review": "samples", "heat": "samples", "pair": "compare"}
 
 
 class Title(Horizontal):
-    def __init__(self, desk: Desk, keymap: Keymap, scope: str) -> None:
+    def __init__(self, workbench: Workbench, keymap: Keymap, scope: str) -> None:
         super().__init__()
-        self._desk = desk
+        self._workbench = workbench
         self._keymap = keymap
         self._scope = scope
         # A timer may still tick while the app closes, when a query would find nothing any more.
@@ -41,12 +41,15 @@ class Title(Horizontal):
         self._tab_line.update(self._tabs())
 
     def renew(self) -> None:
-        desk = self._desk
-        name = desk.path.name if desk.path else "no workspace"
+        workbench = self._workbench
+        name = workbench.path.name if workbench.path else "no workspace"
         # An update lays the whole screen out again.
         for line, content in (
             (self._workspace_line, shown_line(name, 40, "$text-muted")),
-            (self._run_state, Content.styled(f" {desk.act} ", "reverse") if desk.act else self._state()),
+            (
+                self._run_state,
+                Content.styled(f" {workbench.act} ", "reverse") if workbench.act else self._state(),
+            ),
         ):
             if line.content != content:
                 line.update(content)
@@ -64,21 +67,21 @@ class Title(Horizontal):
         return Content("").join(parts)
 
     def _state(self) -> Content:
-        tally = self._desk.tally
-        if not self._desk.running:
+        tally = self._workbench.tally
+        if not self._workbench.running:
             return self._judging()
-        if self._desk.stopping:
+        if self._workbench.stopping:
             return Content.styled(" stopping ", "reverse")
         if not tally.began:
             return Content.styled(" opening ", "reverse")
-        if self._desk.held:
+        if self._workbench.held:
             return Content.styled(" held ", "reverse $warning")
         if tally.paused:
             return Content.styled(" waiting for Ollama ", "reverse $error")
         return Content.styled(f" {tally.done}/{tally.total} ", "reverse $success")
 
     def _judging(self) -> Content:
-        comparing = self._desk.comparing
+        comparing = self._workbench.judge_job
         if not comparing.running:
             return Content("")
         if comparing.tally.paused:

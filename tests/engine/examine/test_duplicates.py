@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from engine.examine.duplicates import NEAR, Again, Duplicates
+from engine.examine.duplicates import NEAR, Duplicate, Duplicates
 from engine.examine.words import words
 from engine.sample import Version
 from tests import hostile
@@ -20,7 +20,7 @@ def version(response: str, instruction: str = "") -> Version:
     return Version(instruction=instruction, response=response)
 
 
-def found(versions: Iterable[Version]) -> list[Again]:
+def found(versions: Iterable[Version]) -> list[Duplicate]:
     with closing(Duplicates()) as duplicates:
         for one in versions:
             duplicates.add(one)
@@ -83,7 +83,7 @@ def test_the_same_but_for_white_space_is_a_duplicate_of_the_first() -> None:
 def test_case_and_punctuation_make_near_duplicates() -> None:
     said = text(random.Random(4))
     plain, loud = " ".join(said), ", ".join(said).upper() + "!"
-    assert found([version(plain), version(loud)]) == [Again(1, 0, 1.0)]
+    assert found([version(plain), version(loud)]) == [Duplicate(1, 0, 1.0)]
 
 
 def test_samples_of_many_blocks_find_each_other() -> None:
@@ -92,7 +92,7 @@ def test_samples_of_many_blocks_find_each_other() -> None:
     last = 4096 * 2 + 10
     versions = (version(said if n in (5, 5000, last) else f"short {n} text {n * 7}") for n in range(last + 1))
     again = [one for one in found(versions) if one.sample in (5000, last) or one.of == 5]
-    assert again == [Again(5000, 5, None), Again(last, 5, None)]
+    assert again == [Duplicate(5000, 5, None), Duplicate(last, 5, None)]
 
 
 def test_texts_without_words_are_only_like_their_equals() -> None:

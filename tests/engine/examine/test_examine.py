@@ -16,7 +16,7 @@ from engine.examine.flags import Finding, Flag, Lengths, Stats
 from engine.examine.languages import UNKNOWN, language
 from engine.formats.names import DatasetError
 from engine.sample import Sample, Version
-from engine.store.sample_list import Filter, Listing, Mark
+from engine.store.sample_list import FilterTerm, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from tests import hostile
 from tests.engine.store.stock import SOURCE
@@ -91,7 +91,7 @@ def against(tmp_path: Path) -> Path:
 
 def test_every_flag_names_its_samples_and_what_was_found_in_them(against: Path) -> None:
     with Examination(against) as examination:
-        stats = examination.look(samples(VERSIONS))
+        stats = examination.examine(samples(VERSIONS))
         found = {flag: {one.sample: list(one.details) for one in examination.findings(flag)} for flag in Flag}
     near = found.pop(Flag.NEAR_DUPLICATE)
     assert found == EXPECTED
@@ -109,7 +109,7 @@ def test_every_flag_names_its_samples_and_what_was_found_in_them(against: Path) 
 
 def test_languages_and_lengths_are_counted(against: Path) -> None:
     with Examination() as examination:
-        stats = examination.look(samples(VERSIONS))
+        stats = examination.examine(samples(VERSIONS))
     assert stats.languages == {"en": 11, "de": 1, UNKNOWN: 1}
     assert Flag.IN_TEST not in stats.flags, "no test was given"
     for said, lengths in (
@@ -147,7 +147,7 @@ def test_a_language_is_told_from_prose_and_from_nothing_else(code: str, text: st
 def test_hostile_texts_are_looked_through_like_any_others() -> None:
     versions = [Version(instruction=t or "-", input=t, response=t or ".") for t in hostile.CORPUS.values()]
     with Examination() as examination:
-        stats = examination.look(samples(versions))
+        stats = examination.examine(samples(versions))
         assert sum(stats.languages.values()) == stats.samples == len(versions)
         assert {one.sample for one in examination.findings(Flag.COPIED)} >= {0, 3}
 
@@ -166,7 +166,7 @@ def test_no_sample_is_kept_while_the_rest_is_looked_through() -> None:
             yield sample
 
     with Examination() as examination:
-        examination.look(walked())
+        examination.examine(walked())
     assert most <= 2
 
 
@@ -178,7 +178,7 @@ def test_a_workspace_keeps_the_latest_examination_and_its_samples_can_be_filtere
         assert opened.examination() is None
         for count in (3, len(VERSIONS)):
             with Examination() as examination:
-                stats = examination.look(samples(VERSIONS[:count]))
+                stats = examination.examine(samples(VERSIONS[:count]))
                 opened.keep_examination(stats, examination.all_findings())
                 assert opened.examination() == stats
         assert opened.findings(Flag.REFUSAL, 5) == [
@@ -187,11 +187,11 @@ def test_a_workspace_keeps_the_latest_examination_and_its_samples_can_be_filtere
         flagged = [found for flag in Flag for found in opened.findings(flag, 99)]
         for index in range(len(VERSIONS)):
             assert opened.found_in(index) == [found for found in flagged if found.sample == index]
-        listing = Listing(opened, None)
+        listing = SampleList(opened, None)
         for flag in Flag:
-            listing.arrange(only=Filter(marks=frozenset({Mark(flag)})))
+            listing.arrange(only=SampleFilter(marks=frozenset({FilterTerm(flag)})))
             assert list(listing.samples()) == [one.sample for one in opened.findings(flag, 99)], flag
-        listing.arrange(only=Filter(marks=frozenset({Mark.DUPLICATE, Mark.COPIED})))
+        listing.arrange(only=SampleFilter(marks=frozenset({FilterTerm.DUPLICATE, FilterTerm.COPIED})))
         assert list(listing.samples()) == [2, 6, 7]
         listing.close()
     with Workspace.read(path) as again:
@@ -206,7 +206,7 @@ def test_a_test_of_any_shape_is_read_and_a_broken_one_is_refused(tmp_path: Path)
     ):
         (tmp_path / name).write_text(content)
         with Examination(tmp_path / name) as examination:
-            examination.look(samples(VERSIONS))
+            examination.examine(samples(VERSIONS))
             assert [one.sample for one in examination.findings(Flag.IN_TEST)] == [11], name
     for name, content, why in (
         ("broken.json", '[{"a": "b"}, {', "row 2"),
@@ -225,7 +225,7 @@ def test_a_test_of_any_shape_is_read_and_a_broken_one_is_refused(tmp_path: Path)
 
 def test_an_empty_dataset_has_no_lengths() -> None:
     with Examination() as examination:
-        stats = examination.look([])
+        stats = examination.examine([])
     none = Lengths(least=0, low=0, median=0, high=0, most=0)
     flags = {flag: 0 for flag in Flag if flag is not Flag.IN_TEST}
     assert stats == Stats(

@@ -6,30 +6,30 @@ import random
 
 import pytest
 
-from engine.examine.personal_data import Kind, personal_data, without_personal_data
+from engine.examine.personal_data import PersonalDataKind, personal_data, without_personal_data
 
 FOUND = [
-    (Kind.EMAIL, "ann.smith+news@mail.corp.co.uk"),
-    (Kind.EMAIL, "a@b.io"),
-    (Kind.PHONE, "+49 30 1234567"),
-    (Kind.PHONE, "+1 (212) 736-5000"),
-    (Kind.PHONE, "+33.1.42.68.53.00"),
-    (Kind.PHONE, "(212) 736-5000"),
-    (Kind.PHONE, "212-736-5000"),
-    (Kind.CARD, "4111 1111 1111 1111"),
-    (Kind.CARD, "5555555555554444"),
-    (Kind.CARD, "3782-822463-10005"),
-    (Kind.IBAN, "DE89 3704 0044 0532 0130 00"),
-    (Kind.IBAN, "GB82WEST12345698765432"),
-    (Kind.IBAN, "NO93 8601 1117 947"),
-    (Kind.IBAN, "MT84 MALT 0110 0001 2345 MTLC AST0 01S"),
-    (Kind.KEY, "AKIAIOSFODNN7EXAMPLE"),
-    (Kind.KEY, "ghp_" + "a1B2" * 9),
-    (Kind.KEY, "sk-proj-" + "a1B2_" * 8),
-    (Kind.KEY, "xoxb-123456789012-abcdefABCDEF"),
-    (Kind.KEY, "AIza" + "Sy_" * 11 + "ab"),
-    (Kind.KEY, "-----BEGIN OPENSSH PRIVATE KEY-----"),
-    (Kind.KEY, "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
+    (PersonalDataKind.EMAIL, "ann.smith+news@mail.corp.co.uk"),
+    (PersonalDataKind.EMAIL, "a@b.io"),
+    (PersonalDataKind.PHONE, "+49 30 1234567"),
+    (PersonalDataKind.PHONE, "+1 (212) 736-5000"),
+    (PersonalDataKind.PHONE, "+33.1.42.68.53.00"),
+    (PersonalDataKind.PHONE, "(212) 736-5000"),
+    (PersonalDataKind.PHONE, "212-736-5000"),
+    (PersonalDataKind.CARD, "4111 1111 1111 1111"),
+    (PersonalDataKind.CARD, "5555555555554444"),
+    (PersonalDataKind.CARD, "3782-822463-10005"),
+    (PersonalDataKind.IBAN, "DE89 3704 0044 0532 0130 00"),
+    (PersonalDataKind.IBAN, "GB82WEST12345698765432"),
+    (PersonalDataKind.IBAN, "NO93 8601 1117 947"),
+    (PersonalDataKind.IBAN, "MT84 MALT 0110 0001 2345 MTLC AST0 01S"),
+    (PersonalDataKind.KEY, "AKIAIOSFODNN7EXAMPLE"),
+    (PersonalDataKind.KEY, "ghp_" + "a1B2" * 9),
+    (PersonalDataKind.KEY, "sk-proj-" + "a1B2_" * 8),
+    (PersonalDataKind.KEY, "xoxb-123456789012-abcdefABCDEF"),
+    (PersonalDataKind.KEY, "AIza" + "Sy_" * 11 + "ab"),
+    (PersonalDataKind.KEY, "-----BEGIN OPENSSH PRIVATE KEY-----"),
+    (PersonalDataKind.KEY, "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
 ]
 
 NOT_FOUND = [
@@ -46,7 +46,7 @@ NOT_FOUND = [
 
 
 @pytest.mark.parametrize(("kind", "secret"), FOUND)
-def test_each_kind_is_found_among_words_and_told_masked(kind: Kind, secret: str) -> None:
+def test_each_kind_is_found_among_words_and_told_masked(kind: PersonalDataKind, secret: str) -> None:
     for text in (
         secret,
         f"It is {secret}, I think.",
@@ -82,11 +82,13 @@ def test_a_number_with_a_wrong_check_digit_is_nobody_s() -> None:
         check = -sum(d - 9 if d > 9 else d for d in doubled) % 10
         for digit in range(10):
             kinds = [found.kind for found in personal_data("".join(card) + str(digit))]
-            assert (Kind.CARD in kinds) == (digit == check)
+            assert (PersonalDataKind.CARD in kinds) == (digit == check)
         account = "".join(dice.choices("0123456789", k=18))
         right = 98 - int(account + "131400") % 97  # D is 13, E is 14
         for pair in {right, (right + 1) % 97 or 97}:
-            found_accounts = [f.kind for f in personal_data(f"DE{pair:02}{account}") if f.kind is Kind.IBAN]
+            found_accounts = [
+                f.kind for f in personal_data(f"DE{pair:02}{account}") if f.kind is PersonalDataKind.IBAN
+            ]
             assert bool(found_accounts) == (pair == right)
 
 
@@ -99,7 +101,7 @@ def test_several_are_found_each_once_and_all_are_masked() -> None:
 
 
 @pytest.mark.parametrize(("kind", "secret"), FOUND)
-def test_a_part_that_cuts_through_a_secret_shows_none_of_it(kind: Kind, secret: str) -> None:
+def test_a_part_that_cuts_through_a_secret_shows_none_of_it(kind: PersonalDataKind, secret: str) -> None:
     text = f"before {secret} after"
     (found,) = personal_data(text)
     for cut in range(found.start + 1, found.end):

@@ -13,11 +13,11 @@ import pytest
 from engine.events import Started
 from engine.formats.names import DatasetError, Format
 from engine.formats.write import write_dataset
-from engine.judge.answers import Answers, Prompt, answer, check_answering, generator, prompts, rows
+from engine.judge.answers import AnswerPrompt, Answers, answer, check_answering, generator, prompts, rows
 from engine.judge.events import Answered, JudgeEvent
 from engine.judge.pairs import file_sides
 from engine.judge.record import Record
-from engine.judge.recorded_model import Respondent
+from engine.judge.recorded_model import RecordedModel
 from engine.method.templates import TemplateName
 from engine.run.settings import AnswerSettings
 from models.errors import UsageError
@@ -28,7 +28,7 @@ from tests.ollama.script import Answer, Chat
 from tests.ollama.server import FakeOllama
 from tests.running import TEACHER
 
-ASKED = [Prompt("Name a fruit."), Prompt("Translate.", "Bonjour."), Prompt("Say A.")]
+ASKED = [AnswerPrompt("Name a fruit."), AnswerPrompt("Translate.", "Bonjour."), AnswerPrompt("Say A.")]
 
 
 def echo(chat: Chat) -> str:
@@ -38,7 +38,7 @@ def echo(chat: Chat) -> str:
 def answered(
     path: Path,
     server: FakeOllama,
-    asked: list[Prompt],
+    asked: list[AnswerPrompt],
     emit: Callable[[JudgeEvent], None] = lambda _: None,
     **changes: Any,
 ) -> Answers:
@@ -46,7 +46,7 @@ def answered(
     settings = AnswerSettings.model_validate(given | changes)
 
     async def main() -> Answers:
-        async with Respondent(record, settings, emit) as respondent:
+        async with RecordedModel(record, settings, emit) as respondent:
             return await answer(respondent, asked, settings.template)
 
     with Record.at(path) as record:
@@ -57,21 +57,21 @@ def answered(
 
 
 def test_prompts_are_read_from_whatever_holds_instructions(tmp_path: Path) -> None:
-    def read(name: str, text: str) -> list[Prompt]:
+    def read(name: str, text: str) -> list[AnswerPrompt]:
         (tmp_path / name).write_text(text, "utf-8")
         return prompts(tmp_path / name)
 
     evaluation = [{"dataset": "helpful_base", "instruction": "x", "output": "y", "generator": "z"}]
-    assert read("a.json", json.dumps(evaluation)) == [Prompt("x", "", "helpful_base")]
+    assert read("a.json", json.dumps(evaluation)) == [AnswerPrompt("x", "", "helpful_base")]
     assert read("b.jsonl", '{"prompt": "x", "context": "u"}\n{"instruction": "y", "input": null}') == [
-        *(Prompt("x", "u"), Prompt("y")),
+        *(AnswerPrompt("x", "u"), AnswerPrompt("y")),
     ]
-    assert read("c.csv", "instruction,input\nx,u\ny,\n") == [Prompt("x", "u"), Prompt("y")]
+    assert read("c.csv", "instruction,input\nx,u\ny,\n") == [AnswerPrompt("x", "u"), AnswerPrompt("y")]
     assert read("d.txt", "What is a fruit?\n\nSay A, and B.\n") == [
-        *(Prompt("What is a fruit?"), Prompt("Say A, and B.")),
+        *(AnswerPrompt("What is a fruit?"), AnswerPrompt("Say A, and B.")),
     ]
     (tmp_path / "e.json").write_text(json.dumps([{"instruction": str(n)} for n in range(5)]))
-    assert prompts(tmp_path / "e.json", limit=2) == [Prompt("0"), Prompt("1")]
+    assert prompts(tmp_path / "e.json", limit=2) == [AnswerPrompt("0"), AnswerPrompt("1")]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_a_model_says_is_written_byte_for_byte(tmp_path: Path) -> None:
     texts = [f" {text}\n" for name, text in CORPUS.items() if text.strip() and "surrogate" not in name]
     said = iter(texts)
     with FakeOllama(lambda _: Answer(text=[next(said)])) as server:
-        asked = [Prompt(f"{n}") for n in range(len(texts))]
+        asked = [AnswerPrompt(f"{n}") for n in range(len(texts))]
         answers = answered(tmp_path / "w", server, asked, max_tokens=4096)
     out = tmp_path / "out.json"
     write_dataset(out, Format.ALPACA, rows(asked, answers, TEACHER))
@@ -134,7 +134,7 @@ def test_an_answer_that_was_cut_is_kept_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_prompt_without_an_answer_fails_by_itself_and_has_an_empty_output(tmp_path: Path) -> None:
-    asked = [*ASKED, Prompt("word " * 20_000)]
+    asked = [*ASKED, AnswerPrompt("word " * 20_000)]
     with FakeOllama(lambda chat: "" if "fruit" in chat.prompt else "x") as server:
         answers = answered(tmp_path / "w", server, asked)
     assert {n: failure.fault.value for n, failure in answers.failures.items()} == {0: "empty", 3: "too-long"}
@@ -168,12 +168,12 @@ def test_it_is_called_by_its_tag_or_its_file_s_name_and_never_by_its_path() -> N
 
 
 def test_a_template_s_words_are_those_the_student_is_asked_in() -> None:
-    (message,) = Prompt("Translate.", "Bonjour.").question(TemplateName.ALPACA).messages
+    (message,) = AnswerPrompt("Translate.", "Bonjour.").question(TemplateName.ALPACA).messages
     assert message.content.startswith("Below is an instruction")
     assert message.content.endswith("### Instruction:\nTranslate.\n\n### Input:\nBonjour.\n\n### Response:")
-    (message,) = Prompt("Translate.", "Bonjour.").question(TemplateName.VICUNA).messages
+    (message,) = AnswerPrompt("Translate.", "Bonjour.").question(TemplateName.VICUNA).messages
     assert message.content.endswith("USER: Translate.\nInput:\nBonjour. ASSISTANT:")
-    (message,) = Prompt("Translate.", "Bonjour.").question(TemplateName.CHAT).messages
+    (message,) = AnswerPrompt("Translate.", "Bonjour.").question(TemplateName.CHAT).messages
     assert message.content == "Translate.\nBonjour."
 
 
@@ -189,7 +189,7 @@ def test_a_file_answers_a_template_s_words_and_nothing_around_them(tmp_path: Pat
     settings = AnswerSettings(name="demo", context=512, max_tokens=16, template=TemplateName.ALPACA)
 
     async def main() -> Answers:
-        async with Respondent(record, settings, lambda _: None, chat=False) as respondent:
+        async with RecordedModel(record, settings, lambda _: None, chat=False) as respondent:
             return await answer(respondent, ASKED[:1], settings.template)
 
     with Record.at(tmp_path / "w") as record:

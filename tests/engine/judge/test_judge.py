@@ -17,7 +17,7 @@ from engine.judge.judge import judge
 from engine.judge.pairs import Sides, workspace_sides
 from engine.judge.prompt import Judged, Pair, Result
 from engine.judge.record import Comparison, Record
-from engine.judge.recorded_model import Respondent
+from engine.judge.recorded_model import RecordedModel
 from engine.judge.results import Counts, Results, results
 from engine.run.settings import JudgeSettings
 from engine.sample import Decision, Review, Version
@@ -73,7 +73,7 @@ class Court:
                 if stop(event):
                     task.cancel()
 
-            async with Respondent(record, settings, emit) as respondent:
+            async with RecordedModel(record, settings, emit) as respondent:
                 task = asyncio.create_task(judge(respondent, of, settings.reply_form))
                 await asyncio.wait([task])
                 return None if task.cancelled() else task.result()
@@ -318,7 +318,7 @@ def test_a_held_judge_begins_nothing_new_until_it_is_let_go(court: Court) -> Non
     async def main() -> list[int]:
         asked = []
         with Record.at(court.path) as record:
-            async with Respondent(record, court.settings(), court.events.append) as respondent:
+            async with RecordedModel(record, court.settings(), court.events.append) as respondent:
                 respondent.gate.hold()
                 task = asyncio.create_task(judge(respondent, FIVE, court.settings().reply_form))
                 while not court.told(Started):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.export.export import Progress, Wanted, write
+from engine.export.export import ExportRequest, RowProgress, write
 from engine.formats.names import DatasetError
 from engine.formats.read import BadRow
 from engine.judge.pairs import Sides, file_sides, workspace_sides
@@ -162,8 +162,8 @@ def test_two_exports_with_traces_are_matched_on_the_sample_they_came_from(
     refined: Path, tmp_path: Path
 ) -> None:
     a, b = tmp_path / "a.json", tmp_path / "b.json"
-    write(refined, a, Wanted(trace=True), Progress())
-    write(refined, b, Wanted(rule=ExportRule.PAPER, trace=True), Progress())
+    write(refined, a, ExportRequest(trace=True), RowProgress())
+    write(refined, b, ExportRequest(rule=ExportRule.PAPER, trace=True), RowProgress())
     rows = json.loads(a.read_text("utf-8"))
     with Workspace.read(refined) as opened:
         for exported, sample in zip(rows, opened.samples(), strict=True):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from engine.judge.prompt import Judged, Opinion, Pair, Result, question
-from engine.method.reflection import Unusable
-from engine.method.reply_forms import FormName
+from engine.method.reflection import UnusableReply
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Version
 from models.teacher import Fault, Reply
 from tests.hostile import CORPUS
@@ -19,7 +19,7 @@ from tests.hostile import CORPUS
 ASKED = Version(instruction="Name a fruit.", input="It is red.", response="An apple.")
 OTHER = ASKED.model_copy(update={"response": "A cherry, which is red and small."})
 REWRITTEN = Version(instruction="Name two fruits that are red.", response="An apple and a cherry.")
-FORMS = (FormName.JSON, FormName.MARKERS)
+FORMS = (ReplyFormName.JSON, ReplyFormName.MARKERS)
 
 
 def opinion(first: int, second: int) -> Opinion:
@@ -75,7 +75,7 @@ def test_a_pair_without_both_orders_is_invalid_and_no_tie(
 # What is asked
 
 
-def prompt(first: Version, second: Version, form: FormName = FormName.JSON) -> str:
+def prompt(first: Version, second: Version, form: ReplyFormName = ReplyFormName.JSON) -> str:
     return "\n".join(message.content for message in question(first, second, form).messages)
 
 
@@ -118,39 +118,39 @@ def test_hostile_texts_stay_inside_their_fence_byte_for_byte(name: str) -> None:
 
 
 def test_the_judge_criticises_before_it_scores() -> None:
-    schema = question(ASKED, OTHER, FormName.JSON).schema
+    schema = question(ASKED, OTHER, ReplyFormName.JSON).schema
     assert schema is not None
     assert list(schema["properties"]) == ["critique", "reason", "score_1", "score_2"]
-    text = prompt(ASKED, OTHER, FormName.MARKERS)
+    text = prompt(ASKED, OTHER, ReplyFormName.MARKERS)
     assert text.index("[Critique]") < text.index("[Reason]") < text.index("[Score 1]")
 
 
 # What is read
 
 
-def reply(form: FormName, **changes: Any) -> str:
+def reply(form: ReplyFormName, **changes: Any) -> str:
     said = {"critique": "Both name one.", "reason": "The second says why.", "score_1": 6, "score_2": 9}
     said |= changes
-    if form is FormName.JSON:
+    if form is ReplyFormName.JSON:
         return json.dumps(said)
     return (
         "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in said.items()) + "\n[End]"
     )
 
 
-def take(form: FormName, said: Reply | str) -> Opinion:
-    return question(ASKED, OTHER, form).take(Reply(said) if isinstance(said, str) else said)
+def take(form: ReplyFormName, said: Reply | str) -> Opinion:
+    return question(ASKED, OTHER, form).parse(Reply(said) if isinstance(said, str) else said)
 
 
-def fault(form: FormName, said: Reply | str) -> Fault:
-    with pytest.raises(Unusable) as caught:
+def fault(form: ReplyFormName, said: Reply | str) -> Fault:
+    with pytest.raises(UnusableReply) as caught:
         take(form, said)
     assert str(caught.value)
     return caught.value.fault
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_reply_is_read_in_either_form(form: FormName) -> None:
+def test_a_reply_is_read_in_either_form(form: ReplyFormName) -> None:
     expected = Opinion(critique="Both name one.", reason="The second says why.", first=6, second=9)
     assert take(form, reply(form)) == expected
     assert take(form, f"<think>first 1, second 1</think>\n{reply(form)}") == expected
@@ -158,21 +158,21 @@ def test_a_reply_is_read_in_either_form(form: FormName) -> None:
 
 @pytest.mark.parametrize("score", ["8", " 8 ", "8/10", "8 / 10", "**8**", "8.0", "8."])
 def test_a_score_in_markers_may_be_written_as_people_write_scores(score: str) -> None:
-    assert take(FormName.MARKERS, reply(FormName.MARKERS, score_1=score)).first == 8
+    assert take(ReplyFormName.MARKERS, reply(ReplyFormName.MARKERS, score_1=score)).first == 8
 
 
 @pytest.mark.parametrize("score", ["0", "11", "-3", "7.5", "8/9", "8 9", "high", "1e1", "٣", "10 of 10"])
 def test_a_score_that_is_no_whole_number_from_1_to_10_is_unparsable(score: str) -> None:
-    assert fault(FormName.MARKERS, reply(FormName.MARKERS, score_2=score)) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, reply(ReplyFormName.MARKERS, score_2=score)) is Fault.UNPARSABLE
 
 
 @pytest.mark.parametrize("score", [0, 11, -3, 7.5, "8", None, True, [8]])
 def test_so_is_one_in_json(score: object) -> None:
-    assert fault(FormName.JSON, reply(FormName.JSON, score_2=score)) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.JSON, reply(ReplyFormName.JSON, score_2=score)) is Fault.UNPARSABLE
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_faults_are_told_apart_as_the_teacher_s(form: FormName) -> None:
+def test_faults_are_told_apart_as_the_teacher_s(form: ReplyFormName) -> None:
     whole = reply(form)
     assert fault(form, Reply(whole, finish="length", tokens=9)) is Fault.CUT
     assert fault(form, " \n") is Fault.EMPTY
@@ -185,8 +185,8 @@ def test_faults_are_told_apart_as_the_teacher_s(form: FormName) -> None:
 
 
 def test_scores_without_a_critique_are_no_verdict() -> None:
-    assert fault(FormName.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
-    assert fault(FormName.JSON, reply(FormName.JSON, winner="2")) is Fault.UNPARSABLE
-    assert fault(FormName.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
+    assert fault(ReplyFormName.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
+    assert fault(ReplyFormName.JSON, reply(ReplyFormName.JSON, winner="2")) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
     swapped = "[Score 1]\n3\n[Score 2]\n4\n[Critique]\nc\n[Reason]\nr"
-    assert fault(FormName.MARKERS, swapped) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, swapped) is Fault.UNPARSABLE

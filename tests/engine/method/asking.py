@@ -8,8 +8,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.method.reflection import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Question, Reflection, Unusable
-from engine.method.reply_forms import FORMS, FormName
+from engine.method.reflection import (
+    INSTRUCTION_CRITERIA,
+    RESPONSE_CRITERIA,
+    Question,
+    Reflection,
+    UnusableReply,
+)
+from engine.method.reply_forms import FORMS, ReplyFormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
 
@@ -18,7 +24,7 @@ OLD = Version(instruction="Old question?", input="Old input.", response="Old ans
 
 
 class Scripted:
-    """An `Ask` that answers from a script, and remembers what it was asked."""
+    """An `AskTeacher` that answers from a script, and remembers what it was asked."""
 
     def __init__(self, *replies: Reply | str) -> None:
         self._replies = iter(replies)
@@ -27,23 +33,23 @@ class Scripted:
     async def __call__(self, question: Question[T], /) -> T:
         self.asked.append(question)
         reply = next(self._replies)
-        return question.take(Reply(reply) if isinstance(reply, str) else reply)
+        return question.parse(Reply(reply) if isinstance(reply, str) else reply)
 
     def prompts(self) -> list[str]:
         return ["\n".join(message.content for message in question.messages) for question in self.asked]
 
 
-def reflect(form: FormName, stage: Stage, old: Version, ask: Scripted) -> Reflection:
+def reflect(form: ReplyFormName, stage: Stage, old: Version, ask: Scripted) -> Reflection:
     way = FORMS[form].instruction if stage is Stage.INSTRUCTION else FORMS[form].response
     return asyncio.run(way(old, ask))
 
 
-def read(form: FormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:
+def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:
     return reflect(form, stage, old, Scripted(*replies))
 
 
-def fault(form: FormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Fault:
-    with pytest.raises(Unusable) as caught:
+def fault(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Fault:
+    with pytest.raises(UnusableReply) as caught:
         read(form, stage, *replies, old=old)
     assert str(caught.value)
     return caught.value.fault
@@ -74,23 +80,23 @@ def markers(*sections: tuple[str, str], end: str = "\n[End]") -> str:
     return "\n".join(f"{heading}\n{text}" for heading, text in sections) + end
 
 
-def replies(form: FormName, stage: Stage, response: str) -> list[str]:
+def replies(form: ReplyFormName, stage: Stage, response: str) -> list[str]:
     """A whole stage's replies around one response, as a teacher gives them in this form."""
     first = stage is Stage.INSTRUCTION
     match form:
-        case FormName.JSON:
+        case ReplyFormName.JSON:
             return [instruction_json(response=response) if first else response_json(response)]
-        case FormName.MARKERS if first:
+        case ReplyFormName.MARKERS if first:
             parts = (
                 ("[Critique]", "Vague."),
                 ("[New Instruction]", "New question?"),
                 ("[New Response]", response),
             )
             return [markers(*parts)]
-        case FormName.MARKERS:
+        case ReplyFormName.MARKERS:
             return [markers(("[Critique]", "Vague."), ("[Better Response]", response))]
-        case FormName.STEPS:
+        case ReplyFormName.STEPS:
             return ["Vague.", "New question?", response] if first else ["Vague.", response]
 
 
-EVERY = [pytest.param(form, stage, id=f"{form}-{stage}") for form in FormName for stage in Stage]
+EVERY = [pytest.param(form, stage, id=f"{form}-{stage}") for form in ReplyFormName for stage in Stage]

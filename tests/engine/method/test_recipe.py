@@ -14,10 +14,10 @@ from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import question
 from engine.method.recipe import Recipe
 from engine.method.reflection import PROMPTS, Question
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.plan import recipe_of
-from engine.run.settings import Settings, changed
+from engine.run.settings import Settings, with_setting
 from engine.run.teachers import sampling_of
 from engine.sample import Stage, Version
 from engine.store.workspace import Workspace
@@ -81,9 +81,9 @@ CHANGES: dict[str, Any] = {
 def test_a_setting_that_decides_an_outcome_is_in_the_recipe(group: str, name: str) -> None:
     def told(settings: Settings) -> Recipe:
         file = student_file(str(made_once("chance.gguf", runnable)))
-        return recipe_of(settings, FormName.JSON, sampling_of(settings.teacher), TEACHER, file)
+        return recipe_of(settings, ReplyFormName.JSON, sampling_of(settings.teacher), TEACHER, file)
 
-    assert told(Settings()) != told(changed(Settings(), group, name, CHANGES[name]))
+    assert told(Settings()) != told(with_setting(Settings(), group, name, CHANGES[name]))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Request)])
@@ -115,7 +115,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
     asked: list[Question[Any]] = []
     for parameter in EVERY:
         form, stage = parameter.values
-        assert isinstance(form, FormName)
+        assert isinstance(form, ReplyFormName)
         assert isinstance(stage, Stage)
         script = Scripted(*replies(form, stage, "New answer."))
         reflect(form, stage, OLD, script)
@@ -131,7 +131,9 @@ def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:
     new = Version(instruction="New question?", response="New answer.")
     same = OLD.model_copy(update={"response": "New answer."})
     asked: list[Question[Any]] = [
-        question(OLD, other, form) for form in (FormName.JSON, FormName.MARKERS) for other in (new, same)
+        question(OLD, other, form)
+        for form in (ReplyFormName.JSON, ReplyFormName.MARKERS)
+        for other in (new, same)
     ]
     assert (JUDGE_PROMPTS, words(asked)) == (
         1,

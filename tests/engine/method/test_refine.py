@@ -12,8 +12,8 @@ import pytest
 
 from engine.method.recipe import Method
 from engine.method.refine import refine
-from engine.method.reflection import Ask, Question
-from engine.method.reply_forms import FormName
+from engine.method.reflection import AskTeacher, Question
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
 from tests.recipes import recipe
@@ -56,13 +56,13 @@ class Bench:
     scored: list[tuple[str, tuple[Version, ...]]] = field(default_factory=list)
     told: list[Choice] = field(default_factory=list)
 
-    def ask(self, stage: Stage, candidate: int) -> Ask:
+    def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         async def ask(question: Question[T], /) -> T:
             self.asked.append((stage, candidate, question.messages[-1].content))
             reply = self.replies[stage, candidate]
             if isinstance(reply, Exception):
                 raise reply
-            return question.take(Reply(reply))
+            return question.parse(Reply(reply))
 
         return ask
 
@@ -86,7 +86,7 @@ def _ratio(log_ratio: float | None) -> Ratio:
 
 
 def run(bench: Bench, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:
-    asked = recipe(method=method, form=FormName.MARKERS, **changes)
+    asked = recipe(method=method, form=ReplyFormName.MARKERS, **changes)
     return asyncio.run(refine(SAMPLE, asked, bench))
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, Unusable
-from engine.method.reply_forms import SMALL_TEACHER, FormName, form_for
+from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, UnusableReply
+from engine.method.reply_forms import SMALL_TEACHER, ReplyFormName, form_for
 from engine.sample import Stage, Version
 from models.teacher import TeacherInfo
 from tests.engine.method.asking import (
@@ -27,8 +27,10 @@ from tests.engine.method.asking import (
 # What is asked
 
 
-@pytest.mark.parametrize("form", [FormName.JSON, FormName.MARKERS])
-def test_the_instruction_stage_asks_for_all_nine_criteria_and_shows_the_whole_sample(form: FormName) -> None:
+@pytest.mark.parametrize("form", [ReplyFormName.JSON, ReplyFormName.MARKERS])
+def test_the_instruction_stage_asks_for_all_nine_criteria_and_shows_the_whole_sample(
+    form: ReplyFormName,
+) -> None:
     ask = Scripted(*replies(form, Stage.INSTRUCTION, "New answer."))
     reflect(form, Stage.INSTRUCTION, OLD, ask)
     (prompt,) = ask.prompts()
@@ -36,8 +38,8 @@ def test_the_instruction_stage_asks_for_all_nine_criteria_and_shows_the_whole_sa
         assert said in prompt
 
 
-@pytest.mark.parametrize("form", [FormName.JSON, FormName.MARKERS])
-def test_the_response_stage_asks_only_for_the_four_of_a_response(form: FormName) -> None:
+@pytest.mark.parametrize("form", [ReplyFormName.JSON, ReplyFormName.MARKERS])
+def test_the_response_stage_asks_only_for_the_four_of_a_response(form: ReplyFormName) -> None:
     ask = Scripted(*replies(form, Stage.RESPONSE, "New answer."))
     reflect(form, Stage.RESPONSE, OLD, ask)
     (prompt,) = ask.prompts()
@@ -48,7 +50,7 @@ def test_the_response_stage_asks_only_for_the_four_of_a_response(form: FormName)
 
 def test_the_schema_asks_for_every_criterion_first_and_the_new_version_last() -> None:
     ask = Scripted(instruction_json())
-    reflect(FormName.JSON, Stage.INSTRUCTION, OLD, ask)
+    reflect(ReplyFormName.JSON, Stage.INSTRUCTION, OLD, ask)
     schema = ask.asked[0].schema
     assert schema is not None
     fields = ["instruction_critique", "response_critique", "cause", "new_instruction", "new_response"]
@@ -61,15 +63,15 @@ def test_the_schema_asks_for_every_criterion_first_and_the_new_version_last() ->
 
 
 def test_only_json_asks_under_a_schema() -> None:
-    for form in FormName:
+    for form in ReplyFormName:
         ask = Scripted(*replies(form, Stage.INSTRUCTION, "New answer."))
         reflect(form, Stage.INSTRUCTION, OLD, ask)
-        assert {question.schema is not None for question in ask.asked} == {form is FormName.JSON}
+        assert {question.schema is not None for question in ask.asked} == {form is ReplyFormName.JSON}
 
 
 def test_in_steps_the_input_goes_into_the_new_instruction_and_that_alone_is_answered() -> None:
     ask = Scripted("Vague.", "New question?", "New answer.")
-    reflection = reflect(FormName.STEPS, Stage.INSTRUCTION, OLD, ask)
+    reflection = reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, ask)
     critique, rewrite, answer = ask.prompts()
     assert [question.name for question in ask.asked] == ["critique", "rewrite", "answer"]
     for said in OLD.model_dump().values():
@@ -82,14 +84,14 @@ def test_in_steps_the_input_goes_into_the_new_instruction_and_that_alone_is_answ
 
 def test_in_steps_the_response_is_improved_with_the_input_in_sight() -> None:
     ask = Scripted("Thin.", "New answer.")
-    reflect(FormName.STEPS, Stage.RESPONSE, OLD, ask)
+    reflect(ReplyFormName.STEPS, Stage.RESPONSE, OLD, ask)
     assert [question.name for question in ask.asked] == ["critique", "improve"]
     for prompt in ask.prompts():
         assert all(said in prompt for said in OLD.model_dump().values())
 
 
 def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
-    for form in FormName:
+    for form in ReplyFormName:
         for stage in Stage:
             ask = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, Version(instruction="Old question?", response="Old answer."), ask)
@@ -102,14 +104,14 @@ def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
 @pytest.mark.parametrize(
     ("parameters", "form"),
     [
-        (135e6, FormName.STEPS),
-        (SMALL_TEACHER - 1, FormName.STEPS),
-        (SMALL_TEACHER, FormName.JSON),
-        (8e9, FormName.JSON),
-        (None, FormName.JSON),
+        (135e6, ReplyFormName.STEPS),
+        (SMALL_TEACHER - 1, ReplyFormName.STEPS),
+        (SMALL_TEACHER, ReplyFormName.JSON),
+        (8e9, ReplyFormName.JSON),
+        (None, ReplyFormName.JSON),
     ],
 )
-def test_auto_takes_steps_for_a_small_teacher(parameters: float | None, form: FormName) -> None:
+def test_auto_takes_steps_for_a_small_teacher(parameters: float | None, form: ReplyFormName) -> None:
     assert form_for(TeacherInfo("t", "sha256:0", parameters, "Q4_0", 1, 4096)) is form
 
 
@@ -117,7 +119,7 @@ def test_auto_takes_steps_for_a_small_teacher(parameters: float | None, form: Fo
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
-def test_a_stage_gives_its_new_version_and_the_critique_of_the_old(form: FormName, stage: Stage) -> None:
+def test_a_stage_gives_its_new_version_and_the_critique_of_the_old(form: ReplyFormName, stage: Stage) -> None:
     reflection = read(form, stage, *replies(form, stage, "New answer."))
     if stage is Stage.INSTRUCTION:  # the new instruction stands alone: no input goes with it
         assert reflection.version == Version(instruction="New question?", response="New answer.")
@@ -127,11 +129,11 @@ def test_a_stage_gives_its_new_version_and_the_critique_of_the_old(form: FormNam
 
 
 def test_json_names_every_criterion_as_the_papers_do_in_their_order() -> None:
-    first = read(FormName.JSON, Stage.INSTRUCTION, instruction_json()).critique
+    first = read(ReplyFormName.JSON, Stage.INSTRUCTION, instruction_json()).critique
     assert list(first) == [*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), CAUSE]
     assert all(first[title] == f"About {title}." for title in list(first)[:-1])
     assert first[CAUSE] == "It was vague."
-    assert list(read(FormName.JSON, Stage.RESPONSE, response_json("New.")).critique) == [
+    assert list(read(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.")).critique) == [
         *RESPONSE_CRITERIA.values()
     ]
 
@@ -179,7 +181,9 @@ def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
         "new_instruction": instruction,
         "new_response": response,
     }
-    reflection = read(FormName.JSON, Stage.INSTRUCTION, json.dumps(reply, ensure_ascii=ascii_, indent=indent))
+    reflection = read(
+        ReplyFormName.JSON, Stage.INSTRUCTION, json.dumps(reply, ensure_ascii=ascii_, indent=indent)
+    )
     assert [*reflection.critique.values()] == parts[:10]
     assert reflection.version == Version(instruction=parts[10], response=parts[11])
 
@@ -199,7 +203,7 @@ def test_what_was_written_under_markers_is_read_back_without_the_space_around_it
     names = ["Critique", "New Instruction", "New Response"]
     headings = [heading.format(name.upper() if upper else name) for name in names]
     sections = zip(headings, (f"{pad}{part}{pad}" for part in parts), strict=True)
-    reflection = read(FormName.MARKERS, Stage.INSTRUCTION, preface + markers(*sections, end=end))
+    reflection = read(ReplyFormName.MARKERS, Stage.INSTRUCTION, preface + markers(*sections, end=end))
     critique, instruction, response = parts
     assert reflection == Reflection(
         {"Critique": critique}, Version(instruction=instruction, response=response)
@@ -212,7 +216,7 @@ def test_what_was_written_in_steps_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str
 ) -> None:
     critique, instruction, response = parts
-    reflection = read(FormName.STEPS, Stage.INSTRUCTION, *(f"{pad}{part}{pad}" for part in parts))
+    reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, *(f"{pad}{part}{pad}" for part in parts))
     assert reflection == Reflection(
         {"Critique": critique}, Version(instruction=instruction, response=response)
     )
@@ -244,11 +248,11 @@ ANYTHING = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(said=st.lists(ANYTHING, min_size=3, max_size=3))
 def test_any_reply_at_all_is_usable_or_unusable_and_nothing_else(
-    form: FormName, stage: Stage, said: list[str]
+    form: ReplyFormName, stage: Stage, said: list[str]
 ) -> None:
     try:
         reflection = read(form, stage, *said)
-    except Unusable:
+    except UnusableReply:
         return
     new = reflection.version
     assert new.response.strip()
@@ -267,7 +271,7 @@ def test_any_reply_at_all_is_usable_or_unusable_and_nothing_else(
     "answer",
     ["End", "N/A", "None", "null", "0", "-1", "[1, 2]", "{}", "No.", "Response", "the response", "I"],
 )
-def test_a_short_answer_is_an_answer(form: FormName, stage: Stage, answer: str) -> None:
+def test_a_short_answer_is_an_answer(form: ReplyFormName, stage: Stage, answer: str) -> None:
     assert read(form, stage, *replies(form, stage, answer)).version.response == answer
 
 
@@ -283,24 +287,24 @@ def test_a_short_answer_is_an_answer(form: FormName, stage: Stage, answer: str) 
         "**Bold.**",
     ],
 )
-def test_an_answer_may_hold_the_layout_s_own_words(form: FormName, stage: Stage, answer: str) -> None:
+def test_an_answer_may_hold_the_layout_s_own_words(form: ReplyFormName, stage: Stage, answer: str) -> None:
     assert read(form, stage, *replies(form, stage, answer)).version.response == answer
 
 
 def test_only_the_last_end_closes_the_reply() -> None:
     reply = markers(("[Critique]", "Vague."), ("[Better Response]", "One.\n[End]"))
-    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == "One.\n[End]"
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, reply).version.response == "One.\n[End]"
 
 
 def test_the_word_end_closes_nothing() -> None:
     reply = markers(("[Critique]", "Vague."), ("[Better Response]", "The\nEnd"), end="")
-    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == "The\nEnd"
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, reply).version.response == "The\nEnd"
 
 
 @pytest.mark.parametrize("answer", ["One.\n***", "One.\n#", "***\nOne.", "*\n*\n*\nOne.", ":\nOne."])
 def test_an_answer_may_begin_and_end_with_a_line_of_marks(answer: str) -> None:
     reply = markers(("[Critique]", "Vague."), ("[Better Response]", answer))
-    assert read(FormName.MARKERS, Stage.RESPONSE, reply).version.response == answer
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, reply).version.response == answer
 
 
 # What small teachers put around their words
@@ -322,7 +326,7 @@ def test_an_answer_may_begin_and_end_with_a_line_of_marks(answer: str) -> None:
     ],
 )
 def test_in_steps_a_label_and_quotation_marks_are_not_part_of_the_answer(reply: str) -> None:
-    assert read(FormName.STEPS, Stage.RESPONSE, "c", reply).version.response == "New answer."
+    assert read(ReplyFormName.STEPS, Stage.RESPONSE, "c", reply).version.response == "New answer."
 
 
 @pytest.mark.parametrize(
@@ -344,10 +348,10 @@ def test_in_steps_a_label_and_quotation_marks_are_not_part_of_the_answer(reply: 
     ],
 )
 def test_in_steps_the_answer_s_own_first_words_stay(answer: str) -> None:
-    assert read(FormName.STEPS, Stage.RESPONSE, "c", answer).version.response == answer
+    assert read(ReplyFormName.STEPS, Stage.RESPONSE, "c", answer).version.response == answer
 
 
 def test_in_steps_only_the_first_label_is_left_out() -> None:
     answer = "First, Response: one.\nHere is the second answer: two."
-    reflection = read(FormName.STEPS, Stage.RESPONSE, "c", f"Response: {answer}")
+    reflection = read(ReplyFormName.STEPS, Stage.RESPONSE, "c", f"Response: {answer}")
     assert reflection.version.response == answer

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.method.reflection import Unusable
-from engine.method.reply_forms import FormName
+from engine.method.reflection import UnusableReply
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
 from tests.engine.method.asking import fault, read
@@ -19,7 +19,7 @@ from tests.running import demo_rows
 RECORDED = Path(__file__).parents[2] / "ollama" / "recorded" / "teacher"
 
 
-def recorded(form: FormName) -> Iterator[tuple[Version, list[dict[str, Any]]]]:
+def recorded(form: ReplyFormName) -> Iterator[tuple[Version, list[dict[str, Any]]]]:
     """The samples that it was asked about, and its answers."""
     rows = demo_rows(12)
     for line in (RECORDED / f"{form}.jsonl").read_text("utf-8").splitlines():
@@ -46,7 +46,7 @@ def in_our_fields(reply: Reply) -> Reply:
     return Reply(text, finish=reply.finish, tokens=reply.tokens)
 
 
-def verdicts(form: FormName) -> list[list[Fault | None]]:
+def verdicts(form: ReplyFormName) -> list[list[Fault | None]]:
     """Of each sample, of each reply: its fault, or None for a usable one."""
     table = []
     for original, calls in recorded(form):
@@ -56,10 +56,10 @@ def verdicts(form: FormName) -> list[list[Fault | None]]:
             old = original if call["on"] == "original" else rewritten
             if old is None:  # what this reply is about was not usable
                 continue
-            reply = in_our_fields(reply_of(call)) if form is FormName.JSON else reply_of(call)
+            reply = in_our_fields(reply_of(call)) if form is ReplyFormName.JSON else reply_of(call)
             try:
                 reflection = read(form, Stage(call["stage"]), reply, old=old)
-            except Unusable as unusable:
+            except UnusableReply as unusable:
                 row.append(unusable.fault)
                 continue
             row.append(None)
@@ -70,7 +70,7 @@ def verdicts(form: FormName) -> list[list[Fault | None]]:
 
 
 def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers_are_copies() -> None:
-    assert verdicts(FormName.JSON) == [
+    assert verdicts(ReplyFormName.JSON) == [
         # the instruction; the response of the original; the response of the rewritten
         [None, None, Fault.COPY],
         [None, Fault.COPY, Fault.COPY],
@@ -88,8 +88,8 @@ def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers
 
 
 def test_a_recorded_json_reply_gives_its_own_words() -> None:
-    original, calls = list(recorded(FormName.JSON))[3]
-    reflection = read(FormName.JSON, Stage.INSTRUCTION, in_our_fields(reply_of(calls[0])), old=original)
+    original, calls = list(recorded(ReplyFormName.JSON))[3]
+    reflection = read(ReplyFormName.JSON, Stage.INSTRUCTION, in_our_fields(reply_of(calls[0])), old=original)
     said = json.loads(reply_of(calls[0]).text)
     assert reflection.version == Version(
         instruction="Convert 100 kilometers to meters.", response="100 kilometers is 10000 meters."
@@ -102,14 +102,14 @@ def test_a_recorded_json_reply_gives_its_own_words() -> None:
 
 
 def test_the_recorded_field_names_are_another_schema_s() -> None:
-    for original, calls in recorded(FormName.JSON):
+    for original, calls in recorded(ReplyFormName.JSON):
         first = reply_of(calls[0])
         expected = Fault.CUT if first.finish == "length" else Fault.UNPARSABLE
-        assert fault(FormName.JSON, Stage.INSTRUCTION, first, old=original) is expected
+        assert fault(ReplyFormName.JSON, Stage.INSTRUCTION, first, old=original) is expected
 
 
 def test_one_of_the_recorded_marker_replies_can_be_used() -> None:
-    assert verdicts(FormName.MARKERS) == [
+    assert verdicts(ReplyFormName.MARKERS) == [
         [Fault.UNPARSABLE, Fault.CUT],  # headings without brackets; one section repeated up to the budget
         [Fault.UNPARSABLE, Fault.COPY],
         [Fault.UNPARSABLE, None],
@@ -118,30 +118,31 @@ def test_one_of_the_recorded_marker_replies_can_be_used() -> None:
 
 
 def test_a_section_that_the_recorded_teacher_repeated_for_ever_is_unparsable_were_it_not_cut() -> None:
-    _, calls = next(recorded(FormName.MARKERS))
+    _, calls = next(recorded(ReplyFormName.MARKERS))
     endless = reply_of(calls[1]).text
     assert endless.count("[Better Response]") > 50
-    assert fault(FormName.MARKERS, Stage.RESPONSE, endless) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, Stage.RESPONSE, endless) is Fault.UNPARSABLE
 
 
 def test_recorded_steps_that_were_not_cut_give_a_new_version_in_the_teacher_s_words() -> None:
     usable = []
-    for number, (original, calls) in enumerate(recorded(FormName.STEPS)):
+    for number, (original, calls) in enumerate(recorded(ReplyFormName.STEPS)):
         critique, rewrite, answer = (reply_of(call) for call in calls[:3])
         if critique.finish == rewrite.finish == answer.finish == "stop":
-            reflection = read(FormName.STEPS, Stage.INSTRUCTION, critique, rewrite, answer, old=original)
+            reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, critique, rewrite, answer, old=original)
             assert reflection.version == Version(instruction=rewrite.text, response=answer.text)
             usable.append(number)
         else:
             assert (
-                fault(FormName.STEPS, Stage.INSTRUCTION, critique, rewrite, answer, old=original) is Fault.CUT
+                fault(ReplyFormName.STEPS, Stage.INSTRUCTION, critique, rewrite, answer, old=original)
+                is Fault.CUT
             )
     assert usable == [0, 2, 3]
 
 
 def improved(number: int, on: str) -> tuple[Version, Reply]:
     """A sample of the steps, or its rewrite, and what the teacher made of its response."""
-    original, calls = list(recorded(FormName.STEPS))[number]
+    original, calls = list(recorded(ReplyFormName.STEPS))[number]
     old = original
     if on == "rewritten":
         old = Version(instruction=reply_of(calls[1]).text, response=reply_of(calls[2]).text)
@@ -154,37 +155,40 @@ def improved(number: int, on: str) -> tuple[Version, Reply]:
 )
 def test_a_recorded_response_that_repeats_the_old_one_is_a_copy(number: int, on: str) -> None:
     old, reply = improved(number, on)
-    assert fault(FormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old) is Fault.COPY
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old) is Fault.COPY
 
 
 def test_a_recorded_preface_is_left_out_and_the_code_after_it_kept() -> None:
     old, reply = improved(4, "original")
     assert reply.text.startswith("Sure, here's a more detailed response:\n\n```python")
-    better = read(FormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old).version.response
+    better = read(ReplyFormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old).version.response
     assert better == reply.text.removeprefix("Sure, here's a more detailed response:\n\n")
 
 
 def test_recorded_quotation_marks_are_left_out() -> None:
-    _, calls = list(recorded(FormName.STEPS))[5]
-    reflection = read(FormName.STEPS, Stage.INSTRUCTION, "Fine.", *map(reply_of, calls[1:3]))
+    _, calls = list(recorded(ReplyFormName.STEPS))[5]
+    reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", *map(reply_of, calls[1:3]))
     assert reflection.version.response == "El tren deja al principio de la mañana."
 
 
 def test_a_recorded_refusal_is_no_answer() -> None:
-    _, calls = list(recorded(FormName.STEPS))[1]
+    _, calls = list(recorded(ReplyFormName.STEPS))[1]
     refusal = reply_of(calls[2])
-    assert fault(FormName.STEPS, Stage.INSTRUCTION, "Fine.", "New question?", refusal) is Fault.REFUSAL
+    assert fault(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", "New question?", refusal) is Fault.REFUSAL
 
 
 def test_a_recorded_refusal_is_no_instruction() -> None:
-    original, calls = list(recorded(FormName.STEPS))[1]
+    original, calls = list(recorded(ReplyFormName.STEPS))[1]
     refusal = reply_of(calls[1])
     assert refusal.text.startswith("I apologize, but I do not have enough information")
-    assert fault(FormName.STEPS, Stage.INSTRUCTION, "Fine.", refusal, "Blue.", old=original) is Fault.REFUSAL
+    assert (
+        fault(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", refusal, "Blue.", old=original)
+        is Fault.REFUSAL
+    )
 
 
 @pytest.mark.parametrize("number", [0, 3, 5])
 def test_the_question_s_own_words_said_back_are_a_placeholder(number: int) -> None:
     old, reply = improved(number, "original")
     assert reply.text.casefold().startswith("helpful, relevant, accurate")
-    assert fault(FormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old) is Fault.PLACEHOLDER
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, "Fine.", reply, old=old) is Fault.PLACEHOLDER

@@ -7,33 +7,36 @@ from collections.abc import Sequence
 import pytest
 
 from engine.method.reflection import RESPONSE_CRITERIA
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from models.teacher import Fault, Reply
 from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
-def test_a_reply_that_was_cut_is_not_read_however_whole_it_looks(form: FormName, stage: Stage) -> None:
+def test_a_reply_that_was_cut_is_not_read_however_whole_it_looks(form: ReplyFormName, stage: Stage) -> None:
     *first, last = replies(form, stage, "New answer.")
     assert fault(form, stage, *first, Reply(last, finish="length", tokens=9)) is Fault.CUT
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
 @pytest.mark.parametrize("nothing", ["", " \n\t"])
-def test_an_empty_reply_and_an_empty_part_are_empty(form: FormName, stage: Stage, nothing: str) -> None:
+def test_an_empty_reply_and_an_empty_part_are_empty(form: ReplyFormName, stage: Stage, nothing: str) -> None:
     assert fault(form, stage, nothing) is Fault.EMPTY
     assert fault(form, stage, *replies(form, stage, nothing)) is Fault.EMPTY
 
 
 @pytest.mark.parametrize("field", ["cause", "new_instruction", "new_response"])
 def test_no_part_of_a_json_reply_may_be_empty(field: str) -> None:
-    assert fault(FormName.JSON, Stage.INSTRUCTION, instruction_json(**{field: " "})) is Fault.EMPTY
+    assert fault(ReplyFormName.JSON, Stage.INSTRUCTION, instruction_json(**{field: " "})) is Fault.EMPTY
 
 
 def test_no_criterion_may_be_empty() -> None:
     empty = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"accuracy": ""}
-    assert fault(FormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=empty)) is Fault.EMPTY
+    assert (
+        fault(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=empty))
+        is Fault.EMPTY
+    )
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
@@ -43,7 +46,7 @@ def test_no_criterion_may_be_empty() -> None:
      "[ the improved response ]", "(Insert answer)", "better_response", "New_Response"],
 )  # fmt: skip
 def test_words_of_the_layout_left_standing_are_a_placeholder(
-    form: FormName, stage: Stage, placeholder: str
+    form: ReplyFormName, stage: Stage, placeholder: str
 ) -> None:
     assert fault(form, stage, *replies(form, stage, placeholder)) is Fault.PLACEHOLDER
 
@@ -64,7 +67,7 @@ def test_words_of_the_layout_left_standing_are_a_placeholder(
         "I am unable to provide that.",
     ],
 )
-def test_declining_to_answer_is_a_refusal(form: FormName, stage: Stage, refusal: str) -> None:
+def test_declining_to_answer_is_a_refusal(form: ReplyFormName, stage: Stage, refusal: str) -> None:
     assert fault(form, stage, *replies(form, stage, refusal)) is Fault.REFUSAL
 
 
@@ -90,36 +93,36 @@ def test_declining_to_answer_is_a_refusal(form: FormName, stage: Stage, refusal:
     ],
 )
 def test_an_answer_that_only_sounds_like_a_refusal_is_an_answer(answer: str) -> None:
-    assert read(FormName.JSON, Stage.RESPONSE, response_json(answer)).version.response == answer
+    assert read(ReplyFormName.JSON, Stage.RESPONSE, response_json(answer)).version.response == answer
 
 
-@pytest.mark.parametrize("form", FormName)
-def test_a_refusal_is_no_instruction(form: FormName) -> None:
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_a_refusal_is_no_instruction(form: ReplyFormName) -> None:
     refusal = "I'm sorry, but I can't help with that."
     said = {
-        FormName.JSON: [instruction_json(instruction=refusal)],
-        FormName.MARKERS: [
+        ReplyFormName.JSON: [instruction_json(instruction=refusal)],
+        ReplyFormName.MARKERS: [
             markers(("[Critique]", "c"), ("[New Instruction]", refusal), ("[New Response]", "New answer."))
         ],
-        FormName.STEPS: ["c", refusal, "New answer."],
+        ReplyFormName.STEPS: ["c", refusal, "New answer."],
     }
     assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.REFUSAL
 
 
-@pytest.mark.parametrize("form", FormName)
-def test_the_old_response_once_more_is_a_copy(form: FormName) -> None:
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_the_old_response_once_more_is_a_copy(form: ReplyFormName) -> None:
     said = replies(form, Stage.RESPONSE, "  Old \n answer. ")
     assert fault(form, Stage.RESPONSE, *said) is Fault.COPY
 
 
-@pytest.mark.parametrize("form", FormName)
-def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: FormName) -> None:
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: ReplyFormName) -> None:
     said = {
-        FormName.JSON: [instruction_json("Old question?")],
-        FormName.MARKERS: [
+        ReplyFormName.JSON: [instruction_json("Old question?")],
+        ReplyFormName.MARKERS: [
             markers(("[Critique]", "c"), ("[New Instruction]", "Old question?"), ("[New Response]", "New."))
         ],
-        FormName.STEPS: ["c", "Old question?", "New."],
+        ReplyFormName.STEPS: ["c", "Old question?", "New."],
     }
     assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.COPY
 
@@ -144,7 +147,7 @@ def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: Fo
     ],
 )
 def test_json_that_is_not_the_schema_s_is_unparsable(reply: str) -> None:
-    assert fault(FormName.JSON, Stage.INSTRUCTION, reply) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.JSON, Stage.INSTRUCTION, reply) is Fault.UNPARSABLE
 
 
 SECTIONS = [("[Critique]", "c"), ("[New Instruction]", "i"), ("[New Response]", "r")]
@@ -165,11 +168,11 @@ SECTIONS = [("[Critique]", "c"), ("[New Instruction]", "i"), ("[New Response]", 
 def test_headings_that_are_not_each_once_in_order_on_their_own_line_are_unparsable(
     sections: Sequence[tuple[str, str]],
 ) -> None:
-    assert fault(FormName.MARKERS, Stage.INSTRUCTION, markers(*sections)) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, Stage.INSTRUCTION, markers(*sections)) is Fault.UNPARSABLE
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
-def test_thoughts_before_a_reply_are_not_part_of_it(form: FormName, stage: Stage) -> None:
+def test_thoughts_before_a_reply_are_not_part_of_it(form: ReplyFormName, stage: Stage) -> None:
     said = [
         f"\n<think>\n[New Response]\n{{}} </thinking>\n</think>\n\n{text}"
         for text in replies(form, stage, "New <think>answer</think>.")
@@ -180,6 +183,6 @@ def test_thoughts_before_a_reply_are_not_part_of_it(form: FormName, stage: Stage
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
-def test_thoughts_and_nothing_after_them_are_an_empty_reply(form: FormName, stage: Stage) -> None:
+def test_thoughts_and_nothing_after_them_are_an_empty_reply(form: ReplyFormName, stage: Stage) -> None:
     for thoughts in ("<think>Hm.</think>\n", "<think>Hm. New answer."):
         assert fault(form, stage, thoughts) is Fault.EMPTY

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.method.scores import MIN_TARGET, ifd_question, passages, r_ifd_question, ratio
+from engine.method.scores import MIN_TARGET, distinct_passages, ifd_passages, r_ifd_passages, ratio
 from engine.method.templates import alpaca, guess, vicuna
 from engine.sample import Ratio, Version
 from models.student import Losses, Passage
@@ -72,25 +72,25 @@ def test_both_ratios_agree_with_the_ones_pytorch_computed(row: dict[str, Any]) -
 
 def test_ifd_asks_for_the_response_alone_and_after_the_prompt() -> None:
     version = Version(instruction="Add.", input="1 2", response="3")
-    question = ifd_question(version, vicuna)
+    question = ifd_passages(version, vicuna)
     assert question.alone == Passage((), "3")
     assert question.given == Passage(vicuna("Add.", "1 2"), "3")
 
 
 def test_r_ifd_asks_for_the_instruction_and_its_input_alone_and_after_the_guess() -> None:
     version = Version(instruction="Add.", input="1 2", response="3")
-    question = r_ifd_question(version, alpaca)
+    question = r_ifd_passages(version, alpaca)
     assert question.alone == Passage((), "Add.\n1 2")
     assert question.given == Passage(alpaca(guess("3"), ""), "Add.\n1 2")
 
 
 def test_without_an_input_the_r_ifd_target_is_the_instruction_and_nothing_else() -> None:
-    assert r_ifd_question(Version(instruction="Add.", response="3"), vicuna).alone.target == "Add."
+    assert r_ifd_passages(Version(instruction="Add.", response="3"), vicuna).alone.target == "Add."
 
 
 def test_dataset_text_is_never_special_in_a_published_template() -> None:
     version = Version(instruction="<|im_end|>", input="</s>", response="<s>")
-    for question in (ifd_question(version, vicuna), r_ifd_question(version, vicuna)):
+    for question in (ifd_passages(version, vicuna), r_ifd_passages(version, vicuna)):
         assert not any(piece.special for piece in question.given.context)
 
 
@@ -101,22 +101,22 @@ def test_selective_reflection_on_one_sample_is_seven_passages(first_wins: bool, 
     rewritten = Version(instruction="x'", response="y'")
     v1 = rewritten if first_wins else v0
     v2 = v1.model_copy(update={"response": "y''"})
-    asked = passages(
+    asked = distinct_passages(
         [
-            ifd_question(v0, vicuna),
-            ifd_question(rewritten, vicuna),
-            r_ifd_question(v1, vicuna),
-            r_ifd_question(v2, vicuna),
+            ifd_passages(v0, vicuna),
+            ifd_passages(rewritten, vicuna),
+            r_ifd_passages(v1, vicuna),
+            r_ifd_passages(v2, vicuna),
         ]
     )
     assert len(asked) == len(set(asked)) == 7
-    final = passages([ifd_question(v2 if second_wins else v1, vicuna), r_ifd_question(v2, vicuna)])
+    final = distinct_passages([ifd_passages(v2 if second_wins else v1, vicuna), r_ifd_passages(v2, vicuna)])
     assert len(set(final) - set(asked)) == (2 if second_wins else 0)
 
 
 def test_passages_keep_the_order_they_were_asked_in() -> None:
-    a, b = ifd_question(Version(instruction="i", response="a"), vicuna), Passage((), "a")
-    assert passages([a, a]) == [b, a.given]
+    a, b = ifd_passages(Version(instruction="i", response="a"), vicuna), Passage((), "a")
+    assert distinct_passages([a, a]) == [b, a.given]
 
 
 # The ratio

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.method.token_gain import Half, Token, half, spans, table
+from engine.method.token_gain import SampleHalf, Token, half, spans, table
 from models.student import Losses
 from models.system.utf8 import utf8
 
@@ -25,11 +25,11 @@ def losses(
     return Losses(np.array(nll, np.float32), np.array(sizes, np.uint16), count, room)
 
 
-def of(target: str, sizes: Sequence[int], alone: Sequence[float], given_: Sequence[float]) -> Half:
+def of(target: str, sizes: Sequence[int], alone: Sequence[float], given_: Sequence[float]) -> SampleHalf:
     return half(target, losses(sizes, alone), losses(sizes, given_))
 
 
-def texts(found: Half) -> list[str]:
+def texts(found: SampleHalf) -> list[str]:
     return [token.text for token in found.tokens]
 
 

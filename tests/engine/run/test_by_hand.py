@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Asking, Event, Generated, Growing, Weighing
-from engine.method.reflection import Unusable
+from engine.events import Event, Generated, ReplyGrew, StudentQueue, TeacherQueue
+from engine.method.reflection import UnusableReply
 from engine.run.session import BY_HAND, Session
 from engine.sample import Stage
 from engine.store.workspace import Workspace
@@ -57,8 +57,10 @@ def test_each_is_another_question_is_weighed_and_kept(tmp_path: Path) -> None:
         assert server.asked_again() == []
         numbers = [about["candidate"] for about, _ in opened.replies(1) if about["candidate"] >= BY_HAND]
         assert sorted(numbers) == [BY_HAND, BY_HAND + 1, BY_HAND + 2]
-        assert {type(event) for event in events} >= {Growing, Generated}
-        assert not any(isinstance(event, Asking | Weighing) for event in events), "a run's queues are its own"
+        assert {type(event) for event in events} >= {ReplyGrew, Generated}
+        assert not any(isinstance(event, TeacherQueue | StudentQueue) for event in events), (
+            "a run's queues are its own"
+        )
 
 
 def test_after_one_of_no_use_the_teacher_is_asked_anew(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def test_after_one_of_no_use_the_teacher_is_asked_anew(tmp_path: Path) -> None:
 
         async def fails(session: Session) -> None:
             for _ in range(2):
-                with pytest.raises(Unusable):
+                with pytest.raises(UnusableReply):
                     await session.regenerate(0, original, Stage.RESPONSE)
 
         by_hand(opened, server, fails)

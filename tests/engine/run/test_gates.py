@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import Asking, Event, Generated, Scored, Weighing
+from engine.events import Event, Generated, Scored, StudentQueue, TeacherQueue
 from engine.run.session import Session
 from engine.store.workspace import Workspace
 from tests.ollama.script import Answer, Chat, Scripted
@@ -102,7 +102,7 @@ def test_held_nothing_is_asked_what_was_asked_is_kept_and_the_outcome_is_the_sam
         )
         assert finals(opened) == reference
         assert server.asked_again() == []
-        assert max(len(event.now) for event in events if isinstance(event, Asking)) == parallel
+        assert max(len(event.now) for event in events if isinstance(event, TeacherQueue)) == parallel
 
 
 def test_held_the_student_begins_nothing_and_what_it_was_at_is_kept(
@@ -121,8 +121,8 @@ def test_held_the_student_begins_nothing_and_what_it_was_at_is_kept(
 
         events = held_once(opened, server, lambda _: stand_in.begun > 0, while_held)
         assert finals(opened) == reference
-        assert [event for event in events if isinstance(event, Weighing)][-1] == Weighing(0)
-        assert [event for event in events if isinstance(event, Asking)][-1] == Asking((), 0)
+        assert [event for event in events if isinstance(event, StudentQueue)][-1] == StudentQueue(0)
+        assert [event for event in events if isinstance(event, TeacherQueue)][-1] == TeacherQueue((), 0)
 
 
 def test_a_held_run_ends_at_once_when_it_is_cancelled_and_the_next_is_not_held(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import Chosen, Event, Finished, Generated, Paused, Resumed, Scored, Started, Unused
+from engine.events import AttemptFailed, Chosen, Event, Finished, Generated, Paused, Resumed, Scored, Started
 from engine.method.recipe import Method
 from engine.run import session
 from engine.sample import Rule, Stage, Verdict
@@ -162,7 +162,7 @@ def test_a_teacher_that_fails_one_stage_keeps_what_the_stage_began_with_and_says
         ]
         assert len({options["seed"] for options in attempts}) == 3, "each attempt takes another seed"
         assert [o["temperature"] for o in attempts] == sorted({o["temperature"] for o in attempts})
-        assert sum(isinstance(event, Unused) for event in events) == 3
+        assert sum(isinstance(event, AttemptFailed) for event in events) == 3
 
 
 def test_a_useless_reply_is_told_once_however_often_its_sample_is_gone_through(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_useless_reply_is_told_once_however_often_its_sample_is_gone_through(t
         events: list[Event] = []
         assert refine(opened, settings(server, run={"schedule": "staged"}), events.append).done == 2
         assert len(server.chats) == 8
-        assert sum(isinstance(event, Unused) for event in events) == 4
+        assert sum(isinstance(event, AttemptFailed) for event in events) == 4
 
 
 def test_retry_failed_tries_new_attempts_and_pays_for_no_old_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.events import Event, Scored
-from engine.method.token_gain import Half
+from engine.method.token_gain import SampleHalf
 from engine.run.session import Session
 from engine.run.settings import Settings
 from engine.sample import Outcome, Ratio, Version
@@ -63,7 +63,7 @@ def test_scores_and_heat_are_what_the_run_stored_and_nothing_is_computed_for_the
 def test_the_tokens_are_the_texts_and_their_losses_the_score_s(scored: Workspace, settings: Settings) -> None:
     original = scored.sample(1).original
 
-    async def main() -> tuple[Half, Half]:
+    async def main() -> tuple[SampleHalf, SampleHalf]:
         async with Session(scored, settings, lambda _: None) as session:
             heat = await session.heat(1, original)
             return heat.response, heat.instruction

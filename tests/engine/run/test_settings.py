@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.method.recipe import Method
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.settings import (
     RunSettings,
@@ -19,7 +19,7 @@ from engine.run.settings import (
     StudentSettings,
     TeacherSettings,
     config_path,
-    load,
+    load_settings,
 )
 from models.errors import UsageError
 
@@ -38,7 +38,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(options: dict[str, dict[str, Any]] | None = None) -> str:
     with pytest.raises(UsageError) as caught:
-        load(options or {})
+        load_settings(options or {})
     line = str(caught.value)
     assert line.isprintable(), "one line"
     return line
@@ -49,7 +49,7 @@ def refused(options: dict[str, dict[str, Any]] | None = None) -> str:
 
 def test_without_anything_set_the_defaults_hold(config: Path) -> None:
     assert config.read_text() == ""
-    given = load({})
+    given = load_settings({})
     assert given == Settings()
     assert (given.teacher, given.student, given.run) == (TeacherSettings(), StudentSettings(), RunSettings())
     assert (given.run.method, given.run.template) == (Method.SELECTIVE, TemplateName.VICUNA)
@@ -62,18 +62,18 @@ FILE = "[teacher]\ncontext = 1001\nseed = 1\n[student]\nname = 'file.gguf'\n"
 def test_an_option_comes_before_the_environment_that_before_the_file_and_that_before_the_default(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert load({}).teacher.context == 8192
+    assert load_settings({}).teacher.context == 8192
     config.write_text(FILE)
-    assert load({}).teacher.context == 1001
+    assert load_settings({}).teacher.context == 1001
     monkeypatch.setenv("BURNISH_TEACHER__CONTEXT", "1002")
-    assert load({}).teacher.context == 1002
-    assert load({"teacher": {"context": 1003}}).teacher.context == 1003
+    assert load_settings({}).teacher.context == 1002
+    assert load_settings({"teacher": {"context": 1003}}).teacher.context == 1003
 
 
 def test_each_place_changes_only_what_it_names(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text(FILE)
     monkeypatch.setenv("BURNISH_TEACHER__PARALLEL", "4")
-    given = load({"teacher": {"name": "qwen3:8b"}})
+    given = load_settings({"teacher": {"name": "qwen3:8b"}})
     assert given.teacher == TeacherSettings(name="qwen3:8b", context=1001, seed=1, parallel=4)
     assert given.student == StudentSettings(name="file.gguf")
 
@@ -81,7 +81,7 @@ def test_each_place_changes_only_what_it_names(config: Path, monkeypatch: pytest
 def test_an_option_that_was_not_given_hides_nothing(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text(FILE)
     monkeypatch.setenv("BURNISH_STUDENT__EXACT", "true")
-    given = load(
+    given = load_settings(
         {"teacher": {"context": None, "name": None}, "student": {"name": None, "exact": None}, "run": {}}
     )
     assert (given.teacher.context, given.student.name, given.student.exact) == (1001, "file.gguf", True)
@@ -90,18 +90,18 @@ def test_an_option_that_was_not_given_hides_nothing(config: Path, monkeypatch: p
 def test_false_and_zero_are_given_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BURNISH_STUDENT__EXACT", "true")
     monkeypatch.setenv("BURNISH_TEACHER__TEMPERATURE", "0.7")
-    given = load({"student": {"exact": False}, "teacher": {"temperature": 0.0}})
+    given = load_settings({"student": {"exact": False}, "teacher": {"temperature": 0.0}})
     assert (given.student.exact, given.teacher.temperature) == (False, 0.0)
 
 
 def test_every_place_takes_the_same_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run() -> tuple[object, ...]:
-        run = load({}).run
+        run = load_settings({}).run
         return run.method, run.template, run.reply_form, run.schedule
 
-    expected = (Method.REFLECT, TemplateName.CHAT, FormName.STEPS, Schedule.STAGED)
+    expected = (Method.REFLECT, TemplateName.CHAT, ReplyFormName.STEPS, Schedule.STAGED)
     words = {"method": "reflect", "template": "chat", "reply_form": "steps", "schedule": "staged"}
-    given = load({"run": words}).run
+    given = load_settings({"run": words}).run
     assert (given.method, given.template, given.reply_form, given.schedule) == expected
     config.write_text("[run]\n" + "".join(f"{name} = '{word}'\n" for name, word in words.items()))
     assert run() == expected
@@ -121,7 +121,9 @@ def test_the_file_is_in_the_platform_s_folder_unless_another_is_named(
 
 
 def test_settings_survive_being_kept_in_a_workspace() -> None:
-    given = load({"teacher": {"name": "qwen3:8b"}, "run": {"reply_form": "steps", "method": "reflect"}})
+    given = load_settings(
+        {"teacher": {"name": "qwen3:8b"}, "run": {"reply_form": "steps", "method": "reflect"}}
+    )
     assert Settings.model_validate(json.loads(json.dumps(given.model_dump(mode="json")))) == given
 
 

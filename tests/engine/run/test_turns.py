@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Event, Generated, Notice, Scored, StudentOpened, Turn
-from engine.method.token_gain import Heat
+from engine.events import Event, Generated, Notice, PhaseStarted, Scored, StudentOpened
+from engine.method.token_gain import TokenGains
 from engine.run.session import Session
 from engine.sample import Candidate, Stage, Version
 from models.system import machine
@@ -60,7 +60,7 @@ def test_what_is_asked_at_any_moment_of_a_staged_run_is_answered(tmp_path: Path)
 
     def ask(session: Session, event: Event) -> asyncio.Task[object] | None:
         nonlocal number
-        if not isinstance(event, StudentOpened | Turn | Generated | Scored) or number == 6:
+        if not isinstance(event, StudentOpened | PhaseStarted | Generated | Scored) or number == 6:
             return None
         number += 1
         return asyncio.create_task(session.heat(1, version(number)))
@@ -68,7 +68,7 @@ def test_what_is_asked_at_any_moment_of_a_staged_run_is_answered(tmp_path: Path)
     _, answers = asking(tmp_path, 2, ask)
     assert len(answers) == 6
     for heat in answers:
-        assert isinstance(heat, Heat)
+        assert isinstance(heat, TokenGains)
         assert heat.response.score.value is not None
 
 
@@ -84,7 +84,7 @@ def test_where_both_do_not_fit_the_student_is_asked_in_its_turn(
 
     def ask(session: Session, event: Event) -> asyncio.Task[object] | None:
         nonlocal asked
-        if isinstance(event, Turn):
+        if isinstance(event, PhaseStarted):
             turns.append(event.model)
         if asked or not isinstance(event, Generated):
             return None
@@ -117,7 +117,7 @@ def test_a_rewrite_that_is_asked_for_in_the_student_s_turn_comes(
 
     def ask(session: Session, event: Event) -> asyncio.Task[object] | None:
         nonlocal asked
-        if asked or not (isinstance(event, Turn) and event.model == "student"):
+        if asked or not (isinstance(event, PhaseStarted) and event.model == "student"):
             return None
         asked = True
         return asyncio.create_task(session.regenerate(0, version(0), Stage.RESPONSE))

@@ -32,7 +32,7 @@ from engine.sample import (
 )
 from engine.store import database
 from engine.store.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
-from engine.store.leaving import ExportRule, Share, exported
+from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.workspace import Run, Source, Workspace
 from models.teacher import Fault
 from tests.recipes import recipe
@@ -237,7 +237,7 @@ def test_a_rule_keeps_as_many_as_the_export_writes(drawn: list[Case], threshold:
     with kept(drawn) as (opened, run):
         distribution = Distribution(opened, run)
         for rule in ExportRule:
-            leaving = list(exported(opened, run, rule, Share(count=1000)))
+            leaving = list(exported(opened, run, rule, TopShare(count=1000)))
             assert distribution.kept_by(rule) == len(leaving), rule
             above = [
                 item.sample.index
@@ -263,19 +263,19 @@ def test_the_share_that_takes_a_count_takes_just_that(count: int, total: int) ->
     if 0 < count <= total:
         assert share is not None
         assert share.of(total) == count
-        assert Share.parse(f"{share.percent:.12g}%").of(total) == count, "as it is typed"
+        assert TopShare.parse(f"{share.percent:.12g}%").of(total) == count, "as it is typed"
     else:
         assert share is None
 
 
 def test_a_share_has_no_more_digits_than_it_needs() -> None:
     assert [share_taking(*pair) for pair in ((5, 20), (7, 24), (1, 3), (2, 2))] == [
-        Share(percent=25),
-        Share(percent=29),
-        Share(percent=33),
-        Share(percent=100),
+        TopShare(percent=25),
+        TopShare(percent=29),
+        TopShare(percent=33),
+        TopShare(percent=100),
     ]
-    assert share_taking(1, 1000) == Share(percent=0.1)
+    assert share_taking(1, 1000) == TopShare(percent=0.1)
 
 
 def test_the_outermost_half_percent_does_not_widen_the_axis(tmp_path: Path) -> None:

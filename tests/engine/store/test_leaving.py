@@ -27,7 +27,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store.leaving import ExportRule, Share, exported, leaving
+from engine.store.leaving import ExportRule, TopShare, exported, leaving
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
 from models.teacher import Fault
@@ -40,7 +40,7 @@ SETTINGS = {
     "teacher": {"name": "qwen3:8b", "digest": "sha256:1"},
     "student": {"name": "base", "digest": "sha256:2"},
 }
-EVERYTHING = Share(percent=100)
+EVERYTHING = TopShare(percent=100)
 
 
 def original(index: int) -> Version:
@@ -96,7 +96,7 @@ class Desk:
     def review(self, index: int, decision: Decision, version: Version) -> None:
         self.workspace.keep_review(Review(index=index, decision=decision, version=version))
 
-    def export(self, rule: ExportRule, share: Share = EVERYTHING) -> list[tuple[int, str]]:
+    def export(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[tuple[int, str]]:
         """What leaves: the sample, and its response."""
         found = [
             (one.sample.index, one.version.response)
@@ -105,12 +105,12 @@ class Desk:
         assert leaving(self.workspace, self.run, rule, share) == len(found)
         return found
 
-    def indices(self, rule: ExportRule, share: Share = EVERYTHING) -> list[int]:
+    def indices(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[int]:
         return [index for index, _ in self.export(rule, share)]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def workbench(tmp_path: Path) -> Iterator[Desk]:
     samples = [Sample(index=index, original=original(index), row={"id": index}) for index in range(6)]
     with Workspace.create(tmp_path / "w.burnish", SOURCE, samples) as workspace:
         yield Desk(workspace)
@@ -119,21 +119,21 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 # Rules
 
 
-def test_all_is_every_sample_as_far_as_it_came(desk: Desk) -> None:
-    desk.keep(outcome(1), outcome(4, response=Verdict.REPLACED))
+def test_all_is_every_sample_as_far_as_it_came(workbench: Desk) -> None:
+    workbench.keep(outcome(1), outcome(4, response=Verdict.REPLACED))
     expected = [(index, f"better {index}" if index in {1, 4} else f"y{index}") for index in range(6)]
-    assert desk.export(ExportRule.ALL) == expected
+    assert workbench.export(ExportRule.ALL) == expected
 
 
-def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruction(desk: Desk) -> None:
+def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruction(workbench: Desk) -> None:
     kept, replaced = Verdict.KEPT, Verdict.REPLACED
-    desk.keep(
+    workbench.keep(
         outcome(0, instruction=kept, response=kept),
         outcome(1, instruction=replaced, response=kept),
         outcome(2, instruction=kept, response=replaced, ifd=3.0),
         outcome(3, instruction=replaced, response=replaced, r_ifd=None),
     )
-    assert desk.export(ExportRule.PAPER) == [(2, "better 2"), (3, "better 3")]
+    assert workbench.export(ExportRule.PAPER) == [(2, "better 2"), (3, "better 3")]
 
 
 @pytest.mark.parametrize(
@@ -142,64 +142,66 @@ def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruc
      (0.5, None, False)],
 )  # fmt: skip
 def test_strict_is_of_these_the_ones_with_both_scores_below_one(
-    desk: Desk, ifd: float | None, r_ifd: float | None, strict: bool
+    workbench: Desk, ifd: float | None, r_ifd: float | None, strict: bool
 ) -> None:
-    desk.keep(
+    workbench.keep(
         outcome(0, response=Verdict.REPLACED, ifd=ifd, r_ifd=r_ifd),
         outcome(1, response=Verdict.KEPT, ifd=ifd, r_ifd=r_ifd),
     )
-    assert desk.indices(ExportRule.STRICT) == ([0] if strict else [])
-    assert desk.indices(ExportRule.PAPER) == [0]
+    assert workbench.indices(ExportRule.STRICT) == ([0] if strict else [])
+    assert workbench.indices(ExportRule.PAPER) == [0]
 
 
-def test_without_scores_nothing_is_below_one(desk: Desk) -> None:
+def test_without_scores_nothing_is_below_one(workbench: Desk) -> None:
     scoreless = outcome(0, response=Verdict.REPLACED).model_copy(update={"before": None, "after": None})
-    desk.keep(scoreless)
-    assert desk.indices(ExportRule.PAPER) == [0]
-    assert desk.indices(ExportRule.STRICT) == desk.indices(ExportRule.TOP) == []
+    workbench.keep(scoreless)
+    assert workbench.indices(ExportRule.PAPER) == [0]
+    assert workbench.indices(ExportRule.STRICT) == workbench.indices(ExportRule.TOP) == []
 
 
-def test_accepted_is_what_a_person_decided_as_decided(desk: Desk) -> None:
-    desk.keep(*(outcome(index, response=Verdict.REPLACED) for index in range(4)))
-    desk.review(1, Decision.ACCEPTED, refined(1))
-    desk.review(2, Decision.ORIGINAL, original(2))
-    desk.review(3, Decision.EDITED, Version(instruction="x", response="mine"))
-    desk.review(5, Decision.ACCEPTED, original(5))
-    assert desk.export(ExportRule.ACCEPTED) == [(1, "better 1"), (2, "y2"), (3, "mine"), (5, "y5")]
+def test_accepted_is_what_a_person_decided_as_decided(workbench: Desk) -> None:
+    workbench.keep(*(outcome(index, response=Verdict.REPLACED) for index in range(4)))
+    workbench.review(1, Decision.ACCEPTED, refined(1))
+    workbench.review(2, Decision.ORIGINAL, original(2))
+    workbench.review(3, Decision.EDITED, Version(instruction="x", response="mine"))
+    workbench.review(5, Decision.ACCEPTED, original(5))
+    assert workbench.export(ExportRule.ACCEPTED) == [(1, "better 1"), (2, "y2"), (3, "mine"), (5, "y5")]
 
 
-def test_a_person_comes_before_the_student_and_the_student_before_the_original(desk: Desk) -> None:
-    desk.keep(outcome(0, response=Verdict.REPLACED), outcome(1, response=Verdict.REPLACED, ifd=0.1))
-    desk.review(1, Decision.ORIGINAL, original(1))
-    desk.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
-    desk.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
-    one, two, three, four, *_ = exported(desk.workspace, desk.run, ExportRule.ALL, EVERYTHING)
+def test_a_person_comes_before_the_student_and_the_student_before_the_original(workbench: Desk) -> None:
+    workbench.keep(outcome(0, response=Verdict.REPLACED), outcome(1, response=Verdict.REPLACED, ifd=0.1))
+    workbench.review(1, Decision.ORIGINAL, original(1))
+    workbench.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
+    workbench.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
+    one, two, three, four, *_ = exported(workbench.workspace, workbench.run, ExportRule.ALL, EVERYTHING)
     assert [one.version, four.version] == [refined(0), original(3)]
     assert two.version == Version(instruction="mine", input="too", response="entirely")
     assert three.version.response == "as well"
-    assert desk.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
-    assert desk.export(ExportRule.TOP) == [(0, "better 0")], (
+    assert workbench.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
+    assert workbench.export(ExportRule.TOP) == [(0, "better 0")], (
         "nobody knows the scores of the person's own words"
     )
 
 
-def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(desk: Desk) -> None:
-    desk.keep(*(outcome(index, ifd=0.9) for index in range(3)))
+def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(workbench: Desk) -> None:
+    workbench.keep(*(outcome(index, ifd=0.9) for index in range(3)))
     below, above = (Scores(ifd=ratio(value), r_ifd=ratio(0.5)) for value in (0.6, 1.2))
     for index, version, scores in ((0, refined(0), below), (1, refined(1), above), (2, original(2), below)):
         review = Review(index=index, decision=Decision.CHOSEN, version=version, scores=scores)
-        desk.workspace.keep_review(review)
-    assert desk.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
-    assert desk.indices(ExportRule.STRICT) == [0]
-    assert desk.indices(ExportRule.TOP) == [0, 2]
+        workbench.workspace.keep_review(review)
+    assert workbench.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
+    assert workbench.indices(ExportRule.STRICT) == [0]
+    assert workbench.indices(ExportRule.TOP) == [0, 2]
 
 
-def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:
-    desk.keep(outcome(0, response=Verdict.REPLACED))
-    other = desk.workspace.run(recipe(student="sha256:3"), SETTINGS)
-    desk.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
-    assert desk.indices(ExportRule.PAPER) == [0]
-    assert [one.sample.index for one in exported(desk.workspace, other, ExportRule.PAPER, EVERYTHING)] == [1]
+def test_each_run_exports_its_own_outcomes(workbench: Desk) -> None:
+    workbench.keep(outcome(0, response=Verdict.REPLACED))
+    other = workbench.workspace.run(recipe(student="sha256:3"), SETTINGS)
+    workbench.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
+    assert workbench.indices(ExportRule.PAPER) == [0]
+    assert [
+        one.sample.index for one in exported(workbench.workspace, other, ExportRule.PAPER, EVERYTHING)
+    ] == [1]
 
 
 # The top
@@ -211,25 +213,25 @@ def test_each_run_exports_its_own_outcomes(desk: Desk) -> None:
      ("17%", [0, 2]), ("16%", [2]), ("0.001%", [2])],
 )  # fmt: skip
 def test_top_is_the_largest_ifd_below_one_in_the_dataset_s_order(
-    desk: Desk, top: str, expected: list[int]
+    workbench: Desk, top: str, expected: list[int]
 ) -> None:
     """A share is of all six samples, the one without a score and the one not reached included, and rounds up."""
     for index, ifd in enumerate([0.8, 0.2, 0.999, None, 0.7]):
-        desk.keep(outcome(index, ifd=ifd))
-    assert desk.indices(ExportRule.TOP, Share.parse(top)) == expected
+        workbench.keep(outcome(index, ifd=ifd))
+    assert workbench.indices(ExportRule.TOP, TopShare.parse(top)) == expected
 
 
-def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(desk: Desk) -> None:
-    desk.keep(*(outcome(index, ifd=0.5) for index in (5, 3, 1, 2)))
-    assert desk.indices(ExportRule.TOP, Share(count=2)) == [1, 2]
+def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(workbench: Desk) -> None:
+    workbench.keep(*(outcome(index, ifd=0.5) for index in (5, 3, 1, 2)))
+    assert workbench.indices(ExportRule.TOP, TopShare(count=2)) == [1, 2]
 
 
-def test_the_top_looks_at_what_leaves_and_not_at_what_it_was(desk: Desk) -> None:
-    desk.keep(
+def test_the_top_looks_at_what_leaves_and_not_at_what_it_was(workbench: Desk) -> None:
+    workbench.keep(
         outcome(0, ifd=0.1).model_copy(update={"before": Scores(ifd=ratio(0.9), r_ifd=ratio(0.9))}),
         outcome(1, ifd=0.2),
     )
-    assert desk.indices(ExportRule.TOP, Share(count=1)) == [1]
+    assert workbench.indices(ExportRule.TOP, TopShare(count=1)) == [1]
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +253,7 @@ def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
     for index, ifd in enumerate(ifds):
         if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
             twelve.keep_outcome(run, outcome(index, ifd=ifd))
-    out = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, Share(count=count))]
+    out = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, TopShare(count=count))]
     eligible = {index: ifd for index, ifd in enumerate(ifds) if ifd is not None and ifd < 1}
     assert out == sorted(out)
     assert len(out) == min(count, len(eligible))
@@ -264,21 +266,21 @@ def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
 
 @given(count=st.integers(1, 10**9), total=st.integers(0, 10**7), space=st.sampled_from(["", " "]))
 def test_a_number_is_a_count(count: int, total: int, space: str) -> None:
-    share = Share.parse(f"{space}{count}{space}")
-    assert share == Share(count=count)
+    share = TopShare.parse(f"{space}{count}{space}")
+    assert share == TopShare(count=count)
     assert share.of(total) == count
 
 
 @given(percent=st.integers(1, 100), total=st.integers(0, 10**7), space=st.sampled_from(["", " "]))
 def test_a_number_with_a_percent_sign_is_a_share_rounded_up(percent: int, total: int, space: str) -> None:
-    share = Share.parse(f"{space}{percent}%{space}")
+    share = TopShare.parse(f"{space}{percent}%{space}")
     assert share.count is None
     assert share.of(total) == math.ceil(Fraction(percent, 100) * total)
 
 
 @pytest.mark.parametrize("percent", ["16.1", "32.2", "64.9"])
 def test_a_share_of_a_thousand_with_a_decimal_is_a_whole_number(percent: str) -> None:
-    assert Share.parse(f"{percent}%").of(1000) == 10 * Fraction(percent)
+    assert TopShare.parse(f"{percent}%").of(1000) == 10 * Fraction(percent)
 
 
 @settings(max_examples=200, deadline=None)
@@ -291,7 +293,7 @@ def test_a_share_of_a_thousand_with_a_decimal_is_a_whole_number(percent: str) ->
 )
 def test_any_text_is_some_share_or_one_line(text: str) -> None:
     try:
-        share = Share.parse(text)
+        share = TopShare.parse(text)
     except UsageError:
         return
     assert (share.count is None) != (share.percent is None)
@@ -323,21 +325,24 @@ def test_any_text_is_some_share_or_one_line(text: str) -> None:
 )
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Share.parse(text)
+        TopShare.parse(text)
     assert str(caught.value) == f"--top {text}: expected a count such as 500, or a share such as 5%"
 
 
 # The trace
 
 
-def traces(desk: Desk) -> list[dict[str, Any]]:
-    return [one.trace(desk.run) for one in exported(desk.workspace, desk.run, ExportRule.ALL, EVERYTHING)]
+def traces(workbench: Desk) -> list[dict[str, Any]]:
+    return [
+        one.trace(workbench.run)
+        for one in exported(workbench.workspace, workbench.run, ExportRule.ALL, EVERYTHING)
+    ]
 
 
-def test_the_trace_tells_how_a_row_came_to_be(desk: Desk) -> None:
-    desk.keep(outcome(0, response=Verdict.REPLACED, r_ifd=None))
-    desk.review(0, Decision.EDITED, Version(instruction="mine", response="m"))
-    trace = json.loads(json.dumps(traces(desk)[0], allow_nan=False))
+def test_the_trace_tells_how_a_row_came_to_be(workbench: Desk) -> None:
+    workbench.keep(outcome(0, response=Verdict.REPLACED, r_ifd=None))
+    workbench.review(0, Decision.EDITED, Version(instruction="mine", response="m"))
+    trace = json.loads(json.dumps(traces(workbench)[0], allow_nan=False))
     assert trace["index"] == 0
     assert trace["original"] == {"instruction": "x0", "input": "u", "response": "y0"}
     first, second = trace["choices"]
@@ -360,31 +365,31 @@ def test_the_trace_tells_how_a_row_came_to_be(desk: Desk) -> None:
     assert (trace["teacher"], trace["student"]) == (SETTINGS["teacher"], SETTINGS["student"])
 
 
-def test_the_trace_is_plain_data_for_every_format(desk: Desk) -> None:
-    desk.keep(outcome(0, response=Verdict.REPLACED))
-    desk.review(0, Decision.ACCEPTED, refined(0))
+def test_the_trace_is_plain_data_for_every_format(workbench: Desk) -> None:
+    workbench.keep(outcome(0, response=Verdict.REPLACED))
+    workbench.review(0, Decision.ACCEPTED, refined(0))
 
     def kinds(value: object) -> set[type]:
         inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         return {type(value)}.union(*map(kinds, inside))
 
-    assert kinds(traces(desk)[0]) <= {dict, list, str, int, float, bool, type(None)}
+    assert kinds(traces(workbench)[0]) <= {dict, list, str, int, float, bool, type(None)}
 
 
-def test_the_trace_says_why_a_stage_failed(desk: Desk) -> None:
+def test_the_trace_says_why_a_stage_failed(workbench: Desk) -> None:
     failure = Failure(fault=Fault.REFUSAL, message="the new response is a refusal")
     failed = Choice(stage=Stage.INSTRUCTION, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
-    desk.keep(Outcome(index=0, final=original(0), choices=(failed,)))
-    (choice,) = traces(desk)[0]["choices"]
+    workbench.keep(Outcome(index=0, final=original(0), choices=(failed,)))
+    (choice,) = traces(workbench)[0]["choices"]
     assert (choice["rule"], choice["failure"]) == (
         "teacher-failed",
         {"fault": "refusal", "message": "the new response is a refusal"},
     )
 
 
-def test_the_trace_of_a_sample_that_was_not_reached_has_the_same_fields(desk: Desk) -> None:
-    desk.keep(outcome(0))
-    reached, other, *_ = traces(desk)
+def test_the_trace_of_a_sample_that_was_not_reached_has_the_same_fields(workbench: Desk) -> None:
+    workbench.keep(outcome(0))
+    reached, other, *_ = traces(workbench)
     assert list(reached) == list(other)
     assert (other["choices"], other["before"], other["after"], other["review"]) == ([], None, None, None)
     assert json.loads(json.dumps(other))["original"]["response"] == "y1"

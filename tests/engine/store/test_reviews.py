@@ -164,7 +164,7 @@ def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine.store.reviews, "SLICE", 2)
-    steps = opened.keeping("kept the original", ((index, back(index)) for index in range(5)))
+    steps = opened.keep_reviews_in_steps("kept the original", ((index, back(index)) for index in range(5)))
     assert [next(steps), next(steps)] == [2, 4]
     assert standing(opened) == ["original"] * 4 + [None]
     assert opened.reviews(0) == []
@@ -173,7 +173,7 @@ def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
         next(steps)
     assert end.value.value == 5
     assert opened.reviews(0) == [back(0)]
-    undoing = opened.undoing()
+    undoing = opened.undo_in_steps()
     assert [next(undoing), next(undoing)] == [2, 4]
     assert standing(opened) == [None] * 4 + ["original"]
 
@@ -204,29 +204,29 @@ def test_scores_join_the_decision_they_are_of_and_are_no_act(opened: Workspace) 
     opened.keep_review(edit(0, "first"))
     opened.keep_review(edit(0, "second"))
     first, second = edit(0, "first").version, edit(0, "second").version
-    opened.weigh(0, first, SCORES)
+    opened.add_scores(0, first, SCORES)
     assert opened.review(0) == edit(0, "second"), "they are of another version"
-    opened.weigh(0, second, OTHER)
+    opened.add_scores(0, second, OTHER)
     assert opened.review(0) == edit(0, "second", scores=OTHER)
     ((ifd, r_ifd),) = opened.execute("SELECT ifd, r_ifd FROM standing WHERE sample = 0")
     assert (ifd, r_ifd) == (1.5, 0.25)
     opened.undo()
     assert opened.review(0) == edit(0, "first", scores=SCORES)
     assert opened.redo() is not None, "weighing is not something a person did"
-    opened.weigh(0, second, SCORES)
+    opened.add_scores(0, second, SCORES)
     assert opened.review(0) == edit(0, "second", scores=OTHER), "what is weighed is not weighed again"
 
 
 def test_the_student_s_choice_and_the_original_have_scores_already(opened: Workspace) -> None:
     opened.keep_review(back(0))
-    opened.weigh(0, back(0).version, SCORES)
+    opened.add_scores(0, back(0).version, SCORES)
     assert opened.review(0) == back(0)
 
 
 def test_scores_that_come_while_a_decision_is_undone_are_there_when_it_is_redone(opened: Workspace) -> None:
     opened.keep_review(edit(0))
     opened.undo()
-    opened.weigh(0, edit(0).version, SCORES)
+    opened.add_scores(0, edit(0).version, SCORES)
     assert opened.review(0) is None
     opened.redo()
     assert opened.review(0) == edit(0, scores=SCORES)
@@ -293,7 +293,7 @@ class Acts(RuleBasedStateMachine):
     @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4), steps=st.integers(1, 3))
     def is_left_while_deciding(self, words: dict[int, str | None], steps: int) -> None:
         act = act_of(words)
-        left(self.workspace.keeping("did", act.items()), steps)
+        left(self.workspace.keep_reviews_in_steps("did", act.items()), steps)
         if steps > len(act) // self.SLICE:
             self.undone = []
             if act:
@@ -304,14 +304,14 @@ class Acts(RuleBasedStateMachine):
 
     @rule()
     def is_left_while_undoing(self) -> None:
-        left(self.workspace.undoing(), 1)
+        left(self.workspace.undo_in_steps(), 1)
         if self.done:
             self.undone.append(self.done.pop())
         self.reopen()
 
     @rule()
     def is_left_while_redoing(self) -> None:
-        left(self.workspace.redoing(), 1)
+        left(self.workspace.redo_in_steps(), 1)
         if self.undone and len(self.undone[-1]) < self.SLICE:
             self.done.append(self.undone.pop())
         self.reopen()
@@ -335,7 +335,7 @@ class Acts(RuleBasedStateMachine):
     @rule(index=st.sampled_from(SAMPLES), response=st.sampled_from(["a", "b"]))
     def weigh(self, index: int, response: str) -> None:
         bare = edit(index, response)
-        self.workspace.weigh(index, bare.version, SCORES)
+        self.workspace.add_scores(index, bare.version, SCORES)
         for act in (*self.done, *self.undone):
             if act.get(index) == bare:
                 act[index] = edit(index, response, scores=SCORES)

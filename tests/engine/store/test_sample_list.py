@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 from engine.examine.flags import Flag
 from engine.sample import Sample, Version
 from engine.store.database import Interrupted, WorkspaceError
-from engine.store.sample_list import SHOWN, Column, Filter, Listing, Mark, Row, State
+from engine.store.sample_list import (
+    SHOWN,
+    FilterTerm,
+    SampleColumn,
+    SampleFilter,
+    SampleList,
+    SampleRow,
+    SampleState,
+)
 from engine.store.workspace import Run, Workspace
 from tests.engine.store.stock import SETTINGS, SOURCE
 from tests.recipes import recipe
@@ -68,51 +76,55 @@ def verdict(one: One) -> Fact:
     return None if None in both else 2 * (both[0] == "replaced") + (both[1] == "replaced")
 
 
-KEYS: dict[Column, Callable[[One], Fact]] = {
-    Column.STATE: state,
-    Column.INSTRUCTION: lambda one: lowered(one.text[0][:80]).replace(b"\0", b"\1"),
-    Column.IFD_BEFORE: lambda one: figure(one, "ifd_before"),
-    Column.IFD_AFTER: lambda one: score_after(one, "ifd"),
-    Column.R_IFD_BEFORE: lambda one: figure(one, "r_ifd_before"),
-    Column.R_IFD_AFTER: lambda one: score_after(one, "r_ifd"),
-    Column.LENGTH_BEFORE: lambda one: len(one.text[2]),
-    Column.LENGTH_AFTER: lambda one: one.standing["length"] if one.standing else figure(one, "length_after"),
-    Column.VERDICT: verdict,
+KEYS: dict[SampleColumn, Callable[[One], Fact]] = {
+    SampleColumn.STATE: state,
+    SampleColumn.INSTRUCTION: lambda one: lowered(one.text[0][:80]).replace(b"\0", b"\1"),
+    SampleColumn.IFD_BEFORE: lambda one: figure(one, "ifd_before"),
+    SampleColumn.IFD_AFTER: lambda one: score_after(one, "ifd"),
+    SampleColumn.R_IFD_BEFORE: lambda one: figure(one, "r_ifd_before"),
+    SampleColumn.R_IFD_AFTER: lambda one: score_after(one, "r_ifd"),
+    SampleColumn.LENGTH_BEFORE: lambda one: len(one.text[2]),
+    SampleColumn.LENGTH_AFTER: lambda one: (
+        one.standing["length"] if one.standing else figure(one, "length_after")
+    ),
+    SampleColumn.VERDICT: verdict,
 }
 
-KINDS: tuple[dict[Mark, Callable[[One], Fact]], ...] = (
-    {Mark(name): lambda one, name=name: state(one) == name for name in State},  # type: ignore[misc]
+KINDS: tuple[dict[FilterTerm, Callable[[One], Fact]], ...] = (
+    {FilterTerm(name): lambda one, name=name: state(one) == name for name in SampleState},  # type: ignore[misc]
     {
-        Mark.INSTRUCTION_REPLACED: lambda one: figure(one, "instruction") == "replaced",
-        Mark.RESPONSE_REPLACED: lambda one: figure(one, "response") == "replaced",
-        Mark.ALL_KEPT: lambda one: (figure(one, "instruction"), figure(one, "response")) == ("kept", "kept"),
+        FilterTerm.INSTRUCTION_REPLACED: lambda one: figure(one, "instruction") == "replaced",
+        FilterTerm.RESPONSE_REPLACED: lambda one: figure(one, "response") == "replaced",
+        FilterTerm.ALL_KEPT: lambda one: (
+            (figure(one, "instruction"), figure(one, "response")) == ("kept", "kept")
+        ),
     },
     {
-        Mark.NEAR_TIE: lambda one: figure(one, "near_tie"),
-        Mark.TRUNCATED: lambda one: figure(one, "truncated"),
-        Mark.UNSCORABLE: lambda one: figure(one, "unscorable"),
+        FilterTerm.NEAR_TIE: lambda one: figure(one, "near_tie"),
+        FilterTerm.TRUNCATED: lambda one: figure(one, "truncated"),
+        FilterTerm.UNSCORABLE: lambda one: figure(one, "unscorable"),
     },
-    {Mark.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
-    {Mark(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
+    {FilterTerm.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
+    {FilterTerm(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
 )
 
 
-def holds(one: One, mark: Mark) -> bool:
+def holds(one: One, mark: FilterTerm) -> bool:
     (test,) = (kind[mark] for kind in KINDS if mark in kind)
     return bool(test(one))
 
 
-def let_through(one: One, only: Filter) -> bool:
+def let_through(one: One, only: SampleFilter) -> bool:
     if only.text and not any(lowered(only.text) in lowered(text) for text in one.text):
         return False
     asked = [[mark for mark in kind if mark in only.marks] for kind in KINDS]
     return all(any(holds(one, mark) for mark in kind) for kind in asked if kind)
 
 
-def arranged(ones: Sequence[One], by: Column, only: Filter, *, descending: bool) -> list[int]:
+def arranged(ones: Sequence[One], by: SampleColumn, only: SampleFilter, *, descending: bool) -> list[int]:
     """What the listing must come to."""
     left = [index for index, one in enumerate(ones) if let_through(one, only)]
-    if by is Column.NUMBER:
+    if by is SampleColumn.NUMBER:
         return left[::-1] if descending else left
     keys = {index: KEYS[by](ones[index]) for index in left}
     known = sorted(
@@ -197,13 +209,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, 
 
 
 @pytest.fixture
-def listing(here: tuple[Workspace, Run]) -> Iterator[Listing]:
-    opened = Listing(*here)
+def listing(here: tuple[Workspace, Run]) -> Iterator[SampleList]:
+    opened = SampleList(*here)
     yield opened
     opened.close()
 
 
-def positions(listing: Listing) -> list[int]:
+def positions(listing: SampleList) -> list[int]:
     """The samples as they stand, by every way there is to ask."""
     rows = listing.window(0, len(listing) + 5)
     samples = [row.index for row in rows]
@@ -214,57 +226,65 @@ def positions(listing: Listing) -> list[int]:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("by", Column)
+@pytest.mark.parametrize("by", SampleColumn)
 def test_every_order_is_python_s_own_with_the_unknown_last(
-    listing: Listing, by: Column, descending: bool
+    listing: SampleList, by: SampleColumn, descending: bool
 ) -> None:
     assert listing.arrange(by, descending=descending) == len(ONES)
-    assert positions(listing) == arranged(ONES, by, Filter(), descending=descending)
+    assert positions(listing) == arranged(ONES, by, SampleFilter(), descending=descending)
 
 
-@pytest.mark.parametrize("mark", Mark)
-def test_every_mark_lets_through_what_has_it(listing: Listing, mark: Mark) -> None:
-    only = Filter(marks=frozenset({mark}))
-    expected = arranged(ONES, Column.NUMBER, only, descending=False)
+@pytest.mark.parametrize("mark", FilterTerm)
+def test_every_mark_lets_through_what_has_it(listing: SampleList, mark: FilterTerm) -> None:
+    only = SampleFilter(marks=frozenset({mark}))
+    expected = arranged(ONES, SampleColumn.NUMBER, only, descending=False)
     assert expected, "the samples here have all marks"
     assert listing.arrange(only=only) == len(expected)
     assert positions(listing) == expected
 
 
-def test_of_one_kind_any_mark_will_do_and_every_kind_must_be_met(listing: Listing) -> None:
-    def samples(*marks: Mark) -> set[int]:
-        listing.arrange(only=Filter(marks=frozenset(marks)))
+def test_of_one_kind_any_mark_will_do_and_every_kind_must_be_met(listing: SampleList) -> None:
+    def samples(*marks: FilterTerm) -> set[int]:
+        listing.arrange(only=SampleFilter(marks=frozenset(marks)))
         return set(listing.samples())
 
-    failed, done, near, cut = map(samples, (Mark.FAILED, Mark.DONE, Mark.NEAR_TIE, Mark.TRUNCATED))
-    assert samples(Mark.FAILED, Mark.DONE) == failed | done
-    assert samples(Mark.FAILED, Mark.NEAR_TIE) == failed & near
-    assert samples(Mark.FAILED, Mark.DONE, Mark.NEAR_TIE, Mark.TRUNCATED) == (failed | done) & (near | cut)
+    failed, done, near, cut = map(
+        samples, (FilterTerm.FAILED, FilterTerm.DONE, FilterTerm.NEAR_TIE, FilterTerm.TRUNCATED)
+    )
+    assert samples(FilterTerm.FAILED, FilterTerm.DONE) == failed | done
+    assert samples(FilterTerm.FAILED, FilterTerm.NEAR_TIE) == failed & near
+    assert samples(FilterTerm.FAILED, FilterTerm.DONE, FilterTerm.NEAR_TIE, FilterTerm.TRUNCATED) == (
+        failed | done
+    ) & (near | cut)
 
 
 def test_every_mark_is_a_filter_s_and_of_one_kind() -> None:
-    assert sorted(mark for kind in KINDS for mark in kind) == sorted(Mark)
+    assert sorted(mark for kind in KINDS for mark in kind) == sorted(FilterTerm)
 
 
 arrangements = st.tuples(
-    st.sampled_from(Column),
+    st.sampled_from(SampleColumn),
     st.booleans(),
     st.builds(
-        Filter,
+        SampleFilter,
         text=st.sampled_from(["", "", "a", "É", "%", "_", "\\", '"', "\0", "\ud800", "\n", "é"]),
-        marks=st.frozensets(st.sampled_from(Mark), max_size=4),
+        marks=st.frozensets(st.sampled_from(FilterTerm), max_size=4),
     ),
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(arrangements, st.integers(-3, 130), st.integers(0, 130), st.sampled_from(Mark))
+@given(arrangements, st.integers(-3, 130), st.integers(0, 130), st.sampled_from(FilterTerm))
 def test_any_arrangement_is_python_s_own_and_can_be_walked(
-    here: tuple[Workspace, Run], arrangement: tuple[Column, bool, Filter], start: int, count: int, mark: Mark
+    here: tuple[Workspace, Run],
+    arrangement: tuple[SampleColumn, bool, SampleFilter],
+    start: int,
+    count: int,
+    mark: FilterTerm,
 ) -> None:
     by, descending, only = arrangement
     expected = arranged(ONES, by, only, descending=descending)
-    listing = Listing(*here)
+    listing = SampleList(*here)
     try:
         assert listing.arrange(by, descending=descending, only=only) == len(expected) == len(listing)
         assert positions(listing) == expected
@@ -284,8 +304,8 @@ def test_any_arrangement_is_python_s_own_and_can_be_walked(
         listing.close()
 
 
-def test_beyond_the_ends_there_is_nothing(listing: Listing) -> None:
-    for by, only in ((Column.NUMBER, Filter()), (Column.STATE, Filter(text="a"))):
+def test_beyond_the_ends_there_is_nothing(listing: SampleList) -> None:
+    for by, only in ((SampleColumn.NUMBER, SampleFilter()), (SampleColumn.STATE, SampleFilter(text="a"))):
         listing.arrange(by, only=only)
         for position in (-1, len(listing)):
             with pytest.raises(IndexError):
@@ -294,14 +314,14 @@ def test_beyond_the_ends_there_is_nothing(listing: Listing) -> None:
         assert listing.window(0, 0) == []
 
 
-def test_a_row_carries_what_stands_now(listing: Listing) -> None:
+def test_a_row_carries_what_stands_now(listing: SampleList) -> None:
     rows = listing.window(0, len(ONES))
     for row, one in zip(rows, ONES, strict=True):
         flags = dict.fromkeys(("near_tie", "truncated", "unscorable", "failed"), False)
-        assert row == Row(
+        assert row == SampleRow(
             index=rows.index(row),
             instruction=one.text[0],
-            state=State(state(one)),
+            state=SampleState(state(one)),
             instruction_verdict=figure(one, "instruction"),
             response_verdict=figure(one, "response"),
             **(flags if one.figures is None else {flag: one.figures[flag] for flag in flags}),
@@ -310,7 +330,7 @@ def test_a_row_carries_what_stands_now(listing: Listing) -> None:
             r_ifd_before=figure(one, "r_ifd_before"),
             r_ifd_after=score_after(one, "r_ifd"),
             length_before=len(one.text[2]),
-            length_after=KEYS[Column.LENGTH_AFTER](one),
+            length_after=KEYS[SampleColumn.LENGTH_AFTER](one),
         )
 
 
@@ -318,7 +338,7 @@ def test_a_row_carries_only_the_beginning_of_a_long_instruction(tmp_path: Path) 
     path = tmp_path / "w.burnish"
     fill(path, [One(("é" * 200_000, "", ""))])
     with Workspace.open(path) as opened:
-        listing = Listing(opened, None)
+        listing = SampleList(opened, None)
         assert listing.window(0, 1)[0].instruction == "é" * SHOWN
         listing.close()
 
@@ -328,8 +348,8 @@ def find(text: str, *instructions: str) -> list[int]:
         path = Path(folder) / "w.burnish"
         fill(path, [One((instruction, "", "")) for instruction in instructions])
         with Workspace.open(path) as opened:
-            listing = Listing(opened, None)
-            listing.arrange(only=Filter(text))
+            listing = SampleList(opened, None)
+            listing.arrange(only=SampleFilter(text))
             found = list(listing.samples())
             listing.close()
     return found
@@ -377,10 +397,10 @@ def test_a_search_looks_at_instruction_input_and_response_and_not_at_the_rest_of
     words = ("apple", "pear", "plum")
     run = fill(path, [One(words), One(("", words[1], "")), One(("x", "y", words[2]))])
     with Workspace.open(path) as opened:
-        listing = Listing(opened, run)
+        listing = SampleList(opened, run)
         found = {}
         for word in (*words, "everything", "more", "applepear", 'apple", "pear'):
-            listing.arrange(only=Filter(word))
+            listing.arrange(only=SampleFilter(word))
             found[word] = list(listing.samples())
         listing.close()
     nothing: dict[str, list[int]] = {"everything": [], "more": [], "applepear": [], 'apple", "pear': []}
@@ -410,22 +430,22 @@ def test_any_text_is_found_where_python_finds_it(
         blank._db.execute("DELETE FROM samples")
         for sample, row in enumerate(rows):
             insert(blank, "samples", sample=sample, body=json.dumps([*row, {"more": LETTERS}]))
-    listing = Listing(blank, None)
+    listing = SampleList(blank, None)
     try:
         needles = {text, *(part[start:] for row in rows for part in row for start in (0, 2))}
         for needle in sorted(needles)[:20]:
-            listing.arrange(only=Filter(needle))
-            expected = arranged(ones, Column.NUMBER, Filter(needle), descending=False)
+            listing.arrange(only=SampleFilter(needle))
+            expected = arranged(ones, SampleColumn.NUMBER, SampleFilter(needle), descending=False)
             assert list(listing.samples()) == expected, needle
-        for by in (Column.INSTRUCTION, Column.LENGTH_BEFORE):
+        for by in (SampleColumn.INSTRUCTION, SampleColumn.LENGTH_BEFORE):
             listing.arrange(by)
-            assert list(listing.samples()) == arranged(ones, by, Filter(), descending=False)
+            assert list(listing.samples()) == arranged(ones, by, SampleFilter(), descending=False)
     finally:
         listing.close()
 
 
 def test_another_run_s_outcomes_are_shown_from_then_on(here: tuple[Workspace, Run]) -> None:
-    listing = Listing(here[0], None)
+    listing = SampleList(here[0], None)
     assert {row.ifd_before for row in listing.window(0, 200)} == {None}
     listing.follow(here[1])
     assert {row.ifd_before for row in listing.window(0, 200)} != {None}
@@ -437,13 +457,13 @@ def test_decisions_are_seen_at_once_and_the_order_waits_for_the_next_arrangement
     ones = [replace(one, standing=None) for one in ONES if one.figures]
     run = fill(path, ones)
     with Workspace.open(path) as opened:
-        listing = Listing(opened, run)
-        only = Filter(marks=frozenset({Mark.UNREVIEWED}))
+        listing = SampleList(opened, run)
+        only = SampleFilter(marks=frozenset({FilterTerm.UNREVIEWED}))
         assert listing.arrange(only=only) == len(ones)
         with opened._transaction():
             insert(opened, "standing", sample=3, decision="original", length=1, body="null")
-        assert listing.window(3, 1)[0].state is State.ORIGINAL
-        assert listing.next(2, Mark.UNREVIEWED) == 4
+        assert listing.window(3, 1)[0].state is SampleState.ORIGINAL
+        assert listing.next(2, FilterTerm.UNREVIEWED) == 4
         assert listing.arrange(only=only) == len(ones) - 1
         assert listing.position_of(3) is None
         listing.close()
@@ -453,12 +473,12 @@ def test_an_interrupted_arrangement_leaves_the_one_before_it_as_it_was(tmp_path:
     path = tmp_path / "w.burnish"
     fill(path, [One((f"sample {index}", "", "x" * 400)) for index in range(10_000)])
     with Workspace.open(path) as opened:
-        listing = Listing(opened, None)
+        listing = SampleList(opened, None)
         try:
             for by, descending, only in (
-                (Column.NUMBER, True, Filter()),
-                (Column.INSTRUCTION, False, Filter("9")),
-                (Column.NUMBER, True, Filter("8")),
+                (SampleColumn.NUMBER, True, SampleFilter()),
+                (SampleColumn.INSTRUCTION, False, SampleFilter("9")),
+                (SampleColumn.NUMBER, True, SampleFilter("8")),
             ):
                 listing.arrange(by, descending=descending, only=only)
                 before = list(listing.samples())
@@ -469,7 +489,7 @@ def test_an_interrupted_arrangement_leaves_the_one_before_it_as_it_was(tmp_path:
             listing.close()
 
 
-def interrupted(listing: Listing) -> None:
+def interrupted(listing: SampleList) -> None:
     """Arrange, while another thread interrupts again and again, at whatever it may be."""
     given_up = threading.Event()
 
@@ -481,7 +501,7 @@ def interrupted(listing: Listing) -> None:
     thread.start()
     try:
         with pytest.raises(Interrupted):
-            listing.arrange(Column.INSTRUCTION, descending=True, only=Filter("sample"))
+            listing.arrange(SampleColumn.INSTRUCTION, descending=True, only=SampleFilter("sample"))
     finally:
         given_up.set()
         thread.join()
@@ -492,9 +512,9 @@ def test_a_damaged_sample_is_one_line(tmp_path: Path) -> None:
     fill(path, [One(("a", "", ""))])
     with Workspace.open(path) as opened:
         opened._db.execute("UPDATE samples SET body = '[3'")
-        listing = Listing(opened, None)
+        listing = SampleList(opened, None)
         with pytest.raises(WorkspaceError, match="damaged"):
             listing.window(0, 10)
         with pytest.raises(WorkspaceError):
-            listing.arrange(Column.INSTRUCTION)
+            listing.arrange(SampleColumn.INSTRUCTION)
         listing.close()

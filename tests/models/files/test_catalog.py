@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import BurnishError, ModelFileError, UsageError
-from models.files.catalog import Found, find_ggufs, student_file, teacher_file
+from models.files.catalog import FoundModel, find_ggufs, student_file, teacher_file
 from tests.gguf_writer import LLAMA, TENSORS, gguf, tiny
 from tests.ollama.store import OWN, FakeStore
 
@@ -268,7 +268,7 @@ def test_models_near_at_hand_are_listed_once_with_what_is_wrong_with_them(
     assert good == {"ollama:qwen3:8b", "a.gguf", str(snapshot), str(extra)}
     assert all(student_file(name).header.name for name in good)
     assert "embedding" in (found[str(Path("below/embed.gguf"))].problem or "")
-    assert found["broken.gguf"] == Found(
+    assert found["broken.gguf"] == FoundModel(
         "broken.gguf", Path("broken.gguf"), None, "ends inside its own header, at byte 4; download it again"
     )
 

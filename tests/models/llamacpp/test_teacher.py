@@ -16,9 +16,9 @@ import pytest
 from pydantic import BaseModel
 
 from models.llamacpp import bindings, chat_template
-from models.llamacpp.bindings import Context, Model, Sampler, Shape
+from models.llamacpp.bindings import Context, ContextShape, Model, Sampler
 from models.llamacpp.chat_template import ChatTemplateError, render
-from models.llamacpp.generator import Writer
+from models.llamacpp.generator import TextGenerator
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Piece
 from models.teacher import Fault, Message, Reply, Request, Teacher, TeacherError
@@ -137,7 +137,7 @@ def test_hostile_text_is_asked_about_all_the_same(smollm2: Path) -> None:
 def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) -> None:
     bindings.start()
     model = Model(smollm2)
-    context = Context(model, Shape(512, 128, 1, 1), exact=False, threads=1)
+    context = Context(model, ContextShape(512, 128, 1, 1), exact=False, threads=1)
     sampler = Sampler(context, seed=1, temperature=0.0, schema={"type": "string"})
     try:
         for token in model.tokenize('"Eat', special=False):
@@ -155,9 +155,9 @@ def test_a_string_under_a_schema_holds_no_bare_control_character(smollm2: Path) 
 def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
     bindings.start()
     model = Model(smollm2)
-    context = Context(model, Shape(4096, 128, 1, 1), exact=False, threads=2)
+    context = Context(model, ContextShape(4096, 128, 1, 1), exact=False, threads=2)
     said: list[str] = []
-    written = Writer(model, context, window=4096).write(
+    written = TextGenerator(model, context, window=4096).generate(
         [("Once upon a time", False)],
         seed=1,
         temperature=0.0,

@@ -9,14 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.method.reflection import Reflection, Unusable
-from engine.method.reply_forms import FORMS, FormName
+from engine.method.reflection import Reflection, UnusableReply
+from engine.method.reply_forms import FORMS, ReplyFormName
 from engine.sample import Stage
 from models.teacher import Reply
 from tests.engine.method.asking import OLD, replies
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
-from tui.screens.run.growing import written
+from tui.screens.run.growing import growing_part
 from tui.text.literal import first_line, literal
 
 TOKENS = tuple(
@@ -69,10 +69,10 @@ TOKENS = tuple(
 
 
 def make(dice: Random) -> bytes:
-    form, stage = dice.choice(list(FormName)), dice.choice(list(Stage))
+    form, stage = dice.choice(list(ReplyFormName)), dice.choice(list(Stage))
     said = replies(form, stage, "New answer.")
     at = dice.randint(0, len(said) - 1)
-    if form is FormName.JSON and dice.randint(0, 1):
+    if form is ReplyFormName.JSON and dice.randint(0, 1):
         said[at] = as_json(bent(json.loads(said[at]), dice))
     if dice.randint(0, 4):
         said[at] = mutated(said[at].encode(), dice, TOKENS).decode("utf-8", "replace")
@@ -83,11 +83,11 @@ def judge(case: bytes, folder: Path) -> bool:
     form, stage, said = json.loads(case)
     for text in said:
         for end in (len(text) // 3, len(text) - 1, len(text)):
-            growing = written(text[:end])
+            growing = growing_part(text[:end])
             literal(first_line(growing.text, 80))
     try:
-        found = asyncio.run(_reflected(FormName(form), Stage(stage), said))
-    except Unusable as unusable:
+        found = asyncio.run(_reflected(ReplyFormName(form), Stage(stage), said))
+    except UnusableReply as unusable:
         one_line(unusable)
         return False
     version = found.version
@@ -98,11 +98,11 @@ def judge(case: bytes, folder: Path) -> bool:
     return True
 
 
-async def _reflected(form: FormName, stage: Stage, said: list[str]) -> Reflection:
+async def _reflected(form: ReplyFormName, stage: Stage, said: list[str]) -> Reflection:
     coming = cycle(said)
 
     async def ask(question: Any, /) -> Any:
-        return question.take(Reply(next(coming)))
+        return question.parse(Reply(next(coming)))
 
     way = FORMS[form]
     return await (way.instruction(OLD, ask) if stage is Stage.INSTRUCTION else way.response(OLD, ask))

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from engine.run.settings import changed, described, load
+from engine.run.settings import load_settings, setting_help, with_setting
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import VALUES, as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
@@ -95,17 +95,17 @@ def judge(case: bytes, folder: Path) -> bool:
     given = {name: os.fsdecode(os.fsencode(_held(value))) for name, value in variables.items()}
     with patch.dict(os.environ, given | {"BURNISH_CONFIG": str(path)}):
         try:
-            found = load({"run": {"candidates": None}})
+            found = load_settings({"run": {"candidates": None}})
         except UsageError as error:
             one_line(error)
             return False
     json.dumps(found.model_dump(mode="json"))
     for value in variables.values():
         try:
-            changed(found, "run", "candidates", value)
+            with_setting(found, "run", "candidates", value)
         except UsageError as error:
             one_line(error)
-    assert described(found, "run", "candidates")
+    assert setting_help(found, "run", "candidates")
     return True
 
 

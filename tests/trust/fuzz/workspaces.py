@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from engine.export.export import Progress, Wanted, preview, write
+from engine.export.export import ExportRequest, RowProgress, preview, write
 from engine.formats.names import Format
 from engine.method.scores import ratio
 from engine.method.token_gain import half
 from engine.run import session
-from engine.run.settings import StudentSettings, load
+from engine.run.settings import StudentSettings, load_settings
 from engine.sample import Decision, Review
 from engine.store.bulk_reviews import accepted, originals
 from engine.store.distribution import MEASURES, Distribution
-from engine.store.leaving import ExportRule, Share
+from engine.store.leaving import ExportRule, TopShare
 from engine.store.overview import overview
-from engine.store.sample_list import Column, Filter, Listing, Mark
+from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.student import Losses
@@ -252,14 +252,17 @@ def _looked_at(path: Path) -> None:
 
 def _listed(path: Path, some: int) -> None:
     with Workspace.read(path) as opened:
-        listing = Listing(opened, opened.latest())
+        listing = SampleList(opened, opened.latest())
         try:
-            marks, columns = list(Mark), list(Column)
+            marks, columns = list(FilterTerm), list(SampleColumn)
             for by, only in (
-                (Column.NUMBER, Filter()),
-                (columns[some % len(columns)], Filter()),
-                (Column.INSTRUCTION, Filter(text="a", marks=frozenset([marks[some // 8 % len(marks)]]))),
-                (Column.STATE, Filter(text="name \0")),
+                (SampleColumn.NUMBER, SampleFilter()),
+                (columns[some % len(columns)], SampleFilter()),
+                (
+                    SampleColumn.INSTRUCTION,
+                    SampleFilter(text="a", marks=frozenset([marks[some // 8 % len(marks)]])),
+                ),
+                (SampleColumn.STATE, SampleFilter(text="name \0")),
             ):
                 listing.arrange(by, descending=bool(some & 1), only=only)
                 listing.window(0, 50)
@@ -287,9 +290,9 @@ def _counted(path: Path) -> None:
 
 def _left(path: Path, rule: ExportRule, some: int) -> None:
     formats: list[Format | None] = [None, *Format]
-    wanted = Wanted(rule, Share.parse("50%"), formats[some % len(formats)], trace=bool(some & 2))
+    wanted = ExportRequest(rule, TopShare.parse("50%"), formats[some % len(formats)], trace=bool(some & 2))
     preview(path, wanted, 5)
-    write(path, path.with_name("out"), wanted, Progress())
+    write(path, path.with_name("out"), wanted, RowProgress())
 
 
 def _decided(path: Path) -> None:
@@ -306,7 +309,7 @@ def _decided(path: Path) -> None:
 
 def _run(path: Path, folder: Path) -> None:
     """As far as a run comes where no model answers."""
-    given = load(
+    given = load_settings(
         {"teacher": {"name": "qwen0.5b", "host": NOWHERE, "patience": 0.0}, "run": {"method": "reflect"}}
     )
     data = folder / "rows.json"

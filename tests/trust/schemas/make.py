@@ -47,7 +47,7 @@ def replying(chat: Chat) -> Scripted:
 def fill(opened: Workspace) -> None:
     """An examination, a run, a sample that failed twice, and what a person does."""
     with Examination() as examination:
-        stats = examination.look(opened.samples())
+        stats = examination.examine(opened.samples())
         opened.keep_examination(stats, examination.all_findings())
     with FakeOllama(replying) as server:
         for retry in (False, True):

@@ -14,7 +14,7 @@ import pytest
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.method.recipe import Method
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.settings import Schedule
 from engine.store.leaving import ExportRule
@@ -93,11 +93,11 @@ def test_every_command_is_told_on_one_line_and_in_full(name: str, width: str) ->
     [
         (options.METHODS, Method),
         (options.TEMPLATES, TemplateName),
-        (options.REPLY_FORMS, ("auto", *FormName)),
+        (options.REPLY_FORMS, ("auto", *ReplyFormName)),
         (options.SCHEDULES, ("auto", *Schedule)),
         (options.RULES, ExportRule),
         (options.TRAINERS, Trainer),
-        (options.JUDGE_FORMS, (FormName.JSON, FormName.MARKERS)),
+        (options.JUDGE_FORMS, (ReplyFormName.JSON, ReplyFormName.MARKERS)),
         (options.FORMATS, Format),
     ],
 )

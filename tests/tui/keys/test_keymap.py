@@ -24,7 +24,7 @@ from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.start.screen import StartScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 WHERE: dict[str, type[Any]] = {
     "app": BurnishApp,
@@ -175,7 +175,7 @@ def test_the_app_goes_by_the_file_and_tells_what_is_wrong_with_it(tmp_path: Path
     keys_file(tmp_path, '"app.show_help" = "f3"\n"app.go_start" = "[,f4"\n"nope" = "a"\n')
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
             await pilot.pause()
             assert ["no action 'nope'" in told.message for told in app._notifications] == [True]
@@ -197,7 +197,7 @@ def test_the_app_goes_by_the_file_and_tells_what_is_wrong_with_it(tmp_path: Path
 
 def test_what_types_a_character_types_it_where_one_types() -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
             await pilot.pause()
             where: DOMNode = app.screen

@@ -10,7 +10,7 @@ import pytest
 
 from tui.app import BurnishApp
 from tui.platform import memory
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -34,7 +34,7 @@ def test_what_is_dropped_goes_in_the_pause_after_a_key(
     looks: list[int] = []
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
             await pilot.pause(1.0)
             assert not looks, "nobody was there yet"

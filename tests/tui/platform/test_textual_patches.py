@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tests.scene import scene
 from tui.app import BurnishApp
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 
 def kept() -> int:
@@ -29,9 +29,9 @@ def test_widgets_of_screens_that_were_left_are_let_go_of(
     monkeypatch.setattr("tui.app.TIDY", 0.1)
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test(size=(120, 40)) as pilot:
-            await app.desk.open(scene(tmp_path))
+            await app.workbench.open(scene(tmp_path))
             app.action_go_samples()
             counts = []
             for _ in range(3):

@@ -22,7 +22,7 @@ import pytest
 
 from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
 from engine.judge.record import Record
-from engine.method.token_gain import Heat, half
+from engine.method.token_gain import TokenGains, half
 from engine.report.gather import gather
 from engine.run import session
 from engine.sample import Decision, Failure, Outcome, Review, Stage, Verdict, Version
@@ -297,7 +297,7 @@ def test_heat_maps_are_drawn_from_the_losses_of_both_sides(made: Path) -> None:
     sizes = np.array([2, 4, 5, 4, 3, 3, 3], np.uint16)
     alone = Losses(np.array([5, 5, 5, 5, 5, 5], np.float32), sizes, 7, 100)
     given = Losses(np.array([5, 1, 6, 4.99, 0, 5], np.float32), sizes, 7, 100)
-    heat = Heat(half(text, alone, given), half(text, alone, given))
+    heat = TokenGains(half(text, alone, given), half(text, alone, given))
     pairs = (replace(report.pairs[0], heat=(heat, heat)), *report.pairs[1:])
     html = page(replace(report, pairs=pairs, heated=True))
     assert html.count('class="heat"') == 2

@@ -19,8 +19,8 @@ from tui.app import BurnishApp
 from tui.screens.review.critique import Critique
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.review.verdict import VerdictPanel
-from tui.state.workbench import Desk
-from tui.widgets.diff import Part
+from tui.state.workbench import Workbench
+from tui.widgets.diff import PartDiff
 
 REPLACED, KEPT, NEAR_TIE, FAILED, TRUNCATED, UNSCORABLE, HALF, WAITING = range(8)
 """Where the scene has a sample of each kind."""
@@ -37,12 +37,12 @@ class Here:
     screen: ReviewScreen
 
     @property
-    def desk(self) -> Desk:
-        return self.app.desk
+    def workbench(self) -> Workbench:
+        return self.app.workbench
 
     @property
     def index(self) -> int | None:
-        return self.screen._look.sample.index if self.screen._look else None
+        return self.screen._view.sample.index if self.screen._view else None
 
     @property
     def said(self) -> str:
@@ -65,8 +65,8 @@ class Here:
     def text(self, selector: str) -> str:
         return str(self.screen.query_one(selector, Static).content)
 
-    def part(self, name: str) -> Part:
-        return self.screen.query_one(f"#{name}", Part)
+    def part(self, name: str) -> PartDiff:
+        return self.screen.query_one(f"#{name}", PartDiff)
 
     async def settled(self) -> None:
         """Everything that was begun is done."""
@@ -96,15 +96,15 @@ class Here:
         await self.settled()
 
     async def review(self, sample: int) -> Review | None:
-        return await self.desk.reader.look(lambda workspace: workspace.review(sample))
+        return await self.workbench.reader.ask_workspace(lambda workspace: workspace.review(sample))
 
 
 @asynccontextmanager
 async def reviewing(path: Path, position: int = 0, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
-    desk = Desk()
-    app = BurnishApp(desk, path)
+    workbench = Workbench()
+    app = BurnishApp(workbench, path)
     async with app.run_test(size=size) as pilot:
-        screen = ReviewScreen(desk, app.keymap, position)
+        screen = ReviewScreen(workbench, app.keymap, position)
         await app.push_screen(screen)
         here = Here(app, pilot, screen)
         await here.settled()
@@ -132,12 +132,12 @@ def with_student(here: Here, *, wrong: BurnishError | None = None) -> list[Versi
             raise wrong
         return [WEIGHED for _ in versions]
 
-    vars(here.desk)["scores"] = weigh
+    vars(here.workbench)["scores"] = weigh
     return given
 
 
 async def a_review(here: Here, sample: int) -> Review:
-    version = (await here.desk.reader.look(lambda workspace: workspace.sample(sample))).original
+    version = (await here.workbench.reader.ask_workspace(lambda workspace: workspace.sample(sample))).original
     return Review(index=sample, decision=Decision.ORIGINAL, version=version)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.store.sample_list import Column, Filter
+from engine.store.sample_list import SampleColumn, SampleFilter
 from tests import hostile
 from tui.app import BurnishApp
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.samples.table import SampleTable
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 
 @dataclass
@@ -27,8 +27,8 @@ class Here:
     screen: SamplesScreen
 
     @property
-    def desk(self) -> Desk:
-        return self.app.desk
+    def workbench(self) -> Workbench:
+        return self.app.workbench
 
     @property
     def table(self) -> SampleTable:
@@ -91,9 +91,9 @@ class Here:
             self.app.pop_screen()
             await self.pilot.pause()
         await self.pilot.resize_terminal(*size)
-        await self.desk.reader.arrange(Column.NUMBER, descending=False, only=Filter())
+        await self.workbench.reader.arrange(SampleColumn.NUMBER, descending=False, only=SampleFilter())
         self.app.clear_notifications()
-        self.screen._begin(self.desk.reader)
+        self.screen._begin(self.workbench.reader)
         self.table.focus()
         await self.settled()
 
@@ -103,7 +103,7 @@ class Here:
 
 @asynccontextmanager
 async def at_samples(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Here]:
-    app = BurnishApp(Desk(), path)
+    app = BurnishApp(Workbench(), path)
     async with app.run_test(size=size) as pilot:
         app.action_go_samples()
         await pilot.pause()

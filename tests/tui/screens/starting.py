@@ -15,7 +15,7 @@ from tests import hostile
 from tests.ollama.state import Model
 from tui.app import BurnishApp
 from tui.screens.start.screen import StartScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.widgets.plain_input import PlainInput
 
 FAR = Model.named("far:cloud", remote_host="https://cloud.example", remote_model="far")
@@ -27,7 +27,7 @@ class Scene:
     def __init__(self, app: BurnishApp, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
-        self.desk = app.desk
+        self.workbench = app.workbench
 
     @property
     def start(self) -> StartScreen:
@@ -80,7 +80,7 @@ class Scene:
 async def started(
     first: Path | None = None, *, size: tuple[int, int] = (120, 50), settings: Settings | None = None
 ) -> AsyncIterator[Scene]:
-    app = BurnishApp(Desk(settings), first)
+    app = BurnishApp(Workbench(settings), first)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         yield Scene(app, pilot)

@@ -14,7 +14,7 @@ import pytest
 from engine.judge.prompt import Result
 from engine.judge.record import Record, judged_path
 from engine.judge.results import Counts
-from engine.run.settings import Settings, load
+from engine.run.settings import Settings, load_settings
 from engine.sample import Verdict
 from tests import hostile, judges
 from tests.hostile import acting, painted
@@ -29,8 +29,8 @@ from tui.messages import StartRun
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.review.screen import ReviewScreen
-from tui.state.verdicts import Among
-from tui.state.workbench import Desk
+from tui.state.verdicts import PairFilter
+from tui.state.workbench import Workbench
 from tui.widgets.prose import Prose
 from tui.widgets.score_bar import blocks, said_score
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def given(server: FakeOllama, name: str | None = TEACHER) -> Settings:
-    return load({"judge": {"name": name, "host": server.url, "patience": 20.0}})
+    return load_settings({"judge": {"name": name, "host": server.url, "patience": 20.0}})
 
 
 class Judging(Seat):
@@ -53,10 +53,10 @@ class Judging(Seat):
 
     async def judged(self, *keys: str) -> None:
         """Ask the judge that the settings name, and wait until it has ended."""
-        comparing = self.desk.comparing
-        before = comparing.ended
+        comparing = self.workbench.judge_job
+        before = comparing.ending
         await self.press("s", *keys, "enter")
-        await self.until(lambda: comparing.ended is not None and comparing.ended is not before)
+        await self.until(lambda: comparing.ending is not None and comparing.ending is not before)
         await self.until(lambda: not comparing.running)
         self.app.clear_notifications()
         await self.pilot.pause(0.1)
@@ -78,11 +78,11 @@ def watched(
     size: tuple[int, int] = (120, 40),
 ) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk(settings), path)
+        app = BurnishApp(Workbench(settings), path)
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
             there = Judging(app, pilot)
-            await there.until(lambda: app.desk.is_open)
+            await there.until(lambda: app.workbench.is_open)
             app.action_go_compare()
             await there.until(lambda: isinstance(app.screen, CompareScreen))
             await work(there)
@@ -137,7 +137,7 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
     async def again(there: Judging) -> None:
         await there.says(f"judged by {TEACHER}", "score 2.000")
         await there.judged()
-        assert there.desk.comparing.tally.replies == 0
+        assert there.workbench.judge_job.tally.replies == 0
 
     with FakeOllama(judges.longer) as server:
         watched(path, given(server, None), first)
@@ -165,8 +165,8 @@ def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(
     async def work(there: Judging) -> None:
         await there.judged("tab", "tab", "right", "tab", "2")
         assert there.rows() == [(0, Result.WIN), (2, Result.WIN)]
-        assert (there.desk.comparing.refined_only, there.desk.comparing.limit) == (True, 2)
-        assert there.desk.comparing.command(Path("w")) == [
+        assert (there.workbench.judge_job.refined_only, there.workbench.judge_job.limit) == (True, 2)
+        assert there.workbench.judge_job.command(Path("w")) == [
             *("burnish", "judge", "w", "--judge", TEACHER, "--refined-only", "--limit", "2"),
         ]
         # The same question with the student's choices is another judging, and both are kept.
@@ -188,7 +188,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
     tap = Tap(3, judges.longer)
 
     async def work(there: Judging) -> None:
-        comparing = there.desk.comparing
+        comparing = there.workbench.judge_job
         await there.press("s", "enter")
         await there.until(lambda: comparing.tally.replies == 3)
         await there.says("● judging", TEACHER, "/min")
@@ -196,7 +196,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
         assert "begin" not in there.usable()
         there.screen.post_message(StartRun())
         await there.until(lambda: "a judge is at work" in there.toasts)
-        assert not there.desk.running
+        assert not there.workbench.running
         await there.press("space")
         await there.says("‖ held", "space lets it go on", "held 1/")
         tap.opened.set()
@@ -211,7 +211,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
             (one,) = record.comparisons()
             assert len(list(record.judged(one))) == 2
         await there.press("s", "enter")
-        await there.until(lambda: comparing.ended is not None and comparing.ended.done)
+        await there.until(lambda: comparing.ending is not None and comparing.ending.done)
         assert comparing.tally.skipped == 2
         asked_for = [json.dumps(chat.body) for chat in server.chats]
         assert len(asked_for) == len(set(asked_for)), "nothing is asked twice"
@@ -226,7 +226,7 @@ def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -
 
     async def work(there: Judging) -> None:
         await there.press("s", "enter")
-        await there.until(lambda: there.desk.comparing.tally.done == 1)
+        await there.until(lambda: there.workbench.judge_job.tally.done == 1)
         there.app.leave()
         assert there.app.unjudged == ["burnish", "judge", str(path), "--judge", TEACHER]
 
@@ -248,7 +248,7 @@ def test_a_judge_that_is_not_there_is_one_line_and_a_busy_server_is_waited_for(t
         await there.judged()
         await there.says("✗", "no-such-judge")
         assert "begin" in there.usable()
-        there.desk.comparing.settings = given(server).judge
+        there.workbench.judge_job.settings = given(server).judge
         await there.press("s", "enter")
         await there.says("waiting: ", "goes on by itself", "waiting for Ollama", "◌ waiting")
         assert "no-such-judge" not in there.text
@@ -298,10 +298,10 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
         assert "sample 77 has no pair" in there.toasts
         await there.press("colon", "escape", "escape")
         seen = []
-        for _ in Among:
+        for _ in PairFilter:
             await there.press("f")
             seen.append((there.screen._among, {line.result for line in pairs.lines}))
-            if there.screen._among is Among.DISAGREEMENTS:
+            if there.screen._among is PairFilter.DISAGREEMENTS:
                 assert all(line.disagrees for line in pairs.lines)
                 # Took what is worse, or kept what was there where the rewrite is better.
                 assert {(line.result, line.choice.verdict) for line in pairs.lines if line.choice} == {
@@ -309,12 +309,12 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
                     (Result.LOSE, Verdict.REPLACED),
                 }
         assert seen == [
-            (Among.DISAGREEMENTS, {Result.WIN, Result.LOSE}),
-            (Among.WINS, {Result.WIN}),
-            (Among.TIES, {Result.TIE}),
-            (Among.LOSSES, {Result.LOSE}),
-            (Among.INVALID, {Result.INVALID}),
-            (Among.ALL, set(Result)),
+            (PairFilter.DISAGREEMENTS, {Result.WIN, Result.LOSE}),
+            (PairFilter.WINS, {Result.WIN}),
+            (PairFilter.TIES, {Result.TIE}),
+            (PairFilter.LOSSES, {Result.LOSE}),
+            (PairFilter.INVALID, {Result.INVALID}),
+            (PairFilter.ALL, set(Result)),
         ]
         await there.press("f", "g", "enter")
         await there.says("pair 1 of", "Before shown first", "Rewrite shown first", "≠ the judge disagrees")
@@ -343,7 +343,7 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
         await there.press("enter")
         await there.says("✗ invalid  unparsable: Well.", "no verdict in this order")
 
-    watched(judged(small(tmp_path), says="Well."), load({}), work)
+    watched(judged(small(tmp_path), says="Well."), load_settings({}), work)
 
 
 def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_list_s_place(
@@ -361,7 +361,7 @@ def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_li
         await there.press("j", "pagedown", "escape")
         await there.says("▸")
 
-    watched(judged(small(tmp_path)), load({}), work, SIZES[0])
+    watched(judged(small(tmp_path)), load_settings({}), work, SIZES[0])
 
 
 # Texts of others, and terminals
@@ -387,7 +387,7 @@ def test_hostile_texts_of_samples_and_judges_do_not_act(tmp_path: Path, pytestco
             await there.press("j")
 
     for size in SIZES if whole else SIZES[:1]:
-        watched(path, load({}), work, size)
+        watched(path, load_settings({}), work, size)
 
 
 @pytest.mark.parametrize("counts", [(1, 0, 0), (1, 1, 1), (1000, 1, 0), (3, 0, 4), (0, 5, 0)])

@@ -20,21 +20,21 @@ from engine.events import Finished
 from engine.run import session
 from engine.sample import Decision, Outcome, Review
 from engine.store.distribution import Distribution
-from engine.store.leaving import ExportRule, Share, leaving
+from engine.store.leaving import ExportRule, TopShare, leaving
 from engine.store.workspace import Workspace
 from tests.command import burnish
 from tests.recipes import recipe
 from tests.running import dataset, demo_rows
 from tests.scene import scene
 from tui.app import BurnishApp
-from tui.messages import Heard
+from tui.messages import EngineReported
 from tui.screens.distribution import screen as of_screen
 from tui.screens.distribution.flow import draw_flow, percent
-from tui.screens.distribution.histogram import Histogram
+from tui.screens.distribution.histogram import HistogramPlot
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.screen import DistributionScreen
-from tui.screens.distribution.threshold_bar import Keeping
-from tui.state.workbench import Desk
+from tui.screens.distribution.threshold_bar import ThresholdBar
+from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
 from tui.text.canvas import Canvas
 
@@ -86,11 +86,11 @@ class Seat:
 
 @asynccontextmanager
 async def seat(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
-    app = BurnishApp(Desk(), path)
+    app = BurnishApp(Workbench(), path)
     async with app.run_test(size=size) as pilot:
         app.action_go_distribution()
         there = Seat(app, pilot)
-        if app.desk.run is not None:
+        if app.workbench.run is not None:
             await there.counted()
         yield there
 
@@ -101,7 +101,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def keeps(path: Path, rule: ExportRule) -> int:
     with Workspace.read(path) as opened:
-        return leaving(opened, opened.latest_run(), rule, Share(count=1000))
+        return leaving(opened, opened.latest_run(), rule, TopShare(count=1000))
 
 
 def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Pat
             for size in (*SIZES, (40, 12), (8, 4), SIZES[1]):
                 await there.pilot.resize_terminal(*size)
                 await there.pilot.pause(0.1)
-                for picture in there.screen.query("Histogram, ScatterPlot, FlowDiagram"):
+                for picture in there.screen.query("HistogramPlot, ScatterPlot, FlowDiagram"):
                     lines = str(picture.render()).split("\n")
                     assert max(map(len, lines)) <= max(picture.size.width, 0), size
             await there.counted()
@@ -146,7 +146,7 @@ def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> Non
 
     async def main() -> None:
         async with seat(path) as there:
-            picture = there.screen.query_one("#ifd", Histogram)
+            picture = there.screen.query_one("#ifd", HistogramPlot)
             most = keeps(path, ExportRule.TOP)
             assert f"keeps at most {most} of 24 samples" in there.kept
 
@@ -268,25 +268,25 @@ def test_it_counts_again_when_there_is_something_to_count(
             kept = keeps(path, ExportRule.PAPER)
             await there.pilot.press("r", "r")
             await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
-            desk = there.app.desk
-            original = await desk.reader.look(lambda reading: reading.sample(8).original)
+            workbench = there.app.workbench
+            original = await workbench.reader.ask_workspace(lambda reading: reading.sample(8).original)
             review = Review(index=8, decision=Decision.ORIGINAL, version=original)
-            await desk.decide("original", [(8, review)])
-            there.app.tell_changed()
+            await workbench.decide("original", [(8, review)])
+            there.app.post_changed()
             await there.until(lambda: f"keeps {kept - 1} of 24 samples" in there.kept)
             await there.pilot.press("u")
             await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
 
-            assert desk.run is not None
+            assert workbench.run is not None
             done = Outcome(index=7, final=original)
-            await desk._stage().call(desk._open_workspace.keep_outcome, desk.run, done)
-            there.screen.post_message(Heard([Finished(done)]))
+            await workbench._engine().call(workbench._open_workspace.keep_outcome, workbench.run, done)
+            there.screen.post_message(EngineReported([Finished(done)]))
             await there.until(lambda: "22 finished, 2 waiting" in there.text("#status"))
 
             await there.pilot.press("f5")
-            await there.app.desk.close()
+            await there.app.workbench.close()
             await there.pilot.pause(0.1)
-            there.app.tell_changed()
+            there.app.post_changed()
             await there.until(lambda: "No workspace is open" in there.text("#empty"))
 
     run(main)
@@ -303,23 +303,23 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
         async with seat(new, (80, 24)) as there:
 
             def shown() -> set[str | None]:
-                pictures = there.screen.query("Histogram, ScatterPlot, FlowDiagram")
+                pictures = there.screen.query("HistogramPlot, ScatterPlot, FlowDiagram")
                 return {picture.id for picture in pictures if picture.display}
 
             await there.until(lambda: "Nothing was run here yet" in there.text("#empty"))
-            assert not there.screen.query_one(Keeping).display
+            assert not there.screen.query_one(ThresholdBar).display
             await there.pilot.press("r", "left", "right", "t", "y", "f5", "j", "k", "pagedown", "pageup")
             assert there.app.focused is None
 
-            await there.app.desk.open(begun)
-            there.app.tell_changed()
+            await there.app.workbench.open(begun)
+            there.app.post_changed()
             await there.says("#status", "0 finished, 3 waiting")
             for picture in ("#ifd", "#length", "#flow"):
                 assert "no sample" in there.text(picture)
             await there.says("#command", "nothing would be exported")
 
-            await there.app.desk.open(reflected)
-            there.app.tell_changed()
+            await there.app.workbench.open(reflected)
+            there.app.post_changed()
             await there.counted()
             assert shown() == {"length", "flow"}
             await there.pilot.press("right", "t")
@@ -327,8 +327,8 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
             assert "those whose response was replaced" in there.kept
             assert "IFD" not in there.text("#growth")
 
-            await there.app.desk.open(scored)
-            there.app.tell_changed()
+            await there.app.workbench.open(scored)
+            there.app.post_changed()
             await there.until(lambda: shown() == {"ifd", "r_ifd", "length", "scatter"})
             await there.until(lambda: "as it is · 18" in there.text("#scatter"))
             assert "as it is · median 0.655" in there.text("#ifd")
@@ -337,10 +337,12 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
             await there.pilot.press("right")
             await there.until(lambda: "IFD ≥" in there.kept)
 
-            await there.app.desk.open(new)
-            there.app.tell_changed()
+            await there.app.workbench.open(new)
+            there.app.post_changed()
             await there.until(lambda: there.screen.has_class("-empty"))
-            assert there.screen.query_one("#ifd", Histogram).threshold is None, "that was another workspace's"
+            assert there.screen.query_one("#ifd", HistogramPlot).threshold is None, (
+                "that was another workspace's"
+            )
 
     run(main)
 

@@ -27,7 +27,7 @@ from tests.tui.screens.reviewing import (
     with_student,
 )
 from tui.app import BurnishApp
-from tui.platform.external_editor import EditorError, Layout, edited, editor
+from tui.platform.external_editor import EditorError, EditorText, edited, editor
 from tui.screens.review.editor import Masked
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -42,7 +42,7 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
             await weigh.wait()
             return [WEIGHED]
 
-        vars(here.desk)["scores"] = slowly
+        vars(here.workbench)["scores"] = slowly
         await here.pilot.press("e")
         area = here.screen.query_one("#edit-response", TextArea)
         assert here.app.focused is area
@@ -170,7 +170,7 @@ def test_an_edit_that_cannot_be_kept_stays_until_a_person_gives_it_up(tmp_path: 
         async def full(*_: object) -> int:
             raise BurnishError("the disk is full")
 
-        vars(here.desk)["decide"] = full
+        vars(here.workbench)["decide"] = full
         await here.pilot.press("e", "M")
         await here.press("escape")
         assert here.screen.editing
@@ -269,7 +269,7 @@ def test_what_cannot_be_read_back_is_not_thrown_away(tmp_path: Path) -> None:
 )
 def test_the_file_for_an_editor_carries_any_text(text: str) -> None:
     version = Version.model_construct(instruction=f"i{text}", input=text, response=f"r{text}")
-    layout = Layout(version)
+    layout = EditorText(version)
     assert layout.version(layout.text(version)) == version
 
 

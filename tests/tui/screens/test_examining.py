@@ -14,7 +14,7 @@ from engine.examine.examine import Examination
 from engine.examine.flags import Flag, Stats
 from engine.formats.write import nothing
 from engine.sample import Sample
-from engine.store.sample_list import Mark
+from engine.store.sample_list import FilterTerm
 from engine.store.workspace import Workspace
 from tests.running import SHORT, workspace
 from tests.scene import scene
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
         return made.path
 
 
-async def listed(here: Here, *marks: Mark) -> list[int]:
+async def listed(here: Here, *marks: FilterTerm) -> list[int]:
     here.screen.filter.marks = frozenset(marks)
     here.screen._ticked(here.screen.filter.Ticked(frozenset(marks)))
     await here.settled()
@@ -46,20 +46,20 @@ async def listed(here: Here, *marks: Mark) -> list[int]:
 def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
     async def look() -> None:
         async with at_samples(path) as here:
-            assert await listed(here, Mark(Flag.DUPLICATE)) == []
+            assert await listed(here, FilterTerm(Flag.DUPLICATE)) == []
             assert "not looked for yet: x looks through all samples" in here.painted()
             await here.press("x")
             assert here.said == (
                 "3 of 7 samples are flagged: duplicate 1, refusal 1, personal data 1. f lists them"
             )
             assert here.samples == [4], "the filter that was asked for before"
-            assert await listed(here, Mark(Flag.PERSONAL)) == [5]
+            assert await listed(here, FilterTerm(Flag.PERSONAL)) == [5]
             await here.press("enter")
             assert "Original: personal data" in here.painted()
 
     asyncio.run(look())
     with Workspace.open(path) as opened, Examination() as examination:
-        stats = examination.look(opened.samples())
+        stats = examination.examine(opened.samples())
         assert opened.examination() == stats
         assert opened.findings(Flag.REFUSAL, 9) == list(examination.findings(Flag.REFUSAL))
 
@@ -77,7 +77,7 @@ def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Set as soon as a look is at its first sample, where it then takes its time."""
-    there, look = Event(), Examination.look
+    there, look = Event(), Examination.examine
 
     def slowly(self: Examination, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
         def taken() -> Iterator[Sample]:
@@ -88,7 +88,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
 
         return look(self, taken(), step)
 
-    monkeypatch.setattr(Examination, "look", slowly)
+    monkeypatch.setattr(Examination, "examine", slowly)
     return there
 
 
@@ -103,7 +103,7 @@ def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow:
             assert here.said == "stopped: what was found before is kept"
 
     with Workspace.open(path) as opened, Examination() as examination:
-        before = examination.look(opened.samples())
+        before = examination.examine(opened.samples())
         opened.keep_examination(before, examination.all_findings())
     asyncio.run(look())
     with Workspace.open(path) as opened:
@@ -117,8 +117,8 @@ def test_another_workspace_and_leaving_wait_for_no_look(path: Path, tmp_path: Pa
         async with at_samples(path) as here:
             await here.pilot.press("x")
             await asyncio.to_thread(slow.wait, 5)
-            await here.desk.open(other)
-            assert here.desk.path == other
+            await here.workbench.open(other)
+            assert here.workbench.path == other
             await here.pilot.pause()
             slow.clear()
             await here.pilot.press("x")

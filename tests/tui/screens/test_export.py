@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.export import export
-from engine.export.export import ENDINGS, Progress, Stopped, Wanted, default_path, write
+from engine.export.export import ENDINGS, ExportRequest, ExportStopped, RowProgress, default_path, write
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.store.leaving import ExportRule
@@ -26,7 +26,7 @@ from tui.screens.export import screen as export_module
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import SENTENCES, RuleList
 from tui.screens.export.screen import ExportScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
@@ -45,7 +45,7 @@ def exporting_from(path: Path, doing: Doing, size: tuple[int, int] = (120, 40)) 
     """The app with a workspace open and the screen on."""
 
     async def main() -> None:
-        app = BurnishApp(Desk(), path)
+        app = BurnishApp(Workbench(), path)
         async with app.run_test(size=size) as pilot:
             app.action_go_export()
             await pilot.pause()
@@ -259,7 +259,7 @@ def test_a_share_that_is_none_is_told_where_one_types_it(workspace: Path) -> Non
 # A writing takes its time
 
 
-class Slow(Progress):
+class Slow(RowProgress):
     """Waits at its third row until it is stopped or let go."""
 
     go = threading.Event()
@@ -333,11 +333,11 @@ def test_one_may_go_on_working_and_is_told_when_it_is_written(
 
 @pytest.mark.parametrize("format", [Format.ALPACA, Format.CSV, Format.PARQUET])
 def test_progress_ends_at_the_rows_there_are(workspace: Path, format: Format) -> None:
-    progress = Progress()
-    report = write(workspace, workspace.parent / "out", Wanted(format=format), progress)
+    progress = RowProgress()
+    report = write(workspace, workspace.parent / "out", ExportRequest(format=format), progress)
     assert progress.rows == progress.total == report.rows == 24
     progress.stop()
-    with pytest.raises(Stopped):
+    with pytest.raises(ExportStopped):
         progress.step()
 
 
@@ -361,8 +361,8 @@ def test_another_workspace_brings_another_path(workspace: Path, tmp_path: Path) 
 
     async def doing(app: BurnishApp, screen: ExportScreen, pilot: Pilot[None]) -> None:
         path_line(screen).value = "mine.json"
-        await app.desk.open(other_path)
-        app.tell_changed()
+        await app.workbench.open(other_path)
+        app.post_changed()
         await until(pilot, lambda: path_line(screen).value == str(other / "scene-refined.json"))
         await until(pilot, lambda: text(screen, "#told").startswith("1 of 1"))
 

@@ -17,15 +17,15 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 import tui.screens.heat.screen
-from engine.method.token_gain import Half, Heat, Token
+from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.run.session import Session
 from engine.sample import Loss, Ratio, Version
 from models.errors import BurnishError
 from tui.keys.keymap import load_keymap
 from tui.screens.heat.map import HeatMap
-from tui.screens.heat.ramp import Measure
+from tui.screens.heat.ramp import HeatMeasure
 from tui.screens.heat.screen import HeatScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.themes import THEMES
 
 RESPONSE = (
@@ -44,7 +44,7 @@ def half(
     seed: int = 0,
     kept: int | None = None,
     reason: str | None = None,
-) -> Half:
+) -> SampleHalf:
     """Word by word, with made-up losses; `gains` of the words it names."""
     dice, found = random.Random(seed), []
     words = re.findall(r" ?\w+|\s+|[^\w\s]", text)
@@ -56,7 +56,7 @@ def half(
     known = [t for t in found if t.alone is not None and t.given is not None]
     rest = "".join(words[len(found) :])
     if reason is not None:
-        return Half(found, len(words), rest, Ratio(value=None, reason=reason))
+        return SampleHalf(found, len(words), rest, Ratio(value=None, reason=reason))
     alone = sum(t.alone or 0.0 for t in known) / len(known)
     given = sum(t.given or 0.0 for t in known) / len(known)
     score = Ratio(
@@ -66,27 +66,27 @@ def half(
         given=Loss(mean=given, scored=len(known)),
         truncated=bool(rest),
     )
-    return Half(found, len(words), rest, score)
+    return SampleHalf(found, len(words), rest, score)
 
 
-def heat(version: Version) -> Heat:
-    return Heat(
+def heat(version: Version) -> TokenGains:
+    return TokenGains(
         half(version.response, gains={" Paris": 6.25, " bread": -3.5}), half(version.instruction, seed=1)
     )
 
 
-class Asked(Desk):
-    """A desk whose student says what it is told to; `asked`: for which responses."""
+class Asked(Workbench):
+    """A workbench whose student says what it is told to; `asked`: for which responses."""
 
-    def __init__(self, answer: Callable[[Version], Heat | Awaitable[Heat]] = heat) -> None:
+    def __init__(self, answer: Callable[[Version], TokenGains | Awaitable[TokenGains]] = heat) -> None:
         super().__init__()
         self.answer = answer
         self.asked: list[str] = []
 
-    async def heat(self, sample: int, version: Version) -> Heat:
+    async def heat(self, sample: int, version: Version) -> TokenGains:
         self.asked.append(version.response)
         answer = self.answer(version)
-        return answer if isinstance(answer, Heat) else await answer
+        return answer if isinstance(answer, TokenGains) else await answer
 
 
 class Host(App[None]):
@@ -135,14 +135,14 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    desk: Desk | None = None,
+    workbench: Workbench | None = None,
     size: tuple[int, int] = (120, 40),
     versions: dict[str, Version] = VERSIONS,
     theme: str = "burnish",
     *,
     wait: bool = True,
 ) -> AsyncIterator[Scene]:
-    app = Host(HeatScreen(desk or Asked(), load_keymap(), 3, versions), theme)
+    app = Host(HeatScreen(workbench or Asked(), load_keymap(), 3, versions), theme)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         if wait:
@@ -300,24 +300,24 @@ def test_v_goes_through_the_measures_and_tab_to_the_other_half() -> None:
         async with scene() as s:
             assert "misleads" in s.panel("scale")
             await s.press("v")
-            assert s.map().measure is Measure.WITHOUT
+            assert s.map().measure is HeatMeasure.WITHOUT
             assert "surprising" in s.panel("scale")
             await s.press("tab")
             assert "r-IFD" in s.text
             assert "What is the capital of France" in s.text
-            assert s.map("instruction").measure is Measure.WITHOUT, "the measure is for both"
+            assert s.map("instruction").measure is HeatMeasure.WITHOUT, "the measure is for both"
             await s.press("v", "v", "tab")
-            assert s.map().measure is Measure.DIFFERENCE
+            assert s.map().measure is HeatMeasure.DIFFERENCE
             assert "What is the capital" not in s.text
 
     played(play)
 
 
 def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
-    desk = Asked()
+    workbench = Asked()
 
     async def play() -> None:
-        async with scene(desk) as s:
+        async with scene(workbench) as s:
             assert "original" in s.text
             for seen in (REWRITE, VERSION, REWRITE):
                 await s.press("o")
@@ -327,7 +327,7 @@ def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
             assert "the teacher's rewrite" in s.text
 
     played(play)
-    assert desk.asked == [VERSION.response, REWRITE.response]
+    assert workbench.asked == [VERSION.response, REWRITE.response]
 
 
 def test_b_hides_the_bars_but_not_where_they_are_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,16 +368,16 @@ def test_y_copies_the_table_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_while_the_student_is_asked_it_says_so_and_one_can_leave() -> None:
-    async def never(version: Version) -> Heat:
+    async def never(version: Version) -> TokenGains:
         await asyncio.sleep(600)
         raise AssertionError
 
     async def play() -> None:
-        desk = Asked(never)
-        desk.settings = desk.settings.model_copy(
-            update={"student": desk.settings.student.model_copy(update={"name": "my[/]student"})}
+        workbench = Asked(never)
+        workbench.settings = workbench.settings.model_copy(
+            update={"student": workbench.settings.student.model_copy(update={"name": "my[/]student"})}
         )
-        async with scene(desk, wait=False) as s:
+        async with scene(workbench, wait=False) as s:
             assert "Asking the student, my[/]student" in s.text
             await s.press("n", "l", "j", "v", "tab", "y", "b")
             assert "Asking the student, my[/]student" in s.text
@@ -388,7 +388,7 @@ def test_while_the_student_is_asked_it_says_so_and_one_can_leave() -> None:
 
 
 def test_one_can_go_back_to_a_version_while_another_is_waited_for() -> None:
-    async def never(version: Version) -> Heat:
+    async def never(version: Version) -> TokenGains:
         await asyncio.sleep(600)
         raise AssertionError
 
@@ -405,7 +405,7 @@ def test_one_can_go_back_to_a_version_while_another_is_waited_for() -> None:
 
 
 def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better() -> None:
-    def answer(version: Version) -> Heat:
+    def answer(version: Version) -> TokenGains:
         if version is VERSION:
             raise BurnishError("x.gguf: llama.cpp died \x1b[31m[/red] of it; see burnish doctor")
         return heat(version)
@@ -423,17 +423,17 @@ def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better()
 
 def test_with_no_student_it_says_what_to_give() -> None:
     async def play() -> None:
-        desk = Asked()
-        desk.answer = lambda version: Session(None, desk.settings, print).heat(0, version)  # type: ignore[arg-type]
-        async with scene(desk) as s:
+        workbench = Asked()
+        workbench.answer = lambda version: Session(None, workbench.settings, print).heat(0, version)  # type: ignore[arg-type]
+        async with scene(workbench) as s:
             assert "no student: give --student" in " ".join(s.text.split())
 
     played(play)
 
 
 def test_a_text_that_was_cut_is_shown_whole_and_says_from_where_on_it_is_not_scored() -> None:
-    def answer(version: Version) -> Heat:
-        return Heat(half(version.response, kept=10), half(version.instruction))
+    def answer(version: Version) -> TokenGains:
+        return TokenGains(half(version.response, kept=10), half(version.instruction))
 
     async def play() -> None:
         async with scene(Asked(answer)) as s:
@@ -446,8 +446,8 @@ def test_a_text_that_was_cut_is_shown_whole_and_says_from_where_on_it_is_not_sco
 
 
 def test_without_a_score_it_says_why() -> None:
-    def answer(version: Version) -> Heat:
-        return Heat(half("x", reason="no token to score"), half("", reason="the text is empty"))
+    def answer(version: Version) -> TokenGains:
+        return TokenGains(half("x", reason="no token to score"), half("", reason="the text is empty"))
 
     async def play() -> None:
         async with scene(Asked(answer), size=(160, 40)) as s:
@@ -468,11 +468,11 @@ HOSTILE = (
 def test_hostile_text_is_shown_and_acts_on_nothing(theme: str) -> None:
     tokens = [Token(c, 1, 2.0, 1.0) for c in HOSTILE]
     score = Ratio(value=0.5, log_ratio=-1.0, alone=Loss(mean=2, scored=9), given=Loss(mean=1, scored=9))
-    found = Half(tokens, len(tokens), "\x1b[0m" + "y" * 200_000, score)
+    found = SampleHalf(tokens, len(tokens), "\x1b[0m" + "y" * 200_000, score)
 
     async def play() -> None:
-        desk = Asked(lambda _: Heat(found, found))
-        async with scene(desk, (80, 24), {"\x1b[/]\x9b[b]": VERSION}, theme) as s:
+        workbench = Asked(lambda _: TokenGains(found, found))
+        async with scene(workbench, (80, 24), {"\x1b[/]\x9b[b]": VERSION}, theme) as s:
             for keys in (["l"] * 12, ["n", "j", "v"], ["tab", "j", "j", "b"]):
                 await s.press(*keys)
                 assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\ud800-\udfff]", s.text)

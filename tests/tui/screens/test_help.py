@@ -14,7 +14,7 @@ from tui.app import BurnishApp
 from tui.keys.actions import ACTIONS, SCOPES
 from tui.keys.keymap import key_names
 from tui.screens.help.screen import HelpScreen
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.themes import THEMES
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -27,7 +27,7 @@ def told(app: BurnishApp, selector: str = "#list") -> str:
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=str)
 def test_every_action_is_told_with_its_keys_and_fits(size: tuple[int, int]) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test(size=size) as pilot:
             await pilot.press("f1")
             assert isinstance(app.screen, HelpScreen)
@@ -44,9 +44,9 @@ def test_every_action_is_told_with_its_keys_and_fits(size: tuple[int, int]) -> N
 
 def test_where_one_came_from_is_first_and_what_is_typed_narrows_it(tmp_path: Path) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
-            await app.desk.open(scene(tmp_path))
+            await app.workbench.open(scene(tmp_path))
             app.action_go_export()
             await pilot.pause()
             await pilot.press("question_mark")
@@ -72,7 +72,7 @@ def test_where_one_came_from_is_first_and_what_is_typed_narrows_it(tmp_path: Pat
 
 def test_it_scrolls_by_keys_while_one_types(tmp_path: Path) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.press("f1")
             scroll = app.screen.query_one("VerticalScroll")
@@ -90,9 +90,9 @@ def test_it_scrolls_by_keys_while_one_types(tmp_path: Path) -> None:
 
 def test_the_palette_has_this_screen_s_actions_the_app_s_and_the_themes(tmp_path: Path) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
-            await app.desk.open(scene(tmp_path))
+            await app.workbench.open(scene(tmp_path))
             app.action_go_export()
             await pilot.pause()
             titles = [command.title for command in app.get_system_commands(app.screen)]
@@ -115,7 +115,7 @@ def test_the_palette_has_this_screen_s_actions_the_app_s_and_the_themes(tmp_path
 
 def test_a_theme_is_remembered(tmp_path: Path) -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
             assert app.theme == "burnish"
             await pilot.press("ctrl+p")
@@ -125,7 +125,7 @@ def test_a_theme_is_remembered(tmp_path: Path) -> None:
             await pilot.press("enter")
             await pilot.pause(0.3)
             assert app.theme == "high-contrast"
-        again = BurnishApp(Desk())
+        again = BurnishApp(Workbench())
         async with again.run_test() as pilot:
             assert again.theme == "high-contrast"
             assert again.remembered.theme == "high-contrast"
@@ -140,7 +140,7 @@ def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path, stored: str) -> No
     (tmp_path / "app.json").write_text(stored, "utf-8")
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test():
             assert app.theme == "burnish"
             assert app.remembered.recent == ()
@@ -155,7 +155,7 @@ def test_a_memory_that_cannot_be_kept_costs_only_the_memory(
     monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "file" / "app.json"))
 
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test():
             app.theme = "burnish-light"
 
@@ -164,7 +164,7 @@ def test_a_memory_that_cannot_be_kept_costs_only_the_memory(
 
 def test_ctrl_c_says_how_to_quit() -> None:
     async def main() -> None:
-        app = BurnishApp(Desk())
+        app = BurnishApp(Workbench())
         async with app.run_test() as pilot:
             await pilot.pause()
             app.screen.set_focus(None)

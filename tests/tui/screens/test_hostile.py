@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.method.token_gain import Half, Heat, Token
+from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.sample import Ratio
 from tests import hostile, scene
 from tui.app import BurnishApp
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.literal import literal
 from tui.text.shown import shown, shown_line
 
@@ -50,16 +50,16 @@ async def look(app: BurnishApp, pilot: Pilot[None], where: str) -> None:
 def test_no_screen_breaks_or_lets_anything_act(
     hostile_scene: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def heat(desk: Desk, sample: int, version: object) -> Heat:
+    async def heat(workbench: Workbench, sample: int, version: object) -> TokenGains:
         text = list(hostile.CORPUS.values())[sample % len(hostile.CORPUS)][:3000]
         tokens = [Token(text[at : at + 3], 3, 3.0, 2.0) for at in range(0, len(text), 3)]
-        half = Half(tokens, len(tokens) + 1, text, Ratio(value=None, reason=text))
-        return Heat(half, half)
+        half = SampleHalf(tokens, len(tokens) + 1, text, Ratio(value=None, reason=text))
+        return TokenGains(half, half)
 
-    monkeypatch.setattr(Desk, "heat", heat)
+    monkeypatch.setattr(Workbench, "heat", heat)
 
     async def main() -> None:
-        app = BurnishApp(Desk(), hostile_scene)
+        app = BurnishApp(Workbench(), hostile_scene)
         async with app.run_test(size=size) as pilot:
             app.action_go_samples()
             await look(app, pilot, "samples")

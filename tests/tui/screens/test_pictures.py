@@ -15,9 +15,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine import pace
-from engine.method.token_gain import Half, Heat, Token
+from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.progress import Tally
-from engine.run.settings import load
+from engine.run.settings import load_settings
 from models.system import machine
 from models.system.machine import Build, Memory
 from tests import hostile
@@ -27,7 +27,7 @@ from tests.running import SHORT, brief, settings, workspace
 from tests.scene import judged, ratio, scene
 from tests.stand_in import StandIn, stand_in
 from tui.app import BurnishApp
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 
 __all__ = ["stand_in"]
 
@@ -124,16 +124,16 @@ def _the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_
     monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 100.0))
     monkeypatch.setattr(Tally, "teacher_speed", 40.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
-    monkeypatch.setattr(Desk, "heat", heat)
+    monkeypatch.setattr(Workbench, "heat", heat)
 
 
-async def heat(*_: object) -> Heat:
+async def heat(*_: object) -> TokenGains:
     words = ["Eat", "well.", "Sleep.", "Exercise,", "and", "say", "why", "it", "helps", "each", "time."]
     tokens = [
         Token(f" {word}" if n else word, len(word) + (n > 0), 4 + 2 * math.sin(n), 3 - 2 * math.cos(2 * n))
         for n, word in enumerate(words)
     ]
-    return Heat(*(Half(tokens, len(tokens), "", ratio(value)) for value in (0.7, 0.6)))
+    return TokenGains(*(SampleHalf(tokens, len(tokens), "", ratio(value)) for value in (0.7, 0.6)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -162,9 +162,9 @@ def test_a_screen_looks_as_it_did(
         given = (
             settings(server, student={"name": "demo"}, run={"method": method})
             if state.make is untouched
-            else load({})
+            else load_settings({})
         )
-        app = BurnishApp(Desk(given), state.make(Path()))
+        app = BurnishApp(Workbench(given), state.make(Path()))
         assert snap_compare(app, terminal_size=size, run_before=walk)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Finished, Generated, Growing
+from engine.events import Finished, Generated, ReplyGrew
 from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag
-from engine.method.reflection import Unusable
+from engine.method.reflection import UnusableReply
 from engine.sample import Candidate, Decision, Review, Stage, Version
-from engine.store.sample_list import Column, Filter, Mark
+from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
@@ -35,7 +35,7 @@ from tests.tui.screens.reviewing import (
     script,
     with_student,
 )
-from tui.messages import Changed
+from tui.messages import WorkspaceChanged
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review.ask_again_dialog import AskAgainDialog
@@ -97,7 +97,7 @@ def test_what_an_examination_found_in_the_original_is_shown(tmp_path: Path) -> N
     path = scene(tmp_path)
     hidden = {"field": "response", "kind": "an e-mail address", "count": 2, "masked": "m\x1b[2J[/]\u202e@e"}
     with Workspace.open(path) as opened, Examination() as examination:
-        stats = examination.look(opened.samples())
+        stats = examination.examine(opened.samples())
         found = [
             Finding(0, Flag.PERSONAL, (hidden,)),
             Finding(0, Flag.NEAR_DUPLICATE, ({"of": 3, "likeness": 0.9},)),
@@ -240,14 +240,14 @@ def test_leafing_goes_as_far_as_it_was_asked_to(tmp_path: Path) -> None:
 
 def test_the_next_sample_is_the_next_of_the_list_though_this_one_leaves_it(tmp_path: Path) -> None:
     async def claims(here: Here) -> None:
-        reader, undecided = here.desk.reader, Filter(marks=frozenset({Mark.UNREVIEWED}))
-        await reader.arrange(Column.NUMBER, descending=True, only=undecided)
+        reader, undecided = here.workbench.reader, SampleFilter(marks=frozenset({FilterTerm.UNREVIEWED}))
+        await reader.arrange(SampleColumn.NUMBER, descending=True, only=undecided)
         await here.at(18)
         place = here.text("#where")
         assert " of 18" in place
-        await here.desk.decide("elsewhere", [(18, await a_review(here, 18))])
-        await reader.arrange(Column.NUMBER, descending=True, only=undecided)
-        here.screen.post_message(Changed())
+        await here.workbench.decide("elsewhere", [(18, await a_review(here, 18))])
+        await reader.arrange(SampleColumn.NUMBER, descending=True, only=undecided)
+        here.screen.post_message(WorkspaceChanged())
         await here.settled()
         assert (here.index, "left out of the list" in here.text("#where")) == (18, True)
         await here.press("j")
@@ -299,12 +299,14 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
             asked.append((sample, version, stage, remark))
             await answer.wait()
             if remark == "worse":
-                raise Unusable(Fault.REFUSAL, "the better response is a refusal")
+                raise UnusableReply(Fault.REFUSAL, "the better response is a refusal")
             candidate = Candidate(stage=stage, version=new, critique={"Accuracy": "fine"}, remark=remark)
-            await here.desk._stage().call(here.desk._open_workspace.keep_candidate, sample, candidate)
+            await here.workbench._engine().call(
+                here.workbench._open_workspace.keep_candidate, sample, candidate
+            )
             return candidate
 
-        vars(here.desk)["regenerate"] = regenerate
+        vars(here.workbench)["regenerate"] = regenerate
         await here.pilot.press("r")
         assert isinstance(here.app.screen, AskAgainDialog)
         await here.pilot.press(*"brief", "tab", "right", "tab", "right", "enter")
@@ -313,7 +315,7 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         await here.pilot.press("r")
         assert here.said == "the teacher is at it"
         reply = '{"instruction_critique": {"complexity_of_the_topic": "too pla'
-        here.desk._said.append(Growing(0, Stage.INSTRUCTION, "reflect", reply))
+        here.workbench._reported.append(ReplyGrew(0, Stage.INSTRUCTION, "reflect", reply))
         growing = "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍"
         await here.until(lambda: growing in here.criticism)
         answer.set()
@@ -335,22 +337,24 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
     path = scene(tmp_path)
 
     async def claims(here: Here) -> None:
-        said = here.desk._said
-        said.append(Growing(WAITING, Stage.RESPONSE, "critique", "It is [/short\x1b[2J"))
+        said = here.workbench._reported
+        said.append(ReplyGrew(WAITING, Stage.RESPONSE, "critique", "It is [/short\x1b[2J"))
         await here.until(lambda: not said)
         await here.at(WAITING)
         begun = "The teacher is writing: response stage\nCritique\nIt is [/short␛[2J"
         await here.until(lambda: here.criticism.startswith(begun))
-        said.append(Growing(WAITING, Stage.RESPONSE, "critique", " and dry."))
+        said.append(ReplyGrew(WAITING, Stage.RESPONSE, "critique", " and dry."))
         said.append(Generated(WAITING, Stage.RESPONSE, "critique", 9, 1.0))
-        said.append(Growing(WAITING, Stage.RESPONSE, "improve", "Water"))
-        said.append(Growing(KEPT, Stage.RESPONSE, "improve", "of another sample"))
+        said.append(ReplyGrew(WAITING, Stage.RESPONSE, "improve", "Water"))
+        said.append(ReplyGrew(KEPT, Stage.RESPONSE, "improve", "of another sample"))
         await here.until(lambda: "short␛[2J and dry.\nImprove\nWater" in here.criticism)
         assert "another" not in here.criticism
-        sample = await here.desk.reader.look(lambda workspace: workspace.sample(WAITING))
+        sample = await here.workbench.reader.ask_workspace(lambda workspace: workspace.sample(WAITING))
         done = outcome(sample, "replaced")
         assert done is not None
-        await here.desk._stage().call(here.desk._open_workspace.keep_outcome, here.desk.run, done)
+        await here.workbench._engine().call(
+            here.workbench._open_workspace.keep_outcome, here.workbench.run, done
+        )
         said.append(Finished(done))
         await here.until(lambda: "The student's choice" in here.head)
         assert "writing" not in here.criticism
@@ -471,7 +475,7 @@ def test_a_workspace_that_cannot_be_written_is_one_line_and_nothing_is_decided(t
         async def full(*_: object) -> int:
             raise BurnishError("w.burnish: database or disk is full; free some space")
 
-        vars(here.desk)["decide"] = full
+        vars(here.workbench)["decide"] = full
         await here.press("o")
         assert here.said.startswith("w.burnish: database or disk is full")
         assert (here.index, await here.review(0)) == (0, None)

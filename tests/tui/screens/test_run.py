@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from engine.events import (
-    Asking,
+    AttemptFailed,
     Chosen,
     Event,
-    Growing,
     Notice,
     Paused,
+    ReplyGrew,
     Started,
     StudentOpened,
     TeacherOpened,
-    Unused,
+    TeacherQueue,
 )
-from engine.run.plan import Summary
+from engine.run.plan import RunSummary
 from engine.run.settings import Settings
 from engine.sample import Choice, Failure, Rule, Stage, Verdict
 from models.teacher import Fault, TeacherInfo
@@ -36,9 +36,9 @@ from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.tui.seat import Seat
 from tui.app import BurnishApp
-from tui.screens.run.decision_log import Decisions, described
-from tui.state.workbench import Desk
-from tui.widgets.stage_bars import Bar, StageBars, cells
+from tui.screens.run.decision_log import DecisionLog, described
+from tui.state.workbench import Workbench
+from tui.widgets.stage_bars import StageBar, StageBars, cells
 
 __all__ = ["stand_in"]
 
@@ -68,7 +68,7 @@ class Running(Seat):
 
 @asynccontextmanager
 async def seat(path: Path, given: Settings, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Running]:
-    app = BurnishApp(Desk(given), path)
+    app = BurnishApp(Workbench(given), path)
     async with app.run_test(size=size) as pilot:
         app.action_go_run()
         there = Running(app, pilot)
@@ -114,13 +114,13 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
 
         def done() -> bool:
             turns.update(label for label in there.bars() if label.endswith("turn"))
-            return not there.desk.running
+            return not there.workbench.running
 
         await there.until(done)
         assert turns == ({"teacher's turn", "student's turn"} if schedule == "staged" else set())
         await there.says("✓ done", "4 of 4 samples", "8 replies", "writes the refined dataset")
         assert there.bars() == {"instruction": (4, 4), "response": (4, 4), "samples": (4, 4)}
-        tally = there.desk.tally
+        tally = there.workbench.tally
         assert tally.decided == 8
         for index in range(4):
             assert f"{index}  instruction" in there.text
@@ -137,13 +137,13 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
-        await there.until(lambda: there.desk.tally.replies == 2)
+        await there.until(lambda: there.workbench.tally.replies == 2)
         await there.says("1 in flight")
         await there.pilot.press("space")
         tap.opened.set()
         await there.says("‖ held", "space lets it go on", "nothing just now")
         asked = len(server.chats)
-        assert there.desk.tally.replies == asked == 3, "what was under way is kept"
+        assert there.workbench.tally.replies == asked == 3, "what was under way is kept"
         await there.pilot.pause(0.5)
         assert len(server.chats) == asked < 8
         await there.pilot.press("space")
@@ -158,14 +158,14 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
 
     async def work(there: Running) -> None:
         await there.pilot.press("s", "s")  # one run, however hasty
-        await there.until(lambda: there.desk.tally.replies == 3)
+        await there.until(lambda: there.workbench.tally.replies == 3)
         await there.pilot.press("c")
         await there.says("■ stopped", "nothing that was answered will be asked again", "takes it up again")
         assert there.keys() == {"begin"}
         tap.opened.set()
         await there.pilot.press("s")
         await there.says("✓ done", "4 of 4 samples")
-        assert there.desk.tally.replies == 8 - 3
+        assert there.workbench.tally.replies == 8 - 3
         assert server.asked_again() == []
 
     with FakeOllama(tap) as server:
@@ -176,7 +176,7 @@ def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_pa
     tap = Tap(1, unhurried)
 
     async def work(there: Running) -> None:
-        run = asyncio.create_task(there.desk.refine(limit=2))
+        run = asyncio.create_task(there.workbench.refine(limit=2))
         await there.says("in flight")
         await there.pilot.press("c")
         await run
@@ -203,7 +203,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
-        await there.until(lambda: there.desk.tally.replies == 2)
+        await there.until(lambda: there.workbench.tally.replies == 2)
         await asyncio.to_thread(first.close)
         tap.opened.set()
         await there.says("waiting:", "ollama serve", "goes on by itself", "waiting for Ollama")
@@ -214,7 +214,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
         back.append(FakeOllama(brief, port=port).__enter__())
         await there.until(lambda: "waiting:" not in there.text)
         await there.says("✓ done", "4 of 4 samples")
-        assert there.desk.tally.failed == 0
+        assert there.workbench.tally.failed == 0
 
     with first:
         try:
@@ -249,7 +249,7 @@ def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> N
         broken = False
         await there.pilot.press("r")
         await there.until(lambda: there.keys() == set() and "failures   none" in there.text)
-        assert there.desk.tally.failed == 0
+        assert there.workbench.tally.failed == 0
         assert server.asked_again() == []
 
     with FakeOllama(script) as server:
@@ -274,8 +274,8 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
         )
         await there.says("takes it up again: 3 samples to do", "tries the failed again")
         assert there.keys() == {"begin", "retry"}
-        there.desk.settings = settings("127.0.0.1:1")
-        there.app.tell_changed()
+        there.workbench.settings = settings("127.0.0.1:1")
+        there.app.post_changed()
         await there.says("the settings are others", "starts the run")
 
     watched(scene(tmp_path), settings("127.0.0.1:1"), work)
@@ -292,7 +292,7 @@ def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
             await there.pilot.pause(0.1)
         tap.opened.set()
         await there.says("✓ done", "4 of 4 samples")
-        await there.until(lambda: there.desk.tally.decided == 8)
+        await there.until(lambda: there.workbench.tally.decided == 8)
 
     with FakeOllama(tap) as server:
         watched(made(tmp_path), settings(server), work)
@@ -326,21 +326,21 @@ def test_it_looks_right_at_every_size_and_when_the_size_changes(tmp_path: Path) 
 async def told(
     path: Path, size: tuple[int, int] = (120, 40)
 ) -> AsyncIterator[tuple[Running, Callable[..., None]]]:
-    """A desk whose run is what a test tells of it."""
+    """A workbench whose run is what a test tells of it."""
     async with seat(path, settings("127.0.0.1:1"), size) as there:
 
-        async def for_ever() -> Summary:
+        async def for_ever() -> RunSummary:
             await asyncio.sleep(3600)
             raise AssertionError
 
-        there.desk._underway._task = asyncio.create_task(for_ever())
+        there.workbench._job._task = asyncio.create_task(for_ever())
 
         def tell(*events: Event) -> None:
-            there.desk._said.extend(events)
+            there.workbench._reported.extend(events)
 
         yield there, tell
-        there.desk._underway._task.cancel()
-        there.desk._underway._task = None
+        there.workbench._job._task.cancel()
+        there.workbench._job._task = None
 
 
 def chosen(sample: int, **changes: Any) -> Chosen:
@@ -354,16 +354,16 @@ def test_the_end_is_followed_only_while_the_reader_is_near_it(tmp_path: Path) ->
             tell(Started(5000, 0, 0, tuple(Stage)))
             tell(*(chosen(number) for number in range(300)))
             await there.says("299  response")
-            decisions = there.app.screen.query_one(Decisions)
+            decisions = there.app.screen.query_one(DecisionLog)
             decisions.scroll_to(y=100, animate=False, force=True)  # also before its bar is drawn
             await there.says("100  response")
             tell(*(chosen(number) for number in range(300, 400)))
-            await there.until(lambda: len(there.desk.tally.decisions) == 400)
+            await there.until(lambda: len(there.workbench.tally.decisions) == 400)
             await there.pilot.pause(0.2)
             assert "100  response" in there.text
             # Of those that were kept, the first go; what is read stays where it is.
             tell(*(chosen(number) for number in range(400, 1050)))
-            await there.until(lambda: there.desk.tally.decided == 1050)
+            await there.until(lambda: there.workbench.tally.decided == 1050)
             await there.pilot.pause(0.2)
             assert "100  response" in there.text
             decisions.scroll_end(animate=False)
@@ -378,9 +378,9 @@ def test_a_thousand_events_at_once_are_shown_at_once(tmp_path: Path) -> None:
         async with told(made(tmp_path)) as (there, tell):
             tell(Started(50_000, 0, 0, tuple(Stage)))
             request = (7, Stage.RESPONSE, "improve")
-            tell(Asking((request,), 3))
+            tell(TeacherQueue((request,), 3))
             for _ in range(200):
-                tell(*(Growing(*request, "word ") for _ in range(50)), chosen(8))
+                tell(*(ReplyGrew(*request, "word ") for _ in range(50)), chosen(8))
             await there.says("1 in flight, 3 waiting", "a better response", "word word word", "200/50,000")
 
     asyncio.run(main())
@@ -397,11 +397,11 @@ def test_hostile_names_replies_and_messages_do_not_act(tmp_path: Path) -> None:
                 first, second = (1, Stage.INSTRUCTION, text[:1000]), (2, Stage.RESPONSE, "reflect")
                 info = TeacherInfo(text, "sha256:0", None, text[:1000], 1, 4096)
                 tell(TeacherOpened(info), StudentOpened(replace(student, name=text, quantisation=text)))
-                tell(Notice(text), Paused(Fault.BUSY, text), Unused(*first, 0, Fault.CUT, text))
+                tell(Notice(text), Paused(Fault.BUSY, text), AttemptFailed(*first, 0, Fault.CUT, text))
                 failure = Failure(fault=Fault.BROKEN, message=text)
                 tell(chosen(1, rule=Rule.TEACHER_FAILED, margin=None, failure=failure))
                 for request, said in ((first, text), (second, '{"' + text + '": "' + text)):
-                    tell(Asking((request,), 0), Growing(*request, said))
+                    tell(TeacherQueue((request,), 0), ReplyGrew(*request, said))
                     await there.pilot.pause(0.12)
                     assert not acting(painted(there.app)), name
 
@@ -412,18 +412,18 @@ def test_a_reply_is_read_while_it_grows(tmp_path: Path) -> None:
     async def main() -> None:
         async with told(made(tmp_path)) as (there, tell):
             request = (3, Stage.INSTRUCTION, "reflect")
-            tell(Started(4, 0, 0, tuple(Stage)), Asking((request,), 0))
+            tell(Started(4, 0, 0, tuple(Stage)), TeacherQueue((request,), 0))
             for piece in (
                 '{"instruction_critique": {"level_of_',
                 'detail": "It says \\"which\\", but not ',
                 "wh\\u0",
             ):
-                tell(Growing(*request, piece))
+                tell(ReplyGrew(*request, piece))
             await there.says("sample 3", "instruction", "level of detail", 'It says "which", but not wh')
-            tell(Growing(*request, '065n."}, "new_instruction": "Name '))
+            tell(ReplyGrew(*request, '065n."}, "new_instruction": "Name '))
             await there.says("new instruction", "Name")
             other = (4, Stage.RESPONSE, "improve")
-            tell(Asking((other,), 0), Growing(*other, "Plain text, as it comes."))
+            tell(TeacherQueue((other,), 0), ReplyGrew(*other, "Plain text, as it comes."))
             await there.says("sample 4", "a better response", "Plain text, as it comes.")
 
     asyncio.run(main())
@@ -466,4 +466,4 @@ def test_no_pace_is_made_up() -> None:
     pulse = Pulse()
     pulse.add(3)
     assert pulse.beats(10) == [3]
-    assert Bar("samples", 0, 0).pace is None
+    assert StageBar("samples", 0, 0).pace is None

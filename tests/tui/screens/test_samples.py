@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.events import Finished
-from engine.method.reflection import Unusable
+from engine.method.reflection import UnusableReply
 from engine.sample import Candidate, Sample, Stage, Version
 from engine.store.database import WorkspaceError
-from engine.store.sample_list import Column, Listing, Mark
+from engine.store.sample_list import FilterTerm, SampleColumn, SampleList
 from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
@@ -23,7 +23,7 @@ from tests.tui.screens.sampling import Here, at_samples
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.samples.filter_bar import KINDS as BOXES
 from tui.screens.samples.table import SampleTable
-from tui.state.marks import Marked
+from tui.state.marks import MarkedSamples
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 
@@ -102,7 +102,7 @@ async def enter_and_a_double_click_show_the_sample_in_review(here: Here) -> None
     await here.press("j", "j", "enter")
     assert isinstance(here.app.screen, ReviewScreen)
     assert here.app.screen.position == 2
-    here.desk.at = 5
+    here.workbench.at = 5
     here.app.pop_screen()
     await here.settled()
     assert here.current == 5, "the list comes back to where Review was"
@@ -144,14 +144,14 @@ async def sorting_by_key_and_by_header_keeps_the_cursor_on_its_sample(here: Here
     known = [score for score in scores if score is not None]
     assert known == sorted(known, reverse=True)
     assert scores[len(known) :] == [None] * (24 - len(known))
-    for _ in Column:
+    for _ in SampleColumn:
         await here.press("s")
     assert "by IFD before" in here.line, "the key goes around all columns"
 
 
 async def the_search_narrows_while_one_types_and_escape_takes_it_back(here: Here) -> None:
-    assert here.desk.path is not None
-    with Workspace.read(here.desk.path) as workspace:
+    assert here.workbench.path is not None
+    with Workspace.read(here.workbench.path) as workspace:
         texts = [sample.original for sample in workspace.samples()]
     await here.press("slash")
     typed = ""
@@ -217,7 +217,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(here: Here) -> None:
     x = hostile.painted(here.app)[y].index("near tie")
     await here.pilot.click(offset=(x, y))
     await here.settled()
-    assert bar.marks == {Mark.NEAR_TIE}
+    assert bar.marks == {FilterTerm.NEAR_TIE}
     assert here.samples == [2, 10, 18]
     await here.press("f")
     assert not bar.shown
@@ -225,7 +225,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(here: Here) -> None:
 
 
 def test_every_mark_stands_on_the_filter_bar_once() -> None:
-    assert sorted(mark for kind in BOXES.values() for mark in kind) == sorted(Mark)
+    assert sorted(mark for kind in BOXES.values() for mark in kind) == sorted(FilterTerm)
 
 
 async def a_jump_goes_to_a_sample_s_number_in_any_order(here: Here) -> None:
@@ -280,8 +280,8 @@ async def a_decision_about_one_row_goes_on_to_the_next_and_is_undone(here: Here)
     await here.settled()
     assert here.current == 5
     assert here.states((3, 4)) == ["accepted", "original"]
-    assert here.desk.path is not None
-    with Workspace.read(here.desk.path) as workspace:
+    assert here.workbench.path is not None
+    with Workspace.read(here.workbench.path) as workspace:
         run = workspace.latest_run()
         assert (review := workspace.review(3))
         assert (made := workspace.outcome(run, 3))
@@ -333,7 +333,7 @@ async def an_act_on_many_can_be_stopped_and_leaves_nothing(here: Here) -> None:
 
     await here.press("A")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here.desk, "decide_from", slowly)
+        patch.setattr(here.workbench, "decide_from", slowly)
         await here.pilot.press("a")
         await here.until("deciding about")
         assert "of 24" in here.line
@@ -363,14 +363,14 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(here: Here) -> N
         if sample == 2:
             await answering.wait()
         if sample == 1:
-            raise Unusable(Fault.EMPTY, "the reply has no text")
+            raise UnusableReply(Fault.EMPTY, "the reply has no text")
         return Candidate(stage=stage, version=version, critique={})
 
     async def refuse(*_: object) -> Candidate:
         raise BurnishError("ollama is not running; start it with `ollama serve`")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here.desk, "regenerate", regenerate)
+        patch.setattr(here.workbench, "regenerate", regenerate)
         await here.pilot.press("space", "space", "space", "r")
         await here.until("asking the teacher again about 3 of 3, 1 failed")
         answering.set()
@@ -388,22 +388,22 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(here: Here) -> N
             "a rewrite of one sample, to be seen in Review, stopped before the other 1;"
         )
         assert len(here.screen._marked) == 3
-        patch.setattr(here.desk, "regenerate", refuse)
+        patch.setattr(here.workbench, "regenerate", refuse)
         await here.press("r")
         assert "ollama is not running; start it with `ollama serve`" in here.toasts
 
 
 async def what_a_run_finishes_is_seen(here: Here) -> None:
-    workspace = here.desk._workspace
+    workspace = here.workbench._workspace
     assert workspace is not None
     state = here.table.row(7)
     assert state is not None
     assert state.state == "waiting"
     made = outcome(workspace.sample(7), "replaced")
     assert made is not None
-    assert here.desk.run is not None
-    workspace.keep_outcome(here.desk.run, made)
-    here.desk._said.append(Finished(made))
+    assert here.workbench.run is not None
+    workspace.keep_outcome(here.workbench.run, made)
+    here.workbench._reported.append(Finished(made))
     for _ in range(100):
         await here.pilot.pause(0.05)
         if here.states([7]) == ["done"]:
@@ -425,14 +425,14 @@ async def only_rows_near_those_in_sight_are_in_memory(here: Here) -> None:
 
 async def another_workspace_is_shown_from_its_beginning(here: Here) -> None:
     await here.press("G", "space", "s", "slash", "9")
-    assert here.desk.path is not None
-    await here.desk.open(scene(here.desk.path.parent))
-    here.app.tell_changed()
+    assert here.workbench.path is not None
+    await here.workbench.open(scene(here.workbench.path.parent))
+    here.app.post_changed()
     await here.settled()
     assert here.samples == list(range(24))
     assert here.line == "24 samples"
-    await here.desk.close()
-    here.app.tell_changed()
+    await here.workbench.close()
+    here.app.post_changed()
     await here.settled()
     assert "no workspace is open: 1 opens a dataset or a workspace" in here.painted()
     await here.press("j", "enter", "s", "f", "f", "slash", "n", "A", "a", "r", "colon", "escape")
@@ -443,8 +443,8 @@ async def a_file_that_cannot_be_read_is_a_toast(here: Here) -> None:
         raise WorkspaceError("w.burnish: disk I/O error; check the disk")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Listing, "window", broken)
-        here.app.tell_changed()
+        patch.setattr(SampleList, "window", broken)
+        here.app.post_changed()
         await here.settled()
         assert here.said == "w.burnish: disk I/O error; check the disk"
         await here.press("s", "j", "f", "space", "t")
@@ -505,7 +505,7 @@ def test_hostile_text(tmp_path: Path) -> None:
 
 
 def test_marked_samples_are_a_set() -> None:
-    marked = Marked(10, [3, 7])
+    marked = MarkedSamples(10, [3, 7])
     assert (len(marked), list(marked), 3 in marked, 4 in marked, 10 in marked) == (
         2,
         [3, 7],
@@ -515,10 +515,10 @@ def test_marked_samples_are_a_set() -> None:
     )
     before = marked.copy()
     marked.toggle(3)
-    marked.add(Marked(10, [0, 9]))
+    marked.add(MarkedSamples(10, [0, 9]))
     assert list(marked) == [0, 7, 9]
     assert list(before) == [3, 7]
-    assert marked.covers(Marked(10, [7, 9]))
+    assert marked.covers(MarkedSamples(10, [7, 9]))
     assert not marked.covers(before)
     marked.clear()
     assert not marked

@@ -1,4 +1,4 @@
-"""The Start screen: whatever is chosen reaches the desk, and whatever is wrong is said in a line."""
+"""The Start screen: whatever is chosen reaches the workbench, and whatever is wrong is said in a line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.formats.names import Format
 from engine.formats.read import Dataset, demo_dataset
 from engine.health.models_here import list_models
 from engine.health.remembered import Remembered, recall, remember
-from engine.run.settings import load
+from engine.run.settings import load_settings
 from engine.sample import Sample
 from tests import hostile
 from tests.ollama.server import FakeOllama
@@ -28,7 +28,7 @@ from tests.tui.screens.starting import run, started
 from tui.screens.run.screen import RunScreen
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.data_pane import DataPane
-from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.models_pane import ModelsPane
 from tui.screens.start.path_input import PathField, completions
 from tui.widgets.model_picker import ModelPicker
@@ -48,12 +48,12 @@ def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
         async with started() as here:
             await here.press("escape", "o")  # to the path, from wherever one is
             await here.open(demo_dataset())
-            await here.until(lambda: here.desk.is_open and "32" in here.said("#facts"))
+            await here.until(lambda: here.workbench.is_open and "32" in here.said("#facts"))
             facts = here.said("#facts")
             assert "alpaca, a JSON array" in facts
             assert "instruction, input, output" in facts
             assert "none yet" in facts
-            assert here.desk.path == Path("instructions.burnish")
+            assert here.workbench.path == Path("instructions.burnish")
             await here.until(lambda: "instructions.burnish" in here.text)
             assert recall().recent == (str(Path("instructions.burnish").absolute()),)
 
@@ -80,8 +80,8 @@ def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
             await here.shows("#error", "conversations for sharegpt")
             await read_as(Format.ALPACA)
             await here.shows("#facts", "alpaca, a JSON array")
-            assert here.desk.source is not None
-            assert here.desk.source.format == "alpaca"
+            assert here.workbench.source is not None
+            assert here.workbench.source.format == "alpaca"
 
     run(main)
 
@@ -105,9 +105,9 @@ def test_a_path_is_completed_by_tab_and_arrows() -> None:
             assert field.input.value == "data/alp"
             await here.until(lambda: field.query_one(OptionList).option_count == 2)
             await here.press("down", "enter")
-            await here.until(lambda: here.desk.is_open)
-            assert here.desk.source is not None
-            assert here.desk.source.path.endswith("data/alpha.json")
+            await here.until(lambda: here.workbench.is_open)
+            assert here.workbench.source is not None
+            assert here.workbench.source.path.endswith("data/alpha.json")
 
     run(main)
 
@@ -138,12 +138,12 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
             assert "7 rows hold no sample" in told
             assert "row 5: `instruction` is empty" in told
             assert "and 2 more" in told
-            assert not here.desk.is_open
+            assert not here.workbench.is_open
             assert not Path("data.burnish").exists()
             assert here.app.focused is here.start.query_one("#skip")
             await here.press("enter")
             await here.shows("#facts", "left out")
-            assert here.desk.samples == len(SHORT)
+            assert here.workbench.samples == len(SHORT)
             assert not here.start.query_one("#bad").display
 
     run(main)
@@ -185,10 +185,10 @@ def test_what_cannot_be_opened_is_said_in_a_line_and_the_app_goes_on() -> None:
                 await here.until(lambda: error.display)
                 assert expected in here.said("#error"), name
                 assert not hostile.acting(hostile.painted(here.app)), name
-            assert not here.desk.is_open
+            assert not here.workbench.is_open
             assert any("too long" in toast for toast in here.toasts)
             await here.open(dataset(Path("good.json"), SHORT))
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
             assert not here.start.query_one("#error").display
 
     run(main)
@@ -203,16 +203,16 @@ def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_
         async with started(other) as here:
             assert isinstance(here.app.screen, RunScreen), "it is not done: here it is taken up again"
             await here.press("1")
-            await here.until(lambda: here.desk.is_open and "selective: 21 of 24" in here.said("#facts"))
+            await here.until(lambda: here.workbench.is_open and "selective: 21 of 24" in here.said("#facts"))
             assert "3 failed" in here.said("#facts")
             teacher = here.start.query_one("#teacher", ModelPicker)
-            assert teacher.name_given == here.desk.settings.teacher.name == "qwen3:8b"
+            assert teacher.name_given == here.workbench.settings.teacher.name == "qwen3:8b"
             assert here.start.query_one("#student", ModelPicker).name_given == "demo"
             assert "qwen3:8b teaches · demo decides" in here.said("#ready")
             # The same file again: it is locked by nobody but this app.
             await here.open(other)
             await here.pilot.pause(0.3)
-            assert here.desk.is_open
+            assert here.workbench.is_open
             assert not here.start.query_one("#error").display
 
     run(main)
@@ -223,13 +223,13 @@ def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
 
     async def main() -> None:
         async with started(data) as here:
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
             await here.open(data)
             await here.pilot.pause(0.3)
             assert not here.start.query_one("#error").display
         async with started() as here:
             await here.open(data)
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
         dataset(data, SHORT[:1])
         async with started() as here:
             await here.open(data)
@@ -254,14 +254,14 @@ def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -
             await here.press("down", "down", "enter")
             await here.until(lambda: here.start.query_one("#error").display)
             await here.press("up", "enter")
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
 
     run(main)
 
 
 def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOllama) -> None:
     async def main() -> None:
-        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+        async with started(settings=load_settings({"teacher": {"host": server.url}})) as here:
             for line in ("#path", "#teacher", "#student", "MethodForm"):
                 here.start.query(f"{line} PlainInput").first().focus()
                 await here.press("2")
@@ -270,7 +270,7 @@ def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOlla
                 await here.press("escape")
                 await here.until(lambda: here.app.focused is None and "Leave line" not in here.text)
             await here.press("d")
-            await here.until(lambda: isinstance(here.app.screen, CheckScreen))
+            await here.until(lambda: isinstance(here.app.screen, DoctorDialog))
 
     run(main)
 
@@ -288,7 +288,7 @@ def test_a_file_is_chosen_from_a_tree() -> None:
             await here.press("escape", "enter")
             await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
             await here.press("down", "enter")
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
 
     run(main)
 
@@ -314,7 +314,7 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
             here.start.query_one("#stop").press()  # type: ignore[attr-defined]
             await here.until(lambda: not here.start.query_one("#import").display)
             assert any("stopped" in toast for toast in here.toasts)
-            assert not here.desk.is_open
+            assert not here.workbench.is_open
 
     run(main)
     assert not {path.suffix for path in Path().iterdir()} & {".burnish", ".burnish-new"}
@@ -353,10 +353,10 @@ def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: py
 
     async def main() -> None:
         with FakeOllama(models=models) as running:
-            settings = load({"teacher": {"host": running.url}})
+            settings = load_settings({"teacher": {"host": running.url}})
             async with started(data, size=(80, 60), settings=settings) as here:
                 listed = here.start.query_one("#teacher OptionList", OptionList)
-                await here.until(lambda: here.desk.is_open and listed.option_count >= len(served))
+                await here.until(lambda: here.workbench.is_open and listed.option_count >= len(served))
 
                 def look() -> None:
                     assert not hostile.acting(hostile.painted(here.app))
@@ -385,6 +385,6 @@ def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: py
 
 
 def test_the_list_for_the_app_is_the_command_line_s(server: FakeOllama) -> None:
-    here = asyncio.run(list_models(load({"teacher": {"host": server.url}})))
+    here = asyncio.run(list_models(load_settings({"teacher": {"host": server.url}})))
     assert [model.name for model in here.models] == ["qwen3:8b", "far:cloud", "demo"]
     assert json.dumps([model.called("teacher") for model in here.models]) == '["qwen3:8b", null, "demo"]'

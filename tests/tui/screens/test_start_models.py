@@ -13,14 +13,14 @@ from textual.widgets import OptionList
 
 from engine.method.recipe import Method
 from engine.method.templates import TemplateName
-from engine.run.settings import Schedule, Settings, load
+from engine.run.settings import Schedule, Settings, load_settings
 from models.system import machine
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, dataset
 from tests.tui.screens.starting import run, started
-from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.pull_bar import PullBar
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.widgets.model_picker import ModelPicker
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
@@ -35,7 +35,7 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
     server: FakeOllama,
 ) -> None:
     async def main() -> None:
-        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+        async with started(settings=load_settings({"teacher": {"host": server.url}})) as here:
             teacher = here.start.query_one("#teacher", ModelPicker)
             listed = teacher.query_one(OptionList)
             await here.until(lambda: listed.option_count == 3)
@@ -47,10 +47,10 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
             assert "your data would leave this machine" in rows[2]
             listed.focus()
             await here.press("end", "enter")
-            assert here.desk.settings.teacher.name is None
+            assert here.workbench.settings.teacher.name is None
             assert any("your data would leave" in toast for toast in here.toasts)
             await here.press("home", "enter")
-            assert here.desk.settings.teacher.name == "qwen3:8b"
+            assert here.workbench.settings.teacher.name == "qwen3:8b"
             assert teacher.name_given == "qwen3:8b"
             await here.shows("#teacher #said", "needs about 1.0 GiB")
             await here.type("#student PlainInput", "demo")
@@ -59,12 +59,12 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
             await here.type("#teacher PlainInput", "far:cloud")
             await here.shows("#teacher #said", "Ollama's cloud")
             await here.open(dataset(Path("data.json"), SHORT))
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
             await here.press("s")
             await here.until(
                 lambda: any("far:cloud runs in Ollama's cloud" in toast for toast in here.toasts)
             )
-            assert not here.desk.running
+            assert not here.workbench.running
 
     run(main)
 
@@ -73,7 +73,9 @@ def test_a_model_that_does_not_fit_is_said_with_the_numbers(
     server: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "memory", lambda: machine.Memory(2**30, 2**30))
-    settings = load({"teacher": {"name": "qwen3:8b", "host": server.url}, "student": {"name": "demo"}})
+    settings = load_settings(
+        {"teacher": {"name": "qwen3:8b", "host": server.url}, "student": {"name": "demo"}}
+    )
 
     async def main() -> None:
         async with started(settings=settings) as here:
@@ -118,7 +120,7 @@ def test_a_missing_model_is_pulled_with_a_bar_and_chosen(server: FakeOllama) -> 
     ]  # fmt: skip
 
     async def main() -> None:
-        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+        async with started(settings=load_settings({"teacher": {"host": server.url}})) as here:
             await here.until(lambda: here.start.query_one("#teacher OptionList", OptionList).option_count)
             await here.press("escape", "p")
             field = here.start.query_one("PullBar PlainInput", PlainInput)
@@ -133,7 +135,7 @@ def test_a_missing_model_is_pulled_with_a_bar_and_chosen(server: FakeOllama) -> 
             await here.type("PullBar PlainInput", "new:1b")
             await here.press("enter")
             await here.shows("#status", "new:1b is here")
-            assert here.desk.settings.teacher.name == "new:1b"
+            assert here.workbench.settings.teacher.name == "new:1b"
             listed = here.start.query_one("#teacher OptionList", OptionList)
             await here.until(lambda: any("new:1b" in str(one.prompt) for one in listed.options))
 
@@ -154,7 +156,7 @@ def test_a_pull_shows_how_far_it_is_and_can_be_stopped(
     server.registry["slow:1b"] = Slow([step])
 
     async def main() -> None:
-        async with started(settings=load({"teacher": {"host": server.url}})) as here:
+        async with started(settings=load_settings({"teacher": {"host": server.url}})) as here:
             await here.press("escape", "p")
             await here.type("PullBar PlainInput", "slow:1b")
             await here.press("enter")
@@ -174,12 +176,12 @@ def test_a_pull_shows_how_far_it_is_and_can_be_stopped(
 
 
 def test_the_check_lists_what_is_wrong_first_and_what_to_do(server: FakeOllama) -> None:
-    settings = load({"teacher": {"name": "absent", "host": server.url}, "student": {"name": "demo"}})
+    settings = load_settings({"teacher": {"name": "absent", "host": server.url}, "student": {"name": "demo"}})
 
     async def main() -> None:
         async with started(settings=settings) as here:
             await here.press("escape", "d")
-            await here.until(lambda: isinstance(here.app.screen, CheckScreen) and "✗" in here.text)
+            await here.until(lambda: isinstance(here.app.screen, DoctorDialog) and "✗" in here.text)
             assert "1 problem: a run would not work" in here.text
             assert "burnish pull absent" in here.text
             assert here.text.index("teacher ") < here.text.index("settings ")
@@ -203,7 +205,7 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
                 await here.press(*keys)
             await here.type("#run-candidates", "3")
             await here.type("#teacher-parallel", "2")
-            settings = here.desk.settings
+            settings = here.workbench.settings
             assert settings.run.method is Method.REFLECT
             assert settings.run.template is TemplateName.CHAT
             assert settings.run.schedule is Schedule.STAGED
@@ -213,7 +215,7 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
             assert "Rewrites the teacher is asked for in each stage" in here.said("#help-run-candidates")
             await here.type("#run-candidates", "99")
             assert "less than or equal to 16" in here.said("#help-run-candidates")
-            assert here.desk.settings.run.candidates == 3
+            assert here.workbench.settings.run.candidates == 3
 
     run(main)
 
@@ -221,11 +223,11 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
 def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[tuple[Settings, int | None]] = []
 
-    async def refine(self: Desk, *, limit: int | None = None, retry_failed: bool = False) -> None:
+    async def refine(self: Workbench, *, limit: int | None = None, retry_failed: bool = False) -> None:
         begun.append((self.settings, limit))
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(Desk, "refine", refine)
+    monkeypatch.setattr(Workbench, "refine", refine)
     data = dataset(Path("data.json"), SHORT)
 
     async def main() -> None:
@@ -238,7 +240,7 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
 
             await refused("open a dataset")
             await here.open(data)
-            await here.until(lambda: here.desk.is_open)
+            await here.until(lambda: here.workbench.is_open)
             await refused("choose a teacher")
             await here.type("#teacher PlainInput", "qwen3:8b")
             await refused("choose a student")
@@ -248,7 +250,7 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
             await refused("ollama serve")
             here.start.query_one("#run-method", PickOne).focus()
             await here.press("left")
-            assert here.desk.settings.run.method is Method.SCORE
+            assert here.workbench.settings.run.method is Method.SCORE
             await here.type("#limit", "0")
             await refused("from 1 on")
             await here.type("#run-candidates", "")
@@ -257,17 +259,21 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
             await here.type("#run-candidates", "1")
             await here.press("ctrl+s")
             await here.until(lambda: begun)
-            assert begun == [(here.desk.settings, 2)]
+            assert begun == [(here.workbench.settings, 2)]
 
     run(main)
 
 
 def test_a_teacher_the_server_has_not_got_leads_to_a_pull(server: FakeOllama) -> None:
-    settings = load({"teacher": {"name": "absent:7b", "host": server.url}, "student": {"name": "demo"}})
+    settings = load_settings(
+        {"teacher": {"name": "absent:7b", "host": server.url}, "student": {"name": "demo"}}
+    )
 
     async def main() -> None:
         async with started(dataset(Path("data.json"), SHORT), settings=settings) as here:
-            await here.until(lambda: here.desk.is_open and "p downloads it" in here.said("#teacher #said"))
+            await here.until(
+                lambda: here.workbench.is_open and "p downloads it" in here.said("#teacher #said")
+            )
             here.start.query_one("#begin").focus()
             await here.press("s")
             await here.until(lambda: here.start.query_one(PullBar).has_class("-open"))

@@ -1,4 +1,4 @@
-"""The desk: one workspace, one run, two models, whatever a person does while they work."""
+"""The workbench: one workspace, one run, two models, whatever a person does while they work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import engine.store.reviews
 from engine.events import Finished, Generated, Started
 from engine.sample import Decision, Review
 from engine.store.database import Interrupted, WorkspaceError
-from engine.store.sample_list import Column, Filter, Listing
+from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.ollama.teacher import OllamaTeacher
@@ -27,7 +27,7 @@ from tests.ollama.script import Ending as Stop
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, dataset, outcomes, settings, workspace
 from tests.stand_in import StandIn, stand_in
-from tui.state.workbench import Desk, Ending
+from tui.state.workbench import RunEnding, Workbench
 
 __all__ = ["stand_in"]
 
@@ -64,20 +64,20 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def heard(desk: Desk, kind: type) -> Callable[[], bool]:
+def heard(workbench: Workbench, kind: type) -> Callable[[], bool]:
     """Whether the engine has reported this since the last look."""
-    return lambda: any(isinstance(event, kind) for event in desk.heard())
+    return lambda: any(isinstance(event, kind) for event in workbench.take_events())
 
 
-def with_desk(given: Any, work: Callable[[Desk], Any]) -> None:
-    """Do something with a desk, and leave it."""
+def with_desk(given: Any, work: Callable[[Workbench], Any]) -> None:
+    """Do something with a workbench, and leave it."""
 
     async def main() -> None:
-        desk = Desk(given)
+        workbench = Workbench(given)
         try:
-            await work(desk)
+            await work(workbench)
         finally:
-            await desk.leave()
+            await workbench.leave()
         assert not [thread for thread in threading.enumerate() if thread.name in ("engine", "reader")]
 
     asyncio.run(main())
@@ -92,25 +92,27 @@ def whole(path: Path) -> None:
 @pytest.mark.usefixtures("stand_in")
 class TestRuns:
     def test_a_run_is_done_and_its_outcomes_are_what_the_reader_shows(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            assert desk.run is None
-            summary = await desk.refine()
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            assert workbench.run is None
+            summary = await workbench.refine()
             assert summary is not None
             assert (summary.done, summary.failed) == (4, 0)
-            assert desk.ending == Ending(summary)
-            assert not desk.running
-            assert desk.run == summary.run
-            rows = await desk.reader.do(lambda listing: listing.window(0, 4))
+            assert workbench.ending == RunEnding(summary)
+            assert not workbench.running
+            assert workbench.run == summary.run
+            rows = await workbench.reader.ask_list(lambda listing: listing.window(0, 4))
             assert {row.state for row in rows} == {"done"}
 
         with FakeOllama(brief) as server:
             with_desk(settings(server), work)
 
     def test_of_two_quick_starts_the_second_is_refused_and_the_first_goes_on(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            first, second = await asyncio.gather(desk.refine(), desk.refine(), return_exceptions=True)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            first, second = await asyncio.gather(
+                workbench.refine(), workbench.refine(), return_exceptions=True
+            )
             assert isinstance(second, UsageError)
             assert not isinstance(first, BaseException)
             assert first is not None
@@ -126,15 +128,15 @@ class TestRuns:
         async def broken(_: OllamaTeacher) -> None:
             raise TeacherError(Fault.MODEL_MISSING, "no such model; pull it")
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
             with monkeypatch.context() as patched:
                 patched.setattr(OllamaTeacher, "open", broken)
                 with pytest.raises(TeacherError):
-                    await desk.refine()
-            assert desk.ending == Ending(failure="no such model; pull it")
-            assert not desk.running
-            summary = await desk.refine()
+                    await workbench.refine()
+            assert workbench.ending == RunEnding(failure="no such model; pull it")
+            assert not workbench.running
+            summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
 
@@ -153,16 +155,16 @@ class TestRuns:
 
         monkeypatch.setattr(OllamaTeacher if model == "teacher" else stand_in, "open", for_ever)
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
             await until(opening.is_set)
             before = time.monotonic()
-            await desk.cancel()
+            await workbench.cancel()
             assert await run is None
             assert time.monotonic() - before < 1
-            assert desk.ending == Ending()
-            assert not desk.running
+            assert workbench.ending == RunEnding()
+            assert not workbench.running
 
         with FakeOllama(brief) as server:
             with_desk(settings(server), work)
@@ -171,19 +173,19 @@ class TestRuns:
     def test_when_a_stop_is_over_the_engine_is_at_nothing_and_what_was_answered_is_not_asked_again(
         self, path: Path
     ) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
             for _ in range(4):
-                run = asyncio.create_task(desk.refine())
-                await until(heard(desk, Generated))
-                await asyncio.gather(desk.cancel(), desk.cancel())  # twice is no harm
-                assert not desk.running
+                run = asyncio.create_task(workbench.refine())
+                await until(heard(workbench, Generated))
+                await asyncio.gather(workbench.cancel(), workbench.cancel())  # twice is no harm
+                assert not workbench.running
                 assert await run is None
                 await asyncio.sleep(0.3)  # what was on its way when it was stopped has come
                 asked = len(server.chats)
                 await asyncio.sleep(0.1)
                 assert len(server.chats) == asked
-            summary = await desk.refine()
+            summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
 
@@ -192,20 +194,20 @@ class TestRuns:
             assert server.asked_again() == []
 
     def test_a_run_that_was_held_when_it_was_stopped_does_not_hold_the_next(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            desk.hold()
-            assert not desk.held, "there is nothing to hold"
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Started))
-            desk.hold()
-            assert desk.held
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            workbench.hold()
+            assert not workbench.held, "there is nothing to hold"
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Started))
+            workbench.hold()
+            assert workbench.held
             await asyncio.sleep(0.3)
-            await desk.cancel()
+            await workbench.cancel()
             assert await run is None
-            assert not desk.held
+            assert not workbench.held
             async with asyncio.timeout(20):
-                summary = await desk.refine()
+                summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
 
@@ -213,28 +215,28 @@ class TestRuns:
             with_desk(settings(server), work)
 
     def test_a_worker_that_is_cancelled_stops_its_run(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Started))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Started))
             run.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await run
-            assert not desk.running
+            assert not workbench.running
 
         with FakeOllama(once()) as server:
             with_desk(settings(server), work)
 
     def test_outcomes_show_while_the_run_goes_on(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Started))
-            await desk.follow()
-            await until(heard(desk, Finished))
-            rows = await desk.reader.do(lambda listing: listing.window(0, 4))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Started))
+            await workbench.follow()
+            await until(heard(workbench, Finished))
+            rows = await workbench.reader.ask_list(lambda listing: listing.window(0, 4))
             assert {row.state for row in rows} == {"done", "waiting"}
-            await desk.cancel()
+            await workbench.cancel()
             await run
 
         with FakeOllama(unhurried) as server:
@@ -255,24 +257,24 @@ class TestRuns:
             pass
         writers.clear()
 
-        async def work(desk: Desk) -> None:
-            await desk.open(tmp_path / "w.burnish")
-            run = asyncio.create_task(desk.refine(limit=8))
-            await until(heard(desk, Started))
-            version = await desk.reader.look(lambda reading: reading.sample(0).original)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(tmp_path / "w.burnish")
+            run = asyncio.create_task(workbench.refine(limit=8))
+            await until(heard(workbench, Started))
+            version = await workbench.reader.ask_workspace(lambda reading: reading.sample(0).original)
             reviews = [
                 (index, Review(index=index, decision=Decision.ORIGINAL, version=version))
                 for index in range(2000)
             ]
             for _ in range(3):
-                assert await desk.decide("original", reviews) == 2000
-                act = await desk.undo()
+                assert await workbench.decide("original", reviews) == 2000
+                act = await workbench.undo()
                 assert act is not None
-                assert await desk.redo() is not None
+                assert await workbench.redo() is not None
             summary = await run
             assert summary is not None
             assert summary.done == 8
-            rows = await desk.reader.do(lambda listing: listing.window(0, 2000))
+            rows = await workbench.reader.ask_list(lambda listing: listing.window(0, 2000))
             assert {row.state for row in rows} == {"original"}
 
         with FakeOllama(brief) as server:
@@ -286,24 +288,24 @@ class TestRuns:
         monkeypatch.setattr(engine.store.reviews, "SLICE", 1)
         taken: list[int] = []
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            version = await desk.reader.look(lambda reading: reading.sample(0).original)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            version = await workbench.reader.ask_workspace(lambda reading: reading.sample(0).original)
 
             def reviews() -> Iterator[tuple[int, Review]]:
                 for index in range(4):
                     taken.append(index)
                     yield index, Review(index=index, decision=Decision.ORIGINAL, version=version)
 
-            deciding = asyncio.create_task(desk.decide("original", reviews()))
-            while not (seen := await desk._stage().call(lambda: len(taken))):
+            deciding = asyncio.create_task(workbench.decide("original", reviews()))
+            while not (seen := await workbench._engine().call(lambda: len(taken))):
                 pass
             assert seen < 4
             deciding.cancel()
-            act = await desk.undo()
+            act = await workbench.undo()
             assert act is not None
             assert list(act.samples) == [0, 1, 2, 3]
-            asyncio.get_running_loop().call_soon(desk.decide_aside, "original", reviews())
+            asyncio.get_running_loop().call_soon(workbench.decide_in_background, "original", reviews())
             await asyncio.sleep(0)
 
         with_desk(settings("http://127.0.0.1:9"), work)
@@ -320,17 +322,17 @@ class TestWorkspaces:
     ) -> None:
         other = made(tmp_path / "other.burnish")
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Generated))
-            await desk.open(other)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Generated))
+            await workbench.open(other)
             assert await run is None
-            assert (desk.path, desk.running, desk.ending) == (other, False, None)
-            assert desk.tally.total == 0
-            assert heard(desk, object)() is False, "nothing of the first is told of the second"
+            assert (workbench.path, workbench.running, workbench.ending) == (other, False, None)
+            assert workbench.tally.total == 0
+            assert heard(workbench, object)() is False, "nothing of the first is told of the second"
             whole(path)
-            summary = await desk.refine()
+            summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
 
@@ -340,16 +342,16 @@ class TestWorkspaces:
     def test_the_same_workspace_again_is_no_change(self, path: Path, tmp_path: Path) -> None:
         (tmp_path / "link.burnish").symlink_to(path)
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            reader = desk.reader
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Started))
-            await desk.open(tmp_path / "link.burnish")
-            await desk.create(path.with_suffix(".json"), path)
-            assert desk.reader is reader
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            reader = workbench.reader
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Started))
+            await workbench.open(tmp_path / "link.burnish")
+            await workbench.create(path.with_suffix(".json"), path)
+            assert workbench.reader is reader
             with pytest.raises(WorkspaceError, match="another dataset"):
-                await desk.create(dataset(tmp_path / "else.json", SHORT[:1]), path)
+                await workbench.create(dataset(tmp_path / "else.json", SHORT[:1]), path)
             summary = await run
             assert summary is not None
             assert summary.done == 4
@@ -360,14 +362,14 @@ class TestWorkspaces:
     def test_what_cannot_be_opened_leaves_all_as_it_was(self, path: Path, tmp_path: Path) -> None:
         (tmp_path / "no.burnish").write_text("not a workspace")
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Started))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Started))
             for wrong in ("no.burnish", "nowhere.burnish"):
                 with pytest.raises(WorkspaceError):
-                    await desk.open(tmp_path / wrong)
-            assert desk.path == path
+                    await workbench.open(tmp_path / wrong)
+            assert workbench.path == path
             summary = await run
             assert summary is not None
             assert summary.done == 4
@@ -378,15 +380,15 @@ class TestWorkspaces:
     def test_who_asks_for_another_and_goes_leaves_none_locked(self, path: Path, tmp_path: Path) -> None:
         other = made(tmp_path / "other.burnish")
 
-        async def work(desk: Desk) -> None:
+        async def work(workbench: Workbench) -> None:
             for _ in range(5):
-                asked = [asyncio.create_task(desk.open(each)) for each in (path, other)]
+                asked = [asyncio.create_task(workbench.open(each)) for each in (path, other)]
                 await asyncio.sleep(0)
                 for task in asked:
                     task.cancel()
                 await asyncio.gather(*asked, return_exceptions=True)
-            await desk.open(path)
-            assert desk.path == path
+            await workbench.open(path)
+            assert workbench.path == path
             whole(other)
 
         with_desk(None, work)
@@ -400,11 +402,11 @@ class TestQuestions:
     ) -> None:
         stand_in.scoring = 0.3
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            version = await desk.reader.look(lambda reading: reading.sample(0).original)
-            first = asyncio.create_task(desk.heat(0, version))
-            second = asyncio.create_task(desk.scores(1, [version]))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            version = await workbench.reader.ask_workspace(lambda reading: reading.sample(0).original)
+            first = asyncio.create_task(workbench.heat(0, version))
+            second = asyncio.create_task(workbench.scores(1, [version]))
             await until(lambda: stand_in.begun == 2)
             first.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -417,21 +419,21 @@ class TestQuestions:
     def test_of_other_models_lets_go_of_those_before_but_not_under_a_run(
         self, path: Path, stand_in: type[StandIn]
     ) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(heard(desk, Generated))
-            mine = desk.settings
-            desk.settings = settings(server, student={"context": 1024})
-            version = await desk.reader.look(lambda reading: reading.sample(3).original)
-            await desk.scores(3, [version])
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(heard(workbench, Generated))
+            mine = workbench.settings
+            workbench.settings = settings(server, student={"context": 1024})
+            version = await workbench.reader.ask_workspace(lambda reading: reading.sample(3).original)
+            await workbench.scores(3, [version])
             assert stand_in.opened == 1, "the run's student answered"
             summary = await run
             assert summary is not None
             assert summary.done == 4
-            await desk.scores(3, [version])
+            await workbench.scores(3, [version])
             assert (stand_in.opened, stand_in.closed) == (2, 1)
-            assert desk.ran == mine
+            assert workbench.ran == mine
 
         with FakeOllama(unhurried) as server:
             with_desk(settings(server), work)
@@ -441,20 +443,20 @@ class TestQuestions:
     ) -> None:
         stand_in.scoring = 3600
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            version = await desk.reader.look(lambda reading: reading.sample(0).original)
-            question = asyncio.create_task(desk.heat(0, version))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            version = await workbench.reader.ask_workspace(lambda reading: reading.sample(0).original)
+            question = asyncio.create_task(workbench.heat(0, version))
             await until(lambda: stand_in.begun == 1)
-            await desk.open(made(tmp_path / "other.burnish"))
+            await workbench.open(made(tmp_path / "other.burnish"))
             with pytest.raises(asyncio.CancelledError):
                 await question
 
         with_desk(settings("127.0.0.1:1"), work)
 
     def test_without_a_workspace_are_refused_in_words(self) -> None:
-        async def work(desk: Desk) -> None:
-            for ask in (desk.refine, desk.undo, desk.redo):
+        async def work(workbench: Workbench) -> None:
+            for ask in (workbench.refine, workbench.undo, workbench.redo):
                 with pytest.raises(BurnishError, match="no workspace is open"):
                     await ask()
 
@@ -467,13 +469,15 @@ SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT m
 
 class TestReader:
     def test_a_question_nobody_waits_for_is_given_up_and_no_other(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
             for _ in range(3):
-                slow = asyncio.create_task(desk.reader.look(lambda reading: reading.execute(SLOW)))
+                slow = asyncio.create_task(
+                    workbench.reader.ask_workspace(lambda reading: reading.execute(SLOW))
+                )
                 await asyncio.sleep(0.05)
-                queued = asyncio.create_task(desk.reader.do(len))
-                dropped = asyncio.create_task(desk.reader.do(len))
+                queued = asyncio.create_task(workbench.reader.ask_list(len))
+                dropped = asyncio.create_task(workbench.reader.ask_list(len))
                 await asyncio.sleep(0)
                 dropped.cancel()
                 slow.cancel()
@@ -485,23 +489,23 @@ class TestReader:
     def test_of_two_arrangements_the_first_is_interrupted(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        arrange = Listing.arrange
+        arrange = SampleList.arrange
 
-        def slow(listing: Listing, *arguments: Any, **options: Any) -> int:
-            if arguments[0] is Column.STATE:
+        def slow(listing: SampleList, *arguments: Any, **options: Any) -> int:
+            if arguments[0] is SampleColumn.STATE:
                 listing.reading.execute(SLOW)
             return arrange(listing, *arguments, **options)
 
-        monkeypatch.setattr(Listing, "arrange", slow)
+        monkeypatch.setattr(SampleList, "arrange", slow)
 
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            question: dict[str, Any] = {"descending": False, "only": Filter()}
-            first = asyncio.create_task(desk.reader.arrange(Column.STATE, **question))
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            question: dict[str, Any] = {"descending": False, "only": SampleFilter()}
+            first = asyncio.create_task(workbench.reader.arrange(SampleColumn.STATE, **question))
             await asyncio.sleep(0.05)
-            second = asyncio.create_task(desk.reader.arrange(Column.STATE, **question))
+            second = asyncio.create_task(workbench.reader.arrange(SampleColumn.STATE, **question))
             await asyncio.sleep(0)
-            assert await desk.reader.arrange(Column.NUMBER, **question) == 4
+            assert await workbench.reader.arrange(SampleColumn.NUMBER, **question) == 4
             for task in (first, second):
                 with pytest.raises(Interrupted):
                     await task
@@ -509,16 +513,17 @@ class TestReader:
         with_desk(None, work)
 
     def test_closing_cancels_who_asks_now_and_later(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
-            reader = desk.reader
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
+            reader = workbench.reader
             asked: list[asyncio.Task[Any]] = [
-                asyncio.create_task(reader.look(lambda reading: reading.execute(SLOW))) for _ in range(3)
+                asyncio.create_task(reader.ask_workspace(lambda reading: reading.execute(SLOW)))
+                for _ in range(3)
             ]
             await asyncio.sleep(0.05)
             async with asyncio.timeout(1):
-                await desk.close()
-            asked.append(asyncio.create_task(reader.do(len)))
+                await workbench.close()
+            asked.append(asyncio.create_task(reader.ask_list(len)))
             for task in asked:
                 with pytest.raises(asyncio.CancelledError):
                     await task
@@ -526,11 +531,11 @@ class TestReader:
         with_desk(None, work)
 
     def test_an_error_goes_to_who_asked(self, path: Path) -> None:
-        async def work(desk: Desk) -> None:
-            await desk.open(path)
+        async def work(workbench: Workbench) -> None:
+            await workbench.open(path)
             with pytest.raises(WorkspaceError, match="no sample 9"):
-                await desk.reader.look(lambda reading: reading.sample(9))
-            assert await desk.reader.do(len) == 4
+                await workbench.reader.ask_workspace(lambda reading: reading.sample(9))
+            assert await workbench.reader.ask_list(len) == 4
 
         with_desk(None, work)
 
@@ -538,12 +543,12 @@ class TestReader:
 class TestLeaving:
     def test_a_teacher_that_never_answers(self, path: Path, stand_in: type[StandIn]) -> None:
         async def main() -> None:
-            desk = Desk(settings(server))
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
+            workbench = Workbench(settings(server))
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
             await until(lambda: len(server.chats) >= 2 and server.chats[-1].outcome == "open")
             before = time.monotonic()
-            await desk.leave()
+            await workbench.leave()
             assert time.monotonic() - before < 1
             assert await run is None
 
@@ -561,16 +566,16 @@ class TestLeaving:
             pass
 
         async def main() -> int:
-            desk = Desk(settings("127.0.0.1:1", run={"method": "score"}))
-            await desk.open(tmp_path / "w.burnish")
-            run = asyncio.create_task(desk.refine())
-            await until(lambda: "student" in desk.children)
+            workbench = Workbench(settings("127.0.0.1:1", run={"method": "score"}))
+            await workbench.open(tmp_path / "w.burnish")
+            run = asyncio.create_task(workbench.refine())
+            await until(lambda: "student" in workbench.children)
             if busy:
-                await until(lambda: bool(desk.heard()) and desk.tally.weighing > 0)
+                await until(lambda: bool(workbench.take_events()) and workbench.tally.student_queue > 0)
                 await asyncio.sleep(0.2)
-            pid = desk.children["student"]
+            pid = workbench.children["student"]
             before = time.monotonic()
-            await desk.leave()
+            await workbench.leave()
             assert time.monotonic() - before < 2
             assert await run is None
             return pid
@@ -588,15 +593,15 @@ class TestLeaving:
             released.wait(30)
 
         async def main() -> int:
-            desk = Desk(settings("127.0.0.1:1", run={"method": "score"}))
-            await desk.open(path)
-            run = asyncio.create_task(desk.refine())
-            await until(lambda: "student" in desk.children)
-            pid = desk.children["student"]
+            workbench = Workbench(settings("127.0.0.1:1", run={"method": "score"}))
+            await workbench.open(path)
+            run = asyncio.create_task(workbench.refine())
+            await until(lambda: "student" in workbench.children)
+            pid = workbench.children["student"]
             monkeypatch.setattr(Workspace, "keep_losses", hang)
             await until(hanging.is_set)
             before = time.monotonic()
-            await desk.leave()
+            await workbench.leave()
             assert time.monotonic() - before < 2
             await run
             return pid
@@ -607,22 +612,22 @@ class TestLeaving:
 
     def test_after_a_stop_in_the_middle_of_loading_one_child_is_there_and_then_none(self, path: Path) -> None:
         async def main() -> set[int]:
-            desk = Desk(settings("127.0.0.1:1", run={"method": "score"}))
-            await desk.open(path)
+            workbench = Workbench(settings("127.0.0.1:1", run={"method": "score"}))
+            await workbench.open(path)
             pids = set()
             for _ in range(2):
-                run = asyncio.create_task(desk.refine())
-                await until(lambda: "student" in desk.children)
-                pids.add(desk.children["student"])
-                await desk.cancel()
+                run = asyncio.create_task(workbench.refine())
+                await until(lambda: "student" in workbench.children)
+                pids.add(workbench.children["student"])
+                await workbench.cancel()
                 assert await run is None
                 for pid in pids:
                     gone(pid)
-            summary = await desk.refine()
+            summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
-            pids.add(desk.children["student"])
-            await desk.leave()
+            pids.add(workbench.children["student"])
+            await workbench.leave()
             return pids
 
         for pid in asyncio.run(main()):

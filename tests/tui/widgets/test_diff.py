@@ -13,10 +13,10 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.strip import Strip
 
-from engine.report.word_diff import WORDS, Comparison, Span, compare
+from engine.report.word_diff import WORDS, Span, TextDiff, compare
 from tests import hostile
 from tui.text.wrapping import wrap
-from tui.widgets.diff import Difference, Part
+from tui.widgets.diff import PartDiff, PartDifference
 from tui.widgets.prose import MARGIN, Prose, displayed
 
 TEXTS = st.text(st.sampled_from("ab .\n\t 你é\u0301,-👩\u200d"), max_size=40) | st.text(max_size=30)
@@ -93,7 +93,7 @@ def test_where_too_much_differs_the_beginning_is_compared_and_that_is_said() -> 
     assert (found.whole, found.same) == (False, False)
     assert found.words_removed == WORDS
     assert found.removed[-1][1] < len(left)
-    facts = Part("Response", id="response")._facts(Difference(left, right))
+    facts = PartDiff("Response", id="response")._facts(PartDifference(left, right))
     assert f"only the first {WORDS:,} differing words are compared" in facts
 
 
@@ -167,6 +167,6 @@ def test_only_what_is_in_sight_is_drawn_and_a_selection_is_of_the_text() -> None
 
 
 def test_the_same_text_twice_is_no_difference() -> None:
-    assert Difference("a", "a").comparison == Comparison()
-    assert Difference("a", None).right is None
-    assert Difference("a\tb\x1b", "a\tb\x1b").left.shown == "a⇥   b␛"
+    assert PartDifference("a", "a").comparison == TextDiff()
+    assert PartDifference("a", None).right is None
+    assert PartDifference("a\tb\x1b", "a\tb\x1b").left.shown == "a⇥   b␛"

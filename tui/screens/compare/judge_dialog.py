@@ -23,7 +23,7 @@ WHAT = ("with the student's choices", "refined against original only")
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class JudgeRequest:
     """What was chosen."""
 
     judge: str
@@ -31,7 +31,7 @@ class Judging:
     limit: int | None
 
 
-class JudgeDialog(Dialog[Judging]):
+class JudgeDialog(Dialog[JudgeRequest]):
     HEADING = "Have a judge compare both sides"
     DEFAULT_CSS = """
     JudgeDialog {
@@ -45,7 +45,7 @@ class JudgeDialog(Dialog[Judging]):
     }
     """
 
-    def __init__(self, settings: Settings, before: Judging) -> None:
+    def __init__(self, settings: Settings, before: JudgeRequest) -> None:
         """`settings`: where models are looked for. `before`: what stands there; its `judge` may be empty."""
         super().__init__()
         self._settings = settings
@@ -63,10 +63,10 @@ class JudgeDialog(Dialog[Judging]):
 
     def on_mount(self) -> None:
         self.query_one(ModelPicker).input.focus()
-        self._look()
+        self._list_models()
 
     @work(exclusive=True)
-    async def _look(self) -> None:
+    async def _list_models(self) -> None:
         here = await list_models(self._settings)
         with suppress(NoMatches):  # closed meanwhile
             picker = self.query_one(ModelPicker)
@@ -74,8 +74,8 @@ class JudgeDialog(Dialog[Judging]):
             if here.problem is not None:
                 picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(here.problem))))
 
-    @on(ModelPicker.Refused)
-    def _refused(self, message: ModelPicker.Refused) -> None:
+    @on(ModelPicker.ModelRefused)
+    def _refused(self, message: ModelPicker.ModelRefused) -> None:
         self._wrong(message.why)
 
     def _wrong(self, why: str) -> None:
@@ -92,9 +92,9 @@ class JudgeDialog(Dialog[Judging]):
         else:
             super().action_agree()
 
-    def answer(self) -> Judging:
+    def answer(self) -> JudgeRequest:
         limit = self.query_one("#limit", PlainInput).value
-        return Judging(
+        return JudgeRequest(
             self.query_one(ModelPicker).name_given or "",
             self.query_one("#what", PickOne).chosen == WHAT[1],
             int(limit) or None if limit else None,

@@ -15,7 +15,7 @@ from textual.visual import Visual
 
 from engine.judge.prompt import Result, StudentChoice
 from engine.sample import Verdict
-from tui.state.verdicts import Line
+from tui.state.verdicts import PairLine
 from tui.text.judge_tables import SCORES
 from tui.text.shown import shown_line
 
@@ -40,18 +40,18 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
     PairList { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background; }
     """
 
-    class Entered(Message):
+    class PairEntered(Message):
         """The line under the cursor was clicked twice."""
 
     cursor = reactive(0, repaint=False)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._lines: Sequence[Line] = ()
+        self._lines: Sequence[PairLine] = ()
         self._empty = ""
         self._digits = 6
 
-    def show(self, lines: Sequence[Line], empty: str) -> None:
+    def show(self, lines: Sequence[PairLine], empty: str) -> None:
         """Show these, the cursor on the pair it was on if that is among them. `empty` is said where there are none."""
         here = self.current
         self._lines, self._empty = lines, empty
@@ -63,11 +63,11 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     @property
-    def lines(self) -> Sequence[Line]:
+    def lines(self) -> Sequence[PairLine]:
         return self._lines
 
     @property
-    def current(self) -> Line | None:
+    def current(self) -> PairLine | None:
         return self._lines[self.cursor] if self.cursor < len(self._lines) else None
 
     @property
@@ -105,7 +105,7 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         if event.y and at < len(self._lines):
             self.move_to(at)
             if event.chain == 2:
-                self.post_message(self.Entered())
+                self.post_message(self.PairEntered())
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -132,7 +132,7 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         names += f"{'student':<{STUDENT}}" + "instruction" * bool(self._rest(width))
         return Content.styled(names, "$text-muted")
 
-    def _line(self, line: Line, *, here: bool, width: int) -> Content:
+    def _line(self, line: PairLine, *, here: bool, width: int) -> Content:
         result, style = RESULTS[line.result]
         orders = "  ".join(f"{a}:{b}".ljust(4) for a, b in line.scores or ())
         student = chosen(line.choice, disagrees=line.disagrees)
@@ -156,7 +156,7 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         return content
 
 
-def _what(line: Line) -> str:
+def _what(line: PairLine) -> str:
     """Of which pair it is: the two sides', or what a stage had."""
     return "refined" if line.compared or line.choice is None else SCORES[line.choice.stage]
 

@@ -15,16 +15,16 @@ from engine.judge.prompt import Judged, Opinion, Result
 from engine.judge.record import Comparison
 from engine.sample import Verdict, Version
 from models.errors import BurnishError
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.screens.base import DeskScreen
+from tui.screens.base import AppScreen
 from tui.screens.compare.pair_list import RESULTS
-from tui.state.verdicts import Line, verdict
-from tui.state.workbench import Desk
+from tui.state.verdicts import PairLine, verdict
+from tui.state.workbench import Workbench
 from tui.text.judge_tables import SCORES
 from tui.text.shown import shown
-from tui.widgets.diff import Difference, Part
+from tui.widgets.diff import PartDiff, PartDifference
 from tui.widgets.prose import Prose, displayed
 
 PARTS = tuple(Version.model_fields)
@@ -32,7 +32,7 @@ BEST = 10
 """The highest score."""
 
 
-class PairScreen(DeskScreen):
+class PairScreen(AppScreen):
     SCOPE = "pair"
     BINDINGS = bindings("pair")
     AUTO_FOCUS = "#pages"
@@ -53,7 +53,7 @@ class PairScreen(DeskScreen):
         &.-narrow #orders { layout: vertical; }
         &.-narrow .order { width: 100%; margin-bottom: 1; }
         &.-narrow .heads { display: none; }
-        &.-narrow Part {
+        &.-narrow PartDiff {
             & .sides { layout: vertical; }
             & .side-name { display: block; }
             & Prose { width: 100%; }
@@ -63,11 +63,11 @@ class PairScreen(DeskScreen):
     """
 
     def __init__(
-        self, desk: Desk, keymap: Keymap, comparison: Comparison, lines: Sequence[Line], at: int
+        self, workbench: Workbench, keymap: Keymap, comparison: Comparison, lines: Sequence[PairLine], at: int
     ) -> None:
         """`lines`: the pairs to go through, and which of them is the first shown."""
-        super().__init__(desk, keymap)
-        self._path = desk.path
+        super().__init__(workbench, keymap)
+        self._path = workbench.path
         self._comparison = comparison
         self._lines = lines
         self._at = at
@@ -85,38 +85,38 @@ class PairScreen(DeskScreen):
                 yield Static(id="head-left")
                 yield Static(id="head-right")
             for part in PARTS:
-                yield Part(part.capitalize(), id=part)
+                yield PartDiff(part.capitalize(), id=part)
 
     def on_mount(self) -> None:
-        self._look()
+        self._load_pair()
 
     @work(exclusive=True, group="look")
-    async def _look(self) -> None:
+    async def _load_pair(self) -> None:
         """Show the pair that is gone to."""
         path, line = self._path, self._lines[self._at]
         if path is None:
             return
         try:
-            judged = await aside(verdict, path, self._comparison, line.pair)
+            judged = await on_daemon_thread(verdict, path, self._comparison, line.pair)
         except BurnishError as error:
             self.say_error(error)
             return
         # Off the app's loop: texts may be long.
         differences = await asyncio.to_thread(_differences, judged)
-        self.desk.comparing.at = line.pair
+        self.workbench.judge_job.at = line.pair
         with self.app.batch_update():
             for part, difference in differences.items():
-                self.query_one(f"#{part}", Part).show(difference)
+                self.query_one(f"#{part}", PartDiff).show(difference)
             self._say(line, judged)
             self.query_one("#pages").scroll_home(animate=False)
 
-    def _say(self, line: Line, judged: Judged) -> None:
+    def _say(self, line: PairLine, judged: Judged) -> None:
         names = names_of(line)
         place = f"  pair {self._at + 1:,} of {len(self._lines):,}"
         self.query_one("#about", Static).update(
             Content.assemble((f"Sample {line.row}", "bold"), (place, "$text-muted"))
         )
-        self.query_one("#verdict", Static).update(Content("\n").join(said(line, judged, names)))
+        self.query_one("#verdict", Static).update(Content("\n").join(verdict_text(line, judged, names)))
         for id, opinion, order in (
             ("#forward", judged.forward, names),
             ("#swapped", judged.swapped, names[::-1]),
@@ -132,7 +132,7 @@ class PairScreen(DeskScreen):
         at = self._at + step
         if 0 <= at < len(self._lines):
             self._at = at
-            self._look()
+            self._load_pair()
         else:
             self.say(f"this is the {'last' if step > 0 else 'first'} pair of the list")
 
@@ -150,12 +150,12 @@ class PairScreen(DeskScreen):
         self.dismiss()
 
 
-def names_of(line: Line) -> tuple[str, str]:
+def names_of(line: PairLine) -> tuple[str, str]:
     """What the two sides of a pair are."""
     return ("original", "refined") if line.compared else ("before", "rewrite")
 
 
-def said(line: Line, judged: Judged, names: tuple[str, str]) -> Iterator[Content]:
+def verdict_text(line: PairLine, judged: Judged, names: tuple[str, str]) -> Iterator[Content]:
     """The verdict over both orders, and the student's beside it."""
     words, style = RESULTS[judged.result]
     if judged.failure is not None or judged.result is Result.INVALID:
@@ -213,6 +213,6 @@ def _opinion(opinion: Opinion | None) -> tuple[str, list[tuple[int, int, str]]]:
     return text, marks
 
 
-def _differences(judged: Judged) -> dict[str, Difference]:
+def _differences(judged: Judged) -> dict[str, PartDifference]:
     a, b = judged.pair.a, judged.pair.b
-    return {part: Difference(getattr(a, part), getattr(b, part)) for part in PARTS}
+    return {part: PartDifference(getattr(a, part), getattr(b, part)) for part in PARTS}

@@ -15,23 +15,23 @@ from textual.widgets import Input, Static
 from engine.method.recipe import Method
 from engine.pace import clock
 from models.errors import BurnishError
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings, of_scope
 from tui.keys.keymap import Keymap
-from tui.messages import Changed
-from tui.screens.base import DeskScreen
-from tui.screens.compare.judge_dialog import JudgeDialog, Judging
+from tui.messages import WorkspaceChanged
+from tui.screens.base import AppScreen
+from tui.screens.compare.judge_dialog import JudgeDialog, JudgeRequest
 from tui.screens.compare.pair_list import PairList
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.tables import VerdictTables
-from tui.state.verdicts import Among, Verdicts, verdicts
-from tui.state.workbench import Desk
+from tui.state.verdicts import JudgeVerdicts, PairFilter, verdicts
+from tui.state.workbench import Workbench
 from tui.text.judge_tables import words
 from tui.text.shown import shown, shown_line
 from tui.widgets.ask_line import AskLine
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.score_bar import ScoreBar
-from tui.widgets.stage_bars import Bar, StageBars
+from tui.widgets.stage_bars import StageBar, StageBars
 
 BEAT = 0.5
 """Seconds between two pictures of a judge at work."""
@@ -52,7 +52,7 @@ MOST = 400
 """Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
 
 
-class CompareScreen(DeskScreen):
+class CompareScreen(AppScreen):
     SCOPE = "compare"
     BINDINGS = bindings("compare")
     AUTO_FOCUS = "#pairs"
@@ -84,12 +84,12 @@ class CompareScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
-        self._found: Verdicts | None = None
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
+        self._found: JudgeVerdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
         self._of: tuple[object, ...] = ()  # the workspace and the run that it was looked up for
-        self._among = Among.ALL
+        self._among = PairFilter.ALL
         self._problem: str | None = None  # why the record cannot be read
         self._counted = 0.0  # when
         self._took = 0.0  # seconds
@@ -121,17 +121,17 @@ class CompareScreen(DeskScreen):
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:
-        at, self.desk.comparing.at = self.desk.comparing.at, None
+        at, self.workbench.judge_job.at = self.workbench.judge_job.at, None
         if at is not None and (line := self.pairs.find(at)) is not None:
             self.pairs.move_to(line)
         self._renew()
-        self._look()
+        self._load_verdicts()
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _changed(self) -> None:
         if self.is_current:
             self._renew()
-            self._look()
+            self._load_verdicts()
 
     @on(events.Resize)
     def _resized(self, event: events.Resize) -> None:
@@ -139,28 +139,28 @@ class CompareScreen(DeskScreen):
         self.call_after_refresh(self._renew)
 
     def _beat(self) -> None:
-        comparing = self.desk.comparing
+        comparing = self.workbench.judge_job
         if not self.is_current or not comparing.running:
             return
         self._renew()
         due = self._counted + max(EVERY, IDLE * self._took)
         if comparing.tally.done > self._seen and time.monotonic() > due:
-            self._look()
+            self._load_verdicts()
 
     @work(exclusive=True, group="look")
-    async def _look(self) -> None:
+    async def _load_verdicts(self) -> None:
         """Read what the judges said. On a thread of its own: it may be much."""
-        path, run, comparing = self.desk.path, self.desk.run, self.desk.comparing
+        path, run, comparing = self.workbench.path, self.workbench.run, self.workbench.judge_job
         of = path, run and run.id
         if of != self._of:
-            self._of, self._found, self._wanted, self._among = of, None, None, Among.ALL
+            self._of, self._found, self._wanted, self._among = of, None, None, PairFilter.ALL
         if path is None or run is None:
             self._found, self._problem = None, None
             self._show_found()
             return
         began, self._seen = time.monotonic(), comparing.tally.done
         try:
-            self._found = await aside(verdicts, path, run, self._wanted)
+            self._found = await on_daemon_thread(verdicts, path, run, self._wanted)
             self._problem = None
         except BurnishError as error:
             self._found, self._problem = None, str(error)
@@ -174,13 +174,13 @@ class CompareScreen(DeskScreen):
         """What changes while a judge is at work."""
         if not self.is_mounted:
             return
-        comparing = self.desk.comparing
+        comparing = self.workbench.judge_job
         self.set_class(comparing.running, "-at-work")
         self._show_banner()
         self._update("head", self._head())
         if comparing.running:
             tally = comparing.tally
-            self.query_one(StageBars).show([Bar("pairs", tally.done, tally.total, tally.pace(None))])
+            self.query_one(StageBars).show([StageBar("pairs", tally.done, tally.total, tally.pace(None))])
         usable = [self.check_action(action.name, ()) for action in of_scope("compare")]
         if usable != self._usable:
             self._usable = usable
@@ -192,15 +192,15 @@ class CompareScreen(DeskScreen):
             widget.update(content)
 
     def _show_banner(self) -> None:
-        comparing, banner, text = self.desk.comparing, self.query_one("#banner", Static), Content("")
+        comparing, banner, text = self.workbench.judge_job, self.query_one("#banner", Static), Content("")
         waiting = comparing.running and comparing.tally.paused is not None
         if waiting:
             told = shown_line(comparing.tally.paused or "", MOST)
             text = Content.assemble(
                 ("waiting: ", "bold"), told, ". The judging goes on by itself after that."
             )
-        elif not comparing.running and comparing.ended is not None and comparing.ended.failure is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(comparing.ended.failure, MOST))
+        elif not comparing.running and comparing.ending is not None and comparing.ending.failure is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(comparing.ending.failure, MOST))
         elif self._problem is not None:
             text = Content.assemble(("✗ ", "bold"), shown_line(self._problem, MOST))
         banner.set_class(bool(text), "-shown")
@@ -208,7 +208,7 @@ class CompareScreen(DeskScreen):
         self._update("banner", text)
 
     def _head(self) -> Content:
-        comparing, found = self.desk.comparing, self._found
+        comparing, found = self.workbench.judge_job, self._found
         tally, muted = comparing.tally, "$text-muted"
         if comparing.running:
             judge = shown_line(str(comparing.settings.name), 40, "bold")
@@ -259,8 +259,8 @@ class CompareScreen(DeskScreen):
         )
 
     def _missing(self) -> str | None:
-        run = self.desk.run
-        if not self.desk.is_open:
+        run = self.workbench.run
+        if not self.workbench.is_open:
             return "No workspace is open. Open a dataset or a workspace on Start."
         if run is None or run.recipe.method is Method.SCORE:
             return "Nothing was refined here, so there is nothing to compare. A run that asks a teacher makes it."
@@ -279,7 +279,7 @@ class CompareScreen(DeskScreen):
         self._list()
         self._renew()
 
-    def _facts(self, found: Verdicts) -> Iterator[Fact]:
+    def _facts(self, found: JudgeVerdicts) -> Iterator[Fact]:
         for name, told in words(found.comparison.about, found.results, 0):
             if name not in ("disagreements", "pairs"):  # the list has them, and the head
                 yield name, shown(told)
@@ -290,7 +290,7 @@ class CompareScreen(DeskScreen):
         lines = self._found.lines if self._found is not None else ()
         listed = [line for line in lines if line.among(self._among)]
         self.pairs.show(listed, "no pair is like that" if lines else "no pair has a verdict yet")
-        style = "$text-muted" if self._among is Among.ALL else "bold $primary"
+        style = "$text-muted" if self._among is PairFilter.ALL else "bold $primary"
         disagreed = sum(line.disagrees for line in lines)
         self._update(
             "among",
@@ -304,7 +304,7 @@ class CompareScreen(DeskScreen):
     # --- the judge ----------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        comparing, found = self.desk.comparing, self._found
+        comparing, found = self.workbench.judge_job, self._found
         match action:
             case "begin":
                 return not comparing.running and self._missing() is None
@@ -321,17 +321,17 @@ class CompareScreen(DeskScreen):
 
     @work(group="judge")
     async def action_begin(self) -> None:
-        desk, comparing = self.desk, self.desk.comparing
-        if desk.running:
+        workbench, comparing = self.workbench, self.workbench.judge_job
+        if workbench.running:
             self.say(
                 "a run is under way, and one at a time may ask the models: stop it first, or wait",
                 warning=True,
             )
             return
-        settings = desk.settings.model_copy(update={"teacher": comparing.settings})
-        before = Judging(self._judge_before(), comparing.refined_only, comparing.limit)
+        settings = workbench.settings.model_copy(update={"teacher": comparing.settings})
+        before = JudgeRequest(self._judge_before(), comparing.refined_only, comparing.limit)
         chosen = await self.app.push_screen_wait(JudgeDialog(settings, before))
-        if chosen is None or comparing.running or desk.running or (path := desk.path) is None:
+        if chosen is None or comparing.running or workbench.running or (path := workbench.path) is None:
             return
         comparing.settings = comparing.settings.model_copy(update={"name": chosen.judge})
         comparing.refined_only, comparing.limit = chosen.refined_only, chosen.limit
@@ -345,24 +345,24 @@ class CompareScreen(DeskScreen):
                 )
         except BurnishError as error:
             self.say_error(error)
-        self._look()
+        self._load_verdicts()
 
     def _judge_before(self) -> str:
         """Who was asked last: to begin with, whom the settings name."""
-        if self.desk.comparing.settings.name is not None:
-            return self.desk.comparing.settings.name
+        if self.workbench.judge_job.settings.name is not None:
+            return self.workbench.judge_job.settings.name
         return str(self._found.comparison.about["judge"]["name"]) if self._found is not None else ""
 
     def action_hold(self) -> None:
-        if self.desk.comparing.held:
-            self.desk.comparing.go()
+        if self.workbench.judge_job.held:
+            self.workbench.judge_job.go()
         else:
-            self.desk.comparing.hold()
+            self.workbench.judge_job.hold()
         self._renew()
 
     @work(group="cancel")
     async def action_cancel(self) -> None:
-        ending = asyncio.create_task(self.desk.comparing.cancel())
+        ending = asyncio.create_task(self.workbench.judge_job.cancel())
         await asyncio.sleep(0)
         self._renew()
         await ending
@@ -373,30 +373,30 @@ class CompareScreen(DeskScreen):
         if self._found is not None:
             ids = [one.id for one in self._found.all]
             self._wanted = ids[(ids.index(self._found.comparison.id) + 1) % len(ids)]
-            self._look()
+            self._load_verdicts()
 
     # --- the pairs ----------------------------------------------------------------------------------------------
 
-    @on(PairList.Entered)
+    @on(PairList.PairEntered)
     def action_open(self) -> None:
         pairs = self.pairs
         if self._found is not None and pairs.current is not None:
             self.app.push_screen(
-                PairScreen(self.desk, self.keymap, self._found.comparison, pairs.lines, pairs.cursor)
+                PairScreen(self.workbench, self.keymap, self._found.comparison, pairs.lines, pairs.cursor)
             )
 
     @work(exclusive=True, group="review")
     async def action_review(self) -> None:
         if (line := self.pairs.current) is not None:
-            self.desk.comparing.at = line.pair
+            self.workbench.judge_job.at = line.pair
             await self.show_sample(line.row)
 
     def action_only(self) -> None:
         """The next of them that there are pairs of."""
-        lines, among = self._found.lines if self._found is not None else (), list(Among)
+        lines, among = self._found.lines if self._found is not None else (), list(PairFilter)
         at = among.index(self._among) + 1
-        order = (*among[at:], Among.ALL)
-        self._among = next((one for one in order if any(line.among(one) for line in lines)), Among.ALL)
+        order = (*among[at:], PairFilter.ALL)
+        self._among = next((one for one in order if any(line.among(one) for line in lines)), PairFilter.ALL)
         self._list()
 
     def action_tables(self) -> None:
@@ -412,7 +412,7 @@ class CompareScreen(DeskScreen):
         elif self.has_class("-tables"):
             self.action_tables()
         else:
-            self._among = Among.ALL
+            self._among = PairFilter.ALL
             self._list()
 
     def action_jump(self) -> None:

@@ -8,7 +8,7 @@ from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.judge.results import Counts, Length, Results
+from engine.judge.results import Counts, LengthBias, Results
 from engine.sample import Verdict
 from tui.text.judge_tables import SCORES, between
 from tui.text.tables import number
@@ -47,7 +47,7 @@ class VerdictTables(Static):
         self.update(Content("\n").join(lines))
 
 
-def by_length(length: Length, width: int) -> Iterator[Content]:
+def by_length(length: LengthBias, width: int) -> Iterator[Content]:
     """Wins, ties and losses in bins of the length ratio. A judge that likes what is longer shows in them."""
     if not any(bin.counts.total for bin in length.bins):
         return

@@ -26,7 +26,7 @@ Link = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Node:
+class DiagramNode:
     """A place in a column of the diagram, in dots: four to a row."""
 
     verdict: str | None  # None: the original
@@ -75,10 +75,10 @@ def draw_flow(canvas: Canvas, counts: Counter[Link]) -> None:
     heights = _heights(counts, dots - GAP * (len(VERDICTS) - 1))
     total = sum(counts.values())
     columns = [
-        [Node(None, total, sum(heights.values()))],
+        [DiagramNode(None, total, sum(heights.values()))],
         *(
             [
-                Node(
+                DiagramNode(
                     verdict,
                     sum(count for link, count in counts.items() if link[stage] == verdict),
                     sum(height for link, height in heights.items() if link[stage] == verdict),
@@ -128,7 +128,7 @@ def _heights(counts: Counter[Link], room: int) -> dict[Link, int]:
     return dict.fromkeys(counts, 1)
 
 
-def _place(column: list[Node], dots: int, total: int) -> None:
+def _place(column: list[DiagramNode], dots: int, total: int) -> None:
     """Put the nodes one below the other, in the middle of the height there is, and word their labels."""
     top = (dots - sum(node.height for node in column) - GAP * (len(column) - 1)) // 2
     for node in column:
@@ -142,7 +142,7 @@ def _place(column: list[Node], dots: int, total: int) -> None:
 
 
 def _bands(
-    board: _Dots, columns: list[list[Node]], heights: dict[Link, int], spans: list[tuple[int, int]]
+    board: _Dots, columns: list[list[DiagramNode]], heights: dict[Link, int], spans: list[tuple[int, int]]
 ) -> None:
     """Fill what lies between the columns. Thick bands first, so that a thin one that crosses them is seen."""
     firsts = {node.verdict: node for node in columns[1]}
@@ -168,7 +168,7 @@ def _bands(
             board.fill(x, x + 1, round(start + (end - start) * eased), height, verdict, STYLES[verdict])
 
 
-def _list(canvas: Canvas, columns: list[list[Node]]) -> None:
+def _list(canvas: Canvas, columns: list[list[DiagramNode]]) -> None:
     """The counts alone, where there is no room to draw."""
     for row, (name, column) in enumerate(zip(("instruction", "response"), columns[1:], strict=True), start=2):
         said = ", ".join(f"{node.verdict} {node.count:,}" for node in column)

@@ -25,7 +25,7 @@ ROOMY = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class HistogramSide:
     """One of the two histograms."""
 
     name: str
@@ -36,36 +36,36 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class HistogramBars:
     """What is drawn. Without `hanging` there is one histogram, as high as two."""
 
     low: float
     high: float
-    rising: Side
-    hanging: Side | None
+    rising: HistogramSide
+    hanging: HistogramSide | None
     remark: str = ""  # at the end of the title
 
 
-class Histogram(Widget):
-    DEFAULT_CSS = "Histogram { text-wrap: nowrap; }"
+class HistogramPlot(Widget):
+    DEFAULT_CSS = "HistogramPlot { text-wrap: nowrap; }"
     ALLOW_SELECT = False  # the mouse drags the threshold
 
     threshold: reactive[float | None] = reactive(None)
     """A position that is marked; what lies below it is dimmed."""
 
-    class Resized(Message):
+    class BinsResized(Message):
         """There is room for another number of columns."""
 
-    class Picked(Message):
+    class PositionPicked(Message):
         """A person points at a position with the mouse."""
 
-        def __init__(self, histogram: Histogram, position: float) -> None:
+        def __init__(self, histogram: HistogramPlot, position: float) -> None:
             super().__init__()
             self.histogram = histogram
             self.position = position
 
         @property
-        def control(self) -> Histogram:
+        def control(self) -> HistogramPlot:
             return self.histogram
 
     def __init__(self, title: str, about: str, ticks: Ticks, *, id: str) -> None:
@@ -73,16 +73,16 @@ class Histogram(Widget):
         self._title = title
         self._about = about
         self._ticks = ticks
-        self._bars: Bars | None = None
+        self._bars: HistogramBars | None = None
         self._waiting = "counting…"
 
     # --- what is drawn ------------------------------------------------------------------------------------------
 
     @property
-    def bars(self) -> Bars | None:
+    def bars(self) -> HistogramBars | None:
         return self._bars
 
-    def show(self, bars: Bars) -> None:
+    def show(self, bars: HistogramBars) -> None:
         self._bars = bars
         self.refresh()
 
@@ -134,7 +134,7 @@ class Histogram(Widget):
     # --- the mouse ----------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self.post_message(self.Resized())
+        self.post_message(self.BinsResized())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self._bars is not None and event.button == 1:
@@ -152,7 +152,7 @@ class Histogram(Widget):
         if self._bars is not None:
             axis = self._axis
             cell = min(max(event.x - self.gutter.left - GUTTER, 0), axis.cells)
-            self.post_message(self.Picked(self, self.rounded(axis.position(cell))))
+            self.post_message(self.PositionPicked(self, self.rounded(axis.position(cell))))
 
     # --- drawing ------------------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Histogram(Widget):
         self._draw(canvas, bars, top)
         return canvas.content()
 
-    def _draw(self, canvas: Canvas, bars: Bars, top: int) -> None:
+    def _draw(self, canvas: Canvas, bars: HistogramBars, top: int) -> None:
         sides = [side for side in (bars.rising, bars.hanging) if side is not None]
         peak = max(max(side.counts) for side in sides)
         rows = (canvas.height - top - 1 - len(sides)) // len(sides)
@@ -191,7 +191,9 @@ class Histogram(Widget):
             self._draw_median(canvas, bars.hanging, place, "▴", "$secondary")
         self._draw_threshold(canvas, top + 1, base)
 
-    def _draw_bars(self, canvas: Canvas, side: Side, peak: int, rows: int, first: int, step: int) -> None:
+    def _draw_bars(
+        self, canvas: Canvas, side: HistogramSide, peak: int, rows: int, first: int, step: int
+    ) -> None:
         glyphs, style = (RISING, "$primary") if step < 0 else (HANGING, "$secondary")
         axis, parts = self._axis, len(glyphs) - 1
         wide = axis.cells // len(side.counts)
@@ -216,7 +218,7 @@ class Histogram(Widget):
                 canvas.put(GUTTER + first, row, text, "dim")
 
     def _draw_median(
-        self, canvas: Canvas, side: Side, place: tuple[int, int, int], mark: str, style: str
+        self, canvas: Canvas, side: HistogramSide, place: tuple[int, int, int], mark: str, style: str
     ) -> None:
         """Whose bars these are and where their median is, on a row, between two columns of it."""
         row, first, last = place

@@ -36,7 +36,7 @@ class ScatterPlot(Widget):
     halves: reactive[bool] = reactive(True)
     """Whether samples were rewritten, and are shown beside the others."""
 
-    class Resized(Message):
+    class GridResized(Message):
         """There is room for another number of cells."""
 
     def __init__(self, title: str, across: str, up: str, *, id: str) -> None:
@@ -69,7 +69,7 @@ class ScatterPlot(Widget):
         return scatter is None or not self.display or (len(scatter.all[0]), len(scatter.all)) == self.cells
 
     def on_resize(self) -> None:
-        self.post_message(self.Resized())
+        self.post_message(self.GridResized())
 
     def render(self) -> Content:
         canvas = Canvas(self.size.width, self.size.height)

@@ -23,18 +23,18 @@ from engine.store.database import Interrupted
 from engine.store.distribution import Distribution, Growth, Spread, common_range
 from engine.store.leaving import ExportRule
 from models.errors import BurnishError
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Heard
+from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
-from tui.screens.base import DeskScreen
+from tui.screens.base import AppScreen
 from tui.screens.distribution.flow import FlowDiagram, percent
-from tui.screens.distribution.histogram import Bars, Histogram, Side
+from tui.screens.distribution.histogram import HistogramBars, HistogramPlot, HistogramSide
 from tui.screens.distribution.scatter import ScatterPlot
-from tui.screens.distribution.threshold_bar import Keeping, Kept
+from tui.screens.distribution.threshold_bar import KeptCounts, ThresholdBar
 from tui.state.verdicts import verdicts
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
 from tui.text.shown import shown_line
 from tui.widgets.score_bar import blocks, said_score
@@ -51,7 +51,7 @@ ENOUGH = 20
 """Rewritten samples from which on a correlation is worth a word."""
 
 
-class DistributionScreen(DeskScreen):
+class DistributionScreen(AppScreen):
     SCOPE = "distribution"
     BINDINGS = bindings("distribution")
     AUTO_FOCUS = ""  # the keys are the screen's
@@ -82,15 +82,15 @@ class DistributionScreen(DeskScreen):
         }
         &.-empty {
             #empty { display: block; }
-            #scroll, Keeping { display: none; }
+            #scroll, ThresholdBar { display: none; }
         }
         &.-unscored { #ifd, #r_ifd, #scatter { display: none; } }
         &.-unrefined { #flow { display: none; } }
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
         self._rule = ExportRule.TOP
         self._threshold: float | None = None
         self._shown: tuple[Path | None, str | None] = None, None  # the workspace, and its run's method
@@ -102,23 +102,23 @@ class DistributionScreen(DeskScreen):
         yield Static(id="empty")
         with VerticalScroll(id="scroll", can_focus=False), Container(id="pictures"):
             with Vertical(id="left"):
-                yield Histogram(
+                yield HistogramPlot(
                     "IFD", "how little the instruction helps to say the response", linear_ticks, id="ifd"
                 )
-                yield Histogram(
+                yield HistogramPlot(
                     "r-IFD",
                     "how little the response helps to guess the instruction",
                     linear_ticks,
                     id="r_ifd",
                 )
                 with Vertical(id="lengths"):
-                    yield Histogram("Response length", "characters", log_ticks, id="length")
+                    yield HistogramPlot("Response length", "characters", log_ticks, id="length")
                     yield Static(id="growth")
             with Vertical(id="right"):
                 yield ScatterPlot("IFD and r-IFD", "IFD", "r-IFD", id="scatter")
                 yield FlowDiagram(id="flow")
                 yield Static(id="judged")
-        yield Keeping(id="keeping")
+        yield ThresholdBar(id="keeping")
 
     def on_mount(self) -> None:
         self.set_interval(0.5, self._catch_up)
@@ -127,42 +127,42 @@ class DistributionScreen(DeskScreen):
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:
-        self._look_again()
+        self._refresh_all()
 
     @on(events.ScreenSuspend)
     def _suspended(self) -> None:
         """What other screens ask comes first."""
         self.workers.cancel_group(self, "count")
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _changed(self) -> None:
-        self._look_again()
+        self._refresh_all()
 
-    @on(Heard)
-    def _heard(self, message: Heard) -> None:
+    @on(EngineReported)
+    def _heard(self, message: EngineReported) -> None:
         self._stale |= any(isinstance(event, Finished) for event in message.events)
 
     def action_refresh(self) -> None:
-        self._look_again()
+        self._refresh_all()
 
     def _catch_up(self) -> None:
         """Count again when samples were finished, but not all the time."""
         due = self._counted + max(EVERY, IDLE * self._took)
         if self._stale and self.is_current and time.monotonic() > due:
-            self._look_again()
+            self._refresh_all()
 
-    @on(Histogram.Resized)
-    @on(ScatterPlot.Resized)
+    @on(HistogramPlot.BinsResized)
+    @on(ScatterPlot.GridResized)
     def _resized(self) -> None:
-        histograms = self.query(Histogram)
+        histograms = self.query(HistogramPlot)
         if not (all(one.fits for one in histograms) and self.query_one(ScatterPlot).fits):
             self._count()
 
-    def _look_again(self) -> None:
-        run = self.desk.run
+    def _refresh_all(self) -> None:
+        run = self.workbench.run
         method = run.recipe.method if run is not None else None
-        if (self.desk.path, method) != self._shown:
-            self._shown, self._threshold = (self.desk.path, method), None
+        if (self.workbench.path, method) != self._shown:
+            self._shown, self._threshold = (self.workbench.path, method), None
             self._rule = ExportRule.PAPER if method == Method.REFLECT else ExportRule.TOP
             self._forget()
         self.set_class(run is None, "-empty")
@@ -172,12 +172,12 @@ class DistributionScreen(DeskScreen):
         if run is None:
             self.query_one("#empty", Static).update(self._nothing())
             return
-        self.query_one(Keeping).choose(self._rule)
+        self.query_one(ThresholdBar).choose(self._rule)
         # Once the pictures have their places: how many bins there are depends on them.
         self.call_after_refresh(self._count)
 
     def _nothing(self) -> Content:
-        if not self.desk.is_open:
+        if not self.workbench.is_open:
             return Content.styled("No workspace is open. Open a dataset or a workspace on Start.", "dim")
         return Content.assemble(
             ("Nothing was run here yet.\n\n", "bold"),
@@ -189,36 +189,36 @@ class DistributionScreen(DeskScreen):
         )
 
     def _forget(self) -> None:
-        self.query_one("#ifd", Histogram).threshold = self._threshold
-        for histogram in self.query(Histogram):
+        self.query_one("#ifd", HistogramPlot).threshold = self._threshold
+        for histogram in self.query(HistogramPlot):
             histogram.forget()
         self.query_one(ScatterPlot).forget()
         self.query_one(FlowDiagram).forget()
         self.query_one("#growth", Static).update("")
-        self.query_one(Keeping).forget()
+        self.query_one(ThresholdBar).forget()
 
     # --- counting -----------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="count")
     async def _count(self) -> None:
         """Count everything, a picture at a time, so that other screens' questions come in between."""
-        if self.desk.run is None:
+        if self.workbench.run is None:
             return
         began, self._stale = time.monotonic(), False
-        keeping = self.query_one(Keeping)
+        keeping = self.query_one(ThresholdBar)
         keeping.say("counting…")
         try:
-            finished = await self._look(Distribution.finished)
+            finished = await self._ask_distribution(Distribution.finished)
             if not self.has_class("-unscored"):
                 ifd = await self._count_histogram(IFD)
                 r_ifd = await self._count_histogram(R_IFD)
                 await self._count_scatter(ifd, r_ifd)
             await self._count_histogram(LENGTH)
             if not self.has_class("-unrefined"):
-                growth = await self._look(Distribution.growth)
+                growth = await self._ask_distribution(Distribution.growth)
                 scored = not self.has_class("-unscored")
                 self.query_one("#growth", Static).update(_confound(growth, scored=scored))
-                self.query_one(FlowDiagram).show(await self._look(Distribution.flow))
+                self.query_one(FlowDiagram).show(await self._ask_distribution(Distribution.flow))
                 await self._show_judged()
             self._keep()
         except Interrupted:
@@ -227,7 +227,7 @@ class DistributionScreen(DeskScreen):
             self.say_error(error)
             keeping.say("could not be counted")
         else:
-            waiting = self.desk.samples - finished
+            waiting = self.workbench.samples - finished
             keeping.say(f"{finished:,} finished" + f", {waiting:,} waiting" * bool(waiting))
         finally:
             self._counted = time.monotonic()
@@ -235,9 +235,11 @@ class DistributionScreen(DeskScreen):
 
     async def _show_judged(self) -> None:
         """What the latest judge made of it, in short; Compare has the whole."""
-        path, run, judged = self.desk.path, self.desk.run, self.query_one("#judged", Static)
+        path, run, judged = self.workbench.path, self.workbench.run, self.query_one("#judged", Static)
         try:
-            found = await aside(verdicts, path, run) if path is not None and run is not None else None
+            found = (
+                await on_daemon_thread(verdicts, path, run) if path is not None and run is not None else None
+            )
         except BurnishError:
             found = None  # Compare says what is wrong
         counts = found.results.counts if found is not None else None
@@ -253,18 +255,18 @@ class DistributionScreen(DeskScreen):
             )
             judged.update(Content("\n").join(lines))
 
-    async def _look(self, work: Callable[[Distribution], T]) -> T:
-        run = self.desk.run
-        if not self.desk.is_open or run is None:
+    async def _ask_distribution(self, work: Callable[[Distribution], T]) -> T:
+        run = self.workbench.run
+        if not self.workbench.is_open or run is None:
             raise Interrupted
-        return await self.desk.reader.look(lambda reading: work(Distribution(reading, run)))
+        return await self.workbench.reader.ask_workspace(lambda reading: work(Distribution(reading, run)))
 
-    async def _count_histogram(self, plotted: Plotted) -> tuple[float, float]:
+    async def _count_histogram(self, plotted: PlottedMeasure) -> tuple[float, float]:
         """Count a measure before and after, and draw it; the range of its axis."""
-        picture = self.query_one(f"#{plotted.id}", Histogram)
+        picture = self.query_one(f"#{plotted.id}", HistogramPlot)
         names = ("as it is",) if self.has_class("-unrefined") else ("after", "before")
         whens = ("after", "before")[: len(names)]
-        spreads = [await self._look(_spread(f"{plotted.id}_{when}")) for when in whens]
+        spreads = [await self._ask_distribution(_spread(f"{plotted.id}_{when}")) for when in whens]
         if not any(spread.count for spread in spreads):
             picture.forget(plotted.nothing)
             return 0.0, 1.0
@@ -272,20 +274,22 @@ class DistributionScreen(DeskScreen):
         bins = picture.bins(max(spread.count for spread in spreads))
         sides = []
         for name, when, spread in zip(names, whens, spreads, strict=True):
-            counts = await self._look(_histogram(f"{plotted.binned}_{when}", low, high, bins))
+            counts = await self._ask_distribution(_histogram(f"{plotted.binned}_{when}", low, high, bins))
             median = spread.median
             said = plotted.said(median) if median is not None else "–"
             position = plotted.position(median) if median is not None else low
-            sides.append(Side(name, counts, spread.count, position, said))
+            sides.append(HistogramSide(name, counts, spread.count, position, said))
         missing = [spread.missing for spread in spreads]
-        picture.show(Bars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
+        picture.show(HistogramBars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
         return low, high
 
     async def _count_scatter(self, across: tuple[float, float], up: tuple[float, float]) -> None:
         picture = self.query_one(ScatterPlot)
         columns, rows = picture.cells
         picture.show(
-            await self._look(lambda d: d.scatter("ifd_after", "r_ifd_after", across, up, columns, rows))
+            await self._ask_distribution(
+                lambda d: d.scatter("ifd_after", "r_ifd_after", across, up, columns, rows)
+            )
         )
 
     # --- the threshold ------------------------------------------------------------------------------------------
@@ -294,7 +298,7 @@ class DistributionScreen(DeskScreen):
     async def _keep(self) -> None:
         """Ask how many samples would be kept. While the threshold moves, only the last question is answered."""
         rule, threshold = self._rule, self._threshold
-        path, source = self.desk.path, self.desk.source
+        path, source = self.workbench.path, self.workbench.source
         if path is None or source is None:
             return
 
@@ -303,21 +307,21 @@ class DistributionScreen(DeskScreen):
             return distribution.kept_by(rule), above
 
         try:
-            all, above = await self._look(ask)
+            all, above = await self._ask_distribution(ask)
         except Interrupted:
             self._stale = True
         except BurnishError as error:
             self.say_error(error)
         else:
-            kept = Kept(rule, threshold, all, above, self.desk.samples)
+            kept = KeptCounts(rule, threshold, all, above, self.workbench.samples)
             here, out = (_near(one) for one in (path, default_path(path, Format(source.format))))
-            self.query_one(Keeping).show(kept, here, out)
+            self.query_one(ThresholdBar).show(kept, here, out)
 
     def _move_to(self, threshold: float | None) -> None:
         if self.has_class("-unscored") or self.has_class("-empty"):
             return
         self._threshold = threshold
-        self.query_one("#ifd", Histogram).threshold = threshold
+        self.query_one("#ifd", HistogramPlot).threshold = threshold
         self._keep()
 
     def action_rule(self) -> None:
@@ -325,7 +329,7 @@ class DistributionScreen(DeskScreen):
             return
         rules = list(ExportRule)
         self._rule = rules[(rules.index(self._rule) + 1) % len(rules)]
-        self.query_one(Keeping).choose(self._rule)
+        self.query_one(ThresholdBar).choose(self._rule)
         self._keep()
 
     def action_lower(self) -> None:
@@ -336,7 +340,7 @@ class DistributionScreen(DeskScreen):
 
     def _step(self, direction: int) -> None:
         """A step of the histogram; to the left of it there is no threshold."""
-        picture = self.query_one("#ifd", Histogram)
+        picture = self.query_one("#ifd", HistogramPlot)
         if picture.bars is None:
             return
         low, high = picture.bars.low, picture.bars.high
@@ -349,22 +353,22 @@ class DistributionScreen(DeskScreen):
             None if to < low and direction < 0 else min(to, picture.rounded(high + picture.step / 2))
         )
 
-    @on(Histogram.Picked, "#ifd")
-    def _picked(self, message: Histogram.Picked) -> None:
+    @on(HistogramPlot.PositionPicked, "#ifd")
+    def _picked(self, message: HistogramPlot.PositionPicked) -> None:
         low = message.histogram.bars.low if message.histogram.bars is not None else 0.0
         self._move_to(message.position if message.position > low else None)
 
     def action_type(self) -> None:
         if not (self.has_class("-unscored") or self.has_class("-empty")):
-            self.query_one(Keeping).type(self._threshold)
+            self.query_one(ThresholdBar).type(self._threshold)
 
-    @on(Keeping.Typed)
-    def _typed(self, message: Keeping.Typed) -> None:
+    @on(ThresholdBar.ThresholdTyped)
+    def _typed(self, message: ThresholdBar.ThresholdTyped) -> None:
         self._move_to(message.threshold)
 
     @work
     async def action_copy(self) -> None:
-        if command := self.query_one(Keeping).command:
+        if command := self.query_one(ThresholdBar).command:
             self.say(await copy(self.app, command))
 
     # --- moving about -------------------------------------------------------------------------------------------
@@ -383,7 +387,7 @@ class DistributionScreen(DeskScreen):
 
 
 @dataclass(frozen=True, slots=True)
-class Plotted:
+class PlottedMeasure:
     """A measure with a histogram of its own."""
 
     id: str  # its name in `MEASURES`, but for when
@@ -397,9 +401,9 @@ def _position(score: float) -> float:
     return score
 
 
-IFD = Plotted("ifd", "ifd", _position, "{:.3f}".format, "no sample has an IFD")
-R_IFD = Plotted("r_ifd", "r_ifd", _position, "{:.3f}".format, "no sample has an r-IFD")
-LENGTH = Plotted(
+IFD = PlottedMeasure("ifd", "ifd", _position, "{:.3f}".format, "no sample has an IFD")
+R_IFD = PlottedMeasure("r_ifd", "r_ifd", _position, "{:.3f}".format, "no sample has an r-IFD")
+LENGTH = PlottedMeasure(
     "length", "log_length", lambda n: math.log(max(n, 1)), "{:,.0f}".format, "no sample is finished"
 )
 

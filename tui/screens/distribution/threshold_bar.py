@@ -31,7 +31,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptCounts:
     """What came of asking."""
 
     rule: ExportRule
@@ -53,21 +53,21 @@ class Kept:
         return f"--rule top --top {self.share or '100%'}"
 
 
-class Keeping(Vertical):
+class ThresholdBar(Vertical):
     DEFAULT_CSS = """
-    Keeping { height: 4; border-top: solid $panel; padding: 0 1; }
-    Keeping Horizontal { height: 1; }
-    Keeping Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    Keeping #rules { width: auto; }
-    Keeping #status { width: 1fr; text-align: right; color: $text-muted; }
-    Keeping #typing { display: none; }
-    Keeping.-typing #typing { display: block; }
-    Keeping.-typing #kept { display: none; }
-    Keeping #label { width: auto; color: $text-muted; }
-    Keeping Input { width: 1fr; }
+    ThresholdBar { height: 4; border-top: solid $panel; padding: 0 1; }
+    ThresholdBar Horizontal { height: 1; }
+    ThresholdBar Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ThresholdBar #rules { width: auto; }
+    ThresholdBar #status { width: 1fr; text-align: right; color: $text-muted; }
+    ThresholdBar #typing { display: none; }
+    ThresholdBar.-typing #typing { display: block; }
+    ThresholdBar.-typing #kept { display: none; }
+    ThresholdBar #label { width: auto; color: $text-muted; }
+    ThresholdBar Input { width: 1fr; }
     """
 
-    class Typed(Message):
+    class ThresholdTyped(Message):
         """A person has typed a threshold; None: no threshold."""
 
         def __init__(self, threshold: float | None) -> None:
@@ -112,7 +112,7 @@ class Keeping(Vertical):
             parts.append((f"[{one}]", "bold reverse") if one is rule else (f" {one} ", "dim"))
         self.query_one("#rules", Static).update(Content.assemble(*parts))
 
-    def show(self, kept: Kept, workspace: Path, out: Path) -> None:
+    def show(self, kept: KeptCounts, workspace: Path, out: Path) -> None:
         self.query_one("#kept", Static).update(_said(kept))
         whole = [shlex.quote(str(path)) for path in (workspace, out)]
         brief = [
@@ -178,7 +178,7 @@ class Keeping(Vertical):
             self.notify("expected a number such as 0.65, or nothing for no threshold", severity="warning")
             return
         self._leave()
-        self.post_message(self.Typed(threshold))
+        self.post_message(self.ThresholdTyped(threshold))
 
     @on(Input.Blurred)
     def _left(self) -> None:
@@ -191,7 +191,7 @@ class Keeping(Vertical):
             self._leave()
 
 
-def _said(kept: Kept) -> Content:
+def _said(kept: KeptCounts) -> Content:
     """The counts in a sentence."""
 
     def of_all(count: int) -> tuple[str, str]:

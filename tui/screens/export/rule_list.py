@@ -24,7 +24,7 @@ SENTENCES = {
 
 
 class RuleList(Widget, can_focus=True):
-    """Posts `Picked` for a choice made by hand."""
+    """Posts `RulePicked` for a choice made by hand."""
 
     DEFAULT_CSS = """
     RuleList { height: auto; width: 1fr; }
@@ -38,7 +38,7 @@ class RuleList(Widget, can_focus=True):
     chosen: reactive[ExportRule] = reactive(ExportRule.ALL)
     counts: reactive[Mapping[ExportRule, int]] = reactive(dict)
 
-    class Picked(Message):
+    class RulePicked(Message):
         """Another rule."""
 
     def render(self) -> Content:
@@ -85,4 +85,4 @@ class RuleList(Widget, can_focus=True):
     def _take(self, rule: ExportRule) -> None:
         if rule is not self.chosen:
             self.chosen = rule
-            self.post_message(self.Picked())
+            self.post_message(self.RulePicked())

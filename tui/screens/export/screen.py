@@ -20,29 +20,29 @@ from textual.widgets import Input, ProgressBar, Static
 
 from engine.events import Finished
 from engine.export.export import (
-    Preview,
-    Progress,
-    Report,
-    Stopped,
-    Wanted,
+    ExportPreview,
+    ExportRequest,
+    ExportResult,
+    ExportStopped,
+    RowProgress,
     default_path,
-    in_the_way,
+    files_in_the_way,
     preview,
     write,
 )
 from engine.export.trainers import Trainer, trainer_format
 from engine.formats.names import Container, Format, Layout
-from engine.store.leaving import ExportRule, Share
+from engine.store.leaving import ExportRule, TopShare
 from models.errors import BurnishError, UsageError
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.system.units import file_size
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Heard
-from tui.screens.base import DeskScreen
+from tui.messages import EngineReported, WorkspaceChanged
+from tui.screens.base import AppScreen
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
@@ -62,7 +62,7 @@ CONTAINERS = {container.name.lower(): container for container in Container}
 LAYOUTS = {layout.name.lower(): layout for layout in Layout}
 
 
-class Line(PlainInput):
+class FormLine(PlainInput):
     """A line of the form: the arrows go on to the next."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,7 +71,7 @@ class Line(PlainInput):
     ]
 
 
-class Files(PickOne):
+class ContainerPick(PickOne):
     """The kinds of file that can hold the rows."""
 
     def offer(self, format: Format) -> None:
@@ -81,7 +81,7 @@ class Files(PickOne):
         self.refresh(layout=True)
 
 
-class ExportScreen(DeskScreen):
+class ExportScreen(AppScreen):
     SCOPE = "export"
     BINDINGS = bindings("export")
     DEFAULT_CSS = """
@@ -95,7 +95,7 @@ class ExportScreen(DeskScreen):
     ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
     ExportScreen #trace { width: 20; }
     ExportScreen #path { width: 1fr; }
-    ExportScreen Line { background: $surface; }
+    ExportScreen FormLine { background: $surface; }
     ExportScreen #told { height: auto; margin-top: 1; }
     ExportScreen #bar { display: none; width: 100%; }
     ExportScreen #bar Bar { width: 1fr; }
@@ -111,15 +111,17 @@ class ExportScreen(DeskScreen):
     ExportScreen.-wide #sight { margin: 0 0 0 3; height: 100%; }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
         self._workspace: Path | None = None  # that the form is about
         self._format = Format.ALPACA  # as picked by hand; a trainer's comes before it
         self._suggested = ""  # the path, as long as it is not the person's own
-        self._seen: Preview | None = None
+        self._seen: ExportPreview | None = None
         self._problem = ""  # why nothing can leave
-        self._asking: tuple[Path, Wanted, list[Path]] | None = None  # whether these files may be replaced
-        self._progress: Progress | None = None  # of a writing under way
+        self._asking: tuple[Path, ExportRequest, list[Path]] | None = (
+            None  # whether these files may be replaced
+        )
+        self._progress: RowProgress | None = None  # of a writing under way
         self._at_rest = Event()  # no thread writes
         self._at_rest.set()
         self._ended: Content | None = None  # what came of the last writing
@@ -128,13 +130,13 @@ class ExportScreen(DeskScreen):
 
         # The threads' answers come in while the app closes, too, when a query would find nothing any more.
         self._rules = RuleList()
-        self._share = Line("5%", id="share")
+        self._share = FormLine("5%", id="share")
         self._layouts = PickOne(tuple(LAYOUTS), Layout.ALPACA.name.lower(), id="layout")
-        self._containers = Files((), "", id="container")
+        self._containers = ContainerPick((), "", id="container")
         self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
         self._traces = PickOne(("no", "yes"), "no", id="trace")
-        self._path = Line(id="path", select_on_focus=False)
-        self._told, self._heading, self._rows = Static(id="told"), Static(id="heading"), Static(id="rows")
+        self._path = FormLine(id="path", select_on_focus=False)
+        self._status, self._heading, self._rows = Static(id="told"), Static(id="heading"), Static(id="rows")
         self._bar = ProgressBar(id="bar", show_eta=False, show_percentage=False)
 
     def body(self) -> ComposeResult:
@@ -146,7 +148,7 @@ class ExportScreen(DeskScreen):
             yield from _row("For", self._trainers)
             yield from _row("Trace", self._traces, "how each row came to be, in its field burnish")
             yield from _row("To", self._path)
-            yield self._told
+            yield self._status
             yield self._bar
         with Vertical(id="sight"):
             yield self._heading
@@ -154,8 +156,8 @@ class ExportScreen(DeskScreen):
                 yield self._rows
 
     def on_mount(self) -> None:
-        self._ticking = self.set_interval(0.1, self._tell, pause=True)
-        self.set_interval(AFRESH, self._look_afresh)
+        self._ticking = self.set_interval(0.1, self._show_status, pause=True)
+        self.set_interval(AFRESH, self._reload_preview)
 
     def on_screen_resume(self) -> None:
         self._renew()
@@ -169,36 +171,36 @@ class ExportScreen(DeskScreen):
                 break
             await asyncio.sleep(0.02)
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _renew(self) -> None:
         """Look again; at another workspace, with a form filled in anew."""
-        desk = self.desk
-        if desk.path is not None and desk.source is not None and desk.path != self._workspace:
-            self._workspace, self._seen, self._ended = desk.path, None, None
-            self._format = Format(desk.source.format)
+        workbench = self.workbench
+        if workbench.path is not None and workbench.source is not None and workbench.path != self._workspace:
+            self._workspace, self._seen, self._ended = workbench.path, None, None
+            self._format = Format(workbench.source.format)
             self._path.value = self._suggested
             self._put_format()
         if self.is_current:
-            self._look()
+            self._load_preview()
 
-    @on(Heard)
-    def _heard(self, message: Heard) -> None:
+    @on(EngineReported)
+    def _heard(self, message: EngineReported) -> None:
         self._stale = self._stale or any(isinstance(event, Finished) for event in message.events)
 
-    def _look_afresh(self) -> None:
+    def _reload_preview(self) -> None:
         if self._stale and self.is_current:
             self._stale = False
-            self._look()
+            self._load_preview()
 
     # --- the form -------------------------------------------------------------------------------------------------
 
-    @on(RuleList.Picked)
+    @on(RuleList.RulePicked)
     def _pick_rule(self) -> None:
         self.set_class(self._rules.chosen is ExportRule.TOP, "-top")
         self._differ()
 
-    @on(PickOne.Picked, "#layout")
-    def _pick_layout(self, event: PickOne.Picked) -> None:
+    @on(PickOne.WordPicked, "#layout")
+    def _pick_layout(self, event: PickOne.WordPicked) -> None:
         layout = LAYOUTS[event.word]
         fitting = [format for format in Format if format.layout is layout]
         same = [format for format in fitting if format.container is self._format.container]
@@ -206,18 +208,18 @@ class ExportScreen(DeskScreen):
         self._put_format()
         self._differ()
 
-    @on(PickOne.Picked, "#container")
-    def _pick_container(self, event: PickOne.Picked) -> None:
+    @on(PickOne.WordPicked, "#container")
+    def _pick_container(self, event: PickOne.WordPicked) -> None:
         self._format = Format.of(CONTAINERS[event.word], self._format.layout)
         self._put_format()
         self._differ()
 
-    @on(PickOne.Picked, "#trainer")
+    @on(PickOne.WordPicked, "#trainer")
     def _pick_trainer(self) -> None:
         self._put_format()
         self._differ()
 
-    @on(PickOne.Picked, "#trace")
+    @on(PickOne.WordPicked, "#trace")
     @on(Input.Changed, "#share")
     def _pick_other(self) -> None:
         self._differ()
@@ -225,7 +227,7 @@ class ExportScreen(DeskScreen):
     @on(Input.Changed, "#path")
     def _another_path(self) -> None:
         self._ask(None)
-        self._tell()
+        self._show_status()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
@@ -234,11 +236,11 @@ class ExportScreen(DeskScreen):
     def _differ(self) -> None:
         self._ended = None
         self._ask(None)
-        self._look()
+        self._load_preview()
 
     def _put_format(self) -> None:
         """Show the format that will be written, and a path to suit it."""
-        trainer, source = self._trainer, self.desk.source
+        trainer, source = self._trainer, self.workbench.source
         if source is None or self._workspace is None:
             return
         format = trainer_format(trainer, Format(source.format)) if trainer else self._format
@@ -257,19 +259,19 @@ class ExportScreen(DeskScreen):
         word = self._trainers.chosen
         return None if word == NO_TRAINER else Trainer(word)
 
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> ExportRequest:
         """What the form says. Raises `UsageError`."""
         rule, text = self._rules.chosen, self._share.value
         try:
-            share = Share.parse(text)
+            share = TopShare.parse(text)
         except UsageError:
             if rule is ExportRule.TOP:
                 raise UsageError(
                     f"{text or 'nothing'}: take a share such as 5%, or a count such as 500"
                 ) from None
-            share = Share(percent=5)
+            share = TopShare(percent=5)
         trace = self._traces.chosen == "yes"
-        return Wanted(rule, share, self._format, self._trainer, trace)
+        return ExportRequest(rule, share, self._format, self._trainer, trace)
 
     def _out(self) -> Path:
         """Where to. Raises `UsageError`."""
@@ -284,14 +286,14 @@ class ExportScreen(DeskScreen):
     # --- what would be written ------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="look")
-    async def _look(self) -> None:
+    async def _load_preview(self) -> None:
         workspace = self._workspace
         if workspace is None:
             return
         await asyncio.sleep(CALM)
         try:
             wanted = self._wanted()
-            seen, rows = await aside(_sight, workspace, wanted)
+            seen, rows = await on_daemon_thread(_preview, workspace, wanted)
         except BurnishError as error:
             self._seen, self._problem = None, str(error)
             rows = Content("")
@@ -300,7 +302,7 @@ class ExportScreen(DeskScreen):
             self._rules.counts = seen.leaving
         if workspace == self._workspace:
             self._rows.update(rows)
-            self._tell()
+            self._show_status()
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -314,7 +316,7 @@ class ExportScreen(DeskScreen):
             return
         try:
             out, wanted = self._out(), self._wanted()
-            there = await aside(in_the_way, workspace, out, wanted.trainer)
+            there = await on_daemon_thread(files_in_the_way, workspace, out, wanted.trainer)
         except BurnishError as error:
             self.say_error(error)
             return
@@ -338,7 +340,7 @@ class ExportScreen(DeskScreen):
         self._ask(None)
 
     def action_preview(self) -> None:
-        self._look()
+        self._load_preview()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "replace":
@@ -348,27 +350,27 @@ class ExportScreen(DeskScreen):
             return busy or isinstance(self.focused, Input)
         return True
 
-    def _ask(self, what: tuple[Path, Wanted, list[Path]] | None) -> None:
+    def _ask(self, what: tuple[Path, ExportRequest, list[Path]] | None) -> None:
         if what != self._asking:
             self._asking = what
             self.refresh_bindings()
-            self._tell()
+            self._show_status()
 
     @work(group="write")
-    async def _write(self, workspace: Path, out: Path, wanted: Wanted) -> None:
-        progress = self._progress = Progress()
+    async def _write(self, workspace: Path, out: Path, wanted: ExportRequest) -> None:
+        progress = self._progress = RowProgress()
         self._at_rest.clear()
-        self._turn(writing=True)
+        self._set_writing(writing=True)
 
-        def work() -> Report:
+        def work() -> ExportResult:
             try:
                 return write(workspace, out, wanted, progress)
             finally:
                 self._at_rest.set()
 
         try:
-            report = await aside(work)
-        except Stopped:
+            report = await on_daemon_thread(work)
+        except ExportStopped:
             self._ended = Content.styled("stopped; nothing was written", "$text-warning")
         except BurnishError as error:
             self._ended = Content.assemble(
@@ -376,26 +378,26 @@ class ExportScreen(DeskScreen):
             )
             self.say_error(error)
         else:
-            self._ended = _told(report)
+            self._ended = _result_text(report)
             if not self.is_current:
                 self.say(f"written: {report.rows:,} samples to {report.path}")
         finally:
             progress.stop()  # the thread, where it is this work that was cancelled
             self._progress = None
-        self._turn(writing=False)
+        self._set_writing(writing=False)
 
-    def _turn(self, *, writing: bool) -> None:
+    def _set_writing(self, *, writing: bool) -> None:
         """Into writing, or out of it."""
         self._bar.set_class(writing, "-writing")
         if self._ticking is not None:
             self._ticking.resume() if writing else self._ticking.pause()
         self.refresh_bindings()
-        self._tell()
+        self._show_status()
 
     # --- in words -------------------------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
-        self._told.update(self._state())
+    def _show_status(self) -> None:
+        self._status.update(self._state())
         if self._progress is not None:
             self._bar.update(total=self._progress.total or None, progress=self._progress.rows)
         seen = self._seen
@@ -449,7 +451,7 @@ def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
             yield Static(hint, classes="hint")
 
 
-def _sight(workspace: Path, wanted: Wanted) -> tuple[Preview, Content]:
+def _preview(workspace: Path, wanted: ExportRequest) -> tuple[ExportPreview, Content]:
     """What would be written, and the first rows to look at. Takes a while."""
     seen = preview(workspace, wanted, ROWS)
     heads = [f"sample {index}" for index in seen.samples]
@@ -461,7 +463,7 @@ def _sight(workspace: Path, wanted: Wanted) -> tuple[Preview, Content]:
     return seen, Content("\n\n").join(rows)
 
 
-def _told(report: Report) -> Content:
+def _result_text(report: ExportResult) -> Content:
     """What was written, and what to do with it."""
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     if report.config is not None:

@@ -10,10 +10,10 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.style import Style
 
-from engine.method.token_gain import Half, Span
+from engine.method.token_gain import SampleHalf, TokenSpan
 from engine.sample import Ratio
 from tui.screens.heat.layout import BREAK, NOTHING, TAB
-from tui.screens.heat.ramp import Measure, Palette
+from tui.screens.heat.ramp import HeatMeasure, HeatPalette
 from tui.text.literal import one_line
 
 BOLD = Style(bold=True)
@@ -23,7 +23,7 @@ MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class HalfNames:
     """What the two halves and their score are called."""
 
     score: str
@@ -31,8 +31,8 @@ class Names:
     other: str
 
 
-RESPONSE = Names("IFD", "response", "instruction")
-INSTRUCTION = Names("r-IFD", "instruction", "response")
+RESPONSE = HalfNames("IFD", "response", "instruction")
+INSTRUCTION = HalfNames("r-IFD", "instruction", "response")
 
 
 def number(value: float, decimals: int = 3, *, sign: bool = False) -> str:
@@ -41,7 +41,7 @@ def number(value: float, decimals: int = 3, *, sign: bool = False) -> str:
     return text.replace("−", "+" if sign else "") if not text.strip("+−0.") else text
 
 
-def equation(half: Half, names: Names, palette: Palette) -> Content:
+def equation(half: SampleHalf, names: HalfNames, palette: HeatPalette) -> Content:
     """The score, from the means that stand behind it."""
     score = half.score
     if score.value is None or score.alone is None or score.given is None:
@@ -59,7 +59,7 @@ def equation(half: Half, names: Names, palette: Palette) -> Content:
     )
 
 
-def unscored(half: Half) -> str:
+def unscored(half: SampleHalf) -> str:
     """What to say of a text that the student's context cut; empty where it did not."""
     kept = len(half.tokens)
     if kept == half.total:
@@ -67,7 +67,7 @@ def unscored(half: Half) -> str:
     return f"not scored from token {kept + 1:,} of {half.total:,} on: the student's context ended"
 
 
-def token(span: Span, half: Half, names: Names, palette: Palette, width: int) -> Content:
+def token(span: TokenSpan, half: SampleHalf, names: HalfNames, palette: HeatPalette, width: int) -> Content:
     """Five lines on one token."""
     first, last = span.first + 1, span.first + span.count
     which = f"token {first:,}" if span.count == 1 else f"tokens {first:,}–{last:,}, one character"
@@ -102,15 +102,15 @@ def quoted(text: str, width: int) -> str:
     return f"“{flat}”"
 
 
-def _loss(when: str, loss: float, palette: Palette) -> Content:
+def _loss(when: str, loss: float, palette: HeatPalette) -> Content:
     percent = f"{100 * math.exp(-max(loss, 0.0)):#.3g}".rstrip(".")
     return Content.assemble(
         (f"{when:<8}", palette.faint), f"{number(loss):>8}", (" nats", palette.faint), f"{percent:>9} %"
     )
 
 
-def _gain(gain: float, palette: Palette) -> Content:
-    level = Measure.DIFFERENCE.level(gain)
+def _gain(gain: float, palette: HeatPalette) -> Content:
+    level = HeatMeasure.DIFFERENCE.level(gain)
     word = "helps" if level > 0 else "misleads" if level < 0 else "neutral"
     factor = math.exp(min(abs(gain), 99))
     times = (
@@ -121,20 +121,22 @@ def _gain(gain: float, palette: Palette) -> Content:
         else f"{factor:.0e}"
     )
     return Content.assemble(
-        (f"{word:<8}", (palette.bar(Measure.DIFFERENCE, gain) if level else palette.faint) + BOLD),
+        (f"{word:<8}", (palette.bar(HeatMeasure.DIFFERENCE, gain) if level else palette.faint) + BOLD),
         (f"{number(gain, sign=True):>8}", BOLD),
         (" nats", palette.faint),
         (f"{('×' if gain >= 0 else '÷') + times:>9}", BOLD),
     )
 
 
-def summary(spans: Sequence[Span], half: Half, names: Names, palette: Palette, width: int) -> Content:
+def summary(
+    spans: Sequence[TokenSpan], half: SampleHalf, names: HalfNames, palette: HeatPalette, width: int
+) -> Content:
     """What the other half does to this text, all in all."""
     scored = [(gain, span) for span in spans if (gain := span.gain) is not None]
     if not scored:
         return Content("")
     scored.sort(key=lambda pair: pair[0])
-    levels = [Measure.DIFFERENCE.level(gain) for gain, _ in scored]
+    levels = [HeatMeasure.DIFFERENCE.level(gain) for gain, _ in scored]
     shares = {
         "helps": sum(level > 0 for level in levels),
         "neutral": sum(level == 0 for level in levels),
@@ -149,26 +151,26 @@ def summary(spans: Sequence[Span], half: Half, names: Names, palette: Palette, w
             Content.assemble(
                 (f"{word:<8}", palette.faint),
                 f"{share:>5.0%}  ",
-                (fill, palette.bar(Measure.DIFFERENCE, hues[word])),
+                (fill, palette.bar(HeatMeasure.DIFFERENCE, hues[word])),
             )
         )
     lines.append(_mean(half.score, palette))
     for title, pairs in (("helps most", scored[::-1]), ("misleads most", scored)):
         sign = 1 if title.startswith("helps") else -1
-        named = [(gain, span) for gain, span in pairs[:MOST] if Measure.DIFFERENCE.level(gain) * sign > 0]
+        named = [(gain, span) for gain, span in pairs[:MOST] if HeatMeasure.DIFFERENCE.level(gain) * sign > 0]
         if named:
             lines += [Content(""), Content.styled(title, palette.faint)]
         for gain, span in named:
             lines.append(
                 Content.assemble(
-                    (f"{number(gain, 2, sign=True):>6}  ", palette.bar(Measure.DIFFERENCE, gain)),
+                    (f"{number(gain, 2, sign=True):>6}  ", palette.bar(HeatMeasure.DIFFERENCE, gain)),
                     quoted(span.text, width - 8),
                 )
             )
     return Content("\n").join(lines)
 
 
-def _mean(score: Ratio, palette: Palette) -> Content:
+def _mean(score: Ratio, palette: HeatPalette) -> Content:
     if score.log_ratio is None:
         return Content("")
     return Content.assemble(

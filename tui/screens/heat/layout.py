@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.method.token_gain import Span
+from engine.method.token_gain import TokenSpan
 from tui.text.literal import literal
 
 BREAK, TAB, SPACE, NOTHING = "↵", "→", "·", "◌"
@@ -25,7 +25,7 @@ _JOINING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TokenCells:
     """Cells of one token on a line."""
 
     x: int
@@ -39,7 +39,7 @@ class Run:
         return self.x + self.width
 
 
-def lay_out(spans: Sequence[Span], rest: str, width: int) -> list[list[Run]]:
+def lay_out(spans: Sequence[TokenSpan], rest: str, width: int) -> list[list[TokenCells]]:
     """The lines of a text of at most `width` cells, every span with a word or a mark on at least one of them."""
     setter = _Setter(max(width, 8))
     for index, span in enumerate(spans):
@@ -70,7 +70,7 @@ def _apart(match: re.Match[str]) -> str:
 class _Setter:
     def __init__(self, width: int) -> None:
         self._width = width
-        self._lines: list[list[Run]] = [[]]
+        self._lines: list[list[TokenCells]] = [[]]
         self._x = 0
         self._word: list[tuple[int | None, str, int]] = []
         self._gap: list[tuple[int | None, str, int]] = []
@@ -111,7 +111,7 @@ class _Setter:
             if cells > 1:
                 self._end_word()
 
-    def finish(self) -> list[list[Run]]:
+    def finish(self) -> list[list[TokenCells]]:
         self._end_word()
         self._put_gap()
         return self._lines
@@ -144,7 +144,7 @@ class _Setter:
         """Set it, in pieces where a line cannot hold it. A line break may hang over by its one cell."""
         room = self._width - self._x
         if cells <= room or text == BREAK:
-            self._lines[-1].append(Run(self._x, cells, text, span, kind))
+            self._lines[-1].append(TokenCells(self._x, cells, text, span, kind))
             self._x += cells
             return
         piece, taken = "", 0

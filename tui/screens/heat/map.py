@@ -14,9 +14,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
-from engine.method.token_gain import Span
-from tui.screens.heat.layout import Run, lay_out
-from tui.screens.heat.ramp import UNSCORED, Measure, Palette, bar
+from engine.method.token_gain import TokenSpan
+from tui.screens.heat.layout import TokenCells, lay_out
+from tui.screens.heat.ramp import UNSCORED, HeatMeasure, HeatPalette, bar
 
 WIDEST = 100
 """Cells of a line: longer ones are hard to read."""
@@ -65,36 +65,36 @@ class HeatMap(ScrollView, can_focus=False):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self.spans: Sequence[Span] = ()
+        self.spans: Sequence[TokenSpan] = ()
         self.cursor = 0
-        self.measure = Measure.DIFFERENCE
+        self.measure = HeatMeasure.DIFFERENCE
         self.bars = True
         self.active = True  # whose cursor the keys move
         self._rest = ""
         self._hovered: int | None = None
-        self._lines: list[list[Run]] = [[]]
+        self._lines: list[list[TokenCells]] = [[]]
         self._places: dict[int, tuple[int, int]] = {}  # span -> line and cell of its first run
         self._set_for = 0
         self._notable = float("inf")
         self._aim: int | None = None  # the cell that up and down keep to
         self._line: int | None = None  # they are on, where it is not the token's first
-        self._palette: Palette | None = None
+        self._palette: HeatPalette | None = None
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
-    def show(self, spans: Sequence[Span], rest: str) -> None:
+    def show(self, spans: Sequence[TokenSpan], rest: str) -> None:
         """Another text; `rest`: what of it was not scored. The cursor goes to its first figure."""
         self.spans, self._rest = spans, rest
         self.cursor = next((n for n, span in enumerate(spans) if span.gain is not None), 0)
         self._hovered = self._aim = self._line = None
         self._set_for = 0
-        self._weigh()
+        self._find_notable()
         self._set()
         self.scroll_home(animate=False, immediate=True)
 
-    def by(self, measure: Measure) -> None:
+    def by(self, measure: HeatMeasure) -> None:
         self.measure = measure
-        self._weigh()
+        self._find_notable()
         self.refresh()
 
     def with_bars(self, bars: bool) -> None:
@@ -112,13 +112,13 @@ class HeatMap(ScrollView, can_focus=False):
         return self._hovered is not None
 
     @property
-    def pointed(self) -> Span | None:
+    def pointed(self) -> TokenSpan | None:
         """What is under the mouse, or else under the cursor."""
         index = self.cursor if self._hovered is None else self._hovered
         return self.spans[index] if index < len(self.spans) else None
 
     @property
-    def palette(self) -> Palette:
+    def palette(self) -> HeatPalette:
         if self._palette is None:
             _, _, paper, ink = self.colors
             helps, misleads, surprises = (
@@ -126,7 +126,7 @@ class HeatMap(ScrollView, can_focus=False):
                 for name in ("helps", "misleads", "surprises")
             )
             flat = self.app.native_ansi_color
-            self._palette = Palette(paper, ink, helps, misleads, surprises, flat, self.rich_style)
+            self._palette = HeatPalette(paper, ink, helps, misleads, surprises, flat, self.rich_style)
         return self._palette
 
     def notify_style_update(self) -> None:
@@ -137,7 +137,7 @@ class HeatMap(ScrollView, can_focus=False):
         # Not every widget that comes into view is sent its size; every one of them is part of a layout.
         self.screen.screen_layout_refresh_signal.subscribe(self, lambda _: self._set())
 
-    def _weigh(self) -> None:
+    def _find_notable(self) -> None:
         values = sorted(abs(v) for span in self.spans if (v := self.measure.of(span)) is not None)
         self._notable = values[int(NOTABLE * (len(values) - 1))] if values else float("inf")
 
@@ -207,7 +207,7 @@ class HeatMap(ScrollView, can_focus=False):
                 return True
         return False
 
-    def stands_out(self, span: Span) -> bool:
+    def stands_out(self, span: TokenSpan) -> bool:
         value = self.measure.of(span)
         return value is not None and abs(value) >= self._notable and self.measure.level(value) != 0
 
@@ -283,7 +283,7 @@ class HeatMap(ScrollView, can_focus=False):
             segments.append(Segment(text, rich + style.rich_style))
         return Strip(segments).adjust_cell_length(width, rich).simplify()
 
-    def _word(self, run: Run) -> tuple[str, Style]:
+    def _word(self, run: TokenCells) -> tuple[str, Style]:
         palette = self.palette
         if run.span is None or run.kind == "gap":
             return run.text, palette.faint
@@ -300,7 +300,7 @@ class HeatMap(ScrollView, can_focus=False):
             style = style + Style(underline=True)
         return run.text, style
 
-    def _bar(self, run: Run) -> tuple[str, Style]:
+    def _bar(self, run: TokenCells) -> tuple[str, Style]:
         palette = self.palette
         if run.span is None or run.kind == "gap":
             return " " * run.width, palette.faint

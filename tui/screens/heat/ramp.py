@@ -10,7 +10,7 @@ from rich.style import Style as RichStyle
 from textual.color import Color
 from textual.style import Style
 
-from engine.method.token_gain import Span
+from engine.method.token_gain import TokenSpan
 
 STEPS = 8
 """Heights of a bar, and as many the other way."""
@@ -20,31 +20,31 @@ _MISLEADS = " ┈░░▒▒▒▓▓"
 UNSCORED = "╱"
 
 
-class Measure(StrEnum):
+class HeatMeasure(StrEnum):
     """What the map shows of each token."""
 
     DIFFERENCE = "difference"
     WITHOUT = "loss without"
     WITH = "loss with"
 
-    def of(self, span: Span) -> float | None:
+    def of(self, span: TokenSpan) -> float | None:
         """Nats."""
         match self:
-            case Measure.DIFFERENCE:
+            case HeatMeasure.DIFFERENCE:
                 return span.gain
-            case Measure.WITHOUT:
+            case HeatMeasure.WITHOUT:
                 return span.alone
-            case Measure.WITH:
+            case HeatMeasure.WITH:
                 return span.given
 
     @property
     def full(self) -> float:
         """Nats at which colour and bar are at their fullest: the same for every text, so that texts compare."""
-        return 4.0 if self is Measure.DIFFERENCE else 8.0
+        return 4.0 if self is HeatMeasure.DIFFERENCE else 8.0
 
     @property
     def levels(self) -> range:
-        return range(-STEPS if self is Measure.DIFFERENCE else 0, STEPS + 1)
+        return range(-STEPS if self is HeatMeasure.DIFFERENCE else 0, STEPS + 1)
 
     def level(self, value: float) -> int:
         """The height of its bar; 0: hardly matters."""
@@ -57,7 +57,7 @@ def bar(level: int) -> str:
 
 
 @dataclass(frozen=True)
-class Palette:
+class HeatPalette:
     """The theme's colours, mixed. `flat`: they are the terminal's own, which cannot be."""
 
     paper: Color
@@ -70,13 +70,13 @@ class Palette:
     _words: dict[tuple[Color, int], Style] = field(default_factory=dict, compare=False)
     _bars: dict[tuple[Color, int], Style] = field(default_factory=dict, compare=False)
 
-    def word(self, measure: Measure, value: float | None) -> Style:
+    def word(self, measure: HeatMeasure, value: float | None) -> Style:
         """The style of a token's text."""
         if value is None:
             return self.faint
         return self._style(self._words, self._word, measure, value)
 
-    def bar(self, measure: Measure, value: float | None) -> Style:
+    def bar(self, measure: HeatMeasure, value: float | None) -> Style:
         """The style of what stands above it."""
         if value is None:
             return self.faint
@@ -102,12 +102,12 @@ class Palette:
         self,
         made: dict[tuple[Color, int], Style],
         make: Callable[[Color, float], Style],
-        measure: Measure,
+        measure: HeatMeasure,
         value: float,
     ) -> Style:
         """A ramp of 65 styles a colour: no eye tells more apart, and a long text needs no more."""
         hue = self.surprises
-        if measure is Measure.DIFFERENCE:
+        if measure is HeatMeasure.DIFFERENCE:
             hue = self.helps if value >= 0 else self.misleads
         strength = round(64 * min(abs(value) / measure.full, 1))
         if (style := made.get((hue, strength))) is None:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from engine.method.token_gain import Span
-from tui.screens.heat.ramp import STEPS, Measure, Palette, bar
+from engine.method.token_gain import TokenSpan
+from tui.screens.heat.ramp import STEPS, HeatMeasure, HeatPalette, bar
 
 WIDTH = 34
 """Cells: seventeen steps of two."""
 
 
-def scale(spans: Sequence[Span], measure: Measure, palette: Palette) -> Content:
+def scale(spans: Sequence[TokenSpan], measure: HeatMeasure, palette: HeatPalette) -> Content:
     """Four lines: how often, which colour and bar, how many nats, and what that means."""
     levels = [measure.level(value) for span in spans if (value := measure.of(span)) is not None]
     cell = WIDTH // len(measure.levels)
@@ -29,14 +29,14 @@ def scale(spans: Sequence[Span], measure: Measure, palette: Palette) -> Content:
     )
 
 
-def _often(levels: Sequence[int], measure: Measure, cell: int, palette: Palette) -> Content:
+def _often(levels: Sequence[int], measure: HeatMeasure, cell: int, palette: HeatPalette) -> Content:
     counts = Counter(levels)
     most = max(counts.values(), default=1)
     heights = [-(-counts[level] * STEPS // most) for level in measure.levels]  # what is there is seen
     return Content.styled("".join(bar(height) * cell for height in heights), palette.faint)
 
 
-def _ramp(measure: Measure, cell: int, palette: Palette) -> Content:
+def _ramp(measure: HeatMeasure, cell: int, palette: HeatPalette) -> Content:
     parts = []
     for level in measure.levels:
         value = level / STEPS * measure.full
@@ -47,9 +47,9 @@ def _ramp(measure: Measure, cell: int, palette: Palette) -> Content:
     return Content.assemble(*parts)
 
 
-def _words(measure: Measure, width: int, palette: Palette) -> tuple[Content, Content]:
+def _words(measure: HeatMeasure, width: int, palette: HeatPalette) -> tuple[Content, Content]:
     full = f"{measure.full:.0f}"
-    if measure is Measure.DIFFERENCE:
+    if measure is HeatMeasure.DIFFERENCE:
         side = width // 2 - 1
         ticks = f"−{full}".ljust(side) + " 0 " + f"+{full} nats".rjust(width - side - 3)
         words = Content.assemble(

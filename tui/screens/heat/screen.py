@@ -11,18 +11,18 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.method.token_gain import Half, Heat, Span, spans, table
+from engine.method.token_gain import SampleHalf, TokenGains, TokenSpan, spans, table
 from engine.sample import Version
 from models.errors import BurnishError
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.platform.clipboard import copy
-from tui.screens.base import DeskScreen
+from tui.screens.base import AppScreen
 from tui.screens.heat.figures import (
     BOLD,
     INSTRUCTION,
     RESPONSE,
-    Names,
+    HalfNames,
     equation,
     number,
     summary,
@@ -30,34 +30,34 @@ from tui.screens.heat.figures import (
     unscored,
 )
 from tui.screens.heat.map import HeatMap
-from tui.screens.heat.ramp import Measure, Palette
+from tui.screens.heat.ramp import HeatMeasure, HeatPalette
 from tui.screens.heat.scale import WIDTH, scale
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 
 SIDES = (RESPONSE, INSTRUCTION)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownHalf:
     """A half and what is shown of it."""
 
-    half: Half
-    spans: list[Span]
+    half: SampleHalf
+    spans: list[TokenSpan]
 
 
-class Side(Vertical):
+class HeatSide(Vertical):
     """One half's heading and map."""
 
     DEFAULT_CSS = """
-    Side { width: 1fr; padding: 0 0 0 1; }
-    Side .heading { height: auto; margin-bottom: 1; }
+    HeatSide { width: 1fr; padding: 0 0 0 1; }
+    HeatSide .heading { height: auto; margin-bottom: 1; }
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: HalfNames) -> None:
         super().__init__(id=f"side-{names.text}", classes="side")
         self.names = names
-        self.shown: _Shown | None = None
+        self.shown: _ShownHalf | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(classes="heading", markup=False)
@@ -68,7 +68,7 @@ class Side(Vertical):
         return self.query_one(HeatMap)
 
 
-class HeatScreen(DeskScreen):
+class HeatScreen(AppScreen):
     SCOPE = "heat"
     BINDINGS = bindings("heat")
 
@@ -103,16 +103,18 @@ class HeatScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap, sample: int, versions: dict[str, Version]) -> None:
+    def __init__(
+        self, workbench: Workbench, keymap: Keymap, sample: int, versions: dict[str, Version]
+    ) -> None:
         """`versions`: what can be looked at, by title, the first one shown first."""
-        super().__init__(desk, keymap)
+        super().__init__(workbench, keymap)
         self.sample = sample
         self.versions = versions
         self._titles = list(versions)
         self._title = self._titles[0]
         self._names = RESPONSE
-        self._measure = Measure.DIFFERENCE
-        self._heats: dict[str, Heat] = {}
+        self._measure = HeatMeasure.DIFFERENCE
+        self._heats: dict[str, TokenGains] = {}
         self._waiting_since: float | None = None
 
     def body(self) -> ComposeResult:
@@ -122,7 +124,7 @@ class HeatScreen(DeskScreen):
         yield Static(id="heat-state", markup=False)
         with Horizontal(id="heat-main", classes="away"):
             for names in SIDES:
-                yield Side(names)
+                yield HeatSide(names)
             with Vertical(id="heat-panel"):
                 yield Static(id="heat-token", markup=False)
                 yield Static(id="heat-scale", markup=False)
@@ -131,7 +133,7 @@ class HeatScreen(DeskScreen):
     def on_mount(self) -> None:
         self.set_interval(0.25, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._renew))
-        self._look()
+        self._load()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._renew)
@@ -139,7 +141,7 @@ class HeatScreen(DeskScreen):
     # --- the student's answer -------------------------------------------------------------------------------------
 
     @work(exclusive=True)
-    async def _look(self) -> None:
+    async def _load(self) -> None:
         """Show the chosen version; ask the student the first time."""
         title = self._title
         self._waiting_since = None
@@ -149,7 +151,7 @@ class HeatScreen(DeskScreen):
             self._waiting_since = time.monotonic()
             self._tick()
             try:
-                self._heats[title] = await self.desk.heat(self.sample, self.versions[title])
+                self._heats[title] = await self.workbench.heat(self.sample, self.versions[title])
             except BurnishError as error:
                 self._waiting_since = None
                 self._say_instead(
@@ -165,7 +167,7 @@ class HeatScreen(DeskScreen):
         seconds = int(time.monotonic() - self._waiting_since)
         more = "the first time, loading it takes some seconds"
         self._say_instead(
-            f"Asking the student, {self.desk.settings.student.name}",
+            f"Asking the student, {self.workbench.settings.student.name}",
             f"{more}{f' · {seconds} s' if seconds else ''}",
         )
 
@@ -175,22 +177,22 @@ class HeatScreen(DeskScreen):
         state.remove_class("away")
         state.update(Content.assemble(shown_line(title, 60, "bold"), "\n\n", shown(text, "$text-muted")))
 
-    def _show(self, heat: Heat) -> None:
+    def _show(self, heat: TokenGains) -> None:
         self.query_one("#heat-state").add_class("away")
         self.query_one("#heat-main").remove_class("away")
         for side, half in zip(self._sides(), (heat.response, heat.instruction), strict=True):
-            side.shown = _Shown(half, spans(half.tokens))
+            side.shown = _ShownHalf(half, spans(half.tokens))
             side.map.show(side.shown.spans, half.rest)
         self._renew()
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
-    def _sides(self) -> list[Side]:
-        return list(self.query(Side))
+    def _sides(self) -> list[HeatSide]:
+        return list(self.query(HeatSide))
 
     @property
-    def _side(self) -> Side:
-        return self.query_one(f"#side-{self._names.text}", Side)
+    def _side(self) -> HeatSide:
+        return self.query_one(f"#side-{self._names.text}", HeatSide)
 
     def _renew(self) -> None:
         """Everything but the maps' text: after another version, side, theme or size."""
@@ -212,7 +214,7 @@ class HeatScreen(DeskScreen):
         palette, shown = self._side.map.palette, self._side.shown
         parts = [
             (f" {measure} ", "bold reverse" if measure is self._measure else palette.faint)
-            for measure in Measure
+            for measure in HeatMeasure
         ]
         self.query_one("#heat-measures", Static).update(Content.assemble(*parts), layout=False)
         if shown is not None:
@@ -231,7 +233,7 @@ class HeatScreen(DeskScreen):
             layout=False,
         )
 
-    def _heading(self, side: Side, shown: _Shown) -> Content:
+    def _heading(self, side: HeatSide, shown: _ShownHalf) -> Content:
         palette, names = side.map.palette, side.names
         title = Content.styled(names.text.capitalize(), "bold $primary" if names is self._names else BOLD)
         told = Content.styled(f"  with and without the {names.other}", palette.faint)
@@ -242,7 +244,7 @@ class HeatScreen(DeskScreen):
             lines.append(Content.styled(note, "$text-warning"))
         return Content("\n").join(lines)
 
-    def _other(self, side: Side, palette: Palette) -> Content:
+    def _other(self, side: HeatSide, palette: HeatPalette) -> Content:
         """The score of the half that is not shown."""
         (other,) = (each for each in self._sides() if each is not side)
         value = other.shown.half.score.value if other.shown else None
@@ -253,10 +255,10 @@ class HeatScreen(DeskScreen):
     def _pointed(self, message: HeatMap.Pointed) -> None:
         side = next(side for side in self._sides() if side.map is message.heat_map)
         if message.clicked and side is not self._side:
-            self._turn_to(side.names)
+            self._show_half(side.names)
         self._show_token(side if side.map.hovered else self._side)
 
-    def _show_token(self, side: Side) -> None:
+    def _show_token(self, side: HeatSide) -> None:
         shown, heat_map = side.shown, side.map
         panel = self.query_one("#heat-token", Static)
         if shown is None or (span := heat_map.pointed) is None:
@@ -295,16 +297,16 @@ class HeatScreen(DeskScreen):
             self.say("no token stands out")
 
     def action_measure(self) -> None:
-        measures = list(Measure)
+        measures = list(HeatMeasure)
         self._measure = measures[(measures.index(self._measure) + 1) % len(measures)]
         for side in self._sides():
             side.map.by(self._measure)
         self._show_measure()
 
     def action_side(self) -> None:
-        self._turn_to(SIDES[1 - SIDES.index(self._names)])
+        self._show_half(SIDES[1 - SIDES.index(self._names)])
 
-    def _turn_to(self, names: Names) -> None:
+    def _show_half(self, names: HalfNames) -> None:
         self._names = names
         self._renew()
 
@@ -313,7 +315,7 @@ class HeatScreen(DeskScreen):
             self.say("there is no other version")
             return
         self._title = self._titles[(self._titles.index(self._title) + 1) % len(self._titles)]
-        self._look()
+        self._load()
 
     def action_bars(self) -> None:
         if self.app.native_ansi_color or self.app.no_color:

@@ -17,13 +17,13 @@ STARTS = ("the version shown", "the original")
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RewriteRequest:
     stage: Stage
     of_original: bool  # or of the version shown
     remark: str
 
 
-class AskAgainDialog(Dialog[Again]):
+class AskAgainDialog(Dialog[RewriteRequest]):
     HEADING = "Ask the teacher again"
 
     def questions(self) -> ComposeResult:
@@ -34,8 +34,8 @@ class AskAgainDialog(Dialog[Again]):
         yield Label("Starting from", classes="question")
         yield PickOne(STARTS, STARTS[0], id="start")
 
-    def answer(self) -> Again:
-        return Again(
+    def answer(self) -> RewriteRequest:
+        return RewriteRequest(
             STAGES[self.query_one("#stage", PickOne).chosen],
             self.query_one("#start", PickOne).chosen == STARTS[1],
             self.query_one("#remark", PlainInput).value.strip(),

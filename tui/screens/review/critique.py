@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from textual.widget import Widget
 
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
-from tui.state.live_replies import Part
+from tui.state.live_replies import LiveReply
 from tui.state.versions import Criticism
 from tui.widgets.prose import Prose, displayed
 
@@ -22,7 +22,7 @@ CURSOR = "▍"
 class Critique(Prose):
     """While the teacher writes about the sample, that alone; its end stays in sight while it was in sight."""
 
-    def criticise(self, criticism: Iterable[Criticism], parts: Iterable[Part], *, asked: bool) -> None:
+    def criticise(self, criticism: Iterable[Criticism], parts: Iterable[LiveReply], *, asked: bool) -> None:
         """`criticism` of the version shown; `parts`: what the teacher writes about this sample now, `asked` or not."""
         pieces: list[tuple[str, str]] = []
         if writing := list(parts):

@@ -39,7 +39,7 @@ class Masked:
         return text
 
 
-class Area(TextArea):
+class PartEditor(TextArea):
     async def _on_paste(self, event: Paste) -> None:
         await super()._on_paste(Paste(literal(event.text.replace("\r\n", "\n"))))
         event.prevent_default()
@@ -67,12 +67,12 @@ class VersionEditor(Vertical):
     }
     """
 
-    class Saved(Message):
+    class VersionSaved(Message):
         def __init__(self, version: Version) -> None:
             super().__init__()
             self.version = version
 
-    class Left(Message):
+    class EditorLeft(Message):
         """`version`: what would be lost; None where that is nothing, or a person wants it so."""
 
         def __init__(self, version: Version | None) -> None:
@@ -81,7 +81,9 @@ class VersionEditor(Vertical):
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._areas = {part: Area(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus") for part in PARTS}
+        self._areas = {
+            part: PartEditor(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus") for part in PARTS
+        }
         self._masked: dict[str, Masked] = {}
         self._warned = self._unsaved = False
 
@@ -142,7 +144,7 @@ class VersionEditor(Vertical):
         if not version.instruction.strip() or not version.response.strip():
             self.notify("an instruction and a response are needed: one of them is empty", severity="warning")
             return
-        self.post_message(self.Saved(version))
+        self.post_message(self.VersionSaved(version))
 
     def action_turn(self, step: int) -> None:
         """To the next part, around: the rest of the screen is not reached while a text is being edited."""
@@ -151,4 +153,4 @@ class VersionEditor(Vertical):
         self._areas[PARTS[(at + step) % len(PARTS)]].focus()
 
     def action_step_out(self) -> None:
-        self.post_message(self.Left(self.version if self.changed and not self._warned else None))
+        self.post_message(self.EditorLeft(self.version if self.changed and not self._warned else None))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.sample import Decision
-from tui.state.versions import Look, Offer
+from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
 
 DECIDED = {
@@ -18,27 +18,27 @@ DECIDED = {
 }
 
 
-def place_line(look: Look) -> Content:
+def place_line(view: SampleView) -> Content:
     """Which sample, and what to be wary of."""
-    place = "left out of the list" if look.position is None else f"{look.position + 1:,} of {look.total:,}"
-    parts: list[tuple[str, str]] = [(f"Sample {look.sample.index}", "bold"), (f"  {place}", "$text-muted")]
-    if look.near_tie:
+    place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
+    parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
+    if view.near_tie:
         parts.append(("  ▲ near tie", "bold $warning"))
-    if look.outcome is not None and look.outcome.failures:
+    if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
     return Content.assemble(*parts)
 
 
-def decision_line(look: Look) -> Content:
+def decision_line(view: SampleView) -> Content:
     """What a person said, or how far the run came."""
-    if look.standing is not None:
-        return Content.styled(*DECIDED[look.standing.decision])
-    if look.outcome is None:
+    if view.standing is not None:
+        return Content.styled(*DECIDED[view.standing.decision])
+    if view.outcome is None:
         return Content.styled("· not refined yet", "$text-muted")
     return Content.styled("? not decided", "$warning")
 
 
-def version_line(offers: Sequence[Offer], at: int) -> Content:
+def version_line(offers: Sequence[OfferedVersion], at: int) -> Content:
     """The version shown, how many there are, and where it comes from."""
     if not offers:
         return Content.styled("not refined yet", "$text-muted italic")

@@ -14,14 +14,14 @@ SIDES = {"the original": "original", "the version shown": "shown"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class MixRequest:
     """Each "original" or "shown"."""
 
     instruction: str
     response: str
 
 
-class MixDialog(Dialog[Mix]):
+class MixDialog(Dialog[MixRequest]):
     HEADING = "Mix two versions"
 
     def questions(self) -> ComposeResult:
@@ -31,6 +31,6 @@ class MixDialog(Dialog[Mix]):
         yield Label("Response of", classes="question")
         yield PickOne(tuple(SIDES), shown, id="response")
 
-    def answer(self) -> Mix:
+    def answer(self) -> MixRequest:
         instruction, response = (SIDES[pick.chosen] for pick in self.query(PickOne))
-        return Mix(instruction, response)
+        return MixRequest(instruction, response)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 
-from engine.method.reflection import Unusable
+from engine.method.reflection import UnusableReply
 from engine.sample import Decision, Review, Version
-from engine.store.sample_list import Listing
+from engine.store.sample_list import SampleList
 from models.errors import BurnishError
 from tui.keys.actions import bindings, of_scope
 from tui.keys.keymap import Keymap
-from tui.messages import Decided
+from tui.messages import ReviewsChanged
 from tui.platform.external_editor import EditorError, editor
 from tui.platform.external_editor import edited as edited_outside
-from tui.screens.review.ask_again_dialog import Again, AskAgainDialog
+from tui.screens.review.ask_again_dialog import AskAgainDialog, RewriteRequest
 from tui.screens.review.editor import VersionEditor
-from tui.screens.review.mix_dialog import Mix, MixDialog
-from tui.screens.review.view import LookingScreen
-from tui.state.versions import Look, edited, mixed, put_aside, scores_of, teachers
-from tui.state.workbench import Desk
+from tui.screens.review.mix_dialog import MixDialog, MixRequest
+from tui.screens.review.view import SampleViewScreen
+from tui.state.versions import SampleView, edited, mixed, put_aside, scores_of, teacher_version
+from tui.state.workbench import Workbench
 from tui.text.shown import shown
 
 DONE = {
@@ -34,7 +34,7 @@ ASIDE = "an edit, put aside"
 """The act of leaving an edit that was not saved."""
 
 
-class ReviewScreen(LookingScreen):
+class ReviewScreen(SampleViewScreen):
     SCOPE = "review"
     BINDINGS = bindings("review")
     DEFAULT_CSS = """
@@ -47,8 +47,8 @@ class ReviewScreen(LookingScreen):
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap, position: int) -> None:
-        super().__init__(desk, keymap, position)
+    def __init__(self, workbench: Workbench, keymap: Keymap, position: int) -> None:
+        super().__init__(workbench, keymap, position)
         self._editor = VersionEditor(id="editor")
         self._deciding = False
 
@@ -69,19 +69,19 @@ class ReviewScreen(LookingScreen):
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
-    def _ready(self) -> Look | None:
+    def _ready(self) -> SampleView | None:
         """The sample that is shown, if something may be decided about it now."""
-        return None if self._deciding or self._coming is not None or self.editing else self._look
+        return None if self._deciding or self._coming is not None or self.editing else self._view
 
-    def _decide(self, look: Look, version: Version, decision: Decision, *, go_on: bool) -> None:
+    def _decide(self, view: SampleView, version: Version, decision: Decision, *, go_on: bool) -> None:
         self._deciding = True  # from now on: the next key may come before the worker begins
-        self._decided(look, version, decision, go_on=go_on)
+        self._decided(view, version, decision, go_on=go_on)
 
     @work(group="decide")
-    async def _decided(self, look: Look, version: Version, decision: Decision, *, go_on: bool) -> None:
-        index = look.sample.index
+    async def _decided(self, view: SampleView, version: Version, decision: Decision, *, go_on: bool) -> None:
+        index = view.sample.index
         own = decision in (Decision.CHOSEN, Decision.EDITED)
-        scores = scores_of(look, version) if own else None
+        scores = scores_of(view, version) if own else None
         review = Review(index=index, decision=decision, version=version, scores=scores)
         if not await self._keep(DONE[decision], (index, review)):
             if decision is Decision.EDITED and not self.editing:
@@ -91,9 +91,9 @@ class ReviewScreen(LookingScreen):
             self._leave_editor()
         if own and scores is None:
             self._weighing.add((index, version))
-            self.app.run_worker(self._weigh(index, version), group="weigh")
+            self.app.run_worker(self._score(index, version), group="weigh")
         if go_on:
-            self._go_on(look)
+            self._go_on(view)
         else:
             self._load(lambda _: index, version)
 
@@ -101,29 +101,29 @@ class ReviewScreen(LookingScreen):
         """Have it written down, and the other screens told."""
         self._deciding = True
         try:
-            await self.desk.decide(what, reviews)
+            await self.workbench.decide(what, reviews)
         except BurnishError as error:
             self.say_error(error)
             return False
         finally:
             self._deciding = False
-        self.post_message(Decided())
+        self.post_message(ReviewsChanged())
         return True
 
-    def _go_on(self, look: Look) -> None:
+    def _go_on(self, view: SampleView) -> None:
         """To the next sample, or stay with the last."""
-        beside, index = self._beside(1), look.sample.index
+        beside, index = self._beside(1), view.sample.index
 
-        def find(listing: Listing) -> int | None:
+        def find(listing: SampleList) -> int | None:
             after = beside(listing)
             return index if after is None else after
 
-        if look.position is not None and look.position + 1 >= look.total:
+        if view.position is not None and view.position + 1 >= view.total:
             self.say("decided; this was the last sample of the list")
         self._load(find)
 
     def action_accept(self) -> None:
-        if (look := self._ready()) is None:
+        if (view := self._ready()) is None:
             return
         if (offer := self._offer) is None:
             self.say("there is nothing to accept yet; o keeps the original", warning=True)
@@ -131,56 +131,56 @@ class ReviewScreen(LookingScreen):
         if not offer.version.instruction.strip() or not offer.version.response.strip():
             self.say("an instruction and a response are needed: e edits this version", warning=True)
             return
-        self._decide(look, offer.version, offer.decision, go_on=True)
+        self._decide(view, offer.version, offer.decision, go_on=True)
 
     def action_keep(self) -> None:
-        if (look := self._ready()) is not None:
-            self._decide(look, look.sample.original, Decision.ORIGINAL, go_on=True)
+        if (view := self._ready()) is not None:
+            self._decide(view, view.sample.original, Decision.ORIGINAL, go_on=True)
 
     def action_take_teacher(self) -> None:
-        if (look := self._ready()) is None:
+        if (view := self._ready()) is None:
             return
-        if (offer := teachers(look)) is None:
+        if (offer := teacher_version(view)) is None:
             self.say("the teacher has no usable rewrite of this sample; r asks again", warning=True)
             return
-        self._decide(look, offer.version, offer.decision, go_on=True)
+        self._decide(view, offer.version, offer.decision, go_on=True)
 
     @work(group="decide")
     async def action_take_back(self) -> None:
-        if (look := self._ready()) is None:
+        if (view := self._ready()) is None:
             return
-        if look.standing is None:
+        if view.standing is None:
             self.say("nothing was decided about this sample")
-        elif await self._keep("taken back", (look.sample.index, None)):
-            self._again()
+        elif await self._keep("taken back", (view.sample.index, None)):
+            self._reload()
 
     @work(group="ask")
     async def action_mix(self) -> None:
-        look, offer = self._ready(), self._offer
-        if look is None:
+        view, offer = self._ready(), self._offer
+        if view is None:
             return
-        if offer is None or offer.version == look.sample.original:
+        if offer is None or offer.version == view.sample.original:
             self.say("both sides are the same: there is nothing to mix", warning=True)
             return
-        mix: Mix | None = await self.app.push_screen_wait(MixDialog())
+        mix: MixRequest | None = await self.app.push_screen_wait(MixDialog())
         if mix is not None:
-            version, decision = mixed(look, offer, mix.instruction, mix.response)
-            self._decide(look, version, decision, go_on=False)
+            version, decision = mixed(view, offer, mix.instruction, mix.response)
+            self._decide(view, version, decision, go_on=False)
 
-    async def _weigh(self, index: int, version: Version) -> None:
+    async def _score(self, index: int, version: Version) -> None:
         """Have the student score a version that was decided for; the decision stands in any case."""
-        path = self.desk.path
+        path = self.workbench.path
         try:
-            (scores,) = await self.desk.scores(index, [version])
-            if self.desk.path == path:
-                await self.desk.weigh(index, version, scores)
+            (scores,) = await self.workbench.scores(index, [version])
+            if self.workbench.path == path:
+                await self.workbench.add_scores(index, version, scores)
         except BurnishError as error:
             self.app.notify(
                 f"saved, but not weighed: {shown(str(error)).plain}", severity="warning", markup=False
             )
         finally:
             self._weighing.discard((index, version))
-        self.app.post_message(Decided())
+        self.app.post_message(ReviewsChanged())
 
     # --- editing --------------------------------------------------------------------------------------------------
 
@@ -188,103 +188,103 @@ class ReviewScreen(LookingScreen):
     def editing(self) -> bool:
         return self.has_class("-editing")
 
-    def _start(self, look: Look) -> Version:
+    def _start(self, view: SampleView) -> Version:
         """What an edit begins with."""
-        return look.sample.original if self._offer is None else self._offer.version
+        return view.sample.original if self._offer is None else self._offer.version
 
     def action_edit(self) -> None:
-        if (look := self._ready()) is not None:
-            self._edit(self._start(look))
+        if (view := self._ready()) is not None:
+            self._edit(self._start(view))
 
     def _edit(self, version: Version, *, unsaved: bool = False) -> None:
         self.add_class("-editing")
         self.refresh_bindings()
         self._editor.begin(version, unsaved=unsaved)
 
-    @on(VersionEditor.Saved)
-    def _saved(self, message: VersionEditor.Saved) -> None:
-        if self._look is not None and not self._deciding:
-            self._take_edited(self._look, message.version)  # the editor stays until it is kept
+    @on(VersionEditor.VersionSaved)
+    def _saved(self, message: VersionEditor.VersionSaved) -> None:
+        if self._view is not None and not self._deciding:
+            self._take_edited(self._view, message.version)  # the editor stays until it is kept
 
-    @on(VersionEditor.Left)
+    @on(VersionEditor.EditorLeft)
     @work(group="decide")
-    async def _left(self, message: VersionEditor.Left) -> None:
-        version, look = message.version, self._look
+    async def _left(self, message: VersionEditor.EditorLeft) -> None:
+        version, view = message.version, self._view
         if self._deciding:
             return
-        if version is None or look is None:
+        if version is None or view is None:
             self._leave_editor()
-        elif await self._keep(ASIDE, *put_aside(look, version)):
+        elif await self._keep(ASIDE, *put_aside(view, version)):
             self._leave_editor()
-            self._again(version)
+            self._reload(version)
             self.say("kept among the versions; nothing is decided, and undo throws it away")
         else:
             self._editor.warn()
 
     def on_unmount(self) -> None:
         # However this screen is left, and be it that the terminal is closed.
-        if self.editing and not self._deciding and self._look is not None and self._editor.changed:
-            self.desk.decide_aside(ASIDE, put_aside(self._look, self._editor.version))
+        if self.editing and not self._deciding and self._view is not None and self._editor.changed:
+            self.workbench.decide_in_background(ASIDE, put_aside(self._view, self._editor.version))
 
     def _leave_editor(self) -> None:
         self.remove_class("-editing")
         self.refresh_bindings()
         self.query_one("#texts").focus()
 
-    def _take_edited(self, look: Look, version: Version) -> None:
-        if version == self._start(look):
+    def _take_edited(self, view: SampleView, version: Version) -> None:
+        if version == self._start(view):
             self._leave_editor()
             self.say("nothing was changed")
             return
-        self._decide(look, version, edited(look, version), go_on=False)
+        self._decide(view, version, edited(view, version), go_on=False)
 
     def action_edit_outside(self) -> None:
-        if (look := self._ready()) is None:
+        if (view := self._ready()) is None:
             return
         try:
             command = editor()
             with self.app.suspend():
-                version = edited_outside(command, self._start(look))
+                version = edited_outside(command, self._start(view))
         except EditorError as error:
             self.say_error(error)
         except SuspendNotSupported:
             self.say("this terminal cannot be lent to an editor; e edits here", warning=True)
         else:
-            self._take_edited(look, version)
+            self._take_edited(view, version)
 
     # --- asking again ---------------------------------------------------------------------------------------------
 
     @work(group="ask")
     async def action_regenerate(self) -> None:
-        if (look := self._ready()) is None:
+        if (view := self._ready()) is None:
             return
-        index, start = look.sample.index, self._start(look)
+        index, start = view.sample.index, self._start(view)
         if index in self._asking:
             self.say("the teacher is at it")
             return
-        again: Again | None = await self.app.push_screen_wait(AskAgainDialog())
+        again: RewriteRequest | None = await self.app.push_screen_wait(AskAgainDialog())
         if again is not None:
             self._asking.add(index)
             self._criticise()
-            of = look.sample.original if again.of_original else start
+            of = view.sample.original if again.of_original else start
             self.app.run_worker(self._regenerate(index, of, again), group="regenerate")
 
-    async def _regenerate(self, index: int, version: Version, again: Again) -> None:
+    async def _regenerate(self, index: int, version: Version, again: RewriteRequest) -> None:
         try:
-            candidate = await self.desk.regenerate(index, version, again.stage, again.remark)
-        except (BurnishError, Unusable) as error:
+            candidate = await self.workbench.regenerate(index, version, again.stage, again.remark)
+        except (BurnishError, UnusableReply) as error:
             why = shown(str(error)).plain
             self.app.notify(
                 f"sample {index}: no new rewrite: {why}", severity="error", timeout=10, markup=False
             )
         else:
-            here = self._look is not None and self._look.sample.index == index
+            here = self._view is not None and self._view.sample.index == index
             if here and self.is_attached:
-                self._again(candidate.version)
+                self._reload(candidate.version)
             else:
                 self.app.notify(f"sample {index} has a new rewrite", markup=False)
         finally:
             self._asking.discard(index)
-            self.desk.writing.forget(index)
+            self.workbench.live_replies.forget(index)
             if self.is_attached:
                 self._criticise()

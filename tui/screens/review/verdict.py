@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from engine.method.selection import RULES
 from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
-from tui.state.versions import Look, Offer
-from tui.text.finding_words import told
+from tui.state.versions import OfferedVersion, SampleView
+from tui.text.finding_words import finding_text
 from tui.text.literal import literal
 
 NAMES = {
@@ -41,15 +41,17 @@ class VerdictPanel(Static):
     VerdictPanel { height: auto; padding: 0 1 0 3; }
     """
 
-    def judge(self, look: Look, offer: Offer | None, near_tie: float, weighing: str) -> None:
+    def judge(self, view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str) -> None:
         """`offer`: the version shown; `near_tie`: the margin below which the run calls it one; `weighing`: what is
         said where the version shown has no scores."""
-        self.update(Content("\n").join(_lines(look, offer, near_tie, weighing)))
+        self.update(Content("\n").join(_lines(view, offer, near_tie, weighing)))
 
 
-def _lines(look: Look, offer: Offer | None, near_tie: float, weighing: str) -> Iterator[Content]:
-    choices = look.outcome.choices if look.outcome else ()
-    before = look.outcome.before if look.outcome else None
+def _lines(
+    view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str
+) -> Iterator[Content]:
+    choices = view.outcome.choices if view.outcome else ()
+    before = view.outcome.before if view.outcome else None
     after = offer.scores if offer else None
     if margins := [abs(choice.margin or 0) for choice in choices if choice.near_tie]:
         yield Content.styled("▲ Near tie: decide for yourself", "bold $warning")
@@ -57,20 +59,20 @@ def _lines(look: Look, offer: Offer | None, near_tie: float, weighing: str) -> I
             f"  a margin of {min(margins):.4f} may be rounding (below {near_tie:g})", "$warning"
         )
         yield Content("")
-    if look.findings:
-        for found in look.findings:
+    if view.findings:
+        for found in view.findings:
             yield Content.styled(f"! Original: {found.flag}", "bold $warning")
-            yield from _wrapped(told(found), "$warning")
+            yield from _wrapped(finding_text(found), "$warning")
         yield Content("")
-    if before is None and after is None and look.outcome is None:
+    if before is None and after is None and view.outcome is None:
         yield Content.styled("not weighed yet", "$text-muted")
     else:
         yield Content.styled(f"{'The student':<22}{'original':>9}{'shown':>9}", "$text-muted")
-        for score in _scores(look, offer):
+        for score in _scores(view, offer):
             yield _row(score, offered=offer is not None)
         if offer is not None and after is None:
             yield Content.styled(f"  {weighing}", "$text-muted italic")
-        yield from _remarks(look, offer)
+        yield from _remarks(view, offer)
     for choice in choices:
         yield Content("")
         yield from _stage(choice)
@@ -79,7 +81,7 @@ def _lines(look: Look, offer: Offer | None, near_tie: float, weighing: str) -> I
         yield from _losses(before, after)
 
 
-def in_brief(look: Look, offer: Offer | None) -> Content:
+def in_brief(view: SampleView, offer: OfferedVersion | None) -> Content:
     """The scores alone, on one line."""
     parts = [
         Content.assemble(
@@ -87,7 +89,7 @@ def in_brief(look: Look, offer: Offer | None) -> Content:
             f"{_number(score.left, score.before).strip()} → {_number(score.right, score.after).strip()}",
             _change(score, word=False),
         )
-        for score in _scores(look, offer)
+        for score in _scores(view, offer)
     ]
     return Content("    ").join(parts)
 
@@ -106,8 +108,8 @@ class _Score:
         return self.before.value if self.before else None
 
 
-def _scores(look: Look, offer: Offer | None) -> tuple[_Score, _Score]:
-    before = look.outcome.before if look.outcome else None
+def _scores(view: SampleView, offer: OfferedVersion | None) -> tuple[_Score, _Score]:
+    before = view.outcome.before if view.outcome else None
     after = offer.scores if offer else None
     known = (offer.ifd, offer.r_ifd) if offer else (None, None)
     return (
@@ -153,9 +155,9 @@ def _number(value: float | None, ratio: Ratio | None) -> str:
     return f"{cut + f'{value:.4f}':>9}"
 
 
-def _remarks(look: Look, offer: Offer | None) -> Iterator[Content]:
+def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
     """Why a number is missing, or is of a part only."""
-    for score in _scores(look, offer):
+    for score in _scores(view, offer):
         for side, ratio in (("original", score.before), ("shown", score.after)):
             if ratio is not None and ratio.reason is not None:
                 yield from _wrapped(f"{side}, {score.name}: no score; {ratio.reason}", "$warning")

@@ -10,36 +10,36 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from engine.events import Chosen, Finished, Generated, Growing, Unused
+from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
 from engine.method.selection import NEAR_TIE
 from engine.sample import Version
-from engine.store.sample_list import Listing, Mark
+from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Heard
+from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
-from tui.screens.base import DeskScreen
+from tui.screens.base import AppScreen
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review.critique import Critique
 from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief
-from tui.state.versions import Look, Offer, look_at, offers
-from tui.state.workbench import Desk
-from tui.widgets.diff import Difference, Part
+from tui.state.versions import OfferedVersion, SampleView, offers, view_sample
+from tui.state.workbench import Workbench
+from tui.widgets.diff import PartDiff, PartDifference
 from tui.widgets.prose import Prose
 
 PARTS = ("instruction", "input", "response")
 
-Find = Callable[[Listing], int | None]
+Find = Callable[[SampleList], int | None]
 
 
-class LookingScreen(DeskScreen):
+class SampleViewScreen(AppScreen):
     """Shows a sample, with any of the versions there are of it, and what is said of that. Decides nothing."""
 
     AUTO_FOCUS = "#texts"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
-    LookingScreen {
+    SampleViewScreen {
         & #about { height: 1; background: $panel; padding: 0 1; }
         & #where { width: 1fr; }
         & #decision { width: 20; text-align: right; }
@@ -60,9 +60,9 @@ class LookingScreen(DeskScreen):
         & #numbers, & #words { height: auto; overflow: hidden hidden; }
         & #words { margin-top: 1; }
     }
-    LookingScreen.-narrow {
+    SampleViewScreen.-narrow {
         & #head-left { display: none; }
-        & Part {
+        & PartDiff {
             & .sides { layout: vertical; }
             & .side-name { display: block; }
             & Prose { width: 100%; }
@@ -70,7 +70,7 @@ class LookingScreen(DeskScreen):
             &.-alone .side-name, &.-alone #right { display: none; }
         }
     }
-    LookingScreen.-normal.-tall {
+    SampleViewScreen.-normal.-tall {
         & #pages { overflow: hidden hidden; }
         & #reading { height: 1fr; }
         & #texts { height: 1fr; overflow: hidden auto; }
@@ -78,7 +78,7 @@ class LookingScreen(DeskScreen):
         & #numbers { width: 64; height: 1fr; overflow: hidden auto; }
         & #words { width: 1fr; height: 1fr; margin-top: 0; overflow: hidden auto; }
     }
-    LookingScreen.-wide {
+    SampleViewScreen.-wide {
         & #pages { layout: horizontal; overflow: hidden hidden; }
         & #reading { width: 1fr; height: 1fr; }
         & #texts { height: 1fr; overflow: hidden auto; }
@@ -88,12 +88,12 @@ class LookingScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap, position: int) -> None:
-        super().__init__(desk, keymap)
+    def __init__(self, workbench: Workbench, keymap: Keymap, position: int) -> None:
+        super().__init__(workbench, keymap)
         self.position = position
-        self._path = desk.path
-        self._look: Look | None = None
-        self._offers: list[Offer] = []
+        self._path = workbench.path
+        self._view: SampleView | None = None
+        self._offers: list[OfferedVersion] = []
         self._at = 0  # of the offers
         self._steps = 0  # asked for, and not yet gone
         self._coming: tuple[Find, Version | None, str] | None = None  # what `_load` is at
@@ -113,7 +113,7 @@ class LookingScreen(DeskScreen):
                     yield Static(id="brief")
                     with VerticalScroll(id="texts"):
                         for part in PARTS:
-                            yield Part(part.capitalize(), id=part)
+                            yield PartDiff(part.capitalize(), id=part)
                 with Container(id="aside"):
                     with VerticalScroll(id="numbers"):
                         yield VerdictPanel()
@@ -128,59 +128,59 @@ class LookingScreen(DeskScreen):
     def on_mount(self) -> None:
         position = self.position
 
-        def find(listing: Listing) -> int | None:
+        def find(listing: SampleList) -> int | None:
             return listing.sample_at(min(position, len(listing) - 1)) if len(listing) else None
 
         self._load(find)
 
     def on_screen_resume(self) -> None:
-        self._again()
+        self._reload()
 
     @property
-    def _offer(self) -> Offer | None:
+    def _offer(self) -> OfferedVersion | None:
         return self._offers[self._at] if self._offers else None
 
     # --- looking --------------------------------------------------------------------------------------------------
 
-    def _again(self, version: Version | None = None) -> None:
+    def _reload(self, version: Version | None = None) -> None:
         """Look at the same sample again, or at the one that is on its way; show `version`, or what was shown."""
         if self._coming is not None:
             self._load(*self._coming)
-        elif self._look is not None:
-            index, offer = self._look.sample.index, self._offer
+        elif self._view is not None:
+            index, offer = self._view.sample.index, self._offer
             self._load(lambda _: index, version or (offer and offer.version))
 
     @work(exclusive=True, group="look")
     async def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
         """Show the sample that `find` names, with this version of it; say `none` if it names none."""
-        if not self.desk.is_open or self.desk.path != self._path:
+        if not self.workbench.is_open or self.workbench.path != self._path:
             return
         self._coming = find, version, none
         try:
-            look = await self.desk.reader.do(look_at(self.desk.run, find))
+            view = await self.workbench.reader.ask_list(view_sample(self.workbench.run, find))
         except BurnishError as error:
             self._coming, self._steps = None, 0
             self.say_error(error)
             return
-        if look is None:
+        if view is None:
             self._coming, self._steps = None, 0
             self.say(none or "there is no such sample in the list")
             return
-        found = offers(look)
-        await self._show(look, found, _default(look, found, version))
+        found = offers(view)
+        await self._show(view, found, _default(view, found, version))
         self._coming, self._steps = None, 0
 
-    async def _show(self, look: Look, found: list[Offer], at: int) -> None:
+    async def _show(self, view: SampleView, found: list[OfferedVersion], at: int) -> None:
         """Compare off the app's loop, then show it all at once."""
         version = found[at].version if found else None
-        differences = await asyncio.to_thread(_differences, look, version)
-        moved = self._look is None or self._look.sample.index != look.sample.index
-        self._look, self._offers, self._at = look, found, at
-        if look.position is not None:
-            self.position = self.desk.at = look.position
+        differences = await asyncio.to_thread(_differences, view, version)
+        moved = self._view is None or self._view.sample.index != view.sample.index
+        self._view, self._offers, self._at = view, found, at
+        if view.position is not None:
+            self.position = self.workbench.at = view.position
         with self.app.batch_update():
             for part, difference in differences.items():
-                self.query_one(f"#{part}", Part).show(difference)
+                self.query_one(f"#{part}", PartDiff).show(difference)
             self._renew()
             if moved:
                 for scroll in ("#pages", "#texts", "#numbers", "#words"):
@@ -188,55 +188,55 @@ class LookingScreen(DeskScreen):
 
     def _renew(self) -> None:
         """What is not the text: where one is, what was decided, the numbers, the criticism."""
-        if (look := self._look) is None:
+        if (view := self._view) is None:
             return
         lines = {
-            "#where": place_line(look),
-            "#decision": decision_line(look),
+            "#where": place_line(view),
+            "#decision": decision_line(view),
             "#head-right": version_line(self._offers, self._at),
-            "#brief": in_brief(look, self._offer),
+            "#brief": in_brief(view, self._offer),
         }
         for line, content in lines.items():
             self.query_one(line, Static).update(content, layout=False)
-        near_tie = self.desk.run.recipe.near_tie if self.desk.run else NEAR_TIE
-        self.query_one(VerdictPanel).judge(look, self._offer, near_tie, self._weighed())
+        near_tie = self.workbench.run.recipe.near_tie if self.workbench.run else NEAR_TIE
+        self.query_one(VerdictPanel).judge(view, self._offer, near_tie, self._weighed())
         self._criticise()
 
     def _criticise(self) -> None:
-        if (look := self._look) is None:
+        if (view := self._view) is None:
             return
-        index, offer = look.sample.index, self._offer
+        index, offer = view.sample.index, self._offer
         criticism = offer.criticism if offer else ()
-        parts = self.desk.writing.of(index)
+        parts = self.workbench.live_replies.of(index)
         self.query_one(Critique).criticise(criticism, parts, asked=index in self._asking)
 
     def _weighed(self) -> str:
-        look, offer = self._look, self._offer
-        if look is None or offer is None:
+        view, offer = self._view, self._offer
+        if view is None or offer is None:
             return ""
-        if (look.sample.index, offer.version) in self._weighing:
+        if (view.sample.index, offer.version) in self._weighing:
             return "weighing …"
         if offer.ifd is not None or offer.r_ifd is not None:
             return "weighed at its own stage; in full once you take it"
         return "no student has weighed this version"
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _changed(self) -> None:
-        self._again()
+        self._reload()
 
-    @on(Heard)
-    def _heard(self, message: Heard) -> None:
-        if self._look is None:
+    @on(EngineReported)
+    def _heard(self, message: EngineReported) -> None:
+        if self._view is None:
             return
-        index, grown = self._look.sample.index, False
+        index, grown = self._view.sample.index, False
         for event in message.events:
             match event:
                 case Finished(outcome=outcome) if outcome.index == index:
-                    self._again()
+                    self._reload()
                 case (
-                    Growing(sample=sample)
+                    ReplyGrew(sample=sample)
                     | Generated(sample=sample)
-                    | Unused(sample=sample)
+                    | AttemptFailed(sample=sample)
                     | Chosen(sample=sample)
                 ):
                     grown = grown or sample == index
@@ -249,12 +249,12 @@ class LookingScreen(DeskScreen):
 
     def _beside(self, steps: int) -> Find:
         """The sample so many places from this one, wherever this one stands by then."""
-        look, position = self._look, self.position
+        view, position = self._view, self.position
 
-        def find(listing: Listing) -> int | None:
-            if look is None or not len(listing):
+        def find(listing: SampleList) -> int | None:
+            if view is None or not len(listing):
                 return None
-            at = listing.position_of(look.sample.index)
+            at = listing.position_of(view.sample.index)
             if at is None:  # no longer in the list: the next has come up into its place
                 at = position - (steps > 0)
             target = min(max(at + steps, 0), len(listing) - 1)
@@ -274,24 +274,24 @@ class LookingScreen(DeskScreen):
     def action_previous(self) -> None:
         self._step(-1)
 
-    def _next_marked(self, mark: Mark, none: str) -> None:
-        look, position = self._look, self.position
-        if look is None:
+    def _next_marked(self, mark: FilterTerm, none: str) -> None:
+        view, position = self._view, self.position
+        if view is None:
             return
 
-        def find(listing: Listing) -> int | None:
-            at = listing.position_of(look.sample.index)
+        def find(listing: SampleList) -> int | None:
+            at = listing.position_of(view.sample.index)
             found = listing.next(position - 1 if at is None else at, mark)
             sample = None if found is None else listing.sample_at(found)
-            return None if sample == look.sample.index else sample
+            return None if sample == view.sample.index else sample
 
         self._load(find, none=none)
 
     def action_next_unreviewed(self) -> None:
-        self._next_marked(Mark.UNREVIEWED, "no other refined sample of the list is undecided")
+        self._next_marked(FilterTerm.UNREVIEWED, "no other refined sample of the list is undecided")
 
     def action_next_near_tie(self) -> None:
-        self._next_marked(Mark.NEAR_TIE, "there is no other near tie in the list")
+        self._next_marked(FilterTerm.NEAR_TIE, "there is no other near tie in the list")
 
     def action_previous_candidate(self) -> None:
         self._page(-1)
@@ -301,8 +301,8 @@ class LookingScreen(DeskScreen):
 
     @work(exclusive=True, group="look")
     async def _page(self, step: int) -> None:
-        look, at = self._look, self._at + step
-        if look is None or self._coming is not None:
+        view, at = self._view, self._at + step
+        if view is None or self._coming is not None:
             return
         if not 0 <= at < len(self._offers):
             self.say(
@@ -311,20 +311,20 @@ class LookingScreen(DeskScreen):
                 else f"this is the {'last' if step > 0 else 'first'} version"
             )
             return
-        await self._show(look, self._offers, at)
+        await self._show(view, self._offers, at)
 
     def action_heat(self) -> None:
-        look, offer = self._look, self._offer
-        if look is None:
+        view, offer = self._view, self._offer
+        if view is None:
             return
         versions = {offer.title: offer.version} if offer else {}
-        versions["Original"] = look.sample.original
+        versions["Original"] = view.sample.original
         for number, other in enumerate(self._offers, start=1):
             if other.version not in versions.values():
                 versions[other.title if other.title not in versions else f"{other.title} ({number})"] = (
                     other.version
                 )
-        self.app.push_screen(HeatScreen(self.desk, self.keymap, look.sample.index, versions))
+        self.app.push_screen(HeatScreen(self.workbench, self.keymap, view.sample.index, versions))
 
     # --- copying --------------------------------------------------------------------------------------------------
 
@@ -339,18 +339,18 @@ class LookingScreen(DeskScreen):
         self.say(await copy(self.app, text))
 
 
-def _default(look: Look, found: list[Offer], version: Version | None) -> int:
+def _default(view: SampleView, found: list[OfferedVersion], version: Version | None) -> int:
     """Which version to show: the one asked for, or what was decided, or the first."""
-    for wanted in (version, look.standing and look.standing.version):
+    for wanted in (version, view.standing and view.standing.version):
         for at, offer in enumerate(found):
             if offer.version == wanted:
                 return at
     return 0
 
 
-def _differences(look: Look, version: Version | None) -> dict[str, Difference]:
-    original = look.sample.original
+def _differences(view: SampleView, version: Version | None) -> dict[str, PartDifference]:
+    original = view.sample.original
     return {
-        part: Difference(getattr(original, part), getattr(version, part) if version else None)
+        part: PartDifference(getattr(original, part), getattr(version, part) if version else None)
         for part in PARTS
     }

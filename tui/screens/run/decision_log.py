@@ -20,11 +20,11 @@ VERDICTS = {Verdict.REPLACED: ("+", "$text-success"), Verdict.KEPT: ("=", "$text
 SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 
 
-class Decisions(ScrollView, can_focus=True):
+class DecisionLog(ScrollView, can_focus=True):
     """Decisions, oldest first. It follows the end while the reader is near it."""
 
     DEFAULT_CSS = """
-    Decisions {
+    DecisionLog {
         height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background;
     }
     """

@@ -17,22 +17,22 @@ _LAST = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GrowingPart:
     """A stretch of a reply."""
 
     part: str  # what it is a part of, in the reply's own words; "" for plain text
     text: str
 
 
-def written(reply: str) -> Written:
+def growing_part(reply: str) -> GrowingPart:
     """What is being written: of JSON the part it is at, without its quotes and escapes."""
     if not reply.lstrip().startswith("{"):
-        return Written("", reply[-READ:])
+        return GrowingPart("", reply[-READ:])
     last = _LAST.search(reply[-READ:])
     if last is None:
-        return Written("", "")
+        return GrowingPart("", "")
     part, text = last["name"].replace("_", " "), last["text"]
     try:
-        return Written(part, json.loads(f'"{text}"', strict=False))
+        return GrowingPart(part, json.loads(f'"{text}"', strict=False))
     except ValueError:  # an escape that no JSON knows
-        return Written(part, text)
+        return GrowingPart(part, text)

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.sample import Stage
-from tui.screens.run.growing import Written
+from tui.screens.run.growing import GrowingPart
 from tui.text.shown import shown, shown_line
 
 QUESTIONS = {
@@ -19,17 +19,17 @@ QUESTIONS = {
 """What the teacher writes, by the question's name; a reply in one piece says itself what it is at."""
 
 
-class Writing(Widget, can_focus=False):
+class LiveReplyView(Widget, can_focus=False):
     """The oldest request in flight; of the others, their number."""
 
-    DEFAULT_CSS = "Writing { height: 5; }"
+    DEFAULT_CSS = "LiveReplyView { height: 5; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._head = Content("")
         self._text = ""
 
-    def show(self, request: tuple[int, Stage, str], written: Written, others: int) -> None:
+    def show(self, request: tuple[int, Stage, str], written: GrowingPart, others: int) -> None:
         sample, stage, question = request
         what = written.part or QUESTIONS.get(question, question)
         self._head = Content.assemble(

@@ -18,19 +18,19 @@ from engine.pace import clock
 from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.system import machine
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings, of_scope
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Heard, SettingsChanged, StartRun
-from tui.screens.base import DeskScreen
+from tui.messages import EngineReported, SettingsChanged, StartRun, WorkspaceChanged
+from tui.screens.base import AppScreen
 from tui.screens.run import wording
-from tui.screens.run.decision_log import Decisions
-from tui.screens.run.growing import written
-from tui.screens.run.live_reply import Writing
-from tui.screens.run.wording import Standing
-from tui.state.workbench import Desk
+from tui.screens.run.decision_log import DecisionLog
+from tui.screens.run.growing import growing_part
+from tui.screens.run.live_reply import LiveReplyView
+from tui.screens.run.wording import RunCounts
+from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
-from tui.widgets.stage_bars import Bar, StageBars
+from tui.widgets.stage_bars import StageBar, StageBars
 
 BEAT = 0.2
 """Seconds between two pictures at the least: one costs some 20 ms, which a run has better use for."""
@@ -45,7 +45,7 @@ MEASURED = 2.0
 """Seconds between two looks at the memory."""
 
 
-class RunScreen(DeskScreen):
+class RunScreen(AppScreen):
     SCOPE = "run"
     BINDINGS = bindings("run")
 
@@ -60,7 +60,7 @@ class RunScreen(DeskScreen):
         #work { height: 1fr; padding: 1 2 0 2; }
         #figures { height: auto; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #live { height: 1fr; margin-top: 1; layout: horizontal; }
-        Writing { width: 1fr; height: 1fr; margin-right: 4; }
+        LiveReplyView { width: 1fr; height: 1fr; margin-right: 4; }
         #deciding { width: 1fr; height: 1fr; }
         #deciding-title { height: 1; text-wrap: nowrap; color: $text-muted; }
         #deciding:focus-within #deciding-title { color: $text; }
@@ -73,15 +73,15 @@ class RunScreen(DeskScreen):
             #work { padding: 1 1 0 1; }
             #plan { padding: 0 1; }
             #live { layout: vertical; }
-            Writing { width: 1fr; height: 4; margin: 0 0 1 0; }
+            LiveReplyView { width: 1fr; height: 4; margin: 0 0 1 0; }
         }
-        &.-over Writing { display: none; }
+        &.-over LiveReplyView { display: none; }
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
-        self._standing = Standing()
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
+        self._standing = RunCounts()
         self._memory: tuple[Mapping[str, int], int] | None = None
         self._stale = False  # something was heard that is not shown yet
         self._beats = 0
@@ -98,10 +98,10 @@ class RunScreen(DeskScreen):
             yield StageBars(id="bars")
             yield Static(id="figures")
             with Container(id="live"):
-                yield Writing(id="writing")
+                yield LiveReplyView(id="writing")
                 with Vertical(id="deciding"):
                     yield Static("decisions", id="deciding-title")
-                    yield Decisions(id="decisions")
+                    yield DecisionLog(id="decisions")
 
     def on_mount(self) -> None:
         self.set_interval(BEAT, self._beat)
@@ -113,46 +113,46 @@ class RunScreen(DeskScreen):
     def _resumed(self) -> None:
         self._renew()
         self._measure_now()
-        self._look()
+        self._read_workspace()
 
     @on(events.Resize)
     def _resized(self) -> None:
         self.call_after_refresh(self._renew)
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     @on(SettingsChanged)
     def _changed(self) -> None:
         self._renew()
-        self._look()
+        self._read_workspace()
 
-    @on(Heard)
+    @on(EngineReported)
     def _heard(self) -> None:
         self._stale = True
 
     def _beat(self) -> None:
         self._beats += 1
-        if self.is_current and (self._stale or (self.desk.running and self._beats % CLOCK == 0)):
+        if self.is_current and (self._stale or (self.workbench.running and self._beats % CLOCK == 0)):
             self._renew()
 
     @work(exclusive=True, group="standing")
-    async def _look(self) -> None:
+    async def _read_workspace(self) -> None:
         """What the workspace holds."""
-        if not self.desk.is_open or (run := self.desk.run) is None:
-            self._standing = Standing()
+        if not self.workbench.is_open or (run := self.workbench.run) is None:
+            self._standing = RunCounts()
         else:
             try:
-                done, failed, faults = await self.desk.reader.look(
+                done, failed, faults = await self.workbench.reader.ask_workspace(
                     lambda reading: (*reading.count(run), reading.faults(run))
                 )
             except BurnishError as error:
                 self.say_error(error)
                 return
-            self._standing = Standing(done, failed, faults)
+            self._standing = RunCounts(done, failed, faults)
         self._renew()
 
     def _measure_now(self) -> None:
-        if self.is_current and self.desk.running:
-            self._measure({"burnish": os.getpid()} | self.desk.children)
+        if self.is_current and self.workbench.running:
+            self._measure({"burnish": os.getpid()} | self.workbench.children)
 
     @work(exclusive=True, group="memory")
     async def _measure(self, pids: Mapping[str, int]) -> None:
@@ -160,20 +160,20 @@ class RunScreen(DeskScreen):
             held = {name: machine.resident(pid) for name, pid in pids.items()}
             return {name: count for name, count in held.items() if count}, machine.memory().available
 
-        self._memory = await aside(measured)
+        self._memory = await on_daemon_thread(measured)
         self._renew()
 
     # --- what is shown ------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
         """Show everything as it is now."""
-        desk = self.desk
-        if not self.is_mounted or not desk.is_open:
+        workbench = self.workbench
+        if not self.is_mounted or not workbench.is_open:
             return
         self._stale = False
-        idle = not desk.running and desk.ending is None
+        idle = not workbench.running and workbench.ending is None
         self.set_class(idle, "-idle")
-        self.set_class(not desk.running, "-over")
+        self.set_class(not workbench.running, "-over")
         self._show_banner()
         if idle:
             self._show_plan()
@@ -195,24 +195,24 @@ class RunScreen(DeskScreen):
         widget.update(content, layout=wraps or widget.size.height != content.plain.count("\n") + 1)
 
     def _show_banner(self) -> None:
-        desk, banner = self.desk, self.query_one("#banner", Static)
+        workbench, banner = self.workbench, self.query_one("#banner", Static)
         text = Content("")
-        if desk.running and desk.tally.paused:
+        if workbench.running and workbench.tally.paused:
             text = Content.assemble(
                 ("waiting: ", "bold"),
-                shown_line(desk.tally.paused, MOST),
+                shown_line(workbench.tally.paused, MOST),
                 ". The run goes on by itself after that.",
             )
-        elif desk.ending is not None and desk.ending.failure is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(desk.ending.failure, MOST))
+        elif workbench.ending is not None and workbench.ending.failure is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(workbench.ending.failure, MOST))
         banner.set_class(bool(text), "-shown")
-        banner.set_class(not desk.running, "-failed")
+        banner.set_class(not workbench.running, "-failed")
         self._update("banner", text)
 
     def _show_plan(self) -> None:
-        desk, standing = self.desk, self._standing
-        assert desk.source is not None
-        left = desk.samples - standing.done
+        workbench, standing = self.workbench, self._standing
+        assert workbench.source is not None
+        left = workbench.samples - standing.done
         if not standing.done:
             title = "Ready to run"
         elif left:
@@ -220,9 +220,9 @@ class RunScreen(DeskScreen):
         else:
             title = "All samples are done"
         plan = wording.plan(
-            desk.settings,
-            Path(desk.source.path).name,
-            desk.samples,
+            workbench.settings,
+            Path(workbench.source.path).name,
+            workbench.samples,
             standing,
             changed=self._settings_changed(),
         )
@@ -236,9 +236,9 @@ class RunScreen(DeskScreen):
 
     def _next(self) -> list[tuple[str, str]]:
         """The keys that make sense now, and what they do; other settings last."""
-        standing, samples = self._standing, self.desk.samples
+        standing, samples = self._standing, self.workbench.samples
         actions = []
-        if self._settings_changed() or self.desk.run is None:
+        if self._settings_changed() or self.workbench.run is None:
             actions.append(("run.begin", "starts the run"))
         elif standing.done < samples:
             rest = samples - standing.done
@@ -255,26 +255,26 @@ class RunScreen(DeskScreen):
 
     def _settings_changed(self) -> bool:
         """Whether the next run would not be the one that is shown."""
-        run = self.desk.run
+        run = self.workbench.run
         return run is not None and _deciding(run.settings["settings"]) != _deciding(
-            _dumped(self.desk.settings)
+            _dumped(self.workbench.settings)
         )
 
     def _show_head(self) -> None:
-        desk, tally = self.desk, self.desk.tally
+        workbench, tally = self.workbench, self.workbench.tally
         took = clock(tally.watch.seconds)
         muted = "$text-muted"
-        if desk.stopping:
+        if workbench.stopping:
             head = Content.assemble(("■ stopping", "bold"), ("  what was answered is kept", muted))
-        elif desk.running and not tally.began:
+        elif workbench.running and not tally.began:
             head = Content.assemble(("◌ opening the models", "bold"), self._notice())
-        elif desk.held:
+        elif workbench.held:
             key = self.keymap.first("run.hold")
             words = f"  what is under way is finished, nothing new begins; {key} lets it go on"
             head = Content.assemble(("‖ held", "bold $text-warning"), (words, muted))
-        elif desk.running and tally.paused:
+        elif workbench.running and tally.paused:
             head = Content.assemble(("◌ waiting", "bold $text-warning"), (f"  {took}", muted))
-        elif desk.running:
+        elif workbench.running:
             head = Content.assemble(("● running", "bold $text-success"), (f"  {took}", muted), self._notice())
         else:
             head = self._ended(took)
@@ -282,12 +282,12 @@ class RunScreen(DeskScreen):
 
     def _notice(self) -> Content:
         """What was decided on the user's behalf, last."""
-        if not self.desk.tally.notices:
+        if not self.workbench.tally.notices:
             return Content("")
-        return Content.assemble("  ", shown_line(self.desk.tally.notices[-1], MOST, "$text-muted"))
+        return Content.assemble("  ", shown_line(self.workbench.tally.notices[-1], MOST, "$text-muted"))
 
     def _ended(self, took: str) -> Content:
-        ending, tally = self.desk.ending, self.desk.tally
+        ending, tally = self.workbench.ending, self.workbench.tally
         assert ending is not None
         if ending.summary is not None:
             head = Content.assemble(
@@ -306,16 +306,16 @@ class RunScreen(DeskScreen):
         return Content("\n").join([head, *parts, Content("   ").join(keys)])
 
     def _show_work(self) -> None:
-        desk, tally = self.desk, self.desk.tally
+        workbench, tally = self.workbench, self.workbench.tally
         self.query_one(StageBars).show(self._bars())
         width = self.query_one("#figures").size.width or self.size.width
-        settings = desk.ran or desk.settings
+        settings = workbench.ran or workbench.settings
         lines = []
         if tally.stages or tally.teacher is not None:
             lines.append(wording.teacher_line(tally, settings.teacher.name, width))
         if tally.student is not None or settings.run.method != "reflect":
             lines.append(wording.student_line(tally, settings.student.name, width))
-        if self._memory is not None and desk.running:
+        if self._memory is not None and workbench.running:
             line = wording.memory(*self._memory)
             if tally.student is not None:
                 line = Content.assemble(line, (f"  {wording.backend(tally.student)}", "$text-muted"))
@@ -324,14 +324,14 @@ class RunScreen(DeskScreen):
         self._update("figures", Content("\n").join(lines))
         self._show_writing()
         self._update("deciding-title", Content("decisions" if tally.decided else "decisions  none yet"))
-        self.query_one(Decisions).show(tally.decisions, tally.decided)
+        self.query_one(DecisionLog).show(tally.decisions, tally.decided)
 
-    def _bars(self) -> list[Bar]:
-        tally, running = self.desk.tally, self.desk.running
+    def _bars(self) -> list[StageBar]:
+        tally, running = self.workbench.tally, self.workbench.running
         # In turn, stages come in bursts: a rate of theirs says nothing, and the turn's own does.
-        paced = running and tally.turn is None
+        paced = running and tally.phase is None
         bars = [
-            Bar(
+            StageBar(
                 str(stage or "samples"),
                 tally.reached(stage),
                 tally.total,
@@ -339,25 +339,25 @@ class RunScreen(DeskScreen):
             )
             for stage in (*tally.stages, None)
         ]
-        if tally.turn is not None and running:
-            turn = tally.turn
-            bars.append(Bar(f"{turn.model}'s turn", tally.taken, turn.samples, tally.turn_pace()))
+        if tally.phase is not None and running:
+            turn = tally.phase
+            bars.append(StageBar(f"{turn.model}'s turn", tally.advanced, turn.samples, tally.phase_pace()))
         return bars
 
     def _show_writing(self) -> None:
-        tally, writing = self.desk.tally, self.query_one(Writing)
-        if now := tally.asking.now:
+        tally, writing = self.workbench.tally, self.query_one(LiveReplyView)
+        if now := tally.teacher_queue.now:
             sample, stage, question = now[0]
             text = next(
                 (
                     part.text
-                    for part in self.desk.writing.of(sample)
+                    for part in self.workbench.live_replies.of(sample)
                     if (part.stage, part.question, part.done) == (stage, question, False)
                 ),
                 "",
             )
-            writing.show(now[0], written(text), len(now) - 1)
-        elif tally.turn is not None and tally.turn.model == "student":
+            writing.show(now[0], growing_part(text), len(now) - 1)
+        elif tally.phase is not None and tally.phase.model == "student":
             writing.show_nothing("nothing: it is the student's turn")
         else:
             writing.show_nothing("nothing just now")
@@ -365,37 +365,37 @@ class RunScreen(DeskScreen):
     # --- what a person does -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if not self.desk.is_open:
+        if not self.workbench.is_open:
             return super().check_action(action, parameters)
         match action:
             case "begin":
-                return not self.desk.running and self._is_more()
+                return not self.workbench.running and self._is_more()
             case "hold" | "cancel":
-                return self.desk.running and not self.desk.stopping
+                return self.workbench.running and not self.workbench.stopping
             case "retry":
-                return not self.desk.running and self._standing.failed > 0
+                return not self.workbench.running and self._standing.failed > 0
             case _:
                 return super().check_action(action, parameters)
 
     def _is_more(self) -> bool:
-        return self._standing.done < self.desk.samples or self._settings_changed()
+        return self._standing.done < self.workbench.samples or self._settings_changed()
 
     def action_begin(self) -> None:
         # Where a run over the first few was cut short, these are what is taken up again.
-        ending = self.desk.ending
+        ending = self.workbench.ending
         cut = ending is not None and ending.summary is None
-        self.post_message(StartRun(limit=self.desk.limit if cut else None))
+        self.post_message(StartRun(limit=self.workbench.limit if cut else None))
 
     def action_hold(self) -> None:
-        if self.desk.held:
-            self.desk.go()
+        if self.workbench.held:
+            self.workbench.go()
         else:
-            self.desk.hold()
+            self.workbench.hold()
         self._renew()
 
     @work(group="cancel")
     async def action_cancel(self) -> None:
-        ending = asyncio.create_task(self.desk.cancel())
+        ending = asyncio.create_task(self.workbench.cancel())
         await asyncio.sleep(0)
         self._renew()
         await ending

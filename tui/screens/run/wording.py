@@ -30,7 +30,7 @@ SPARKS = "▁▂▃▄▅▆▇"  # none fills its line: the next would run into
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunCounts:
     """What the workspace holds of the run that is shown."""
 
     done: int = 0
@@ -45,7 +45,7 @@ def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
     )
 
 
-def plan(settings: Settings, data: str, samples: int, standing: Standing, *, changed: bool) -> Content:
+def plan(settings: Settings, data: str, samples: int, standing: RunCounts, *, changed: bool) -> Content:
     """What would be run. `changed`: with other settings than the samples that are done."""
     run = settings.run
     pairs: list[tuple[str, Content | str]] = [
@@ -74,7 +74,7 @@ def _named(name: str | None, more: str) -> Content:
     return Content.assemble(shown_line(name, 60), more)
 
 
-def done(samples: int, standing: Standing) -> Content:
+def done(samples: int, standing: RunCounts) -> Content:
     """How many samples are done, and what failed."""
     parts: list[Content | str] = [f"{standing.done:,} of {samples:,} samples"]
     if standing.failed:
@@ -86,7 +86,7 @@ def done(samples: int, standing: Standing) -> Content:
 def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
     """The teacher, how fast it writes, and what it has before it."""
     speed = f"{tally.teacher_speed:.1f} tokens/s" if tally.replies else ""
-    asking = tally.asking
+    asking = tally.teacher_queue
     counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
     before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"
     if tally.over:
@@ -103,7 +103,7 @@ def student_line(tally: Tally, name: str | None, width: int) -> Content:
     elif tally.student is None:
         before = "loading"
     else:
-        before = f"{tally.weighing} waiting" if tally.weighing else "idle"
+        before = f"{tally.student_queue} waiting" if tally.student_queue else "idle"
     sparks = spark(tally.student_pulse, _room(width))
     return _model("student", _student(tally.student, name), speed, (sparks, "$secondary"), before, width)
 
@@ -176,8 +176,8 @@ def troubles(tally: Tally) -> Content:
         parts.append((count, "$text-error"))
     else:
         parts.append(("none", "$text-muted"))
-    if tally.unused:
-        parts.append((f"  unused replies: {listed(tally.unused)}", "$text-warning"))
+    if tally.failed_attempts:
+        parts.append((f"  unused replies: {listed(tally.failed_attempts)}", "$text-warning"))
     if tally.near_ties:
         near = "near tie" if tally.near_ties == 1 else "near ties"
         parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.store.sample_list import Column, Row, State
+from engine.store.sample_list import SampleColumn, SampleRow, SampleState
 from tui.text.literal import first_line
 
 NORMAL, WIDE = 100, 160
@@ -17,13 +17,13 @@ ENOUGH = 16
 """Cells that the instruction gets before anything else has a place."""
 
 STATES = {
-    State.WAITING: ("·", "muted"),
-    State.DONE: ("•", "text"),
-    State.FAILED: ("✗", "bad"),
-    State.ACCEPTED: ("✓", "good"),
-    State.ORIGINAL: ("○", "good"),
-    State.CHOSEN: ("◇", "good"),
-    State.EDITED: ("✎", "good"),
+    SampleState.WAITING: ("·", "muted"),
+    SampleState.DONE: ("•", "text"),
+    SampleState.FAILED: ("✗", "bad"),
+    SampleState.ACCEPTED: ("✓", "good"),
+    SampleState.ORIGINAL: ("○", "good"),
+    SampleState.CHOSEN: ("◇", "good"),
+    SampleState.EDITED: ("✎", "good"),
 }
 """Each state's glyph and style."""
 
@@ -39,12 +39,12 @@ Shown = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    column: Column | None  # what a click on its header sorts by
+class ColumnCell:
+    column: SampleColumn | None  # what a click on its header sorts by
     title: str
     gap: int  # before it
     width: int
-    read: Callable[[Row, int], Shown]  # from a row and the width
+    read: Callable[[SampleRow, int], Shown]  # from a row and the width
     right: bool = False
 
     @property
@@ -59,37 +59,41 @@ class Cell:
             return " " * self.gap + fitted(self.title + sign, self.width)
         return fitted(sign.rjust(self.gap) + self.title, self.whole)
 
-    def show(self, row: Row) -> Shown:
+    def show(self, row: SampleRow) -> Shown:
         text, style = self.read(row, self.width)
         return " " * self.gap + fitted(text, self.width, right=self.right), style
 
 
-def cells(width: int, samples: int) -> list[Cell]:
+def cells(width: int, samples: int) -> list[ColumnCell]:
     """The columns for a table of this many samples, exactly `width` cells together."""
     wide, normal = width >= WIDE, width >= NORMAL
     digits = max(3, len(str(max(samples - 1, 0))))
-    number = Cell(Column.NUMBER, "#", 0, digits, _number, right=True)
-    state = Cell(Column.STATE, "state", 2 if normal else 1, 10, _state)
-    text = Cell(Column.INSTRUCTION, "instruction", 2, 0, _instruction)
+    number = ColumnCell(SampleColumn.NUMBER, "#", 0, digits, _number, right=True)
+    state = ColumnCell(SampleColumn.STATE, "state", 2 if normal else 1, 10, _state)
+    text = ColumnCell(SampleColumn.INSTRUCTION, "instruction", 2, 0, _instruction)
     places, gap, arrow, after = (3, 3, " → ", "after") if normal else (2, 2, "→", "new")
     scores = [
         (
-            _score(Column.IFD_BEFORE, "IFD", gap, places),
-            _score(Column.IFD_AFTER, after, 0, places, arrow=arrow),
+            _score(SampleColumn.IFD_BEFORE, "IFD", gap, places),
+            _score(SampleColumn.IFD_AFTER, after, 0, places, arrow=arrow),
         ),
         (
-            _score(Column.R_IFD_BEFORE, "r-IFD", gap, places),
-            _score(Column.R_IFD_AFTER, after, 0, places, arrow=arrow),
+            _score(SampleColumn.R_IFD_BEFORE, "r-IFD", gap, places),
+            _score(SampleColumn.R_IFD_AFTER, after, 0, places, arrow=arrow),
         ),
     ]
     lengths = (
-        Cell(Column.LENGTH_BEFORE, "length", 3, 5, _length_before, right=True),
-        Cell(Column.LENGTH_AFTER, "after", 0, 8, _length_after, right=True),
+        ColumnCell(SampleColumn.LENGTH_BEFORE, "length", 3, 5, _length_before, right=True),
+        ColumnCell(SampleColumn.LENGTH_AFTER, "after", 0, 8, _length_after, right=True),
     )
-    verdicts = Cell(
-        Column.VERDICT, f"{'instruction':12}response" if wide else "i r", 3, 22 if wide else 3, _verdicts
+    verdicts = ColumnCell(
+        SampleColumn.VERDICT,
+        f"{'instruction':12}response" if wide else "i r",
+        3,
+        22 if wide else 3,
+        _verdicts,
     )
-    flags = Cell(None, "flags", 3 if wide else 2, 26 if wide else 5, _flags)
+    flags = ColumnCell(None, "flags", 3 if wide else 2, 26 if wide else 5, _flags)
     # What goes first where there is little room stands last.
     optional = [(flags,), scores[0], (verdicts,), scores[1], *([lengths] if normal else [])]
     while optional and width - _sum([number, state, text], *optional) < ENOUGH:
@@ -99,7 +103,7 @@ def cells(width: int, samples: int) -> list[Cell]:
     return [number, state, text, *(cell for group in in_order if group in optional for cell in group)]
 
 
-def _sum(*groups: Sequence[Cell]) -> int:
+def _sum(*groups: Sequence[ColumnCell]) -> int:
     return sum(cell.whole for group in groups for cell in group)
 
 
@@ -111,28 +115,28 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
-def _number(row: Row, width: int) -> Shown:
+def _number(row: SampleRow, width: int) -> Shown:
     return str(row.index), "muted"
 
 
-def _state(row: Row, width: int) -> Shown:
+def _state(row: SampleRow, width: int) -> Shown:
     glyph, style = STATES[row.state]
     return f"{glyph} {row.state}", style
 
 
-def _instruction(row: Row, width: int) -> Shown:
-    return first_line(row.instruction, width), "muted" if row.state is State.WAITING else "text"
+def _instruction(row: SampleRow, width: int) -> Shown:
+    return first_line(row.instruction, width), "muted" if row.state is SampleState.WAITING else "text"
 
 
-def _score(column: Column, title: str, gap: int, places: int, *, arrow: str = "") -> Cell:
-    def read(row: Row, width: int) -> Shown:
+def _score(column: SampleColumn, title: str, gap: int, places: int, *, arrow: str = "") -> ColumnCell:
+    def read(row: SampleRow, width: int) -> Shown:
         value: float | None = getattr(row, column)
         if row.length_after is None:
             return "", "muted"
         text = MISSING if value is None else short(value, places)
         return arrow + text.rjust(width - len(arrow)), "muted" if value is None or not arrow else "text"
 
-    return Cell(column, title, gap, len(arrow) + places + 2, read, right=True)
+    return ColumnCell(column, title, gap, len(arrow) + places + 2, read, right=True)
 
 
 def short(value: float, places: int) -> str:
@@ -143,11 +147,11 @@ def short(value: float, places: int) -> str:
     return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
-def _length_before(row: Row, width: int) -> Shown:
+def _length_before(row: SampleRow, width: int) -> Shown:
     return brief(row.length_before), "muted"
 
 
-def _length_after(row: Row, width: int) -> Shown:
+def _length_after(row: SampleRow, width: int) -> Shown:
     return ("", "muted") if row.length_after is None else (f" → {brief(row.length_after):>5}", "text")
 
 
@@ -158,7 +162,7 @@ def brief(count: int) -> str:
     return f"{count // 1000}k" if count < 10_000_000 else f"{count // 1_000_000}M"
 
 
-def _verdicts(row: Row, width: int) -> Shown:
+def _verdicts(row: SampleRow, width: int) -> Shown:
     both = (row.instruction_verdict, row.response_verdict)
     if both == (None, None):
         return "", "muted"
@@ -168,13 +172,13 @@ def _verdicts(row: Row, width: int) -> Shown:
     return "  ".join(f"{VERDICTS[verdict]} {verdict:8}" if verdict else " " * 10 for verdict in both), style
 
 
-def flags(row: Row) -> list[str]:
+def flags(row: SampleRow) -> list[str]:
     """What is to be known of a row, by name."""
-    held = (row.near_tie, row.truncated, row.unscorable, row.failed, row.state is State.EDITED)
+    held = (row.near_tie, row.truncated, row.unscorable, row.failed, row.state is SampleState.EDITED)
     return [name for name, holds in zip(FLAGS, held, strict=True) if holds]
 
 
-def _flags(row: Row, width: int) -> Shown:
+def _flags(row: SampleRow, width: int) -> Shown:
     found = flags(row)
     words = "  ".join(f"{FLAGS[name]} {name}" for name in found)
     if len(words) > width or width <= len(FLAGS):

@@ -12,15 +12,15 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.examine.flags import Flag
-from engine.store.sample_list import Mark, State
+from engine.store.sample_list import FilterTerm, SampleState
 from tui.screens.samples.columns import FLAGS, STATES
 
-KINDS: dict[str, tuple[Mark, ...]] = {
-    "State": tuple(map(Mark, State)),
-    "Verdict": (Mark.INSTRUCTION_REPLACED, Mark.RESPONSE_REPLACED, Mark.ALL_KEPT),
-    "Flag": (Mark.NEAR_TIE, Mark.TRUNCATED, Mark.UNSCORABLE),
-    "Review": (Mark.UNREVIEWED,),
-    "Data": tuple(map(Mark, Flag)),
+KINDS: dict[str, tuple[FilterTerm, ...]] = {
+    "State": tuple(map(FilterTerm, SampleState)),
+    "Verdict": (FilterTerm.INSTRUCTION_REPLACED, FilterTerm.RESPONSE_REPLACED, FilterTerm.ALL_KEPT),
+    "Flag": (FilterTerm.NEAR_TIE, FilterTerm.TRUNCATED, FilterTerm.UNSCORABLE),
+    "Review": (FilterTerm.UNREVIEWED,),
+    "Data": tuple(map(FilterTerm, Flag)),
 }
 """The marks by kind, as `engine.store.sample_list` joins them. Data: what `burnish stats` found."""
 
@@ -32,14 +32,14 @@ LINES: tuple[tuple[str, ...], ...] = tuple(
 )
 """Each column's lines: titles, and marks to tick."""
 
-BOXES = tuple(tuple(line for line in lines if isinstance(line, Mark)) for lines in LINES)
+BOXES = tuple(tuple(line for line in lines if isinstance(line, FilterTerm)) for lines in LINES)
 
 GAP = 2
 
 HEIGHT = max(map(len, LINES))
 
 
-def words(marks: frozenset[Mark]) -> str:
+def words(marks: frozenset[FilterTerm]) -> str:
     """What is asked for, in a person's words."""
     kinds = [" or ".join(mark for mark in kind if mark in marks) for kind in KINDS.values()]
     return ", and ".join(kind for kind in kinds if kind)
@@ -66,11 +66,11 @@ class FilterBar(Widget, can_focus=True):
     class Ticked(Message):
         """Other marks are asked for."""
 
-        def __init__(self, marks: frozenset[Mark]) -> None:
+        def __init__(self, marks: frozenset[FilterTerm]) -> None:
             super().__init__()
             self.marks = marks
 
-    marks: reactive[frozenset[Mark]] = reactive(frozenset())
+    marks: reactive[frozenset[FilterTerm]] = reactive(frozenset())
     at: reactive[tuple[int, int]] = reactive((0, 0))
     """The box that the keys are at: column, and place in it."""
 
@@ -100,7 +100,7 @@ class FilterBar(Widget, can_focus=True):
         x, y = event.x - self.gutter.left, event.y - self.gutter.top
         for number, (start, end) in enumerate(self._spans()):
             line = LINES[number][y] if 0 <= y < len(LINES[number]) else ""
-            if start <= x < end and isinstance(line, Mark):
+            if start <= x < end and isinstance(line, FilterTerm):
                 self.at = (number, BOXES[number].index(line))
                 self.action_tick()
 
@@ -108,7 +108,7 @@ class FilterBar(Widget, can_focus=True):
         """Where each column of boxes begins and ends."""
         spans, start = [], 0
         for lines in LINES:
-            end = start + max(len(_label(line) if isinstance(line, Mark) else line) for line in lines)
+            end = start + max(len(_label(line) if isinstance(line, FilterTerm) else line) for line in lines)
             spans.append((start, end))
             start = end + GAP
         return spans
@@ -121,7 +121,7 @@ class FilterBar(Widget, can_focus=True):
         for number, (start, end) in enumerate(self._spans()):
             line = LINES[number][y] if y < len(LINES[number]) else ""
             text, style = line, "bold $primary"
-            if isinstance(line, Mark):
+            if isinstance(line, FilterTerm):
                 text = _label(line, ticked=line in self.marks)
                 style = "bold" if line in self.marks else "$text-muted"
                 if self.has_focus and BOXES[self.at[0]][self.at[1]] is line:
@@ -130,6 +130,6 @@ class FilterBar(Widget, can_focus=True):
         return Content("").join(parts[:-1])
 
 
-def _label(mark: Mark, *, ticked: bool = False) -> str:
-    glyph = STATES[State(mark)][0] if mark in KINDS["State"] else FLAGS.get(mark, "")
+def _label(mark: FilterTerm, *, ticked: bool = False) -> str:
+    glyph = STATES[SampleState(mark)][0] if mark in KINDS["State"] else FLAGS.get(mark, "")
     return f"[{'x' if ticked else ' '}] {glyph}{' ' if glyph else ''}{mark}"

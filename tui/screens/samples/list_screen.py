@@ -17,18 +17,18 @@ from textual.widgets import Input, Static
 
 from engine.events import Finished
 from engine.store.database import Interrupted
-from engine.store.sample_list import Column, Filter, Listing, Mark, Row
+from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Heard, ShowSample
-from tui.screens.base import DeskScreen
+from tui.messages import EngineReported, ShowSample, WorkspaceChanged
+from tui.screens.base import AppScreen
 from tui.screens.samples.columns import FLAGS
 from tui.screens.samples.filter_bar import KINDS, FilterBar
 from tui.screens.samples.status_line import list_line
 from tui.screens.samples.table import SampleTable
-from tui.state.marks import Marked
-from tui.state.reader_thread import Reader
-from tui.state.workbench import Desk
+from tui.state.marks import MarkedSamples
+from tui.state.reader_thread import ReaderThread
+from tui.state.workbench import Workbench
 from tui.widgets.ask_line import AskLine
 
 TICK = 0.25
@@ -40,7 +40,7 @@ CALM = 3.0
 T = TypeVar("T")
 
 
-class ListScreen(DeskScreen):
+class ListScreen(AppScreen):
     """The samples in a table: in any order, some or all of them, and which of them are marked."""
 
     DEFAULT_CSS = """
@@ -51,13 +51,13 @@ class ListScreen(DeskScreen):
     }
     """
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
-        self._seen: Reader | None = None  # whose samples are shown
-        self._by = Column.NUMBER
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
+        self._seen: ReaderThread | None = None  # whose samples are shown
+        self._by = SampleColumn.NUMBER
         self._descending = False
-        self._only = Filter()
-        self._marked = Marked(0)
+        self._only = SampleFilter()
+        self._marked = MarkedSamples(0)
         self._finished: set[int] = set()  # since the rows were last renewed
         self._arranged = 0.0  # when, and how long it took: seconds
         self._took = 0.0
@@ -95,23 +95,23 @@ class ListScreen(DeskScreen):
 
     @on(ScreenResume)
     def _resumed(self) -> None:
-        self._look_again()
-        at, self.desk.at = self.desk.at, None
+        self._refresh_list()
+        at, self.workbench.at = self.workbench.at, None
         if at is not None:
             self.table.move_to(at)
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _changed(self) -> None:
         # Beneath another screen the list must stay as it is: that screen goes through it by position.
         if self.is_current:
-            self._look_again()
+            self._refresh_list()
 
-    def _look_again(self) -> None:
-        """Show what the desk has now."""
-        if not self.desk.is_open:
+    def _refresh_list(self) -> None:
+        """Show what the workbench has now."""
+        if not self.workbench.is_open:
             self._begin(None)
-        elif self.desk.reader is not self._seen:
-            self._begin(self.desk.reader)
+        elif self.workbench.reader is not self._seen:
+            self._begin(self.workbench.reader)
         elif self._only.marks:
             self._arrange(stay=True)
         else:
@@ -119,12 +119,12 @@ class ListScreen(DeskScreen):
         self._finished.clear()
         self._say()
 
-    def _begin(self, reader: Reader | None) -> None:
+    def _begin(self, reader: ReaderThread | None) -> None:
         """Another workspace, or none."""
-        self._seen, self.desk.at = reader, None
-        self._by, self._descending, self._only = Column.NUMBER, False, Filter()
-        samples = self.desk.samples if reader is not None else 0
-        self._marked = Marked(samples)
+        self._seen, self.workbench.at = reader, None
+        self._by, self._descending, self._only = SampleColumn.NUMBER, False, SampleFilter()
+        samples = self.workbench.samples if reader is not None else 0
+        self._marked = MarkedSamples(samples)
         self.table.mark(self._marked)
         self.search.close()
         self.jump.close()
@@ -134,24 +134,24 @@ class ListScreen(DeskScreen):
         empty = f"no workspace is open: {self.keymap.first('app.go_start')} opens a dataset or a workspace"
         self.table.show(samples, samples=samples, empty=empty)
 
-    async def _window(self, start: int, count: int) -> Sequence[Row]:
-        if not self.desk.is_open:
+    async def _window(self, start: int, count: int) -> Sequence[SampleRow]:
+        if not self.workbench.is_open:
             raise Interrupted
-        return await self.desk.reader.do(lambda listing: listing.window(start, count))
+        return await self.workbench.reader.ask_list(lambda listing: listing.window(start, count))
 
-    @on(SampleTable.Failed)
-    def _failed(self, message: SampleTable.Failed) -> None:
+    @on(SampleTable.ReadFailed)
+    def _failed(self, message: SampleTable.ReadFailed) -> None:
         self.say_error(message.error)
 
-    @on(Heard)
-    def _heard(self, message: Heard) -> None:
+    @on(EngineReported)
+    def _heard(self, message: EngineReported) -> None:
         if self.is_current:
             self._finished |= {event.outcome.index for event in message.events if isinstance(event, Finished)}
 
     def _tick(self) -> None:
         if self.doing:
             self._say()
-        if not self._finished or not self.is_current or not self.desk.is_open:
+        if not self._finished or not self.is_current or not self.workbench.is_open:
             return
         if not self._only.marks:
             self.table.renew(self._finished)
@@ -168,16 +168,16 @@ class ListScreen(DeskScreen):
     async def _arrange(self, *, stay: bool = False) -> None:
         """Have the listing arranged as is asked for, and show it, the cursor on the sample it was on. Where that is
         left out, the cursor goes to the first row, or with `stay` stays where it is."""
-        if not self.desk.is_open:
+        if not self.workbench.is_open:
             return
-        reader, table = self.desk.reader, self.table
+        reader, table = self.workbench.reader, self.table
         by, descending, only = self._by, self._descending, self._only
         cursor, above, lines = table.cursor, table.cursor - table.top, table.lines
         sample = table.current.index if table.current is not None else None
         began = time.monotonic()
         patience = self.set_timer(TICK, self._still_looking)
 
-        def settled(listing: Listing) -> tuple[int, int, list[Row]]:
+        def settled(listing: SampleList) -> tuple[int, int, list[SampleRow]]:
             found = listing.position_of(sample) if sample is not None else None
             position = found if found is not None else min(cursor, max(len(listing) - 1, 0)) if stay else 0
             first = max(0, position - above - lines)
@@ -185,10 +185,12 @@ class ListScreen(DeskScreen):
 
         try:
             if sample is None and table.total:
-                sample = await reader.do(lambda listing: listing.sample_at(min(cursor, len(listing) - 1)))
+                sample = await reader.ask_list(
+                    lambda listing: listing.sample_at(min(cursor, len(listing) - 1))
+                )
             total = await reader.arrange(by, descending=descending, only=only)
-            position, first, rows = await reader.do(settled)
-            examined = await reader.do(lambda listing: listing.examined)
+            position, first, rows = await reader.ask_list(settled)
+            examined = await reader.ask_list(lambda listing: listing.examined)
         except Interrupted:
             return  # a later one is under way
         except BurnishError as error:
@@ -203,7 +205,7 @@ class ListScreen(DeskScreen):
             empty = f"not looked for yet: {self.keymap.first('samples.examine')} looks through all samples"
         table.show(
             total,
-            samples=self.desk.samples,
+            samples=self.workbench.samples,
             order=(by, descending),
             cursor=position,
             top=max(0, position - above),
@@ -222,13 +224,13 @@ class ListScreen(DeskScreen):
         patience.stop()
         self._looking = False
 
-    def _sort(self, by: Column, *, descending: bool) -> None:
+    def _sort(self, by: SampleColumn, *, descending: bool) -> None:
         self._by, self._descending = by, descending
         self._say()
         self._arrange(stay=True)
 
     def action_sort(self) -> None:
-        columns = list(Column)
+        columns = list(SampleColumn)
         self._sort(columns[(columns.index(self._by) + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:
@@ -255,7 +257,7 @@ class ListScreen(DeskScreen):
         self._arrange()
 
     def action_search(self) -> None:
-        if self.desk.is_open:
+        if self.workbench.is_open:
             self.search.ask()
 
     @on(Input.Changed, "#search Input")
@@ -311,13 +313,13 @@ class ListScreen(DeskScreen):
     def action_bottom(self) -> None:
         self.table.move_to(self.table.total - 1)
 
-    @on(SampleTable.Entered)
+    @on(SampleTable.RowEntered)
     def action_review(self) -> None:
         if self.table.total:
             self.post_message(ShowSample(self.table.cursor))
 
     def action_jump(self) -> None:
-        if self.desk.is_open:
+        if self.workbench.is_open:
             self.jump.ask()
 
     @on(Input.Submitted, "#jump Input")
@@ -329,9 +331,9 @@ class ListScreen(DeskScreen):
 
     @work(exclusive=True, group="go")
     async def _go_to(self, sample: int) -> None:
-        if sample >= self.desk.samples:
+        if sample >= self.workbench.samples:
             self.say(
-                f"there is no sample {sample}; they go from 0 to {self.desk.samples - 1:,}", warning=True
+                f"there is no sample {sample}; they go from 0 to {self.workbench.samples - 1:,}", warning=True
             )
             return
         position = await self._asked(lambda listing: listing.position_of(sample))
@@ -341,17 +343,17 @@ class ListScreen(DeskScreen):
             self._show_at(position)
 
     def action_next_unreviewed(self) -> None:
-        self._go_next(Mark.UNREVIEWED, "every sample that has an outcome is reviewed")
+        self._go_next(FilterTerm.UNREVIEWED, "every sample that has an outcome is reviewed")
 
     def action_next_near_tie(self) -> None:
-        self._go_next(Mark.NEAR_TIE, "there is no near tie")
+        self._go_next(FilterTerm.NEAR_TIE, "there is no near tie")
 
     @work(exclusive=True, group="go")
-    async def _go_next(self, mark: Mark, otherwise: str) -> None:
+    async def _go_next(self, mark: FilterTerm, otherwise: str) -> None:
         here = self.table.cursor
         position = await self._asked(lambda listing: listing.next(here, mark))
         if position is None:
-            self.say(f"{otherwise}{' among these' if self._only != Filter() else ''}")
+            self.say(f"{otherwise}{' among these' if self._only != SampleFilter() else ''}")
         else:
             self._show_at(position)
 
@@ -360,11 +362,11 @@ class ListScreen(DeskScreen):
         self.table.cursor = position
         self.table.centre()
 
-    async def _asked(self, question: Callable[[Listing], T]) -> T:
+    async def _asked(self, question: Callable[[SampleList], T]) -> T:
         """An answer of the listing's; where there is none, this is the worker's end."""
         try:
-            if self.desk.is_open:
-                return await self.desk.reader.do(question)
+            if self.workbench.is_open:
+                return await self.workbench.reader.ask_list(question)
         except BurnishError as error:
             self.say_error(error)
         except Interrupted:
@@ -390,8 +392,8 @@ class ListScreen(DeskScreen):
 
     @work(exclusive=True, group="mark")
     async def action_mark_all(self) -> None:
-        samples = self.desk.samples
-        shown = await self._asked(lambda listing: Marked(samples, listing.samples()))
+        samples = self.workbench.samples
+        shown = await self._asked(lambda listing: MarkedSamples(samples, listing.samples()))
         if self._marked.covers(shown):
             self._marked.clear()
         else:
@@ -414,15 +416,15 @@ class ListScreen(DeskScreen):
         if self.doing:
             stop = f"{self.keymap.first('samples.clear')} stops"
             return Content.assemble((self.doing, "bold $primary"), (f"  ·  {stop}", "$text-muted"))
-        if not self.desk.is_open:
+        if not self.workbench.is_open:
             return Content("")
-        samples, marked = self.desk.samples, len(self._marked)
+        samples, marked = self.workbench.samples, len(self._marked)
         parts = list_line(
             self.table.total, samples, marked, self._only, self._by, descending=self._descending
         )
         if self._looking:
             parts.append(Content.styled("looking…", "$text-muted"))
-        if self.desk.run is None:
+        if self.workbench.run is None:
             start = self.keymap.first("app.go_start")
             parts.append(
                 Content.styled(f"nothing was run yet: {start} chooses models and starts", "$text-warning")

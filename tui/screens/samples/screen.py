@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable
 from textual import work
 from textual.worker import Worker
 
-from engine.method.reflection import Unusable
+from engine.method.reflection import UnusableReply
 from engine.sample import Stage, Version
 from engine.store.bulk_reviews import accepted, originals
 from engine.store.reviews import Reviews
-from engine.store.sample_list import State
+from engine.store.sample_list import SampleState
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.messages import Decided
+from tui.messages import ReviewsChanged
 from tui.screens.samples.list_screen import ListScreen
-from tui.state.bulk import Bulk, Stopped
-from tui.state.marks import Marked
-from tui.state.workbench import Desk
+from tui.state.bulk import BulkJob, BulkStopped
+from tui.state.marks import MarkedSamples
+from tui.state.workbench import Workbench
 
 Decide = Callable[[Workspace, Iterable[int]], Reviews]
 
@@ -29,9 +29,9 @@ class SamplesScreen(ListScreen):
     SCOPE = "samples"
     BINDINGS = bindings("samples")
 
-    def __init__(self, desk: Desk, keymap: Keymap) -> None:
-        super().__init__(desk, keymap)
-        self._bulk: Bulk | None = None
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
+        self._bulk: BulkJob | None = None
         self._asking: Worker[None] | None = None  # of the teacher
 
     @property
@@ -46,35 +46,37 @@ class SamplesScreen(ListScreen):
         if self._asking is not None:
             self._asking.cancel()
 
-    def _meant(self) -> Marked | None:
+    def _meant(self) -> MarkedSamples | None:
         """The marked samples, or else the one under the cursor."""
         if self._marked:
             return self._marked.copy()
         row = self.table.current
-        return None if row is None else Marked(self.desk.samples, [row.index])
+        return None if row is None else MarkedSamples(self.workbench.samples, [row.index])
 
     def action_accept(self) -> None:
-        if (run := self.desk.run) is None:
+        if (run := self.workbench.run) is None:
             self._say_no_run()
-        elif not self._marked and (row := self.table.current) is not None and row.state is State.WAITING:
+        elif (
+            not self._marked and (row := self.table.current) is not None and row.state is SampleState.WAITING
+        ):
             self.say(f"sample {row.index} has no outcome yet", warning=True)
         else:
             self._decide("accepted", lambda workspace, samples: accepted(workspace, run, samples))
 
     def action_keep(self) -> None:
-        if self.desk.run is None:
+        if self.workbench.run is None:
             self._say_no_run()
         else:
             self._decide("original kept", originals)
 
     def _say_no_run(self) -> None:
-        if self.desk.is_open:
+        if self.workbench.is_open:
             self.say("nothing was run yet: there is nothing to decide about", warning=True)
 
     def _decide(self, what: str, reviews: Decide) -> None:
         if self._marked:
             if self._free():
-                self._bulk = Bulk("deciding about", len(self._marked))
+                self._bulk = BulkJob("deciding about", len(self._marked))
                 self._keep_marked(what, reviews, self._marked.copy(), self._bulk)
         elif (row := self.table.current) is not None:
             # The next key is for the next row, however soon it comes.
@@ -93,22 +95,22 @@ class SamplesScreen(ListScreen):
     @work(group="decide")
     async def _keep(self, what: str, reviews: Callable[[Workspace], Reviews]) -> None:
         try:
-            count = await self.desk.decide_from(what, reviews)
+            count = await self.workbench.decide_from(what, reviews)
         except BurnishError as error:
             self.say_error(error)
         else:
             if not count:
                 self.say("this sample has no outcome yet", warning=True)
-            self.post_message(Decided())
+            self.post_message(ReviewsChanged())
 
     @work(group="bulk")
-    async def _keep_marked(self, what: str, reviews: Decide, samples: Marked, bulk: Bulk) -> None:
+    async def _keep_marked(self, what: str, reviews: Decide, samples: MarkedSamples, bulk: BulkJob) -> None:
         """Decide about the samples in one act."""
         try:
-            count = await self.desk.decide_from(
+            count = await self.workbench.decide_from(
                 what, lambda workspace: reviews(workspace, bulk.through(samples))
             )
-        except Stopped:
+        except BulkStopped:
             self.say("stopped: nothing was decided")
         except BurnishError as error:
             self.say_error(error)
@@ -117,7 +119,7 @@ class SamplesScreen(ListScreen):
             self.table.mark(self._marked)
             waiting = f"; {left:,} have no outcome yet" if (left := len(samples) - count) else ""
             self.say(f"{what}: {count:,} samples{waiting}. {self.keymap.first('app.undo')} takes it back")
-            self.post_message(Decided())
+            self.post_message(ReviewsChanged())
         finally:
             self._bulk = None
             self._say()
@@ -127,23 +129,25 @@ class SamplesScreen(ListScreen):
             self._bulk.stop()
 
     def action_regenerate(self) -> None:
-        if not self.desk.is_open or not self._free() or (samples := self._meant()) is None:
+        if not self.workbench.is_open or not self._free() or (samples := self._meant()) is None:
             return
-        self._bulk = Bulk("asking the teacher again about", len(samples))
+        self._bulk = BulkJob("asking the teacher again about", len(samples))
         self._asking = self._regenerate(samples, self._bulk)
 
     @work(group="bulk")
-    async def _regenerate(self, samples: Marked, bulk: Bulk) -> None:
+    async def _regenerate(self, samples: MarkedSamples, bulk: BulkJob) -> None:
         """Ask the teacher for another rewrite of each original, one after the other."""
         why = ""
         try:
             for sample in bulk.through(samples):
                 try:
-                    await self.desk.regenerate(sample, await self._original(sample), Stage.INSTRUCTION, "")
-                except Unusable as error:
+                    await self.workbench.regenerate(
+                        sample, await self._original(sample), Stage.INSTRUCTION, ""
+                    )
+                except UnusableReply as error:
                     bulk.failed += 1
                     why = f" (sample {sample}: {error})"
-        except Stopped:
+        except BulkStopped:
             pass
         except BurnishError as error:
             self.say_error(error)
@@ -155,19 +159,19 @@ class SamplesScreen(ListScreen):
             stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""
             told = f"rewrites of {made} samples" if made != 1 else "a rewrite of one sample"
             self.say(f"{told}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
-            self.post_message(Decided())
+            self.post_message(ReviewsChanged())
 
     def action_examine(self) -> None:
-        if self.desk.is_open and self._free():
-            self._bulk = Bulk("looking at", self.desk.samples)
+        if self.workbench.is_open and self._free():
+            self._bulk = BulkJob("looking at", self.workbench.samples)
             self._examine(self._bulk)
 
     @work(group="bulk")
-    async def _examine(self, bulk: Bulk) -> None:
+    async def _examine(self, bulk: BulkJob) -> None:
         """Look through all samples for what is worth a person's look."""
         try:
-            stats = await self.desk.examine(bulk)
-        except Stopped:
+            stats = await self.workbench.examine(bulk)
+        except BulkStopped:
             self.say("stopped: what was found before is kept")
         except BurnishError as error:
             self.say_error(error)
@@ -182,4 +186,6 @@ class SamplesScreen(ListScreen):
             self._say()
 
     async def _original(self, sample: int) -> Version:
-        return (await self.desk.reader.look(lambda workspace: workspace.sample(sample))).original
+        return (
+            await self.workbench.reader.ask_workspace(lambda workspace: workspace.sample(sample))
+        ).original

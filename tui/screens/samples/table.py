@@ -14,11 +14,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.store.database import Interrupted
-from engine.store.sample_list import Column, Row
+from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
-from tui.screens.samples.columns import Cell, cells, fitted
+from tui.screens.samples.columns import ColumnCell, cells, fitted
 
-Ask = Callable[[int, int], Awaitable[Sequence[Row]]]
+FetchRows = Callable[[int, int], Awaitable[Sequence[SampleRow]]]
 """The rows at some positions on, so many at most. Raises `Interrupted` and `BurnishError`."""
 
 KEPT = 4
@@ -54,20 +54,20 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    class Entered(Message):
+    class RowEntered(Message):
         """The row under the cursor was clicked twice."""
 
     class Headed(Message):
         """A column's header was clicked."""
 
-        def __init__(self, column: Column) -> None:
+        def __init__(self, column: SampleColumn) -> None:
             super().__init__()
             self.column = column
 
     class Marking(Message):
         """The place of a row's mark was clicked."""
 
-    class Failed(Message):
+    class ReadFailed(Message):
         """The rows cannot be read."""
 
         def __init__(self, error: BurnishError) -> None:
@@ -77,13 +77,13 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
     total = reactive(0, repaint=False)
     cursor = reactive(0, repaint=False)
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: FetchRows) -> None:
         super().__init__()
-        self._ask = ask
-        self._rows: dict[int, Row | None] = {}  # None: there is none, whatever the total said
-        self._cells: list[Cell] = []
+        self._fetch_rows = ask
+        self._rows: dict[int, SampleRow | None] = {}  # None: there is none, whatever the total said
+        self._cells: list[ColumnCell] = []
         self._samples = 0
-        self._order: tuple[Column, bool] = (Column.NUMBER, False)
+        self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._empty = ""
         self._base = Style()
@@ -98,11 +98,11 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         total: int,
         *,
         samples: int,
-        order: tuple[Column, bool] = (Column.NUMBER, False),
+        order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False),
         cursor: int = 0,
         top: int = 0,
         first: int = 0,
-        rows: Sequence[Row] = (),
+        rows: Sequence[SampleRow] = (),
         empty: str = "",
     ) -> None:
         """Show another arrangement: `total` rows of `samples`, the cursor, the first row in sight, and the rows that
@@ -117,7 +117,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = max(0, min(cursor, total - 1))
         self.scroll_to(y=top, animate=False, force=True)
         self.refresh()
-        self._look()
+        self._fetch_missing()
 
     def mark(self, marked: Container[int]) -> None:
         """Which samples are marked, from now on."""
@@ -134,14 +134,14 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
                     self._outdated = True
                 else:
                     del self._rows[position]
-        self._look()
+        self._fetch_missing()
 
-    def row(self, position: int) -> Row | None:
+    def row(self, position: int) -> SampleRow | None:
         """What is known of a row."""
         return self._rows.get(position)
 
     @property
-    def current(self) -> Row | None:
+    def current(self) -> SampleRow | None:
         """The row under the cursor, where it is known."""
         return self._rows.get(self.cursor)
 
@@ -170,7 +170,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
             return None
         return range(max(0, self.top - 2 * lines), min(self.total, self.top + 3 * lines))
 
-    def _look(self) -> None:
+    def _fetch_missing(self) -> None:
         if not self._asking and self._wanted():
             self._asking = True
             self._fetch()
@@ -181,17 +181,17 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         try:
             while wanted := self._wanted():
                 arrangement, self._outdated = self._arrangement, False
-                rows = await self._ask(wanted.start, len(wanted))
+                rows = await self._fetch_rows(wanted.start, len(wanted))
                 if arrangement == self._arrangement:
                     self._take(wanted, rows)
         except Interrupted:
             pass
         except BurnishError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ReadFailed(error))
         finally:
             self._asking = False
 
-    def _take(self, wanted: range, rows: Sequence[Row]) -> None:
+    def _take(self, wanted: range, rows: Sequence[SampleRow]) -> None:
         self._rows.update(dict.fromkeys(wanted))
         self._rows.update(enumerate(rows, start=wanted.start))
         kept = range(self.top - KEPT * self.lines, self.top + (KEPT + 1) * self.lines)
@@ -227,7 +227,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self._look()
+        self._fetch_missing()
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -236,7 +236,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _resized(self) -> None:
         self.bring_into_sight()
-        self._look()
+        self._fetch_missing()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -257,9 +257,9 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         if event.x < POINTER - 1:
             self.post_message(self.Marking())
         elif event.chain == 2:
-            self.post_message(self.Entered())
+            self.post_message(self.RowEntered())
 
-    def _cell_at(self, x: int) -> Cell | None:
+    def _cell_at(self, x: int) -> ColumnCell | None:
         end = POINTER
         for cell in self._cells:
             end += cell.whole

@@ -19,13 +19,13 @@ from textual.widgets.option_list import Option
 
 from engine.formats.names import Format
 from engine.formats.read import BadRow
-from engine.run.opening import BadRowsError, Import, StoppedError, Target, target
+from engine.run.opening import BadRowsError, Import, OpenTarget, StoppedError, target
 from models.errors import BurnishError, UsageError
-from models.system.threads import aside
-from tui.messages import Opened
+from models.system.threads import on_daemon_thread
+from tui.messages import WorkspaceOpened
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 from tui.widgets.facts import Fact, Facts
 
@@ -54,16 +54,16 @@ class DataPane(Vertical):
     DataPane #recent { height: auto; max-height: 14; background: $background; }
     """
 
-    class Failed(Message):
+    class OpenFailed(Message):
         """Something could not be opened."""
 
         def __init__(self, error: BurnishError) -> None:
             super().__init__()
             self.error = error
 
-    def __init__(self, desk: Desk, **options: Any) -> None:
+    def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
-        self._desk = desk
+        self._workbench = workbench
         self._opening = False
         self._refused: Path | None = None  # the dataset whose bad rows are shown
         self._incoming: Import | None = None  # of what is open, or is on its way
@@ -105,8 +105,8 @@ class DataPane(Vertical):
         """Have a path typed."""
         self.query_one(PathField).input.focus()
 
-    @on(PathField.Chosen)
-    def _chosen(self, message: PathField.Chosen) -> None:
+    @on(PathField.PathChosen)
+    def _chosen(self, message: PathField.PathChosen) -> None:
         message.stop()
         self.open(message.path)
 
@@ -127,7 +127,7 @@ class DataPane(Vertical):
         self.app.push_screen(BrowseScreen(Path()), chosen)
 
     @on(OptionList.OptionSelected, "#recent")
-    def _again(self, event: OptionList.OptionSelected) -> None:
+    def _retry(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.open(self._recent[event.option_index][0])
 
@@ -151,7 +151,7 @@ class DataPane(Vertical):
 
     @work(group="open")
     async def open(self, path: Path, *, skip_bad: bool = False) -> None:
-        """Open what is at a path. Posts `Opened` or `Failed`; bad rows are shown, and what can be done."""
+        """Open what is at a path. Posts `WorkspaceOpened` or `OpenFailed`; bad rows are shown, and what can be done."""
         if self._opening:
             self._fail(UsageError("something is being opened: stop that first"))
             return
@@ -160,7 +160,7 @@ class DataPane(Vertical):
         self.query_one("#error").display = False
         incoming = None
         try:
-            found = await aside(target, path, self._format)
+            found = await on_daemon_thread(target, path, self._format)
             if found.found is not None:
                 incoming = Import(found.found.format, skip_bad=skip_bad)
                 self._begin(incoming, path)
@@ -174,20 +174,24 @@ class DataPane(Vertical):
             self._fail(error)
         else:
             self._incoming = incoming
-            self.post_message(Opened())
+            self.post_message(WorkspaceOpened())
         finally:
             self._opening = False
             self._counting.pause()
             self.query("#import").set(display=False)  # none is left where the app is being quit
 
-    async def _open(self, found: Target, incoming: Import | None) -> None:
-        desk = self._desk
-        if desk.running and desk.path is not None and not await aside(_same, found.workspace, desk.path):
+    async def _open(self, found: OpenTarget, incoming: Import | None) -> None:
+        workbench = self._workbench
+        if (
+            workbench.running
+            and workbench.path is not None
+            and not await on_daemon_thread(_same, found.workspace, workbench.path)
+        ):
             raise UsageError("a run is under way: stop it before another workspace is opened")
         if found.data is None:
-            await desk.open(found.workspace)
+            await workbench.open(found.workspace)
         else:
-            await desk.create(found.data, found.workspace, incoming)
+            await workbench.create(found.data, found.workspace, incoming)
 
     def _begin(self, incoming: Import, path: Path) -> None:
         self._incoming, self._incoming_path = incoming, path
@@ -210,7 +214,7 @@ class DataPane(Vertical):
         said = self.query_one("#error", Static)
         said.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
         said.display = True
-        self.post_message(self.Failed(error))
+        self.post_message(self.OpenFailed(error))
 
     def _show_bad(self, path: Path | None, bad: Sequence[BadRow]) -> None:
         self._refused = path
@@ -232,21 +236,23 @@ class DataPane(Vertical):
     @work(exclusive=True, group="facts")
     async def show_facts(self) -> None:
         """Show the open workspace: where it is, what it was made from, how far it is."""
-        desk, run = self._desk, self._desk.run
-        if not desk.is_open or desk.path is None or desk.source is None:
+        workbench, run = self._workbench, self._workbench.run
+        if not workbench.is_open or workbench.path is None or workbench.source is None:
             self.query_one(Facts).show([("", Content(NOTHING))])
             return
-        done, failed = (0, 0) if run is None else await desk.reader.look(lambda opened: opened.count(run))
-        there = await aside(_there, Path(desk.source.path))
+        done, failed = (
+            (0, 0) if run is None else await workbench.reader.ask_workspace(lambda opened: opened.count(run))
+        )
+        there = await on_daemon_thread(_there, Path(workbench.source.path))
         with suppress(NoMatches):  # the app was left meanwhile
-            self.query_one(Facts).show(_facts(desk, self._incoming, done, failed, there=there))
+            self.query_one(Facts).show(_facts(workbench, self._incoming, done, failed, there=there))
 
     # --- the recent ones --------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="recent")
     async def show_recent(self, recent: Sequence[str]) -> None:
         """List workspaces, the latest first; those that are gone say so."""
-        self._recent = await aside(lambda: [(Path(name), _there(Path(name))) for name in recent])
+        self._recent = await on_daemon_thread(lambda: [(Path(name), _there(Path(name))) for name in recent])
         with suppress(NoMatches):  # the app was left meanwhile
             self._draw_recent()
 
@@ -266,7 +272,7 @@ class DataPane(Vertical):
     def _recent_row(self, path: Path, room: int, *, there: bool) -> Content:
         name = shown_line(path.name, 120, "bold" if there else "$text-muted")
         folder = _from_home(str(path.parent))
-        here = self._desk.path is not None and path == self._desk.path.absolute()
+        here = self._workbench.path is not None and path == self._workbench.path.absolute()
         mark = ("● " if here else "  ", "$success")
         row = Content.assemble(mark, name, "  ", shown_line(folder, 200, "$text-muted"))
         if there:
@@ -274,8 +280,10 @@ class DataPane(Vertical):
         return Content.assemble(row.truncate(room - 10, ellipsis=True), ("  missing", "$text-warning"))
 
 
-def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there: bool) -> Iterator[Fact]:
-    path, source, run = desk.path, desk.source, desk.run
+def _facts(
+    workbench: Workbench, incoming: Import | None, done: int, failed: int, *, there: bool
+) -> Iterator[Fact]:
+    path, source, run = workbench.path, workbench.source, workbench.run
     assert path is not None
     assert source is not None
     yield "workspace", shown(_from_home(str(path)), "bold")
@@ -288,7 +296,7 @@ def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there
     with suppress(ValueError):  # a format of a later burnish
         yield "format", Content(f"{source.format}, {Format(source.format).container}")
     yield "fields", shown_line(", ".join(source.fields), 300)
-    yield "rows", Content.styled(f"{desk.samples:,}", "bold")
+    yield "rows", Content.styled(f"{workbench.samples:,}", "bold")
     if incoming is not None and incoming.continued:
         yield "turns", Content(f"{incoming.continued:,} have earlier turns: their last exchange is refined")
     if incoming is not None and incoming.bad:
@@ -303,7 +311,7 @@ def _facts(desk: Desk, incoming: Import | None, done: int, failed: int, *, there
         "run",
         Content.assemble(
             shown_line(str(run.recipe.method), 20),
-            f": {done:,} of {desk.samples:,} done" + (f", {failed:,} failed" if failed else ""),
+            f": {done:,} of {workbench.samples:,} done" + (f", {failed:,} failed" if failed else ""),
         ),
     )
 

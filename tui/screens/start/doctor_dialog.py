@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from engine.health.doctor import Check, check
 from engine.run.settings import Settings
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.text.shown import shown
 
 MARKS = {
@@ -51,10 +51,10 @@ class CheckList(Vertical):
             with Horizontal():
                 yield Static(Content.styled(mark, f"bold {style}"), classes="mark")
                 yield Static(shown(one.name), classes="name")
-                yield Static(_told(one), classes="finding")
+                yield Static(_check_text(one), classes="finding")
 
 
-def _told(one: Check) -> Content:
+def _check_text(one: Check) -> Content:
     if not one.fix:
         return shown(one.finding)
     return Content.assemble(shown(one.finding), "\n", ("→ ", "$primary"), shown(one.fix, "$text-muted"))
@@ -74,17 +74,17 @@ def in_short(checks: Sequence[Check]) -> Content:
     return Content.styled("✓ nothing keeps a run from working", "bold $text-success")
 
 
-class CheckScreen(ModalScreen[None]):
+class DoctorDialog(ModalScreen[None]):
     """Runs doctor with some settings, and shows what it finds."""
 
     DEFAULT_CSS = """
-    CheckScreen { align: center middle; }
-    CheckScreen #sheet {
+    DoctorDialog { align: center middle; }
+    DoctorDialog #sheet {
         width: 90%; max-width: 110; height: auto; max-height: 90%; padding: 1 2; background: $surface;
     }
-    CheckScreen #short { margin-bottom: 1; height: auto; }
-    CheckScreen VerticalScroll { height: auto; max-height: 65vh; scrollbar-size-vertical: 1; }
-    CheckScreen #keys { color: $text-muted; }
+    DoctorDialog #short { margin-bottom: 1; height: auto; }
+    DoctorDialog VerticalScroll { height: auto; max-height: 65vh; scrollbar-size-vertical: 1; }
+    DoctorDialog #keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,d,q,enter", "close", "Close"),
@@ -111,7 +111,7 @@ class CheckScreen(ModalScreen[None]):
         self.query_one("#short", Static).update("checking: a moment")
         settings, folder = self._settings, self._folder
         # On a thread: it reads model files, and asks the system about its hardware.
-        checks = await aside(lambda: asyncio.run(check(settings, folder)))
+        checks = await on_daemon_thread(lambda: asyncio.run(check(settings, folder)))
         with suppress(NoMatches):  # closed meanwhile
             self.query_one("#short", Static).update(in_short(checks))
             found = self.query_one("#checks", VerticalScroll)

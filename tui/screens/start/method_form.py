@@ -13,19 +13,19 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.method.recipe import Method
-from engine.method.reply_forms import FormName
+from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
-from engine.run.settings import Schedule, changed, described
+from engine.run.settings import Schedule, setting_help, with_setting
 from models.errors import UsageError
 from tui.messages import SettingsChanged
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SettingField:
     """A setting in the form. `words`: what it may be; none for a number."""
 
     group: str
@@ -44,14 +44,14 @@ def _words(kind: type[StrEnum], *first: str) -> tuple[str, ...]:
 
 SWITCH = ("no", "yes")
 FIELDS = (
-    Field("run", "method", "Method", _words(Method)),
-    Field("run", "template", "Template", _words(TemplateName)),
-    Field("run", "schedule", "Schedule", _words(Schedule, "auto")),
-    Field("run", "reply_form", "Reply form", _words(FormName, "auto")),
-    Field("run", "candidates", "Candidates"),
-    Field("teacher", "parallel", "At once"),
-    Field("run", "both_branches", "Both branches", SWITCH),
-    Field("student", "exact", "Exact", SWITCH),
+    SettingField("run", "method", "Method", _words(Method)),
+    SettingField("run", "template", "Template", _words(TemplateName)),
+    SettingField("run", "schedule", "Schedule", _words(Schedule, "auto")),
+    SettingField("run", "reply_form", "Reply form", _words(ReplyFormName, "auto")),
+    SettingField("run", "candidates", "Candidates"),
+    SettingField("teacher", "parallel", "At once"),
+    SettingField("run", "both_branches", "Both branches", SWITCH),
+    SettingField("student", "exact", "Exact", SWITCH),
 )
 LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
 
@@ -66,9 +66,9 @@ class MethodForm(Vertical):
     MethodForm PlainInput { width: 12; background: $surface; }
     """
 
-    def __init__(self, desk: Desk, **options: Any) -> None:
+    def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
-        self._desk = desk
+        self._workbench = workbench
 
     def compose(self) -> ComposeResult:
         yield Static("Refining", classes="heading")
@@ -89,7 +89,7 @@ class MethodForm(Vertical):
                 yield Static(LIMIT, classes="help", id="help-limit")
 
     def show_settings(self) -> None:
-        """Show the desk's, after somebody else changed them."""
+        """Show the workbench's, after somebody else changed them."""
         for field in FIELDS:
             if field.words:
                 self.query_one(f"#{field.id}", PickOne).chosen = self._value(field)
@@ -113,21 +113,21 @@ class MethodForm(Vertical):
             if not field.words:
                 given = self.query_one(f"#{field.id}", PlainInput).value
                 try:
-                    changed(self._desk.settings, field.group, field.name, given)
+                    with_setting(self._workbench.settings, field.group, field.name, given)
                 except UsageError as error:
                     raise UsageError(f"{field.label.lower()}: {error}") from None
         self.limit()
 
-    def _value(self, field: Field) -> str:
-        value = getattr(getattr(self._desk.settings, field.group), field.name)
+    def _value(self, field: SettingField) -> str:
+        value = getattr(getattr(self._workbench.settings, field.group), field.name)
         return SWITCH[value] if field.words is SWITCH else str(value)
 
-    def _help(self, field: Field) -> Content:
-        parts = described(self._desk.settings, field.group, field.name).split("`")
+    def _help(self, field: SettingField) -> Content:
+        parts = setting_help(self._workbench.settings, field.group, field.name).split("`")
         return Content.assemble(*((part, "bold" if n % 2 else "") for n, part in enumerate(parts)))
 
-    @on(PickOne.Picked)
-    def _picked(self, message: PickOne.Picked) -> None:
+    @on(PickOne.WordPicked)
+    def _picked(self, message: PickOne.WordPicked) -> None:
         message.stop()
         field = _field(message.picker.id)
         self._set(field, message.word == "yes" if field.words is SWITCH else message.word)
@@ -151,9 +151,9 @@ class MethodForm(Vertical):
         event.stop()
         self.screen.focus_next()
 
-    def _set(self, field: Field, value: object) -> None:
+    def _set(self, field: SettingField, value: object) -> None:
         try:
-            self._desk.settings = changed(self._desk.settings, field.group, field.name, value)
+            self._workbench.settings = with_setting(self._workbench.settings, field.group, field.name, value)
         except UsageError as error:
             self._explain(field.id, _wrong(error))
         else:
@@ -164,7 +164,7 @@ class MethodForm(Vertical):
         self.query_one(f"#help-{id}", Static).update(what)
 
 
-def _field(id: str | None) -> Field:
+def _field(id: str | None) -> SettingField:
     return next(field for field in FIELDS if field.id == id)
 
 

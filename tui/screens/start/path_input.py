@@ -19,14 +19,14 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from tui.text.literal import one_line
 from tui.widgets.plain_input import PlainInput
 
 KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 OURS = tuple(f".burnish-{kind}" for kind in ("lock", "wal", "shm", "new"))
 """Files beside a workspace that nobody opens."""
-LOOKED_AT = 20_000  # entries of a folder
+ENTRIES_READ = 20_000  # entries of a folder
 LISTED = 50
 
 
@@ -41,7 +41,7 @@ def completions(typed: str) -> list[str]:
     found: list[tuple[int, str]] = []
     # No such folder or user, or not for us to see: there is nothing to list.
     with suppress(OSError, RuntimeError, ValueError), os.scandir(_folder(head + slash)) as entries:
-        for entry in islice(entries, LOOKED_AT):
+        for entry in islice(entries, ENTRIES_READ):
             name = entry.name
             hidden = (name[0] == "." and not start) or name.endswith(OURS)
             if hidden or not name.casefold().startswith(start.casefold()):
@@ -77,7 +77,7 @@ class _Completer(Suggester):
 
 
 class PathField(Vertical):
-    """The input and its list. Posts `Chosen` for Enter, or a click."""
+    """The input and its list. Posts `PathChosen` for Enter, or a click."""
 
     DEFAULT_CSS = """
     PathField { height: auto; }
@@ -95,7 +95,7 @@ class PathField(Vertical):
         Binding("escape", "leave_line", "Leave line"),
     ]
 
-    class Chosen(Message):
+    class PathChosen(Message):
         """Something to open."""
 
         def __init__(self, path: Path) -> None:
@@ -130,7 +130,7 @@ class PathField(Vertical):
             if typed != self._typed:
                 return []
             if self._last is None or self._last[0] != typed:
-                self._last = (typed, await aside(completions, typed))
+                self._last = (typed, await on_daemon_thread(completions, typed))
             return self._last[1]
 
     def on_descendant_focus(self) -> None:
@@ -209,7 +209,7 @@ class PathField(Vertical):
             self.input.focus()
         else:
             self.remove_class("-listing")
-            self.post_message(self.Chosen(Path(path)))
+            self.post_message(self.PathChosen(Path(path)))
 
     def _set(self, path: str) -> None:
         self.input.value = path

@@ -44,7 +44,7 @@ class PullBar(Vertical):
             super().__init__()
             self.name = name
 
-    class Failed(Message):
+    class PullFailed(Message):
         def __init__(self, error: TeacherError) -> None:
             super().__init__()
             self.error = error
@@ -117,7 +117,7 @@ class PullBar(Vertical):
             self.query_one("#status", Static).update(
                 Content.assemble(("✗ ", "$text-error"), shown(str(error)))
             )
-            self.post_message(self.Failed(error))
+            self.post_message(self.PullFailed(error))
         else:
             self._end()
             self._say(f"✓ {name} is here")

@@ -18,23 +18,23 @@ from engine.run.settings import Settings
 from models.errors import BurnishError, UsageError
 from models.files.catalog import teacher_file
 from models.ollama.server import OllamaServer
-from models.system.threads import aside
+from models.system.threads import on_daemon_thread
 from models.teacher import Fault, TeacherError
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.messages import Changed, Opened, SettingsChanged, StartRun
-from tui.screens.base import DeskScreen
+from tui.messages import SettingsChanged, StartRun, WorkspaceChanged, WorkspaceOpened
+from tui.screens.base import AppScreen
 from tui.screens.start.data_pane import DataPane
-from tui.screens.start.doctor_dialog import CheckScreen
+from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.method_form import MethodForm
 from tui.screens.start.models_pane import ModelsPane
 from tui.screens.start.pull_bar import PullBar
-from tui.state.workbench import Desk
+from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
 from tui.widgets.model_picker import ModelPicker
 
 
-class StartScreen(DeskScreen):
+class StartScreen(AppScreen):
     """One column on a narrow terminal, two on a usual one, three on a wide one."""
 
     SCOPE = "start"
@@ -64,25 +64,25 @@ class StartScreen(DeskScreen):
 
     def __init__(
         self,
-        desk: Desk,
+        workbench: Workbench,
         keymap: Keymap,
         recent: Callable[[], Sequence[str]],
         first: Path | None = None,
     ) -> None:
         """`recent`: the workspaces opened lately, the latest first; `first`: what to open at once."""
-        super().__init__(desk, keymap)
+        super().__init__(workbench, keymap)
         self.first = first
         self._recent = recent
 
     def body(self) -> ComposeResult:
         with ScrollableContainer(id="panes", can_focus=False):
             with ScrollableContainer(id="data", classes="pane", can_focus=False):
-                yield DataPane(self.desk)
+                yield DataPane(self.workbench)
             with ScrollableContainer(id="choices", can_focus=False):
                 with ScrollableContainer(id="models", classes="pane", can_focus=False):
-                    yield ModelsPane(self.desk)
+                    yield ModelsPane(self.workbench)
                 with ScrollableContainer(id="method", classes="pane", can_focus=False):
-                    yield MethodForm(self.desk)
+                    yield MethodForm(self.workbench)
         with Horizontal(id="bar"):
             yield Static(id="ready")
             yield Button("Start", id="begin", variant="primary", compact=True)
@@ -94,7 +94,7 @@ class StartScreen(DeskScreen):
 
     def _first_focus(self) -> None:
         """Where a person begins: with what is open, with what was open lately, or with a path."""
-        if self.desk.is_open:
+        if self.workbench.is_open:
             self._go_on()
         elif self.first is None and not self._recent():
             self._data.ask()
@@ -102,7 +102,7 @@ class StartScreen(DeskScreen):
     def on_screen_resume(self) -> None:
         self._renew()
 
-    @on(Changed)
+    @on(WorkspaceChanged)
     def _changed(self) -> None:
         self._renew()
 
@@ -125,7 +125,7 @@ class StartScreen(DeskScreen):
 
     # --- what the panes say -----------------------------------------------------------------------------------------
 
-    @on(Opened)
+    @on(WorkspaceOpened)
     def _opened(self) -> None:
         self._models.show_settings()
         self._form.show_settings()
@@ -135,24 +135,24 @@ class StartScreen(DeskScreen):
     @on(ModelPicker.Settled)
     def _go_on(self) -> None:
         """To what has to be chosen yet, and when all is, to the start."""
-        role = _missing(self.desk.settings)
+        role = _missing(self.workbench.settings)
         if role is None:
             self.query_one("#begin", Button).focus(scroll_visible=False)
         else:
             self._models.picker(role).input.focus()
 
-    @on(DataPane.Failed)
-    @on(PullBar.Failed)
-    def _failed(self, message: DataPane.Failed | PullBar.Failed) -> None:
+    @on(DataPane.OpenFailed)
+    @on(PullBar.PullFailed)
+    def _failed(self, message: DataPane.OpenFailed | PullBar.PullFailed) -> None:
         self.say_error(message.error)
 
-    @on(ModelPicker.Refused)
-    def _refused(self, message: ModelPicker.Refused) -> None:
+    @on(ModelPicker.ModelRefused)
+    def _refused(self, message: ModelPicker.ModelRefused) -> None:
         self.say(message.why, warning=True)
 
     @on(SettingsChanged)
     def _settings_changed(self) -> None:
-        self._models.weigh_again()
+        self._models.update_fit()
         self._say_ready()
 
     def _say_ready(self) -> None:
@@ -160,14 +160,14 @@ class StartScreen(DeskScreen):
 
     def _ready(self) -> Content:
         """What Start would do now, or what is missing."""
-        settings = self.desk.settings
-        if not self.desk.is_open:
+        settings = self.workbench.settings
+        if not self.workbench.is_open:
             return Content.styled("open a dataset or a workspace to begin", "$text-muted")
-        if self.desk.running:
+        if self.workbench.running:
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
             return Content.styled(f"choose a {missing}", "$text-warning")
-        parts = [Content(f"{self.desk.samples:,} samples, method {settings.run.method}")]
+        parts = [Content(f"{self.workbench.samples:,} samples, method {settings.run.method}")]
         if settings.run.method is not Method.SCORE:
             parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
         if settings.run.method is not Method.REFLECT:
@@ -180,14 +180,14 @@ class StartScreen(DeskScreen):
         self._data.ask()
 
     def action_check(self) -> None:
-        folder = self.desk.path.parent if self.desk.path is not None else Path()
-        self.app.push_screen(CheckScreen(self.desk.settings, folder))
+        folder = self.workbench.path.parent if self.workbench.path is not None else Path()
+        self.app.push_screen(DoctorDialog(self.workbench.settings, folder))
 
     def action_pull(self) -> None:
         self._models.pull()
 
     def action_refresh(self) -> None:
-        self._models.look()
+        self._models.list_models()
         self._renew()
 
     def action_leave_line(self) -> None:
@@ -206,18 +206,18 @@ class StartScreen(DeskScreen):
     @work(exclusive=True, group="begin")
     async def action_begin(self) -> None:
         """Start the run, if nothing can be said against it yet."""
-        settings = self.desk.settings
+        settings = self.workbench.settings
         try:
-            if not self.desk.is_open:
+            if not self.workbench.is_open:
                 raise UsageError("open a dataset or a workspace first")
-            if self.desk.running:
+            if self.workbench.running:
                 raise UsageError("a run is under way")
             if (missing := _missing(settings)) is not None:
                 self._go_on()
                 raise UsageError(f"choose a {missing}")
             self._form.check()
             limit = self._form.limit()
-            await aside(session.check, settings)
+            await on_daemon_thread(session.check, settings)
             await _check_server(settings)
         except TeacherError as error:
             self.say_error(error)
@@ -241,7 +241,11 @@ def _missing(settings: Settings) -> Role | None:
 async def _check_server(settings: Settings) -> None:
     """Raise `TeacherError` where the teacher's server does not answer, or has the model not, or in the cloud."""
     name = settings.teacher.name
-    if settings.run.method is Method.SCORE or name is None or await aside(teacher_file, name) is not None:
+    if (
+        settings.run.method is Method.SCORE
+        or name is None
+        or await on_daemon_thread(teacher_file, name) is not None
+    ):
         return
     async with OllamaServer(settings.teacher.host, first=ANSWERS) as server:
         await server.find(name)

@@ -73,12 +73,14 @@ def with_desk(given: Any, work: Callable[[Workbench], Any]) -> None:
     """Do something with a workbench, and leave it."""
 
     async def main() -> None:
+        others = set(threading.enumerate())  # another test's engine may hang
         workbench = Workbench(given)
         try:
             await work(workbench)
         finally:
             await workbench.leave()
-        assert not [thread for thread in threading.enumerate() if thread.name in ("engine", "reader")]
+        begun = set(threading.enumerate()) - others
+        assert not [thread for thread in begun if thread.name in ("engine", "reader")]
 
     asyncio.run(main())
 

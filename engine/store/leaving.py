@@ -67,7 +67,7 @@ class LeavingSample:
         return self.outcome.final if self.outcome is not None else self.sample.original
 
     def trace(self, run: Run) -> dict[str, Any]:
-        """How this row came to be; README documents the fields."""
+        """How this row came to be; tui/cli/README.md documents the fields."""
         outcome, review = self.outcome, self.review
         return {
             "index": self.sample.index,

@@ -243,7 +243,7 @@ def _first(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sam
 
 
 def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
-    """What `run --json` and `show --json` print; README documents the fields."""
+    """What `run --json` and `show --json` print; tui/cli/README.md documents the fields."""
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(),
@@ -295,7 +295,7 @@ def _facts(out: Console, pairs: Iterable[tables.Fact]) -> None:
 
 
 def _score_line(index: int, scores: Scores) -> dict[str, Any]:
-    """A line of `score --json`; README documents the fields."""
+    """A line of `score --json`; tui/cli/README.md documents the fields."""
     losses = {
         "response": scores.ifd.alone,
         "response_given_instruction": scores.ifd.given,

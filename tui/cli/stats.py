@@ -75,7 +75,7 @@ def _counting() -> Iterator[Callable[[], None]]:
 
 
 def _print_json(data: Path, found: Stats, bad: _BadRows, examination: Examination) -> None:
-    """An object with the figures, then one for each flag of a sample; README documents the fields."""
+    """An object with the figures, then one for each flag of a sample; tui/cli/README.md documents the fields."""
     head = {"data": str(data), **found.model_dump(mode="json"), "bad_rows": bad.count, "bad": bad.first}
     print(json.dumps(head))
     for one in examination.all_findings():

@@ -18,11 +18,27 @@ from models.errors import UsageError
 
 
 class ExportRule(StrEnum):
-    ALL = "all"  # every sample, refined as far as it came
-    PAPER = "paper"  # samples whose response was replaced by a reflected one
-    STRICT = "strict"  # of those, the ones whose final IFD and r-IFD are both below 1
-    ACCEPTED = "accepted"  # samples a person has decided on, as decided
-    TOP = "top"  # the largest IFD below 1 (at 1 and above, the instruction does not help: arXiv 2308.12032)
+    """Which samples leave: `meaning` says it in words, `CONDITIONS` in SQL; narrow screens shorten the words."""
+
+    ALL = "all"
+    PAPER = "paper"
+    STRICT = "strict"
+    ACCEPTED = "accepted"
+    TOP = "top"
+
+    @property
+    def meaning(self) -> str:
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExportRule.ALL: "every sample, refined as far as it came",
+    ExportRule.PAPER: "samples whose response was replaced by a reflected one",
+    ExportRule.STRICT: "of these, the ones whose IFD and r-IFD are both below 1",
+    ExportRule.ACCEPTED: "samples a person decided on, as decided",
+    # At an IFD of 1 and above, the instruction does not help (arXiv 2308.12032).
+    ExportRule.TOP: "samples with an IFD below 1, of which --top takes the largest",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from engine.method.token_gain import SampleHalf, spans
 from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
-from tui.report.words import TAKES, decided, lead, made_from, number, said, scores, settings
+from tui.report.words import decided, lead, made_from, number, said, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.literal import first_line, literal
 
@@ -61,7 +61,6 @@ def page(report: Report) -> str:
         near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
         meanings=MEANINGS,
         rules=RULES,
-        takes=TAKES,
         width=WIDTH,
         height=HEIGHT,
         node=NODE,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
-from tui.report.words import TAKES, decided, lead, made_from, said, scores
+from tui.report.words import decided, lead, made_from, said, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import length_table, score_table, student_table, words
@@ -98,7 +98,7 @@ def _flow(report: Report) -> RenderableType:
     # The medians stand with their pictures, of what would leave now.
     counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith("median"))
     told = tables.facts(counted)
-    rules = ((rule, f"{count:,}", TAKES[rule]) for rule, count in report.leaving.items())
+    rules = ((rule, f"{count:,}", rule.meaning) for rule, count in report.leaving.items())
     return Group(told, _table(("rule", "samples", "what it takes"), rules))
 
 

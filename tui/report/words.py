@@ -9,17 +9,8 @@ from typing import Any
 from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
-from engine.store.leaving import ExportRule
 from models.system.units import size
 from tui.text.tables import METHODS, Fact
-
-TAKES = {
-    ExportRule.ALL: "every sample, refined as far as it came",
-    ExportRule.PAPER: "samples whose response was replaced by a reflected one",
-    ExportRule.STRICT: "of these, the ones whose IFD and r-IFD are both below 1",
-    ExportRule.ACCEPTED: "samples a person decided on, as decided",
-    ExportRule.TOP: "samples with an IFD below 1, of which --top takes the largest",
-}
 
 
 def number(value: float | None, digits: int = 3) -> str:

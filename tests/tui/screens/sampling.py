@@ -59,7 +59,7 @@ class Here:
     @property
     def samples(self) -> list[int]:
         """The samples in sight, from the top."""
-        rows = [self.table.row(position) for position in self.table._in_sight()]
+        rows = [self.table.row(position) for position in self.table.in_sight]
         return [row.index for row in rows if row is not None]
 
     @property

@@ -88,7 +88,7 @@ async def resizing_keeps_the_cursor_in_sight(here: Here) -> None:
 
 
 async def the_cursor_moves_by_rows_screens_and_to_the_ends(here: Here) -> None:
-    lines = here.table.lines
+    lines = here.table.page
     for keys, position in (
         ("j", 1), ("down", 2), ("k", 1), ("up", 0), ("up", 0), ("pagedown", lines), ("ctrl+d", 2 * lines),
         ("pageup", lines), ("ctrl+u", 0), ("G", 4999), ("j", 4999), ("g", 0), ("end", 4999), ("home", 0),
@@ -415,12 +415,12 @@ async def only_rows_near_those_in_sight_are_in_memory(here: Here) -> None:
     for _ in range(40):
         await here.pilot.press("pagedown")
     await here.settled()
-    assert here.samples == list(here.table._in_sight())
-    assert len(here.table._rows) < 12 * here.table.lines
+    assert here.samples == list(here.table.in_sight)
+    assert len(here.table._rows) < 12 * here.table.page
     here.table.scroll_to(y=2000, animate=False)
     assert "⋯" in here.painted(), "what is not known yet is quiet"
     await here.settled()
-    assert here.samples == list(here.table._in_sight())
+    assert here.samples == list(here.table.in_sight)
 
 
 async def another_workspace_is_shown_from_its_beginning(here: Here) -> None:

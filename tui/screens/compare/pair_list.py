@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
 from textual.content import Content
-from textual.geometry import Size
-from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
@@ -18,6 +13,7 @@ from engine.sample import Verdict
 from tui.state.verdicts import PairLine
 from tui.text.judge_tables import SCORES
 from tui.text.shown import shown_line
+from tui.widgets.cursor_list import CursorList
 
 RESULTS = {
     Result.WIN: ("+ better", "$text-success"),
@@ -32,19 +28,7 @@ LEAST = 12
 """Cells from which on the instruction is worth its place."""
 
 
-class PairList(ScrollView, can_focus=True, inherit_bindings=False):
-    """A cursor over lines. The owner has the keys."""
-
-    ALLOW_SELECT = False
-    DEFAULT_CSS = """
-    PairList { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background; }
-    """
-
-    class PairEntered(Message):
-        """The line under the cursor was clicked twice."""
-
-    cursor = reactive(0, repaint=False)
-
+class PairList(CursorList):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._lines: Sequence[PairLine] = ()
@@ -57,7 +41,7 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         self._lines, self._empty = lines, empty
         self._digits = max((len(str(line.row)) for line in lines), default=0) + 1
         self._digits = max(self._digits, len("sample"))
-        self.virtual_size = Size(self.size.width, len(lines) + 1)
+        self.set_total(len(lines))
         at = self.find(here.pair) if here is not None else None
         self.move_to(self.cursor if at is None else at)
         self.refresh()
@@ -70,54 +54,26 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
     def current(self) -> PairLine | None:
         return self._lines[self.cursor] if self.cursor < len(self._lines) else None
 
-    @property
-    def page(self) -> int:
-        """Lines that are in sight at a time."""
-        return max(1, self.size.height - 1)
-
     def find(self, pair: int) -> int | None:
         """Where a pair stands."""
         return next((at for at, line in enumerate(self._lines) if line.pair == pair), None)
 
-    def move_to(self, at: int) -> None:
-        self.cursor = max(0, min(at, len(self._lines) - 1))
-        top = self.scroll_offset.y
-        if not top <= self.cursor < top + self.page:
-            y = self.cursor if self.cursor < top else self.cursor - self.page + 1
-            self.scroll_to(y=y, animate=False, force=True)
+    def draw_titles(self, width: int) -> Strip:
+        if not self._lines:
+            return self._strip(Content(""), width)
+        names = f"  {'sample':>{self._digits}}  {'pair':<{WHAT}}{'rewrite':<{RESULT}}{'1st   2nd':<{ORDERS}}"
+        names += f"{'student':<{STUDENT}}" + "instruction" * bool(self._rest(width))
+        return self._strip(Content.styled(names, "$text-muted"), width)
 
-    def watch_cursor(self) -> None:
-        self.refresh()
+    def draw_nothing(self, y: int, width: int) -> Strip:
+        return self._strip(Content.styled(self._empty if y == 2 else "", "$text-muted"), width)
 
-    def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._lines) + 1)
-        self.call_after_refresh(self.move_to, self.cursor)
+    def draw_row(self, position: int, width: int) -> Strip:
+        return self._strip(
+            self._line(self._lines[position], here=position == self.cursor, width=width), width
+        )
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        at = self.scroll_offset.y + event.y - 1
-        if event.y and at < len(self._lines):
-            self.move_to(at)
-            if event.chain == 2:
-                self.post_message(self.PairEntered())
-
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        at = self.scroll_offset.y + y - 1
-        if y == 0:
-            line = self._head(width) if self._lines else Content("")
-        elif not self._lines:
-            line = Content.styled(self._empty if y == 2 else "", "$text-muted")
-        elif at < len(self._lines):
-            line = self._line(self._lines[at], here=at == self.cursor, width=width)
-        else:
-            line = Content("")
+    def _strip(self, line: Content, width: int) -> Strip:
         line = line.truncate(width, ellipsis=True, pad=True)
         (strip,) = Visual.to_strips(self, line, width, 1, self.visual_style, pad=True)
         return strip
@@ -126,11 +82,6 @@ class PairList(ScrollView, can_focus=True, inherit_bindings=False):
         """Cells for the instruction; none where there is too little room."""
         rest = width - 2 - self._digits - 2 - WHAT - RESULT - ORDERS - STUDENT
         return rest if rest >= LEAST else 0
-
-    def _head(self, width: int) -> Content:
-        names = f"  {'sample':>{self._digits}}  {'pair':<{WHAT}}{'rewrite':<{RESULT}}{'1st   2nd':<{ORDERS}}"
-        names += f"{'student':<{STUDENT}}" + "instruction" * bool(self._rest(width))
-        return Content.styled(names, "$text-muted")
 
     def _line(self, line: PairLine, *, here: bool, width: int) -> Content:
         result, style = RESULTS[line.result]

@@ -29,6 +29,7 @@ from tui.state.workbench import Workbench
 from tui.text.judge_tables import words
 from tui.text.shown import shown, shown_line
 from tui.widgets.ask_line import AskLine
+from tui.widgets.cursor_list import CursorKeys
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.score_bar import ScoreBar
 from tui.widgets.stage_bars import StageBar, StageBars
@@ -52,7 +53,7 @@ MOST = 400
 """Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
 
 
-class CompareScreen(AppScreen):
+class CompareScreen(CursorKeys, AppScreen):
     SCOPE = "compare"
     BINDINGS = bindings("compare")
     AUTO_FOCUS = "#pairs"
@@ -377,7 +378,7 @@ class CompareScreen(AppScreen):
 
     # --- the pairs ----------------------------------------------------------------------------------------------
 
-    @on(PairList.PairEntered)
+    @on(PairList.RowEntered)
     def action_open(self) -> None:
         pairs = self.pairs
         if self._found is not None and pairs.current is not None:
@@ -432,28 +433,14 @@ class CompareScreen(AppScreen):
         else:
             self.pairs.move_to(at)
 
-    def action_down(self) -> None:
-        self._move(1)
+    @property
+    def cursor_list(self) -> PairList:
+        return self.pairs
 
-    def action_up(self) -> None:
-        self._move(-1)
-
-    def action_page_down(self) -> None:
-        self._move(self.pairs.page)
-
-    def action_page_up(self) -> None:
-        self._move(-self.pairs.page)
-
-    def action_top(self) -> None:
-        self._move(-len(self.pairs.lines))
-
-    def action_bottom(self) -> None:
-        self._move(len(self.pairs.lines))
-
-    def _move(self, lines: int) -> None:
+    def move_cursor(self, rows: int) -> None:
         """In the tables, where these have the focus."""
         tables = self.query_one("#tables")
         if tables.has_focus:
-            tables.scroll_relative(y=lines, animate=False)
+            tables.scroll_relative(y=rows, animate=False)
         else:
-            self.pairs.move_to(self.pairs.cursor + lines)
+            super().move_cursor(rows)

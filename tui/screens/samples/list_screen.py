@@ -30,6 +30,7 @@ from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
 from tui.widgets.ask_line import AskLine
+from tui.widgets.cursor_list import CursorKeys
 
 TICK = 0.25
 """Seconds between two looks at what a run finished, and between two lines of progress."""
@@ -40,7 +41,7 @@ CALM = 3.0
 T = TypeVar("T")
 
 
-class ListScreen(AppScreen):
+class ListScreen(CursorKeys, AppScreen):
     """The samples in a table: in any order, some or all of them, and which of them are marked."""
 
     DEFAULT_CSS = """
@@ -74,6 +75,10 @@ class ListScreen(AppScreen):
     @property
     def table(self) -> SampleTable:
         return self.query_one(SampleTable)
+
+    @property
+    def cursor_list(self) -> SampleTable:
+        return self.table
 
     @property
     def search(self) -> AskLine:
@@ -172,7 +177,7 @@ class ListScreen(AppScreen):
             return
         reader, table = self.workbench.reader, self.table
         by, descending, only = self._by, self._descending, self._only
-        cursor, above, lines = table.cursor, table.cursor - table.top, table.lines
+        cursor, above, lines = table.cursor, table.cursor - table.top, table.page
         sample = table.current.index if table.current is not None else None
         began = time.monotonic()
         patience = self.set_timer(TICK, self._still_looking)
@@ -236,8 +241,8 @@ class ListScreen(AppScreen):
     def action_reverse(self) -> None:
         self._sort(self._by, descending=not self._descending)
 
-    @on(SampleTable.Headed)
-    def _headed(self, message: SampleTable.Headed) -> None:
+    @on(SampleTable.TitleClicked)
+    def _headed(self, message: SampleTable.TitleClicked) -> None:
         again = message.column is self._by
         self._sort(message.column, descending=again and not self._descending)
 
@@ -294,24 +299,6 @@ class ListScreen(AppScreen):
             self._say()
 
     # --- where the cursor is --------------------------------------------------------------------------------------
-
-    def action_down(self) -> None:
-        self.table.move_to(self.table.cursor + 1)
-
-    def action_up(self) -> None:
-        self.table.move_to(self.table.cursor - 1)
-
-    def action_page_down(self) -> None:
-        self.table.move_to(self.table.cursor + self.table.lines)
-
-    def action_page_up(self) -> None:
-        self.table.move_to(self.table.cursor - self.table.lines)
-
-    def action_top(self) -> None:
-        self.table.move_to(0)
-
-    def action_bottom(self) -> None:
-        self.table.move_to(self.table.total - 1)
 
     @on(SampleTable.RowEntered)
     def action_review(self) -> None:
@@ -375,7 +362,7 @@ class ListScreen(AppScreen):
 
     # --- marks ----------------------------------------------------------------------------------------------------
 
-    @on(SampleTable.Marking)
+    @on(SampleTable.MarkClicked)
     def _marking(self) -> None:
         self._toggle()
 

@@ -1,4 +1,4 @@
-"""A table of any number of samples: only what is in sight is asked for, and nothing waits for the answer."""
+"""The table of samples: rows near those in sight are fetched from the workspace, and nothing waits for them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from engine.store.database import Interrupted
 from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
 from tui.screens.samples.columns import ColumnCell, cells, fitted
+from tui.widgets.cursor_list import CursorList
 
 FetchRows = Callable[[int, int], Awaitable[Sequence[SampleRow]]]
 """The rows at some positions on, so many at most. Raises `Interrupted` and `BurnishError`."""
@@ -28,17 +26,16 @@ POINTER = 3
 """Cells of the pointer and the mark, and the gap after them."""
 
 
-class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows by position. Knows no workspace: `ask` does, and the owner tells it what changed."""
+class SampleTable(CursorList):
+    """Rows by position. Knows no workspace: the owner's `fetch` asks it, and the owner tells what changed."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES = {  # noqa: RUF012 - Textual's
         f"sample-table--{name}"
         for name in ("head", "sorted", "cursor", "away", "mark", "text", "muted", "good", "warn", "bad")
     }
     DEFAULT_CSS = """
     SampleTable {
-        height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; background: $background;
+        overflow-y: scroll;
         scrollbar-background: $background; scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
         & > .sample-table--head { color: $text-muted; background: $surface; }
@@ -54,18 +51,15 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    class RowEntered(Message):
-        """The row under the cursor was clicked twice."""
-
-    class Headed(Message):
-        """A column's header was clicked."""
+    class TitleClicked(Message):
+        """The title of a column that can be sorted by was clicked."""
 
         def __init__(self, column: SampleColumn) -> None:
             super().__init__()
             self.column = column
 
-    class Marking(Message):
-        """The place of a row's mark was clicked."""
+    class MarkClicked(Message):
+        """The place of the mark was clicked in the row that is now under the cursor."""
 
     class ReadFailed(Message):
         """The rows cannot be read."""
@@ -74,20 +68,16 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.error = error
 
-    total = reactive(0, repaint=False)
-    cursor = reactive(0, repaint=False)
-
-    def __init__(self, ask: FetchRows) -> None:
+    def __init__(self, fetch: FetchRows) -> None:
         super().__init__()
-        self._fetch_rows = ask
+        self._fetch_rows = fetch
         self._rows: dict[int, SampleRow | None] = {}  # None: there is none, whatever the total said
         self._cells: list[ColumnCell] = []
         self._samples = 0
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._empty = ""
-        self._base = Style()
-        self._asking = False
+        self._fetching = False
         self._outdated = False  # what is in sight is to be asked for again
         self._arrangement = 0
 
@@ -112,8 +102,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._samples, self._order, self._empty = samples, order, empty
         self._outdated = False
         self._lay_out()
-        self.total = total
-        self.virtual_size = Size(self.size.width, total + 1)
+        self.set_total(total)
         self.cursor = max(0, min(cursor, total - 1))
         self.scroll_to(y=top, animate=False, force=True)
         self.refresh()
@@ -127,7 +116,7 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
     def renew(self, samples: Iterable[int] | None = None) -> None:
         """What is known of some samples, or of all, is out of date; it is shown until the new is here."""
         changed = None if samples is None else set(samples)
-        in_sight = self._in_sight()
+        in_sight = self.in_sight
         for position, row in list(self._rows.items()):
             if changed is None or row is None or row.index in changed:
                 if position in in_sight:
@@ -145,34 +134,21 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         """The row under the cursor, where it is known."""
         return self._rows.get(self.cursor)
 
-    @property
-    def top(self) -> int:
-        """The first position in sight."""
-        return self.scroll_offset.y
-
-    @property
-    def lines(self) -> int:
-        """Rows that are in sight at a time."""
-        return max(1, self.size.height - 1)
-
-    def _in_sight(self) -> range:
-        return range(self.top, min(self.top + self.lines, self.total))
-
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def _wanted(self) -> range | None:
         """The rows to ask for now."""
         if not self.size.height or not self.total:
             return None
-        lines = self.lines
+        lines = self.page
         near = range(max(0, self.top - lines // 2), min(self.total, self.top + lines + lines // 2))
         if not self._outdated and all(position in self._rows for position in near):
             return None
         return range(max(0, self.top - 2 * lines), min(self.total, self.top + 3 * lines))
 
     def _fetch_missing(self) -> None:
-        if not self._asking and self._wanted():
-            self._asking = True
+        if not self._fetching and self._wanted():
+            self._fetching = True
             self._fetch()
 
     @work(group="rows")
@@ -189,12 +165,12 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         except BurnishError as error:
             self.post_message(self.ReadFailed(error))
         finally:
-            self._asking = False
+            self._fetching = False
 
     def _take(self, wanted: range, rows: Sequence[SampleRow]) -> None:
         self._rows.update(dict.fromkeys(wanted))
         self._rows.update(enumerate(rows, start=wanted.start))
-        kept = range(self.top - KEPT * self.lines, self.top + (KEPT + 1) * self.lines)
+        kept = range(self.top - KEPT * self.page, self.top + (KEPT + 1) * self.page)
         for position in [
             position for position in self._rows if position not in kept and position not in wanted
         ]:
@@ -203,97 +179,40 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- moving ---------------------------------------------------------------------------------------------------
 
-    def move_to(self, position: int) -> None:
-        if not self.total:
-            return
-        self.cursor = max(0, min(position, self.total - 1))
-        self.bring_into_sight()
-
-    def bring_into_sight(self) -> None:
-        """Scroll no more than needed to see the cursor."""
-        top, lines = self.top, self.lines
-        if not top <= self.cursor < top + lines:
-            y = self.cursor if self.cursor < top else self.cursor - lines + 1
-            self.scroll_to(y=y, animate=False, force=True)
-
     def centre(self) -> None:
         """Scroll so that the cursor stands in the middle, where it is out of sight."""
-        if self.cursor not in self._in_sight():
-            self.scroll_to(y=self.cursor - self.lines // 2, animate=False, force=True)
-
-    def watch_cursor(self, old: int, new: int) -> None:
-        for position in (old, new):
-            self.refresh(Region(0, position - self.top + 1, self.size.width, 1))
+        if self.cursor not in self.in_sight:
+            self.scroll_to(y=self.cursor - self.page // 2, animate=False, force=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self._fetch_missing()
 
-    def on_resize(self) -> None:
+    def on_resize(self) -> None:  # Textual then calls the base's
         self._lay_out()
-        self.virtual_size = Size(self.size.width, self.total + 1)
-        self.call_after_refresh(self._resized)
+        self.call_after_refresh(self._fetch_missing)
 
-    def _resized(self) -> None:
-        self.bring_into_sight()
-        self._fetch_missing()
-
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        if event.y == 0:
-            if (cell := self._cell_at(event.x)) is not None and cell.column is not None:
-                self.post_message(self.Headed(cell.column))
-            return
-        position = self.top + event.y - 1
-        if position >= self.total:
-            return
-        self.move_to(position)
-        if event.x < POINTER - 1:
-            self.post_message(self.Marking())
-        elif event.chain == 2:
-            self.post_message(self.RowEntered())
-
-    def _cell_at(self, x: int) -> ColumnCell | None:
+    def click_titles(self, x: int) -> None:
         end = POINTER
         for cell in self._cells:
             end += cell.whole
             if x < end:
-                return cell
-        return None
+                if cell.column is not None:
+                    self.post_message(self.TitleClicked(cell.column))
+                return
+
+    def click_row(self, event: events.Click) -> None:
+        if event.x < POINTER - 1:
+            self.post_message(self.MarkClicked())
+        else:
+            super().click_row(event)
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
         self._cells = cells(max(self.scrollable_content_region.width - POINTER, 1), self._samples)
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        self._base = (
-            self.rich_style
-        )  # Textual gathers it from all that this stands in: once, and not for each line
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        if y == 0:
-            segments = self._head()
-        elif not self.total:
-            segments = [Segment(self._nothing(y, width), self._style("muted"))]
-        elif (position := self.top + y - 1) < self.total:
-            segments = self._line(position)
-        else:
-            segments = []
-        return Strip(segments).adjust_cell_length(width, self._base)
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"sample-table--{name}")
-
-    def _head(self) -> list[Segment]:
+    def draw_titles(self, width: int) -> Strip:
         column, descending = self._order
         segments = [Segment(" " * POINTER, self._style("head"))]
         for cell in self._cells:
@@ -301,12 +220,12 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
                 segments.append(Segment(cell.head("▼" if descending else "▲"), self._style("sorted")))
             else:
                 segments.append(Segment(cell.head(), self._style("head")))
-        return segments
+        return self._strip(segments, width)
 
-    def _line(self, position: int) -> list[Segment]:
+    def draw_row(self, position: int, width: int) -> Strip:
         row = self._rows.get(position)
-        here = position == self.cursor
-        pointer = "▸" if here else " "
+        under_cursor = position == self.cursor
+        pointer = "▸" if under_cursor else " "
         if row is None:
             shown = [
                 (pointer, "text"),
@@ -316,13 +235,19 @@ class SampleTable(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             mark = "◆" if row.index in self._marked else " "
             shown = [(pointer, "text"), (f"{mark} ", "mark"), *(cell.show(row) for cell in self._cells)]
-        if here:
+        if under_cursor:
             style = self._style("cursor" if self.has_focus else "away")
-            return [Segment("".join(text for text, _ in shown), style)]
-        return [Segment(text, self._style(name)) for text, name in shown]
+            return self._strip([Segment("".join(text for text, _ in shown), style)], width)
+        return self._strip([Segment(text, self._style(name)) for text, name in shown], width)
 
-    def _nothing(self, y: int, width: int) -> str:
-        if y != max(1, self.size.height // 3):
-            return ""
-        text = fitted(self._empty, min(len(self._empty), width - 2))
-        return text.center(width)
+    def draw_nothing(self, y: int, width: int) -> Strip:
+        text = ""
+        if y == max(1, self.size.height // 3):
+            text = fitted(self._empty, min(len(self._empty), width - 2)).center(width)
+        return self._strip([Segment(text, self._style("muted"))], width)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"sample-table--{name}")
+
+    def _strip(self, segments: list[Segment], width: int) -> Strip:
+        return Strip(segments).adjust_cell_length(width, self.base_style)

@@ -276,7 +276,7 @@ class Slow(RowProgress):
 def test_a_writing_that_is_stopped_leaves_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
-    monkeypatch.setattr(export_module, "Progress", Slow)
+    monkeypatch.setattr(export_module, "RowProgress", Slow)
     out = workspace.parent / f"scene-refined.{format}"
     out.write_text("mine", "utf-8")
 
@@ -301,7 +301,7 @@ def test_a_writing_that_is_stopped_leaves_nothing(
 def test_leaving_the_app_stops_a_writing_and_leaves_nothing(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_module, "Progress", Slow)
+    monkeypatch.setattr(export_module, "RowProgress", Slow)
 
     async def doing(_app: BurnishApp, screen: ExportScreen, pilot: Pilot[None]) -> None:
         await pilot.press("w")
@@ -316,7 +316,7 @@ def test_leaving_the_app_stops_a_writing_and_leaves_nothing(
 def test_one_may_go_on_working_and_is_told_when_it_is_written(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_module, "Progress", Slow)
+    monkeypatch.setattr(export_module, "RowProgress", Slow)
 
     async def doing(app: BurnishApp, screen: ExportScreen, pilot: Pilot[None]) -> None:
         await pilot.press("w")

@@ -31,7 +31,7 @@ SCORING_AHEAD = 32
 
 @dataclass(frozen=True, slots=True)
 class _PromptedStudent:
-    """The student as a sample's bench needs it: its losses, and how it is prompted."""
+    """The student's losses, and how the student is prompted."""
 
     student: ReplayingStudent
     prompt: Prompt
@@ -164,9 +164,9 @@ class Pipeline:
 
         async def work(scales: asyncio.Task[_PromptedStudent] | None) -> None:
             for sample in samples:
-                bench = _ReplayingModels(sample.index, stored, scales, self._chosen)
+                models = _ReplayingModels(sample.index, stored, scales, self._chosen)
                 try:
-                    outcome = await refine(sample, self._recipe, bench)
+                    outcome = await refine(sample, self._recipe, models)
                 except (NeedsTeacher, NeedsStudent):
                     waiting.append(sample.index)
                 else:

@@ -84,9 +84,9 @@ class JudgeJob:
                     self._respondent = respondent
                     await judge_all(respondent, sides, settings.reply_form)
 
-        self._thread = backstage = EngineThread()
+        self._thread = thread = EngineThread()
         try:
-            await backstage.begin(work()).result()
+            await thread.begin(work()).result()
         except asyncio.CancelledError:
             self.ending = JudgeEnding(done=False)
             raise
@@ -99,8 +99,8 @@ class JudgeJob:
         finally:
             self.count()
             self.tally.end()
-            if self._thread is backstage:  # it was not abandoned
-                backstage.close(0.2)
+            if self._thread is thread:  # it was not abandoned
+                thread.close(0.2)
             self._thread = self._respondent = None
 
     def hold(self) -> None:
@@ -127,9 +127,9 @@ class JudgeJob:
     def abandon(self) -> None:
         """Leave a judge behind that does not end."""
         pids = self._respondent.children.values() if self._respondent is not None else ()
-        backstage, self._thread = self._thread, None
-        if backstage is not None:
-            backstage.close(0.2)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close(0.2)
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))

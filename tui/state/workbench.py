@@ -206,9 +206,9 @@ class Workbench:
         except (TimeoutError, BurnishError):
             pass  # whatever could not be written is losses, which can be had again
         finally:
-            backstage, self._thread = self._thread, None
-            if backstage is not None:
-                backstage.close(0.2)
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                thread.close(0.2)
             self.judge_job.abandon()
             for pid in models.children.values() if models is not None else ():
                 with suppress(ProcessLookupError):
@@ -351,7 +351,7 @@ class Workbench:
     # An act that was begun is carried through, whatever becomes of who waits for it.
 
     async def decide(self, what: str, reviews: Reviews) -> int:
-        """`Workspace.keeping`. The reviews are asked for on the engine's thread."""
+        """`Workspace.keep_reviews_in_steps`. The reviews are asked for on the engine's thread."""
         return await asyncio.shield(
             self._act("deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews))
         )
@@ -373,16 +373,16 @@ class Workbench:
         acting.add_done_callback(failed)
 
     async def add_scores(self, sample: int, version: Version, scores: Scores) -> None:
-        """`Workspace.weigh`."""
+        """`Workspace.add_scores`."""
         async with self._to_act() as workspace:
             await self._engine().call(workspace.add_scores, sample, version, scores)
 
     async def undo(self) -> Act | None:
-        """`Workspace.undoing`."""
+        """`Workspace.undo_in_steps`."""
         return await asyncio.shield(self._act("undoing", Workspace.undo_in_steps))
 
     async def redo(self) -> Act | None:
-        """`Workspace.redoing`."""
+        """`Workspace.redo_in_steps`."""
         return await asyncio.shield(self._act("redoing", Workspace.redo_in_steps))
 
     def _act(self, doing: str, steps: Callable[[Workspace], Steps[T]]) -> asyncio.Task[T]:
@@ -407,7 +407,7 @@ class Workbench:
 
     async def examine(self, job: BulkJob) -> Stats:
         """What `burnish stats` does with the open workspace; the findings are kept in it. The look takes its time on a
-        thread of its own, beside a run. Raises `Stopped`."""
+        thread of its own, beside a run. Raises `BulkStopped`."""
         return await asyncio.shield(self._begun(self._examine(job)))
 
     async def _examine(self, job: BulkJob) -> Stats:

@@ -46,7 +46,7 @@ Script = Mapping[tuple[Stage, int], str | Exception]
 
 
 @dataclass
-class Bench:
+class ScriptedModels:
     """A teacher and a student who say what they were told to, and note what they were asked."""
 
     replies: Script
@@ -85,9 +85,9 @@ def _ratio(log_ratio: float | None) -> Ratio:
     return UNSCORABLE if log_ratio is None else Ratio(value=math.exp(log_ratio), log_ratio=log_ratio)
 
 
-def run(bench: Bench, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:
+def run(models: ScriptedModels, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:
     asked = recipe(method=method, form=ReplyFormName.MARKERS, **changes)
-    return asyncio.run(refine(SAMPLE, asked, bench))
+    return asyncio.run(refine(SAMPLE, asked, models))
 
 
 REPLIES: Script = {(INSTRUCTION, 0): reflection(X), (RESPONSE, 0): improvement("y''")}
@@ -101,20 +101,20 @@ REPLIES: Script = {(INSTRUCTION, 0): reflection(X), (RESPONSE, 0): improvement("
 def test_the_student_decides_both_stages_and_the_second_starts_from_the_first_one_s_choice(
     first: bool, second: bool
 ) -> None:
-    bench = Bench(
+    models = ScriptedModels(
         REPLIES,
         ifds={"y0": -1.0, "y'": -0.5 if first else -1.5},
         r_ifds={"y''": -2.0 if second else -0.25},
     )
-    outcome = run(bench)
+    outcome = run(models)
 
     v1 = X if first else V0
     v2 = with_response(v1, "y''") if second else v1
     assert outcome.final == v2
-    assert bench.calls() == [(INSTRUCTION, 0), (RESPONSE, 0)]
-    assert f"<instruction>\n{v1.instruction}\n" in bench.asked[1][2]
-    assert f"<response>\n{v1.response}\n" in bench.asked[1][2]
-    compared = [put for put in bench.scored if len(put[1]) == 2]
+    assert models.calls() == [(INSTRUCTION, 0), (RESPONSE, 0)]
+    assert f"<instruction>\n{v1.instruction}\n" in models.asked[1][2]
+    assert f"<response>\n{v1.response}\n" in models.asked[1][2]
+    compared = [put for put in models.scored if len(put[1]) == 2]
     assert compared == [("ifd", (V0, X)), ("r_ifd", (v1, with_response(v1, "y''")))]
 
     instruction, response = outcome.choices
@@ -130,8 +130,10 @@ def test_the_student_decides_both_stages_and_the_second_starts_from_the_first_on
 
 
 def test_an_outcome_has_the_scores_of_the_original_and_of_what_it_became() -> None:
-    bench = Bench(REPLIES, ifds={"y0": -1.0, "y'": -0.5, "y''": -0.4}, r_ifds={"y0": -0.1, "y''": -2.0})
-    outcome = run(bench)
+    models = ScriptedModels(
+        REPLIES, ifds={"y0": -1.0, "y'": -0.5, "y''": -0.4}, r_ifds={"y0": -0.1, "y''": -2.0}
+    )
+    outcome = run(models)
     assert outcome.index == SAMPLE.index
     assert outcome.before is not None
     assert outcome.after is not None
@@ -140,33 +142,33 @@ def test_an_outcome_has_the_scores_of_the_original_and_of_what_it_became() -> No
 
 
 def test_the_new_instruction_never_travels_without_its_answer_or_with_the_old_input() -> None:
-    outcome = run(Bench(REPLIES, ifds={"y'": 0.0}, r_ifds={"y''": 0.0}))
+    outcome = run(ScriptedModels(REPLIES, ifds={"y'": 0.0}, r_ifds={"y''": 0.0}))
     assert outcome.final == X
     assert outcome.final.input == ""
 
 
 def test_when_the_original_stays_its_input_stays_and_travels_to_the_end() -> None:
-    outcome = run(Bench(REPLIES, ifds={"y'": -2.0}, r_ifds={"y''": -2.0}))
+    outcome = run(ScriptedModels(REPLIES, ifds={"y'": -2.0}, r_ifds={"y''": -2.0}))
     assert outcome.final == with_response(V0, "y''")
     assert outcome.final.input == "u0"
 
 
 def test_every_choice_keeps_the_critique_that_led_to_it_and_is_told_when_it_is_made() -> None:
-    bench = Bench(REPLIES)
-    outcome = run(bench)
+    models = ScriptedModels(REPLIES)
+    outcome = run(models)
     assert [choice.critique for choice in outcome.choices] == [{"Critique": "Vague."}, {"Critique": "Thin."}]
-    assert tuple(bench.told) == outcome.choices
+    assert tuple(models.told) == outcome.choices
 
 
 def test_an_exact_tie_keeps_what_was_there_in_both_stages() -> None:
-    outcome = run(Bench(REPLIES))
+    outcome = run(ScriptedModels(REPLIES))
     assert outcome.final == V0
     assert [(c.verdict, c.margin, c.near_tie) for c in outcome.choices] == [(Verdict.KEPT, 0.0, True)] * 2
 
 
 def test_the_recipe_says_which_margin_is_shown_to_a_person() -> None:
     for near_tie, flagged in ((0.3, True), (0.2, False)):
-        outcome = run(Bench(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.25}), near_tie=near_tie)
+        outcome = run(ScriptedModels(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.25}), near_tie=near_tie)
         assert [c.near_tie for c in outcome.choices] == [flagged, flagged]
         assert [c.verdict for c in outcome.choices] == [Verdict.REPLACED, Verdict.REPLACED]
 
@@ -175,7 +177,7 @@ def test_the_recipe_says_which_margin_is_shown_to_a_person() -> None:
 
 
 def test_a_rewrite_without_a_score_never_wins() -> None:
-    outcome = run(Bench(REPLIES, ifds={"y'": None}, r_ifds={"y''": None}))
+    outcome = run(ScriptedModels(REPLIES, ifds={"y'": None}, r_ifds={"y''": None}))
     assert outcome.final == V0
     for choice in outcome.choices:
         assert (choice.verdict, choice.rule) == (Verdict.KEPT, Rule.UNSCORABLE)
@@ -184,7 +186,7 @@ def test_a_rewrite_without_a_score_never_wins() -> None:
 
 
 def test_a_rewrite_with_a_score_wins_over_an_original_without_one() -> None:
-    outcome = run(Bench(REPLIES, ifds={"y0": None, "y'": 3.0}, r_ifds={"y'": None, "y''": 3.0}))
+    outcome = run(ScriptedModels(REPLIES, ifds={"y0": None, "y'": 3.0}, r_ifds={"y'": None, "y''": 3.0}))
     assert outcome.final == with_response(X, "y''")
     for choice in outcome.choices:
         assert (choice.verdict, choice.rule) == (Verdict.REPLACED, Rule.UNSCORABLE)
@@ -193,7 +195,7 @@ def test_a_rewrite_with_a_score_wins_over_an_original_without_one() -> None:
 
 def test_where_nothing_has_a_score_what_was_there_stays() -> None:
     nothing = {"y0": None, "y'": None, "y''": None}
-    outcome = run(Bench(REPLIES, ifds=nothing, r_ifds=nothing))
+    outcome = run(ScriptedModels(REPLIES, ifds=nothing, r_ifds=nothing))
     assert outcome.final == V0
     assert {(c.verdict, c.rule) for c in outcome.choices} == {(Verdict.KEPT, Rule.UNSCORABLE)}
     assert outcome.before is not None
@@ -206,10 +208,10 @@ EMPTY = "[Critique]\nc\n[New Instruction]\n\n[New Response]\nr"
 
 
 def test_a_failed_instruction_stage_keeps_the_original_says_why_and_the_next_stage_goes_on() -> None:
-    bench = Bench(
+    models = ScriptedModels(
         {(INSTRUCTION, 0): EMPTY, (RESPONSE, 0): improvement("y''")}, ifds={"y0": -9.0}, r_ifds={"y''": -2.0}
     )
-    outcome = run(bench)
+    outcome = run(models)
     assert outcome.final == with_response(V0, "y''")
     first, second = outcome.choices
     assert (first.verdict, first.rule) == (Verdict.KEPT, Rule.TEACHER_FAILED)
@@ -218,12 +220,12 @@ def test_a_failed_instruction_stage_keeps_the_original_says_why_and_the_next_sta
     assert (first.failure.fault, first.failure.message) == (Fault.EMPTY, "the new instruction is empty")
     assert second.verdict is Verdict.REPLACED
     assert outcome.failures == (first.failure,)
-    assert tuple(bench.told) == outcome.choices
+    assert tuple(models.told) == outcome.choices
 
 
 def test_a_failed_response_stage_keeps_what_the_first_stage_chose_and_says_why() -> None:
-    bench = Bench({**REPLIES, (RESPONSE, 0): improvement("y'")}, ifds={"y'": 0.0})
-    outcome = run(bench)
+    models = ScriptedModels({**REPLIES, (RESPONSE, 0): improvement("y'")}, ifds={"y'": 0.0})
+    outcome = run(models)
     assert outcome.final == X
     first, second = outcome.choices
     assert first.verdict is Verdict.REPLACED
@@ -234,7 +236,7 @@ def test_a_failed_response_stage_keeps_what_the_first_stage_chose_and_says_why()
 
 def test_where_both_stages_fail_the_original_stays_and_has_its_scores() -> None:
     lost = TeacherError(Fault.SILENT, "no byte for 600 s")
-    outcome = run(Bench({(INSTRUCTION, 0): lost, (RESPONSE, 0): "nothing usable"}))
+    outcome = run(ScriptedModels({(INSTRUCTION, 0): lost, (RESPONSE, 0): "nothing usable"}))
     assert outcome.final == V0
     assert [failure.fault for failure in outcome.failures] == [Fault.SILENT, Fault.UNPARSABLE]
     assert outcome.failures[0].message == "no byte for 600 s"
@@ -244,7 +246,7 @@ def test_where_both_stages_fail_the_original_stays_and_has_its_scores() -> None:
 
 @pytest.mark.parametrize("fault", sorted(set(Fault) - PAUSING))
 def test_a_fault_of_one_attempt_or_one_sample_is_that_stage_s_failure(fault: Fault) -> None:
-    outcome = run(Bench({**REPLIES, (INSTRUCTION, 0): TeacherError(fault, "why")}))
+    outcome = run(ScriptedModels({**REPLIES, (INSTRUCTION, 0): TeacherError(fault, "why")}))
     assert [failure.fault for failure in outcome.failures] == [fault]
     assert [choice.rule for choice in outcome.choices] == [Rule.TEACHER_FAILED, Rule.SMALLER_R_IFD]
 
@@ -258,11 +260,11 @@ def test_a_lost_server_is_no_failure_of_the_sample_and_stops_it(
     replies = {
         (s, n): reflection(X) if s is INSTRUCTION else improvement("y''") for s in Stage for n in range(2)
     }
-    bench = Bench({**replies, (stage, candidates - 1): TeacherError(fault, "gone")})
+    models = ScriptedModels({**replies, (stage, candidates - 1): TeacherError(fault, "gone")})
     with pytest.raises(TeacherError) as caught:
-        run(bench, candidates=candidates)
+        run(models, candidates=candidates)
     assert caught.value.fault is fault
-    assert [choice.stage for choice in bench.told] == list(Stage)[: list(Stage).index(stage)]
+    assert [choice.stage for choice in models.told] == list(Stage)[: list(Stage).index(stage)]
 
 
 # Candidates
@@ -277,9 +279,9 @@ SEVERAL: Script = {
 
 
 def test_of_several_candidates_the_student_takes_the_best_and_its_critique() -> None:
-    bench = Bench(SEVERAL, ifds={"y'": -0.9, "y+": -0.5}, r_ifds={"z0": -1.75, "z1": -1.5})
-    outcome = run(bench, candidates=2)
-    assert bench.calls() == [(stage, n) for stage in Stage for n in range(2)]
+    models = ScriptedModels(SEVERAL, ifds={"y'": -0.9, "y+": -0.5}, r_ifds={"z0": -1.75, "z1": -1.5})
+    outcome = run(models, candidates=2)
+    assert models.calls() == [(stage, n) for stage in Stage for n in range(2)]
     assert outcome.final == with_response(OTHER, "z0")
     first, second = outcome.choices
     assert (first.after, first.critique) == (math.exp(-0.5), {"Critique": "Second."})
@@ -287,7 +289,9 @@ def test_of_several_candidates_the_student_takes_the_best_and_its_critique() -> 
 
 
 def test_a_choice_that_keeps_the_original_shows_the_best_of_those_that_lost() -> None:
-    outcome = run(Bench(SEVERAL, ifds={"y'": -3.0, "y+": -2.0}, r_ifds={"z0": 3.0, "z1": 2.0}), candidates=2)
+    outcome = run(
+        ScriptedModels(SEVERAL, ifds={"y'": -3.0, "y+": -2.0}, r_ifds={"z0": 3.0, "z1": 2.0}), candidates=2
+    )
     assert outcome.final == V0
     first, second = outcome.choices
     assert (first.after, first.margin, first.critique) == (math.exp(-2.0), -1.0, {"Critique": "Second."})
@@ -298,19 +302,21 @@ def test_a_choice_that_keeps_the_original_shows_the_best_of_those_that_lost() ->
 def test_a_candidate_that_failed_or_has_no_score_leaves_the_choice_to_the_others(lost: int) -> None:
     script = {**SEVERAL, (INSTRUCTION, lost): "nothing usable"}
     gone = "z0" if lost == 0 else "z1"
-    bench = Bench(script, ifds={"y'": -0.5, "y+": -0.5}, r_ifds={"z0": -2.0, "z1": -2.0, gone: None})
-    outcome = run(bench, candidates=2)
+    models = ScriptedModels(
+        script, ifds={"y'": -0.5, "y+": -0.5}, r_ifds={"z0": -2.0, "z1": -2.0, gone: None}
+    )
+    outcome = run(models, candidates=2)
     assert outcome.final == with_response(OTHER if lost == 0 else X, "z1" if lost == 0 else "z0")
-    assert bench.scored[0] == ("ifd", (V0, OTHER if lost == 0 else X))
+    assert models.scored[0] == ("ifd", (V0, OTHER if lost == 0 else X))
     assert [c.verdict for c in outcome.choices] == [Verdict.REPLACED] * 2
     assert not outcome.failures
 
 
 def test_a_stage_fails_only_when_every_candidate_did() -> None:
     script = {**SEVERAL, (INSTRUCTION, 0): EMPTY, (INSTRUCTION, 1): "nothing usable"}
-    bench = Bench(script)
-    outcome = run(bench, candidates=2)
-    assert bench.calls()[:2] == [(INSTRUCTION, 0), (INSTRUCTION, 1)]
+    models = ScriptedModels(script)
+    outcome = run(models, candidates=2)
+    assert models.calls()[:2] == [(INSTRUCTION, 0), (INSTRUCTION, 1)]
     assert outcome.choices[0].rule is Rule.TEACHER_FAILED
     assert [failure.fault for failure in outcome.failures] == [Fault.UNPARSABLE]
 
@@ -318,34 +324,34 @@ def test_a_stage_fails_only_when_every_candidate_did() -> None:
 # Both branches
 
 
-def branches(bench: Bench) -> list[str]:
+def branches(models: ScriptedModels) -> list[str]:
     """The responses that the response stage was asked to improve, in order."""
     return [
         text.split("<response>\n")[1].split("\n</response>")[0]
-        for stage, _, text in bench.asked
+        for stage, _, text in models.asked
         if stage is RESPONSE
     ]
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_both_branches_asks_about_every_response_the_student_may_take_before_it_chooses(first: bool) -> None:
-    bench = Bench(REPLIES, ifds={"y'": 0.0 if first else -2.0}, r_ifds={"y''": -2.0})
-    outcome = run(bench, both_branches=True)
-    assert branches(bench) == ["y0", "y'", "y'" if first else "y0"]
-    assert outcome == run(Bench(REPLIES, ifds=bench.ifds, r_ifds=bench.r_ifds))
+    models = ScriptedModels(REPLIES, ifds={"y'": 0.0 if first else -2.0}, r_ifds={"y''": -2.0})
+    outcome = run(models, both_branches=True)
+    assert branches(models) == ["y0", "y'", "y'" if first else "y0"]
+    assert outcome == run(ScriptedModels(REPLIES, ifds=models.ifds, r_ifds=models.r_ifds))
 
 
 def test_both_branches_of_several_candidates_are_all_of_theirs() -> None:
-    bench = Bench(SEVERAL, ifds={"y+": 0.0})
-    run(bench, candidates=2, both_branches=True)
-    assert branches(bench) == ["y0", "y0", "y'", "y'", "y+", "y+", "y+", "y+"]
+    models = ScriptedModels(SEVERAL, ifds={"y+": 0.0})
+    run(models, candidates=2, both_branches=True)
+    assert branches(models) == ["y0", "y0", "y'", "y'", "y+", "y+", "y+", "y+"]
 
 
 def test_a_branch_that_fails_and_is_not_taken_is_no_failure_of_the_sample() -> None:
     """The teacher's "better" response is y' itself: a copy on the one branch, a rewrite on the other."""
     script = {**REPLIES, (RESPONSE, 0): improvement("y'")}
-    taken = run(Bench(script, ifds={"y'": 0.0}), both_branches=True)
-    left = run(Bench(script, ifds={"y'": -2.0}), both_branches=True)
+    taken = run(ScriptedModels(script, ifds={"y'": 0.0}), both_branches=True)
+    left = run(ScriptedModels(script, ifds={"y'": -2.0}), both_branches=True)
     assert [failure.fault for failure in taken.failures] == [Fault.COPY]
     assert not left.failures
 
@@ -354,34 +360,34 @@ def test_a_branch_that_fails_and_is_not_taken_is_no_failure_of_the_sample() -> N
 
 
 def test_reflect_takes_every_rewrite_and_asks_no_student() -> None:
-    bench = Bench(REPLIES, ifds={"y'": None}, r_ifds={"y''": None})
-    outcome = run(bench, Method.REFLECT)
+    models = ScriptedModels(REPLIES, ifds={"y'": None}, r_ifds={"y''": None})
+    outcome = run(models, Method.REFLECT)
     assert outcome.final == with_response(X, "y''")
-    assert bench.scored == []
+    assert models.scored == []
     assert (outcome.before, outcome.after) == (None, None)
     assert [(c.stage, c.verdict, c.rule) for c in outcome.choices] == [
         (INSTRUCTION, Verdict.REPLACED, Rule.ALWAYS),
         (RESPONSE, Verdict.REPLACED, Rule.ALWAYS),
     ]
     assert [c.critique for c in outcome.choices] == [{"Critique": "Vague."}, {"Critique": "Thin."}]
-    assert "<instruction>\nx'\n" in bench.asked[1][2]
+    assert "<instruction>\nx'\n" in models.asked[1][2]
 
 
 def test_reflect_keeps_what_a_failed_stage_started_from_and_says_so() -> None:
-    first = run(Bench({**REPLIES, (INSTRUCTION, 0): EMPTY}), Method.REFLECT)
+    first = run(ScriptedModels({**REPLIES, (INSTRUCTION, 0): EMPTY}), Method.REFLECT)
     assert first.final == with_response(V0, "y''")
     assert [c.rule for c in first.choices] == [Rule.TEACHER_FAILED, Rule.ALWAYS]
-    second = run(Bench({**REPLIES, (RESPONSE, 0): ""}), Method.REFLECT)
+    second = run(ScriptedModels({**REPLIES, (RESPONSE, 0): ""}), Method.REFLECT)
     assert second.final == X
     assert [c.rule for c in second.choices] == [Rule.ALWAYS, Rule.TEACHER_FAILED]
     assert [failure.fault for failure in (*first.failures, *second.failures)] == [Fault.EMPTY, Fault.EMPTY]
 
 
 def test_score_asks_no_teacher_and_changes_nothing() -> None:
-    bench = Bench({}, ifds={"y0": -0.5}, r_ifds={"y0": None})
-    outcome = run(bench, Method.SCORE)
-    assert bench.asked == []
-    assert bench.told == []
+    models = ScriptedModels({}, ifds={"y0": -0.5}, r_ifds={"y0": None})
+    outcome = run(models, Method.SCORE)
+    assert models.asked == []
+    assert models.told == []
     assert (outcome.final, outcome.choices) == (V0, ())
     assert outcome.before == outcome.after
     assert outcome.after is not None

@@ -106,7 +106,7 @@ class Reply:
 class TeacherInfo:
     name: str  # as the user gave it
     digest: str  # names the weights: the same digest answers the same way
-    parameters: float | None  # how many, None if unknown
+    parameters: int | float | None  # how many: counted, or rounded by the server; None if unknown
     quantisation: str
     size: int  # bytes of the weights
     context: int  # tokens a request and its reply share

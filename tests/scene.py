@@ -27,6 +27,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
+from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.teacher import Fault, Reply, TeacherInfo
 from tests.recipes import recipe
@@ -143,12 +144,10 @@ def scene(
 
 def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
     settings = load_settings({"teacher": {"name": teacher}, "student": {"name": "demo"}})
-    record = {
-        "settings": settings.model_dump(mode="json"),
-        "teacher": asdict(TEACHER),
-        "student": {"name": "demo", "path": "demo.gguf", "digest": "sha256:" + "5" * 64},
-    }
-    return opened.run(recipe(), record)
+    student = StudentFile(name="demo", path="demo.gguf", digest="sha256:" + "5" * 64)
+    return opened.run(
+        recipe(), RunRecord(settings=settings.model_dump(mode="json"), teacher=TEACHER, student=student)
+    )
 
 
 ORDERS = (((4, 8), (5, 7)), ((6, 6), (6, 6)), ((8, 4), (7, 5)), ((4, 8), (8, 4)), None, ((3, 9), (6, 6)))

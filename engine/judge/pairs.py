@@ -51,7 +51,7 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
     same = 0
     with Workspace.read(path) as opened:
         run = opened.latest_run()
-        if run.settings.get("teacher") is None:
+        if (teacher := run.record.teacher) is None:
             raise WorkspaceError(
                 f"{path}: its latest run asked no teacher, so there is nothing to compare; see burnish run"
             )
@@ -76,7 +76,7 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
         (str(path.absolute()),),
         pairs,
         same=same,
-        teacher=run.settings["teacher"]["digest"],
+        teacher=teacher.digest,
         about={"run": run.id, "refined_only": refined_only},
     )
 

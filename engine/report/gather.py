@@ -221,12 +221,12 @@ def _heats(
     path: Path, run: Run, samples: Sequence[int], student: str
 ) -> dict[int, tuple[TokenGains, TokenGains]]:
     """Token by token, before and after: the losses that the run kept, laid out by its own student."""
-    weighed_by = run.settings["student"]
+    weighed_by = run.record.student
     file = catalog.student_file(student)
-    if weighed_by is None or (file.digest or sha256_of(file.path)) != weighed_by["digest"]:
-        name = weighed_by["name"] if weighed_by else "none"
+    if weighed_by is None or (file.digest or sha256_of(file.path)) != weighed_by.digest:
+        name = weighed_by.name if weighed_by else "none"
         raise UsageError(f"--student {student}: not the student of this run, which was {name}")
-    before = Settings.model_validate(run.settings["settings"])
+    before = Settings.model_validate(run.record.settings)
     settings = before.model_copy(update={"student": before.student.model_copy(update={"name": student})})
 
     async def heats(opened: Workspace) -> dict[int, tuple[TokenGains, TokenGains]]:

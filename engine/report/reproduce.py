@@ -28,7 +28,7 @@ _OPTIONS = {
 
 def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
     """The lines for a shell, in order: check the dataset, refine it, look at it, export it."""
-    settings = run.settings["settings"]
+    settings = run.record.settings
     told = [f"{name}={shlex.quote(value)}" for name, value in _environment(settings)]
     words = ["burnish", "run", source.path, "-w", str(path), *_models(run, settings), *_given(settings)]
     return (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from engine.events import Event, Notice
 from engine.method.recipe import Recipe, Sampling
@@ -15,6 +14,7 @@ from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import digest_of, serving_of
+from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
 from models.files import catalog
@@ -48,14 +48,14 @@ class RunPlan:
     teacher_info: TeacherInfo | None
     student_file: ModelFile | None
 
-    def record(self) -> dict[str, Any]:
-        """What else a run is remembered by."""
+    def record(self) -> RunRecord:
+        """The record of the run."""
         file = self.student_file
-        return {
-            "settings": self.settings.model_dump(mode="json"),
-            "teacher": self.teacher_info and asdict(self.teacher_info),
-            "student": file and {"name": file.name, "path": str(file.path), "digest": digest_of(file)},
-        }
+        return RunRecord(
+            settings=self.settings.model_dump(mode="json"),
+            teacher=self.teacher_info,
+            student=file and StudentFile(name=file.name, path=str(file.path), digest=digest_of(file)),
+        )
 
     async def execute(
         self,

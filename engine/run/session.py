@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
-from pydantic import TypeAdapter
-
 from engine.events import (
     Event,
     Notice,
@@ -369,13 +367,12 @@ async def reselect(
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
     """
     latest = workspace.latest_run()
-    if latest.settings.get("teacher") is None:
+    if (info := latest.record.teacher) is None:
         raise UsageError(
             f"{workspace.path}: its latest run asked no teacher, so there is nothing to choose from; see burnish run"
         )
     with workspace.understood():
-        info = TypeAdapter(TeacherInfo).validate_python(latest.settings["teacher"])
-        before = Settings.model_validate(latest.settings["settings"])
+        before = Settings.model_validate(latest.record.settings)
     settings = before.model_copy(
         update={
             "student": student,

@@ -26,6 +26,7 @@ from engine.method.recipe import Recipe
 from engine.sample import Outcome, Review, Sample, Stage, Version
 from engine.store.database import FileKind, WorkspaceError, damaged, explained
 from engine.store.reviews import ReviewStore
+from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from models.student import Losses
 from models.teacher import Reply
@@ -60,7 +61,7 @@ class Run(BaseModel, frozen=True):
 
     id: int
     recipe: Recipe  # what makes two outcomes comparable
-    settings: dict[str, Any]  # everything else that was set when it was last started
+    record: RunRecord
 
 
 class Workspace(ReviewStore):
@@ -256,14 +257,14 @@ class Workspace(ReviewStore):
 
     # --- decisions -------------------------------------------------------------------------------------------
 
-    def run(self, recipe: Recipe, settings: Mapping[str, Any]) -> Run:
+    def run(self, recipe: Recipe, record: RunRecord) -> Run:
         """The run with this recipe, begun or taken up again; it becomes the latest."""
         key = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
         with self._transaction():
             self._db.execute(
                 "INSERT INTO runs (recipe, settings) VALUES (?, ?) "
                 "ON CONFLICT (recipe) DO UPDATE SET settings = excluded.settings, started = datetime('now')",
-                (key, json.dumps(dict(settings))),
+                (key, json.dumps(record.model_dump())),
             )
             self._db.execute("DELETE FROM latest")
             self._db.execute("INSERT INTO latest SELECT run FROM runs WHERE recipe = ?", (key,))
@@ -280,10 +281,13 @@ class Workspace(ReviewStore):
         rows = self._rows("SELECT run, recipe, settings FROM runs JOIN latest USING (run)")
         if not rows:
             return None
-        run, recipe, settings = rows[0]
+        run, recipe, record = rows[0]
         with self.understood():
-            told = _with_known_models(json.loads(settings))
-            return Run(id=run, recipe=Recipe.model_validate(json.loads(recipe)), settings=told)
+            return Run(
+                id=run,
+                recipe=Recipe.model_validate(json.loads(recipe)),
+                record=RunRecord.model_validate(json.loads(record)),
+            )
 
     def outcome(self, run: Run, sample: int) -> Outcome | None:
         rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
@@ -390,14 +394,6 @@ def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:
 def _sample_body(sample: Sample) -> str:
     original = sample.original
     return json.dumps([original.instruction, original.input, original.response, sample.row])
-
-
-def _with_known_models(settings: Any) -> Any:
-    """A run's settings, in which each model that it had has a name and a digest."""
-    for model in (settings.get("teacher"), settings.get("student")):
-        if model is not None and not (isinstance(model["name"], str) and isinstance(model["digest"], str)):
-            raise TypeError
-    return settings
 
 
 _DETAILS = TypeAdapter(tuple[dict[str, Any], ...])

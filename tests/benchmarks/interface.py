@@ -33,6 +33,7 @@ from textual.widgets import Static
 
 from engine.run.settings import load_settings
 from engine.sample import Sample, Version
+from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
 from tests import scene
 from tests.recipes import recipe
@@ -62,7 +63,7 @@ def large(path: Path, size: int) -> Path:
     )
     with Workspace.create(path, source, samples()) as opened:
         given = load_settings({"student": {"name": "demo"}, "run": {"method": "score"}})
-        run = opened.run(recipe(method="score"), {"settings": given.model_dump(mode="json")})
+        run = opened.run(recipe(method="score"), RunRecord(settings=given.model_dump(mode="json")))
         opened._db.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
             if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):

@@ -38,6 +38,7 @@ from engine.run.replay import Serving
 from engine.run.settings import Schedule
 from engine.sample import Outcome
 from engine.store.leaving import ExportRule, TopShare, exported
+from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, Student, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
@@ -116,7 +117,7 @@ def import_and_export(folder: Path, size: int) -> tuple[float, float]:
     began = time.perf_counter()
     with session.open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
         imported = time.perf_counter() - began
-        run = opened.run(recipe(form="markers"), {"teacher": None, "student": None})
+        run = opened.run(recipe(form="markers"), RunRecord(settings={}))
         began = time.perf_counter()
         rows = (
             render(row.sample, row.version, Format.ALPACA, Format.ALPACA)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import SETTINGS, SOURCE, samples
+from tests.engine.store.stock import RECORD, SOURCE, samples
 from tests.recipes import recipe
 
 NOBODY = 65534
@@ -44,4 +44,4 @@ def workspace(path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
-    return workspace.run(recipe(method="selective"), SETTINGS)
+    return workspace.run(recipe(method="selective"), RECORD)

@@ -179,7 +179,7 @@ def test_a_workspace_cannot_name_a_server_elsewhere(
     path = scene(tmp_path, reviewed=False)
     monkeypatch.delenv("BURNISH_TEACHER__HOST")
     with Workspace.read(path) as opened:
-        assert opened.latest_run().settings["settings"]["teacher"]["host"] == "203.0.113.7"
+        assert opened.latest_run().record.settings["teacher"]["host"] == "203.0.113.7"
     ended = burnish("reselect", path, "--student", "demo", "--ask-teacher")
     assert ended.code == 1
     assert "your data would leave it" in ended.err

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import burnish, contents, reflect
-from tests.engine.store.stock import SETTINGS
+from tests.engine.store.stock import RECORD
 from tests.ollama.server import FakeOllama
 from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
@@ -37,7 +37,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stock") / "w.burnish"
     rows = [row | {"input": f"{number}: {'x' * 500}"} for number, row in enumerate(SHORT * 500)]
     with workspace(path, rows) as made:
-        made.run(recipe(), SETTINGS)
+        made.run(recipe(), RECORD)
     return path
 
 

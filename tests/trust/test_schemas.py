@@ -90,7 +90,8 @@ def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
     _, path, _ = made
     with FakeOllama(replying) as server, Workspace.open(path) as opened:
         before = opened.latest_run()
-        student = {"name": "demo"} if before.settings["student"]["name"] == "demo" else {}
+        assert before.record.student is not None
+        student = {"name": "demo"} if before.record.student.name == "demo" else {}
         given = settings(server, student=student)
         assert refine(opened, given, limit=WAITING).run.id == before.id
         assert server.chats == []

@@ -172,7 +172,7 @@ def test_a_log_with_flipped_bits_holds_what_was_committed_before_them(tmp_path: 
         opened.keep_reviews("all", [(index, None) for index in range(3)])
         run = opened.latest_run()
         for number in range(20):
-            opened.run(recipe(seed=number), run.settings)
+            opened.run(recipe(seed=number), run.record)
         wal = path.with_name(path.name + "-wal").read_bytes()
         data = path.read_bytes()
     dice = random.Random(3)

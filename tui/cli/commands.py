@@ -247,8 +247,7 @@ def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(),
-        "teacher": run.settings.get("teacher"),
-        "student": run.settings.get("student"),
+        **run.record.model_dump(include={"teacher", "student"}),
         "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),
     }

@@ -37,15 +37,16 @@ def made_from(report: Report) -> Iterator[Fact]:
     yield "Dataset", source.path
     yield "Format", f"{source.format}, {report.overview.samples:,} samples"
     yield "Digest", source.sha256
-    for role in ("teacher", "student"):
-        if (model := run.settings[role]) is not None:
-            about = [model["name"]]
-            if role == "teacher":
-                about += [model["quantisation"]] if model.get("quantisation") else []
-                about += [f"{model['parameters'] / 1e9:.2g}B parameters"] if model.get("parameters") else []
-                about += [size(model["size"])] if model.get("size") else []
-            yield role.capitalize(), ", ".join(about)
-            yield "Digest", model["digest"]
+    if (teacher := run.record.teacher) is not None:
+        about = [teacher.name]
+        about += [teacher.quantisation] if teacher.quantisation else []
+        about += [f"{teacher.parameters / 1e9:.2g}B parameters"] if teacher.parameters else []
+        about += [size(teacher.size)] if teacher.size else []
+        yield "Teacher", ", ".join(about)
+        yield "Digest", teacher.digest
+    if (student := run.record.student) is not None:
+        yield "Student", student.name
+        yield "Digest", student.digest
     yield "Method", METHODS[run.recipe.method]
 
 
@@ -56,7 +57,7 @@ def settings(report: Report) -> Iterator[Fact]:
         for name, value in report.run.recipe.model_dump().items()
         if name not in ("teacher", "student")
     )
-    for group, values in report.run.settings["settings"].items():
+    for group, values in report.run.record.settings.items():
         if group in ("teacher", "student", "run"):
             yield from ((f"{group}.{name}", _value(value)) for name, value in values.items())
 

@@ -455,7 +455,7 @@ def _same(path: Path, other: Path) -> bool:
 def _settings_of(run: Run | None, path: Path) -> Settings | None:
     """What a run went by; `WorkspaceError` where that is no longer something that can be set."""
     try:
-        return None if run is None else Settings.model_validate(run.settings["settings"])
-    except (ValidationError, KeyError) as error:
+        return None if run is None else Settings.model_validate(run.record.settings)
+    except ValidationError as error:
         what = str(error).partition("\n")[0]
         raise WorkspaceError(f"{path}: its latest run's settings cannot be read ({what})") from None

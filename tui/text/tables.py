@@ -163,12 +163,13 @@ def failure_fact(outcome: Outcome) -> Fact:
 def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     """What a workspace was made from, and how it was last worked on."""
     yield "dataset", f"{source.path} ({source.format})"
-    for role in ("teacher", "student"):
-        if model := run.settings.get(role):
-            yield role, f"{model['name']} ({model['digest'][:19]}…)"
+    teacher, student = run.record.teacher, run.record.student
+    for role, model in (("teacher", teacher), ("student", student)):
+        if model is not None:
+            yield role, f"{model.name} ({model.digest[:19]}…)"
     parts = [str(run.recipe.method)]
-    parts += [f"template {run.recipe.template}"] * bool(run.settings.get("student"))
-    parts += [f"reply form {run.recipe.form}"] * bool(run.settings.get("teacher"))
+    parts += [f"template {run.recipe.template}"] * (student is not None)
+    parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     yield "method", ", ".join(parts)
 
 

@@ -107,8 +107,10 @@ def test_a_person_s_word_comes_before_the_student_s(tmp_path: Path) -> None:
 def test_a_workspace_that_nothing_was_refined_in_is_refused(tmp_path: Path) -> None:
     path = scene(tmp_path)
     with Workspace.open(path) as opened:
-        run = opened.run(recipe(method="score"), opened.latest_run().settings | {"teacher": None})
-        assert run.settings["teacher"] is None
+        run = opened.run(
+            recipe(method="score"), opened.latest_run().record.model_copy(update={"teacher": None})
+        )
+        assert run.record.teacher is None
     with pytest.raises(WorkspaceError, match="asked no teacher"):
         workspace_sides(path)
     with Workspace.open(path) as opened:

@@ -25,7 +25,7 @@ from models.files.catalog import student_file
 from models.teacher import Message, Request, TeacherInfo
 from tests.conftest import made_once
 from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
-from tests.engine.store.stock import SETTINGS, made
+from tests.engine.store.stock import RECORD, made
 from tests.gguf_writer import runnable
 from tests.recipes import USUAL, recipe
 
@@ -42,10 +42,10 @@ ANOTHER: dict[str, Any] = {
 def test_what_differs_in_anything_that_decides_an_outcome_is_another_run(tmp_path: Path, name: str) -> None:
     assert USUAL.keys() == ANOTHER.keys() == Recipe.model_fields.keys()
     with Workspace.open(made(tmp_path / "w.burnish")) as workspace:
-        run = workspace.run(recipe(), SETTINGS)
-        other = workspace.run(recipe(**{name: ANOTHER[name]}), SETTINGS)
+        run = workspace.run(recipe(), RECORD)
+        other = workspace.run(recipe(**{name: ANOTHER[name]}), RECORD)
         assert other.id != run.id
-        assert workspace.run(recipe(), SETTINGS) == run
+        assert workspace.run(recipe(), RECORD) == run
 
 
 NEUTRAL = {

@@ -319,7 +319,7 @@ def test_thinking_turned_on_over_a_finished_run_asks_anew_and_turned_off_finds_w
             summary = refine(opened, settings(server, teacher={"name": "thinker", "think": think}))
             assert (summary.done, summary.failed) == (2, 0)
             assert summary.run.recipe.think is think
-            assert summary.run.settings["settings"]["teacher"]["think"] is think
+            assert summary.run.record.settings["teacher"]["think"] is think
             asked.append(len(server.chats))
     assert asked == [4, 8, 8]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.sample import Choice, Failure, Outcome, Rule, Sample, Stage, Verdict, Version
+from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
-from models.teacher import Fault
+from models.teacher import Fault, TeacherInfo
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-SETTINGS = {"teacher": {"name": "t", "digest": "sha256:7"}, "student": None}
+RECORD = RunRecord(settings={}, teacher=TeacherInfo("t", "sha256:7", None, "", 0, 8192))
 
 
 def sample(index: int, text: str = "x") -> Sample:

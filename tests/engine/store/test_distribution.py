@@ -33,6 +33,7 @@ from engine.sample import (
 from engine.store import database
 from engine.store.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
 from engine.store.leaving import ExportRule, TopShare, exported
+from engine.store.run_record import RunRecord
 from engine.store.workspace import Run, Source, Workspace
 from models.teacher import Fault
 from tests.recipes import recipe
@@ -136,7 +137,10 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
         samples = [Sample(index=n, original=case.original, row={}) for n, case in enumerate(drawn)]
         with Workspace.create(Path(folder) / "w.burnish", SOURCE, samples) as opened:
             opened.execute("PRAGMA synchronous = OFF")
-            other, run = opened.run(recipe(method="reflect"), {}), opened.run(recipe(), {})
+            other, run = (
+                opened.run(recipe(method="reflect"), RunRecord(settings={})),
+                opened.run(recipe(), RunRecord(settings={})),
+            )
             for index, case in enumerate(drawn):
                 opened.keep_outcome(other, Outcome(index=index, final=case.original))
                 if case.outcome is not None:
@@ -282,7 +286,7 @@ def test_the_outermost_half_percent_does_not_widen_the_axis(tmp_path: Path) -> N
     path = tmp_path / "w.burnish"
     samples = [Sample(index=n, original=Version(instruction="x", response="y"), row={}) for n in range(1000)]
     with Workspace.create(path, SOURCE, samples) as opened:
-        run = opened.run(recipe(), {})
+        run = opened.run(recipe(), RunRecord(settings={}))
     scored = [0.001] * 5 + [0.3 + n / 10000 for n in range(990)] + [1e30] * 5
     with sqlite3.connect(path) as db:
         db.executemany(

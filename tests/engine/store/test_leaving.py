@@ -28,18 +28,19 @@ from engine.sample import (
     Version,
 )
 from engine.store.leaving import ExportRule, TopShare, exported, leaving
+from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
-from models.teacher import Fault
+from models.teacher import Fault, TeacherInfo
 from tests.recipes import recipe
 
 SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 RECIPE = recipe(teacher="sha256:1", student="sha256:2")
-SETTINGS = {
-    "settings": {"run": {}},
-    "teacher": {"name": "qwen3:8b", "digest": "sha256:1"},
-    "student": {"name": "base", "digest": "sha256:2"},
-}
+RECORD = RunRecord(
+    settings={"run": {}},
+    teacher=TeacherInfo("qwen3:8b", "sha256:1", None, "", 0, 8192),
+    student=StudentFile(name="base", path="base.gguf", digest="sha256:2"),
+)
 EVERYTHING = TopShare(percent=100)
 
 
@@ -87,7 +88,7 @@ class Desk:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.run: Run = workspace.run(RECIPE, SETTINGS)
+        self.run: Run = workspace.run(RECIPE, RECORD)
 
     def keep(self, *outcomes: Outcome) -> None:
         for one in outcomes:
@@ -196,7 +197,7 @@ def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(w
 
 def test_each_run_exports_its_own_outcomes(workbench: Desk) -> None:
     workbench.keep(outcome(0, response=Verdict.REPLACED))
-    other = workbench.workspace.run(recipe(student="sha256:3"), SETTINGS)
+    other = workbench.workspace.run(recipe(student="sha256:3"), RECORD)
     workbench.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
     assert workbench.indices(ExportRule.PAPER) == [0]
     assert [
@@ -249,7 +250,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
     twelve: Workspace, ifds: Sequence[float | None], count: int
 ) -> None:
-    run = twelve.run(recipe(student=f"{ifds} {count}"), SETTINGS)
+    run = twelve.run(recipe(student=f"{ifds} {count}"), RECORD)
     for index, ifd in enumerate(ifds):
         if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
             twelve.keep_outcome(run, outcome(index, ifd=ifd))
@@ -362,7 +363,15 @@ def test_the_trace_tells_how_a_row_came_to_be(workbench: Desk) -> None:
         "scores": None,
     }
     assert trace["run"] == RECIPE.model_dump(mode="json")
-    assert (trace["teacher"], trace["student"]) == (SETTINGS["teacher"], SETTINGS["student"])
+    assert trace["teacher"] == {
+        "name": "qwen3:8b",
+        "digest": "sha256:1",
+        "parameters": None,
+        "quantisation": "",
+        "size": 0,
+        "context": 8192,
+    }
+    assert trace["student"] == {"name": "base", "path": "base.gguf", "digest": "sha256:2"}
 
 
 def test_the_trace_is_plain_data_for_every_format(workbench: Desk) -> None:

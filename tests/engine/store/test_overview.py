@@ -9,6 +9,7 @@ import pytest
 
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
 from engine.store.overview import Medians, StageCounts, overview
+from engine.store.run_record import RunRecord
 from engine.store.workspace import Run, Source, Workspace
 from models.teacher import Fault
 from tests.recipes import recipe
@@ -27,7 +28,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
-    return workspace.run(recipe(), {})
+    return workspace.run(recipe(), RunRecord(settings={}))
 
 
 def ratio(value: float | None, *, truncated: bool = False) -> Ratio:
@@ -116,7 +117,7 @@ def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Worksp
 
 
 def test_only_this_run_is_counted(workspace: Workspace, run: Run) -> None:
-    other = workspace.run(recipe(method="reflect"), {})
+    other = workspace.run(recipe(method="reflect"), RunRecord(settings={}))
     keep(workspace, other, 0, failed(Stage.INSTRUCTION, Fault.COPY), before=scores(0.5, 0.5))
     assert overview(workspace, run).done == 0
     view = overview(workspace, other)

@@ -31,7 +31,7 @@ from engine.sample import (
 from engine.store.bulk_reviews import accepted, originals
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import FAILURE, SETTINGS, SOURCE, made, sample
+from tests.engine.store.stock import FAILURE, RECORD, SOURCE, made, sample
 from tests.recipes import recipe
 
 SCORES = Scores(
@@ -182,7 +182,7 @@ def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
 
 
 def test_many_are_accepted_where_there_is_something_to_accept(opened: Workspace) -> None:
-    run = opened.run(recipe(), SETTINGS)
+    run = opened.run(recipe(), RECORD)
     for index in (0, 3):
         opened.keep_outcome(run, replaced(index))
     assert opened.keep_reviews("accepted", accepted(opened, run, range(5))) == 2
@@ -394,7 +394,7 @@ def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[R
             )
         later = {"prompts", "think", "teacher_context", "both_branches"}
         asked = json.dumps(recipe().model_dump(mode="json", exclude=later), sort_keys=True)
-        db.execute("INSERT INTO runs (recipe, settings) VALUES (?, ?)", (asked, json.dumps(SETTINGS)))
+        db.execute("INSERT INTO runs (recipe, settings) VALUES (?, ?)", (asked, RECORD.model_dump_json()))
         db.execute("INSERT INTO latest VALUES (1)")
         for outcome in found:
             body = json.dumps(outcome.model_dump(mode="json"))
@@ -420,7 +420,7 @@ def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written
     old, new = tmp_path / "old.burnish", tmp_path / "new.burnish"
     schema_1(old, texts, outcomes(), said)
     with Workspace.open(old) as before, Workspace.create(new, SOURCE, texts) as now:
-        run: Run = now.run(recipe(), SETTINGS)
+        run: Run = now.run(recipe(), RECORD)
         for outcome in outcomes():
             now.keep_outcome(run, outcome)
         for review in said:

@@ -28,7 +28,7 @@ from engine.store.sample_list import (
     SampleState,
 )
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import SETTINGS, SOURCE
+from tests.engine.store.stock import RECORD, SOURCE
 from tests.recipes import recipe
 
 LETTERS = "aAbBzZ éÉßİıк將\0\ud800\udfff\U0001f600\"'\\/%_*?[]\n\t\x7f\u2028un0fd1{}:,."
@@ -144,7 +144,7 @@ def fill(path: Path, ones: Sequence[One]) -> Run:
         for index, (x, u, y) in enumerate(one.text for one in ones)
     )
     with Workspace.create(path, SOURCE, samples) as opened:
-        run = opened.run(recipe(method="selective"), SETTINGS)
+        run = opened.run(recipe(method="selective"), RECORD)
         with opened._transaction():
             for sample, one in enumerate(ones):
                 if one.figures is not None:

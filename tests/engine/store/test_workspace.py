@@ -27,10 +27,11 @@ from engine.sample import (
     Version,
 )
 from engine.store.database import WorkspaceError
+from engine.store.run_record import RunRecord
 from engine.store.workspace import WINDOW, Run, Source, Workspace
 from models.student import Losses
 from models.teacher import Fault, Reply
-from tests.engine.store.stock import FAILURE, SETTINGS, SOURCE, kept, sample, samples
+from tests.engine.store.stock import FAILURE, RECORD, SOURCE, kept, sample, samples
 from tests.recipes import recipe
 
 HOSTILE = [
@@ -148,9 +149,9 @@ def test_outcomes_and_reviews_come_back_byte_for_byte(workspace: Workspace, run:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_recipe_and_its_settings_come_back_byte_for_byte(workspace: Workspace, text: str) -> None:
-    asked, given = recipe(student=text), {"path": [text], text: None}
+    asked, given = recipe(student=text), RunRecord(settings={"path": [text], text: None})
     assert workspace.run(asked, given) == workspace.latest_run()
-    assert (workspace.latest_run().recipe, workspace.latest_run().settings) == (asked, given)
+    assert (workspace.latest_run().recipe, workspace.latest_run().record) == (asked, given)
 
 
 @settings(max_examples=40, deadline=None)
@@ -192,7 +193,7 @@ def test_losses_are_here_at_once_and_on_the_disk_with_what_comes_next_or_at_the_
 ) -> None:
     losses = Losses(np.array([1.5], np.float32), np.array([1], np.uint16), 1, 9)
     workspace = Workspace.create(path, SOURCE, samples(2))
-    run = workspace.run(recipe(), SETTINGS)
+    run = workspace.run(recipe(), RECORD)
     workspace.keep_losses(0, {b"a": losses})
     assert list(workspace.losses(0, [b"a"])) == [b"a"]
     match next:
@@ -216,17 +217,17 @@ def test_losses_are_here_at_once_and_on_the_disk_with_what_comes_next_or_at_the_
 def test_the_same_recipe_is_the_same_run_and_the_last_one_begun_is_the_latest(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="nothing was refined or scored here yet"):
         workspace.latest_run()
-    first = workspace.run(recipe(candidates=1, seed=2), {"parallel": 1})
-    second = workspace.run(recipe(candidates=1, seed=3), SETTINGS)
+    first = workspace.run(recipe(candidates=1, seed=2), RunRecord(settings={"parallel": 1}))
+    second = workspace.run(recipe(candidates=1, seed=3), RECORD)
     assert first.id != second.id
     assert workspace.latest_run() == second
-    again = workspace.run(recipe(seed=2, candidates=1), {"parallel": 4})
-    assert (again.id, again.settings) == (first.id, {"parallel": 4})
+    again = workspace.run(recipe(seed=2, candidates=1), RunRecord(settings={"parallel": 4}))
+    assert (again.id, again.record.settings) == (first.id, {"parallel": 4})
     assert workspace.latest_run() == again
 
 
 def test_pending_are_the_first_samples_without_an_outcome_in_this_run(workspace: Workspace, run: Run) -> None:
-    other = workspace.run(recipe(method="reflect"), SETTINGS)
+    other = workspace.run(recipe(method="reflect"), RECORD)
     workspace.keep_outcome(run, kept(1))
     workspace.keep_outcome(other, kept(0))
     assert [s.index for s in workspace.pending(run, None)] == [0, 2]
@@ -240,7 +241,7 @@ def test_every_walk_crosses_windows_also_while_outcomes_are_written(path: Path) 
     count = 2 * WINDOW + 3
     with Workspace.create(path, SOURCE, samples(count)) as workspace:
         assert list(workspace.samples()) == samples(count)
-        run = workspace.run(recipe(), SETTINGS)
+        run = workspace.run(recipe(), RECORD)
         walked = []
         for pending in workspace.pending(run, None):
             walked.append(pending.index)
@@ -256,7 +257,7 @@ def test_every_walk_crosses_windows_also_while_outcomes_are_written(path: Path) 
 def test_counted_are_the_finished_and_of_these_the_failed_among_the_first(
     workspace: Workspace, run: Run
 ) -> None:
-    other = workspace.run(recipe(method="reflect"), SETTINGS)
+    other = workspace.run(recipe(method="reflect"), RECORD)
     for index, failure in ((0, None), (1, FAILURE), (2, FAILURE)):
         workspace.keep_outcome(run, kept(index, failure))
     workspace.keep_outcome(other, kept(0, FAILURE))
@@ -273,7 +274,7 @@ def test_counted_are_the_finished_and_of_these_the_failed_among_the_first(
 def test_trying_again_opens_the_failed_samples_of_this_run_and_no_others(
     workspace: Workspace, run: Run
 ) -> None:
-    other = workspace.run(recipe(method="reflect"), SETTINGS)
+    other = workspace.run(recipe(method="reflect"), RECORD)
     for index, failure in ((0, None), (1, FAILURE)):
         workspace.keep_outcome(run, kept(index, failure))
         workspace.keep_outcome(other, kept(index, FAILURE))
@@ -292,7 +293,7 @@ def test_trying_again_opens_the_failed_samples_of_this_run_and_no_others(
 def test_decided_is_every_sample_with_this_run_s_outcome_and_the_last_review(
     workspace: Workspace, run: Run
 ) -> None:
-    other = workspace.run(recipe(method="reflect"), SETTINGS)
+    other = workspace.run(recipe(method="reflect"), RECORD)
     workspace.keep_outcome(run, kept(0))
     workspace.keep_outcome(other, kept(2))
     reviews = [

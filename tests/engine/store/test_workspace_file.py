@@ -21,7 +21,7 @@ from engine.store.database import WorkspaceError
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import Workspace
 from models.teacher import Reply
-from tests.engine.store.stock import SETTINGS, SOURCE, kept, made, sample, samples
+from tests.engine.store.stock import RECORD, SOURCE, kept, made, sample, samples
 from tests.recipes import recipe
 
 
@@ -48,7 +48,7 @@ def test_nobody_else_may_read_it_nor_the_files_beside_it(path: Path, workspace: 
     old = os.umask(0)
     try:
         with Workspace.create(path.with_name("other.burnish"), SOURCE, samples(1)) as other:
-            other.run(recipe(), SETTINGS)
+            other.run(recipe(), RECORD)
             files = list(path.parent.iterdir())
             assert {file.name for file in files} >= {"w.burnish", "w.burnish-wal", "other.burnish-wal"}
             assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -114,11 +114,11 @@ HOLDING = """
 import sys, time
 from pathlib import Path
 from engine.store.workspace import Workspace
-from tests.engine.store.stock import SETTINGS, kept
+from tests.engine.store.stock import RECORD, kept
 from tests.recipes import recipe
 
 with Workspace.open(Path(sys.argv[1])) as workspace:
-    run = workspace.run(recipe(), SETTINGS)
+    run = workspace.run(recipe(), RECORD)
     workspace.keep_outcome(run, kept(0))
     workspace._db.execute("BEGIN IMMEDIATE")  # and another one is under way when it dies
     workspace._db.execute("DELETE FROM outcomes")
@@ -177,7 +177,7 @@ def test_another_process_at_work_keeps_us_out_but_for_reading_until_it_is_killed
 
 def test_a_second_writer_is_refused_and_a_reader_sees_each_commit(path: Path) -> None:
     with Workspace.create(path, SOURCE, samples(3)) as workspace:
-        run = workspace.run(recipe(), SETTINGS)
+        run = workspace.run(recipe(), RECORD)
         with pytest.raises(WorkspaceError, match="another burnish is working on it"):
             Workspace.open(path)
         with Workspace.read(path) as reading, Workspace.read(path) as too:
@@ -193,7 +193,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
     made(path)
     with Workspace.read(path) as reading:
         with pytest.raises(WorkspaceError, match="readonly"):
-            reading.run(recipe(), SETTINGS)
+            reading.run(recipe(), RECORD)
         with pytest.raises(WorkspaceError, match="readonly"):
             reading.keep_review(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
 
@@ -217,7 +217,7 @@ def test_a_file_that_may_only_be_read_can_be_looked_at_and_a_write_says_what_to_
         pytest.raises(WorkspaceError, match="the file is read-only; change its mode or copy it"),
         Workspace.open(path) as opened,
     ):
-        opened.run(recipe(), SETTINGS)
+        opened.run(recipe(), RECORD)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
@@ -287,7 +287,7 @@ def read_all(path: Path) -> None:
 
 def grown(path: Path) -> Path:
     with Workspace.create(path, SOURCE, [sample(index, "x" * 300) for index in range(100)]) as workspace:
-        run = workspace.run(recipe(), SETTINGS)
+        run = workspace.run(recipe(), RECORD)
         for index in range(20):
             workspace.keep_outcome(run, kept(index))
         workspace.keep_reply(0, b"a", Reply("r"), {})
@@ -330,7 +330,7 @@ def test_a_body_that_is_damaged_is_one_line_with_a_way_out(path: Path, table: st
 
 def test_a_full_disk_is_said_and_loses_nothing_that_was_committed(path: Path) -> None:
     with Workspace.create(path, SOURCE, samples(3)) as workspace:
-        run = workspace.run(recipe(), SETTINGS)
+        run = workspace.run(recipe(), RECORD)
         workspace.keep_outcome(run, kept(0))
         pages = workspace._db.execute("PRAGMA page_count").fetchone()[0]
         workspace._db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own way to a full disk

@@ -83,7 +83,7 @@ def held(opened: Workspace) -> dict[str, Any]:
         "replies": [[[about, asdict(reply)] for about, reply in opened.replies(index)] for index in indices],
         "losses": [len(losses), hashlib.sha256(json.dumps(losses).encode()).hexdigest()],
         "recipe": run.recipe.model_dump(mode="json"),
-        "settings": run.settings,
+        "settings": run.record.model_dump(),
         "outcomes": [outcome and outcome.model_dump(mode="json") for _, outcome, _ in opened.decided(run)],
         "count": opened.count(run),
         "retries": [opened.retries(index) for index in indices],

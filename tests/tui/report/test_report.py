@@ -245,8 +245,9 @@ def test_the_page_says_what_the_workspace_holds(made: Path) -> None:
     text = one_line(Page(written(made)).text)
     with Workspace.read(made) as opened:
         source, run = opened.source(), opened.latest_run()
+    assert run.record.student is not None
     for said in (
-        source.path, source.sha256, TEACHER.digest, "qwen3:8b, Q4_K_M", run.settings["student"]["digest"],
+        source.path, source.sha256, TEACHER.digest, "qwen3:8b, Q4_K_M", run.record.student.digest,
         "21 of 24 samples are done, and of 18 of them a rewrite leaves", "The median IFD went from 0.655 to 0.708",
         "18 replaced", "3 kept", "12 replaced", "6 kept", "3 failed", "top 20 samples with an IFD below 1",
         "Decided by a person: accepted 1, edited 1, original 1", "10 response replaced +0.0040",
@@ -334,7 +335,7 @@ def test_scores_alone_make_a_report_too(tmp_path: Path) -> None:
     rows = [{"instruction": "Say A.", "input": "", "output": "A is said here."}] * 3
     with session.open_workspace(path, dataset(tmp_path / "d.json", rows), None, None) as opened:
         run = started(opened)
-        run = opened.run(recipe(method="score"), {**run.settings, "teacher": None})
+        run = opened.run(recipe(method="score"), run.record.model_copy(update={"teacher": None}))
         for sample in list(opened.samples()):
             score = scores(0.5 + 0.1 * sample.index, 0.7)
             opened.keep_outcome(
@@ -449,11 +450,11 @@ def test_the_command_lines_tell_what_was_set_and_no_more(tmp_path: Path) -> None
     shutil.copy(scene(tmp_path), path)
     with Workspace.open(path) as opened:
         run = opened.latest_run()
-        settings = json.loads(json.dumps(run.settings))
-        settings["settings"]["teacher"] |= {"parallel": 4, "temperature": 0.7}
-        settings["settings"]["student"] |= {"exact": True}
-        settings["settings"]["run"] |= {"candidates": 3}
-        opened.run(run.recipe, settings)
+        settings = json.loads(json.dumps(run.record.settings))
+        settings["teacher"] |= {"parallel": 4, "temperature": 0.7}
+        settings["student"] |= {"exact": True}
+        settings["run"] |= {"candidates": 3}
+        opened.run(run.recipe, run.record.model_copy(update={"settings": settings}))
     command = gather(path, None, None).again[1]
     assert command.startswith("BURNISH_TEACHER__TEMPERATURE=0.7 burnish run ")
     assert command.endswith("--teacher qwen3:8b --student demo --teacher-parallel 4 --exact --candidates 3")

@@ -354,7 +354,7 @@ def of_method(folder: Path, method: str) -> Path:
     with Workspace.open(path) as opened:
         first = opened.latest_run()
         made = [outcome for _, outcome, _ in opened.decided(first) if outcome is not None]
-        second = opened.run(recipe(method=method), first.settings)
+        second = opened.run(recipe(method=method), first.record)
         for one in made:
             changed: dict[str, Any] = {"before": None, "after": None}
             if method == "score":

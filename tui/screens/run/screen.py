@@ -256,7 +256,7 @@ class RunScreen(AppScreen):
     def _settings_changed(self) -> bool:
         """Whether the next run would not be the one that is shown."""
         run = self.workbench.run
-        return run is not None and _deciding(run.settings["settings"]) != _deciding(
+        return run is not None and _deciding(run.record.settings) != _deciding(
             _dumped(self.workbench.settings)
         )
 

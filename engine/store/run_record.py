@@ -1,0 +1,24 @@
+"""What a run was told when it was last started, for people to read: what decides an outcome is its recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.sample import Frozen
+from models.teacher import TeacherInfo
+
+
+class StudentFile(Frozen):
+    """The file of a student's weights."""
+
+    name: str
+    path: str
+    digest: str
+
+
+class RunRecord(Frozen):
+    """The settings and the models of a run."""
+
+    settings: dict[str, Any]  # engine.run.settings.Settings as JSON
+    teacher: TeacherInfo | None = None  # None: it asks none
+    student: StudentFile | None = None  # None: it asks none

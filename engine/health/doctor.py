@@ -86,13 +86,11 @@ def _file(find: Callable[[str], ModelFile | None], name: str | None) -> ModelFil
 async def _ask_server(host: str | None, teacher: str | None) -> _Server:
     version, cloud_disabled = "", None
     try:
-        async with OllamaServer(host, first=ANSWERS) as server:
-            version, cloud_disabled = await server.version(), await server.cloud_disabled()
-            tag = await server.find(teacher) if teacher else None
-            loaded = {full_name(model.name) for model in await server.loaded()}
-            return _Server(
-                version, cloud_disabled, tag, loaded=tag is not None and full_name(tag.name) in loaded
-            )
+        server = OllamaServer(host, first=ANSWERS)
+        version, cloud_disabled = await server.version(), await server.cloud_disabled()
+        tag = await server.find(teacher) if teacher else None
+        loaded = {full_name(name) for name in await server.loaded()}
+        return _Server(version, cloud_disabled, tag, loaded=tag is not None and full_name(tag.name) in loaded)
     except TeacherError as error:
         return _Server(version, cloud_disabled, error=error)
 

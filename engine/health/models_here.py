@@ -69,8 +69,7 @@ async def list_models(settings: Settings) -> ModelList:
 
 async def _tags(host: str | None) -> tuple[Tag, ...] | TeacherError:
     try:
-        async with OllamaServer(host, first=ANSWERS) as server:
-            return await server.tags()
+        return await OllamaServer(host, first=ANSWERS).tags()
     except TeacherError as error:
         return error
 

@@ -63,8 +63,7 @@ async def _teacher(settings: Settings) -> list[Check]:
     # Where no text goes to the server, what it does with texts is worth a word and no more.
     worst: CheckState = "advice" if inside else "problem"
     try:
-        async with OllamaServer(url, first=ANSWERS) as server:
-            cloud = await server.cloud_disabled()
+        cloud = await OllamaServer(url, first=ANSWERS).cloud_disabled()
     except TeacherError as error:
         return [*checks, Check("cloud", worst, f"cannot be known: {error}", "start Ollama, and ask again")]
     checks.append(_cloud(cloud, worst))

@@ -1,4 +1,4 @@
-"""Where the teacher's server is, and the promise that it is this machine."""
+"""Proof that what a teacher is asked stays on this machine: the server's address, and models that run elsewhere."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from models.teacher import Fault, TeacherError
 
 DEFAULT = "127.0.0.1:11434"
 _PORT = 11434
+_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z0-9._:/\[\]-]+")
 
 
@@ -31,6 +32,17 @@ def server_url(host: str | None = None, *, allow_remote: bool = False) -> str:
     name = _this_machine(parts.hostname or "127.0.0.1", given, allow_remote=allow_remote)
     bracketed = f"[{name}]" if ":" in name else name
     return f"{parts.scheme}://{bracketed}:{port}{parts.path.rstrip('/')}"
+
+
+def is_cloud(name: str) -> bool:
+    """A model's name says that it runs in Ollama's cloud."""
+    return _CLOUD.search(name) is not None
+
+
+def cloud_refused(name: str) -> TeacherError:
+    return TeacherError(
+        Fault.FORBIDDEN, f"{name} runs in Ollama's cloud, and your data would go there: choose a local model"
+    )
 
 
 def _split(given: str) -> tuple[SplitResult, int]:

@@ -1,37 +1,19 @@
-"""One exchange with an Ollama server over HTTP, and what its failures mean."""
+"""The way to an Ollama server: a transport under the official client, and what failures on it mean."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Annotated, Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from models.ollama.address import cloud_refused
 from models.teacher import Fault, TeacherError
-
-
-@contextmanager
-def _quiet_environment() -> Iterator[None]:
-    """The official package builds a client as it is imported: a SOCKS proxy variable, a missing SSL_CERT_FILE
-    or an odd OLLAMA_HOST would end the import with a traceback. None of them concerns us."""
-    hidden = {
-        name: os.environ.pop(name)
-        for name in list(os.environ)
-        if name.lower().endswith("_proxy") or name.startswith(("OLLAMA_", "SSL_CERT_"))
-    }
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-with _quiet_environment():
-    import ollama
 
 CONNECT = 10.0  # seconds: a loopback connection is made at once or not at all
 WHOLE = 4 << 20  # bytes: no list or description of models, and no line of an answer, is as long as this
@@ -68,6 +50,10 @@ ADVICE = {  # what to do about a failure that the server names, to be added to i
     Fault.BROKEN: "; see the server's log if it happens again",
 }
 
+Amount = Annotated[int, Field(lt=2**63)]
+"""A number as Go has it: what it is divided by, and shown in, has no room for more."""
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
 
 class Wire(BaseModel):
     """Something an Ollama server says. A field of another type than Ollama gives it is an error."""
@@ -75,7 +61,17 @@ class Wire(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-Said = TypeVar("Said", bound=Wire)
+class _Beside(Wire):
+    """The part of any answer that the client's own classes leave out, or set no bounds to."""
+
+    error: str = ""
+    remote_host: str = ""
+    remote_model: str = ""
+    prompt_eval_count: _Count = 0
+    eval_count: _Count = 0
+    eval_duration: _Count = 0
+    completed: Amount = 0
+    total: Amount = 0
 
 
 class _Failure(Wire):
@@ -91,75 +87,85 @@ class RefusedError(TeacherError):
         self.said = said  # the server's own words, on one line
 
 
-class Connection:
-    """Exchanges with one server. Every method raises TeacherError, and nothing else that a server can cause.
+class FailedMidwayError(TeacherError):
+    """The server said in the middle of a good answer that it failed."""
 
-    Built on the official client's connection: no proxy variable, redirect or API key has a part in it. The
-    client's own methods are not used. They cannot send `truncate` and `shift`, drop `remote_host`, read lines
-    of any length, replace bytes that are not UTF-8 without a word, and split a line at U+0085, which Ollama
-    sends unescaped.
+    def __init__(self, fault: Fault, said: str) -> None:
+        super().__init__(fault, f"Ollama failed in the middle of an answer: {said}{ADVICE.get(fault, '')}")
+        self.said = said  # the server's own words, on one line
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """One exchange with one server, under a client that reads its answer.
+
+    The official client follows whatever it is sent, for as long as it comes. So that it can be used as it is, the
+    transport asks no other server, carries no key and no cookie, and gives the client only lines that are whole,
+    in time, of a bounded length and of the types Ollama has; everything else is a TeacherError, raised through the
+    client: UNREACHABLE, SILENT, BROKEN, REJECTED, FORBIDDEN, or RefusedError for an error status and
+    FailedMidwayError for a line that says so.
     """
 
-    def __init__(self, url: str, *, first: float, silence: float) -> None:
-        """first, silence: seconds to the first byte of an answer, and between two of its lines."""
-        self.url = url
+    def __init__(
+        self,
+        url: str,
+        answer: type[BaseModel],
+        *,
+        first: float,
+        silence: float,
+        limit: int = WHOLE,
+        streamed: bool = False,
+        model: str = "",
+        also: Mapping[str, Any] | None = None,
+    ) -> None:
+        """
+        url: the server's. answer: what each line of the answer is, or the whole of one that is not `streamed`.
+        first, silence: seconds to the first byte of the answer, and between two of its lines. limit: bytes the
+        answer may have. model: the one that is asked, for messages. also: fields of the body that the client does
+        not know.
+        """
+        self._url = url
+        self._answer = answer
         self._first = first
         self._silence = silence
-        self._client = _Client(url, first)
+        self._limit = limit
+        self._streamed = streamed
+        self._model = model
+        self._also = also
+        # Reading the certificates takes 50 ms, which plain HTTP need not pay.
+        self._way = httpx.AsyncHTTPTransport(verify=url.startswith("https:"), trust_env=False)
 
-    async def close(self) -> None:
-        await self._client.aclose()
+    async def aclose(self) -> None:
+        await self._way.aclose()
 
-    async def fetch(self, method: str, path: str, body: Mapping[str, Any] | None, kind: type[Said]) -> Said:
-        """A whole answer, read as `kind`."""
-        response = await self._open(method, path, body)
-        try:
-            silence = min(AT_ONCE, self._silence)
-            whole = b"\n".join([line async for line in self._lines(response, WHOLE, silence)])
-        finally:
-            await response.aclose()
-        return self._read(whole, kind)
-
-    async def stream(
-        self, path: str, body: Mapping[str, Any], kind: type[Said], *, limit: int
-    ) -> AsyncGenerator[Said]:
-        """The lines of a streamed answer, each read as `kind`.
-
-        limit: bytes the whole answer may have. Closing the generator closes the connection, and the server
-        stops its work. Raises TeacherError: BROKEN for an answer that breaks off, is too long or is not what
-        Ollama says; SILENT for one that stops coming. That the generator ends says no more than that the
-        server ended its answer.
-        """
-        response = await self._open("POST", path, body)
-        try:
-            async with aclosing(self._lines(response, limit, self._silence)) as lines:
-                async for line in lines:
-                    yield self._read(line, kind)
-        finally:
-            await response.aclose()
-
-    async def _open(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
-        """The head of a good answer. Raises RefusedError for another status."""
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The head of a good answer, with a body of checked lines."""
+        home = httpx.URL(self._url)
+        if (request.url.scheme, request.url.host, request.url.port) != (home.scheme, home.host, home.port):
+            raise TeacherError(Fault.FORBIDDEN, f"only {self._url} is asked, and not {request.url.host}")
+        for name in ("authorization", "cookie"):
+            request.headers.pop(name, None)
+        request.headers["accept-encoding"] = "identity"
+        if self._also:
+            del request.headers["content-length"]
+            body = json.loads(request.content) | self._also
+            request = httpx.Request(
+                request.method, request.url, headers=request.headers, json=body, extensions=request.extensions
+            )
         try:
             async with asyncio.timeout(self._first):
-                response = await self._client.send(method, path, body)
+                response = await self._way.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise TeacherError(
                 Fault.UNREACHABLE,
-                f"nothing answers at {self.url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
+                f"nothing answers at {self._url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
                 "it listens",
             ) from None
         except (TimeoutError, httpx.TimeoutException):
             raise self._silent(self._first) from None
         except httpx.TransportError as error:
             raise self._broken(f"closed the connection before it answered ({one_line(str(error))})") from None
-        except UnicodeEncodeError:
-            raise TeacherError(
-                Fault.REJECTED,
-                "the text to send holds half of a surrogate pair, which is not Unicode text: mend the sample",
-            ) from None
         if response.status_code == 200:
-            return response
+            return httpx.Response(200, stream=_Body(response, self._checked_lines(response)))
         try:
             raise await self._refused(response)
         finally:
@@ -173,7 +179,7 @@ class Connection:
                 Fault.FORBIDDEN,
                 status,
                 "",
-                f"{self.url} sends requests on to {target}, and burnish follows no redirect: set OLLAMA_HOST to "
+                f"{self._url} sends requests on to {target}, and burnish follows no redirect: set OLLAMA_HOST to "
                 "the Ollama server itself",
             )
         try:
@@ -187,15 +193,44 @@ class Connection:
                     Fault.UNREACHABLE,
                     status,
                     said,
-                    f"what answers at {self.url} is not Ollama, or is too old (404: {said}): set OLLAMA_HOST to "
+                    f"what answers at {self._url} is not Ollama, or is too old (404: {said}): set OLLAMA_HOST to "
                     "where a newer one listens",
                 )
         except TeacherError as error:  # the status alone says enough
             said = one_line(str(error))
         fault = fault_of(status, said)
         return RefusedError(
-            fault, status, said, f"Ollama at {self.url} says {status}: {said}{ADVICE.get(fault, '')}"
+            fault, status, said, f"Ollama at {self._url} says {status}: {said}{ADVICE.get(fault, '')}"
         )
+
+    async def _checked_lines(self, response: httpx.Response) -> AsyncGenerator[bytes]:
+        silence = self._silence if self._streamed else min(AT_ONCE, self._silence)
+        async with aclosing(self._lines(response, self._limit, silence)) as lines:
+            if self._streamed:
+                async for line in lines:
+                    yield self._checked(line) + b"\n"
+            else:
+                yield self._checked(b"\n".join([line async for line in lines]))
+
+    def _checked(self, line: bytes) -> bytes:
+        """The same JSON, without a character at which the client would take it for two lines."""
+        try:
+            beside = _Beside.model_validate_json(line)
+            if not (beside.error or beside.remote_host or beside.remote_model):
+                self._answer.model_validate_json(line, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(step) for step in first["loc"]) or "the answer"
+            raise self._broken(
+                f"does not answer as Ollama does ({where}: {one_line(first['msg'])})"
+            ) from None
+        if beside.error:
+            said = one_line(beside.error)
+            raise FailedMidwayError(fault_of(500, said), said)
+        if beside.remote_host or beside.remote_model:
+            raise cloud_refused(self._model)
+        # Ollama sends the first three unescaped, within strings. A carriage return can only be between two values.
+        return line.decode().translate(_LINE_ENDS).encode()
 
     async def _lines(self, response: httpx.Response, limit: int, silence: float) -> AsyncGenerator[bytes]:
         """The answer's lines that are not blank. The limit on silence is for whole lines: a trickle of bytes, or
@@ -233,53 +268,31 @@ class Connection:
         if rest.strip():
             yield bytes(rest)
 
-    def _read(self, text: bytes, kind: type[Said]) -> Said:
-        try:
-            return kind.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(step) for step in first["loc"]) or "the answer"
-            raise self._broken(
-                f"does not answer as Ollama does ({where}: {one_line(first['msg'])})"
-            ) from None
-
     def _silent(self, limit: float) -> TeacherError:
         return TeacherError(
             Fault.SILENT,
-            f"Ollama at {self.url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
+            f"Ollama at {self._url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
         )
 
     def _broken(self, what: str) -> TeacherError:
-        return TeacherError(Fault.BROKEN, f"{self.url} {what}: see the server's log if it happens again")
+        return TeacherError(Fault.BROKEN, f"{self._url} {what}: see the server's log if it happens again")
 
 
-class _Client(ollama.AsyncClient):
-    """The official client's connection, with nothing from the environment in it."""
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029", 0x0D: " "}
 
-    def __init__(self, url: str, first: float) -> None:
-        super().__init__(
-            url,
-            trust_env=False,
-            follow_redirects=False,
-            verify=url.startswith(
-                "https:"
-            ),  # reading the certificates takes 50 ms, which plain HTTP need not pay
-            timeout=httpx.Timeout(first, connect=CONNECT, pool=None),
-            # A fresh connection for each request: none that the server has closed meanwhile is written to.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            # Takes the place that OLLAMA_API_KEY would; `send` removes it.
-            headers={"authorization": "none"},
-        )
-        self._http: httpx.AsyncClient = self._client
 
-    async def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
-        request = self._http.build_request(method, path, json=body, headers={"accept-encoding": "identity"})
-        for name in ("authorization", "cookie"):  # whatever the server may have set: it gets none back
-            request.headers.pop(name, None)
-        return await self._http.send(request, stream=True)
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, a checked line at a time."""
+
+    def __init__(self, response: httpx.Response, lines: AsyncGenerator[bytes]) -> None:
+        self._response, self._lines = response, lines
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._lines
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._lines.aclose()
+        await self._response.aclose()
 
 
 def fault_of(status: int, said: str) -> Fault:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from types import TracebackType
-from typing import Annotated, Any, Self
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from pydantic import Field
+import httpx
+import ollama
+from pydantic import ValidationError
 
-from models.ollama.address import server_url
-from models.ollama.http import Connection, RefusedError, Wire, fault_of, one_line
-from models.teacher import Fault, TeacherError
+from models.ollama.address import cloud_refused, is_cloud, server_url
+from models.ollama.http import (
+    CONNECT,
+    Amount,
+    FailedMidwayError,
+    RefusedError,
+    Transport,
+    Wire,
+    fault_of,
+    one_line,
+)
+from models.teacher import Fault, Message, TeacherError
 
 FIRST = 900.0  # seconds to the first byte: the server's queue, loading the model and reading the prompt
 SILENCE = 180.0  # seconds between two lines of an answer
 
-_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT])", re.IGNORECASE)
-
-
-Amount = Annotated[int, Field(lt=2**63)]
-"""A number as Go has it: what it is divided by, and shown in, has no room for more."""
 
 
 class ModelDetails(Wire):
@@ -58,71 +64,28 @@ class Tag(Wire):
 
     @property
     def local(self) -> bool:
-        """Whether its weights are on this server, so that nothing asked of it goes further."""
+        """Its weights are on this server, so that nothing asked of it goes further."""
         return not (self.remote_host or self.remote_model or is_cloud(self.name))
 
 
-class ModelDescription(Wire):
-    """A model's description."""
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a GGUF says of itself, as far as the server tells."""
 
-    details: ModelDetails = ModelDetails()
-    model_info: dict[str, Any] = Field(default_factory=dict)  # the GGUF's own metadata
-    template: str = ""
-    capabilities: tuple[str, ...] = ()  # "completion", "thinking", ...; empty where the server does not say
-    remote_host: str = ""
-    remote_model: str = ""
-
-    @property
-    def parameters(self) -> float | None:
-        """How many, None where the GGUF does not say."""
-        count = self.model_info.get("general.parameter_count")
-        return float(count) if isinstance(count, int | float) and 0 < count < 1e18 else None
-
-    @property
-    def trained_context(self) -> int | None:
-        """Tokens of context it was trained with, which the server never exceeds; None where unknown."""
-        length = self.model_info.get(f"{self.model_info.get('general.architecture')}.context_length")
-        return length if isinstance(length, int) and 0 < length < 2**31 else None
+    quantisation: str
+    capabilities: tuple[str, ...]  # "completion", "thinking", ...; empty where the server does not say
+    parameters: float | None
+    trained_context: int | None  # tokens, which the server never exceeds
 
 
-class LoadedModel(Wire):
-    """A model in memory now."""
-
-    name: str
-    digest: str = ""
-    size: Amount = 0  # bytes of memory, the GPU's and the machine's together
-    size_vram: Amount = 0  # bytes of it on the GPU
-    context_length: Amount = 0  # tokens
-
-
-class PullStep(Wire):
+@dataclass(frozen=True, slots=True)
+class PullStep:
     """One step of a download."""
 
-    status: str = ""  # "pulling manifest", "pulling 1d9614638d18", "verifying sha256 digest", ..., "success"
-    digest: str = ""  # of the layer under way
-    completed: Amount = 0  # bytes of it
-    total: Amount = 0  # bytes of it, 0 where nothing is counted
-    error: str = ""
-
-
-class ChunkMessage(Wire):
-    content: str = ""
-    thinking: str = ""
-
-
-class ChatChunk(Wire):
-    """One line of a streamed chat."""
-
-    created_at: str = ""
-    message: ChunkMessage = ChunkMessage()
-    done: bool = False
-    done_reason: str = ""
-    prompt_eval_count: Amount = Field(default=0, ge=0)  # tokens; a count of zero is left out of the line
-    eval_count: Amount = Field(default=0, ge=0)  # tokens, with the one that ended a reply that was not cut
-    eval_duration: Amount = Field(default=0, ge=0)  # nanoseconds
-    error: str = ""
-    remote_host: str = ""
-    remote_model: str = ""
+    status: str  # "pulling manifest", "pulling 1d9614638d18", "verifying sha256 digest", ..., "success"
+    digest: str  # of the layer under way
+    completed: int  # bytes of it
+    total: int  # bytes of it, 0 where nothing is counted
 
 
 class _Version(Wire):
@@ -141,16 +104,15 @@ class _Tags(Wire):
     models: tuple[Tag, ...]
 
 
-class _Running(Wire):
-    models: tuple[LoadedModel, ...]
-
-
-class _Unloaded(Wire):
-    done: bool
+_Answer = TypeVar("_Answer", bound=Wire)
 
 
 class OllamaServer:
-    """An Ollama server on this machine. Every method raises TeacherError."""
+    """An Ollama server on this machine. Every method raises TeacherError, and nothing else that a server can cause.
+
+    Each exchange is a client's own, over a connection of its own: none that the server has closed meanwhile is
+    written to, and there is nothing to close afterwards.
+    """
 
     def __init__(
         self,
@@ -165,26 +127,16 @@ class OllamaServer:
         Nothing is sent yet.
         """
         self.url = server_url(host, allow_remote=allow_remote)
-        self._connection = Connection(self.url, first=first, silence=silence)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._connection.close()
+        self._first = first
+        self._silence = silence
 
     async def version(self) -> str:
-        return (await self._connection.fetch("GET", "/api/version", None, _Version)).version
+        return (await self._get("/api/version", _Version)).version
 
     async def cloud_disabled(self) -> bool | None:
-        """Whether the server itself refuses cloud models; None from a server too old to say."""
+        """The server itself refuses cloud models; None from a server too old to say."""
         try:
-            return (await self._connection.fetch("GET", "/api/status", None, _Status)).cloud.disabled
+            return (await self._get("/api/status", _Status)).cloud.disabled
         except RefusedError as error:
             if error.status == 404:
                 return None
@@ -193,7 +145,7 @@ class OllamaServer:
     async def tags(self) -> tuple[Tag, ...]:
         """The models the server has, cloud models' stubs included."""
         try:
-            return (await self._connection.fetch("GET", "/api/tags", None, _Tags)).models
+            return (await self._get("/api/tags", _Tags)).models
         except RefusedError as error:
             if error.fault is Fault.REJECTED:  # nothing was asked that could be wrong
                 why = f"Ollama does not list its models ({error.status}: {error.said}): see the server's log"
@@ -217,22 +169,33 @@ class OllamaServer:
 
     async def show(self, name: str) -> ModelDescription:
         try:
-            return await self._connection.fetch("POST", "/api/show", {"model": name}, ModelDescription)
+            async with self._client(ollama.ShowResponse, model=name) as client:
+                shown = await client.show(name)
         except RefusedError as error:
             if error.fault is Fault.MODEL_MISSING:
                 raise self.missing(name) from None
             raise
+        info = shown.modelinfo or {}
+        count = info.get("general.parameter_count")
+        length = info.get(f"{info.get('general.architecture')}.context_length")
+        return ModelDescription(
+            quantisation=(shown.details and shown.details.quantization_level) or "",
+            capabilities=tuple(shown.capabilities or ()),
+            parameters=float(count) if isinstance(count, int | float) and 0 < count < 1e18 else None,
+            trained_context=length if isinstance(length, int) and 0 < length < 2**31 else None,
+        )
 
-    async def loaded(self) -> tuple[LoadedModel, ...]:
-        """The models in memory now."""
-        return (await self._connection.fetch("GET", "/api/ps", None, _Running)).models
+    async def loaded(self) -> tuple[str, ...]:
+        """The names of the models in memory now."""
+        async with self._client(ollama.ProcessResponse) as client:
+            return tuple(model.name or "" for model in (await client.ps()).models)
 
     async def unload(self, name: str) -> None:
         """Free a model's memory, and wait until the server no longer lists it (10 seconds at most)."""
-        body = {"model": name, "messages": [], "stream": False, "keep_alive": 0}
-        await self._connection.fetch("POST", "/api/chat", body, _Unloaded)
+        async with self._client(ollama.ChatResponse, model=name) as client:
+            await client.chat(name, [], keep_alive=0)
         for _ in range(100):
-            if all(full_name(model.name) != full_name(name) for model in await self.loaded()):
+            if full_name(name) not in map(full_name, await self.loaded()):
                 return
             await asyncio.sleep(0.1)
 
@@ -244,28 +207,106 @@ class OllamaServer:
         """
         if is_cloud(name):
             raise cloud_refused(name)
-        body = {"model": name, "stream": True}
-        steps = self._connection.stream("/api/pull", body, PullStep, limit=1 << 30)
-        async with aclosing(steps):
-            async for step in steps:
-                if step.error:
-                    raise _pull_failed(name, step.error)
-                yield step
-                if step.status == "success":
-                    return
+        limits = {"limit": 1 << 30, "streamed": True}
+        try:
+            async with self._client(ollama.ProgressResponse, model=name, **limits) as client:
+                steps = await client.pull(name, stream=True)
+                assert isinstance(steps, AsyncGenerator)
+                async with aclosing(steps):
+                    async for step in steps:
+                        yield PullStep(
+                            step.status or "", step.digest or "", step.completed or 0, step.total or 0
+                        )
+                        if step.status == "success":
+                            return
+        except FailedMidwayError as error:
+            raise _pull_failed(name, error.said) from None
         raise TeacherError(
             Fault.BROKEN, f"the download of {name} broke off: `burnish pull {name}` takes it up again"
         )
 
-    def chat(self, body: Mapping[str, Any], *, limit: int) -> AsyncGenerator[ChatChunk]:
-        """The parts of a streamed reply to a body for /api/chat, at most `limit` bytes (see Connection.stream)."""
-        return self._connection.stream("/api/chat", body, ChatChunk, limit=limit)
+    async def chat(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None,
+        think: bool | None,
+        options: Mapping[str, int | float],
+        keep_alive: str,
+    ) -> AsyncGenerator[ollama.ChatResponse]:
+        """The parts of a streamed reply, whose counts of tokens are left out where they are zero.
+
+        think: None for a model that does not know thinking. options: `num_ctx`, `num_predict` and what else
+        Ollama has. Closing the generator closes the connection, and the server stops its work. That it ends says
+        no more than that the server ended its answer. Raises BROKEN for an answer that breaks off, is too long or
+        is not what Ollama says, SILENT for one that stops coming.
+        """
+        async with self._client(
+            ollama.ChatResponse,
+            model=model,
+            streamed=True,
+            limit=(64 << 10)
+            + 1024 * int(options["num_predict"]),  # a line has some 150 bytes around its token
+            # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
+            # would push the prompt out. One that does not ignores them. The client's `chat` has no room for them.
+            also={"truncate": False, "shift": False},
+        ) as client:
+            parts = await client.chat(
+                model,
+                [{"role": message.role, "content": message.content} for message in messages],
+                stream=True,
+                think=think,
+                format=None if schema is None else dict(schema),
+                options=options,
+                keep_alive=keep_alive,
+            )
+            assert isinstance(parts, AsyncGenerator)
+            async with aclosing(parts):
+                async for part in parts:
+                    yield part
 
     def missing(self, name: str) -> TeacherError:
         return TeacherError(
             Fault.MODEL_MISSING,
             f"Ollama at {self.url} has no model {name}: fetch it with `burnish pull {name}`",
         )
+
+    @asynccontextmanager
+    async def _client(self, answer: type[Any], **exchange: Any) -> AsyncGenerator[ollama.AsyncClient]:
+        """The official client for one exchange, with nothing from the environment in it."""
+        settings = self._settings(answer, **exchange)
+        # Takes the place that OLLAMA_API_KEY would; the transport removes it.
+        try:
+            async with ollama.AsyncClient(self.url, headers={"authorization": "none"}, **settings) as client:
+                yield client
+        except (UnicodeEncodeError, ValidationError) as error:  # of what was to be sent: an answer is checked
+            if isinstance(error, ValidationError) and (said := error.errors()[0])["type"] != "string_unicode":
+                why = f"no request can be made of that: {said['loc']}: {said['msg']}"
+                raise TeacherError(Fault.REJECTED, one_line(why)) from None
+            raise TeacherError(
+                Fault.REJECTED,
+                "the text to send holds half of a surrogate pair, which is not Unicode text: mend the sample",
+            ) from None
+
+    async def _get(self, path: str, answer: type[_Answer]) -> _Answer:
+        """An answer that the official client cannot give.
+
+        It has no method for the version and the status, and its `list` leaves out `remote_host` and
+        `remote_model`, the only mark of a cloud model that goes by a plain name.
+        """
+        async with httpx.AsyncClient(**self._settings(answer)) as client:
+            return answer.model_validate_json((await client.get(f"{self.url}{path}")).content)
+
+    def _settings(self, answer: type[Any], **exchange: Any) -> dict[str, Any]:
+        """Of a client: httpx's own arguments, which the official one hands on."""
+        first = self._first
+        return {
+            "transport": Transport(self.url, answer, first=first, silence=self._silence, **exchange),
+            "timeout": httpx.Timeout(first, connect=CONNECT, pool=None),
+            "trust_env": False,
+            "follow_redirects": False,
+        }
 
 
 def full_name(name: str) -> str:
@@ -274,18 +315,7 @@ def full_name(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def is_cloud(name: str) -> bool:
-    return _CLOUD.search(name) is not None
-
-
-def cloud_refused(name: str) -> TeacherError:
-    return TeacherError(
-        Fault.FORBIDDEN, f"{name} runs in Ollama's cloud, and your data would go there: choose a local model"
-    )
-
-
 def _pull_failed(name: str, said: str) -> TeacherError:
-    said = one_line(said)
     if "file does not exist" in said or "not found" in said:
         return TeacherError(Fault.MODEL_MISSING, f"the registry has no model {name}: check the name ({said})")
     if re.search(r"dial tcp|no such host|i/o timeout|connection refused", said):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any
 
-from models.ollama.http import ADVICE, RefusedError, fault_of, one_line
-from models.ollama.server import FIRST, SILENCE, ChatChunk, ModelDescription, OllamaServer, Tag, cloud_refused
+from ollama import ChatResponse
+
+from models.ollama.http import ADVICE, FailedMidwayError, RefusedError, one_line
+from models.ollama.server import FIRST, SILENCE, ModelDescription, OllamaServer, Tag
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
@@ -55,8 +55,6 @@ class OllamaTeacher:
     async def open(self) -> TeacherInfo:
         tag = await self._find()
         shown = await self._server.show(tag.name)
-        if shown.remote_host or shown.remote_model:
-            raise cloud_refused(self.name)
         if shown.capabilities and "completion" not in shown.capabilities:
             raise TeacherError(
                 Fault.REJECTED,
@@ -86,7 +84,7 @@ class OllamaTeacher:
             await self._server.unload(self._model)
 
     async def close(self) -> None:
-        await self._server.close()
+        """Nothing is kept open between two requests."""
 
     async def _find(self) -> Tag:
         """The model as it is now. A tag can be given to another model, or to a cloud model's stub, under a run."""
@@ -110,7 +108,7 @@ class OllamaTeacher:
             name=self.name,
             digest=_digest(tag),
             parameters=shown.parameters or rounded,
-            quantisation=tag.quantisation or shown.details.quantization_level,
+            quantisation=tag.quantisation or shown.quantisation,
             size=tag.size,
             context=context,
         )
@@ -127,7 +125,7 @@ class OllamaTeacher:
             try:
                 if time.monotonic() - self._found > KNOWN:
                     await self._find()
-                return await self._ask_once(self._body(request, context), on_text)
+                return await self._ask_once(request, context, on_text)
             except RefusedError as error:
                 if asked_to_think and "does not support thinking" in error.said:
                     self._knows_thinking = False
@@ -139,40 +137,49 @@ class OllamaTeacher:
                     raise
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311
 
-    async def _ask_once(self, body: Mapping[str, Any], on_text: OnText | None) -> Reply:
+    async def _ask_once(self, request: Request, context: int, on_text: OnText | None) -> Reply:
         text: list[str] = []
         thoughts: list[str] = []
-        # A line of a reply has some 150 bytes around its token.
-        limit = (64 << 10) + 1024 * body["options"]["num_predict"]
-        parts = self._server.chat(body, limit=limit)
         pieces, twice = 0, False
-        last: ChatChunk | None = None
-        async with aclosing(parts):
-            async for part in parts:
-                if part.error:
-                    said = one_line(part.error)
-                    fault = fault_of(500, said)
-                    raise TeacherError(
-                        fault, f"{self.name} failed in the middle of a reply: {said}{ADVICE.get(fault, '')}"
-                    )
-                if part.remote_host or part.remote_model:
-                    raise cloud_refused(self.name)
-                pieces += bool(part.message.content or part.message.thinking)
-                twice |= part == last
-                last = part
-                thoughts.append(part.message.thinking)
-                if part.message.content:
-                    text.append(part.message.content)
-                    if on_text is not None:
-                        on_text(part.message.content)
-                if part.done:
-                    # A clock may be too coarse to tell two equal tokens apart: their number has the last word.
-                    if twice and pieces + (part.done_reason == "stop") > part.eval_count:
-                        raise TeacherError(
-                            Fault.BROKEN,
-                            f"{self.name}'s reply came with a piece of it twice: see the server's log",
-                        )
-                    return self._finished(part, "".join(text), "".join(thoughts), body["options"]["num_ctx"])
+        last: ChatResponse | None = None
+        parts = self._server.chat(
+            self._model,
+            request.messages,
+            schema=request.schema,
+            think=request.think if self._knows_thinking else None,
+            options={
+                "num_ctx": context,
+                "num_predict": request.max_tokens,
+                "seed": request.seed,
+                "temperature": request.temperature,
+            },
+            keep_alive=self._keep_alive,
+        )
+        try:
+            async with aclosing(parts):
+                async for part in parts:
+                    content, thinking = part.message.content, part.message.thinking
+                    pieces += bool(content or thinking)
+                    twice |= part == last
+                    last = part
+                    thoughts.append(thinking or "")
+                    if content:
+                        text.append(content)
+                        if on_text is not None:
+                            on_text(content)
+                    if part.done:
+                        # A clock may be too coarse to tell two equal tokens apart: their number has the last word.
+                        if twice and pieces + (part.done_reason == "stop") > (part.eval_count or 0):
+                            raise TeacherError(
+                                Fault.BROKEN,
+                                f"{self.name}'s reply came with a piece of it twice: see the server's log",
+                            )
+                        return self._finished(part, "".join(text), "".join(thoughts), context)
+        except FailedMidwayError as error:
+            advice = ADVICE.get(error.fault, "")
+            raise TeacherError(
+                error.fault, f"{self.name} failed in the middle of a reply: {error.said}{advice}"
+            ) from None
         if last is None:
             raise TeacherError(Fault.BROKEN, f"{self.name} answered nothing: see the server's log")
         raise TeacherError(
@@ -180,44 +187,23 @@ class OllamaTeacher:
             f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself",
         )
 
-    def _body(self, request: Request, context: int) -> Mapping[str, Any]:
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "stream": True,
-            # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
-            # would push the prompt out. One that does not ignores them, and `_check_whole` is left.
-            "truncate": False,
-            "shift": False,
-            "keep_alive": self._keep_alive,
-            "options": {
-                "num_ctx": context,
-                "num_predict": request.max_tokens,
-                "seed": request.seed,
-                "temperature": request.temperature,
-            },
-        }
-        if request.schema is not None:
-            body["format"] = request.schema
-        if self._knows_thinking:
-            body["think"] = request.think
-        return body
-
-    def _finished(self, last: ChatChunk, text: str, thoughts: str, context: int) -> Reply:
-        if last.done_reason not in ("stop", "length"):
+    def _finished(self, last: ChatResponse, text: str, thoughts: str, context: int) -> Reply:
+        reason = last.done_reason or ""
+        if reason not in ("stop", "length"):
             raise TeacherError(
                 Fault.BROKEN,
-                f"{self.name} ended its reply with {last.done_reason[:50]!r} instead of `stop`: see the server's log",
+                f"{self.name} ended its reply with {reason[:50]!r} instead of `stop`: see the server's log",
             )
+        read, written = last.prompt_eval_count or 0, last.eval_count or 0
         # One token more than the context was seen where nothing was pushed out.
-        pushed_out = last.prompt_eval_count + last.eval_count > context + 1
+        pushed_out = read + written > context + 1
         return Reply(
             text=text,
             thoughts=thoughts,
-            finish="length" if last.done_reason == "length" or pushed_out else "stop",
-            prompt_tokens=last.prompt_eval_count,
-            tokens=last.eval_count,
-            seconds=last.eval_duration / 1e9,
+            finish="length" if reason == "length" or pushed_out else "stop",
+            prompt_tokens=read,
+            tokens=written,
+            seconds=(last.eval_duration or 0) / 1e9,
         )
 
     def _check_whole(self, request: Request, reply: Reply, context: int) -> None:

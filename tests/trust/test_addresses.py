@@ -122,16 +122,14 @@ def test_a_server_that_listens_on_ipv6_is_reached() -> None:
 
         async with await asyncio.start_server(answer, "::1", 0) as six:
             port = six.sockets[0].getsockname()[1]
-            async with OllamaServer(f"[::]:{port}") as server:
-                return await server.version()
+            return await OllamaServer(f"[::]:{port}").version()
 
     assert asyncio.run(main()) == "six"
 
 
 def _version(host: str) -> str:
     async def main() -> str:
-        async with OllamaServer(host) as server:
-            return await server.version()
+        return await OllamaServer(host).version()
 
     return asyncio.run(main())
 

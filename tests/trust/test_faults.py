@@ -228,10 +228,8 @@ def test_a_fault_in_any_other_answer_has_its_own_name_and_words(
         return dict(zip(kinds, await asyncio.gather(*map(fault_of, kinds)), strict=True))
 
     async def fault_of(kind: str) -> Fault:
-        with FakeOllama(instead={path: ELSEWHERE[kind][0]}) as fake:
-            async with OllamaServer(fake.url, first=2.0) as server:
-                with pytest.raises(TeacherError) as caught:
-                    await ASKED[path](server)
+        with FakeOllama(instead={path: ELSEWHERE[kind][0]}) as fake, pytest.raises(TeacherError) as caught:
+            await ASKED[path](OllamaServer(fake.url, first=2.0))
         assert told(caught.value.fault, str(caught.value)), (kind, caught.value)
         return caught.value.fault
 

@@ -29,8 +29,7 @@ from tui.text.literal import literal, one_line
 async def ollama_version(host: str | None) -> str | None:
     """The version of the Ollama that answers; None if none does."""
     try:
-        async with OllamaServer(host, first=3.0) as server:
-            return await server.version()
+        return await OllamaServer(host, first=3.0).version()
     except TeacherError:
         return None
 
@@ -92,17 +91,16 @@ async def _pull(name: str, console: Console) -> None:
         console=console,
         disable=not console.is_interactive,
     )
-    async with OllamaServer(load_settings({}).teacher.host) as server:
-        with bars:
-            tasks: dict[str, Any] = {}
-            steps = server.pull(name)
-            async with aclosing(steps):
-                async for step in steps:
-                    if step.status not in tasks:
-                        tasks[step.status] = bars.add_task(literal(step.status), total=step.total or None)
-                        if bars.disable:
-                            say(console, step.status)
-                    bars.update(tasks[step.status], completed=step.completed, total=step.total or None)
+    server = OllamaServer(load_settings({}).teacher.host)
+    with bars:
+        tasks: dict[str, Any] = {}
+        async with aclosing(server.pull(name)) as steps:
+            async for step in steps:
+                if step.status not in tasks:
+                    tasks[step.status] = bars.add_task(literal(step.status), total=step.total or None)
+                    if bars.disable:
+                        say(console, step.status)
+                bars.update(tasks[step.status], completed=step.completed, total=step.total or None)
 
 
 def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: bool) -> int:

@@ -11,7 +11,8 @@ from engine.run.fitting import MemoryNeed, auto_schedule
 from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
-from models.ollama.server import cloud_refused, full_name, is_cloud
+from models.ollama.address import cloud_refused, is_cloud
+from models.ollama.server import full_name
 from models.system import machine
 from models.system.units import size
 

@@ -48,8 +48,7 @@ def fails(server: FakeOllama, request: Request = QUESTION, *, said: str = "", **
 
 def with_server(fake: FakeOllama, look: Any) -> Any:
     async def run() -> Any:
-        async with OllamaServer(fake.url) as server:
-            return await look(server)
+        return await look(OllamaServer(fake.url))
 
     return asyncio.run(run())
 

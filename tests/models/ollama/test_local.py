@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
+import httpx
+import ollama
 import pytest
 
-from models.teacher import Fault
+from models.ollama.http import Transport
+from models.teacher import Fault, TeacherError
 from tests.models.ollama.asking import CLOUD, ask, fails
 from tests.ollama.script import Raw
 from tests.ollama.server import FakeOllama
@@ -47,6 +51,20 @@ def test_a_redirect_is_refused_and_not_followed(status: int) -> None:
         server.script = lambda chat: Raw(b"", status, [target], chunked=False)
         assert fails(server, said=elsewhere.url) is Fault.FORBIDDEN
     assert elsewhere.exchanges == []
+
+
+def test_the_way_of_the_client_leads_to_the_one_server_whatever_it_is_told_to_ask() -> None:
+    async def asked(url: str) -> None:
+        transport = Transport(server.url, ollama.ProcessResponse, first=5.0, silence=5.0)
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.get(url)
+
+    with FakeOllama() as elsewhere, FakeOllama() as server:
+        for url in (f"{elsewhere.url}/api/ps", "https://ollama.com/api/web_search"):
+            with pytest.raises(TeacherError, match="only http") as caught:
+                asyncio.run(asked(url))
+            assert caught.value.fault is Fault.FORBIDDEN
+    assert elsewhere.exchanges == server.exchanges == []
 
 
 def test_neither_a_key_nor_a_proxy_from_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

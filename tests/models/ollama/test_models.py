@@ -158,8 +158,7 @@ def test_a_real_server_answers_too() -> None:
     """Runs where OLLAMA_HOST, or the usual port, has an Ollama with a local model."""
 
     async def scene() -> Reply:
-        async with OllamaServer() as server:
-            local = [tag for tag in await server.tags() if tag.local]
+        local = [tag for tag in await OllamaServer().tags() if tag.local]
         if not local:
             pytest.skip("the Ollama here has no local model")
         teacher = OllamaTeacher(min(local, key=lambda tag: tag.size).name, context=1024)

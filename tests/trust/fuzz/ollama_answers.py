@@ -154,17 +154,17 @@ async def _taught(url: str) -> None:
 
 
 async def _looked(url: str) -> None:
-    async with OllamaServer(url, first=5.0, silence=5.0) as server:
-        await server.version()
-        await server.cloud_disabled()
-        for tag in await server.tags():
-            json.dumps([tag.billions, tag.local, tag.family, size(tag.size)], allow_nan=False)
-        for model in await server.loaded():
-            assert size(model.size - model.size_vram)
+    server = OllamaServer(url, first=5.0, silence=5.0)
+    await server.version()
+    await server.cloud_disabled()
+    for tag in await server.tags():
+        json.dumps([tag.billions, tag.local, tag.family, size(tag.size)], allow_nan=False)
+    for name in await server.loaded():
+        assert isinstance(name, str)
 
 
 async def _pulled(url: str) -> None:
-    async with OllamaServer(url, first=5.0, silence=5.0) as server:
-        async for step in server.pull("qwen0.5b"):
-            assert size(step.total)
-            assert 100 * step.completed / (step.total or 1) is not None
+    server = OllamaServer(url, first=5.0, silence=5.0)
+    async for step in server.pull("qwen0.5b"):
+        assert size(step.total)
+        assert 100 * step.completed / (step.total or 1) is not None

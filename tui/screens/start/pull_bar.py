@@ -103,7 +103,7 @@ class PullBar(Vertical):
         self.add_class("-pulling")
         layers: dict[str, tuple[int, int]] = {}  # bytes that came and bytes in all, by layer
         try:
-            async with OllamaServer(self._host) as server, aclosing(server.pull(name)) as steps:
+            async with aclosing(OllamaServer(self._host).pull(name)) as steps:
                 async for step in steps:
                     if step.total:
                         layers[step.digest] = (step.completed, step.total)

@@ -247,5 +247,4 @@ async def _check_server(settings: Settings) -> None:
         or await on_daemon_thread(teacher_file, name) is not None
     ):
         return
-    async with OllamaServer(settings.teacher.host, first=ANSWERS) as server:
-        await server.find(name)
+    await OllamaServer(settings.teacher.host, first=ANSWERS).find(name)

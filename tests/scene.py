@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from engine.judge.pairs import workspace_sides
@@ -30,7 +29,7 @@ from engine.sample import (
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.teacher import Fault, Reply, TeacherInfo
-from tests.recipes import recipe
+from tests.recipes import judging, recipe
 from tests.running import dataset, demo_rows
 
 TEACHER = TeacherInfo("qwen3:8b", "sha256:" + "7" * 64, 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
@@ -159,11 +158,16 @@ def judged(path: Path, judge: str = "gemma3:12b", says: str = "It gives reasons.
     """A workspace with verdicts of all kinds beside it, made without a judge."""
     sides = workspace_sides(path)
     pairs = list(sides.pairs())
-    about = {"a": sides.a, "b": sides.b, "sources": sides.sources, **sides.about}
-    about |= {"judge": asdict(TEACHER) | {"name": judge}, "pairs": len(pairs)}
-    about |= {"same": sides.same, "unmatched": sides.unmatched}
+    about = judging(
+        judge,
+        sources=sides.sources,
+        run=sides.run,
+        refined_only=sides.refined_only,
+        pairs=len(pairs),
+        same=sides.same,
+    )
     with Record.at(judged_path(path)) as record:
-        comparison = record.begin({"judge": judge}, about)
+        comparison = record.begin(about)
         for number, pair in enumerate(pairs):
             if (scores := ORDERS[number % len(ORDERS)]) is None:
                 failure = Failure(fault=Fault.UNPARSABLE, message=says)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 from engine.events import Notice, Started
 from engine.judge.events import JudgedBefore, PairJudged
 from engine.judge.pairs import Sides
 from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
-from engine.judge.record import Comparison
+from engine.judge.record import Comparison, Judging
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import UnusableReply
 from engine.method.reply_forms import ReplyFormName
@@ -31,19 +29,22 @@ async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) ->
     if info.digest == sides.teacher:
         emit(Notice(f"{info.name} also wrote the rewrites: a judge tends to favour what it wrote itself"))
     pairs = [pair.digest() for pair in sides.pairs()]
-    how: dict[str, Any] = {
-        "a": sides.a,
-        "b": sides.b,
-        "sources": sides.sources,
-        **sides.about,
-        "form": form,
-        "prompts": PROMPTS,
-        "context": info.context,
-        **respondent.sampling.model_dump(),
-    }
     comparison = record.begin(
-        how | {"judge": info.digest},
-        how | {"judge": asdict(info), "pairs": len(pairs), "same": sides.same, "unmatched": sides.unmatched},
+        Judging(
+            a=sides.a,
+            b=sides.b,
+            sources=sides.sources,
+            run=sides.run,
+            refined_only=sides.refined_only,
+            form=form,
+            prompts=PROMPTS,
+            context=info.context,
+            **respondent.sampling.model_dump(),
+            judge=info,
+            pairs=len(pairs),
+            same=sides.same,
+            unmatched=sides.unmatched,
+        )
     )
     here = {number: found for number, found in record.known(comparison).items() if number < len(pairs)}
     # A pair without a verdict gets none from the same replies, but perhaps the server gave it no reply.

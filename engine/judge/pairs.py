@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Sides:
     same: int = 0  # where both sides are the same text: there is nothing to judge
     unmatched: tuple[int, int] = (0, 0)  # rows of A, and of B, that the other has no partner for
     teacher: str | None = None  # the digest of the model that wrote side B, where it is known
-    about: dict[str, Any] = field(default_factory=dict)  # what else makes them these sides
+    run: int | None = None  # of the workspace they are of; None: two files
+    refined_only: bool | None = None
 
 
 # A workspace -------------------------------------------------------------------------------------------------------
@@ -77,7 +78,8 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
         pairs,
         same=same,
         teacher=teacher.digest,
-        about={"run": run.id, "refined_only": refined_only},
+        run=run.id,
+        refined_only=refined_only,
     )
 
 

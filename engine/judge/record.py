@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from engine.judge.prompt import Judged, Result
+from engine.method.reply_forms import ReplyFormName
+from engine.sample import Frozen
 from engine.store.database import Database, FileKind, WorkspaceError
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
-from models.teacher import Reply
+from models.teacher import Reply, TeacherInfo
 
 _FIRST = """
 CREATE TABLE replies (                                    -- every reply, word for word
@@ -61,21 +63,42 @@ def judged_path(a: Path) -> Path:
     return a.with_suffix(".judged")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What was compared, by whom."""
+class Judging(Frozen):
+    """Two sides, their judge and how it is asked: all that decides the verdicts, and the count of the pairs."""
 
-    id: int
-    about: dict[str, Any]  # `judge`, `a`, `b`, `pairs`, ...: see `engine.judge.judge`
+    a: str  # the sides' names
+    b: str
+    sources: tuple[str, ...]  # the files behind them
+    run: int | None = None  # of the workspace whose sides these are; None: two files
+    refined_only: bool | None = None
+    form: ReplyFormName
+    prompts: int  # prompt.PROMPTS: the version of what a judge is asked
+    context: int  # tokens a request and its reply share
+    think: bool
+    max_tokens: int  # of one verdict
+    temperature: float
+    seed: int
+    judge: TeacherInfo
+    pairs: int  # that are to be judged
+    same: int  # where both sides are the same text
+    unmatched: tuple[int, int]  # rows of A, and of B, that the other has no partner for
 
-    @property
-    def pairs(self) -> int:
-        """How many it has; there may be verdicts on more, of a time without --limit."""
-        return int(self.about["pairs"])
+    def key(self) -> str:
+        """Equal for two judgings of the same sides by the same judge, asked in the same way."""
+        decides = self.model_dump(exclude={"judge", "pairs", "same", "unmatched"}, exclude_none=True)
+        return json.dumps(decides | {"judge": self.judge.digest}, sort_keys=True)
 
     def is_of(self, workspace: Path, run: int) -> bool:
-        """Whether its sides are those of a workspace, by a run there."""
-        return self.about.get("sources") == [str(workspace.absolute())] and self.about.get("run") == run
+        """The sides are those of a workspace, by a run there."""
+        return self.sources == (str(workspace.absolute()),) and self.run == run
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A judging that was begun."""
+
+    id: int
+    about: Judging
 
 
 class Record(Database):
@@ -115,15 +138,14 @@ class Record(Database):
 
     # --- comparisons ------------------------------------------------------------------------------------------
 
-    def begin(self, key: Mapping[str, Any], about: Mapping[str, Any]) -> Comparison:
-        """The comparison with this key, new or taken up again; it becomes the latest."""
-        text = json.dumps(dict(key), sort_keys=True)
+    def begin(self, judging: Judging) -> Comparison:
+        """The comparison with the judging's key, new or taken up again; it becomes the latest."""
         with self._transaction():
             self._db.execute(
                 "INSERT INTO comparisons (key, about, begun) "
                 "VALUES (?, ?, (SELECT coalesce(max(begun), 0) + 1 FROM comparisons)) ON CONFLICT (key) DO UPDATE SET "
                 "about = excluded.about, begun = (SELECT max(begun) + 1 FROM comparisons)",
-                (text, json.dumps(dict(about))),
+                (judging.key(), json.dumps(judging.model_dump())),
             )
         latest = self.latest()
         assert latest is not None
@@ -132,7 +154,7 @@ class Record(Database):
     def comparisons(self) -> list[Comparison]:
         """All that were begun, the latest first."""
         rows = self._rows("SELECT comparison, about FROM comparisons ORDER BY begun DESC")
-        return [Comparison(number, self._parsed(dict, about)) for number, about in rows]
+        return [Comparison(number, self._parsed(Judging.model_validate, about)) for number, about in rows]
 
     def latest(self) -> Comparison | None:
         return next(iter(self.comparisons()), None)
@@ -165,12 +187,15 @@ class Record(Database):
             )
 
     def judged(self, comparison: Comparison) -> Iterator[tuple[int, Judged]]:
-        """The comparison's verdicts that are there, in the pairs' order, with the pairs' numbers."""
+        """The comparison's verdicts that are there, in the pairs' order, with the pairs' numbers.
+
+        Verdicts on more pairs, of a time without --limit, are kept and left out.
+        """
         last = -1
         while rows := self._rows(
             "SELECT number, body FROM verdicts WHERE comparison = ? AND number > ? AND number < ? "
             "ORDER BY number LIMIT ?",
-            *(comparison.id, last, comparison.pairs, WINDOW),
+            *(comparison.id, last, comparison.about.pairs, WINDOW),
         ):
             for number, body in rows:
                 last = self._onward(last, number)

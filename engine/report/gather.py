@@ -6,16 +6,15 @@ import asyncio
 import heapq
 import math
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from engine.examine.flags import Stats
-from engine.judge.record import Record, judged_path
+from engine.judge.record import Judging, Record, judged_path
 from engine.judge.results import Results, results
 from engine.method.recipe import Method
 from engine.method.token_gain import TokenGains
@@ -80,7 +79,7 @@ class ReportedSample:
 class JudgedSides:
     """What a judge says of the original and the refined side."""
 
-    about: Mapping[str, Any]  # as `judge` keeps it
+    about: Judging
     results: Results
 
 
@@ -151,7 +150,7 @@ def _judged(path: Path, run: Run, record: Path | None) -> Iterator[JudgedSides]:
         return
     with Record.read(record or usual) as opened:
         for comparison in opened.comparisons():
-            if comparison.is_of(path, run.id):
+            if comparison.about.is_of(path, run.id):
                 yield JudgedSides(comparison.about, results(opened.judged(comparison)))
 
 

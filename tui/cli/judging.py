@@ -91,7 +91,7 @@ def _sides(a: Path, b: Path | None, *, refined_only: bool, limit: int | None) ->
 
 def _as_object(record: Record, comparison: Comparison, found: Results) -> dict[str, Any]:
     """What --json prints; tui/cli/README.md documents the fields."""
-    about = {name: value for name, value in comparison.about.items() if name not in ("run", "refined_only")}
+    about = comparison.about.model_dump(exclude={"run", "refined_only"})
     return {"record": str(record.path), **about, **found.model_dump(mode="json")}
 
 

@@ -65,7 +65,7 @@ class JudgeVerdicts:
 
     @property
     def done(self) -> bool:
-        return len(self.lines) >= self.comparison.pairs
+        return len(self.lines) >= self.comparison.about.pairs
 
 
 def verdicts(path: Path, run: Run, wanted: int | None = None) -> JudgeVerdicts | None:
@@ -77,7 +77,7 @@ def verdicts(path: Path, run: Run, wanted: int | None = None) -> JudgeVerdicts |
     if not kept.exists():
         return None
     with Record.read(kept) as record:
-        all = tuple(one for one in record.comparisons() if one.is_of(path, run.id))
+        all = tuple(one for one in record.comparisons() if one.about.is_of(path, run.id))
         if not all:
             return None
         comparison = next((one for one in all if one.id == wanted), all[0])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from engine.judge.record import Judging
 from engine.judge.results import Counts, LengthBias, MarginBin, Results
 from engine.sample import Stage, Verdict
 from tui.text.literal import one_line
@@ -17,11 +17,9 @@ from tui.text.tables import Fact, number
 SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 
 
-def score_table(about: Mapping[str, Any], found: Results) -> Table:
+def score_table(about: Judging, found: Results) -> Table:
     """Wins, ties and losses, of all pairs and by whether the instruction is the same."""
-    title = (
-        f"{one_line(about['b'])} against {one_line(about['a'])}, judged by {one_line(about['judge']['name'])}"
-    )
+    title = f"{one_line(about.b)} against {one_line(about.a)}, judged by {one_line(about.judge.name)}"
     table = _table(title, "", "pairs", "wins", "ties", "losses", "score", "95 % interval")
     low, high = found.interval or (None, None)
     table.add_row("all", *_cells(found.counts), f"{number(low)} to {number(high)}")
@@ -31,9 +29,9 @@ def score_table(about: Mapping[str, Any], found: Results) -> Table:
     return table
 
 
-def length_table(about: Mapping[str, Any], length: LengthBias) -> Table:
+def length_table(about: Judging, length: LengthBias) -> Table:
     """The same by the answers' lengths."""
-    title = f"by length of the answer, {one_line(about['b'])} / {one_line(about['a'])}"
+    title = f"by length of the answer, {one_line(about.b)} / {one_line(about.a)}"
     table = _table(title, "", "pairs", "wins", "ties", "losses", "score")
     for bin in length.bins:
         if bin.counts.total:
@@ -61,14 +59,14 @@ def student_table(bins: Sequence[MarginBin]) -> Table:
     return table
 
 
-def words(about: Mapping[str, Any], found: Results, listed: int) -> Iterator[Fact]:
+def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
     """What stands beside the tables."""
     counts, bias, length = found.counts, found.bias, found.length
-    a, b = about["a"], about["b"]
+    a, b = about.a, about.b
     parts = [f"{counts.total} with a verdict"]
     parts += [f"{found.invalid} without"] * bool(found.invalid)
-    parts += [f"{about['same']} the same on both sides, not judged"] * bool(about["same"])
-    alone = about["unmatched"]
+    parts += [f"{about.same} the same on both sides, not judged"] * bool(about.same)
+    alone = about.unmatched
     parts += [f"{alone[0]} rows of A and {alone[1]} of B without a partner"] * any(alone)
     yield "pairs", ", ".join(parts)
     if found.faults:

@@ -265,7 +265,7 @@ def test_only_another_judge_or_other_settings_ask_again(court: Court) -> None:
     assert court.asked == 30
     with Record.read(court.path) as record:
         assert len(record.comparisons()) == 3
-        assert record.comparisons()[0].about["judge"]["name"] == "other:1b"
+        assert record.comparisons()[0].about.judge.name == "other:1b"
 
 
 def test_a_pair_that_changed_is_judged_anew_and_its_old_verdict_is_gone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from engine.sample import Version
 from engine.store.database import WorkspaceError
 from models.teacher import Message, Reply, Request, TeacherInfo
 from tests.engine.store.stock import made
+from tests.recipes import judging
 
 HALF = "before \ud800 \x00 \x1b after"
 
@@ -59,7 +60,7 @@ def test_nobody_else_may_read_it_nor_the_files_beside_it(path: Path) -> None:
 def test_what_was_kept_is_there_when_it_is_opened_again(path: Path) -> None:
     with Record.at(path) as record:
         record.keep_reply(0, b"1", Reply(HALF, tokens=7), {"question": "judge"})
-        comparison = record.begin({"a": 1}, {"pairs": 3})
+        comparison = record.begin(judging())
         for number in (2, 0):
             record.keep(comparison, number, judged(number))
     for way in (Record.at, Record.read):
@@ -78,23 +79,23 @@ def test_what_was_kept_is_there_when_it_is_opened_again(path: Path) -> None:
 def test_the_comparison_that_was_begun_last_is_the_latest(path: Path) -> None:
     with Record.at(path) as record:
         assert record.latest() is None
-        first = record.begin({"a": 1}, {"pairs": 1})
-        second = record.begin({"a": 2}, {"pairs": 1})
-        again = record.begin({"a": 1}, {"pairs": 2})
-        assert (again.id, again.pairs) == (first.id, 2)
+        first = record.begin(judging(a="1", pairs=1))
+        second = record.begin(judging(a="2", pairs=1))
+        again = record.begin(judging(a="1", pairs=2))
+        assert (again.id, again.about.pairs) == (first.id, 2)
         assert record.comparisons() == [again, second]
 
 
 def test_verdicts_beyond_the_comparison_s_pairs_are_kept_and_not_shown(path: Path) -> None:
     with Record.at(path) as record:
-        comparison = record.begin({}, {"pairs": 3})
+        comparison = record.begin(judging(pairs=3))
         for number in range(3):
             record.keep(comparison, number, judged(number))
-        few = record.begin({}, {"pairs": 1})
+        few = record.begin(judging(pairs=1))
         assert [number for number, _ in record.judged(few)] == [0]
         record.forget(few, [0])
         assert list(record.judged(few)) == []
-        assert [number for number, _ in record.judged(record.begin({}, {"pairs": 3}))] == [1, 2]
+        assert [number for number, _ in record.judged(record.begin(judging(pairs=3)))] == [1, 2]
 
 
 def test_more_verdicts_than_are_read_at_a_time_come_in_order(
@@ -102,7 +103,7 @@ def test_more_verdicts_than_are_read_at_a_time_come_in_order(
 ) -> None:
     monkeypatch.setattr("engine.judge.record.WINDOW", 2)
     with Record.at(path) as record:
-        comparison = record.begin({}, {"pairs": 9})
+        comparison = record.begin(judging(pairs=9))
         for number in (5, 1, 8, 3, 0):
             record.keep(comparison, number, judged(number))
         assert list(record.judged(comparison)) == [(n, judged(n)) for n in (0, 1, 3, 5, 8)]
@@ -110,7 +111,7 @@ def test_more_verdicts_than_are_read_at_a_time_come_in_order(
 
 def test_one_burnish_works_on_it_at_a_time_and_others_may_look(path: Path) -> None:
     with Record.at(path) as record:
-        comparison = record.begin({}, {"pairs": 1})
+        comparison = record.begin(judging(pairs=1))
         record.keep(comparison, 0, judged(0))
         with pytest.raises(WorkspaceError, match="another burnish is working on it"):
             Record.at(path)
@@ -135,7 +136,8 @@ def test_a_newer_schema_is_refused_and_a_damaged_file_explained(path: Path) -> N
         Record.at(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(Record.kind.migrations)}")
-        connection.execute("INSERT INTO comparisons VALUES (1, '{}', '{\"pairs\": 1}', 1)")
+        about = json.dumps(judging().model_dump())
+        connection.execute("INSERT INTO comparisons VALUES (1, '{}', ?, 1)", (about,))
         connection.execute("INSERT INTO verdicts VALUES (1, 0, x'00', 'win', '{\"pair\": 7}')")
         connection.commit()
     with Record.read(path) as record, pytest.raises(WorkspaceError, match="damaged"):
@@ -159,12 +161,14 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
                 json.dumps({"number": 0, "teacher": judge.digest}),
             ),
         )
-        connection.execute(
-            """INSERT INTO comparisons VALUES (1, '{"a": "A"}', '{"a": "A", "pairs": 1}', 1)"""
-        )
+        later = {"prompts", "think", "context"}
+        about = judging(judge=judge, pairs=1).model_dump(exclude=later | {"run", "refined_only"})
+        decides = {name: value for name, value in about.items() if name not in ("pairs", "same", "unmatched")}
+        key = json.dumps(decides | {"judge": judge.digest}, sort_keys=True)
+        connection.execute("INSERT INTO comparisons VALUES (1, ?, ?, 1)", (key, json.dumps(about)))
         connection.commit()
     with Record.at(path) as record:
         assert record.reply(0, request.digest(judge)) == Reply(HALF)
         assert record.reply(0, replace(request, think=True).digest(judge)) is None
-        how = {"a": "A", "prompts": 1, "think": False, "context": 8192}
-        assert record.begin(how, how | {"pairs": 1}).id == 1
+        assert record.comparisons()[0].about == judging(judge=judge, pairs=1)
+        assert record.begin(judging(judge=judge, pairs=1)).id == 1

@@ -31,7 +31,7 @@ from models.student import Losses
 from models.teacher import Fault
 from tests import hostile
 from tests.command import burnish
-from tests.recipes import recipe
+from tests.recipes import judging, recipe
 from tests.running import SHORT, dataset
 from tests.scene import KINDS, TEACHER, outcome, scene, scores, started
 from tui.report.html import page
@@ -214,13 +214,10 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judge(path: Path, name: str) -> Path:
     """What a judge said about a workspace: three wins for the refined, a tie, and a pair without a verdict."""
-    about = {
-        "a": "original", "b": "refined", "sources": [str(path.absolute())], "run": 1, "pairs": 5, "same": 3,
-        "unmatched": [0, 0], "judge": {"name": name},
-    }  # fmt: skip
+    about = judging(name, sources=(str(path.absolute()),), run=1, refined_only=False, pairs=5, same=3)
     choice = StudentChoice(stage=Stage.RESPONSE, verdict=Verdict.REPLACED, margin=0.1)
     with Record.at(path.with_suffix(".judged")) as record:
-        comparison = record.begin({"a": 1}, about)
+        comparison = record.begin(about)
         for number in range(5):
             pair = Pair(
                 row=number,

@@ -230,8 +230,8 @@ class CompareScreen(CursorKeys, AppScreen):
             return Content.assemble(at, judge, took, "  ", notice)
         if found is None:
             return self._nothing()
-        about, total = found.comparison.about, found.comparison.pairs
-        judge = shown_line(str(about["judge"]["name"]), 40, "bold")
+        about, total = found.comparison.about, found.comparison.about.pairs
+        judge = shown_line(about.judge.name, 40, "bold")
         parts: list[Content | str | tuple[str, str]] = ["refined against original, judged by ", judge]
         parts.append((f"  {len(found.lines):,} of {total:,} pairs", muted))
         if not found.done:
@@ -284,7 +284,7 @@ class CompareScreen(CursorKeys, AppScreen):
         for name, told in words(found.comparison.about, found.results, 0):
             if name not in ("disagreements", "pairs"):  # the list has them, and the head
                 yield name, shown(told)
-        if same := found.comparison.about["same"]:
+        if same := found.comparison.about.same:
             yield "unchanged", Content(f"{same:,} samples are the same on both sides, and not judged")
 
     def _list(self) -> None:
@@ -352,7 +352,7 @@ class CompareScreen(CursorKeys, AppScreen):
         """Who was asked last: to begin with, whom the settings name."""
         if self.workbench.judge_job.settings.name is not None:
             return self.workbench.judge_job.settings.name
-        return str(self._found.comparison.about["judge"]["name"]) if self._found is not None else ""
+        return self._found.comparison.about.judge.name if self._found is not None else ""
 
     def action_hold(self) -> None:
         if self.workbench.judge_job.held:

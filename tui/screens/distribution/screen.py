@@ -245,7 +245,7 @@ class DistributionScreen(AppScreen):
         counts = found.results.counts if found is not None else None
         judged.set_class(counts is not None and counts.total > 0, "-shown")
         if found is not None and counts is not None and counts.score is not None:
-            judge = shown_line(str(found.comparison.about["judge"]["name"]), 30)
+            judge = shown_line(found.comparison.about.judge.name, 30)
             lines = (
                 Content.assemble(
                     ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")

@@ -251,7 +251,7 @@ class BurnishApp(App[None]):
 
     @on(StartRun)
     def _start_run(self, message: StartRun) -> None:
-        if self.workbench.running:
+        if self.workbench.run_job.running:
             self.notify("a run is under way", severity="warning")
             return
         if self.workbench.judge_job.running:
@@ -267,7 +267,7 @@ class BurnishApp(App[None]):
         try:
             summary = await self.workbench.refine(limit=limit, retry_failed=retry_failed)
         except BurnishError as error:
-            self.workbench.note(str(error))
+            self.workbench.run_job.note(str(error))
             self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
         else:
             if summary is not None:
@@ -279,7 +279,7 @@ class BurnishApp(App[None]):
 
     def leave(self) -> None:
         path, comparing = self.workbench.path, self.workbench.judge_job
-        self.unfinished = path if self.workbench.running else None
+        self.unfinished = path if self.workbench.run_job.running else None
         self.unjudged = comparing.command(path) if path is not None and comparing.running else None
         self.exit()
 

@@ -115,7 +115,7 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
             turn += 1
             if turn % (READING * len(KEYS)) == 0:
                 await asyncio.sleep(TIDY + PAUSE)
-            done = shown.workbench.tally.done
+            done = shown.workbench.run_job.tally.done
             if done >= (len(notes) + 1) * (count // NOTES):
                 notes.append(note(done, path))
         summary = refining.result()

@@ -67,14 +67,14 @@ class Title(Horizontal):
         return Content("").join(parts)
 
     def _state(self) -> Content:
-        tally = self._workbench.tally
-        if not self._workbench.running:
+        tally = self._workbench.run_job.tally
+        if not self._workbench.run_job.running:
             return self._judging()
-        if self._workbench.stopping:
+        if self._workbench.run_job.stopping:
             return Content.styled(" stopping ", "reverse")
         if not tally.began:
             return Content.styled(" opening ", "reverse")
-        if self._workbench.held:
+        if self._workbench.run_job.held:
             return Content.styled(" held ", "reverse $warning")
         if tally.paused:
             return Content.styled(" waiting for Ollama ", "reverse $error")

@@ -196,7 +196,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
         assert "begin" not in there.usable()
         there.screen.post_message(StartRun())
         await there.until(lambda: "a judge is at work" in there.toasts)
-        assert not there.workbench.running
+        assert not there.workbench.run_job.running
         await there.press("space")
         await there.says("‖ held", "space lets it go on", "held 1/")
         tap.opened.set()
@@ -211,7 +211,7 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
             (one,) = record.comparisons()
             assert len(list(record.judged(one))) == 2
         await there.press("s", "enter")
-        await there.until(lambda: comparing.ending is not None and comparing.ending.done)
+        await there.until(lambda: comparing.ending is not None and comparing.ending.result)
         assert comparing.tally.skipped == 2
         asked_for = [json.dumps(chat.body) for chat in server.chats]
         assert len(asked_for) == len(set(asked_for)), "nothing is asked twice"

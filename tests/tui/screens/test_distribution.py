@@ -279,7 +279,7 @@ def test_it_counts_again_when_there_is_something_to_count(
 
             assert workbench.run is not None
             done = Outcome(index=7, final=original)
-            await workbench._engine().call(workbench._open_workspace.keep_outcome, workbench.run, done)
+            await workbench._engine.call(workbench._open_workspace.keep_outcome, workbench.run, done)
             there.screen.post_message(EngineReported([Finished(done)]))
             await there.until(lambda: "22 finished, 2 waiting" in there.text("#status"))
 

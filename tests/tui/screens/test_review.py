@@ -301,7 +301,7 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
             if remark == "worse":
                 raise UnusableReply(Fault.REFUSAL, "the better response is a refusal")
             candidate = Candidate(stage=stage, version=new, critique={"Accuracy": "fine"}, remark=remark)
-            await here.workbench._engine().call(
+            await here.workbench._engine.call(
                 here.workbench._open_workspace.keep_candidate, sample, candidate
             )
             return candidate
@@ -315,7 +315,7 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         await here.pilot.press("r")
         assert here.said == "the teacher is at it"
         reply = '{"instruction_critique": {"complexity_of_the_topic": "too pla'
-        here.workbench._reported.append(ReplyGrew(0, Stage.INSTRUCTION, "reflect", reply))
+        here.workbench.run_job._reported.append(ReplyGrew(0, Stage.INSTRUCTION, "reflect", reply))
         growing = "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍"
         await here.until(lambda: growing in here.criticism)
         answer.set()
@@ -337,7 +337,7 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
     path = scene(tmp_path)
 
     async def claims(here: Here) -> None:
-        said = here.workbench._reported
+        said = here.workbench.run_job._reported
         said.append(ReplyGrew(WAITING, Stage.RESPONSE, "critique", "It is [/short\x1b[2J"))
         await here.until(lambda: not said)
         await here.at(WAITING)
@@ -352,7 +352,7 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
         sample = await here.workbench.reader.ask_workspace(lambda workspace: workspace.sample(WAITING))
         done = outcome(sample, "replaced")
         assert done is not None
-        await here.workbench._engine().call(
+        await here.workbench._engine.call(
             here.workbench._open_workspace.keep_outcome, here.workbench.run, done
         )
         said.append(Finished(done))

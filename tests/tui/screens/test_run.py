@@ -114,13 +114,13 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
 
         def done() -> bool:
             turns.update(label for label in there.bars() if label.endswith("turn"))
-            return not there.workbench.running
+            return not there.workbench.run_job.running
 
         await there.until(done)
         assert turns == ({"teacher's turn", "student's turn"} if schedule == "staged" else set())
         await there.says("✓ done", "4 of 4 samples", "8 replies", "writes the refined dataset")
         assert there.bars() == {"instruction": (4, 4), "response": (4, 4), "samples": (4, 4)}
-        tally = there.workbench.tally
+        tally = there.workbench.run_job.tally
         assert tally.decided == 8
         for index in range(4):
             assert f"{index}  instruction" in there.text
@@ -137,13 +137,13 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
-        await there.until(lambda: there.workbench.tally.replies == 2)
+        await there.until(lambda: there.workbench.run_job.tally.replies == 2)
         await there.says("1 in flight")
         await there.pilot.press("space")
         tap.opened.set()
         await there.says("‖ held", "space lets it go on", "nothing just now")
         asked = len(server.chats)
-        assert there.workbench.tally.replies == asked == 3, "what was under way is kept"
+        assert there.workbench.run_job.tally.replies == asked == 3, "what was under way is kept"
         await there.pilot.pause(0.5)
         assert len(server.chats) == asked < 8
         await there.pilot.press("space")
@@ -158,14 +158,14 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
 
     async def work(there: Running) -> None:
         await there.pilot.press("s", "s")  # one run, however hasty
-        await there.until(lambda: there.workbench.tally.replies == 3)
+        await there.until(lambda: there.workbench.run_job.tally.replies == 3)
         await there.pilot.press("c")
         await there.says("■ stopped", "nothing that was answered will be asked again", "takes it up again")
         assert there.keys() == {"begin"}
         tap.opened.set()
         await there.pilot.press("s")
         await there.says("✓ done", "4 of 4 samples")
-        assert there.workbench.tally.replies == 8 - 3
+        assert there.workbench.run_job.tally.replies == 8 - 3
         assert server.asked_again() == []
 
     with FakeOllama(tap) as server:
@@ -203,7 +203,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
 
     async def work(there: Running) -> None:
         await there.pilot.press("s")
-        await there.until(lambda: there.workbench.tally.replies == 2)
+        await there.until(lambda: there.workbench.run_job.tally.replies == 2)
         await asyncio.to_thread(first.close)
         tap.opened.set()
         await there.says("waiting:", "ollama serve", "goes on by itself", "waiting for Ollama")
@@ -214,7 +214,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
         back.append(FakeOllama(brief, port=port).__enter__())
         await there.until(lambda: "waiting:" not in there.text)
         await there.says("✓ done", "4 of 4 samples")
-        assert there.workbench.tally.failed == 0
+        assert there.workbench.run_job.tally.failed == 0
 
     with first:
         try:
@@ -249,7 +249,7 @@ def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> N
         broken = False
         await there.pilot.press("r")
         await there.until(lambda: there.keys() == set() and "failures   none" in there.text)
-        assert there.workbench.tally.failed == 0
+        assert there.workbench.run_job.tally.failed == 0
         assert server.asked_again() == []
 
     with FakeOllama(script) as server:
@@ -292,7 +292,7 @@ def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
             await there.pilot.pause(0.1)
         tap.opened.set()
         await there.says("✓ done", "4 of 4 samples")
-        await there.until(lambda: there.workbench.tally.decided == 8)
+        await there.until(lambda: there.workbench.run_job.tally.decided == 8)
 
     with FakeOllama(tap) as server:
         watched(made(tmp_path), settings(server), work)
@@ -333,14 +333,14 @@ async def told(
             await asyncio.sleep(3600)
             raise AssertionError
 
-        there.workbench._job._task = asyncio.create_task(for_ever())
+        there.workbench.run_job._task = asyncio.create_task(for_ever())
 
         def tell(*events: Event) -> None:
-            there.workbench._reported.extend(events)
+            there.workbench.run_job._reported.extend(events)
 
         yield there, tell
-        there.workbench._job._task.cancel()
-        there.workbench._job._task = None
+        there.workbench.run_job._task.cancel()
+        there.workbench.run_job._task = None
 
 
 def chosen(sample: int, **changes: Any) -> Chosen:
@@ -358,12 +358,12 @@ def test_the_end_is_followed_only_while_the_reader_is_near_it(tmp_path: Path) ->
             decisions.scroll_to(y=100, animate=False, force=True)  # also before its bar is drawn
             await there.says("100  response")
             tell(*(chosen(number) for number in range(300, 400)))
-            await there.until(lambda: len(there.workbench.tally.decisions) == 400)
+            await there.until(lambda: len(there.workbench.run_job.tally.decisions) == 400)
             await there.pilot.pause(0.2)
             assert "100  response" in there.text
             # Of those that were kept, the first go; what is read stays where it is.
             tell(*(chosen(number) for number in range(400, 1050)))
-            await there.until(lambda: there.workbench.tally.decided == 1050)
+            await there.until(lambda: there.workbench.run_job.tally.decided == 1050)
             await there.pilot.pause(0.2)
             assert "100  response" in there.text
             decisions.scroll_end(animate=False)

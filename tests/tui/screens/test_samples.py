@@ -403,7 +403,7 @@ async def what_a_run_finishes_is_seen(here: Here) -> None:
     assert made is not None
     assert here.workbench.run is not None
     workspace.keep_outcome(here.workbench.run, made)
-    here.workbench._reported.append(Finished(made))
+    here.workbench.run_job._reported.append(Finished(made))
     for _ in range(100):
         await here.pilot.pause(0.05)
         if here.states([7]) == ["done"]:

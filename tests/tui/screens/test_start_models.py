@@ -64,7 +64,7 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
             await here.until(
                 lambda: any("far:cloud runs in Ollama's cloud" in toast for toast in here.toasts)
             )
-            assert not here.workbench.running
+            assert not here.workbench.run_job.running
 
     run(main)
 

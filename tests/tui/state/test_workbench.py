@@ -27,7 +27,8 @@ from tests.ollama.script import Ending as Stop
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, dataset, outcomes, settings, workspace
 from tests.stand_in import StandIn, stand_in
-from tui.state.workbench import RunEnding, Workbench
+from tui.state.job import JobEnding
+from tui.state.workbench import Workbench
 
 __all__ = ["stand_in"]
 
@@ -100,8 +101,8 @@ class TestRuns:
             summary = await workbench.refine()
             assert summary is not None
             assert (summary.done, summary.failed) == (4, 0)
-            assert workbench.ending == RunEnding(summary)
-            assert not workbench.running
+            assert workbench.run_job.ending == JobEnding(summary)
+            assert not workbench.run_job.running
             assert workbench.run == summary.run
             rows = await workbench.reader.ask_list(lambda listing: listing.window(0, 4))
             assert {row.state for row in rows} == {"done"}
@@ -136,8 +137,8 @@ class TestRuns:
                 patched.setattr(OllamaTeacher, "open", broken)
                 with pytest.raises(TeacherError):
                     await workbench.refine()
-            assert workbench.ending == RunEnding(failure="no such model; pull it")
-            assert not workbench.running
+            assert workbench.run_job.ending == JobEnding(failure="no such model; pull it")
+            assert not workbench.run_job.running
             summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
@@ -162,11 +163,11 @@ class TestRuns:
             run = asyncio.create_task(workbench.refine())
             await until(opening.is_set)
             before = time.monotonic()
-            await workbench.cancel()
+            await workbench.run_job.cancel()
             assert await run is None
             assert time.monotonic() - before < 1
-            assert workbench.ending == RunEnding()
-            assert not workbench.running
+            assert workbench.run_job.ending == JobEnding()
+            assert not workbench.run_job.running
 
         with FakeOllama(brief) as server:
             with_desk(settings(server), work)
@@ -180,8 +181,10 @@ class TestRuns:
             for _ in range(4):
                 run = asyncio.create_task(workbench.refine())
                 await until(heard(workbench, Generated))
-                await asyncio.gather(workbench.cancel(), workbench.cancel())  # twice is no harm
-                assert not workbench.running
+                await asyncio.gather(
+                    workbench.run_job.cancel(), workbench.run_job.cancel()
+                )  # twice is no harm
+                assert not workbench.run_job.running
                 assert await run is None
                 await asyncio.sleep(0.3)  # what was on its way when it was stopped has come
                 asked = len(server.chats)
@@ -198,16 +201,16 @@ class TestRuns:
     def test_a_run_that_was_held_when_it_was_stopped_does_not_hold_the_next(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
             await workbench.open(path)
-            workbench.hold()
-            assert not workbench.held, "there is nothing to hold"
+            workbench.run_job.hold()
+            assert not workbench.run_job.held, "there is nothing to hold"
             run = asyncio.create_task(workbench.refine())
             await until(heard(workbench, Started))
-            workbench.hold()
-            assert workbench.held
+            workbench.run_job.hold()
+            assert workbench.run_job.held
             await asyncio.sleep(0.3)
-            await workbench.cancel()
+            await workbench.run_job.cancel()
             assert await run is None
-            assert not workbench.held
+            assert not workbench.run_job.held
             async with asyncio.timeout(20):
                 summary = await workbench.refine()
             assert summary is not None
@@ -224,7 +227,7 @@ class TestRuns:
             run.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await run
-            assert not workbench.running
+            assert not workbench.run_job.running
 
         with FakeOllama(once()) as server:
             with_desk(settings(server), work)
@@ -238,7 +241,7 @@ class TestRuns:
             await until(heard(workbench, Finished))
             rows = await workbench.reader.ask_list(lambda listing: listing.window(0, 4))
             assert {row.state for row in rows} == {"done", "waiting"}
-            await workbench.cancel()
+            await workbench.run_job.cancel()
             await run
 
         with FakeOllama(unhurried) as server:
@@ -299,8 +302,8 @@ class TestRuns:
                     taken.append(index)
                     yield index, Review(index=index, decision=Decision.ORIGINAL, version=version)
 
-            deciding = asyncio.create_task(workbench.decide("original", reviews()))
-            while not (seen := await workbench._engine().call(lambda: len(taken))):
+            deciding = workbench.decide("original", reviews())
+            while not (seen := await workbench._engine.call(lambda: len(taken))):
                 pass
             assert seen < 4
             deciding.cancel()
@@ -330,8 +333,12 @@ class TestWorkspaces:
             await until(heard(workbench, Generated))
             await workbench.open(other)
             assert await run is None
-            assert (workbench.path, workbench.running, workbench.ending) == (other, False, None)
-            assert workbench.tally.total == 0
+            assert (workbench.path, workbench.run_job.running, workbench.run_job.ending) == (
+                other,
+                False,
+                None,
+            )
+            assert workbench.run_job.tally.total == 0
             assert heard(workbench, object)() is False, "nothing of the first is told of the second"
             whole(path)
             summary = await workbench.refine()
@@ -435,7 +442,7 @@ class TestQuestions:
             assert summary.done == 4
             await workbench.scores(3, [version])
             assert (stand_in.opened, stand_in.closed) == (2, 1)
-            assert workbench.ran == mine
+            assert workbench.run_job.settings == mine
 
         with FakeOllama(unhurried) as server:
             with_desk(settings(server), work)
@@ -571,11 +578,13 @@ class TestLeaving:
             workbench = Workbench(settings("127.0.0.1:1", run={"method": "score"}))
             await workbench.open(tmp_path / "w.burnish")
             run = asyncio.create_task(workbench.refine())
-            await until(lambda: "student" in workbench.children)
+            await until(lambda: "student" in workbench.run_job.children)
             if busy:
-                await until(lambda: bool(workbench.take_events()) and workbench.tally.student_queue > 0)
+                await until(
+                    lambda: bool(workbench.take_events()) and workbench.run_job.tally.student_queue > 0
+                )
                 await asyncio.sleep(0.2)
-            pid = workbench.children["student"]
+            pid = workbench.run_job.children["student"]
             before = time.monotonic()
             await workbench.leave()
             assert time.monotonic() - before < 2
@@ -598,8 +607,8 @@ class TestLeaving:
             workbench = Workbench(settings("127.0.0.1:1", run={"method": "score"}))
             await workbench.open(path)
             run = asyncio.create_task(workbench.refine())
-            await until(lambda: "student" in workbench.children)
-            pid = workbench.children["student"]
+            await until(lambda: "student" in workbench.run_job.children)
+            pid = workbench.run_job.children["student"]
             monkeypatch.setattr(Workspace, "keep_losses", hang)
             await until(hanging.is_set)
             before = time.monotonic()
@@ -619,16 +628,16 @@ class TestLeaving:
             pids = set()
             for _ in range(2):
                 run = asyncio.create_task(workbench.refine())
-                await until(lambda: "student" in workbench.children)
-                pids.add(workbench.children["student"])
-                await workbench.cancel()
+                await until(lambda: "student" in workbench.run_job.children)
+                pids.add(workbench.run_job.children["student"])
+                await workbench.run_job.cancel()
                 assert await run is None
                 for pid in pids:
                     gone(pid)
             summary = await workbench.refine()
             assert summary is not None
             assert summary.done == 4
-            pids.add(workbench.children["student"])
+            pids.add(workbench.run_job.children["student"])
             await workbench.leave()
             return pids
 

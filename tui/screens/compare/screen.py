@@ -323,7 +323,7 @@ class CompareScreen(CursorKeys, AppScreen):
     @work(group="judge")
     async def action_begin(self) -> None:
         workbench, comparing = self.workbench, self.workbench.judge_job
-        if workbench.running:
+        if workbench.run_job.running:
             self.say(
                 "a run is under way, and one at a time may ask the models: stop it first, or wait",
                 warning=True,
@@ -332,7 +332,12 @@ class CompareScreen(CursorKeys, AppScreen):
         settings = workbench.settings.model_copy(update={"teacher": comparing.settings})
         before = JudgeRequest(self._judge_before(), comparing.refined_only, comparing.limit)
         chosen = await self.app.push_screen_wait(JudgeDialog(settings, before))
-        if chosen is None or comparing.running or workbench.running or (path := workbench.path) is None:
+        if (
+            chosen is None
+            or comparing.running
+            or workbench.run_job.running
+            or (path := workbench.path) is None
+        ):
             return
         comparing.settings = comparing.settings.model_copy(update={"name": chosen.judge})
         comparing.refined_only, comparing.limit = chosen.refined_only, chosen.limit

@@ -285,6 +285,6 @@ class ReviewScreen(SampleViewScreen):
                 self.app.notify(f"sample {index} has a new rewrite", markup=False)
         finally:
             self._asking.discard(index)
-            self.workbench.live_replies.forget(index)
+            self.workbench.run_job.live_replies.forget(index)
             if self.is_attached:
                 self._criticise()

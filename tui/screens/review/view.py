@@ -207,7 +207,7 @@ class SampleViewScreen(AppScreen):
             return
         index, offer = view.sample.index, self._offer
         criticism = offer.criticism if offer else ()
-        parts = self.workbench.live_replies.of(index)
+        parts = self.workbench.run_job.live_replies.of(index)
         self.query_one(Critique).criticise(criticism, parts, asked=index in self._asking)
 
     def _weighed(self) -> str:

@@ -131,7 +131,7 @@ class RunScreen(AppScreen):
 
     def _beat(self) -> None:
         self._beats += 1
-        if self.is_current and (self._stale or (self.workbench.running and self._beats % CLOCK == 0)):
+        if self.is_current and (self._stale or (self.workbench.run_job.running and self._beats % CLOCK == 0)):
             self._renew()
 
     @work(exclusive=True, group="standing")
@@ -151,8 +151,8 @@ class RunScreen(AppScreen):
         self._renew()
 
     def _measure_now(self) -> None:
-        if self.is_current and self.workbench.running:
-            self._measure({"burnish": os.getpid()} | self.workbench.children)
+        if self.is_current and self.workbench.run_job.running:
+            self._measure({"burnish": os.getpid()} | self.workbench.run_job.children)
 
     @work(exclusive=True, group="memory")
     async def _measure(self, pids: Mapping[str, int]) -> None:
@@ -171,9 +171,9 @@ class RunScreen(AppScreen):
         if not self.is_mounted or not workbench.is_open:
             return
         self._stale = False
-        idle = not workbench.running and workbench.ending is None
+        idle = not workbench.run_job.running and workbench.run_job.ending is None
         self.set_class(idle, "-idle")
-        self.set_class(not workbench.running, "-over")
+        self.set_class(not workbench.run_job.running, "-over")
         self._show_banner()
         if idle:
             self._show_plan()
@@ -197,16 +197,16 @@ class RunScreen(AppScreen):
     def _show_banner(self) -> None:
         workbench, banner = self.workbench, self.query_one("#banner", Static)
         text = Content("")
-        if workbench.running and workbench.tally.paused:
+        if workbench.run_job.running and workbench.run_job.tally.paused:
             text = Content.assemble(
                 ("waiting: ", "bold"),
-                shown_line(workbench.tally.paused, MOST),
+                shown_line(workbench.run_job.tally.paused, MOST),
                 ". The run goes on by itself after that.",
             )
-        elif workbench.ending is not None and workbench.ending.failure is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(workbench.ending.failure, MOST))
+        elif workbench.run_job.ending is not None and workbench.run_job.ending.failure is not None:
+            text = Content.assemble(("✗ ", "bold"), shown_line(workbench.run_job.ending.failure, MOST))
         banner.set_class(bool(text), "-shown")
-        banner.set_class(not workbench.running, "-failed")
+        banner.set_class(not workbench.run_job.running, "-failed")
         self._update("banner", text)
 
     def _show_plan(self) -> None:
@@ -261,20 +261,20 @@ class RunScreen(AppScreen):
         )
 
     def _show_head(self) -> None:
-        workbench, tally = self.workbench, self.workbench.tally
+        workbench, tally = self.workbench, self.workbench.run_job.tally
         took = clock(tally.watch.seconds)
         muted = "$text-muted"
-        if workbench.stopping:
+        if workbench.run_job.stopping:
             head = Content.assemble(("■ stopping", "bold"), ("  what was answered is kept", muted))
-        elif workbench.running and not tally.began:
+        elif workbench.run_job.running and not tally.began:
             head = Content.assemble(("◌ opening the models", "bold"), self._notice())
-        elif workbench.held:
+        elif workbench.run_job.held:
             key = self.keymap.first("run.hold")
             words = f"  what is under way is finished, nothing new begins; {key} lets it go on"
             head = Content.assemble(("‖ held", "bold $text-warning"), (words, muted))
-        elif workbench.running and tally.paused:
+        elif workbench.run_job.running and tally.paused:
             head = Content.assemble(("◌ waiting", "bold $text-warning"), (f"  {took}", muted))
-        elif workbench.running:
+        elif workbench.run_job.running:
             head = Content.assemble(("● running", "bold $text-success"), (f"  {took}", muted), self._notice())
         else:
             head = self._ended(took)
@@ -282,17 +282,19 @@ class RunScreen(AppScreen):
 
     def _notice(self) -> Content:
         """What was decided on the user's behalf, last."""
-        if not self.workbench.tally.notices:
+        if not self.workbench.run_job.tally.notices:
             return Content("")
-        return Content.assemble("  ", shown_line(self.workbench.tally.notices[-1], MOST, "$text-muted"))
+        return Content.assemble(
+            "  ", shown_line(self.workbench.run_job.tally.notices[-1], MOST, "$text-muted")
+        )
 
     def _ended(self, took: str) -> Content:
-        ending, tally = self.workbench.ending, self.workbench.tally
+        ending, tally = self.workbench.run_job.ending, self.workbench.run_job.tally
         assert ending is not None
-        if ending.summary is not None:
+        if ending.result is not None:
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),
-                f"  {ending.summary.done:,} of {ending.summary.total:,} samples",
+                f"  {ending.result.done:,} of {ending.result.total:,} samples",
                 (f"  in {took}", "$text-muted"),
             )
         elif ending.failure is not None:
@@ -306,16 +308,16 @@ class RunScreen(AppScreen):
         return Content("\n").join([head, *parts, Content("   ").join(keys)])
 
     def _show_work(self) -> None:
-        workbench, tally = self.workbench, self.workbench.tally
+        workbench, tally = self.workbench, self.workbench.run_job.tally
         self.query_one(StageBars).show(self._bars())
         width = self.query_one("#figures").size.width or self.size.width
-        settings = workbench.ran or workbench.settings
+        settings = workbench.run_job.settings or workbench.settings
         lines = []
         if tally.stages or tally.teacher is not None:
             lines.append(wording.teacher_line(tally, settings.teacher.name, width))
         if tally.student is not None or settings.run.method != "reflect":
             lines.append(wording.student_line(tally, settings.student.name, width))
-        if self._memory is not None and workbench.running:
+        if self._memory is not None and workbench.run_job.running:
             line = wording.memory(*self._memory)
             if tally.student is not None:
                 line = Content.assemble(line, (f"  {wording.backend(tally.student)}", "$text-muted"))
@@ -327,7 +329,7 @@ class RunScreen(AppScreen):
         self.query_one(DecisionLog).show(tally.decisions, tally.decided)
 
     def _bars(self) -> list[StageBar]:
-        tally, running = self.workbench.tally, self.workbench.running
+        tally, running = self.workbench.run_job.tally, self.workbench.run_job.running
         # In turn, stages come in bursts: a rate of theirs says nothing, and the turn's own does.
         paced = running and tally.phase is None
         bars = [
@@ -345,13 +347,13 @@ class RunScreen(AppScreen):
         return bars
 
     def _show_writing(self) -> None:
-        tally, writing = self.workbench.tally, self.query_one(LiveReplyView)
+        tally, writing = self.workbench.run_job.tally, self.query_one(LiveReplyView)
         if now := tally.teacher_queue.now:
             sample, stage, question = now[0]
             text = next(
                 (
                     part.text
-                    for part in self.workbench.live_replies.of(sample)
+                    for part in self.workbench.run_job.live_replies.of(sample)
                     if (part.stage, part.question, part.done) == (stage, question, False)
                 ),
                 "",
@@ -369,11 +371,11 @@ class RunScreen(AppScreen):
             return super().check_action(action, parameters)
         match action:
             case "begin":
-                return not self.workbench.running and self._is_more()
+                return not self.workbench.run_job.running and self._is_more()
             case "hold" | "cancel":
-                return self.workbench.running and not self.workbench.stopping
+                return self.workbench.run_job.running and not self.workbench.run_job.stopping
             case "retry":
-                return not self.workbench.running and self._standing.failed > 0
+                return not self.workbench.run_job.running and self._standing.failed > 0
             case _:
                 return super().check_action(action, parameters)
 
@@ -382,20 +384,20 @@ class RunScreen(AppScreen):
 
     def action_begin(self) -> None:
         # Where a run over the first few was cut short, these are what is taken up again.
-        ending = self.workbench.ending
-        cut = ending is not None and ending.summary is None
-        self.post_message(StartRun(limit=self.workbench.limit if cut else None))
+        ending = self.workbench.run_job.ending
+        cut = ending is not None and ending.result is None
+        self.post_message(StartRun(limit=self.workbench.run_job.limit if cut else None))
 
     def action_hold(self) -> None:
-        if self.workbench.held:
-            self.workbench.go()
+        if self.workbench.run_job.held:
+            self.workbench.run_job.go()
         else:
-            self.workbench.hold()
+            self.workbench.run_job.hold()
         self._renew()
 
     @work(group="cancel")
     async def action_cancel(self) -> None:
-        ending = asyncio.create_task(self.workbench.cancel())
+        ending = asyncio.create_task(self.workbench.run_job.cancel())
         await asyncio.sleep(0)
         self._renew()
         await ending

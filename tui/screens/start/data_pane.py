@@ -183,7 +183,7 @@ class DataPane(Vertical):
     async def _open(self, found: OpenTarget, incoming: Import | None) -> None:
         workbench = self._workbench
         if (
-            workbench.running
+            workbench.run_job.running
             and workbench.path is not None
             and not await on_daemon_thread(_same, found.workspace, workbench.path)
         ):

@@ -163,7 +163,7 @@ class StartScreen(AppScreen):
         settings = self.workbench.settings
         if not self.workbench.is_open:
             return Content.styled("open a dataset or a workspace to begin", "$text-muted")
-        if self.workbench.running:
+        if self.workbench.run_job.running:
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
             return Content.styled(f"choose a {missing}", "$text-warning")
@@ -210,7 +210,7 @@ class StartScreen(AppScreen):
         try:
             if not self.workbench.is_open:
                 raise UsageError("open a dataset or a workspace first")
-            if self.workbench.running:
+            if self.workbench.run_job.running:
                 raise UsageError("a run is under way")
             if (missing := _missing(settings)) is not None:
                 self._go_on()

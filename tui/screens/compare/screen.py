@@ -1,8 +1,7 @@
-"""Is the refined side better? What judges say of both sides, pair by pair, and a judge at work."""
+"""The Compare screen: what judges say of the refined side and the original, pair by pair, and a judge at work."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 
@@ -13,17 +12,17 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.method.recipe import Method
-from engine.pace import clock
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
-from tui.keys.actions import bindings, of_scope
+from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import WorkspaceChanged
-from tui.screens.base import AppScreen
 from tui.screens.compare.judge_dialog import JudgeDialog, JudgeRequest
 from tui.screens.compare.pair_list import PairList
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.tables import VerdictTables
+from tui.screens.job_screen import JobScreen
+from tui.state.judge_job import JudgeJob
 from tui.state.verdicts import JudgeVerdicts, PairFilter, verdicts
 from tui.state.workbench import Workbench
 from tui.text.judge_tables import words
@@ -49,21 +48,17 @@ LABEL = 13
 BOTH = 118
 """Cells that the pairs and the tables take beside each other."""
 
-MOST = 400
-"""Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
 
-
-class CompareScreen(CursorKeys, AppScreen):
+class CompareScreen(CursorKeys, JobScreen):
     SCOPE = "compare"
     BINDINGS = bindings("compare")
+    JOB = "judging"
+    UNDER_WAY = "judging"
+    KEPT = "what the judge said is kept"
     AUTO_FOCUS = "#pairs"
 
     DEFAULT_CSS = """
     CompareScreen {
-        #banner { display: none; height: auto; padding: 0 2; background: $error 25%; color: $text; }
-        #banner.-shown { display: block; }
-        #banner.-waiting { background: $warning 25%; }
-        #head { height: auto; padding: 1 2 0 2; }
         #progress { margin: 1 2 0 2; display: none; }
         #score { margin: 1 2 0 2; }
         #facts { height: auto; padding: 1 2 0 2; }
@@ -74,7 +69,7 @@ class CompareScreen(CursorKeys, AppScreen):
         &.-at-work #progress { display: block; }
         &.-empty { #score, #facts, #below { display: none; } }
         &.-narrow {
-            #head, #facts { padding: 0 1; }
+            #facts { padding: 0 1; }
             #progress, #score { margin: 0 1; }
             #below { margin: 1 1 0 1; }
         }
@@ -95,7 +90,10 @@ class CompareScreen(CursorKeys, AppScreen):
         self._counted = 0.0  # when
         self._took = 0.0  # seconds
         self._seen = 0  # pairs judged by the judge at work when it was last counted
-        self._usable: list[bool | None] = []  # the actions of this screen
+
+    @property
+    def job(self) -> JudgeJob:
+        return self.workbench.judge_job
 
     def body(self) -> ComposeResult:
         yield Static(id="banner")
@@ -122,7 +120,7 @@ class CompareScreen(CursorKeys, AppScreen):
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:
-        at, self.workbench.judge_job.at = self.workbench.judge_job.at, None
+        at, self.job.at = self.job.at, None
         if at is not None and (line := self.pairs.find(at)) is not None:
             self.pairs.move_to(line)
         self._renew()
@@ -140,18 +138,17 @@ class CompareScreen(CursorKeys, AppScreen):
         self.call_after_refresh(self._renew)
 
     def _beat(self) -> None:
-        comparing = self.workbench.judge_job
-        if not self.is_current or not comparing.running:
+        if not self.is_current or not self.job.running:
             return
         self._renew()
         due = self._counted + max(EVERY, IDLE * self._took)
-        if comparing.tally.done > self._seen and time.monotonic() > due:
+        if self.job.tally.done > self._seen and time.monotonic() > due:
             self._load_verdicts()
 
     @work(exclusive=True, group="look")
     async def _load_verdicts(self) -> None:
         """Read what the judges said. On a thread of its own: it may be much."""
-        path, run, comparing = self.workbench.path, self.workbench.run, self.workbench.judge_job
+        path, run = self.workbench.path, self.workbench.run
         of = path, run and run.id
         if of != self._of:
             self._of, self._found, self._wanted, self._among = of, None, None, PairFilter.ALL
@@ -159,7 +156,7 @@ class CompareScreen(CursorKeys, AppScreen):
             self._found, self._problem = None, None
             self._show_found()
             return
-        began, self._seen = time.monotonic(), comparing.tally.done
+        began, self._seen = time.monotonic(), self.job.tally.done
         try:
             self._found = await on_daemon_thread(verdicts, path, run, self._wanted)
             self._problem = None
@@ -175,59 +172,25 @@ class CompareScreen(CursorKeys, AppScreen):
         """What changes while a judge is at work."""
         if not self.is_mounted:
             return
-        comparing = self.workbench.judge_job
-        self.set_class(comparing.running, "-at-work")
-        self._show_banner()
-        self._update("head", self._head())
-        if comparing.running:
-            tally = comparing.tally
+        self.set_class(self.job.running, "-at-work")
+        self._show_banner(self._problem)
+        self._update("head", self._head_while_running() if self.job.running else self._head())
+        if self.job.running:
+            tally = self.job.tally
             self.query_one(StageBars).show([StageBar("pairs", tally.done, tally.total, tally.pace(None))])
-        usable = [self.check_action(action.name, ()) for action in of_scope("compare")]
-        if usable != self._usable:
-            self._usable = usable
-            self.refresh_bindings()
+        self._refresh_keys()
 
-    def _update(self, id: str, content: Content) -> None:
-        widget = self.query_one(f"#{id}", Static)
-        if widget.content != content:
-            widget.update(content)
+    def _opening(self) -> Content:
+        return Content.assemble(("◌ opening ", "bold"), self._judge())
 
-    def _show_banner(self) -> None:
-        comparing, banner, text = self.workbench.judge_job, self.query_one("#banner", Static), Content("")
-        waiting = comparing.running and comparing.tally.paused is not None
-        if waiting:
-            told = shown_line(comparing.tally.paused or "", MOST)
-            text = Content.assemble(
-                ("waiting: ", "bold"), told, ". The judging goes on by itself after that."
-            )
-        elif not comparing.running and comparing.ending is not None and comparing.ending.failure is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(comparing.ending.failure, MOST))
-        elif self._problem is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(self._problem, MOST))
-        banner.set_class(bool(text), "-shown")
-        banner.set_class(waiting, "-waiting")
-        self._update("banner", text)
+    def _at_work(self, state: tuple[str, str], took: tuple[str, str]) -> Content:
+        return Content.assemble(state, "  ", self._judge(), took, self._last_notice())
+
+    def _judge(self) -> Content:
+        return shown_line(str(self.job.settings.name), 40, "bold")
 
     def _head(self) -> Content:
-        comparing, found = self.workbench.judge_job, self._found
-        tally, muted = comparing.tally, "$text-muted"
-        if comparing.running:
-            judge = shown_line(str(comparing.settings.name), 40, "bold")
-            if comparing.stopping:
-                return Content.assemble(("■ stopping", "bold"), ("  what the judge said is kept", muted))
-            if not tally.began:
-                return Content.assemble(("◌ opening ", "bold"), judge)
-            took = (f"  {clock(tally.watch.seconds)}", muted)
-            if comparing.held:
-                go = f"  {self.keymap.first('compare.hold')} lets it go on"
-                return Content.assemble(("‖ held", "bold $text-warning"), (go, muted))
-            notice = shown_line(tally.notices[-1], MOST, muted) if tally.notices else Content("")
-            at = (
-                ("◌ waiting  ", "bold $text-warning")
-                if tally.paused
-                else ("● judging  ", "bold $text-success")
-            )
-            return Content.assemble(at, judge, took, "  ", notice)
+        found, muted = self._found, "$text-muted"
         if found is None:
             return self._nothing()
         about, total = found.comparison.about, found.comparison.about.pairs
@@ -305,12 +268,10 @@ class CompareScreen(CursorKeys, AppScreen):
     # --- the judge ----------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        comparing, found = self.workbench.judge_job, self._found
+        found = self._found
         match action:
             case "begin":
-                return not comparing.running and self._missing() is None
-            case "hold" | "cancel":
-                return comparing.running and not comparing.stopping
+                return not self.job.running and self._missing() is None
             case "open" | "review" | "only" | "jump":
                 return bool(found and found.lines)
             case "tables":
@@ -322,30 +283,25 @@ class CompareScreen(CursorKeys, AppScreen):
 
     @work(group="judge")
     async def action_begin(self) -> None:
-        workbench, comparing = self.workbench, self.workbench.judge_job
+        workbench, job = self.workbench, self.job
         if workbench.run_job.running:
             self.say(
                 "a run is under way, and one at a time may ask the models: stop it first, or wait",
                 warning=True,
             )
             return
-        settings = workbench.settings.model_copy(update={"teacher": comparing.settings})
-        before = JudgeRequest(self._judge_before(), comparing.refined_only, comparing.limit)
+        settings = workbench.settings.model_copy(update={"teacher": job.settings})
+        before = JudgeRequest(self._judge_before(), job.refined_only, job.limit)
         chosen = await self.app.push_screen_wait(JudgeDialog(settings, before))
-        if (
-            chosen is None
-            or comparing.running
-            or workbench.run_job.running
-            or (path := workbench.path) is None
-        ):
+        if chosen is None or job.running or workbench.run_job.running or (path := workbench.path) is None:
             return
-        comparing.settings = comparing.settings.model_copy(update={"name": chosen.judge})
-        comparing.refined_only, comparing.limit = chosen.refined_only, chosen.limit
+        job.settings = job.settings.model_copy(update={"name": chosen.judge})
+        job.refined_only, job.limit = chosen.refined_only, chosen.limit
         self._wanted, self._seen = None, 0
         self.call_later(self._renew)
         try:
-            if await comparing.judge(path):
-                tally = comparing.tally
+            if await job.judge(path):
+                tally = job.tally
                 self.say(
                     f"judged: {tally.done:,} of {tally.total:,} pairs, {tally.failed:,} without a verdict"
                 )
@@ -355,24 +311,9 @@ class CompareScreen(CursorKeys, AppScreen):
 
     def _judge_before(self) -> str:
         """Who was asked last: to begin with, whom the settings name."""
-        if self.workbench.judge_job.settings.name is not None:
-            return self.workbench.judge_job.settings.name
+        if self.job.settings.name is not None:
+            return self.job.settings.name
         return self._found.comparison.about.judge.name if self._found is not None else ""
-
-    def action_hold(self) -> None:
-        if self.workbench.judge_job.held:
-            self.workbench.judge_job.go()
-        else:
-            self.workbench.judge_job.hold()
-        self._renew()
-
-    @work(group="cancel")
-    async def action_cancel(self) -> None:
-        ending = asyncio.create_task(self.workbench.judge_job.cancel())
-        await asyncio.sleep(0)
-        self._renew()
-        await ending
-        self.say(f"stopped; {self.keymap.first('compare.begin')} takes it up again")
 
     def action_other(self) -> None:
         """The comparison that was begun before this one, and after the first the latest."""
@@ -394,7 +335,7 @@ class CompareScreen(CursorKeys, AppScreen):
     @work(exclusive=True, group="review")
     async def action_review(self) -> None:
         if (line := self.pairs.current) is not None:
-            self.workbench.judge_job.at = line.pair
+            self.job.at = line.pair
             await self.show_sample(line.row)
 
     def action_only(self) -> None:

@@ -1,8 +1,7 @@
-"""Watch a run, hold it, stop it and take it up again."""
+"""The Run screen: the plan before a run, then how far it is, how fast, and what it decides."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +18,17 @@ from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import on_daemon_thread
-from tui.keys.actions import bindings, of_scope
+from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, SettingsChanged, StartRun, WorkspaceChanged
-from tui.screens.base import AppScreen
+from tui.screens.job_screen import JobScreen
 from tui.screens.run import wording
 from tui.screens.run.decision_log import DecisionLog
 from tui.screens.run.growing import growing_part
 from tui.screens.run.live_reply import LiveReplyView
 from tui.screens.run.wording import RunCounts
+from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
-from tui.text.shown import shown_line
 from tui.widgets.stage_bars import StageBar, StageBars
 
 BEAT = 0.2
@@ -38,23 +37,20 @@ BEAT = 0.2
 CLOCK = 5
 """Beats between two looks at the clock, where nothing was heard."""
 
-MOST = 400
-"""Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
-
 MEASURED = 2.0
 """Seconds between two looks at the memory."""
 
 
-class RunScreen(AppScreen):
+class RunScreen(JobScreen):
     SCOPE = "run"
     BINDINGS = bindings("run")
+    JOB = "run"
+    UNDER_WAY = "running"
+    KEPT = "what was answered is kept"
+    HELD = "what is under way is finished, nothing new begins; "
 
     DEFAULT_CSS = """
     RunScreen {
-        #banner { display: none; height: auto; padding: 0 2; background: $warning 25%; color: $text; }
-        #banner.-shown { display: block; }
-        #banner.-failed { background: $error 25%; }
-        #head { height: auto; padding: 1 2 0 2; }
         #plan { display: none; height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
         #plan Static { height: auto; margin-bottom: 1; }
         #work { height: 1fr; padding: 1 2 0 2; }
@@ -69,7 +65,6 @@ class RunScreen(AppScreen):
             #head, #work { display: none; }
         }
         &.-narrow {
-            #head { padding: 0 1; }
             #work { padding: 1 1 0 1; }
             #plan { padding: 0 1; }
             #live { layout: vertical; }
@@ -85,7 +80,10 @@ class RunScreen(AppScreen):
         self._memory: tuple[Mapping[str, int], int] | None = None
         self._stale = False  # something was heard that is not shown yet
         self._beats = 0
-        self._usable: list[bool | None] = []  # the actions of this screen
+
+    @property
+    def job(self) -> RunJob:
+        return self.workbench.run_job
 
     def body(self) -> ComposeResult:
         yield Static(id="banner")
@@ -131,7 +129,7 @@ class RunScreen(AppScreen):
 
     def _beat(self) -> None:
         self._beats += 1
-        if self.is_current and (self._stale or (self.workbench.run_job.running and self._beats % CLOCK == 0)):
+        if self.is_current and (self._stale or (self.job.running and self._beats % CLOCK == 0)):
             self._renew()
 
     @work(exclusive=True, group="standing")
@@ -151,8 +149,8 @@ class RunScreen(AppScreen):
         self._renew()
 
     def _measure_now(self) -> None:
-        if self.is_current and self.workbench.run_job.running:
-            self._measure({"burnish": os.getpid()} | self.workbench.run_job.children)
+        if self.is_current and self.job.running:
+            self._measure({"burnish": os.getpid()} | self.job.children)
 
     @work(exclusive=True, group="memory")
     async def _measure(self, pids: Mapping[str, int]) -> None:
@@ -171,43 +169,16 @@ class RunScreen(AppScreen):
         if not self.is_mounted or not workbench.is_open:
             return
         self._stale = False
-        idle = not workbench.run_job.running and workbench.run_job.ending is None
+        idle = not self.job.running and self.job.ending is None
         self.set_class(idle, "-idle")
-        self.set_class(not workbench.run_job.running, "-over")
+        self.set_class(not self.job.running, "-over")
         self._show_banner()
         if idle:
             self._show_plan()
         else:
-            self._show_head()
+            self._update("head", self._head_while_running() if self.job.running else self._ended())
             self._show_work()
-        usable = [self.check_action(action.name, ()) for action in of_scope("run")]
-        if usable != self._usable:
-            self._usable = usable
-            self.refresh_bindings()  # which draws the footer anew
-
-    def _update(self, id: str, content: Content) -> None:
-        """Lay the screen out again only where that is needed: it is asked for up to ten times a second."""
-        widget = self.query_one(f"#{id}", Static)
-        before = widget.content
-        if isinstance(before, Content) and before.is_same(content):
-            return
-        wraps = widget.styles.text_wrap == "wrap"
-        widget.update(content, layout=wraps or widget.size.height != content.plain.count("\n") + 1)
-
-    def _show_banner(self) -> None:
-        workbench, banner = self.workbench, self.query_one("#banner", Static)
-        text = Content("")
-        if workbench.run_job.running and workbench.run_job.tally.paused:
-            text = Content.assemble(
-                ("waiting: ", "bold"),
-                shown_line(workbench.run_job.tally.paused, MOST),
-                ". The run goes on by itself after that.",
-            )
-        elif workbench.run_job.ending is not None and workbench.run_job.ending.failure is not None:
-            text = Content.assemble(("✗ ", "bold"), shown_line(workbench.run_job.ending.failure, MOST))
-        banner.set_class(bool(text), "-shown")
-        banner.set_class(not workbench.run_job.running, "-failed")
-        self._update("banner", text)
+        self._refresh_keys()
 
     def _show_plan(self) -> None:
         workbench, standing = self.workbench, self._standing
@@ -260,42 +231,20 @@ class RunScreen(AppScreen):
             _dumped(self.workbench.settings)
         )
 
-    def _show_head(self) -> None:
-        workbench, tally = self.workbench, self.workbench.run_job.tally
-        took = clock(tally.watch.seconds)
-        muted = "$text-muted"
-        if workbench.run_job.stopping:
-            head = Content.assemble(("■ stopping", "bold"), ("  what was answered is kept", muted))
-        elif workbench.run_job.running and not tally.began:
-            head = Content.assemble(("◌ opening the models", "bold"), self._notice())
-        elif workbench.run_job.held:
-            key = self.keymap.first("run.hold")
-            words = f"  what is under way is finished, nothing new begins; {key} lets it go on"
-            head = Content.assemble(("‖ held", "bold $text-warning"), (words, muted))
-        elif workbench.run_job.running and tally.paused:
-            head = Content.assemble(("◌ waiting", "bold $text-warning"), (f"  {took}", muted))
-        elif workbench.run_job.running:
-            head = Content.assemble(("● running", "bold $text-success"), (f"  {took}", muted), self._notice())
-        else:
-            head = self._ended(took)
-        self._update("head", head)
+    def _opening(self) -> Content:
+        return Content.assemble(("◌ opening the models", "bold"), self._last_notice())
 
-    def _notice(self) -> Content:
-        """What was decided on the user's behalf, last."""
-        if not self.workbench.run_job.tally.notices:
-            return Content("")
-        return Content.assemble(
-            "  ", shown_line(self.workbench.run_job.tally.notices[-1], MOST, "$text-muted")
-        )
+    def _at_work(self, state: tuple[str, str], took: tuple[str, str]) -> Content:
+        return Content.assemble(state, took, "" if self.job.tally.paused else self._last_notice())
 
-    def _ended(self, took: str) -> Content:
-        ending, tally = self.workbench.run_job.ending, self.workbench.run_job.tally
+    def _ended(self) -> Content:
+        ending, tally = self.job.ending, self.job.tally
         assert ending is not None
         if ending.result is not None:
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),
                 f"  {ending.result.done:,} of {ending.result.total:,} samples",
-                (f"  in {took}", "$text-muted"),
+                (f"  in {clock(tally.watch.seconds)}", "$text-muted"),
             )
         elif ending.failure is not None:
             head = Content.styled("✗ ended before it was done; what was answered is kept", "bold $text-error")
@@ -308,16 +257,16 @@ class RunScreen(AppScreen):
         return Content("\n").join([head, *parts, Content("   ").join(keys)])
 
     def _show_work(self) -> None:
-        workbench, tally = self.workbench, self.workbench.run_job.tally
+        workbench, tally = self.workbench, self.job.tally
         self.query_one(StageBars).show(self._bars())
         width = self.query_one("#figures").size.width or self.size.width
-        settings = workbench.run_job.settings or workbench.settings
+        settings = self.job.settings or workbench.settings
         lines = []
         if tally.stages or tally.teacher is not None:
             lines.append(wording.teacher_line(tally, settings.teacher.name, width))
         if tally.student is not None or settings.run.method != "reflect":
             lines.append(wording.student_line(tally, settings.student.name, width))
-        if self._memory is not None and workbench.run_job.running:
+        if self._memory is not None and self.job.running:
             line = wording.memory(*self._memory)
             if tally.student is not None:
                 line = Content.assemble(line, (f"  {wording.backend(tally.student)}", "$text-muted"))
@@ -329,7 +278,7 @@ class RunScreen(AppScreen):
         self.query_one(DecisionLog).show(tally.decisions, tally.decided)
 
     def _bars(self) -> list[StageBar]:
-        tally, running = self.workbench.run_job.tally, self.workbench.run_job.running
+        tally, running = self.job.tally, self.job.running
         # In turn, stages come in bursts: a rate of theirs says nothing, and the turn's own does.
         paced = running and tally.phase is None
         bars = [
@@ -347,13 +296,13 @@ class RunScreen(AppScreen):
         return bars
 
     def _show_writing(self) -> None:
-        tally, writing = self.workbench.run_job.tally, self.query_one(LiveReplyView)
+        tally, writing = self.job.tally, self.query_one(LiveReplyView)
         if now := tally.teacher_queue.now:
             sample, stage, question = now[0]
             text = next(
                 (
                     part.text
-                    for part in self.workbench.run_job.live_replies.of(sample)
+                    for part in self.job.live_replies.of(sample)
                     if (part.stage, part.question, part.done) == (stage, question, False)
                 ),
                 "",
@@ -371,11 +320,9 @@ class RunScreen(AppScreen):
             return super().check_action(action, parameters)
         match action:
             case "begin":
-                return not self.workbench.run_job.running and self._is_more()
-            case "hold" | "cancel":
-                return self.workbench.run_job.running and not self.workbench.run_job.stopping
+                return not self.job.running and self._is_more()
             case "retry":
-                return not self.workbench.run_job.running and self._standing.failed > 0
+                return not self.job.running and self._standing.failed > 0
             case _:
                 return super().check_action(action, parameters)
 
@@ -384,24 +331,9 @@ class RunScreen(AppScreen):
 
     def action_begin(self) -> None:
         # Where a run over the first few was cut short, these are what is taken up again.
-        ending = self.workbench.run_job.ending
+        ending = self.job.ending
         cut = ending is not None and ending.result is None
-        self.post_message(StartRun(limit=self.workbench.run_job.limit if cut else None))
-
-    def action_hold(self) -> None:
-        if self.workbench.run_job.held:
-            self.workbench.run_job.go()
-        else:
-            self.workbench.run_job.hold()
-        self._renew()
-
-    @work(group="cancel")
-    async def action_cancel(self) -> None:
-        ending = asyncio.create_task(self.workbench.run_job.cancel())
-        await asyncio.sleep(0)
-        self._renew()
-        await ending
-        self.say(f"stopped; {self.keymap.first('run.begin')} takes it up again")
+        self.post_message(StartRun(limit=self.job.limit if cut else None))
 
     def action_retry(self) -> None:
         self.post_message(StartRun(retry_failed=True))

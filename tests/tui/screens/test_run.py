@@ -281,6 +281,27 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
     watched(scene(tmp_path), settings("127.0.0.1:1"), work)
 
 
+def test_every_setting_that_changes_an_outcome_makes_another_run(tmp_path: Path) -> None:
+    async def work(there: Running) -> None:
+        await there.says("21 of 24 samples")
+        before = there.workbench.settings
+        for group, name, value in (
+            ("teacher", "think", True),
+            ("teacher", "context", 4096),
+            ("run", "both_branches", True),
+            ("run", "near_tie", 0.5),
+        ):
+            changed = getattr(before, group).model_copy(update={name: value})
+            there.workbench.settings = before.model_copy(update={group: changed})
+            there.app.post_changed()
+            await there.says("the settings are others", "starts the run")
+            there.workbench.settings = before
+            there.app.post_changed()
+            await there.says("takes it up again: 3 samples to do")
+
+    watched(scene(tmp_path), settings("127.0.0.1:1"), work)
+
+
 def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
     tap = Tap(3, unhurried)
 

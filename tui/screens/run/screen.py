@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -13,6 +12,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.method.recipe import Recipe
 from engine.pace import clock
 from engine.run.settings import Settings
 from models.errors import BurnishError
@@ -226,10 +226,10 @@ class RunScreen(JobScreen):
 
     def _settings_changed(self) -> bool:
         """Whether the next run would not be the one that is shown."""
-        run = self.workbench.run
-        return run is not None and _deciding(run.record.settings) != _deciding(
-            _dumped(self.workbench.settings)
-        )
+        if (run := self.workbench.run) is None:
+            return False
+        before = Settings.model_validate(run.record.settings)
+        return _deciding(before) != _deciding(self.workbench.settings)
 
     def _opening(self) -> Content:
         return Content.assemble(("◌ opening the models", "bold"), self._last_notice())
@@ -339,17 +339,11 @@ class RunScreen(JobScreen):
         self.post_message(StartRun(retry_failed=True))
 
 
-_DECIDING = {
-    "run": ("method", "template", "reply_form", "candidates", "near_tie"),
-    "teacher": ("name", "max_tokens", "temperature", "seed"),
-    "student": ("name", "context", "exact"),
-}
+DECIDING = {*Recipe.model_fields, "name", "reply_form"}
+"""Names of the settings that a run's recipe is made from."""
 
 
-def _dumped(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json")
-
-
-def _deciding(settings: Mapping[str, Any]) -> list[Any]:
-    """Of settings, what outcomes depend on."""
-    return [settings.get(group, {}).get(name) for group, names in _DECIDING.items() for name in names]
+def _deciding(settings: Settings) -> list[object]:
+    """The settings that outcomes depend on."""
+    groups = (settings.run, settings.teacher, settings.student)
+    return [value for group in groups for name, value in group if name in DECIDING]

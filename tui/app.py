@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import RenderableType
 from textual import on, work
-from textual.app import App, ScreenStackError, SystemCommand
-from textual.css.query import NoMatches
+from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.events import Event, InputEvent
-from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widget import MountError
-from textual.worker import WorkerFailed
 
 from engine.events import Started
-from engine.health.crash_log import write_crash_log
 from engine.health.remembered import recall, remember
 from engine.run.opening import target
 from models.errors import BurnishError
@@ -39,7 +32,7 @@ from tui.messages import (
     WorkspaceOpened,
 )
 from tui.platform.memory import PauseCollector
-from tui.platform.textual_patches import drop_dead_watchers
+from tui.platform.textual_patches import PatchedApp
 from tui.screens.base import AppScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.distribution.screen import DistributionScreen
@@ -60,7 +53,7 @@ TIDY = 5.0
 """Seconds between two times that what is gone from the screens is let go of."""
 
 
-class BurnishApp(App[None]):
+class BurnishApp(PatchedApp):
     TITLE = "burnish"
     CSS_PATH = "app.tcss"
     COMMANDS = {AppCommands}  # noqa: RUF012 - Textual's
@@ -74,8 +67,6 @@ class BurnishApp(App[None]):
         self._first = path
         self.keymap = load_keymap()
         self.remembered = recall()
-        self.crash_log: Path | None = None
-        self._leaving = False  # the screens are being taken down
         self._pauses = PauseCollector()
         self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that goes on with the judging that was
@@ -85,7 +76,7 @@ class BurnishApp(App[None]):
             self.register_theme(theme)
         self.theme = self.remembered.theme if self.remembered.theme in self.available_themes else "burnish"
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        self._without_colours()
+        self.filter_colours()
         self.set_keymap(self.keymap.changed)
         first = await self._first_screen()
         screens: dict[str, AppScreen] = {
@@ -129,16 +120,8 @@ class BurnishApp(App[None]):
         variables = super().get_css_variables()
         return variables | {"text-muted": variables["foreground-muted"]}
 
-    def _without_colours(self) -> None:
-        """With NO_COLOR: greys, but in an ansi theme, whose colours only the terminal knows, none at all. Textual
-        decides it once, before there is a theme."""
-        if self.no_color:
-            plain = NoColor() if self.native_ansi_color else Monochrome()
-            self._filters = [f for f in self._filters if not isinstance(f, NoColor | Monochrome)] + [plain]
-            self.refresh_css(animate=False)
-
     def _remember_theme(self, theme: Theme) -> None:
-        self._without_colours()
+        self.filter_colours()
         self.remembered = replace(self.remembered, theme=theme.name)
         remember(self.remembered)
 
@@ -149,13 +132,7 @@ class BurnishApp(App[None]):
 
     def _tidy(self) -> None:
         self._pauses.collect_if_paused()
-        screens = {
-            *self.screen_stack,
-            *(s for s in self._installed_screens.values() if isinstance(s, Screen)),
-        }
-        drop_dead_watchers(
-            (self, *(node for screen in screens for node in screen.walk_children(with_self=True)))
-        )
+        self.drop_dead_watchers()
 
     def _listen(self) -> None:
         if events := self.workbench.take_events():
@@ -311,27 +288,3 @@ class BurnishApp(App[None]):
                 yield SystemCommand(
                     f"theme: {name}", "Use these colours", partial(setattr, self, "theme", name)
                 )
-
-    # --- when something of ours breaks ----------------------------------------------------------------------------
-
-    def _handle_exception(self, error: Exception) -> None:
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        # While the app closes, widgets go before the workers and timers that fill them.
-        if self._leaving and isinstance(cause, NoMatches | MountError | ScreenStackError):
-            return
-        super()._handle_exception(error)
-
-    async def _shutdown(self) -> None:
-        self._leaving = True
-        await super()._shutdown()
-
-    def _fatal_error(self) -> None:
-        """Leave with a log instead of a traceback with everybody's texts in it. (Textual's own hook.)"""
-        error = sys.exc_info()[1] or self._exception
-        if self.crash_log is None and error is not None:  # the first is the cause of those after it
-            self.crash_log = write_crash_log(error)
-        self._close_messages_no_wait()
-
-    def panic(self, *renderables: RenderableType) -> None:
-        """The same for errors that would draw themselves."""
-        self._fatal_error()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.text import Text
-from textual.widgets import Input
-
+from tui.platform.textual_patches import DrawnInput
 from tui.text.literal import one_line
 
 LONGEST = 4096
 """Characters one line takes: it is laid out anew at every key."""
 
 
-class PlainInput(Input):
+class PlainInput(DrawnInput):
     """Textual's input, drawn with a picture for every character that would act; its value keeps them."""
 
     DEFAULT_CSS = "PlainInput:ansi { text-style: underline; }"  # has no background to be seen by
@@ -21,10 +19,8 @@ class PlainInput(Input):
     def __init__(self, value: str | None = None, *, max_length: int = LONGEST, **options: Any) -> None:
         super().__init__(value, max_length=max_length, compact=True, **options)
 
-    @property
-    def _value(self) -> Text:
-        """What is drawn. (Textual's own hook; the cursor needs as many characters as the value has.)"""
-        return Text(drawn(self.value), no_wrap=True, overflow="ignore", end="")
+    def drawn_value(self) -> str:
+        return drawn(self.value)
 
 
 def drawn(text: str) -> str:

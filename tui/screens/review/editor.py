@@ -40,9 +40,10 @@ class Masked:
 
 
 class PartEditor(TextArea):
-    async def _on_paste(self, event: Paste) -> None:
-        await super()._on_paste(Paste(literal(event.text.replace("\r\n", "\n"))))
+    def on_paste(self, event: Paste) -> None:
         event.prevent_default()
+        pasted = literal(event.text.replace("\r\n", "\n"))
+        self.move_cursor(self.replace(pasted, *self.selection, maintain_selection_offset=False).end_location)
 
 
 class VersionEditor(Vertical):

@@ -74,28 +74,31 @@ class ReviewScreen(SampleViewScreen):
         return None if self._deciding or self._coming is not None or self.editing else self._view
 
     def _decide(self, view: SampleView, version: Version, decision: Decision, *, go_on: bool) -> None:
-        self._deciding = True  # from now on: the next key may come before the worker begins
-        self._decided(view, version, decision, go_on=go_on)
-
-    @work(group="decide")
-    async def _decided(self, view: SampleView, version: Version, decision: Decision, *, go_on: bool) -> None:
+        """Write down that a person takes a version, then go on, or show it as it was taken."""
         index = view.sample.index
         own = decision in (Decision.CHOSEN, Decision.EDITED)
         scores = scores_of(view, version) if own else None
         review = Review(index=index, decision=decision, version=version, scores=scores)
-        if not await self._keep(DONE[decision], (index, review)):
-            if decision is Decision.EDITED and not self.editing:
-                self._edit(version, unsaved=True)  # what a person wrote is not to be lost with a full disk
-            return
-        if self.editing:
-            self._leave_editor()
-        if own and scores is None:
-            self._weighing.add((index, version))
-            self.app.run_worker(self._score(index, version), group="weigh")
-        if go_on:
-            self._go_on(view)
-        else:
-            self._load(lambda _: index, version)
+
+        async def decided() -> None:
+            if not await self._keep(DONE[decision], (index, review)):
+                if decision is Decision.EDITED and not self.editing:
+                    self._edit(
+                        version, unsaved=True
+                    )  # what a person wrote is not to be lost with a full disk
+                return
+            if self.editing:
+                self._leave_editor()
+            if own and scores is None:
+                self._weighing.add((index, version))
+                self.app.run_worker(self._score(index, version), group="weigh")
+            if go_on:
+                self._go_on(view)
+            else:
+                self._load(lambda _: index, version)
+
+        self._deciding = True  # from now on: the next key may come before the worker begins
+        self.run_worker(decided(), group="decide")
 
     async def _keep(self, what: str, *reviews: tuple[int, Review | None]) -> bool:
         """Have it written down, and the other screens told."""

@@ -1,1 +1,1 @@
-"""The Run screen and its widgets."""
+"""The Run screen: `screen` shows the plan, then the work; `wording` has its sentences, the other files its widgets."""

@@ -1,4 +1,4 @@
-"""What the teacher is writing just now, sample by sample, for whoever comes to look in the middle."""
+"""Replies that the teacher is writing just now, sample by sample, for a screen that is opened in the middle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LiveReply:
 
     stage: Stage
     question: str
-    text: str
+    text: str = ""
     done: bool = False
 
 
@@ -25,56 +25,44 @@ class LiveReplies:
     """The replies about samples whose stage is not decided yet."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, list[LiveReply]] = {}
+        self._replies: dict[int, dict[tuple[Stage, str], LiveReply]] = {}
 
     def of(self, sample: int) -> list[LiveReply]:
         """The replies to the questions of this sample's stage, in the order they were put."""
-        return self._parts.get(sample, [])
+        return list(self._replies.get(sample, {}).values())
+
+    def growing(self, sample: int, stage: Stage, question: str) -> str:
+        """The text so far of a reply that is being written; empty where there is none."""
+        reply = self._replies.get(sample, {}).get((stage, question))
+        return "" if reply is None or reply.done else reply.text
 
     def add(self, event: Event) -> None:
         match event:
-            case ReplyGrew():
-                part = self._open(event)
-                part.text += event.text[: LONGEST - len(part.text)]
-            case Generated():
-                for part in self._parts.get(event.sample, ()):
-                    if (part.stage, part.question) == (event.stage, event.question):
-                        part.done = True
-            case AttemptFailed():
-                self._leave(event.sample, event.stage, event.question)
-            case Chosen():
-                self._leave(event.sample, event.choice.stage)
-            case Finished():
-                self.forget(event.outcome.index)
+            case ReplyGrew(sample, stage, question, text):
+                replies = self._replies.setdefault(sample, {})
+                reply = replies.get((stage, question))
+                if reply is None or reply.done:  # done: this is another candidate of the same stage
+                    reply = replies[stage, question] = LiveReply(stage, question)
+                reply.text += text[: LONGEST - len(reply.text)]
+            case Generated(sample, stage, question):
+                if reply := self._replies.get(sample, {}).get((stage, question)):
+                    reply.done = True
+            case AttemptFailed(sample, stage, question):
+                self._replies.get(sample, {}).pop((stage, question), None)
+            case Chosen(sample, choice):
+                replies = self._replies.get(sample, {})
+                for key in [key for key in replies if key[0] is choice.stage]:
+                    del replies[key]
+            case Finished(outcome):
+                self.forget(outcome.index)
             case Paused():
-                # What was cut off is asked for again, from its beginning.
-                for sample, parts in self._parts.items():
-                    self._parts[sample] = [part for part in parts if part.done]
+                # A reply that was cut off is asked for again, from its beginning.
+                for sample, replies in self._replies.items():
+                    self._replies[sample] = {key: reply for key, reply in replies.items() if reply.done}
             case Started():
-                self._parts.clear()
+                self._replies.clear()
             case _:
                 pass
 
     def forget(self, sample: int) -> None:
-        self._parts.pop(sample, None)
-
-    def _open(self, event: ReplyGrew) -> LiveReply:
-        parts = self._parts.setdefault(event.sample, [])
-        for part in parts:
-            if (part.stage, part.question) == (event.stage, event.question):
-                if part.done:  # another candidate of the same stage
-                    part.text, part.done = "", False
-                return part
-        parts.append(LiveReply(event.stage, event.question, ""))
-        return parts[-1]
-
-    def _leave(self, sample: int, stage: Stage, question: str | None = None) -> None:
-        parts = [
-            part
-            for part in self._parts.get(sample, ())
-            if part.stage is not stage or (question is not None and part.question != question)
-        ]
-        if parts:
-            self._parts[sample] = parts
-        else:
-            self.forget(sample)
+        self._replies.pop(sample, None)

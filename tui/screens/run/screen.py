@@ -298,15 +298,7 @@ class RunScreen(JobScreen):
     def _show_writing(self) -> None:
         tally, writing = self.job.tally, self.query_one(LiveReplyView)
         if now := tally.teacher_queue.now:
-            sample, stage, question = now[0]
-            text = next(
-                (
-                    part.text
-                    for part in self.job.live_replies.of(sample)
-                    if (part.stage, part.question, part.done) == (stage, question, False)
-                ),
-                "",
-            )
+            text = self.job.live_replies.growing(*now[0])
             writing.show(now[0], growing_part(text), len(now) - 1)
         elif tally.phase is not None and tally.phase.model == "student":
             writing.show_nothing("nothing: it is the student's turn")

@@ -1,4 +1,4 @@
-"""The terminal interface. Screens show, the workbench works; here is what they have in common."""
+"""The app: its screens over one workbench, the way between them, and what can be done everywhere."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ from tui.text.shown import shown
 from tui.themes import THEMES
 
 TICK = 0.1
-"""Seconds between two looks at what the engine reported: what comes meanwhile is shown together."""
+"""Seconds between two times that events are taken from the engine: those that come meanwhile are shown together."""
 
 TIDY = 5.0
-"""Seconds between two times that what is gone from the screens is let go of."""
+"""Seconds between two times that memory is freed."""
 
 
 class BurnishApp(PatchedApp):
@@ -68,8 +68,8 @@ class BurnishApp(PatchedApp):
         self.keymap = load_keymap()
         self.remembered = recall()
         self._pauses = PauseCollector()
-        self.unfinished: Path | None = None  # a workspace whose run was under way when the app was left
-        self.unjudged: list[str] | None = None  # the command that goes on with the judging that was
+        self.unfinished: Path | None = None  # the workspace whose run was under way when the app was left
+        self.unjudged: list[str] | None = None  # the command that takes up the judging that was under way
 
     async def on_mount(self) -> None:
         for theme in THEMES:
@@ -101,7 +101,7 @@ class BurnishApp(PatchedApp):
             self.notify(shown(problem).plain, severity="warning", timeout=10, markup=False)
 
     async def _first_screen(self) -> str:
-        """A workspace that was run is opened where one left off: at the run, or where it is done at its samples."""
+        """Start, or where a workspace was run, the place where one left off: the run, or if it is done the samples."""
         try:
             found = None if self._first is None else await on_daemon_thread(target, self._first)
             if found is None or found.data is not None:
@@ -143,7 +143,7 @@ class BurnishApp(PatchedApp):
 
     @work(exclusive=True, group="follow")
     async def _follow(self) -> None:
-        """The run's own outcomes are shown from its first on."""
+        """Show the run's own outcomes from the first on."""
         try:
             await self.workbench.follow()
         except BurnishError as error:
@@ -155,7 +155,7 @@ class BurnishApp(PatchedApp):
         for screen in self.screen_stack:
             screen.post_message(WorkspaceChanged())
 
-    # --- where to -------------------------------------------------------------------------------------------------
+    # --- screens --------------------------------------------------------------------------------------------------
 
     def _go(self, name: str) -> None:
         if name != "start" and not self.workbench.is_open:
@@ -202,7 +202,7 @@ class BurnishApp(PatchedApp):
             remember(self.remembered)
         self.post_changed()
 
-    # --- what a person does anywhere ------------------------------------------------------------------------------
+    # --- actions of the whole app ----------------------------------------------------------------------------------
 
     def action_undo(self) -> None:
         self._undo_or_redo(back=True)
@@ -222,8 +222,8 @@ class BurnishApp(PatchedApp):
         if act is None:
             self.notify("nothing to undo" if back else "nothing to redo")
             return
-        which = f"sample {act.samples[0]}" if len(act.samples) == 1 else f"{len(act.samples)} samples"
-        self.notify(f"{'undone' if back else 'done again'}: {act.what} ({which})", markup=False)
+        about = f"sample {act.samples[0]}" if len(act.samples) == 1 else f"{len(act.samples)} samples"
+        self.notify(f"{'undone' if back else 'done again'}: {act.what} ({about})", markup=False)
         self.post_changed()
 
     @on(StartRun)
@@ -255,16 +255,16 @@ class BurnishApp(PatchedApp):
         self.leave()
 
     def leave(self) -> None:
-        path, comparing = self.workbench.path, self.workbench.judge_job
+        path, judging = self.workbench.path, self.workbench.judge_job
         self.unfinished = path if self.workbench.run_job.running else None
-        self.unjudged = comparing.command(path) if path is not None and comparing.running else None
+        self.unjudged = judging.command(path) if path is not None and judging.running else None
         self.exit()
 
     async def action_quit(self) -> None:
         await self.action_leave()
 
     def action_help_quit(self) -> None:
-        """Ctrl-C, which copies what is selected where something is."""
+        """Say how to quit: Ctrl-C copies the selection, where there is one."""
         key = self.keymap.first("app.leave")
         self.notify(f"{key} quits; whatever was done is kept", markup=False)
 
@@ -274,8 +274,8 @@ class BurnishApp(PatchedApp):
     # --- the palette ----------------------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        here = screen.SCOPE if isinstance(screen, AppScreen) else "app"
-        for action in (*of_scope(here), *(of_scope("app") if here != "app" else ())):
+        scopes = [screen.SCOPE, "app"] if isinstance(screen, AppScreen) else ["app"]
+        for action in (action for scope in scopes for action in of_scope(scope)):
             node: DOMNode = self if action.scope == "app" else screen
             if node.check_action(action.name, ()) is False or action.id == "app.command_palette":
                 continue

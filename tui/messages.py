@@ -1,4 +1,4 @@
-"""What the app tells its screens, and they tell it."""
+"""Messages between the app and its screens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.events import Event
 
 
 class EngineReported(Message):
-    """The engine reported something. Sent to every screen that is on; a later one joins an earlier one."""
+    """Events of the engine, since the last of these. Sent to every screen of the stack."""
 
     def __init__(self, events: list[Event]) -> None:
         super().__init__()
@@ -16,7 +16,7 @@ class EngineReported(Message):
 
 
 class WorkspaceChanged(Message):
-    """Decisions were made or undone, a run ended, or another workspace was opened: look again."""
+    """Decisions were made or undone, a run ended, or another workspace was opened: read it again."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, WorkspaceChanged)
@@ -27,11 +27,11 @@ class ReviewsChanged(Message):
 
 
 class SettingsChanged(Message):
-    """The workbench's settings are others: what the next run goes by."""
+    """The settings of the next run were changed, in the workbench."""
 
 
 class WorkspaceOpened(Message):
-    """The workbench has another workspace."""
+    """Another workspace was opened in the workbench."""
 
 
 class ShowSample(Message):

@@ -1,4 +1,4 @@
-"""Our own themes, beside Textual's."""
+"""Themes of burnish, beside Textual's."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Action:
 
     @property
     def id(self) -> str:
-        """What `keys.toml` and Textual's keymap call it."""
+        """Its name in `keys.toml` and in Textual's keymap."""
         return f"{self.scope}.{self.name}"
 
 

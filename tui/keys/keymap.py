@@ -24,7 +24,7 @@ from tui.keys.actions import ACTIONS, ALWAYS, SCOPES
 class Keymap:
     path: Path
     keys: dict[str, str]  # by action id, for every action
-    problems: tuple[str, ...]  # what was wrong with the file, a line each; those lines count for nothing
+    problems: tuple[str, ...]  # a sentence for each line of the file that was wrong, and has no effect
 
     def first(self, action: str) -> str:
         """The first key of an action, given by its id, as a person reads it."""
@@ -32,7 +32,7 @@ class Keymap:
 
     @property
     def changed(self) -> dict[str, str]:
-        """The actions whose keys are not the registry's, as Textual's keymap."""
+        """The actions whose keys are not those of the table, as Textual's keymap."""
         return {action.id: self.keys[action.id] for action in ACTIONS if self.keys[action.id] != action.keys}
 
 
@@ -41,7 +41,7 @@ def keymap_path() -> Path:
 
 
 def load_keymap(path: Path | None = None) -> Keymap:
-    """The keys as they are: the registry's, changed by the file's lines as far as they are sound."""
+    """The table's keys, changed by those lines of the file that are sound."""
     path = path or keymap_path()
     usual = {action.id: action.keys for action in ACTIONS}
     try:
@@ -62,8 +62,8 @@ def load_keymap(path: Path | None = None) -> Keymap:
         except _Unsound as unsound:
             problems.append(f"{path}: {unsound}")
     # A line that wants a taken key is dropped; its action's usual key may then be taken by another line.
-    while clashes := [(told, ids) for told, ids in _clashes(usual | wanted) if wanted.keys() & ids]:
-        problems += [f"{path}: {told}; their usual keys are used" for told, _ in clashes]
+    while clashes := [(clash, ids) for clash, ids in _clashes(usual | wanted) if wanted.keys() & ids]:
+        problems += [f"{path}: {clash}; their usual keys are used" for clash, _ in clashes]
         wanted = {id: keys for id, keys in wanted.items() if not any(id in ids for _, ids in clashes)}
     return Keymap(path, usual | wanted, tuple(problems))
 
@@ -79,7 +79,7 @@ def key_name(key: str) -> str:
 
 
 class _Unsound(Exception):  # noqa: N818 - a line of the file, not of the program
-    """What is wrong with a line."""
+    """A line of the file cannot be used; the message says why."""
 
 
 def _flat(table: dict[str, Any], head: str = "") -> Iterator[tuple[str, object]]:
@@ -121,7 +121,7 @@ def _key(id: str, name: str) -> str:
 
 
 def _character(key: str) -> str | None:
-    """What a key types; None for one that types nothing."""
+    """The character that a key types; None for one that types nothing."""
     if key == "space":
         return " "
     character = format_key(key)
@@ -148,11 +148,11 @@ _NAMED = {
 }
 """Keys that type nothing."""
 _SPOKEN = {shown: key for key, shown in KEY_DISPLAY_ALIASES.items() if key in _NAMED} | {"return": "enter"}
-"""Other names for them: as the screens show them."""
+"""Other names for these keys: those that the screens show."""
 
 
 def _clashes(keys: dict[str, str]) -> list[tuple[str, list[str]]]:
-    """Keys that would mean two things on one screen, with the actions; everywhere's keys are on all."""
+    """Keys that would mean two things on one screen: a sentence, and the actions' ids. The app's keys are on all."""
     found: dict[tuple[str, ...], str] = {}
     for scope in SCOPES:
         users = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Copying: the desktop's own program where there is one, else the terminal is asked to (OSC 52)."""
+"""Copying a text: by the desktop's own program where there is one, else by the terminal (OSC 52)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from textual.app import App
 from models.system.utf8 import utf8
 
 PATIENCE = 2.0
-"""Seconds a program gets; those for X and Wayland stay behind to serve the text, but answer at once."""
+"""Seconds a program gets. Those for X and Wayland stay behind to serve the text, but answer at once."""
 
 _PROGRAMS = (
     ("", ("pbcopy",)),
     ("WAYLAND_DISPLAY", ("wl-copy",)),
     ("DISPLAY", ("xclip", "-selection", "clipboard")),
 )
-"""Each with the variable without which it has no desktop to talk to."""
+"""Each with the environment variable that names its desktop, if it needs one."""
 
 
 def program(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
@@ -34,7 +34,7 @@ def program(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | No
 
 
 async def copy(app: App[object], text: str) -> str:
-    """Put a text on the clipboard; what can be said of it to a person."""
+    """Put a text on the clipboard; the sentence that tells a person so."""
     data = utf8(text)
     command = program()
     if command is not None and await asyncio.to_thread(_taken, command, data):
@@ -44,7 +44,7 @@ async def copy(app: App[object], text: str) -> str:
 
 
 def _taken(command: tuple[str, ...], data: bytes) -> bool:
-    """Whether the program says that it took the text."""
+    """True where the program says that it took the text."""
     try:
         done = subprocess.run(  # noqa: S603 - one of ours
             command,

@@ -1,4 +1,4 @@
-"""A version in the person's own editor: a private file there and back."""
+"""Editing a version in the person's own editor, by way of a private file."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def editor(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def edited(command: list[str], version: Version) -> Version:
-    """What the person made of a version. Waits until the editor ends. Raises `EditorError`.
+    """The version as the person edited it. Waits until the editor ends. Raises `EditorError`.
 
-    The file is readable by nobody else, and gone afterwards; only what cannot be read back is kept.
+    Nobody else can read the file, and it is gone afterwards; only one that cannot be read back is kept.
     """
     layout = EditorText(version)
     try:
@@ -60,8 +60,8 @@ def edited(command: list[str], version: Version) -> Version:
             except ValueError as error:
                 kept = folder.rename(folder.with_name(folder.name.replace(EDITOR_OPEN, EDITOR_KEPT, 1)))
                 (kept / "lock").unlink(missing_ok=True)
-                what = f"the sample is as it was, and what you wrote is in {kept / path.name}"
-                raise EditorError(f"{error}; {what}") from None
+                place = f"the sample is as it was, and what you wrote is in {kept / path.name}"
+                raise EditorError(f"{error}; {place}") from None
     except OSError as error:
         where = error.filename or tempfile.gettempdir()
         raise EditorError(f"{where}: {error.strerror}; the sample is as it was") from None
@@ -69,7 +69,7 @@ def edited(command: list[str], version: Version) -> Version:
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """A folder that nobody else can look into, gone when the block ends, or with `sweep` if it never does."""
+    """A folder that only its owner can enter; it is gone when the block ends, or with `sweep` if it never does."""
     folder = Path(tempfile.mkdtemp(prefix=EDITOR_OPEN))  # mode 0700
     try:
         with _lock(folder):
@@ -79,7 +79,7 @@ def _private_folder() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove what a burnish left that was killed while an editor was open."""
+    """Remove the folders of a burnish that was killed while an editor was open."""
     for folder in Path(tempfile.gettempdir()).glob(f"{EDITOR_OPEN}*"):
         if not folder.is_symlink():
             with suppress(OSError), _lock(folder):  # it may be somebody else's, or still at work
@@ -91,7 +91,7 @@ def _lock(folder: Path) -> FileLock:
 
 
 class EditorText:
-    """Parts under headings that stand in none of them."""
+    """A version as one text: its parts under headings that occur in none of them."""
 
     def __init__(self, version: Version) -> None:
         texts = [getattr(version, part) for part in PARTS]
@@ -101,13 +101,13 @@ class EditorText:
         self._headings = [f"=== {part} === {token} (leave this line as it is)" for part in (*PARTS, "end")]
 
     def text(self, version: Version) -> bytes:
-        """Byte for byte what the parts are, with a line break after each."""
+        """The parts byte for byte, with a line break after each."""
         parts = [getattr(version, part) for part in PARTS]
         lines = [f"{heading}\n{text}\n" for heading, text in zip(self._headings[:-1], parts, strict=True)]
         return "".join([*lines, self._headings[-1], "\n"]).encode("utf-8", "surrogatepass")
 
     def version(self, data: bytes) -> Version:
-        """What stands under the headings. Raises `ValueError`."""
+        """The parts that stand under the headings. Raises `ValueError`."""
         try:
             text = data.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:

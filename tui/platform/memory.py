@@ -1,4 +1,4 @@
-"""The app's memory: Python looks for garbage where nobody feels it, and what is free goes back to the system."""
+"""The app's memory: garbage is collected while nobody types, and free memory goes back to the system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 
 YOUNG = 50_000
-"""New objects until Python looks among them for garbage. At its own 700 it does so within every repaint, and once in a
-while, for a tenth of a second, among all there are."""
+"""New objects until Python looks among them for garbage. At its own 700 it does so within every repaint, and now and
+then, for a tenth of a second, among all there are."""
 
 PAUSE = 4.0
 """Seconds without a key after which a person is taken to be reading."""
@@ -33,13 +33,13 @@ def limit_memory() -> None:
 
 
 class PauseCollector:
-    """Looks among all there is once in each pause, when nobody feels it."""
+    """Collects all garbage once in each pause of a person."""
 
     def __init__(self) -> None:
-        self._input_at = 0.0  # 0: nothing was since the last look
+        self._input_at = 0.0  # 0: there was none since the last collection
 
     def on_input(self) -> None:
-        """There was a key, or the mouse."""
+        """To be called at every key, and at what the mouse does."""
         self._input_at = time.monotonic()
 
     def collect_if_paused(self) -> None:

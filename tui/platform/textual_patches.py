@@ -1,4 +1,4 @@
-"""Where burnish needs Textual's private parts; nothing else touches them."""
+"""Classes that need Textual's private parts; nothing else in burnish touches them."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class JobScreen(AppScreen):
         return self._at_work(waiting if tally.paused else working, (took, muted))
 
     def _last_notice(self) -> Content:
-        """What was decided on the user's behalf, last."""
+        """The last thing that was decided on the user's behalf."""
         if not (notices := self.job.tally.notices):
             return Content("")
         return Content.assemble("  ", shown_line(notices[-1], MOST, "$text-muted"))

@@ -1,4 +1,4 @@
-"""Something done to many samples: how far it is, told by the thread that does it, and how to stop it from another."""
+"""Something done to many samples: one thread does and counts it, another may stop it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 class BulkStopped(Exception):  # noqa: N818 - asked for, no error
-    """It was stopped on the way."""
+    """The job was stopped before it was done."""
 
 
 class BulkJob:
     def __init__(self, doing: str, total: int) -> None:
-        """`doing`: in a word, for a line of progress."""
+        """`doing` is a verb for the line of progress: "looking at"."""
         self.doing = doing
         self.total = total
         self.done = 0
@@ -25,7 +25,7 @@ class BulkJob:
         self._stopped = True
 
     def through(self, samples: Iterable[T]) -> Iterator[T]:
-        """The samples, counted as they are done. Raises `BulkStopped` when it is to stop."""
+        """The same samples, counted as they are done. Raises `BulkStopped` once `stop` was called."""
         for sample in samples:
             if self._stopped:
                 raise BulkStopped

@@ -30,7 +30,7 @@ class EngineWork(Generic[T]):
         loop.call_soon_threadsafe(self._begin, work)
 
     async def result(self) -> T:
-        """What it returns or raises. Cancelling this cancels the work, and waits until that has ended."""
+        """Its result, or the exception it raises. Cancelling this cancels the work, and waits until that has ended."""
         end = asyncio.wrap_future(self.end)
         try:
             return await asyncio.shield(end)
@@ -97,7 +97,7 @@ class EngineThread:
         return begun
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What a plain function returns or raises there; it holds up everything else while it lasts."""
+        """Run a plain function there, which holds up everything else while it lasts; its result."""
 
         async def called() -> T:
             return function(*arguments)

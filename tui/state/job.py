@@ -36,7 +36,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class JobEnding(Generic[R]):
-    """How a job ended."""
+    """The end of a job: its result, or why there is none."""
 
     result: R | None = None  # None: before it was done
     failure: str | None = None  # what it failed of; None with no result: a person stopped it

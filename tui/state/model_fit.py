@@ -1,4 +1,4 @@
-"""The chosen teacher and student: what each is and needs, and whether both fit into memory."""
+"""The chosen teacher and student: their sizes, what speaks against them, and the schedule that fits the memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.system.units import size
 
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """One of the two."""
+    """A teacher or a student: a line about it, and the memory it needs."""
 
     description: str
     need: int = 0  # bytes of memory; 0: not known
@@ -29,7 +29,7 @@ class ModelNeed:
 
 @dataclass(frozen=True, slots=True)
 class ModelFit:
-    """Both, where the method needs them and they are named."""
+    """Both models; None for one that the method does not need, or that is not named."""
 
     teacher: ModelNeed | None
     student: ModelNeed | None
@@ -42,9 +42,9 @@ class ModelFit:
 
 
 def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
-    """Look at the models that the settings name. `here`: what was listed, None while that is not known.
+    """The models that the settings name. `listed`: the models on this machine, None while that is not known.
 
-    Reads the heads of model files, so not on the screen's thread.
+    Reads the heads of model files, so it is not for the app's loop.
     """
     method, teaches, weighs = settings.run.method, settings.teacher, settings.student
     teacher = student = None

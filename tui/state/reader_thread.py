@@ -1,4 +1,4 @@
-"""The screen's own view of a workspace, on a thread and a connection of its own: nothing it asks holds up a run."""
+"""Questions that only read the workspace, on a thread and a connection of their own: none of them waits for a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReaderThread:
         """See `opened`."""
         self._listing: SampleList | None = None
         self._questions: queue.SimpleQueue[_ListQuestion | None] = queue.SimpleQueue()
-        self._now: _ListQuestion | None = None  # what the thread is at
+        self._now: _ListQuestion | None = None  # the one the thread is answering
         self._switching = threading.Lock()  # held to interrupt, so that no other question is hit
         self._arranging: _ListQuestion | None = None
         self._closed = False
@@ -53,12 +53,12 @@ class ReaderThread:
         return reader
 
     async def ask_list(self, work: Callable[[SampleList], T]) -> T:
-        """What a question to the listing gives. Not within another question."""
+        """The answer of a function of the listing, which runs on the thread. Not within another question."""
         answer: T = await self._ask(self._about(work))
         return answer
 
     async def ask_workspace(self, work: Callable[[Workspace], T]) -> T:
-        """What a question to the workspace gives; it can only be read."""
+        """The answer of a function of the workspace, which can only be read."""
         return await self.ask_list(lambda listing: work(listing.reading))
 
     async def arrange(self, by: SampleColumn, *, descending: bool, only: SampleFilter) -> int:
@@ -72,12 +72,12 @@ class ReaderThread:
         return count
 
     async def close(self) -> None:
-        """Give up what is asked and let go of the file."""
+        """Give up every question and close the file."""
         self._closed = True
         self._questions.put(None)
         while self._thread.is_alive():
             if (now := self._now) is not None:
-                self._give_up(now)  # again and again: it may have been between two queries
+                self._give_up(now)  # repeatedly: it may have been between two queries
             await asyncio.sleep(0.01)
 
     def _about(self, work: Callable[[SampleList], Any]) -> _ListQuestion:
@@ -111,10 +111,10 @@ class ReaderThread:
                 if question.answer.done() or not question.answer.set_running_or_notify_cancel():
                     continue
                 self._now = question
-            settle, what = self._answered(question)
+            settle, answer = self._answered(question)
             with self._switching:
                 self._now = None
-            settle(what)
+            settle(answer)
         if self._listing is not None:
             self._listing.close()
 

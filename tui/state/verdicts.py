@@ -1,4 +1,4 @@
-"""What judges said of a workspace's two sides, as a person goes through it: a line a pair. Read off the app's loop."""
+"""The recorded verdicts on a workspace's two sides, a line for each pair. Reads files: not for the app's loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 120
 
 
 class PairFilter(StrEnum):
-    """Which pairs are listed."""
+    """A kind of pairs, for the list to show only these."""
 
     ALL = "pairs"
     DISAGREEMENTS = "pairs where the judge and the student disagree"
@@ -56,7 +56,7 @@ class PairLine:
 
 @dataclass(frozen=True, slots=True)
 class JudgeVerdicts:
-    """One judge's, so far."""
+    """The verdicts of one comparison, so far."""
 
     comparison: Comparison
     all: tuple[Comparison, ...]  # of this run, the latest first: other judges', or with other settings
@@ -69,7 +69,7 @@ class JudgeVerdicts:
 
 
 def verdicts(path: Path, run: Run, wanted: int | None = None) -> JudgeVerdicts | None:
-    """What is recorded of a workspace's run, by the comparison `wanted` or the latest; None: nothing.
+    """The verdicts on a workspace's run, of the comparison `wanted` or the latest; None where there is none.
 
     Raises `WorkspaceError`.
     """
@@ -96,7 +96,7 @@ def verdicts(path: Path, run: Run, wanted: int | None = None) -> JudgeVerdicts |
 
 
 def verdict(path: Path, comparison: Comparison, pair: int) -> Judged:
-    """All that was said of one pair. Raises `WorkspaceError`."""
+    """The judge's two opinions on one pair, and its texts. Raises `WorkspaceError`."""
     with Record.read(judged_path(path)) as record:
         return record.verdict(comparison, pair)
 

@@ -1,4 +1,4 @@
-"""What a person can choose among for one sample: every version there is, where it comes from, and its numbers."""
+"""The versions of one sample that a person can choose among, where each comes from, and its scores."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from engine.store.sample_list import SampleList
 from engine.store.workspace import Run
 
 Criticism = tuple[str, Mapping[str, str]]
-"""What it is about, and what the teacher says, criterion by criterion."""
+"""A title, and the teacher's criticism by criterion."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """All that is known of one sample."""
+    """A sample with its outcome, and all that a person did about it."""
 
     position: int | None  # in the list; None: left out of it
     total: int  # samples in the list
@@ -49,14 +49,14 @@ class SampleView:
 
 @dataclass(frozen=True, slots=True)
 class OfferedVersion:
-    """A version a person may take. `title` and `origin` hold their remarks: show them as a dataset's text."""
+    """A version a person may take. `title` and `origin` may hold a person's remark: show them as a dataset's text."""
 
     title: str
     origin: str
     version: Version
-    decision: Decision  # what taking it is
-    scores: Scores | None = None  # None: nobody weighed it, or not in full
-    ifd: float | None = None  # what is known without
+    decision: Decision  # that taking it makes
+    scores: Scores | None = None  # None: it was not scored, or not in full
+    ifd: float | None = None  # the one score that is known without them
     r_ifd: float | None = None
     criticism: tuple[Criticism, ...] = ()
 
@@ -64,7 +64,7 @@ class OfferedVersion:
 def view_sample(
     run: Run | None, find: Callable[[SampleList], int | None]
 ) -> Callable[[SampleList], SampleView | None]:
-    """A question for the reader: the sample that `find` names, in the outcomes of `run`; None if it names none."""
+    """A question for the reader: the sample whose number `find` gives, with its outcome in `run`; None without one."""
 
     def view(listing: SampleList) -> SampleView | None:
         if (index := find(listing)) is None:
@@ -85,7 +85,7 @@ def view_sample(
 
 
 def offers(view: SampleView) -> list[OfferedVersion]:
-    """The student's choice first, then the teacher's other rewrites, then what a person had made; each text once."""
+    """The student's choice first, then the teacher's other rewrites, then a person's versions; each text once."""
     found: list[OfferedVersion] = []
     if view.outcome is not None:
         found.append(_of_student(view, view.outcome))
@@ -104,7 +104,7 @@ def offers(view: SampleView) -> list[OfferedVersion]:
 
 
 def teacher_version(view: SampleView) -> OfferedVersion | None:
-    """The teacher's last word: the rewritten response, or else the rewritten instruction with its answer."""
+    """The teacher's last rewrite: of the response, or else of the instruction, with its answer."""
     for stage in (Stage.RESPONSE, Stage.INSTRUCTION):
         choice = view.choice(stage)
         if choice is not None and choice.rewrite is not None:
@@ -113,7 +113,7 @@ def teacher_version(view: SampleView) -> OfferedVersion | None:
 
 
 def scores_of(view: SampleView, version: Version) -> Scores | None:
-    """What the student said of a version, if it is known."""
+    """The student's scores of a version, if they are known."""
     if view.outcome is not None and version == view.sample.original:
         return view.outcome.before
     return next((offer.scores for offer in offers(view) if offer.version == version), None)
@@ -134,7 +134,7 @@ def mixed(
 
 
 def edited(view: SampleView, version: Version) -> Decision:
-    """What it is to take a version that a person typed: theirs, unless it is one that was there."""
+    """The decision of taking a version that a person typed: EDITED, unless there was such a version before."""
     if view.outcome is not None and version == view.outcome.final:
         return Decision.ACCEPTED
     if version == view.sample.original:
@@ -143,7 +143,7 @@ def edited(view: SampleView, version: Version) -> Decision:
 
 
 def put_aside(view: SampleView, version: Version) -> list[tuple[int, Review | None]]:
-    """Reviews that keep what a person typed among the versions, and leave what is decided as it is."""
+    """Reviews that keep a typed version among the versions, and leave the decision as it was."""
     index = view.sample.index
     return [(index, Review(index=index, decision=Decision.EDITED, version=version)), (index, view.standing)]
 
@@ -210,7 +210,7 @@ def _by_hand(review: Review) -> OfferedVersion:
 
 
 def _about(choice: Choice) -> str:
-    said = f"{str(choice.stage).capitalize()} stage"
-    if choice.failure is not None:
-        said += f": no usable reply ({choice.failure.fault}: {choice.failure.message})"
-    return said
+    title = f"{str(choice.stage).capitalize()} stage"
+    if choice.failure is None:
+        return title
+    return f"{title}: no usable reply ({choice.failure.fault}: {choice.failure.message})"

@@ -258,8 +258,8 @@ class Workbench:
             await self._engine.call(workspace.add_scores, sample, version, scores)
 
     def examine(self, job: BulkJob) -> asyncio.Future[Stats]:
-        """What `burnish stats` does with the open workspace; the findings are kept in it. The examination takes its
-        time on a thread of its own, beside a run. Raises `BulkStopped`."""
+        """Examine the open workspace as `burnish stats` does, and keep the findings in it. It takes its time on a
+        thread of its own, beside a run. Raises `BulkStopped`."""
 
         async def examined() -> Stats:
             path = self._open_workspace.path

@@ -1,4 +1,4 @@
-"""Which judge is asked, and about what."""
+"""The dialog that asks for the judge and for what it is asked about."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHAT = ("with the student's choices", "refined against original only")
 
 @dataclass(frozen=True, slots=True)
 class JudgeRequest:
-    """What was chosen."""
+    """The answers of the dialog."""
 
     judge: str
     refined_only: bool
@@ -46,7 +46,7 @@ class JudgeDialog(Dialog[JudgeRequest]):
     """
 
     def __init__(self, settings: Settings, before: JudgeRequest) -> None:
-        """`settings`: where models are looked for. `before`: what stands there; its `judge` may be empty."""
+        """`settings` say where models are looked for. `before` stands there at first; its `judge` may be empty."""
         super().__init__()
         self._settings = settings
         self._before = before
@@ -67,12 +67,12 @@ class JudgeDialog(Dialog[JudgeRequest]):
 
     @work(exclusive=True)
     async def _list_models(self) -> None:
-        here = await list_models(self._settings)
+        listed = await list_models(self._settings)
         with suppress(NoMatches):  # closed meanwhile
             picker = self.query_one(ModelPicker)
-            picker.show_models(here.models)
-            if here.problem is not None:
-                picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(here.problem))))
+            picker.show_models(listed.models)
+            if listed.problem is not None:
+                picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(listed.problem))))
 
     @on(ModelPicker.ModelRefused)
     def _refused(self, message: ModelPicker.ModelRefused) -> None:
@@ -83,9 +83,9 @@ class JudgeDialog(Dialog[JudgeRequest]):
 
     def action_agree(self) -> None:
         """On the list, enter chooses; with a judge chosen, it begins."""
-        listed = self.focused
-        if isinstance(listed, OptionList) and listed.highlighted is not None:
-            listed.action_select()
+        focused = self.focused
+        if isinstance(focused, OptionList) and focused.highlighted is not None:
+            focused.action_select()
             self.query_one(ModelPicker).input.focus()
         elif self.query_one(ModelPicker).name_given is None:
             self._wrong("name the judge, or choose one from the list")

@@ -1,4 +1,4 @@
-"""The judged pairs, a line each: whose they are, what the judge says in either order, and what the student chose."""
+"""A list of the judged pairs: the sample, the judge's result and scores in both orders, the student's choice."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RESULTS = {
     Result.LOSE: ("− worse", "$text-error"),
     Result.INVALID: ("✗ invalid", "$text-warning"),
 }
-"""Of the rewrite."""
+"""The result for the rewrite, in words and colour."""
 
 WHAT, RESULT, ORDERS, STUDENT = 8, 10, 13, 15
 LEAST = 12
-"""Cells from which on the instruction is worth its place."""
+"""Cells that the instruction is shown in at the least."""
 
 
 class PairList(CursorList):
@@ -55,7 +55,7 @@ class PairList(CursorList):
         return self._lines[self.cursor] if self.cursor < len(self._lines) else None
 
     def find(self, pair: int) -> int | None:
-        """Where a pair stands."""
+        """The position of a pair."""
         return next((at for at, line in enumerate(self._lines) if line.pair == pair), None)
 
     def draw_titles(self, width: int) -> Strip:
@@ -79,7 +79,7 @@ class PairList(CursorList):
         return strip
 
     def _rest(self, width: int) -> int:
-        """Cells for the instruction; none where there is too little room."""
+        """Cells for the instruction; 0 where there is too little room."""
         rest = width - 2 - self._digits - 2 - WHAT - RESULT - ORDERS - STUDENT
         return rest if rest >= LEAST else 0
 
@@ -108,12 +108,12 @@ class PairList(CursorList):
 
 
 def _what(line: PairLine) -> str:
-    """Of which pair it is: the two sides', or what a stage had."""
+    """The kind of a pair: the refined side against the original, or a stage's rewrite, by the stage's score."""
     return "refined" if line.compared or line.choice is None else SCORES[line.choice.stage]
 
 
 def chosen(choice: StudentChoice | None, *, disagrees: bool) -> str:
-    """What the student did with the rewrite, and by how much; ≠: the judge would not have."""
+    """The student's choice about the rewrite, with its margin; ≠ where the judge disagrees."""
     if choice is None:
         return ""
     did = "took" if choice.verdict is Verdict.REPLACED else "kept"

@@ -1,4 +1,4 @@
-"""One pair: what the judge said of it in both orders, side by side, and the texts it was shown."""
+"""The screen of one pair: the judge's opinions in both orders, side by side, and the texts it was shown."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PairScreen(AppScreen):
     def __init__(
         self, workbench: Workbench, keymap: Keymap, comparison: Comparison, lines: Sequence[PairLine], at: int
     ) -> None:
-        """`lines`: the pairs to go through, and which of them is the first shown."""
+        """`lines` are the pairs to go through, `at` the first that is shown."""
         super().__init__(workbench, keymap)
         self._path = workbench.path
         self._comparison = comparison
@@ -92,7 +92,7 @@ class PairScreen(AppScreen):
 
     @work(exclusive=True, group="look")
     async def _load_pair(self) -> None:
-        """Show the pair that is gone to."""
+        """Show the pair at `_at`."""
         path, line = self._path, self._lines[self._at]
         if path is None:
             return
@@ -107,10 +107,10 @@ class PairScreen(AppScreen):
         with self.app.batch_update():
             for part, difference in differences.items():
                 self.query_one(f"#{part}", PartDiff).show(difference)
-            self._say(line, judged)
+            self._show(line, judged)
             self.query_one("#pages").scroll_home(animate=False)
 
-    def _say(self, line: PairLine, judged: Judged) -> None:
+    def _show(self, line: PairLine, judged: Judged) -> None:
         names = names_of(line)
         place = f"  pair {self._at + 1:,} of {len(self._lines):,}"
         self.query_one("#about", Static).update(
@@ -121,10 +121,10 @@ class PairScreen(AppScreen):
             ("#forward", judged.forward, names),
             ("#swapped", judged.swapped, names[::-1]),
         ):
-            place_ = self.query_one(id)
-            place_.query_one(Static).update(_scores(opinion, order))
+            column = self.query_one(id)
+            column.query_one(Static).update(_scores(opinion, order))
             text, marks = _opinion(opinion)
-            place_.query_one(Prose).show(text, marks)
+            column.query_one(Prose).show(text, marks)
         self.query_one("#head-left", Static).update(names[0].capitalize())
         self.query_one("#head-right", Static).update(names[1].capitalize())
 
@@ -151,7 +151,7 @@ class PairScreen(AppScreen):
 
 
 def names_of(line: PairLine) -> tuple[str, str]:
-    """What the two sides of a pair are."""
+    """The names of a pair's two sides."""
     return ("original", "refined") if line.compared else ("before", "rewrite")
 
 
@@ -163,12 +163,12 @@ def verdict_text(line: PairLine, judged: Judged, names: tuple[str, str]) -> Iter
         yield Content.assemble((words, f"bold {style}"), "  ", shown(why))
     else:
         b = names[1]
-        told = {
+        meaning = {
             Result.WIN: f"{b} won both orders, or one with the other tied",
             Result.TIE: "tied in both orders, or won once and lost once",
             Result.LOSE: f"{b} lost both orders, or one with the other tied",
         }
-        yield Content.assemble((words, f"bold {style}"), f"  {told[judged.result]}")
+        yield Content.assemble((words, f"bold {style}"), f"  {meaning[judged.result]}")
         if judged.pull:
             toward = "first" if judged.pull > 0 else "second"
             yield Content.styled(
@@ -201,7 +201,7 @@ def _scores(opinion: Opinion | None, order: tuple[str, str]) -> Content:
 
 
 def _opinion(opinion: Opinion | None) -> tuple[str, list[tuple[int, int, str]]]:
-    """The judge's words, and which of them are titles."""
+    """The judge's words, and marks for `Prose` on their titles."""
     if opinion is None:
         text = "no verdict in this order"
         return text, [(0, len(text), "note")]

@@ -1,4 +1,4 @@
-"""The Compare screen: what judges say of the refined side and the original, pair by pair, and a judge at work."""
+"""The Compare screen: judges' verdicts on the refined side against the original, and a judge at work."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ EVERY = 3.0
 """Seconds between two counts of its verdicts; more where counting takes long."""
 
 IDLE = 10
-"""How many times as long as it counted it then waits."""
+"""Times the length of a count that pass until the next."""
 
 LABEL = 13
 """Cells of the facts' names."""
 
 BOTH = 118
-"""Cells that the pairs and the tables take beside each other."""
+"""Cells that the pairs and the tables need to stand beside each other."""
 
 
 class CompareScreen(CursorKeys, JobScreen):
@@ -84,11 +84,11 @@ class CompareScreen(CursorKeys, JobScreen):
         super().__init__(workbench, keymap)
         self._found: JudgeVerdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
-        self._of: tuple[object, ...] = ()  # the workspace and the run that it was looked up for
+        self._of: tuple[object, ...] = ()  # the workspace and the run whose verdicts were read
         self._among = PairFilter.ALL
         self._problem: str | None = None  # why the record cannot be read
-        self._counted = 0.0  # when
-        self._took = 0.0  # seconds
+        self._counted = 0.0  # when the verdicts were counted
+        self._took = 0.0  # seconds that counting took
         self._seen = 0  # pairs judged by the judge at work when it was last counted
 
     @property
@@ -116,7 +116,7 @@ class CompareScreen(CursorKeys, JobScreen):
     def pairs(self) -> PairList:
         return self.query_one("#pairs", PairList)
 
-    # --- when to look -------------------------------------------------------------------------------------------
+    # --- when to draw -------------------------------------------------------------------------------------------
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:
@@ -147,7 +147,7 @@ class CompareScreen(CursorKeys, JobScreen):
 
     @work(exclusive=True, group="look")
     async def _load_verdicts(self) -> None:
-        """Read what the judges said. On a thread of its own: it may be much."""
+        """Read and count the verdicts. On a thread of its own: there may be many."""
         path, run = self.workbench.path, self.workbench.run
         of = path, run and run.id
         if of != self._of:
@@ -169,7 +169,7 @@ class CompareScreen(CursorKeys, JobScreen):
     # --- what is shown ------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
-        """What changes while a judge is at work."""
+        """Show all that changes while a judge is at work."""
         if not self.is_mounted:
             return
         self.set_class(self.job.running, "-at-work")
@@ -205,7 +205,7 @@ class CompareScreen(CursorKeys, JobScreen):
         return Content.assemble(*parts)
 
     def _nothing(self) -> Content:
-        """Where nothing was judged: what this is for, and what is missing."""
+        """The head where nothing was judged: the purpose of this screen, or what is missing for it."""
         if self._problem is not None:
             return Content("")
         if (missing := self._missing()) is not None:
@@ -231,7 +231,7 @@ class CompareScreen(CursorKeys, JobScreen):
         return None
 
     def _show_found(self) -> None:
-        """What was counted."""
+        """Show the verdicts that were read."""
         found = self._found
         self.set_class(found is None, "-empty")
         if found is not None:
@@ -244,9 +244,9 @@ class CompareScreen(CursorKeys, JobScreen):
         self._renew()
 
     def _facts(self, found: JudgeVerdicts) -> Iterator[Fact]:
-        for name, told in words(found.comparison.about, found.results, 0):
+        for name, value in words(found.comparison.about, found.results, 0):
             if name not in ("disagreements", "pairs"):  # the list has them, and the head
-                yield name, shown(told)
+                yield name, shown(value)
         if same := found.comparison.about.same:
             yield "unchanged", Content(f"{same:,} samples are the same on both sides, and not judged")
 
@@ -310,13 +310,13 @@ class CompareScreen(CursorKeys, JobScreen):
         self._load_verdicts()
 
     def _judge_before(self) -> str:
-        """Who was asked last: to begin with, whom the settings name."""
+        """The judge that the settings name, or else the one of the verdicts that are shown; "" for none."""
         if self.job.settings.name is not None:
             return self.job.settings.name
         return self._found.comparison.about.judge.name if self._found is not None else ""
 
     def action_other(self) -> None:
-        """The comparison that was begun before this one, and after the first the latest."""
+        """Show the comparison that was begun before this one; after the first one, the latest."""
         if self._found is not None:
             ids = [one.id for one in self._found.all]
             self._wanted = ids[(ids.index(self._found.comparison.id) + 1) % len(ids)]
@@ -339,7 +339,7 @@ class CompareScreen(CursorKeys, JobScreen):
             await self.show_sample(line.row)
 
     def action_only(self) -> None:
-        """The next of them that there are pairs of."""
+        """Filter by the next kind that there are pairs of."""
         lines, among = self._found.lines if self._found is not None else (), list(PairFilter)
         at = among.index(self._among) + 1
         order = (*among[at:], PairFilter.ALL)
@@ -351,7 +351,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self.query_one("#tables" if self.has_class("-tables") else "#pairs").focus()
 
     def action_leave(self) -> None:
-        """The innermost of what there is to leave."""
+        """Leave the line that asks, else the tables, else the filter."""
         jump = self.query_one("#jump", AskLine)
         if jump.shown:
             jump.close()

@@ -1,4 +1,4 @@
-"""What verdicts come to by the answers' lengths, and by how sure the student was of its choice."""
+"""The verdicts counted by the answers' lengths, and by the margin of the student's choice."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def by_length(length: LengthBias, width: int) -> Iterator[Content]:
 
 
 def by_margin(results: Results, width: int) -> Iterator[Content]:
-    """What the judge says where the student chose by so much, a part for each stage."""
+    """Wins, ties and losses in bins of the student's margin, a part for each stage."""
     stage = None
     for bin in results.student:
         if bin.stage is not stage:
@@ -82,7 +82,7 @@ def _title(what: str, about: str) -> Content:
 
 
 def _bar(width: int) -> int:
-    """Cells of the bars; 0: there is no room for any."""
+    """Cells of the bars; 0 where there is no room for them."""
     room = width - LABEL - WHO - COUNTS - LAST - 1
     return 0 if room < 5 else min(room, BAR)
 

@@ -1,4 +1,4 @@
-"""The last decisions of a run, a line each, scrolling by."""
+"""A list of the last decisions of a run, a line each, which follows its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.events import Chosen, Finished
 from engine.sample import Choice, Ratio, Rule, Stage, Verdict
 
 NEAR = 2
-"""Lines from the end within which one who reads is taken along by it."""
+"""Lines from the end within which a reader is taken along by it."""
 
 VERDICTS = {Verdict.REPLACED: ("+", "$text-success"), Verdict.KEPT: ("=", "$text-muted")}
 SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
@@ -34,11 +34,11 @@ class DecisionLog(ScrollView, can_focus=True):
         self._decisions: Sequence[Chosen | Finished] = ()
         self._count = 0
         self._digits = 1
-        self._end = 0  # where the end was scrolled to when it was last looked at
+        self._end = 0  # the offset at which the end was in sight when it was last laid out
 
     def show(self, decisions: Sequence[Chosen | Finished], count: int) -> None:
-        """Show these, the last of `count`."""
-        # Those that were dropped at the top were lines, too: who reads further up keeps what they read.
+        """Show these decisions, the last of `count` in all."""
+        # Lines that were dropped at the top move the rest: a reader further up keeps the lines they read.
         dropped = (count - len(decisions)) - (self._count - len(self._decisions))
         self._decisions, self._count = list(decisions), count
         self._digits = max((len(str(_sample(decision))) for decision in self._decisions), default=1)
@@ -55,8 +55,8 @@ class DecisionLog(ScrollView, can_focus=True):
         if follows:
             self.scroll_to(y=self._end, animate=False, force=True, immediate=True)
         elif dropped:
-            there = max(0, self.scroll_offset.y - dropped)
-            self.scroll_to(y=there, animate=False, force=True, immediate=True)
+            y = max(0, self.scroll_offset.y - dropped)
+            self.scroll_to(y=y, animate=False, force=True, immediate=True)
 
     def render_line(self, y: int) -> Strip:
         width, number = self.size.width, self.scroll_offset.y + y

@@ -1,4 +1,4 @@
-"""What of a reply can be read while it grows."""
+"""The part of a reply that is being written, made readable while it grows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 READ = 20_000
-"""Characters of a reply's end that are looked at: more than a part of a reply has."""
+"""Characters of a reply's end that are read: more than a part of a reply has."""
 
 # The last string that a JSON text begins, with its name; it may still be open.
 _LAST = re.compile(
@@ -20,12 +20,12 @@ _LAST = re.compile(
 class GrowingPart:
     """A stretch of a reply."""
 
-    part: str  # what it is a part of, in the reply's own words; "" for plain text
+    part: str  # the JSON field it belongs to, as words; "" for plain text
     text: str
 
 
 def growing_part(reply: str) -> GrowingPart:
-    """What is being written: of JSON the part it is at, without its quotes and escapes."""
+    """The end of a reply: of JSON the last field's text, without its quotes and escapes."""
     if not reply.lstrip().startswith("{"):
         return GrowingPart("", reply[-READ:])
     last = _LAST.search(reply[-READ:])

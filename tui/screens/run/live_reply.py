@@ -1,4 +1,4 @@
-"""What the teacher is writing right now: the end of its reply, a few lines."""
+"""The end of the reply that the teacher is writing, in a few lines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ QUESTIONS = {
     "answer": "the answer to it",
     "improve": "a better response",
 }
-"""What the teacher writes, by the question's name; a reply in one piece says itself what it is at."""
+"""The part that a question asks for, by its name; a reply in one piece names its parts itself."""
 
 
 class LiveReplyView(Widget, can_focus=False):
-    """The oldest request in flight; of the others, their number."""
+    """Shows the oldest request in flight, and the number of the others."""
 
     DEFAULT_CSS = "LiveReplyView { height: 5; }"
 
@@ -31,25 +31,25 @@ class LiveReplyView(Widget, can_focus=False):
 
     def show(self, request: tuple[int, Stage, str], written: GrowingPart, others: int) -> None:
         sample, stage, question = request
-        what = written.part or QUESTIONS.get(question, question)
+        part = written.part or QUESTIONS.get(question, question)
         self._head = Content.assemble(
             f"sample {sample}  ",
             (f"{stage}  ", "$text-muted"),
-            shown_line(what, 40, "$text-accent"),
+            shown_line(part, 40, "$text-accent"),
             (f"  and {others} more" if others else "", "$text-muted"),
         )
         self._text = written.text
         self.refresh()
 
-    def show_nothing(self, why: str) -> None:
-        self._head, self._text = Content.styled(why, "$text-muted"), ""
+    def show_nothing(self, reason: str) -> None:
+        self._head, self._text = Content.styled(reason, "$text-muted"), ""
         self.refresh()
 
     def render(self) -> Content:
         width, height = self.size
         lines = [Content.assemble(("writing    ", "$text-muted"), self._head).truncate(width, ellipsis=True)]
         if room := max(0, height - 1) * (width > 2):
-            # As much of the end as can fill the lines; its line breaks would only cost them.
+            # As much of the end as can fill the lines. Its line breaks would only waste them.
             end = " ".join(self._text[-width * room :].split())
             lines += shown(end).wrap(width)[-room:]
         return Content("\n").join(lines)

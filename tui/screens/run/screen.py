@@ -35,10 +35,10 @@ BEAT = 0.2
 """Seconds between two pictures at the least: one costs some 20 ms, which a run has better use for."""
 
 CLOCK = 5
-"""Beats between two looks at the clock, where nothing was heard."""
+"""Beats between two pictures where nothing was reported: the clock goes on."""
 
 MEASURED = 2.0
-"""Seconds between two looks at the memory."""
+"""Seconds between two measurements of the memory."""
 
 
 class RunScreen(JobScreen):
@@ -76,9 +76,9 @@ class RunScreen(JobScreen):
 
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
-        self._standing = RunCounts()
-        self._memory: tuple[Mapping[str, int], int] | None = None
-        self._stale = False  # something was heard that is not shown yet
+        self._counts = RunCounts()
+        self._memory: tuple[Mapping[str, int], int] | None = None  # bytes by process, and free
+        self._stale = False  # the engine reported something that is not shown yet
         self._beats = 0
 
     @property
@@ -105,7 +105,7 @@ class RunScreen(JobScreen):
         self.set_interval(BEAT, self._beat)
         self.set_interval(MEASURED, self._measure_now)
 
-    # --- when to look -------------------------------------------------------------------------------------------
+    # --- when to draw -------------------------------------------------------------------------------------------
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:
@@ -132,11 +132,11 @@ class RunScreen(JobScreen):
         if self.is_current and (self._stale or (self.job.running and self._beats % CLOCK == 0)):
             self._renew()
 
-    @work(exclusive=True, group="standing")
+    @work(exclusive=True, group="counts")
     async def _read_workspace(self) -> None:
-        """What the workspace holds."""
+        """Count what the workspace holds of the run."""
         if not self.workbench.is_open or (run := self.workbench.run) is None:
-            self._standing = RunCounts()
+            self._counts = RunCounts()
         else:
             try:
                 done, failed, faults = await self.workbench.reader.ask_workspace(
@@ -145,7 +145,7 @@ class RunScreen(JobScreen):
             except BurnishError as error:
                 self.say_error(error)
                 return
-            self._standing = RunCounts(done, failed, faults)
+            self._counts = RunCounts(done, failed, faults)
         self._renew()
 
     def _measure_now(self) -> None:
@@ -155,8 +155,8 @@ class RunScreen(JobScreen):
     @work(exclusive=True, group="memory")
     async def _measure(self, pids: Mapping[str, int]) -> None:
         def measured() -> tuple[Mapping[str, int], int]:
-            held = {name: machine.resident(pid) for name, pid in pids.items()}
-            return {name: count for name, count in held.items() if count}, machine.memory().available
+            resident = {name: machine.resident(pid) for name, pid in pids.items()}
+            return {name: size for name, size in resident.items() if size}, machine.memory().available
 
         self._memory = await on_daemon_thread(measured)
         self._renew()
@@ -181,10 +181,10 @@ class RunScreen(JobScreen):
         self._refresh_keys()
 
     def _show_plan(self) -> None:
-        workbench, standing = self.workbench, self._standing
+        workbench, counts = self.workbench, self._counts
         assert workbench.source is not None
-        left = workbench.samples - standing.done
-        if not standing.done:
+        left = workbench.samples - counts.done
+        if not counts.done:
             title = "Ready to run"
         elif left:
             title = "A run to be taken up again"
@@ -194,38 +194,38 @@ class RunScreen(JobScreen):
             workbench.settings,
             Path(workbench.source.path).name,
             workbench.samples,
-            standing,
+            counts,
             changed=self._settings_changed(),
         )
         self._update("plan-title", Content.styled(title, "bold"))
         self._update("plan-facts", plan)
         keys = [
             Content.assemble((key.ljust(wording.LABEL), "bold $text-accent"), what)
-            for key, what in self._next()
+            for key, what in self._next_keys()
         ]
         self._update("plan-next", Content("\n").join(keys))
 
-    def _next(self) -> list[tuple[str, str]]:
+    def _next_keys(self) -> list[tuple[str, str]]:
         """The keys that make sense now, and what they do; other settings last."""
-        standing, samples = self._standing, self.workbench.samples
+        counts, samples = self._counts, self.workbench.samples
         actions = []
         if self._settings_changed() or self.workbench.run is None:
             actions.append(("run.begin", "starts the run"))
-        elif standing.done < samples:
-            rest = samples - standing.done
+        elif counts.done < samples:
+            rest = samples - counts.done
             actions.append(
                 ("run.begin", f"takes it up again: {rest:,} {'sample' if rest == 1 else 'samples'} to do")
             )
-        if standing.failed:
+        if counts.failed:
             actions.append(("run.retry", "tries the failed again"))
-        if standing.done:
+        if counts.done:
             actions.append(("app.go_samples", "goes through the samples"))
             actions.append(("app.go_export", "writes the refined dataset"))
         actions.append(("app.go_start", "chooses other models or another method"))
         return [(self.keymap.first(action), what) for action, what in actions]
 
     def _settings_changed(self) -> bool:
-        """Whether the next run would not be the one that is shown."""
+        """True where the next run would be another than the one that is shown."""
         if (run := self.workbench.run) is None:
             return False
         before = Settings.model_validate(run.record.settings)
@@ -252,7 +252,9 @@ class RunScreen(JobScreen):
             head = Content.assemble(
                 ("■ stopped", "bold"), ("  nothing that was answered will be asked again", "$text-muted")
             )
-        keys = [Content.assemble((key, "bold $text-accent"), f" {what}") for key, what in self._next()[:-1]]
+        keys = [
+            Content.assemble((key, "bold $text-accent"), f" {what}") for key, what in self._next_keys()[:-1]
+        ]
         parts = [Content.styled(words, "$text-muted")] if (words := wording.replaced(tally)) else []
         return Content("\n").join([head, *parts, Content("   ").join(keys)])
 
@@ -279,7 +281,7 @@ class RunScreen(JobScreen):
 
     def _bars(self) -> list[StageBar]:
         tally, running = self.job.tally, self.job.running
-        # In turn, stages come in bursts: a rate of theirs says nothing, and the turn's own does.
+        # Where the models work in turn, stages come in bursts: only the turn's own rate says something.
         paced = running and tally.phase is None
         bars = [
             StageBar(
@@ -312,17 +314,15 @@ class RunScreen(JobScreen):
             return super().check_action(action, parameters)
         match action:
             case "begin":
-                return not self.job.running and self._is_more()
+                more = self._counts.done < self.workbench.samples or self._settings_changed()
+                return more and not self.job.running
             case "retry":
-                return not self.job.running and self._standing.failed > 0
+                return not self.job.running and self._counts.failed > 0
             case _:
                 return super().check_action(action, parameters)
 
-    def _is_more(self) -> bool:
-        return self._standing.done < self.workbench.samples or self._settings_changed()
-
     def action_begin(self) -> None:
-        # Where a run over the first few was cut short, these are what is taken up again.
+        # A run over the first few samples that was cut short is taken up again over the same few.
         ending = self.job.ending
         cut = ending is not None and ending.result is None
         self.post_message(StartRun(limit=self.job.limit if cut else None))

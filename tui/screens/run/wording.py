@@ -1,4 +1,4 @@
-"""A run in words: what would be run, how it is, how it ended. Every text of a file or a server goes through `shown`."""
+"""The Run screen's sentences: the plan, the models at work, failures. Foreign text goes through `shown_line`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ SCHEDULES = {
 LABEL, MODEL, SPEED, BEFORE = 11, 40, 16, 25
 """Cells of the columns."""
 
-SPARKS = "▁▂▃▄▅▆▇"  # none fills its line: the next would run into it
+SPARKS = "▁▂▃▄▅▆▇"
+"""Shorter than Textual's `Sparkline`, which also needs a line to itself: a full block would run into the line above."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """What the workspace holds of the run that is shown."""
+    """Samples of the run that is shown, as the workspace has them."""
 
     done: int = 0
     failed: int = 0
@@ -45,8 +46,8 @@ def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
     )
 
 
-def plan(settings: Settings, data: str, samples: int, standing: RunCounts, *, changed: bool) -> Content:
-    """What would be run. `changed`: with other settings than the samples that are done."""
+def plan(settings: Settings, data: str, samples: int, counts: RunCounts, *, changed: bool) -> Content:
+    """The run that would begin. `changed`: with other settings than those of the samples that are done."""
     run = settings.run
     pairs: list[tuple[str, Content | str]] = [
         ("data", Content.assemble(shown_line(data, 60), (f"  {samples:,} samples", "$text-muted"))),
@@ -61,8 +62,8 @@ def plan(settings: Settings, data: str, samples: int, standing: RunCounts, *, ch
         pairs.append(("template", str(run.template)))
     if run.method is Method.SELECTIVE:
         pairs.append(("schedule", SCHEDULES[run.schedule]))
-    pairs.append(("done", done(samples, standing)))
-    if changed and standing.done:
+    pairs.append(("done", done(samples, counts)))
+    if changed and counts.done:
         words = "the settings are others than of what is done: what they do not touch is not asked for again"
         pairs.append(("", Content.styled(words, "$text-warning")))
     return facts(pairs)
@@ -74,17 +75,17 @@ def _named(name: str | None, more: str) -> Content:
     return Content.assemble(shown_line(name, 60), more)
 
 
-def done(samples: int, standing: RunCounts) -> Content:
-    """How many samples are done, and what failed."""
-    parts: list[Content | str] = [f"{standing.done:,} of {samples:,} samples"]
-    if standing.failed:
-        kinds = f" ({listed(Counter(standing.faults))})" if standing.faults else ""
-        parts.append(Content.styled(f"  ✗ {standing.failed:,} failed{kinds}", "$text-error"))
+def done(samples: int, counts: RunCounts) -> Content:
+    """The number of samples that are done, and of those that failed."""
+    parts: list[Content | str] = [f"{counts.done:,} of {samples:,} samples"]
+    if counts.failed:
+        kinds = f" ({listed(Counter(counts.faults))})" if counts.faults else ""
+        parts.append(Content.styled(f"  ✗ {counts.failed:,} failed{kinds}", "$text-error"))
     return Content("").join(parts)
 
 
 def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
-    """The teacher, how fast it writes, and what it has before it."""
+    """The teacher: its speed, and the requests before it."""
     speed = f"{tally.teacher_speed:.1f} tokens/s" if tally.replies else ""
     asking = tally.teacher_queue
     counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
@@ -96,7 +97,7 @@ def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
 
 
 def student_line(tally: Tally, name: str | None, width: int) -> Content:
-    """The student, how fast it scores, and what it has before it."""
+    """The student: its speed, and the samples before it."""
     speed = f"{tally.student_speed:,.0f} tokens/s" if tally.student_seconds else ""
     if tally.over:
         before = f"{tally.student_tokens:,} tokens"
@@ -123,12 +124,12 @@ def _model(label: str, who: Content, speed: str, sparks: tuple[str, str], before
 
 
 def _room(width: int) -> int:
-    """Beats of the pulse that fit."""
+    """Beats of the pulse that fit into a line of that width."""
     return 0 if width < 72 else 6 if width < 90 else 16 if width < 110 else 30
 
 
 def spark(pulse: Pulse, width: int) -> str:
-    """The last amounts as blocks of that height; where there was nothing, nothing."""
+    """The last `width` amounts of a pulse, each as a block of its height; a blank where there was nothing."""
     amounts = pulse.beats(width) if width else []
     most = max(amounts, default=0.0)
     blocks = (
@@ -153,14 +154,14 @@ def _student(info: StudentInfo | None, name: str | None) -> Content:
 
 
 def backend(info: StudentInfo) -> str:
-    """Where the student runs."""
+    """The device that the student runs on."""
     if info.offloaded:
         return f"{info.backend}, {info.offloaded} of {info.layers} layers on the GPU"
     return info.backend
 
 
 def memory(resident: Mapping[str, int], free: int) -> Content:
-    """Memory that burnish and its models hold, and what is free."""
+    """Bytes that burnish and its models hold, by process, and bytes that are free."""
     held = "  ".join(f"{name} {size(count)}" for name, count in resident.items())
     return Content.assemble(
         ("memory".ljust(LABEL), "$text-muted"), held, (f"  {size(free)} free", "$text-muted")

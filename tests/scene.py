@@ -137,7 +137,7 @@ def scene(
                 version = opened.sample(index).original
                 if decision is Decision.EDITED:
                     version = version.model_copy(update={"response": "My own words."})
-                opened.keep_review(Review(index=index, decision=decision, version=version))
+                opened.reviews.keep(Review(index=index, decision=decision, version=version))
     return path
 
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from engine.judge.prompt import Judged, Result
 from engine.method.reply_forms import ReplyFormName
@@ -101,34 +101,59 @@ class Comparison:
     about: Judging
 
 
-class Record(Database):
-    """An open record. One writer at a time, however many readers."""
+RECORD = FileKind(
+    name="record",
+    application=0x62726E72,  # 'brnr'
+    migrations=(_FIRST, _second),
+    made="burnish judge",
+    busy="or name another file for this one",
+)
 
-    kind: ClassVar[FileKind] = FileKind(
-        name="record",
-        application=0x62726E72,  # 'brnr'
-        migrations=(_FIRST, _second),
-        made="burnish judge",
-        busy="or name another file for this one",
-    )
+
+class Record:
+    """An open record. One writer at a time, however many readers. All of it raises `WorkspaceError`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
     @classmethod
     def at(cls, path: Path) -> Self:
         """The record at a path, open; made, mode 0600, if it is not there."""
-        return cls.open(path) if path.exists() else cls._created(path, lambda _: None)
+        if not path.exists():
+            Database.create(RECORD, path, lambda _: None)
+        return cls(Database.open(RECORD, path))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """An existing record, to read it, also while a judge writes to it."""
+        return cls(Database.read(RECORD, path))
+
+    @property
+    def path(self) -> Path:
+        return self.database.path
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- replies ----------------------------------------------------------------------------------------------
 
     def reply(self, _number: int, request: bytes) -> Reply | None:
         """The reply to a request, by its digest, whichever pair or prompt it was asked for."""
-        rows = self._rows("SELECT body FROM replies WHERE request = ?", request)
-        return self._parsed(lambda body: Reply(**body), rows[0][0]) if rows else None
+        rows = self.database.execute("SELECT body FROM replies WHERE request = ?", request)
+        return self.database.parsed(lambda body: Reply(**body), rows[0][0]) if rows else None
 
     def keep_reply(self, number: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
         """Commit a reply. `about`: for provenance."""
         body = {name: getattr(reply, name) for name in Reply.__slots__}
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO replies (request, body, about) VALUES (?, ?, ?)",
                 (request, json.dumps(body), json.dumps({"number": number, **about})),
             )
@@ -140,8 +165,8 @@ class Record(Database):
 
     def begin(self, judging: Judging) -> Comparison:
         """The comparison with the judging's key, new or taken up again; it becomes the latest."""
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO comparisons (key, about, begun) "
                 "VALUES (?, ?, (SELECT coalesce(max(begun), 0) + 1 FROM comparisons)) ON CONFLICT (key) DO UPDATE SET "
                 "about = excluded.about, begun = (SELECT max(begun) + 1 FROM comparisons)",
@@ -153,8 +178,10 @@ class Record(Database):
 
     def comparisons(self) -> list[Comparison]:
         """All that were begun, the latest first."""
-        rows = self._rows("SELECT comparison, about FROM comparisons ORDER BY begun DESC")
-        return [Comparison(number, self._parsed(Judging.model_validate, about)) for number, about in rows]
+        rows = self.database.execute("SELECT comparison, about FROM comparisons ORDER BY begun DESC")
+        return [
+            Comparison(number, self.database.parsed(Judging.model_validate, about)) for number, about in rows
+        ]
 
     def latest(self) -> Comparison | None:
         return next(iter(self.comparisons()), None)
@@ -162,12 +189,15 @@ class Record(Database):
     def known(self, comparison: Comparison) -> dict[int, tuple[bytes, Result]]:
         """The pairs that have a verdict: their digests and the verdicts, by number."""
         query = "SELECT number, pair, result FROM verdicts WHERE comparison = ?"
-        return {number: (pair, Result(result)) for number, pair, result in self._rows(query, comparison.id)}
+        return {
+            number: (pair, Result(result))
+            for number, pair, result in self.database.execute(query, comparison.id)
+        }
 
     def keep(self, comparison: Comparison, number: int, judged: Judged) -> None:
         """Commit the verdict on a pair."""
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO verdicts (comparison, number, pair, result, body) VALUES (?, ?, ?, ?, ?)",
                 (
                     comparison.id,
@@ -180,8 +210,8 @@ class Record(Database):
 
     def forget(self, comparison: Comparison, numbers: Iterable[int]) -> None:
         """Drop the verdicts on pairs that are others now. The replies they were made of stay."""
-        with self._transaction():
-            self._db.executemany(
+        with self.database.transaction() as db:
+            db.executemany(
                 "DELETE FROM verdicts WHERE comparison = ? AND number = ?",
                 ((comparison.id, number) for number in numbers),
             )
@@ -191,22 +221,20 @@ class Record(Database):
 
         Verdicts on more pairs, of a time without --limit, are kept and left out.
         """
-        last = -1
-        while rows := self._rows(
-            "SELECT number, body FROM verdicts WHERE comparison = ? AND number > ? AND number < ? "
-            "ORDER BY number LIMIT ?",
-            *(comparison.id, last, comparison.about.pairs, WINDOW),
-        ):
-            for number, body in rows:
-                last = self._onward(last, number)
-                yield number, self._parsed(Judged.model_validate, body)
+        query = (
+            "SELECT number, body FROM verdicts WHERE number > ? AND number < ? AND comparison = ? "
+            "ORDER BY number LIMIT ?"
+        )
+        values = comparison.about.pairs, comparison.id
+        for number, body in self.database.walk(query, *values, window=WINDOW):
+            yield number, self.database.parsed(Judged.model_validate, body)
 
     def verdict(self, comparison: Comparison, number: int) -> Judged:
         """The verdict on one pair."""
         query = "SELECT body FROM verdicts WHERE comparison = ? AND number = ?"
-        rows = self._rows(query, comparison.id, number)
+        rows = self.database.execute(query, comparison.id, number)
         if not rows:
             raise WorkspaceError(
                 f"{self.path}: pair {number} has no verdict here; `burnish judge` asks for it"
             )
-        return self._parsed(Judged.model_validate, rows[0][0])
+        return self.database.parsed(Judged.model_validate, rows[0][0])

@@ -115,7 +115,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
     otherwise. Raises `WorkspaceError`, and `UsageError` where the student is not the run's.
     """
     with Workspace.read(path) as opened:
-        opened.execute("BEGIN")  # one moment of it, while a run may go on
+        opened.database.freeze()  # one moment of it, while a run may go on
         run = opened.latest_run()
         distribution = Distribution(opened, run)
         chosen = distribution.rewritten(SAMPLES)
@@ -193,7 +193,7 @@ def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
 def _pair(
     opened: Workspace, run: Run, index: int, heat: tuple[TokenGains, TokenGains] | None
 ) -> ReportedSample:
-    sample, outcome, review = opened.sample(index), opened.outcome(run, index), opened.review(index)
+    sample, outcome, review = opened.sample(index), opened.outcome(run, index), opened.reviews.standing(index)
     assert outcome is not None, "it has figures"
     left, right = sample.original, LeavingSample(sample, outcome, review).version
     return ReportedSample(
@@ -233,7 +233,9 @@ def _heats(
         async with session.Session(opened, settings, lambda _: None) as models:
             for index in samples:
                 sample = opened.sample(index)
-                after = LeavingSample(sample, opened.outcome(run, index), opened.review(index)).version
+                after = LeavingSample(
+                    sample, opened.outcome(run, index), opened.reviews.standing(index)
+                ).version
                 found[index] = await models.heat(index, sample.original), await models.heat(index, after)
         return found
 

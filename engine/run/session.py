@@ -252,7 +252,7 @@ class Session:
             remark=remark,
             scores=scores,
         )
-        self._workspace.keep_candidate(sample, candidate)
+        self._workspace.reviews.keep_candidate(sample, candidate)
         return candidate
 
     def _number(self, sample: int) -> int:
@@ -371,7 +371,7 @@ async def reselect(
         raise UsageError(
             f"{workspace.path}: its latest run asked no teacher, so there is nothing to choose from; see burnish run"
         )
-    with workspace.understood():
+    with workspace.database.understood():
         before = Settings.model_validate(latest.record.settings)
     settings = before.model_copy(
         update={

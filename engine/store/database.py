@@ -1,4 +1,8 @@
-"""A SQLite file of our own: made whole or not at all, with one writer, brought up to date, its errors explained."""
+"""A SQLite file of burnish's own, which a workspace and a judge's record each have.
+
+Made whole or not at all, written by one process at a time (a lock beside the file), brought up to the newest schema
+when it is opened, and every error of SQLite's told as one line a person can act on.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -23,11 +27,11 @@ T = TypeVar("T")
 
 
 class WorkspaceError(BurnishError):
-    """The file cannot be used as asked. It is left as it was."""
+    """A file that cannot be used as asked. It is left as it was."""
 
 
 class Interrupted(Exception):  # noqa: N818 - asked for, no error
-    """A query was given up because nobody waits for its answer any more."""
+    """A query that was given up, for nobody waits for its answer any more."""
 
 
 Migration = str | Callable[[sqlite3.Connection], None]
@@ -36,7 +40,7 @@ Migration = str | Callable[[sqlite3.Connection], None]
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What a file is for."""
+    """A kind of file, with its schema and the words that messages need."""
 
     name: str  # "workspace"
     application: int  # marks a SQLite file as one of these
@@ -46,22 +50,23 @@ class FileKind:
 
 
 class Database:
-    """An open file."""
+    """An open file of a kind, used by one thread at a time but for `interrupt`. All of it raises `WorkspaceError`."""
 
-    kind: ClassVar[FileKind]
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock | None) -> None:
+    def __init__(
+        self, kind: FileKind, path: Path, connection: sqlite3.Connection, lock: FileLock | None
+    ) -> None:
+        self.kind = kind
         self.path = path
         self._db = connection
         self._lock = lock
         self._began = 0.0  # when the open transaction did
 
     @classmethod
-    def _created(cls, path: Path, fill: Callable[[Self], None]) -> Self:
-        """A new file, mode 0600, filled and open. All of it, or no file at all."""
+    def create(cls, kind: FileKind, path: Path, fill: Callable[[Database], None]) -> None:
+        """Make a file, mode 0600, with what `fill` writes into it. All of it, or no file at all."""
         if path.is_symlink() and not path.exists():
             raise WorkspaceError(f"{path}: a link to a file that is not there; mend the link, or remove it")
-        lock = cls._locked(path)
+        lock = _locked(kind, path)
         # Built beside its place and moved there when whole: a crash on the way leaves nothing half done.
         beside = path.with_name(path.name + "-new")
         try:
@@ -69,8 +74,9 @@ class Database:
                 raise WorkspaceError(f"{path}: already exists; open it, or choose another name")
             _remove(beside)
             os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            with cls(beside, _connect(beside, "mode=rw"), None) as new:
-                cls._prepare(beside, new._db)
+            new = cls(kind, beside, _connect(beside, "mode=rw"), None)
+            with closing(new):
+                _prepare(kind, beside, new._db)
                 fill(new)
                 # Closing does it as well, but says nothing of a disk that is full.
                 new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -82,48 +88,47 @@ class Database:
         finally:
             _remove(beside)
             lock.release()
-        return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, kind: FileKind, path: Path) -> Database:
         """An existing file, to work on it. Refused while another burnish does."""
-        cls._check_header(path)
+        _check_header(kind, path)
         # Under another name neither our lock nor SQLite's log would be found: two could write, and ruin it.
         if (names := path.stat().st_nlink) > 1:
             raise WorkspaceError(
                 f"{path}: the same file has {names} names (hard links), and work on it is safe under one only; "
                 "work on a copy of it (`cp`), or remove the other names"
             )
-        lock = cls._locked(path)
+        lock = _locked(kind, path)
         try:
             connection = _connect(path, "mode=rw")
             try:
-                cls._check_version(path, connection)
-                cls._prepare(path, connection)
+                _check_version(kind, path, connection)
+                _prepare(kind, path, connection)
             except BaseException:
                 connection.close()
                 raise
         except BaseException:
             lock.release()
             raise
-        return cls(path, connection, lock)
+        return cls(kind, path, connection, lock)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """An existing file, to look at it, also while a run writes to it."""
-        cls._check_header(path)
+    def read(cls, kind: FileKind, path: Path) -> Database:
+        """An existing file, to read it, also while a run writes to it."""
+        _check_header(kind, path)
         # In a folder that cannot be written SQLite cannot keep its readers' index, and needs none if nobody writes.
         wal = _log(path)
         frozen = not os.access(wal.parent, os.W_OK) and not wal.exists()
-        opened = cls(path, _connect(path, "mode=ro&immutable=1" if frozen else "mode=ro"), None)
+        opened = cls(kind, path, _connect(path, "mode=ro&immutable=1" if frozen else "mode=ro"), None)
         try:
-            version = cls._check_version(path, opened._db)
+            version = _check_version(kind, path, opened._db)
         except BaseException:
             opened.close()
             raise
-        if version < len(cls.kind.migrations):
+        if version < len(kind.migrations):
             opened.close()
-            command = " ".join(cls.kind.made.split()[:2])
+            command = " ".join(kind.made.split()[:2])
             raise WorkspaceError(f"{path}: made by an older burnish; `{command}` brings it up to date")
         return opened
 
@@ -139,55 +144,70 @@ class Database:
             if lock is not None:
                 lock.release()
 
-    def __enter__(self) -> Self:
-        return self
+    def execute(self, query: str, *values: object, **named: object) -> list[Any]:
+        """All rows of a query of the engine's own, its parameters by place or by name. Raises `Interrupted`."""
+        with explained(self.path):
+            return self._db.execute(query, named or values).fetchall()
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def interrupt(self) -> None:
+        """Make the query that another thread waits for raise `Interrupted`."""
+        self._db.interrupt()
+
+    def freeze(self) -> None:
+        """Show the file from now on as it is at the next query, whatever is written to it meanwhile."""
+        self.execute("BEGIN")
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything written inside, and before and not yet committed, is on the disk when it is left."""
         with explained(self.path):
             self._begin()
             try:
-                yield
+                yield self._db
                 self._db.execute("COMMIT")
             except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 # A row that is there twice is a mistake of ours, or the file's own tree is out of order.
                 twice = isinstance(error, sqlite3.IntegrityError)
-                if twice and self._rows("PRAGMA quick_check(1)") != [("ok",)]:
+                if twice and self.execute("PRAGMA quick_check(1)") != [("ok",)]:
                     raise damaged(self.path, str(error)) from error
                 raise
+
+    @contextmanager
+    def deferred(self) -> Iterator[sqlite3.Connection]:
+        """What is written inside is committed with the next transaction, or by the first use of this a second later."""
+        with explained(self.path):
+            self._begin()
+            yield self._db
+            if time.monotonic() - self._began > 1:
+                self._db.execute("COMMIT")
 
     def _begin(self) -> None:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
             self._began = time.monotonic()
 
-    def execute(self, query: str, values: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[Any]:
-        """The rows of a query of the engine's own. Raises `Interrupted`."""
-        with explained(self.path):
-            return self._db.execute(query, values).fetchall()
+    def walk(self, query: str, *values: object, window: int) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query, a window at a time: memory does not grow with their number.
 
-    def interrupt(self) -> None:
-        """Make the query that another thread waits for raise `Interrupted`."""
-        self._db.interrupt()
+        Its first column is the number they are gone through by, its first parameter the last number that was seen, its
+        last how many rows to fetch; between them come `values`.
+        """
+        last = -1
+        while rows := self.execute(query, last, *values, window):
+            for row in rows:
+                last = self.onward(last, row[0])
+                yield row
 
-    def _rows(self, query: str, *parameters: object) -> list[Any]:
-        with explained(self.path):
-            return self._db.execute(query, parameters).fetchall()
-
-    def _onward(self, last: int, number: Any) -> int:
+    def onward(self, last: int, number: Any) -> int:
         """The next number after `last` in something gone through in order; in a damaged file one might never end."""
         if not isinstance(number, int) or number <= last:
             raise damaged(self.path, f"has {number!r:.40} after {last}")
         return number
 
-    def _parsed(self, read: Callable[[Any], T], body: str) -> T:
-        """What `read` makes of a stored JSON text."""
+    def parsed(self, read: Callable[[Any], T], body: str) -> T:
+        """A stored JSON text, as `read` takes it."""
         with self.understood():
             return read(json.loads(body))
 
@@ -195,80 +215,77 @@ class Database:
         """`understood` of this file's rows."""
         return understood(self.path)
 
-    @classmethod
-    def _locked(cls, path: Path) -> FileLock:
-        if not path.parent.is_dir():
-            raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
-        # Beside the file itself, as SQLite's own files are: two names for it are one place to work at.
-        lock = FileLock(os.path.realpath(path) + "-lock", timeout=0, mode=0o600)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise WorkspaceError(
-                f"{path}: another burnish is working on it; wait for it or stop it "
-                f"({cls.kind.busy.format(path)})"
-            ) from None
-        except OSError as error:
-            raise WorkspaceError(
-                f"{path}: cannot be locked ({error.strerror}); its folder must be writable"
-            ) from None
-        return lock
 
-    @classmethod
-    def _check_header(cls, path: Path) -> None:
-        # To open a pipe is to wait for its writer.
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise WorkspaceError(f"{path}: no file but a pipe or a device; expected a {cls.kind.name}")
-        try:
-            with path.open("rb") as file:
-                header = file.read(100)
-        except OSError as error:
-            raise WorkspaceError(
-                f"{path}: cannot be opened ({error.strerror}); expected a {cls.kind.name}"
-            ) from None
-        mark = cls.kind.application.to_bytes(4, "big")
-        if not header.startswith(b"SQLite format 3\0") or header[68:72] != mark:
-            raise WorkspaceError(f"{path}: not a burnish {cls.kind.name}; `{cls.kind.made}` makes one")
-        # SQLite would notice only where it reads, and meanwhile write. While there is a log, pages may be in that.
-        pages, page = int.from_bytes(header[28:32], "big"), int.from_bytes(header[16:18], "big")
-        if not _size(_log(path)) and _size(path) < pages * page:
-            raise damaged(path, f"holds {_size(path)} of {pages * page} bytes")
+def _locked(kind: FileKind, path: Path) -> FileLock:
+    if not path.parent.is_dir():
+        raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
+    # Beside the file itself, as SQLite's own files are: two names for it are one place to work at.
+    lock = FileLock(os.path.realpath(path) + "-lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise WorkspaceError(
+            f"{path}: another burnish is working on it; wait for it or stop it ({kind.busy.format(path)})"
+        ) from None
+    except OSError as error:
+        raise WorkspaceError(
+            f"{path}: cannot be locked ({error.strerror}); its folder must be writable"
+        ) from None
+    return lock
 
-    @classmethod
-    def _check_version(cls, path: Path, connection: sqlite3.Connection) -> int:
-        with explained(path):
-            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        known = len(cls.kind.migrations)
-        if version > known:
-            raise WorkspaceError(
-                f"{path}: made by a newer burnish (schema {version}, this one knows {known}); upgrade burnish"
-            )
-        return version
 
-    @classmethod
-    def _prepare(cls, path: Path, connection: sqlite3.Connection) -> None:
-        """Durable, and at this version's schema."""
-        with explained(path):
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            # Each is one transaction: until it is whole, the file is what it was.
-            for number, migration in enumerate(cls.kind.migrations[version:], start=version + 1):
-                if isinstance(migration, str):
-                    connection.executescript(f"BEGIN IMMEDIATE; {migration}")
-                else:
-                    connection.execute("BEGIN IMMEDIATE")
-                    with understood(path):
-                        migration(connection)
-                connection.execute(f"PRAGMA application_id = {cls.kind.application}")
-                connection.execute(f"PRAGMA user_version = {number}")
-                connection.execute("COMMIT")
+def _check_header(kind: FileKind, path: Path) -> None:
+    # To open a pipe is to wait for its writer.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise WorkspaceError(f"{path}: no file but a pipe or a device; expected a {kind.name}")
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be opened ({error.strerror}); expected a {kind.name}") from None
+    mark = kind.application.to_bytes(4, "big")
+    if not header.startswith(b"SQLite format 3\0") or header[68:72] != mark:
+        raise WorkspaceError(f"{path}: not a burnish {kind.name}; `{kind.made}` makes one")
+    # SQLite would notice only where it reads, and meanwhile write. While there is a log, pages may be in that.
+    pages, page = int.from_bytes(header[28:32], "big"), int.from_bytes(header[16:18], "big")
+    if not _size(_log(path)) and _size(path) < pages * page:
+        raise damaged(path, f"holds {_size(path)} of {pages * page} bytes")
+
+
+def _check_version(kind: FileKind, path: Path, connection: sqlite3.Connection) -> int:
+    with explained(path):
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    known = len(kind.migrations)
+    if version > known:
+        raise WorkspaceError(
+            f"{path}: made by a newer burnish (schema {version}, this one knows {known}); upgrade burnish"
+        )
+    return version
+
+
+def _prepare(kind: FileKind, path: Path, connection: sqlite3.Connection) -> None:
+    """Durable, and at this version's schema."""
+    with explained(path):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        # Each is one transaction: until it is whole, the file is what it was.
+        for number, migration in enumerate(kind.migrations[version:], start=version + 1):
+            if isinstance(migration, str):
+                connection.executescript(f"BEGIN IMMEDIATE; {migration}")
+            else:
+                connection.execute("BEGIN IMMEDIATE")
+                with understood(path):
+                    migration(connection)
+            connection.execute(f"PRAGMA application_id = {kind.application}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
 
 
 @contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """What a row says is taken for what burnish would have written: `WorkspaceError` where it is something else."""
+    """Turn every error that a row not written by burnish can cause into `WorkspaceError`."""
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -277,7 +294,7 @@ def understood(path: Path) -> Iterator[None]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as one line a person can act on."""
+    """Turn SQLite's errors into `WorkspaceError`, one line that a person can act on."""
     try:
         yield
     except sqlite3.ProgrammingError:
@@ -304,10 +321,11 @@ def explained(path: Path) -> Iterator[None]:
         raise damaged(path, str(error)) from error
 
 
-def damaged(path: Path, what: str) -> WorkspaceError:
-    said = " ".join(what.split())[:300]  # it may quote the file's own schema
+def damaged(path: Path, fault: str) -> WorkspaceError:
+    """The error of a file that SQLite, or what its rows hold, shows to be broken."""
+    fault = " ".join(fault.split())[:300]  # it may quote the file's own schema
     return WorkspaceError(
-        f"{path}: {said}; the file is damaged: restore a copy, or salvage it with `sqlite3 {path} .recover`"
+        f"{path}: {fault}; the file is damaged: restore a copy, or salvage it with `sqlite3 {path} .recover`"
     )
 
 
@@ -356,7 +374,7 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 @cache
 def _has_logarithms() -> bool:
-    """Whether this SQLite was built with its mathematical functions; not every Python's is."""
+    """True where this SQLite was built with its mathematical functions; not every Python's is."""
     with closing(sqlite3.connect(":memory:")) as connection:
         try:
             connection.execute("SELECT ln(2)")

@@ -118,7 +118,7 @@ class Distribution:
                 **ranks,
             )
         )
-        with self._reading.understood():
+        with self._reading.database.understood():
             low, middle_value, above, high = (float(found[rank]) for rank in ranks.values())
             return Spread(count, total - count, low, (middle_value + above) / 2, high)
 
@@ -190,7 +190,7 @@ class Distribution:
             "SELECT count(*), sum((x - mx) * (y - my)), sum((x - mx) * (x - mx)), sum((y - my) * (y - my)) "
             "FROM pairs, means"
         )
-        with self._reading.understood():
+        with self._reading.database.understood():
             # Where one of them hardly varies, there is nothing to go together.
             varied = weighed > 2 and min(lengths, changes) > 1e-12 * weighed
             correlation = both / math.sqrt(lengths * changes) if varied else None
@@ -209,7 +209,7 @@ class Distribution:
         return int(count)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:
-        return self._reading.execute(query, {"run": self._run.id} | values)
+        return self._reading.database.execute(query, run=self._run.id, **values)
 
 
 def common_range(*spreads: Spread) -> tuple[float, float]:

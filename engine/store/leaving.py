@@ -110,7 +110,7 @@ def leaving(workspace: Workspace, run: Run, rule: ExportRule, share: TopShare) -
     """How many samples `exported` would give, from the figures alone."""
     condition, values = _condition(workspace, run, rule, share)
     query = f"SELECT count(*) FROM {FIGURES} WHERE s.sample > ?1 AND ({condition})"  # noqa: S608 - our own words
-    ((count,),) = workspace.execute(query, (-1, run.id, *values))
+    ((count,),) = workspace.database.execute(query, -1, run.id, *values)
     return int(count)
 
 
@@ -140,10 +140,10 @@ def _condition(
     if rule is not ExportRule.TOP:
         return condition, ()
     # The last that leaves; of equals, the earlier do.
-    last = workspace.execute(
+    last = workspace.database.execute(
         f"SELECT {_IFD} AS ifd, s.sample FROM {FIGURES} WHERE s.sample > ?1 AND {condition} "  # noqa: S608
         "ORDER BY ifd DESC, s.sample LIMIT 1 OFFSET ?3",
-        (-1, run.id, min(share.of(len(workspace)), 1 << 62) - 1),
+        *(-1, run.id, min(share.of(len(workspace)), 1 << 62) - 1),
     )
     if not last:
         return condition, ()

@@ -1,20 +1,21 @@
-"""A person's word on the samples: acts, each done, undone and done again as a whole, however many samples it is about.
+"""A person's decisions on the samples: acts, each done, undone and redone as a whole, however many samples it is about.
 
-What was decided is appended to `reviews`; `standing` is what of it counts now: of each sample the last review whose
-act is done. An act is carried out in slices, each a transaction of its own, so that whatever else works on the file
-goes on between them. Until it is whole it does not count, and a file that was left on the way is opened without it.
+Every decision is appended to the table `reviews`; `standing` holds those that count now: of each sample the last
+review whose act is done. An act is carried out in slices, each a transaction of its own, so that whatever else works
+on the file goes on between them. Until it is whole it does not count, and a file that was left on the way is opened
+without it.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from array import array
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
-from pathlib import Path
-from typing import NewType, Self, TypeVar
+from typing import Any, NewType, TypeVar
 
 from engine.sample import Candidate, Decision, Review, Scores, Version
 from engine.store.database import Database, damaged
@@ -22,21 +23,24 @@ from engine.store.database import Database, damaged
 T = TypeVar("T")
 
 Steps = Generator[int, None, T]
-"""Something done in slices: how many samples it is through after each, and at its end what came of it. One at a time,
-and nothing else is decided, undone or weighed between its slices."""
+"""Something done in slices: yields after each how many samples are done, and returns its result at the end. One runs at
+a time, and nothing else is decided, undone or weighed between its slices."""
 
 StoredReview = NewType("StoredReview", str)
 """A review as it is stored: its JSON, in ASCII."""
 
 Reviews = Iterable[tuple[int, Review | StoredReview | None]]
-"""What is decided about samples; None: nothing any more."""
+"""Decisions about samples, by their numbers; None takes back what was decided."""
 
 SLICE = 1000
 """Samples in a slice: some twenty milliseconds."""
 
+WINDOW = 256
+"""Samples of which reviews are made at a time."""
+
 
 class _ActState(IntEnum):
-    """How an act is, in `acts.undone`."""
+    """The state of an act, in `acts.undone`."""
 
     DONE = 0
     UNDONE = 1  # and can be done again
@@ -59,44 +63,65 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something a person did, or undid."""
+    """An act of a person that was undone or redone."""
 
     what: str
     samples: array[int]  # that it is about
 
 
-class ReviewStore(Database):
-    """The part of a workspace that a person writes."""
+class ReviewLog:
+    """All that a person decided in a workspace, and the rewrites that a person asked for."""
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        opened = super().open(path)
-        try:
-            for (act,) in opened._rows("SELECT act FROM acts WHERE undone = ?", _ActState.UNDER_WAY):
-                _whole(opened._switch(act, _ActState.UNDONE))
-            _whole(opened._forget())
-        except BaseException:
-            opened.close()
-            raise
-        return opened
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def review(self, sample: int) -> Review | None:
-        """What a person last decided about a sample, and has not undone."""
-        rows = self._rows("SELECT body FROM standing WHERE sample = ?", sample)
-        return self._parsed(Review.model_validate, rows[0][0]) if rows else None
+    def recover(self) -> None:
+        """Take back the acts that were left on the way when the file was last open."""
+        for (act,) in self._database.execute("SELECT act FROM acts WHERE undone = ?", _ActState.UNDER_WAY):
+            _whole(self._switch(act, _ActState.UNDONE))
+        _whole(self._forget())
 
-    def reviews(self, sample: int) -> list[Review]:
-        """All that a person has decided about a sample, oldest first, without what was undone or taken back."""
-        rows = self._rows(
+    def standing(self, sample: int) -> Review | None:
+        """The last decision about a sample that was not undone."""
+        rows = self._database.execute("SELECT body FROM standing WHERE sample = ?", sample)
+        return self._database.parsed(Review.model_validate, rows[0][0]) if rows else None
+
+    def history(self, sample: int) -> list[Review]:
+        """All decisions about a sample, oldest first, without those that were undone or taken back."""
+        rows = self._database.execute(
             "SELECT body FROM reviews JOIN acts USING (act) WHERE sample = ? AND NOT undone AND body <> 'null' "
             "ORDER BY reviews.rowid",
             sample,
         )
-        return [self._parsed(Review.model_validate, body) for (body,) in rows]
+        return [self._database.parsed(Review.model_validate, body) for (body,) in rows]
+
+    # --- decisions about many samples ------------------------------------------------------------------------
+
+    def accepting(self, run: int, samples: Iterable[int]) -> Iterator[tuple[int, StoredReview]]:
+        """A review of each of these samples that has an outcome in a run, by its id: the student's choice is taken."""
+        found = "outcomes AS o ON o.run = ? AND o.sample = wanted.value"
+        for sample, version in self._of(found, "json_extract(o.body, '$.final')", samples, run):
+            yield sample, _stored(sample, Decision.ACCEPTED, version)
+
+    def restoring(self, samples: Iterable[int]) -> Iterator[tuple[int, StoredReview]]:
+        """A review of each of these samples: the original stays."""
+
+        def version(stored: Any) -> str:
+            return json.dumps(dict(zip(Version.model_fields, stored[:3], strict=True)))
+
+        for sample, body in self._of("samples AS s ON s.sample = wanted.value", "s.body", samples):
+            yield sample, _stored(sample, Decision.ORIGINAL, self._database.parsed(version, body))
+
+    def _of(self, table: str, column: str, samples: Iterable[int], *values: object) -> Iterator[Any]:
+        """Each of these samples that `table` has, and its `column`, a window at a time."""
+        samples = iter(samples)
+        while window := list(islice(samples, WINDOW)):
+            query = f"SELECT wanted.value, {column} FROM json_each(?) AS wanted CROSS JOIN {table}"  # noqa: S608 - our own
+            yield from self._database.execute(query, json.dumps(window), *values)
 
     # --- acts ------------------------------------------------------------------------------------------------
 
-    def keep_reviews_in_steps(self, what: str, reviews: Reviews) -> Steps[int]:
+    def keep_in_steps(self, what: str, reviews: Reviews) -> Steps[int]:
         """Decide about samples, or with None take back what was decided, in one act; the samples it is about.
 
         What had been undone before can no longer be redone. `what` says what is undone, for a person to read. Where
@@ -109,15 +134,19 @@ class ReviewStore(Database):
                 found = list(islice(reviews, SLICE))
                 count += len(found)
                 whole = len(found) < SLICE
-                with self._transaction():
-                    act = act or self._begun(what)
-                    self._db.executemany(
+                with self._database.transaction() as db:
+                    act = act or _new_row(
+                        db.execute(
+                            "INSERT INTO acts (what, undone) VALUES (?, ?)", (what, _ActState.UNDER_WAY)
+                        )
+                    )
+                    db.executemany(
                         "INSERT INTO reviews (sample, body, act) VALUES (?, ?, ?)",
                         ((sample, _body(review), act) for sample, review in found),
                     )
                     self._stand([sample for sample, _ in found], counting=act)
                     if whole:
-                        self._db.execute(
+                        db.execute(
                             "UPDATE acts SET undone = ? WHERE undone = ?",
                             (_ActState.FORGOTTEN, _ActState.UNDONE),
                         )
@@ -141,12 +170,13 @@ class ReviewStore(Database):
         """Do again what was undone last; None if nothing was, or something else was done since."""
         return self._switch_last("SELECT min(act), what FROM acts WHERE undone = ?", _ActState.UNDONE)
 
-    def keep_reviews(self, what: str, reviews: Reviews) -> int:
-        """`keep_reviews_in_steps`, at once."""
-        return _whole(self.keep_reviews_in_steps(what, reviews))
+    def keep_many(self, what: str, reviews: Reviews) -> int:
+        """`keep_in_steps`, at once."""
+        return _whole(self.keep_in_steps(what, reviews))
 
-    def keep_review(self, review: Review) -> None:
-        self.keep_reviews(str(review.decision), [(review.index, review)])
+    def keep(self, review: Review) -> None:
+        """Decide about one sample, in an act of its own."""
+        self.keep_many(str(review.decision), [(review.index, review)])
 
     def undo(self) -> Act | None:
         """`undo_in_steps`, at once."""
@@ -156,17 +186,11 @@ class ReviewStore(Database):
         """`redo_in_steps`, at once."""
         return _whole(self.redo_in_steps())
 
-    def _begun(self, what: str) -> int:
-        """A new act, under way."""
-        act = self._db.execute("INSERT INTO acts (what, undone) VALUES (?, ?)", (what, _ActState.UNDER_WAY))
-        assert act.lastrowid is not None
-        return act.lastrowid
-
     def _mark(self, act: int, state: _ActState) -> None:
-        self._db.execute("UPDATE acts SET undone = ? WHERE act = ?", (state, act))
+        self._database.execute("UPDATE acts SET undone = ? WHERE act = ?", state, act)
 
     def _switch_last(self, query: str, *states: _ActState) -> Steps[Act | None]:
-        ((act, what),) = self._rows(query, *states)
+        ((act, what),) = self._database.execute(query, *states)
         if act is None:
             return None
         now = _ActState.DONE if states == (_ActState.UNDONE,) else _ActState.UNDONE
@@ -177,10 +201,10 @@ class ReviewStore(Database):
         samples: set[int] = set()
         last, whole = 0, False
         while not whole:
-            with self._transaction():
+            with self._database.transaction():
                 if not last:
                     self._mark(act, _ActState.UNDER_WAY)
-                found = self._rows(
+                found = self._database.execute(
                     "SELECT rowid, sample FROM reviews WHERE act = ? AND rowid > ? ORDER BY rowid LIMIT ?",
                     act,
                     last,
@@ -192,54 +216,59 @@ class ReviewStore(Database):
                 if whole := len(found) < SLICE:
                     self._mark(act, state)
             for rowid, _ in found:
-                last = self._onward(last, rowid)
+                last = self._database.onward(last, rowid)
             samples.update(sample for _, sample in found)
             yield len(samples)
-        with self.understood():
+        with self._database.understood():
             return array("q", sorted(samples))
 
     def _forget(self) -> Steps[None]:
         """Delete the acts that are to be forgotten."""
-        while self._rows("SELECT 1 FROM acts WHERE undone = ?", _ActState.FORGOTTEN):
-            with self._transaction():
-                deleted = self._db.execute(
+        while self._database.execute("SELECT 1 FROM acts WHERE undone = ?", _ActState.FORGOTTEN):
+            with self._database.transaction() as db:
+                deleted = db.execute(
                     "DELETE FROM reviews WHERE rowid IN (SELECT r.rowid FROM acts CROSS JOIN reviews AS r USING (act) "
                     "WHERE undone = ? LIMIT ?)",
                     (_ActState.FORGOTTEN, SLICE),
                 )
                 if deleted.rowcount < SLICE:
-                    acts = self._db.execute("DELETE FROM acts WHERE undone = ?", (_ActState.FORGOTTEN,))
+                    acts = db.execute("DELETE FROM acts WHERE undone = ?", (_ActState.FORGOTTEN,))
                     if not acts.rowcount:
-                        raise damaged(self.path, "holds an act that cannot be deleted")
+                        raise damaged(self._database.path, "holds an act that cannot be deleted")
             yield 0
 
     def _stand(self, samples: list[int], *, counting: int | None) -> None:
         """Let the last review of each of these samples stand. The act `counting` counts though it is under way."""
-        with self.understood():
+        with self._database.understood():
             several = json.dumps(samples)
-        self._db.execute("DELETE FROM standing WHERE sample IN (SELECT value FROM json_each(?))", (several,))
-        self._db.execute(_STAND, (several, counting))
+        self._database.execute(
+            "DELETE FROM standing WHERE sample IN (SELECT value FROM json_each(?))", several
+        )
+        self._database.execute(_STAND, several, counting)
 
     # --- what comes later ------------------------------------------------------------------------------------
 
     def add_scores(self, sample: int, version: Version, scores: Scores) -> None:
         """Add the scores to the decisions for this version that lack them: they came later, and are no act."""
-        with self._transaction():
-            for rowid, body in self._rows("SELECT rowid, body FROM reviews WHERE sample = ?", sample):
-                review = None if body == "null" else self._parsed(Review.model_validate, body)
+        with self._database.transaction() as db:
+            for rowid, body in self._database.execute(
+                "SELECT rowid, body FROM reviews WHERE sample = ?", sample
+            ):
+                review = None if body == "null" else self._database.parsed(Review.model_validate, body)
                 if review is not None and _lacks(review, version):
                     weighed = _body(review.model_copy(update={"scores": scores}))
-                    self._db.execute("UPDATE reviews SET body = ? WHERE rowid = ?", (weighed, rowid))
+                    db.execute("UPDATE reviews SET body = ? WHERE rowid = ?", (weighed, rowid))
             self._stand([sample], counting=None)
 
     def candidates(self, sample: int) -> list[Candidate]:
         """The rewrites a person asked for, oldest first."""
-        rows = self._rows("SELECT body FROM candidates WHERE sample = ? ORDER BY rowid", sample)
-        return [self._parsed(Candidate.model_validate, body) for (body,) in rows]
+        rows = self._database.execute("SELECT body FROM candidates WHERE sample = ? ORDER BY rowid", sample)
+        return [self._database.parsed(Candidate.model_validate, body) for (body,) in rows]
 
     def keep_candidate(self, sample: int, candidate: Candidate) -> None:
-        with self._transaction():
-            self._db.execute(
+        """Commit a rewrite that a person asked for."""
+        with self._database.transaction() as db:
+            db.execute(
                 "INSERT INTO candidates (sample, body) VALUES (?, ?)",
                 (sample, json.dumps(candidate.model_dump(mode="json"))),
             )
@@ -254,11 +283,23 @@ def _whole(steps: Steps[T]) -> T:
             return result
 
 
+def _new_row(inserted: sqlite3.Cursor) -> int:
+    assert inserted.lastrowid is not None
+    return inserted.lastrowid
+
+
+def _stored(index: int, decision: Decision, version: str) -> StoredReview:
+    """A review from its parts as they are stored, without a `Review` on the way: there may be a million."""
+    return StoredReview(
+        f'{{"index": {index}, "decision": "{decision}", "version": {version}, "scores": null}}'
+    )
+
+
 def _body(review: Review | StoredReview | None) -> str:
     return json.dumps(review.model_dump(mode="json")) if isinstance(review, Review) else review or "null"
 
 
 def _lacks(review: Review, version: Version) -> bool:
-    """Whether a decision for this version goes without scores of its own that it could have."""
+    """True for a decision for this version that could have scores of its own, and has none."""
     own = review.decision in (Decision.CHOSEN, Decision.EDITED)
     return own and review.scores is None and review.version == version

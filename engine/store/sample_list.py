@@ -177,7 +177,7 @@ class SampleList:
     def interrupt(self) -> None:
         """Make a running `arrange` give up, from any thread."""
         self._given_up = True  # SQLite forgets an interrupt that comes between two of its statements
-        self.reading.interrupt()
+        self.reading.database.interrupt()
 
     def __len__(self) -> int:
         return self._samples if self._arranged is None else self._length
@@ -185,7 +185,7 @@ class SampleList:
     @property
     def examined(self) -> bool:
         """Whether `stats` has looked through the dataset: before, no sample has a flag."""
-        return bool(self.reading.execute("SELECT 1 FROM examined"))
+        return bool(self.reading.database.execute("SELECT 1 FROM examined"))
 
     def follow(self, run: Run | None) -> None:
         """Show another run's outcomes from now on."""
@@ -207,7 +207,7 @@ class SampleList:
         if only == SampleFilter() and by is SampleColumn.NUMBER:
             self._arranged, self._downwards = None, descending
             return len(self)
-        key, conditions, values = _KEYS[by], [], self._values()
+        key, conditions, values = _KEYS[by], [], dict[str, Any](run=self._run)
         if only.text:
             # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
             text = only.text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
@@ -224,7 +224,7 @@ class SampleList:
         order = f"{key} {'DESC' if descending else 'ASC'}"
         if by is not SampleColumn.NUMBER:
             order = f"{key} IS NULL, {order}, s.sample"
-        db = self.reading
+        db = self.reading.database
         # Beside the table in use: whatever happens here, that one is whole.
         table = "first" if self._arranged == "second" else "second"
         db.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -233,7 +233,7 @@ class SampleList:
             raise Interrupted
         db.execute(
             f"INSERT INTO {table} (sample) SELECT s.sample FROM samples AS s {_OF_SAMPLE} {where} ORDER BY {order}",
-            values,
+            **values,
         )
         db.execute(f"CREATE INDEX temp.{table}_by_sample ON {table} (sample)")
         ((length,),) = db.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
@@ -257,7 +257,7 @@ class SampleList:
             f"f.r_ifd_before, {_KEYS[SampleColumn.R_IFD_AFTER]}, "
             f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {self._tables()} WHERE {where} ORDER BY {order}"
         )
-        return [self._row(found) for found in self.reading.execute(query, self._values() | values)]
+        return [self._row(found) for found in self._rows(query, **values)]
 
     def sample_at(self, position: int) -> int:
         """The sample at a position. Raises `IndexError`."""
@@ -265,9 +265,7 @@ class SampleList:
             raise IndexError(position)
         if self._arranged is None:
             return len(self) - 1 - position if self._downwards else position
-        rows = self.reading.execute(
-            f"SELECT sample FROM {self._arranged} WHERE position = ?", (position + 1,)
-        )
+        rows = self._rows(f"SELECT sample FROM {self._arranged} WHERE position = :place", place=position + 1)
         return int(rows[0][0])
 
     def position_of(self, sample: int) -> int | None:
@@ -276,7 +274,7 @@ class SampleList:
             if not 0 <= sample < len(self):
                 return None
             return len(self) - 1 - sample if self._downwards else sample
-        rows = self.reading.execute(f"SELECT position FROM {self._arranged} WHERE sample = ?", (sample,))
+        rows = self._rows(f"SELECT position FROM {self._arranged} WHERE sample = :sample", sample=sample)
         return int(rows[0][0]) - 1 if rows else None
 
     def next(self, position: int, mark: FilterTerm, *, step: int = 1) -> int | None:
@@ -290,9 +288,9 @@ class SampleList:
             column, here = "position", position + 1
         sign, order = (">", "ASC") if forward else ("<", "DESC")
         for limit in (f"AND {column} {sign} :here", ""):
-            rows = self.reading.execute(
+            rows = self._rows(
                 f"SELECT {column} FROM {self._tables()} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
-                self._values() | ({"here": here} if limit else {}),
+                here=here,
             )
             if rows:
                 found = int(rows[0][0])
@@ -309,9 +307,10 @@ class SampleList:
             yield from range(last - start, last - stop, -1) if self._downwards else range(start, stop)
             return
         for first in range(start, stop, 1000):
-            rows = self.reading.execute(
-                f"SELECT sample FROM {self._arranged} WHERE position > ? AND position <= ? ORDER BY position",
-                (first, min(first + 1000, stop)),
+            rows = self._rows(
+                f"SELECT sample FROM {self._arranged} WHERE position > :first AND position <= :last ORDER BY position",
+                first=first,
+                last=min(first + 1000, stop),
             )
             yield from (int(sample) for (sample,) in rows)
 
@@ -324,7 +323,7 @@ class SampleList:
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
         index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
-        with self.reading.understood():
+        with self.reading.database.understood():
             return SampleRow(
                 index,
                 _opening(json.loads(body)),
@@ -338,8 +337,8 @@ class SampleList:
                 *_finite(numbers),
             )
 
-    def _values(self) -> dict[str, Any]:
-        return {"run": self._run}
+    def _rows(self, query: str, **values: object) -> list[Any]:
+        return self.reading.database.execute(query, run=self._run, **values)
 
 
 def _pattern(text: str) -> str:

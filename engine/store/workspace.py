@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import json
 import operator
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, TypeAdapter
@@ -24,8 +22,8 @@ from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.names import Format
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, Review, Sample, Stage, Version
-from engine.store.database import FileKind, WorkspaceError, damaged, explained
-from engine.store.reviews import ReviewStore
+from engine.store.database import Database, FileKind, WorkspaceError, damaged
+from engine.store.reviews import ReviewLog
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from models.student import Losses
@@ -64,36 +62,72 @@ class Run(BaseModel, frozen=True):
     record: RunRecord
 
 
-class Workspace(ReviewStore):
-    """An open workspace. One writer at a time, however many readers."""
+WORKSPACE = FileKind(
+    name="workspace",
+    application=APPLICATION_ID,
+    migrations=MIGRATIONS,
+    made="burnish run DATA -w NAME.burnish",
+    busy="reading along is fine: burnish show {}",
+)
 
-    kind: ClassVar[FileKind] = FileKind(
-        name="workspace",
-        application=APPLICATION_ID,
-        migrations=MIGRATIONS,
-        made="burnish run DATA -w NAME.burnish",
-        busy="reading along is fine: burnish show {}",
-    )
+
+class Workspace:
+    """An open workspace. One writer at a time, however many readers. All of it raises `WorkspaceError`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.reviews = ReviewLog(database)
 
     @classmethod
     def create(cls, path: Path, source: Source, samples: Iterable[Sample]) -> Self:
         """A new workspace with a dataset in it, mode 0600. All of it, or no file at all."""
 
-        def fill(new: Self) -> None:
-            with new._transaction():
-                new._db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
-                new._db.executemany(
+        def fill(new: Database) -> None:
+            with new.transaction() as db:
+                db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
+                db.executemany(
                     "INSERT INTO samples (sample, body) VALUES (?, ?)",
                     ((sample.index, _sample_body(sample)) for sample in samples),
                 )
 
-        return cls._created(path, fill)
+        Database.create(WORKSPACE, path, fill)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """An existing workspace, to work on it. Refused while another burnish does."""
+        opened = cls(Database.open(WORKSPACE, path))
+        try:
+            opened.reviews.recover()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """An existing workspace, to read it, also while a run writes to it."""
+        return cls(Database.read(WORKSPACE, path))
+
+    @property
+    def path(self) -> Path:
+        return self.database.path
+
+    def close(self) -> None:
+        """Commit what is open and let go of the file; once closed, do nothing."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- the dataset -----------------------------------------------------------------------------------------
 
     def source(self) -> Source:
-        with self.understood():
-            return Source.model_validate(json.loads(self._rows("SELECT body FROM source")[0][0]))
+        with self.database.understood():
+            return Source.model_validate(json.loads(self.database.execute("SELECT body FROM source")[0][0]))
 
     def __len__(self) -> int:
         """Samples in the dataset."""
@@ -101,13 +135,13 @@ class Workspace(ReviewStore):
             "SELECT coalesce(max(sample) + 1, 0), page_count * page_size "
             "FROM (SELECT max(sample) AS sample FROM samples), pragma_page_count, pragma_page_size"
         )
-        ((count, size),) = self._rows(query)
+        ((count, size),) = self.database.execute(query)
         if not isinstance(count, int) or count > size:  # whoever goes through them must come to an end
             raise damaged(self.path, f"holds a sample number {count - 1}, and not the samples before it")
         return count
 
     def sample(self, index: int) -> Sample:
-        rows = self._rows("SELECT body FROM samples WHERE sample = ?", index)
+        rows = self.database.execute("SELECT body FROM samples WHERE sample = ?", index)
         if not rows:
             raise WorkspaceError(f"{self.path}: no sample {index}; it holds 0 to {len(self) - 1}")
         return self._sample(index, rows[0][0])
@@ -138,56 +172,35 @@ class Workspace(ReviewStore):
             version = Version.model_construct(instruction=instruction, input=input, response=response)
             return Sample.model_construct(index=index, original=version, row=row)
 
-        return self._parsed(sample, body)
+        return self.database.parsed(sample, body)
 
-    def originals(self, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
-        """Of each of these samples the original version, as JSON."""
-
-        def version(stored: Any) -> str:
-            return json.dumps(dict(zip(Version.model_fields, stored[:3], strict=True)))
-
-        for index, body in self._of("samples AS t ON t.sample = s.value", "t.body", samples):
-            yield index, self._parsed(version, body)
-
-    def _of(self, table: str, column: str, samples: Iterable[int], *parameters: object) -> Iterator[Any]:
-        """Each of these samples that `table` has, and its `column`, a window at a time."""
-        samples = iter(samples)
-        while window := list(islice(samples, WINDOW)):
-            query = f"SELECT s.value, {column} FROM json_each(?) AS s CROSS JOIN {table}"  # noqa: S608 - our own
-            yield from self._rows(query, json.dumps(window), *parameters)
-
-    def _walk(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query whose first column is the sample and whose first parameter is where to go on."""
-        last = -1
-        while rows := self._rows(query, last, *parameters, WINDOW):
-            for row in rows:
-                last = self._onward(last, row[0])
-                yield row
+    def _walk(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        return self.database.walk(query, *values, window=WINDOW)
 
     # --- what an examination of it found ---------------------------------------------------------------------
 
     def keep_examination(self, stats: Stats, findings: Iterable[Finding]) -> None:
         """Keep what `stats` found, in place of what it found before."""
-        with self._transaction():
-            self._db.execute("DELETE FROM examined")
-            self._db.execute("DELETE FROM findings")
-            self._db.execute("INSERT INTO examined VALUES (?)", (json.dumps(stats.model_dump(mode="json")),))
-            self._db.executemany(
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM examined")
+            db.execute("DELETE FROM findings")
+            db.execute("INSERT INTO examined VALUES (?)", (json.dumps(stats.model_dump(mode="json")),))
+            db.executemany(
                 "INSERT INTO findings (flag, sample, details) VALUES (?, ?, ?)",
                 ((found.flag, found.sample, json.dumps(found.details)) for found in findings),
             )
 
     def examination(self) -> Stats | None:
         """What `stats` last said of the dataset; None before it was asked."""
-        rows = self._rows("SELECT body FROM examined")
-        return self._parsed(Stats.model_validate, rows[0][0]) if rows else None
+        rows = self.database.execute("SELECT body FROM examined")
+        return self.database.parsed(Stats.model_validate, rows[0][0]) if rows else None
 
     def findings(self, flag: Flag, limit: int) -> list[Finding]:
         """The first samples with a flag."""
         query = "SELECT sample, details FROM findings WHERE flag = ? ORDER BY sample LIMIT ?"
         return [
-            Finding(sample, flag, self._parsed(_DETAILS.validate_python, details))
-            for sample, details in self._rows(query, flag, limit)
+            Finding(sample, flag, self.database.parsed(_DETAILS.validate_python, details))
+            for sample, details in self.database.execute(query, flag, limit)
         ]
 
     def found_in(self, sample: int) -> list[Finding]:
@@ -195,9 +208,9 @@ class Workspace(ReviewStore):
         query = (
             "SELECT flag, details FROM findings WHERE flag IN (SELECT value FROM json_each(?)) AND sample = ?"
         )
-        found = dict(self._rows(query, json.dumps(list(Flag)), sample))
+        found = dict(self.database.execute(query, json.dumps(list(Flag)), sample))
         return [
-            Finding(sample, flag, self._parsed(_DETAILS.validate_python, found[flag]))
+            Finding(sample, flag, self.database.parsed(_DETAILS.validate_python, found[flag]))
             for flag in Flag
             if flag in found
         ]
@@ -206,22 +219,28 @@ class Workspace(ReviewStore):
 
     def reply(self, sample: int, request: bytes) -> Reply | None:
         """The reply to a request, by its digest."""
-        rows = self._rows("SELECT body FROM replies WHERE sample = ? AND request = ?", sample, request)
-        return self._parsed(_reply, rows[0][0]) if rows else None
+        rows = self.database.execute(
+            "SELECT body FROM replies WHERE sample = ? AND request = ?", sample, request
+        )
+        return self.database.parsed(_reply, rows[0][0]) if rows else None
 
     def keep_reply(self, sample: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
         """Commit a reply. `about`: stage, question, attempt, candidate, teacher digest, ... for provenance."""
         body = {name: getattr(reply, name) for name in Reply.__slots__}
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO replies (sample, request, body, about) VALUES (?, ?, ?, ?)",
                 (sample, request, json.dumps(body), json.dumps(dict(about))),
             )
 
     def replies(self, sample: int) -> list[tuple[dict[str, Any], Reply]]:
         """Every reply about a sample, the usable and the unusable, oldest first, with what it was about."""
-        rows = self._rows("SELECT about, body FROM replies WHERE sample = ? ORDER BY rowid", sample)
-        return [(self._parsed(dict, about), self._parsed(_reply, body)) for about, body in rows]
+        rows = self.database.execute(
+            "SELECT about, body FROM replies WHERE sample = ? ORDER BY rowid", sample
+        )
+        return [
+            (self.database.parsed(dict, about), self.database.parsed(_reply, body)) for about, body in rows
+        ]
 
     # --- what the student said -------------------------------------------------------------------------------
 
@@ -229,11 +248,11 @@ class Workspace(ReviewStore):
         """The token losses that are here of those asked for, by passage digest."""
         found = {}
         for key in keys:
-            rows = self._rows(
+            rows = self.database.execute(
                 "SELECT nll, lengths, tokens, room FROM losses WHERE sample = ? AND passage = ?", sample, key
             )
             for nll, lengths, tokens, room in rows:
-                with self.understood():
+                with self.database.understood():
                     losses = np.frombuffer(nll, np.float32), np.frombuffer(lengths, np.uint16)
                     found[key] = Losses(*losses, operator.index(tokens), operator.index(room))
         return found
@@ -243,31 +262,28 @@ class Workspace(ReviewStore):
 
         Unlike replies they can be had again for nothing, and most commits of a run would be for them.
         """
-        with explained(self.path):
-            self._begin()
-            self._db.executemany(
+        with self.database.deferred() as db:
+            db.executemany(
                 "INSERT OR IGNORE INTO losses (sample, passage, nll, lengths, tokens, room) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     (sample, key, found.nll.tobytes(), found.lengths.tobytes(), found.tokens, found.room)
                     for key, found in losses.items()
                 ),
             )
-            if time.monotonic() - self._began > 1:
-                self._db.execute("COMMIT")
 
     # --- decisions -------------------------------------------------------------------------------------------
 
     def run(self, recipe: Recipe, record: RunRecord) -> Run:
         """The run with this recipe, begun or taken up again; it becomes the latest."""
         key = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO runs (recipe, settings) VALUES (?, ?) "
                 "ON CONFLICT (recipe) DO UPDATE SET settings = excluded.settings, started = datetime('now')",
                 (key, json.dumps(record.model_dump())),
             )
-            self._db.execute("DELETE FROM latest")
-            self._db.execute("INSERT INTO latest SELECT run FROM runs WHERE recipe = ?", (key,))
+            db.execute("DELETE FROM latest")
+            db.execute("INSERT INTO latest SELECT run FROM runs WHERE recipe = ?", (key,))
         return self.latest_run()
 
     def latest_run(self) -> Run:
@@ -278,11 +294,11 @@ class Workspace(ReviewStore):
 
     def latest(self) -> Run | None:
         """The run that was started last; None before the first."""
-        rows = self._rows("SELECT run, recipe, settings FROM runs JOIN latest USING (run)")
+        rows = self.database.execute("SELECT run, recipe, settings FROM runs JOIN latest USING (run)")
         if not rows:
             return None
         run, recipe, record = rows[0]
-        with self.understood():
+        with self.database.understood():
             return Run(
                 id=run,
                 recipe=Recipe.model_validate(json.loads(recipe)),
@@ -290,13 +306,8 @@ class Workspace(ReviewStore):
             )
 
     def outcome(self, run: Run, sample: int) -> Outcome | None:
-        rows = self._rows("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
-        return self._parsed(Outcome.model_validate, rows[0][0]) if rows else None
-
-    def finals(self, run: Run, samples: Iterable[int]) -> Iterator[tuple[int, str]]:
-        """Of each of these samples that has an outcome in a run the final version, as JSON."""
-        found = "outcomes AS t ON t.run = ? AND t.sample = s.value"
-        return self._of(found, "json_extract(t.body, '$.final')", samples, run.id)
+        rows = self.database.execute("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
+        return self.database.parsed(Outcome.model_validate, rows[0][0]) if rows else None
 
     def decided(
         self, run: Run, among: str = "1", values: tuple[float, ...] = ()
@@ -313,27 +324,27 @@ class Workspace(ReviewStore):
         for index, body, outcome, review in self._walk(query, run.id, *values):
             yield (
                 self._sample(index, body),
-                self._parsed(Outcome.model_validate, outcome) if outcome else None,
-                self._parsed(Review.model_validate, review) if review else None,
+                self.database.parsed(Outcome.model_validate, outcome) if outcome else None,
+                self.database.parsed(Review.model_validate, review) if review else None,
             )
 
     def keep_outcome(self, run: Run, outcome: Outcome) -> None:
         body = json.dumps(outcome.model_dump(mode="json"))
         figures = _figures(outcome, len(self.sample(outcome.index).original.response))
         names, marks = ", ".join(figures), ", ".join("?" * len(figures))
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, ?, ?)",
                 (run.id, outcome.index, bool(outcome.failures), body),
             )
-            self._db.execute(
+            db.execute(
                 f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",  # noqa: S608 - our own names
                 (run.id, outcome.index, *figures.values()),
             )
 
     def count(self, run: Run, limit: int | None = None) -> tuple[int, int]:
         """Samples finished in a run, and of these the ones with a failure, among the first `limit`."""
-        ((done, failed),) = self._rows(
+        ((done, failed),) = self.database.execute(
             "SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = ? AND sample < ?",
             run.id,
             len(self) if limit is None else limit,
@@ -343,7 +354,7 @@ class Workspace(ReviewStore):
     def faults(self, run: Run) -> dict[str, int]:
         """Failures of stages in a run by kind, the most frequent first."""
         return dict(
-            self._rows(
+            self.database.execute(
                 "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
                 "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
                 "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
@@ -354,19 +365,19 @@ class Workspace(ReviewStore):
 
     def retries(self, sample: int) -> int:
         """How often a person asked to try this sample's failed stages again."""
-        rows = self._rows("SELECT rounds FROM retries WHERE sample = ?", sample)
+        rows = self.database.execute("SELECT rounds FROM retries WHERE sample = ?", sample)
         return int(rows[0][0]) if rows else 0
 
     def retry_failed(self, run: Run) -> int:
         """Open the samples that failed in a run again, with new attempts; the number of them."""
-        with self._transaction():
-            self._db.execute(
+        with self.database.transaction() as db:
+            db.execute(
                 "INSERT INTO retries SELECT sample, 1 FROM outcomes WHERE run = ? AND failed "
                 "ON CONFLICT (sample) DO UPDATE SET rounds = rounds + 1",
                 (run.id,),
             )
-            self._db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
-            return self._db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
+            db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
+            return db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
 
 
 def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:

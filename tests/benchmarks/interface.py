@@ -64,7 +64,7 @@ def large(path: Path, size: int) -> Path:
     with Workspace.create(path, source, samples()) as opened:
         given = load_settings({"student": {"name": "demo"}, "run": {"method": "score"}})
         run = opened.run(recipe(method="score"), RunRecord(settings=given.model_dump(mode="json")))
-        opened._db.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
+        opened.database.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
             if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):
                 opened.keep_outcome(run, outcome)

@@ -154,9 +154,9 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 
     with Workspace.open(folder / "w.burnish") as opened:
         run = opened.latest_run()
-        with opened._transaction():
+        with opened.database.transaction() as db:
             body = json.dumps(Outcome(index=0, final=opened.sample(0).original).model_dump(mode="json"))
-            opened._db.executemany(
+            db.executemany(
                 "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, 0, ?)",
                 ((run.id, index, body) for index in range(size - PIPELINED)),
             )

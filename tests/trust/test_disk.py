@@ -82,7 +82,7 @@ class Here:
     def kept(self) -> list[list[str]]:
         """The replies that are committed, by sample."""
         with Workspace.read(self.path) as reading:
-            assert reading._rows("PRAGMA integrity_check") == [("ok",)]
+            assert reading.database.execute("PRAGMA integrity_check") == [("ok",)]
             return [[reply.text for _, reply in reading.replies(index)] for index in range(len(reading))]
 
 
@@ -224,8 +224,8 @@ def test_a_review_that_cannot_be_kept_is_said_and_what_was_written_is_still_ther
         terminal.press("ctrl+q")
         assert terminal.wait_for_end() == 0
     with Workspace.read(path) as reading:
-        assert reading._rows("PRAGMA integrity_check") == [("ok",)]
-        review = reading.review(0)
+        assert reading.database.execute("PRAGMA integrity_check") == [("ok",)]
+        review = reading.reviews.standing(0)
         assert review is not None
         assert (review.decision, review.version.response[:14]) == (Decision.EDITED, "My own words. ")
 

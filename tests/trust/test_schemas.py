@@ -64,8 +64,8 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
     assert version(path) == len(MIGRATIONS)
 
     with Workspace.read(path) as reading:
-        assert reading._rows("PRAGMA integrity_check") == [("ok",)]
-        assert reading._rows("PRAGMA foreign_key_check") == []
+        assert reading.database.execute("PRAGMA integrity_check") == [("ok",)]
+        assert reading.database.execute("PRAGMA foreign_key_check") == []
         run = reading.latest_run()
         share = TopShare(count=3)
         leave = {rule: leaving(reading, run, rule, share) for rule in ExportRule}
@@ -95,9 +95,9 @@ def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
         given = settings(server, student=student)
         assert refine(opened, given, limit=WAITING).run.id == before.id
         assert server.chats == []
-        with opened._transaction():  # as if it had been cut short before anything was decided
-            opened._db.execute("DELETE FROM figures")
-            opened._db.execute("DELETE FROM outcomes")
+        with opened.database.transaction():  # as if it had been cut short before anything was decided
+            opened.database.execute("DELETE FROM figures")
+            opened.database.execute("DELETE FROM outcomes")
         refine(opened, given, limit=WAITING)
         assert (server.chats, finals(opened)[0] is not None) == ([], True)
         thinking = refine(opened, settings(server, student=student, teacher={"think": True}), limit=1)

@@ -169,7 +169,7 @@ def test_flipped_bits_are_one_line_or_do_no_harm(
 def test_a_log_with_flipped_bits_holds_what_was_committed_before_them(tmp_path: Path) -> None:
     path = scene(tmp_path, reviewed=False)
     with Workspace.open(path) as opened:
-        opened.keep_reviews("all", [(index, None) for index in range(3)])
+        opened.reviews.keep_many("all", [(index, None) for index in range(3)])
         run = opened.latest_run()
         for number in range(20):
             opened.run(recipe(seed=number), run.record)
@@ -183,7 +183,7 @@ def test_a_log_with_flipped_bits_holds_what_was_committed_before_them(tmp_path: 
         path.with_name(path.name + "-wal").write_bytes(spoilt)
         path.with_name(path.name + "-shm").unlink(missing_ok=True)
         with Workspace.open(path) as opened:
-            assert opened._rows("PRAGMA integrity_check") == [("ok",)]
+            assert opened.database.execute("PRAGMA integrity_check") == [("ok",)]
             assert opened.count(run) == (21, 3)
 
 
@@ -227,7 +227,7 @@ def test_while_a_run_is_at_it_nobody_else_works_on_it_and_everybody_may_look(tmp
             finally:
                 run.kill()
         with Workspace.open(link) as opened:
-            assert (len(opened), opened._rows("PRAGMA integrity_check")) == (4, [("ok",)])
+            assert (len(opened), opened.database.execute("PRAGMA integrity_check")) == (4, [("ok",)])
 
 
 def test_under_two_names_it_is_read_and_not_worked_on(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_under_two_names_it_is_read_and_not_worked_on(tmp_path: Path) -> None:
     assert burnish("show", other).code == 0
     other.unlink()
     with Workspace.open(path) as opened:
-        assert opened._rows("PRAGMA integrity_check") == [("ok",)]
+        assert opened.database.execute("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_while_the_interface_has_it_open_a_run_is_refused_and_reading_is_not(tmp_path: Path) -> None:

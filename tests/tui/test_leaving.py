@@ -95,7 +95,7 @@ def _parent(stat: Path) -> int | None:
 
 def whole(path: Path, answered: int) -> None:
     with Workspace.open(path) as opened:
-        assert opened._rows("PRAGMA integrity_check") == [("ok",)]
+        assert opened.database.execute("PRAGMA integrity_check") == [("ok",)]
         assert sum(len(opened.replies(index)) for index in range(4)) == answered
 
 

@@ -147,7 +147,7 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
         latest = opened.latest_run()
         if sample is not None:
             one = opened.sample(sample)
-            outcome, review = opened.outcome(latest, sample), opened.review(sample)
+            outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
             if as_json:
                 print(
                     json.dumps(

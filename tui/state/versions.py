@@ -75,9 +75,9 @@ def view_sample(
             total=len(listing),
             sample=reading.sample(index),
             outcome=reading.outcome(run, index) if run is not None else None,
-            candidates=tuple(reading.candidates(index)),
-            reviews=tuple(reading.reviews(index)),
-            standing=reading.review(index),
+            candidates=tuple(reading.reviews.candidates(index)),
+            reviews=tuple(reading.reviews.history(index)),
+            standing=reading.reviews.standing(index),
             findings=tuple(reading.found_in(index)),
         )
 

@@ -213,13 +213,13 @@ class Workbench:
     # --- a person's word --------------------------------------------------------------------------------------
 
     def decide(self, what: str, reviews: Reviews) -> asyncio.Future[int]:
-        """`Workspace.keep_reviews_in_steps`. The reviews are asked for on the engine's thread."""
-        return self._act("deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews))
+        """`ReviewLog.keep_in_steps`. The reviews are asked for on the engine's thread."""
+        return self._act("deciding", lambda workspace: workspace.reviews.keep_in_steps(what, reviews))
 
     def decide_from(self, what: str, reviews: Callable[[Workspace], Reviews]) -> asyncio.Future[int]:
         """The same, with reviews that are made from what the workspace holds."""
         return self._act(
-            "deciding", lambda workspace: workspace.keep_reviews_in_steps(what, reviews(workspace))
+            "deciding", lambda workspace: workspace.reviews.keep_in_steps(what, reviews(workspace))
         )
 
     def decide_in_background(self, what: str, reviews: Reviews) -> None:
@@ -232,12 +232,12 @@ class Workbench:
         self.decide(what, reviews).add_done_callback(ended)
 
     def undo(self) -> asyncio.Future[Act | None]:
-        """`Workspace.undo_in_steps`."""
-        return self._act("undoing", Workspace.undo_in_steps)
+        """`ReviewLog.undo_in_steps`."""
+        return self._act("undoing", lambda workspace: workspace.reviews.undo_in_steps())
 
     def redo(self) -> asyncio.Future[Act | None]:
-        """`Workspace.redo_in_steps`."""
-        return self._act("redoing", Workspace.redo_in_steps)
+        """`ReviewLog.redo_in_steps`."""
+        return self._act("redoing", lambda workspace: workspace.reviews.redo_in_steps())
 
     def _act(self, doing: str, steps: Callable[[Workspace], Steps[T]]) -> asyncio.Future[T]:
         def on_step(samples: int) -> None:
@@ -253,9 +253,9 @@ class Workbench:
         return _carried_through(acted(), self._acts)
 
     async def add_scores(self, sample: int, version: Version, scores: Scores) -> None:
-        """`Workspace.add_scores`."""
+        """`ReviewLog.add_scores`."""
         async with self._writable() as workspace:
-            await self._engine.call(workspace.add_scores, sample, version, scores)
+            await self._engine.call(workspace.reviews.add_scores, sample, version, scores)
 
     def examine(self, job: BulkJob) -> asyncio.Future[Stats]:
         """Examine the open workspace as `burnish stats` does, and keep the findings in it. It takes its time on a

@@ -194,7 +194,7 @@ def test_a_file_answers_a_template_s_words_and_nothing_around_them(tmp_path: Pat
 
     with Record.at(tmp_path / "w") as record:
         answers = asyncio.run(main())
-        ((read,),) = record.execute("SELECT json_extract(body, '$.prompt_tokens') FROM replies")
+        ((read,),) = record.database.execute("SELECT json_extract(body, '$.prompt_tokens') FROM replies")
     assert answers.texts[0]
     (message,) = ASKED[0].question(TemplateName.ALPACA).messages
     bindings.start()

@@ -232,7 +232,7 @@ def test_cancelled_anywhere_it_goes_on_and_asks_for_no_reply_that_was_kept(
             court.judge(FIVE, stop=partial(_asked, server, after))
             assert len(court.told(PairJudged)) < 5
             with Record.read(court.path) as record:
-                ((kept,),) = record.execute("SELECT count(*) FROM replies")
+                ((kept,),) = record.database.execute("SELECT count(*) FROM replies")
             assert after - 1 <= kept <= after
             server.exchanges.clear()
             assert court.judge(FIVE) == whole
@@ -276,7 +276,7 @@ def test_a_pair_that_changed_is_judged_anew_and_its_old_verdict_is_gone(tmp_path
         asked = court.asked
         with Workspace.open(path) as opened:
             mine = Version(instruction="Mine.", response="?")
-            opened.keep_review(Review(index=0, decision=Decision.EDITED, version=mine))
+            opened.reviews.keep(Review(index=0, decision=Decision.EDITED, version=mine))
         after = court.judge(workspace_sides(path, limit=4))
         assert court.asked == asked + 2
     assert after[0].pair.b == mine

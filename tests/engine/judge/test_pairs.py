@@ -97,8 +97,8 @@ def test_a_person_s_word_comes_before_the_student_s(tmp_path: Path) -> None:
     mine = Version(instruction="Mine.", response="My own.")
     with Workspace.open(path) as opened:
         original = opened.sample(0).original
-        opened.keep_review(Review(index=0, decision=Decision.ORIGINAL, version=original))
-        opened.keep_review(Review(index=1, decision=Decision.EDITED, version=mine))
+        opened.reviews.keep(Review(index=0, decision=Decision.ORIGINAL, version=original))
+        opened.reviews.keep(Review(index=1, decision=Decision.EDITED, version=mine))
     pairs = {pair.row: pair for pair in workspace_sides(path, refined_only=True).pairs()}
     assert 0 not in pairs
     assert pairs[1].b == mine

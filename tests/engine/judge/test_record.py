@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.judge.prompt import Judged, Opinion, Pair, Result
-from engine.judge.record import Record
+from engine.judge.record import RECORD, Record
 from engine.sample import Version
 from engine.store.database import WorkspaceError
 from models.teacher import Message, Reply, Request, TeacherInfo
@@ -51,7 +51,7 @@ def test_nobody_else_may_read_it_nor_the_files_beside_it(path: Path) -> None:
             record.keep_reply(0, b"1", Reply("secret"), {})
             files = list(path.parent.iterdir())
             assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-            pragmas = [record.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+            pragmas = [record.database.execute(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
             assert pragmas == [[("wal",)], [(2,)]]  # 2: FULL
     finally:
         os.umask(old)
@@ -135,7 +135,7 @@ def test_a_newer_schema_is_refused_and_a_damaged_file_explained(path: Path) -> N
     with pytest.raises(WorkspaceError, match="made by a newer burnish"):
         Record.at(path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {len(Record.kind.migrations)}")
+        connection.execute(f"PRAGMA user_version = {len(RECORD.migrations)}")
         about = json.dumps(judging().model_dump())
         connection.execute("INSERT INTO comparisons VALUES (1, '{}', ?, 1)", (about,))
         connection.execute("INSERT INTO verdicts VALUES (1, 0, x'00', 'win', '{\"pair\": 7}')")
@@ -151,8 +151,8 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
     del asked["think"]
     body = json.dumps([judge.digest, asked], sort_keys=True)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(f"{Record.kind.migrations[0]}; PRAGMA user_version = 1")
-        connection.execute(f"PRAGMA application_id = {Record.kind.application}")
+        connection.executescript(f"{RECORD.migrations[0]}; PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA application_id = {RECORD.application}")
         connection.execute(
             "INSERT INTO replies (request, body, about) VALUES (?, ?, ?)",
             (

@@ -50,7 +50,7 @@ def test_each_is_another_question_is_weighed_and_kept(tmp_path: Path) -> None:
             found = (one, two, three)
             assert len({candidate.version.response for candidate in found}) == 3
             assert all(candidate.scores and candidate.scores.ifd.value for candidate in found)
-            assert sorted(opened.candidates(1), key=str) == sorted(found, key=str)
+            assert sorted(opened.reviews.candidates(1), key=str) == sorted(found, key=str)
 
         events = by_hand(opened, server, work)
         assert len(server.chats) == asked + 3
@@ -85,5 +85,5 @@ def test_after_one_of_no_use_the_teacher_is_asked_anew(tmp_path: Path) -> None:
             await session.regenerate(0, original, Stage.RESPONSE)
 
         by_hand(opened, server, works)
-        assert len(opened.candidates(0)) == 1
+        assert len(opened.reviews.candidates(0)) == 1
         assert server.asked_again() == []

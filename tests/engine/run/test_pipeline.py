@@ -276,7 +276,7 @@ def test_reselect_names_the_samples_whose_branch_was_never_asked_for_and_asks_on
         refine(opened, settings(server))
         run = opened.latest_run()
         # A student that takes the other branch everywhere cannot be had; a reply that is gone comes to the same.
-        opened._db.execute("DELETE FROM replies WHERE sample = 1 AND about LIKE '%response%'")
+        opened.database.execute("DELETE FROM replies WHERE sample = 1 AND about LIKE '%response%'")
         other = settings(server, student={"context": 1024}).student
         asked = len(server.chats)
         summary = asyncio.run(session.reselect(opened, other, lambda _: None, ask_teacher=False))

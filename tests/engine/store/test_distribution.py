@@ -136,7 +136,7 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
     with tempfile.TemporaryDirectory() as folder:
         samples = [Sample(index=n, original=case.original, row={}) for n, case in enumerate(drawn)]
         with Workspace.create(Path(folder) / "w.burnish", SOURCE, samples) as opened:
-            opened.execute("PRAGMA synchronous = OFF")
+            opened.database.execute("PRAGMA synchronous = OFF")
             other, run = (
                 opened.run(recipe(method="reflect"), RunRecord(settings={})),
                 opened.run(recipe(), RunRecord(settings={})),
@@ -146,7 +146,7 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
                 if case.outcome is not None:
                     opened.keep_outcome(run, case.outcome)
                 if case.review is not None:
-                    opened.keep_review(case.review)
+                    opened.reviews.keep(case.review)
             yield opened, run
 
 

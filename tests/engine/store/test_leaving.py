@@ -95,7 +95,7 @@ class Desk:
             self.workspace.keep_outcome(self.run, one)
 
     def review(self, index: int, decision: Decision, version: Version) -> None:
-        self.workspace.keep_review(Review(index=index, decision=decision, version=version))
+        self.workspace.reviews.keep(Review(index=index, decision=decision, version=version))
 
     def export(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[tuple[int, str]]:
         """What leaves: the sample, and its response."""
@@ -189,7 +189,7 @@ def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(w
     below, above = (Scores(ifd=ratio(value), r_ifd=ratio(0.5)) for value in (0.6, 1.2))
     for index, version, scores in ((0, refined(0), below), (1, refined(1), above), (2, original(2), below)):
         review = Review(index=index, decision=Decision.CHOSEN, version=version, scores=scores)
-        workbench.workspace.keep_review(review)
+        workbench.workspace.reviews.keep(review)
     assert workbench.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
     assert workbench.indices(ExportRule.STRICT) == [0]
     assert workbench.indices(ExportRule.TOP) == [0, 2]

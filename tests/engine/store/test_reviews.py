@@ -28,7 +28,6 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store.bulk_reviews import accepted, originals
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import Run, Workspace
 from tests.engine.store.stock import FAILURE, RECORD, SOURCE, made, sample
@@ -57,7 +56,7 @@ def opened(tmp_path: Path) -> Iterator[Workspace]:
 
 def standing(workspace: Workspace) -> list[str | None]:
     """What each sample's decision is."""
-    reviews = [workspace.review(index) for index in range(len(workspace))]
+    reviews = [workspace.reviews.standing(index) for index in range(len(workspace))]
     return [None if review is None else str(review.decision) for review in reviews]
 
 
@@ -71,67 +70,67 @@ def replaced(index: int) -> Outcome:
 
 
 def test_an_act_about_many_samples_is_undone_and_redone_as_one(opened: Workspace) -> None:
-    opened.keep_review(edit(2))
-    assert opened.keep_reviews("kept the original", ((index, back(index)) for index in (1, 2, 4))) == 3
+    opened.reviews.keep(edit(2))
+    assert opened.reviews.keep_many("kept the original", ((index, back(index)) for index in (1, 2, 4))) == 3
     assert standing(opened) == [None, "original", "original", None, "original"]
-    undone = opened.undo()
+    undone = opened.reviews.undo()
     assert undone is not None
     assert (undone.what, list(undone.samples)) == ("kept the original", [1, 2, 4])
     assert standing(opened) == [None, None, "edited", None, None], "the edit stands again"
-    redone = opened.redo()
+    redone = opened.reviews.redo()
     assert redone is not None
     assert list(redone.samples) == [1, 2, 4]
     assert standing(opened) == [None, "original", "original", None, "original"]
-    assert opened.redo() is None
+    assert opened.reviews.redo() is None
 
 
 def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(tmp_path: Path) -> None:
     path = made(tmp_path / "w.burnish", 5)
     with Workspace.open(path) as workspace:
         for index in range(4):
-            workspace.keep_review(edit(index, f"mine {index}"))
-        workspace.undo()
-        workspace.undo()
+            workspace.reviews.keep(edit(index, f"mine {index}"))
+        workspace.reviews.undo()
+        workspace.reviews.undo()
     with Workspace.open(path) as workspace:
         assert standing(workspace) == ["edited", "edited", None, None, None]
-        again = workspace.redo()
+        again = workspace.reviews.redo()
         assert again is not None
         assert list(again.samples) == [2], "what was undone last is the first to come back"
         for _ in range(3):
-            workspace.undo()
-        assert workspace.undo() is None
+            workspace.reviews.undo()
+        assert workspace.reviews.undo() is None
         assert standing(workspace) == [None] * 5
         for _ in range(4):
-            workspace.redo()
-        assert workspace.redo() is None
-        assert workspace.review(3) == edit(3, "mine 3")
+            workspace.reviews.redo()
+        assert workspace.reviews.redo() is None
+        assert workspace.reviews.standing(3) == edit(3, "mine 3")
 
 
 def test_a_new_act_forgets_what_was_undone(opened: Workspace) -> None:
-    opened.keep_review(edit(0))
-    opened.keep_review(edit(1))
-    opened.undo()
-    opened.keep_review(back(2))
-    assert opened.redo() is None
+    opened.reviews.keep(edit(0))
+    opened.reviews.keep(edit(1))
+    opened.reviews.undo()
+    opened.reviews.keep(back(2))
+    assert opened.reviews.redo() is None
     assert standing(opened) == ["edited", None, "original", None, None]
-    assert opened.reviews(1) == []
+    assert opened.reviews.history(1) == []
 
 
 def test_taking_back_is_an_act_of_its_own(opened: Workspace) -> None:
-    opened.keep_review(edit(0))
-    opened.keep_reviews("taken back", [(0, None), (1, None)])
+    opened.reviews.keep(edit(0))
+    opened.reviews.keep_many("taken back", [(0, None), (1, None)])
     assert standing(opened) == [None] * 5
-    opened.undo()
+    opened.reviews.undo()
     assert standing(opened)[0] == "edited"
-    opened.redo()
+    opened.reviews.redo()
     assert standing(opened) == [None] * 5
-    assert opened.reviews(0) == [edit(0)], "what was once written is still there to be taken"
+    assert opened.reviews.history(0) == [edit(0)], "what was once written is still there to be taken"
 
 
 def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
-    opened.keep_review(edit(0))
-    assert opened.keep_reviews("accepted", []) == 0
-    act = opened.undo()
+    opened.reviews.keep(edit(0))
+    assert opened.reviews.keep_many("accepted", []) == 0
+    act = opened.reviews.undo()
     assert act is not None
     assert act.what == "edited"
 
@@ -141,9 +140,9 @@ def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch, slice_: int
 ) -> None:
     monkeypatch.setattr(engine.store.reviews, "SLICE", slice_)
-    opened.keep_review(edit(1))
-    opened.keep_review(edit(0))
-    opened.undo()
+    opened.reviews.keep(edit(1))
+    opened.reviews.keep(edit(0))
+    opened.reviews.undo()
 
     def failing() -> Iterator[tuple[int, Review]]:
         for index in (1, 2, 3):
@@ -151,29 +150,29 @@ def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
         raise KeyError("a mistake")
 
     with pytest.raises(KeyError):
-        opened.keep_reviews("kept the original", failing())
+        opened.reviews.keep_many("kept the original", failing())
     assert standing(opened) == [None, "edited", None, None, None]
-    assert opened.reviews(2) == []
-    assert opened.redo() is not None, "what was undone is not forgotten for it"
-    opened.undo()
-    opened.undo()
-    assert opened.undo() is None
+    assert opened.reviews.history(2) == []
+    assert opened.reviews.redo() is not None, "what was undone is not forgotten for it"
+    opened.reviews.undo()
+    opened.reviews.undo()
+    assert opened.reviews.undo() is None
 
 
 def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine.store.reviews, "SLICE", 2)
-    steps = opened.keep_reviews_in_steps("kept the original", ((index, back(index)) for index in range(5)))
+    steps = opened.reviews.keep_in_steps("kept the original", ((index, back(index)) for index in range(5)))
     assert [next(steps), next(steps)] == [2, 4]
     assert standing(opened) == ["original"] * 4 + [None]
-    assert opened.reviews(0) == []
+    assert opened.reviews.history(0) == []
     assert next(steps) == 5
     with pytest.raises(StopIteration) as end:
         next(steps)
     assert end.value.value == 5
-    assert opened.reviews(0) == [back(0)]
-    undoing = opened.undo_in_steps()
+    assert opened.reviews.history(0) == [back(0)]
+    undoing = opened.reviews.undo_in_steps()
     assert [next(undoing), next(undoing)] == [2, 4]
     assert standing(opened) == [None] * 4 + ["original"]
 
@@ -185,51 +184,53 @@ def test_many_are_accepted_where_there_is_something_to_accept(opened: Workspace)
     run = opened.run(recipe(), RECORD)
     for index in (0, 3):
         opened.keep_outcome(run, replaced(index))
-    assert opened.keep_reviews("accepted", accepted(opened, run, range(5))) == 2
+    assert opened.reviews.keep_many("accepted", opened.reviews.accepting(run.id, range(5))) == 2
     assert standing(opened) == ["accepted", None, None, "accepted", None]
-    review = opened.review(3)
+    review = opened.reviews.standing(3)
     assert review is not None
     assert review.version == replaced(3).final
 
 
 def test_the_original_can_be_kept_of_any_sample(opened: Workspace) -> None:
-    assert opened.keep_reviews("kept the original", originals(opened, (4, 1))) == 2
-    assert opened.review(4) == back(4)
+    assert opened.reviews.keep_many("kept the original", opened.reviews.restoring((4, 1))) == 2
+    assert opened.reviews.standing(4) == back(4)
 
 
 # Scores that come later
 
 
 def test_scores_join_the_decision_they_are_of_and_are_no_act(opened: Workspace) -> None:
-    opened.keep_review(edit(0, "first"))
-    opened.keep_review(edit(0, "second"))
+    opened.reviews.keep(edit(0, "first"))
+    opened.reviews.keep(edit(0, "second"))
     first, second = edit(0, "first").version, edit(0, "second").version
-    opened.add_scores(0, first, SCORES)
-    assert opened.review(0) == edit(0, "second"), "they are of another version"
-    opened.add_scores(0, second, OTHER)
-    assert opened.review(0) == edit(0, "second", scores=OTHER)
-    ((ifd, r_ifd),) = opened.execute("SELECT ifd, r_ifd FROM standing WHERE sample = 0")
+    opened.reviews.add_scores(0, first, SCORES)
+    assert opened.reviews.standing(0) == edit(0, "second"), "they are of another version"
+    opened.reviews.add_scores(0, second, OTHER)
+    assert opened.reviews.standing(0) == edit(0, "second", scores=OTHER)
+    ((ifd, r_ifd),) = opened.database.execute("SELECT ifd, r_ifd FROM standing WHERE sample = 0")
     assert (ifd, r_ifd) == (1.5, 0.25)
-    opened.undo()
-    assert opened.review(0) == edit(0, "first", scores=SCORES)
-    assert opened.redo() is not None, "weighing is not something a person did"
-    opened.add_scores(0, second, SCORES)
-    assert opened.review(0) == edit(0, "second", scores=OTHER), "what is weighed is not weighed again"
+    opened.reviews.undo()
+    assert opened.reviews.standing(0) == edit(0, "first", scores=SCORES)
+    assert opened.reviews.redo() is not None, "weighing is not something a person did"
+    opened.reviews.add_scores(0, second, SCORES)
+    assert opened.reviews.standing(0) == edit(0, "second", scores=OTHER), (
+        "what is weighed is not weighed again"
+    )
 
 
 def test_the_student_s_choice_and_the_original_have_scores_already(opened: Workspace) -> None:
-    opened.keep_review(back(0))
-    opened.add_scores(0, back(0).version, SCORES)
-    assert opened.review(0) == back(0)
+    opened.reviews.keep(back(0))
+    opened.reviews.add_scores(0, back(0).version, SCORES)
+    assert opened.reviews.standing(0) == back(0)
 
 
 def test_scores_that_come_while_a_decision_is_undone_are_there_when_it_is_redone(opened: Workspace) -> None:
-    opened.keep_review(edit(0))
-    opened.undo()
-    opened.add_scores(0, edit(0).version, SCORES)
-    assert opened.review(0) is None
-    opened.redo()
-    assert opened.review(0) == edit(0, scores=SCORES)
+    opened.reviews.keep(edit(0))
+    opened.reviews.undo()
+    opened.reviews.add_scores(0, edit(0).version, SCORES)
+    assert opened.reviews.standing(0) is None
+    opened.reviews.redo()
+    assert opened.reviews.standing(0) == edit(0, scores=SCORES)
 
 
 # Any order of it all
@@ -272,7 +273,7 @@ class Acts(RuleBasedStateMachine):
         self.patch.setattr(engine.store.reviews, "SLICE", self.SLICE)
         self.folder = tempfile.TemporaryDirectory()
         self.workspace = Workspace.open(made(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
-        self.workspace.execute("PRAGMA synchronous = OFF")
+        self.workspace.database.execute("PRAGMA synchronous = OFF")
         self.done: list[Act] = []
         self.undone: list[Act] = []
 
@@ -285,7 +286,7 @@ class Acts(RuleBasedStateMachine):
     @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4))
     def decide(self, words: dict[int, str | None]) -> None:
         act = act_of(words)
-        assert self.workspace.keep_reviews("did", act.items()) == len(act)
+        assert self.workspace.reviews.keep_many("did", act.items()) == len(act)
         self.undone = []
         if act:
             self.done.append(act)
@@ -293,7 +294,7 @@ class Acts(RuleBasedStateMachine):
     @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4), steps=st.integers(1, 3))
     def is_left_while_deciding(self, words: dict[int, str | None], steps: int) -> None:
         act = act_of(words)
-        left(self.workspace.keep_reviews_in_steps("did", act.items()), steps)
+        left(self.workspace.reviews.keep_in_steps("did", act.items()), steps)
         if steps > len(act) // self.SLICE:
             self.undone = []
             if act:
@@ -304,21 +305,21 @@ class Acts(RuleBasedStateMachine):
 
     @rule()
     def is_left_while_undoing(self) -> None:
-        left(self.workspace.undo_in_steps(), 1)
+        left(self.workspace.reviews.undo_in_steps(), 1)
         if self.done:
             self.undone.append(self.done.pop())
         self.reopen()
 
     @rule()
     def is_left_while_redoing(self) -> None:
-        left(self.workspace.redo_in_steps(), 1)
+        left(self.workspace.reviews.redo_in_steps(), 1)
         if self.undone and len(self.undone[-1]) < self.SLICE:
             self.done.append(self.undone.pop())
         self.reopen()
 
     @rule()
     def undo(self) -> None:
-        act = self.workspace.undo()
+        act = self.workspace.reviews.undo()
         assert (act is None) == (not self.done)
         if act is not None:
             assert sorted(self.done[-1]) == list(act.samples)
@@ -326,7 +327,7 @@ class Acts(RuleBasedStateMachine):
 
     @rule()
     def redo(self) -> None:
-        act = self.workspace.redo()
+        act = self.workspace.reviews.redo()
         assert (act is None) == (not self.undone)
         if act is not None:
             assert sorted(self.undone[-1]) == list(act.samples)
@@ -335,7 +336,7 @@ class Acts(RuleBasedStateMachine):
     @rule(index=st.sampled_from(SAMPLES), response=st.sampled_from(["a", "b"]))
     def weigh(self, index: int, response: str) -> None:
         bare = edit(index, response)
-        self.workspace.add_scores(index, bare.version, SCORES)
+        self.workspace.reviews.add_scores(index, bare.version, SCORES)
         for act in (*self.done, *self.undone):
             if act.get(index) == bare:
                 act[index] = edit(index, response, scores=SCORES)
@@ -344,7 +345,7 @@ class Acts(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.workspace.close()
         self.workspace = Workspace.open(self.workspace.path)
-        self.workspace.execute("PRAGMA synchronous = OFF")
+        self.workspace.database.execute("PRAGMA synchronous = OFF")
 
     @invariant()
     def stands(self) -> None:
@@ -352,8 +353,8 @@ class Acts(RuleBasedStateMachine):
             return
         for index in SAMPLES:
             said = [act[index] for act in self.done if index in act]
-            assert self.workspace.review(index) == (said[-1] if said else None)
-            assert self.workspace.reviews(index) == [review for review in said if review is not None]
+            assert self.workspace.reviews.standing(index) == (said[-1] if said else None)
+            assert self.workspace.reviews.history(index) == [review for review in said if review is not None]
 
 
 Acts.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
@@ -407,11 +408,13 @@ def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[R
 
 
 def figures(workspace: Workspace) -> list[Any]:
-    return workspace.execute("SELECT * FROM figures ORDER BY sample")
+    return workspace.database.execute("SELECT * FROM figures ORDER BY sample")
 
 
 def decided(workspace: Workspace) -> list[Any]:
-    return workspace.execute("SELECT sample, decision, ifd, r_ifd, length FROM standing ORDER BY sample")
+    return workspace.database.execute(
+        "SELECT sample, decision, ifd, r_ifd, length FROM standing ORDER BY sample"
+    )
 
 
 def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written_now(tmp_path: Path) -> None:
@@ -424,16 +427,16 @@ def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written
         for outcome in outcomes():
             now.keep_outcome(run, outcome)
         for review in said:
-            now.keep_review(review)
+            now.reviews.keep(review)
         assert figures(before) == figures(now)
         assert len(figures(before)) == 4
         assert decided(before) == decided(now)
-        assert [before.review(index) for index in range(5)] == [now.review(index) for index in range(5)]
+        assert [before.reviews.standing(n) for n in range(5)] == [now.reviews.standing(n) for n in range(5)]
         assert before.outcome(before.latest_run(), 1) == outcomes()[1]
         for _ in said:
-            taken, expected = before.undo(), now.undo()
+            taken, expected = before.reviews.undo(), now.reviews.undo()
             assert taken is not None
             assert expected is not None
             assert list(taken.samples) == list(expected.samples)
             assert decided(before) == decided(now)
-        assert before.undo() is None
+        assert before.reviews.undo() is None

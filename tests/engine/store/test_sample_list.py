@@ -145,7 +145,7 @@ def fill(path: Path, ones: Sequence[One]) -> Run:
     )
     with Workspace.create(path, SOURCE, samples) as opened:
         run = opened.run(recipe(method="selective"), RECORD)
-        with opened._transaction():
+        with opened.database.transaction():
             for sample, one in enumerate(ones):
                 if one.figures is not None:
                     insert(opened, "figures", run=run.id, sample=sample, **one.figures)
@@ -158,7 +158,7 @@ def fill(path: Path, ones: Sequence[One]) -> Run:
 
 def insert(opened: Workspace, table: str, **values: Fact) -> None:
     marks = ", ".join("?" * len(values))
-    opened._db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    opened.database.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", *values.values())
 
 
 def some_text(chance: random.Random) -> str:
@@ -416,7 +416,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     path = tmp_path_factory.mktemp("blank") / "w.burnish"
     fill(path, [])
     with Workspace.open(path) as opened:
-        opened._db.execute("PRAGMA synchronous = OFF")
+        opened.database.execute("PRAGMA synchronous = OFF")
         yield opened
 
 
@@ -426,8 +426,8 @@ def test_any_text_is_found_where_python_finds_it(
     blank: Workspace, rows: list[tuple[str, str, str]], text: str
 ) -> None:
     ones = [One(row) for row in rows]
-    with blank._transaction():
-        blank._db.execute("DELETE FROM samples")
+    with blank.database.transaction():
+        blank.database.execute("DELETE FROM samples")
         for sample, row in enumerate(rows):
             insert(blank, "samples", sample=sample, body=json.dumps([*row, {"more": LETTERS}]))
     listing = SampleList(blank, None)
@@ -460,7 +460,7 @@ def test_decisions_are_seen_at_once_and_the_order_waits_for_the_next_arrangement
         listing = SampleList(opened, run)
         only = SampleFilter(marks=frozenset({FilterTerm.UNREVIEWED}))
         assert listing.arrange(only=only) == len(ones)
-        with opened._transaction():
+        with opened.database.transaction():
             insert(opened, "standing", sample=3, decision="original", length=1, body="null")
         assert listing.window(3, 1)[0].state is SampleState.ORIGINAL
         assert listing.next(2, FilterTerm.UNREVIEWED) == 4
@@ -511,7 +511,7 @@ def test_a_damaged_sample_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "w.burnish"
     fill(path, [One(("a", "", ""))])
     with Workspace.open(path) as opened:
-        opened._db.execute("UPDATE samples SET body = '[3'")
+        opened.database.execute("UPDATE samples SET body = '[3'")
         listing = SampleList(opened, None)
         with pytest.raises(WorkspaceError, match="damaged"):
             listing.window(0, 10)

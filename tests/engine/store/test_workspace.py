@@ -138,9 +138,9 @@ def test_outcomes_and_reviews_come_back_byte_for_byte(workspace: Workspace, run:
     outcome = full(1, text)
     review = Review(index=1, decision=Decision.EDITED, version=outcome.final)
     workspace.keep_outcome(run, outcome)
-    workspace.keep_review(review)
+    workspace.reviews.keep(review)
     assert workspace.outcome(run, 1) == outcome
-    assert workspace.review(1) == review
+    assert workspace.reviews.standing(1) == review
     assert list(workspace.decided(run))[1] == (sample(1), outcome, review)
     back = workspace.outcome(run, 1)
     assert back is not None
@@ -202,7 +202,7 @@ def test_losses_are_here_at_once_and_on_the_disk_with_what_comes_next_or_at_the_
         case "outcome":
             workspace.keep_outcome(run, kept(1))
         case "review":
-            workspace.keep_review(Review(index=1, decision=Decision.ACCEPTED, version=sample(1).original))
+            workspace.reviews.keep(Review(index=1, decision=Decision.ACCEPTED, version=sample(1).original))
         case "nothing":
             workspace.close()
     with Workspace.read(path) as reading:
@@ -301,15 +301,15 @@ def test_decided_is_every_sample_with_this_run_s_outcome_and_the_last_review(
         for decision in (Decision.ACCEPTED, Decision.EDITED, Decision.ORIGINAL)
     ]
     for review in reviews:
-        workspace.keep_review(review)
+        workspace.reviews.keep(review)
     assert list(workspace.decided(run)) == [
         (sample(0), kept(0), None),
         (sample(1), None, None),
         (sample(2), None, reviews[-1]),
     ]
     assert [o for _, o, _ in workspace.decided(other)] == [None, None, kept(2)]
-    assert workspace.review(2) == reviews[-1]
-    assert workspace.review(0) is None
+    assert workspace.reviews.standing(2) == reviews[-1]
+    assert workspace.reviews.standing(0) is None
 
 
 def test_a_sample_that_is_not_there_is_one_line_with_those_that_are(path: Path, workspace: Workspace) -> None:
@@ -320,8 +320,8 @@ def test_a_sample_that_is_not_there_is_one_line_with_those_that_are(path: Path, 
 
 
 def test_a_transaction_that_fails_half_way_leaves_nothing(workspace: Workspace, run: Run) -> None:
-    with pytest.raises(KeyError), workspace._transaction():  # noqa: PT012
-        workspace._db.execute("DELETE FROM samples")
+    with pytest.raises(KeyError), workspace.database.transaction():  # noqa: PT012
+        workspace.database.execute("DELETE FROM samples")
         raise KeyError
     assert len(workspace) == 3
     workspace.keep_outcome(run, kept(0))

@@ -19,7 +19,7 @@ import pytest
 from engine.sample import Decision, Review, Sample
 from engine.store.database import WorkspaceError
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
-from engine.store.workspace import Workspace
+from engine.store.workspace import WORKSPACE, Workspace
 from models.teacher import Reply
 from tests.engine.store.stock import RECORD, SOURCE, kept, made, sample, samples
 from tests.recipes import recipe
@@ -58,8 +58,7 @@ def test_nobody_else_may_read_it_nor_the_files_beside_it(path: Path, workspace: 
 
 def test_commits_are_on_the_disk_before_they_are_said_to_be(workspace: Workspace) -> None:
     pragmas = {
-        name: workspace._db.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous")
+        name: workspace.database.execute(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous")
     }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2}  # 2: FULL
 
@@ -120,8 +119,8 @@ from tests.recipes import recipe
 with Workspace.open(Path(sys.argv[1])) as workspace:
     run = workspace.run(recipe(), RECORD)
     workspace.keep_outcome(run, kept(0))
-    workspace._db.execute("BEGIN IMMEDIATE")  # and another one is under way when it dies
-    workspace._db.execute("DELETE FROM outcomes")
+    workspace.database.execute("BEGIN IMMEDIATE")  # and another one is under way when it dies
+    workspace.database.execute("DELETE FROM outcomes")
     print("working", flush=True)
     time.sleep(600)
 """
@@ -195,7 +194,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
         with pytest.raises(WorkspaceError, match="readonly"):
             reading.run(recipe(), RECORD)
         with pytest.raises(WorkspaceError, match="readonly"):
-            reading.keep_review(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
+            reading.reviews.keep(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
 
 
 def test_a_writer_that_was_refused_does_not_take_the_place(path: Path) -> None:
@@ -291,7 +290,7 @@ def grown(path: Path) -> Path:
         for index in range(20):
             workspace.keep_outcome(run, kept(index))
         workspace.keep_reply(0, b"a", Reply("r"), {})
-        workspace.keep_review(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
+        workspace.reviews.keep(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
     return path
 
 
@@ -332,11 +331,12 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_committed(path: Path) ->
     with Workspace.create(path, SOURCE, samples(3)) as workspace:
         run = workspace.run(recipe(), RECORD)
         workspace.keep_outcome(run, kept(0))
-        pages = workspace._db.execute("PRAGMA page_count").fetchone()[0]
-        workspace._db.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own way to a full disk
+        pages = workspace.database.execute("PRAGMA page_count")[0][0]
+        # SQLite's own way to a full disk.
+        workspace.database.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(WorkspaceError, match="disk is full; free some space"):
             workspace.keep_reply(0, b"a" * 16, Reply("x" * 100_000), {})
-        workspace._db.execute("PRAGMA max_page_count = 1000000")
+        workspace.database.execute("PRAGMA max_page_count = 1000000")
         workspace.keep_reply(0, b"b" * 16, Reply("y"), {})
     with Workspace.open(path) as opened:
         assert opened.outcome(run, 0) == kept(0)
@@ -356,7 +356,8 @@ def schema(path: Path) -> tuple[int, int, list[str]]:
 
 
 def migrated(monkeypatch: pytest.MonkeyPatch, *further: str) -> None:
-    monkeypatch.setattr(Workspace, "kind", replace(Workspace.kind, migrations=(*MIGRATIONS, *further)))
+    further_kind = replace(WORKSPACE, migrations=(*MIGRATIONS, *further))
+    monkeypatch.setattr("engine.store.workspace.WORKSPACE", further_kind)
 
 
 def test_the_steps_lead_from_an_empty_file_to_the_schema_in_order(

@@ -23,7 +23,6 @@ from engine.method.token_gain import half
 from engine.run import session
 from engine.run.settings import StudentSettings, load_settings
 from engine.sample import Decision, Review
-from engine.store.bulk_reviews import accepted, originals
 from engine.store.distribution import MEASURES, Distribution
 from engine.store.leaving import ExportRule, TopShare
 from engine.store.overview import overview
@@ -132,10 +131,10 @@ def _worked_on(opened: Workspace) -> None:
     losses = Losses(np.ones(3, np.float32), np.full(4, 2, np.uint16), 4, 100)
     opened.keep_losses(0, {b"a" * 16: losses, b"b" * 16: losses})
     for index in (3, 4):
-        opened.keep_review(
+        opened.reviews.keep(
             Review(index=index, decision=Decision.ACCEPTED, version=opened.sample(index).original)
         )
-    opened.undo()
+    opened.reviews.undo()
 
 
 def make(dice: Random) -> bytes:
@@ -237,13 +236,15 @@ def _looked_at(path: Path) -> None:
         opened.count(run)
         opened.faults(run)
         for sample in opened.samples():
-            outcome, _ = opened.outcome(run, sample.index), opened.review(sample.index)
+            outcome, _ = opened.outcome(run, sample.index), opened.reviews.standing(sample.index)
             assert outcome is None or outcome.final
-            opened.reviews(sample.index)
+            opened.reviews.history(sample.index)
             opened.replies(sample.index)
-            opened.candidates(sample.index)
+            opened.reviews.candidates(sample.index)
             opened.retries(sample.index)
-        keys = [key for (key,) in opened.execute("SELECT passage FROM losses") if isinstance(key, bytes)]
+        keys = [
+            key for (key,) in opened.database.execute("SELECT passage FROM losses") if isinstance(key, bytes)
+        ]
         found = list(opened.losses(0, keys).values())
         for losses in found:
             ratio(losses, found[0])
@@ -298,11 +299,12 @@ def _left(path: Path, rule: ExportRule, some: int) -> None:
 def _decided(path: Path) -> None:
     with Workspace.open(path) as opened:
         run = opened.latest_run()
-        opened.keep_reviews("all", accepted(opened, run, range(len(opened) if len(opened) < 99 else 0)))
-        opened.undo()
-        opened.keep_reviews("some", originals(opened, (0, 2)))
-        opened.undo()
-        opened.redo()
+        every = range(len(opened) if len(opened) < 99 else 0)
+        opened.reviews.keep_many("all", opened.reviews.accepting(run.id, every))
+        opened.reviews.undo()
+        opened.reviews.keep_many("some", opened.reviews.restoring((0, 2)))
+        opened.reviews.undo()
+        opened.reviews.redo()
         opened.retry_failed(run)
         list(opened.pending(run, None))
 

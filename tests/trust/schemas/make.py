@@ -56,11 +56,11 @@ def fill(opened: Workspace) -> None:
     own = Version(instruction="Mine.", response="A\x00b \ud800.")
     for index, decision in enumerate((Decision.ACCEPTED, Decision.ORIGINAL, Decision.EDITED)):
         version = {Decision.ORIGINAL: opened.sample(index).original, Decision.EDITED: own}.get(decision)
-        opened.keep_review(Review(index=index, decision=decision, version=version or outcomes[index].final))
-    opened.keep_review(Review(index=3, decision=Decision.EDITED, version=own))
-    opened.keep_review(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
-    opened.undo()
-    opened.keep_candidate(
+        opened.reviews.keep(Review(index=index, decision=decision, version=version or outcomes[index].final))
+    opened.reviews.keep(Review(index=3, decision=Decision.EDITED, version=own))
+    opened.reviews.keep(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
+    opened.reviews.undo()
+    opened.reviews.keep_candidate(
         4,
         Candidate(
             stage=Stage.RESPONSE, version=own, critique={"Helpfulness": "\x1b[1m"}, remark="[b]shorter"
@@ -71,7 +71,7 @@ def fill(opened: Workspace) -> None:
 def held(opened: Workspace) -> dict[str, Any]:
     """All that a workspace holds, as JSON."""
     run, indices = opened.latest_run(), range(len(opened))
-    losses = opened.execute(
+    losses = opened.database.execute(
         "SELECT sample, hex(passage), hex(nll), hex(lengths), tokens, room FROM losses ORDER BY 1, 2"
     )
     stats = opened.examination()
@@ -88,10 +88,10 @@ def held(opened: Workspace) -> dict[str, Any]:
         "count": opened.count(run),
         "retries": [opened.retries(index) for index in indices],
         "reviews": [
-            [review.model_dump(mode="json") for review in opened.reviews(index)] for index in indices
+            [review.model_dump(mode="json") for review in opened.reviews.history(index)] for index in indices
         ],
         "candidates": [
-            [found.model_dump(mode="json") for found in opened.candidates(index)] for index in indices
+            [found.model_dump(mode="json") for found in opened.reviews.candidates(index)] for index in indices
         ],
     }
 
@@ -102,7 +102,9 @@ def make() -> None:
         path = Path(folder, "w.burnish")
         with workspace(path, ROWS) as opened:
             fill(opened)
-            opened.execute("UPDATE runs SET settings = json_set(settings, '$.student.path', 'demo.gguf')")
+            opened.database.execute(
+                "UPDATE runs SET settings = json_set(settings, '$.student.path', 'demo.gguf')"
+            )
             target.with_suffix(".json").write_text(json.dumps(held(opened), indent=1) + "\n", "ascii")
         path.replace(target)
 

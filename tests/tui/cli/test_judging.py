@@ -271,7 +271,7 @@ def killed_and_taken_up(arguments: tuple[object, ...], kept: Path, script: Scrip
     assert ended.code == 0, ended.err
     assert chats(log) - asked == replies(kept) - before > 0
     with Record.read(kept) as record:
-        assert record.execute("PRAGMA integrity_check") == [("ok",)]
+        assert record.database.execute("PRAGMA integrity_check") == [("ok",)]
     return replies(kept)
 
 
@@ -279,7 +279,7 @@ def replies(kept: Path) -> int:
     if not kept.exists():
         return 0
     with Record.read(kept) as record:
-        ((count,),) = record.execute("SELECT count(*) FROM replies")
+        ((count,),) = record.database.execute("SELECT count(*) FROM replies")
     return int(count)
 
 

@@ -57,7 +57,7 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, number: sig
         assert "Traceback" not in err
         assert err.splitlines()[-1].endswith(shlex.join(["burnish", *map(str, command)]))
         with Workspace.read(path) as workspace:
-            assert workspace._rows("PRAGMA integrity_check") == [("ok",)]
+            assert workspace.database.execute("PRAGMA integrity_check") == [("ok",)]
             assert sum(len(workspace.replies(index)) for index in range(4)) == answered
         slow = False
         ended = burnish(*command, environment=environment)

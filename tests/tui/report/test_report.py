@@ -317,13 +317,13 @@ def test_the_run_s_student_draws_the_heat_maps_from_the_losses_that_were_kept(tm
     assert burnish("score", data, "-w", path, "--student", "demo").code == 0
     with Workspace.open(path) as opened:
         edited = opened.sample(0).original.model_copy(update={"response": "An apple is red, I think."})
-        opened.keep_review(Review(index=0, decision=Decision.EDITED, version=edited))
-        ((before,),) = opened.execute("SELECT count(*) FROM losses")
+        opened.reviews.keep(Review(index=0, decision=Decision.EDITED, version=edited))
+        ((before,),) = opened.database.execute("SELECT count(*) FROM losses")
     html = written(path, "--student", "demo")
     assert html.count('class="heat"') == 2
     assert re.search(r'<span( class="[hm]\d")? title="[+-]\d+\.\d\d nat">', html)
     with Workspace.read(path) as opened:
-        ((after,),) = opened.execute("SELECT count(*) FROM losses")
+        ((after,),) = opened.database.execute("SELECT count(*) FROM losses")
     assert after == before + 3, "the edit's own: its response alone and given, and the instruction given it"
 
 

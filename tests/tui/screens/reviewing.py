@@ -96,7 +96,7 @@ class Here:
         await self.settled()
 
     async def review(self, sample: int) -> Review | None:
-        return await self.workbench.reader.ask_workspace(lambda workspace: workspace.review(sample))
+        return await self.workbench.reader.ask_workspace(lambda workspace: workspace.reviews.standing(sample))
 
 
 @asynccontextmanager

@@ -233,7 +233,7 @@ def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -
     with FakeOllama(tap) as server:
         watched(path, given(server), work)
         tap.opened.set()
-    with Record.open(judged_path(path)) as record:  # nobody holds it any more
+    with Record.at(judged_path(path)) as record:  # nobody holds it any more
         (one,) = record.comparisons()
         assert [number for number, _ in record.judged(one)] == [0]
 

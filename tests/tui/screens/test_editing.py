@@ -147,11 +147,11 @@ def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: s
 
     asyncio.run(main())
     with Workspace.open(path) as workspace:
-        assert workspace.review(NEAR_TIE) is None
-        (kept,) = workspace.reviews(NEAR_TIE)
+        assert workspace.reviews.standing(NEAR_TIE) is None
+        (kept,) = workspace.reviews.history(NEAR_TIE)
         assert kept.version.response.startswith("Mine")
-        assert workspace.undo() is not None
-        assert workspace.reviews(NEAR_TIE) == []
+        assert workspace.reviews.undo() is not None
+        assert workspace.reviews.history(NEAR_TIE) == []
 
 
 def test_an_edit_with_nothing_in_it_can_be_kept_but_not_accepted(tmp_path: Path) -> None:

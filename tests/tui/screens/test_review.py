@@ -126,9 +126,9 @@ def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_pat
         scores=WEIGHED,
     )
     with Workspace.open(path) as workspace:
-        workspace.keep_candidate(KEPT, asked)
+        workspace.reviews.keep_candidate(KEPT, asked)
         own = Version(instruction="x", response="Mine.")
-        workspace.keep_review(Review(index=KEPT, decision=Decision.EDITED, version=own))
+        workspace.reviews.keep(Review(index=KEPT, decision=Decision.EDITED, version=own))
 
     async def claims(here: Here) -> None:
         await here.press("k")
@@ -172,7 +172,7 @@ def test_a_decision_is_saved_at_once_and_leads_to_the_next_sample(tmp_path: Path
         await here.press("a")
         assert here.index == 1
         with Workspace.read(path) as other:
-            taken = other.review(0)
+            taken = other.reviews.standing(0)
             assert taken is not None
             assert taken.decision is Decision.ACCEPTED
             assert taken.version == other.outcome(other.latest_run(), 0).final  # type: ignore[union-attr]
@@ -302,7 +302,7 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
                 raise UnusableReply(Fault.REFUSAL, "the better response is a refusal")
             candidate = Candidate(stage=stage, version=new, critique={"Accuracy": "fine"}, remark=remark)
             await here.workbench._engine.call(
-                here.workbench._open_workspace.keep_candidate, sample, candidate
+                here.workbench._open_workspace.reviews.keep_candidate, sample, candidate
             )
             return candidate
 

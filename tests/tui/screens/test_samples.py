@@ -283,10 +283,10 @@ async def a_decision_about_one_row_goes_on_to_the_next_and_is_undone(here: Here)
     assert here.workbench.path is not None
     with Workspace.read(here.workbench.path) as workspace:
         run = workspace.latest_run()
-        assert (review := workspace.review(3))
+        assert (review := workspace.reviews.standing(3))
         assert (made := workspace.outcome(run, 3))
         assert review.version == made.final
-        assert (review := workspace.review(4))
+        assert (review := workspace.reviews.standing(4))
         assert review.version == workspace.sample(4).original
     await here.press("u", "u")
     assert here.states((3, 4)) == ["failed", "done"]

@@ -16,7 +16,7 @@ import pytest
 import engine.store.reviews
 from engine.events import Finished, Generated, Started
 from engine.sample import Decision, Review
-from engine.store.database import Interrupted, WorkspaceError
+from engine.store.database import Database, Interrupted, WorkspaceError
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
@@ -89,7 +89,7 @@ def with_desk(given: Any, work: Callable[[Workbench], Any]) -> None:
 def whole(path: Path) -> None:
     """Nobody holds the file, and nothing in it is broken."""
     with Workspace.open(path) as opened:
-        assert opened._rows("PRAGMA integrity_check") == [("ok",)]
+        assert opened.database.execute("PRAGMA integrity_check") == [("ok",)]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -251,13 +251,13 @@ class TestRuns:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         writers: set[str] = set()
-        begin = Workspace._begin
+        begin = Database._begin
 
-        def watched(opened: Workspace) -> None:
+        def watched(opened: Database) -> None:
             writers.add(threading.current_thread().name)
             begin(opened)
 
-        monkeypatch.setattr(Workspace, "_begin", watched)
+        monkeypatch.setattr(Database, "_begin", watched)
         with workspace(tmp_path / "w.burnish", SHORT * 500):
             pass
         writers.clear()
@@ -315,7 +315,7 @@ class TestRuns:
 
         with_desk(settings("http://127.0.0.1:9"), work)
         with Workspace.open(path) as opened:
-            assert all(opened.review(index) for index in range(4)), (
+            assert all(opened.reviews.standing(index) for index in range(4)), (
                 "what was begun is whole before one leaves"
             )
 
@@ -482,7 +482,7 @@ class TestReader:
             await workbench.open(path)
             for _ in range(3):
                 slow = asyncio.create_task(
-                    workbench.reader.ask_workspace(lambda reading: reading.execute(SLOW))
+                    workbench.reader.ask_workspace(lambda reading: reading.database.execute(SLOW))
                 )
                 await asyncio.sleep(0.05)
                 queued = asyncio.create_task(workbench.reader.ask_list(len))
@@ -502,7 +502,7 @@ class TestReader:
 
         def slow(listing: SampleList, *arguments: Any, **options: Any) -> int:
             if arguments[0] is SampleColumn.STATE:
-                listing.reading.execute(SLOW)
+                listing.reading.database.execute(SLOW)
             return arrange(listing, *arguments, **options)
 
         monkeypatch.setattr(SampleList, "arrange", slow)
@@ -526,7 +526,7 @@ class TestReader:
             await workbench.open(path)
             reader = workbench.reader
             asked: list[asyncio.Task[Any]] = [
-                asyncio.create_task(reader.ask_workspace(lambda reading: reading.execute(SLOW)))
+                asyncio.create_task(reader.ask_workspace(lambda reading: reading.database.execute(SLOW)))
                 for _ in range(3)
             ]
             await asyncio.sleep(0.05)

@@ -9,7 +9,6 @@ from textual.worker import Worker
 
 from engine.method.reflection import UnusableReply
 from engine.sample import Stage, Version
-from engine.store.bulk_reviews import accepted, originals
 from engine.store.reviews import Reviews
 from engine.store.sample_list import SampleState
 from engine.store.workspace import Workspace
@@ -61,13 +60,13 @@ class SamplesScreen(ListScreen):
         ):
             self.say(f"sample {row.index} has no outcome yet", warning=True)
         else:
-            self._decide("accepted", lambda workspace, samples: accepted(workspace, run, samples))
+            self._decide("accepted", lambda workspace, samples: workspace.reviews.accepting(run.id, samples))
 
     def action_keep(self) -> None:
         if self.workbench.run is None:
             self._say_no_run()
         else:
-            self._decide("original kept", originals)
+            self._decide("original kept", lambda workspace, samples: workspace.reviews.restoring(samples))
 
     def _say_no_run(self) -> None:
         if self.workbench.is_open:

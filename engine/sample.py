@@ -66,7 +66,7 @@ class Verdict(StrEnum):
 
 
 class Rule(StrEnum):
-    """What decided a stage. Each is explained in `selection.RULES`."""
+    """The reason for a stage's verdict."""
 
     LARGER_IFD = "larger-ifd"
     SMALLER_R_IFD = "smaller-r-ifd"

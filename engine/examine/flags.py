@@ -14,7 +14,7 @@ from engine.sample import Frozen, Version
 
 
 class Flag(StrEnum):
-    """A reason to look at a sample. `MEANINGS` says what each is; none of them is a verdict."""
+    """A reason to look at a sample, and no verdict."""
 
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near duplicate"
@@ -24,18 +24,6 @@ class Flag(StrEnum):
     OTHER_LANGUAGE = "other language"
     PERSONAL = "personal data"
     IN_TEST = "in the test"
-
-
-MEANINGS: Mapping[Flag, str] = {
-    Flag.DUPLICATE: "the same texts as an earlier sample, but for white space",
-    Flag.NEAR_DUPLICATE: "about 0.8 or more of the word trigrams shared with an earlier sample (Jaccard, by MinHash)",
-    Flag.EMPTY: "a field says no more than N/A, none or a dash",
-    Flag.COPIED: "one field holds the words of another",
-    Flag.REFUSAL: "the response begins by declining",
-    Flag.OTHER_LANGUAGE: "not in the language that most samples are in",
-    Flag.PERSONAL: "likely an e-mail address, a phone, card or account number, or a key",
-    Flag.IN_TEST: "13 words in a row are also in the test (of a shorter text there: all, 8 at least)",
-}
 
 
 @dataclass(frozen=True, slots=True)

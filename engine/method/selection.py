@@ -10,14 +10,6 @@ from engine.sample import Ratio, Rule, Verdict
 NEAR_TIE = 0.01
 """A smaller margin, in log-ratio, may come from rounding in another batch shape: shown to a person."""
 
-RULES = {
-    Rule.LARGER_IFD: "the version with the larger IFD stays: its instruction helps least, so it teaches most",
-    Rule.SMALLER_R_IFD: "the response with the smaller r-IFD stays: the instruction follows from it best",
-    Rule.UNSCORABLE: "a version without a score never wins over one that has one",
-    Rule.TEACHER_FAILED: "the teacher gave nothing usable, so the stage keeps what it started from",
-    Rule.ALWAYS: "the rewrite is taken without asking a student (method reflect)",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Selected:

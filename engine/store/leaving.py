@@ -18,27 +18,13 @@ from models.errors import UsageError
 
 
 class ExportRule(StrEnum):
-    """Which samples leave: `meaning` says it in words, `CONDITIONS` in SQL; narrow screens shorten the words."""
+    """Which samples leave, as `CONDITIONS` says in SQL."""
 
     ALL = "all"
     PAPER = "paper"
     STRICT = "strict"
     ACCEPTED = "accepted"
-    TOP = "top"
-
-    @property
-    def meaning(self) -> str:
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    ExportRule.ALL: "every sample, refined as far as it came",
-    ExportRule.PAPER: "samples whose response was replaced by a reflected one",
-    ExportRule.STRICT: "of these, the ones whose IFD and r-IFD are both below 1",
-    ExportRule.ACCEPTED: "samples a person decided on, as decided",
-    # At an IFD of 1 and above, the instruction does not help (arXiv 2308.12032).
-    ExportRule.TOP: "samples with an IFD below 1, of which --top takes the largest",
-}
+    TOP = "top"  # at an IFD of 1 and above, the instruction does not help (arXiv 2308.12032)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.examine.examine import Examination
-from engine.examine.flags import MEANINGS, Finding, Lengths, Stats
+from engine.examine.flags import Finding, Lengths, Stats
 from engine.formats.names import Format
 from engine.formats.read import BadRow, open_dataset
 from engine.run.opening import is_workspace
@@ -22,6 +22,7 @@ from tui.cli.exit_codes import DONE
 from tui.text import tables
 from tui.text.finding_words import finding_text
 from tui.text.literal import one_line
+from tui.text.vocabulary import FINDINGS
 
 LISTED = 5
 """Samples of each flag, and bad rows, that are told of in words; --json tells of all."""
@@ -98,7 +99,7 @@ def _print_words(data: Path, found: Stats, bad: _BadRows, examination: Examinati
         table.add_row(Text(flag, style), f"{count:,}", share, Text("\n").join(map(Text, which)), style=style)
     out.print(table)
     for flag in found.flags:
-        out.print(Text.assemble((f"{flag:<19}", "dim"), MEANINGS[flag]), soft_wrap=True)
+        out.print(Text.assemble((f"{flag:<19}", "dim"), FINDINGS[flag]), soft_wrap=True)
     if found.flagged:
         out.print(
             tables.facts([("next", f"burnish stats {data} --json tells of every sample")]), soft_wrap=True

@@ -24,6 +24,7 @@ from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, FAILED
 from tui.platform.environment import DEVELOPERS
 from tui.text.literal import literal, one_line
+from tui.text.vocabulary import CHECKS, unread_note
 
 
 async def ollama_version(host: str | None) -> str | None:
@@ -43,11 +44,7 @@ def models(*, as_json: bool) -> int:
     else:
         output().print(_table(here.models))
         if unread := sum(model.problem == UNREAD for model in here.models):
-            say(
-                errors(),
-                f"{unread} of these cannot be students: their weights are in no store that can be read here "
-                "(OLLAMA_MODELS names another)",
-            )
+            say(errors(), unread_note(unread))
     if here.problem:
         say(errors(), str(here.problem))
     if not here.complete:
@@ -113,10 +110,11 @@ def doctor(*, teacher: str | None, student: str | None, privacy: bool, as_json: 
         print(json.dumps([asdict(one) for one in checks]))
     else:
         out = output()
-        marks = {"ok": ("✓", "green"), "advice": ("!", "yellow"), "problem": ("✗", "bold red")}
+        styles = {"ok": "green", "advice": "yellow", "problem": "bold red"}
         for one in checks:
-            mark, style = marks[one.state]
-            line = Text.assemble((f"{mark} ", style), (f"{one.name}: ", "bold"), one_line(one.finding))
+            line = Text.assemble(
+                (f"{CHECKS[one.state]} ", styles[one.state]), (f"{one.name}: ", "bold"), one_line(one.finding)
+            )
             out.print(line, soft_wrap=True)
             if one.fix:
                 out.print(f"    {one_line(one.fix)}", style="dim", soft_wrap=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.report.gather import MeasureFigure
 from engine.store.distribution import Flow
 from tui.text.axis import Tick, linear_ticks, log_ticks
+from tui.text.vocabulary import VERDICTS
 
 WIDTH, HEIGHT = 640, 132
 """Of a plot without its axis, in the picture's own units."""
@@ -15,8 +16,6 @@ WIDTH, HEIGHT = 640, 132
 NODE, GAP = 10, 14
 COLUMNS = (0, 260, 520)
 """Where the flow's columns of nodes begin."""
-
-VERDICTS = ("replaced", "kept", "failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from engine.examine.flags import MEANINGS
 from engine.judge.results import Counts
 from engine.method.recipe import Method
-from engine.method.selection import RULES
 from engine.method.token_gain import SampleHalf, spans
 from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
@@ -28,6 +26,7 @@ from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
 from tui.report.words import decided, lead, made_from, number, said, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.literal import first_line, literal
+from tui.text.vocabulary import EXPORT_RULES, FINDINGS, RULES, STUDENT_DID
 
 LONGEST = 6000
 """Characters of a text that are shown."""
@@ -59,8 +58,10 @@ def page(report: Report) -> str:
         flow=flow_picture(report.flow),
         refined=report.run.recipe.method != Method.SCORE,
         near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
-        meanings=MEANINGS,
+        findings=FINDINGS,
         rules=RULES,
+        export_rules=EXPORT_RULES,
+        student_did=STUDENT_DID,
         width=WIDTH,
         height=HEIGHT,
         node=NODE,

@@ -16,6 +16,7 @@ from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import length_table, score_table, student_table, words
 from tui.text.literal import first_line, literal, one_line
+from tui.text.vocabulary import EXPORT_RULES
 
 LONGEST = 800
 """Characters of a text that are shown."""
@@ -98,7 +99,7 @@ def _flow(report: Report) -> RenderableType:
     # The medians stand with their pictures, of what would leave now.
     counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith("median"))
     told = tables.facts(counted)
-    rules = ((rule, f"{count:,}", rule.meaning) for rule, count in report.leaving.items())
+    rules = ((rule, f"{count:,}", EXPORT_RULES[rule].full) for rule, count in report.leaving.items())
     return Group(told, _table(("rule", "samples", "what it takes"), rules))
 
 

@@ -10,7 +10,8 @@ from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from models.system.units import size
-from tui.text.tables import METHODS, Fact
+from tui.text.tables import Fact
+from tui.text.vocabulary import METHODS
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -10,11 +10,10 @@ from rich.table import Table
 
 from engine.judge.record import Judging
 from engine.judge.results import Counts, LengthBias, MarginBin, Results
-from engine.sample import Stage, Verdict
+from engine.sample import Verdict
 from tui.text.literal import one_line
 from tui.text.tables import Fact, number
-
-SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
+from tui.text.vocabulary import SCORES, STUDENT_DID
 
 
 def score_table(about: Judging, found: Results) -> Table:
@@ -51,7 +50,7 @@ def student_table(bins: Sequence[MarginBin]) -> Table:
         decided = counts.wins + counts.losses
         table.add_row(
             f"{bin.stage} ({SCORES[bin.stage]})",
-            "took it" if bin.verdict is Verdict.REPLACED else "kept",
+            STUDENT_DID[bin.verdict].full,
             "none" if bin.low is None else between(bin.low, bin.high),
             *map(str, (counts.wins, counts.ties, counts.losses)),
             _percent(agree, decided),

@@ -11,21 +11,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.method.recipe import Method
-from engine.method.selection import RULES
 from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from tui.text.literal import first_line, literal, one_line
+from tui.text.vocabulary import RULES
 
 Fact = tuple[str, str]
 """A name and what stands beside it."""
-
-METHODS = {
-    Method.SELECTIVE: "both reflections, and the student chooses (selective, V2)",
-    Method.REFLECT: "both reflections, every rewrite is taken (reflect, V1)",
-    Method.SCORE: "no teacher: the student scores the data as they are (score)",
-}
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -217,7 +210,7 @@ def _choice_panel(choice: Choice) -> Panel:
     text = Text()
     for criterion, said in choice.critique.items():
         text.append(literal(criterion) + "\n", style="bold cyan").append(literal(said) + "\n\n")
-    text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule]}")
+    text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule].sentence}")
     if choice.margin is not None:
         tie = "; a near tie, look at it" if choice.near_tie else ""
         change = f"{number(choice.before)} → {number(choice.after)}"

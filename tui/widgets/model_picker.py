@@ -17,6 +17,7 @@ from engine.health.models_here import UNREAD, ListedModel, Role
 from models.system.units import size
 from tui.text.literal import first_line
 from tui.text.shown import shown_line
+from tui.text.vocabulary import unread_note
 from tui.widgets.plain_input import PlainInput
 
 TASKS = {
@@ -30,7 +31,6 @@ NAMES = {
     "judge": "an Ollama model, gguf:PATH, or demo",
 }
 
-NO_STORE = "their weights are in no store that can be read here (OLLAMA_MODELS names another)"
 WITH_DIGEST = 64
 """Cells a row needs to have room for a digest."""
 
@@ -119,7 +119,7 @@ class ModelPicker(Vertical):
         listed.display = bool(self._models)
         unread = sum(model.unfit(self.role) == UNREAD for model in self._models)
         note = self.query_one("#note", Static)
-        note.update(f"{unread} of these cannot be students: {NO_STORE}")
+        note.update(unread_note(unread))
         note.display = unread > 0
 
     def _row(self, model: ListedModel, room: int) -> Content:

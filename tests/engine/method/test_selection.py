@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.method.selection import NEAR_TIE, RULES, Selected, larger_ifd, smaller_r_ifd
+from engine.method.selection import NEAR_TIE, Selected, larger_ifd, smaller_r_ifd
 from engine.sample import Ratio, Rule, Verdict
 
 Select = Callable[[Ratio, list[Ratio]], Selected]
@@ -131,7 +131,3 @@ def test_a_margin_below_the_near_tie_is_flagged_on_either_side_and_decides_all_t
         assert (selected.near_tie, selected.winner) == (flagged, 0 if after > 0 else None)
     assert larger_ifd(scored(0), [scored(NEAR_TIE * 0.99)]).near_tie
     assert not larger_ifd(scored(0), [scored(NEAR_TIE * 1.01)]).near_tie
-
-
-def test_every_rule_is_explained() -> None:
-    assert set(RULES) == set(Rule)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from engine.examine.flags import MEANINGS, Flag
+from engine.examine.flags import Flag
 from engine.store.workspace import Workspace
 from tests import hostile
 from tests.command import burnish
 from tests.running import dataset
 from tests.running import workspace as made
+from tui.text.vocabulary import FINDINGS
 
 SECRETS = ("ann.smith@corp.co.uk", "+49 30 1234567", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00")
 KEY = "ghp_" + "a1B2" * 9
@@ -54,7 +55,7 @@ def test_words_tell_what_is_there_and_name_the_samples(data: Path) -> None:
         assert line in lines
     assert any(line.startswith("rows without one 2: row 2: ") and "; row 5: " in line for line in lines)
     for flag in set(Flag) - {Flag.IN_TEST}:
-        assert f"{flag} {MEANINGS[flag]}" in lines
+        assert f"{flag} {FINDINGS[flag]}" in lines
 
 
 def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: Path, tmp_path: Path) -> None:

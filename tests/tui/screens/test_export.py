@@ -24,9 +24,10 @@ from tests.scene import scene
 from tui.app import BurnishApp
 from tui.screens.export import screen as export_module
 from tui.screens.export.row_text import row_text
-from tui.screens.export.rule_list import SENTENCES, RuleList
+from tui.screens.export.rule_list import RuleList
 from tui.screens.export.screen import ExportScreen
 from tui.state.workbench import Workbench
+from tui.text.vocabulary import EXPORT_RULES
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
@@ -81,8 +82,8 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def test_every_rule_has_its_sentence_and_its_count(workspace: Path) -> None:
-    assert SENTENCES.keys() == set(ExportRule)
-    assert all(len(sentence) <= 48 for sentence in SENTENCES.values())
+    assert EXPORT_RULES.keys() == set(ExportRule)
+    assert all(len(words.line) <= 48 for words in EXPORT_RULES.values())
 
     async def doing(_app: BurnishApp, screen: ExportScreen, pilot: Pilot[None]) -> None:
         rules = screen.query_one(RuleList)

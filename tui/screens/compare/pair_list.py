@@ -8,20 +8,11 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.visual import Visual
 
-from engine.judge.prompt import Result, StudentChoice
-from engine.sample import Verdict
+from engine.judge.prompt import StudentChoice
 from tui.state.verdicts import PairLine
-from tui.text.judge_tables import SCORES
 from tui.text.shown import shown_line
+from tui.text.vocabulary import RESULTS, SCORES, STUDENT_DID
 from tui.widgets.cursor_list import CursorList
-
-RESULTS = {
-    Result.WIN: ("+ better", "$text-success"),
-    Result.TIE: ("= tie", "$text-muted"),
-    Result.LOSE: ("− worse", "$text-error"),
-    Result.INVALID: ("✗ invalid", "$text-warning"),
-}
-"""The result for the rewrite, in words and colour."""
 
 WHAT, RESULT, ORDERS, STUDENT = 8, 10, 13, 15
 LEAST = 12
@@ -116,6 +107,6 @@ def chosen(choice: StudentChoice | None, *, disagrees: bool) -> str:
     """The student's choice about the rewrite, with its margin; ≠ where the judge disagrees."""
     if choice is None:
         return ""
-    did = "took" if choice.verdict is Verdict.REPLACED else "kept"
+    did = STUDENT_DID[choice.verdict].brief
     margin = "" if choice.margin is None else f" {choice.margin:+.3f}"
     return f"{'≠' if disagrees else ' '} {did}{margin}"

@@ -19,11 +19,10 @@ from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.screens.base import AppScreen
-from tui.screens.compare.pair_list import RESULTS
 from tui.state.verdicts import PairLine, verdict
 from tui.state.workbench import Workbench
-from tui.text.judge_tables import SCORES
 from tui.text.shown import shown
+from tui.text.vocabulary import RESULTS, SCORES
 from tui.widgets.diff import PartDiff, PartDifference
 from tui.widgets.prose import Prose, displayed
 

@@ -10,8 +10,9 @@ from textual.widgets import Static
 
 from engine.judge.results import Counts, LengthBias, Results
 from engine.sample import Verdict
-from tui.text.judge_tables import SCORES, between
+from tui.text.judge_tables import between
 from tui.text.tables import number
+from tui.text.vocabulary import SCORES, STUDENT_DID
 from tui.widgets.score_bar import blocks
 
 LABEL = 14
@@ -74,7 +75,7 @@ def by_margin(results: Results, width: int) -> Iterator[Content]:
         decided = bin.counts.wins + bin.counts.losses
         share = f"{agree / decided:.0%}" if decided else "-"
         margin = "none" if bin.low is None else between(bin.low, bin.high)
-        yield _row(margin, "took" if took else "kept", bin.counts, share, width)
+        yield _row(margin, STUDENT_DID[bin.verdict].brief, bin.counts, share, width)
 
 
 def _title(what: str, about: str) -> Content:

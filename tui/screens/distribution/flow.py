@@ -10,9 +10,7 @@ from textual.widget import Widget
 
 from engine.store.distribution import Flow
 from tui.text.canvas import Canvas
-
-VERDICTS = ("replaced", "kept", "failed")
-"""From above to below."""
+from tui.text.vocabulary import VERDICTS
 
 STYLES = {"replaced": "$primary", "kept": "$secondary", "failed": "$error"}
 

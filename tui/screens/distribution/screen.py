@@ -37,6 +37,7 @@ from tui.state.verdicts import verdicts
 from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
 from tui.text.shown import shown_line
+from tui.text.vocabulary import MEASURES
 from tui.widgets.score_bar import blocks, said_score
 
 T = TypeVar("T")
@@ -102,17 +103,10 @@ class DistributionScreen(AppScreen):
         yield Static(id="empty")
         with VerticalScroll(id="scroll", can_focus=False), Container(id="pictures"):
             with Vertical(id="left"):
-                yield HistogramPlot(
-                    "IFD", "how little the instruction helps to say the response", linear_ticks, id="ifd"
-                )
-                yield HistogramPlot(
-                    "r-IFD",
-                    "how little the response helps to guess the instruction",
-                    linear_ticks,
-                    id="r_ifd",
-                )
+                yield HistogramPlot(*MEASURES["ifd"], linear_ticks, id="ifd")
+                yield HistogramPlot(*MEASURES["r_ifd"], linear_ticks, id="r_ifd")
                 with Vertical(id="lengths"):
-                    yield HistogramPlot("Response length", "characters", log_ticks, id="length")
+                    yield HistogramPlot(*MEASURES["length"], log_ticks, id="length")
                     yield Static(id="growth")
             with Vertical(id="right"):
                 yield ScatterPlot("IFD and r-IFD", "IFD", "r-IFD", id="scatter")

@@ -19,15 +19,8 @@ from engine.store.distribution import share_taking
 from engine.store.leaving import ExportRule
 from tui.screens.distribution.flow import percent
 from tui.text.shown import shown_line
+from tui.text.vocabulary import EXPORT_RULES
 from tui.widgets.plain_input import PlainInput
-
-MEANINGS = {
-    ExportRule.ALL: "every sample, refined as far as it came",
-    ExportRule.PAPER: "those whose response was replaced",
-    ExportRule.STRICT: "response replaced, and both scores below 1",
-    ExportRule.ACCEPTED: "those a person has decided on",
-    ExportRule.TOP: "the largest IFD below 1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +190,7 @@ def _said(kept: KeptCounts) -> Content:
     def of_all(count: int) -> tuple[str, str]:
         return f"{count:,} of {kept.total:,} samples ({percent(count, kept.total)})", "bold"
 
-    meaning = MEANINGS[kept.rule]
+    meaning = EXPORT_RULES[kept.rule].brief
     if kept.above is None:
         verb = "keeps at most " if kept.rule is ExportRule.TOP else "keeps "
         return Content.assemble(verb, of_all(kept.all), (f": {meaning}", "dim"))

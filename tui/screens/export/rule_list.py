@@ -13,14 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.store.leaving import ExportRule
-
-SENTENCES = {
-    ExportRule.ALL: "every sample, refined as far as it came",
-    ExportRule.PAPER: "samples whose response was replaced",
-    ExportRule.STRICT: "of these, the ones with both scores below 1",
-    ExportRule.ACCEPTED: "samples a person has decided on, as decided",
-    ExportRule.TOP: "the largest IFD below 1, as many as you say",
-}
+from tui.text.vocabulary import EXPORT_RULES
 
 
 class RuleList(Widget, can_focus=True):
@@ -47,7 +40,7 @@ class RuleList(Widget, can_focus=True):
         lines = []
         for rule in ExportRule:
             here = rule is self.chosen
-            sentence = SENTENCES[rule]
+            sentence = EXPORT_RULES[rule].line
             sentence = sentence if len(sentence) <= room else f"{sentence[: max(room - 1, 0)]}…"
             count = f"{self.counts[rule]:,}" if rule in self.counts else ""
             marker = ("● " if here else "○ ", "bold $primary" if here else "$text-muted")

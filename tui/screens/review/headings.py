@@ -6,16 +6,9 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.sample import Decision
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
-
-DECIDED = {
-    Decision.ACCEPTED: ("✓ accepted", "$success"),
-    Decision.ORIGINAL: ("○ original kept", "$secondary"),
-    Decision.CHOSEN: ("◆ chosen by you", "$primary"),
-    Decision.EDITED: ("✎ edited by you", "$primary"),
-}
+from tui.text.vocabulary import DECISIONS
 
 
 def place_line(view: SampleView) -> Content:
@@ -32,7 +25,8 @@ def place_line(view: SampleView) -> Content:
 def decision_line(view: SampleView) -> Content:
     """What a person said, or how far the run came."""
     if view.standing is not None:
-        return Content.styled(*DECIDED[view.standing.decision])
+        words = DECISIONS[view.standing.decision]
+        return Content.styled(words.heading, words.style)
     if view.outcome is None:
         return Content.styled("· not refined yet", "$text-muted")
     return Content.styled("? not decided", "$warning")

@@ -10,19 +10,12 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.method.selection import RULES
-from engine.sample import Choice, Loss, Ratio, Rule, Scores, Verdict
+from engine.sample import Choice, Loss, Ratio, Scores, Verdict
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
+from tui.text.vocabulary import RULES
 
-NAMES = {
-    Rule.LARGER_IFD: "larger IFD",
-    Rule.SMALLER_R_IFD: "smaller r-IFD",
-    Rule.UNSCORABLE: "no score to compare",
-    Rule.TEACHER_FAILED: "no usable reply",
-    Rule.ALWAYS: "always taken",
-}
 SCALE = 0.5
 """The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
 
@@ -173,13 +166,13 @@ def _stage(choice: Choice) -> Iterator[Content]:
         mark, word, style = "✗", "kept: the teacher failed", "$error"
     title = f"{str(choice.stage).capitalize()} stage"
     yield Content.assemble(
-        (f"{title:<20}", "bold"), (f"{mark} {word}", style), (f"  {NAMES[choice.rule]}", "")
+        (f"{title:<20}", "bold"), (f"{mark} {word}", style), (f"  {RULES[choice.rule].name}", "")
     )
     if choice.failure is not None:
         yield from _wrapped(f"{choice.failure.fault}: {choice.failure.message}", "$error")
     if choice.margin is not None:
         yield _margin(choice, choice.margin)
-    yield from _wrapped(RULES[choice.rule], "$text-muted")
+    yield from _wrapped(RULES[choice.rule].sentence, "$text-muted")
 
 
 def _wrapped(text: str, style: str) -> Iterator[Content]:

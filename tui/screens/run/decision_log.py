@@ -11,13 +11,13 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from engine.events import Chosen, Finished
-from engine.sample import Choice, Ratio, Rule, Stage, Verdict
+from engine.sample import Choice, Ratio, Rule
+from tui.text.vocabulary import SCORES, VERDICTS
 
 NEAR = 2
 """Lines from the end within which a reader is taken along by it."""
 
-VERDICTS = {Verdict.REPLACED: ("+", "$text-success"), Verdict.KEPT: ("=", "$text-muted")}
-SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
+STYLES = {"replaced": "$text-success", "kept": "$text-muted", "failed": "$text-error"}
 
 
 class DecisionLog(ScrollView, can_focus=True):
@@ -76,14 +76,11 @@ def described(decision: Chosen | Finished, digits: int, width: int) -> Content:
         ratios = {"IFD": scores.ifd, "r-IFD": scores.r_ifd} if scores else {}
         return Content.assemble(number, "  ".join(f"{name} {_value(r)}" for name, r in ratios.items()))
     choice = decision.choice
-    mark, style = VERDICTS[choice.verdict]
-    verdict: str = choice.verdict
-    if choice.failure is not None:
-        mark, style, verdict = "✗", "$text-error", "failed"
+    verdict = "failed" if choice.failure is not None else str(choice.verdict)
     return Content.assemble(
         number,
         (f"{choice.stage:<13}", "$text-muted"),
-        (f"{mark} {verdict:<10}", style),
+        (f"{VERDICTS[verdict]} {verdict:<10}", STYLES[verdict]),
         *_why(choice, width),
     )
 

@@ -16,13 +16,8 @@ from models.student import StudentInfo
 from models.system.units import size
 from models.teacher import TeacherInfo
 from tui.text.shown import shown_line
-from tui.text.tables import METHODS
+from tui.text.vocabulary import METHODS, SCHEDULES
 
-SCHEDULES = {
-    "auto": "both models in memory where they fit, else in turn (auto)",
-    "interleaved": "both models in memory (interleaved)",
-    "staged": "one model in memory at a time, in turn (staged)",
-}
 LABEL, MODEL, SPEED, BEFORE = 11, 40, 16, 25
 """Cells of the columns."""
 

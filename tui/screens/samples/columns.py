@@ -9,27 +9,13 @@ from rich.cells import cell_len, set_cell_size
 
 from engine.store.sample_list import SampleColumn, SampleRow, SampleState
 from tui.text.literal import first_line
+from tui.text.vocabulary import FLAGS, STATES, VERDICTS
 
 NORMAL, WIDE = 100, 160
 """Cells from which on there is room for the lengths and three decimals, and for words beside the glyphs."""
 
 ENOUGH = 16
 """Cells that the instruction gets before anything else has a place."""
-
-STATES = {
-    SampleState.WAITING: ("·", "muted"),
-    SampleState.DONE: ("•", "text"),
-    SampleState.FAILED: ("✗", "bad"),
-    SampleState.ACCEPTED: ("✓", "good"),
-    SampleState.ORIGINAL: ("○", "good"),
-    SampleState.CHOSEN: ("◇", "good"),
-    SampleState.EDITED: ("✎", "good"),
-}
-"""Each state's glyph and style."""
-
-VERDICTS = {"replaced": "+", "kept": "=", "failed": "✗"}
-
-FLAGS = {"near tie": "≈", "truncated": "…", "unscorable": "∅", "failed": "✗", "edited": "✎"}
 
 MISSING = "—"
 """For a number that there is none of; a sample that waits shows nothing."""

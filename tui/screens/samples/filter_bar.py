@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from engine.examine.flags import Flag
 from engine.store.sample_list import FilterTerm, SampleState
-from tui.screens.samples.columns import FLAGS, STATES
+from tui.text.vocabulary import FLAGS, STATES
 
 KINDS: dict[str, tuple[FilterTerm, ...]] = {
     "State": tuple(map(FilterTerm, SampleState)),

@@ -22,13 +22,13 @@ from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
-from tui.screens.samples.columns import FLAGS
 from tui.screens.samples.filter_bar import KINDS, FilterBar
 from tui.screens.samples.status_line import list_line
 from tui.screens.samples.table import SampleTable
 from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
+from tui.text.vocabulary import FLAGS
 from tui.widgets.ask_line import AskLine
 from tui.widgets.cursor_list import CursorKeys
 

@@ -21,13 +21,10 @@ from engine.health.doctor import Check, check
 from engine.run.settings import Settings
 from models.system.threads import on_daemon_thread
 from tui.text.shown import shown
+from tui.text.vocabulary import CHECKS
 
-MARKS = {
-    "ok": ("✓", "$text-success", "fine"),
-    "advice": ("!", "$text-warning", "advice"),
-    "problem": ("✗", "$text-error", "problem"),
-}
-ORDER = ("problem", "advice", "ok")
+STYLES = {"problem": "$text-error", "advice": "$text-warning", "ok": "$text-success"}
+ORDER = tuple(STYLES)
 
 
 class CheckList(Vertical):
@@ -47,9 +44,8 @@ class CheckList(Vertical):
 
     def compose(self) -> ComposeResult:
         for one in self._checks:
-            mark, style, _ = MARKS[one.state]
             with Horizontal():
-                yield Static(Content.styled(mark, f"bold {style}"), classes="mark")
+                yield Static(Content.styled(CHECKS[one.state], f"bold {STYLES[one.state]}"), classes="mark")
                 yield Static(shown(one.name), classes="name")
                 yield Static(_check_text(one), classes="finding")
 

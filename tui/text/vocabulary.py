@@ -1,0 +1,203 @@
+"""The one vocabulary: every word, and every sign, for a method, rule, verdict, state, flag, decision, score or check.
+
+Each stands here once, for the command line, the report and the screens; the engine's enums carry only what the engine
+must know. Where two places have more or less room for the same thing, its longer and shorter words stand side by side.
+Styles beside a sign are the theme's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.examine.flags import Flag
+from engine.judge.prompt import Result
+from engine.method.recipe import Method
+from engine.run.settings import Schedule
+from engine.sample import Decision, Rule, Stage, Verdict
+from engine.store.leaving import ExportRule
+from engine.store.sample_list import SampleState
+
+# A run ------------------------------------------------------------------------------------------------------
+
+METHODS = {
+    Method.SELECTIVE: "both reflections, and the student chooses (selective, V2)",
+    Method.REFLECT: "both reflections, every rewrite is taken (reflect, V1)",
+    Method.SCORE: "no teacher: the student scores the data as they are (score)",
+}
+
+SCHEDULES = {
+    "auto": "both models in memory where they fit, else in turn (auto)",
+    Schedule.INTERLEAVED: "both models in memory (interleaved)",
+    Schedule.STAGED: "one model in memory at a time, in turn (staged)",
+}
+
+
+# A stage's end ----------------------------------------------------------------------------------------------
+
+VERDICTS = {"replaced": "+", "kept": "=", "failed": "✗"}
+"""How a stage ended, and the sign of it: the rewrite taken, turned down, or none to be had."""
+
+
+class StudentDid(NamedTuple):
+    """What the student did with a rewrite."""
+
+    brief: str
+    full: str
+
+
+STUDENT_DID = {Verdict.REPLACED: StudentDid("took", "took it"), Verdict.KEPT: StudentDid("kept", "kept")}
+
+
+class RuleWords(NamedTuple):
+    name: str
+    sentence: str
+
+
+RULES = {
+    Rule.LARGER_IFD: RuleWords(
+        "larger IFD",
+        "the version with the larger IFD stays: its instruction helps least, so it teaches most",
+    ),
+    Rule.SMALLER_R_IFD: RuleWords(
+        "smaller r-IFD",
+        "the response with the smaller r-IFD stays: the instruction follows from it best",
+    ),
+    Rule.UNSCORABLE: RuleWords(
+        "no score to compare",
+        "a version without a score never wins over one that has one",
+    ),
+    Rule.TEACHER_FAILED: RuleWords(
+        "no usable reply",
+        "the teacher gave nothing usable, so the stage keeps what it started from",
+    ),
+    Rule.ALWAYS: RuleWords(
+        "always taken",
+        "the rewrite is taken without asking a student (method reflect)",
+    ),
+}
+
+
+# Scores -----------------------------------------------------------------------------------------------------
+
+SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
+"""The score that decides each stage."""
+
+
+class MeasureWords(NamedTuple):
+    title: str
+    about: str
+
+
+MEASURES = {
+    "ifd": MeasureWords("IFD", "how little the instruction helps to say the response"),
+    "r_ifd": MeasureWords("r-IFD", "how little the response helps to guess the instruction"),
+    "length": MeasureWords("Response length", "characters"),
+}
+
+
+# A sample ---------------------------------------------------------------------------------------------------
+
+STATES = {
+    SampleState.WAITING: ("·", "muted"),
+    SampleState.DONE: ("•", "text"),
+    SampleState.FAILED: ("✗", "bad"),
+    SampleState.ACCEPTED: ("✓", "good"),
+    SampleState.ORIGINAL: ("○", "good"),
+    SampleState.CHOSEN: ("◇", "good"),
+    SampleState.EDITED: ("✎", "good"),
+}
+"""Each state's sign and style in a list."""
+
+FLAGS = {"near tie": "≈", "truncated": "…", "unscorable": "∅", "failed": "✗", "edited": "✎"}
+"""What is to be known of a sample in a list, and the sign of it."""
+
+FINDINGS = {
+    Flag.DUPLICATE: "the same texts as an earlier sample, but for white space",
+    Flag.NEAR_DUPLICATE: "about 0.8 or more of the word trigrams shared with an earlier sample (Jaccard, by MinHash)",
+    Flag.EMPTY: "a field says no more than N/A, none or a dash",
+    Flag.COPIED: "one field holds the words of another",
+    Flag.REFUSAL: "the response begins by declining",
+    Flag.OTHER_LANGUAGE: "not in the language that most samples are in",
+    Flag.PERSONAL: "likely an e-mail address, a phone, card or account number, or a key",
+    Flag.IN_TEST: "13 words in a row are also in the test (of a shorter text there: all, 8 at least)",
+}
+"""What `burnish stats` flags."""
+
+
+class DecisionWords(NamedTuple):
+    """What a person decided of a sample."""
+
+    heading: str
+    style: str
+    act: str  # what it is called when it is undone
+
+
+DECISIONS = {
+    Decision.ACCEPTED: DecisionWords("✓ accepted", "$success", "accepted"),
+    Decision.ORIGINAL: DecisionWords("○ original kept", "$secondary", "kept the original"),
+    Decision.CHOSEN: DecisionWords("◆ chosen by you", "$primary", "chose a version"),
+    Decision.EDITED: DecisionWords("✎ edited by you", "$primary", "edited"),
+}
+
+
+# An export --------------------------------------------------------------------------------------------------
+
+
+class ExportRuleWords(NamedTuple):
+    """Which samples a rule of export takes."""
+
+    full: str  # in the report
+    line: str  # in a list, on at most 48 cells
+    brief: str  # after a count
+
+
+_ALL = "every sample, refined as far as it came"
+
+EXPORT_RULES = {
+    ExportRule.ALL: ExportRuleWords(_ALL, _ALL, _ALL),
+    ExportRule.PAPER: ExportRuleWords(
+        "samples whose response was replaced by a reflected one",
+        "samples whose response was replaced",
+        "those whose response was replaced",
+    ),
+    ExportRule.STRICT: ExportRuleWords(
+        "of these, the ones whose IFD and r-IFD are both below 1",
+        "of these, the ones with both scores below 1",
+        "response replaced, and both scores below 1",
+    ),
+    ExportRule.ACCEPTED: ExportRuleWords(
+        "samples a person decided on, as decided",
+        "samples a person has decided on, as decided",
+        "those a person has decided on",
+    ),
+    ExportRule.TOP: ExportRuleWords(
+        "samples with an IFD below 1, of which --top takes the largest",
+        "the largest IFD below 1, as many as you say",
+        "the largest IFD below 1",
+    ),
+}
+
+
+# A judge ----------------------------------------------------------------------------------------------------
+
+RESULTS = {
+    Result.WIN: ("+ better", "$text-success"),
+    Result.TIE: ("= tie", "$text-muted"),
+    Result.LOSE: ("− worse", "$text-error"),
+    Result.INVALID: ("✗ invalid", "$text-warning"),
+}
+"""A judge's verdict on the rewrite, with its style."""
+
+
+# This machine -----------------------------------------------------------------------------------------------
+
+CHECKS = {"ok": "✓", "advice": "!", "problem": "✗"}
+"""The sign of what `burnish doctor` found."""
+
+
+def unread_note(count: int) -> str:
+    """A sentence about tags of Ollama's that are `engine.health.models_here.UNREAD`."""
+    return (
+        f"{count} of these cannot be students: their weights are in no store that can be read here "
+        "(OLLAMA_MODELS names another)"
+    )

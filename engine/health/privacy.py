@@ -18,8 +18,7 @@ from models.files.catalog import teacher_file
 from models.ollama.address import server_url
 from models.ollama.server import OllamaServer
 from models.ollama.teacher import OllamaTeacher
-from models.system.listener import Listener, listener
-from models.system.mounts import file_system, is_elsewhere
+from models.system.machine import Listener, file_system, is_elsewhere, listener
 from models.system.units import size
 from models.teacher import TeacherError
 

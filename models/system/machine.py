@@ -1,8 +1,10 @@
-"""This machine, as far as two language models care: memory, cores, graphics hardware, and how llama.cpp was built."""
+"""This machine, as far as two language models and their privacy go.
+
+Its memory, cores and GPUs, how llama.cpp was built, which disks are its own, and which program listens on a port.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import math
 import os
@@ -11,12 +13,20 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from models.files.gguf import GGUFHeader
 from models.system.units import MIB
+
+_ELSEWHERE = {  # file systems that are on another machine
+    *("afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4"),
+    *("gcsfuse", "rclone", "s3fs", "smb3", "smbfs", "smbnetfs", "sshfs"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +51,26 @@ class Build:
     problem: str | None  # why it could not be asked
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A process that takes connections."""
+
+    pid: int
+    name: str
+    environment: Mapping[str, str]  # that it was started with
+
+
 def memory() -> Memory:
     """The machine's memory; within a container or a systemd slice, what that leaves of it."""
-    if sys.platform == "win32":
-        return _windows_memory()
-    if sys.platform == "darwin":
-        total = int(_output("sysctl", "-n", "hw.memsize") or 0)
-        return Memory(total, mac_available(_output("vm_stat")))
-    return linux_memory(Path("/"))
+    whole = psutil.virtual_memory()
+    return within_groups(Memory(whole.total, whole.available), Path("/"))
 
 
-def linux_memory(root: Path) -> Memory:
-    """From /proc/meminfo under `root`, cut down to the cgroups this process is in (version 1 or 2)."""
-    fields = {
-        name: int(kib) * 1024 for name, kib in re.findall(r"(\w+):\s+(\d+) kB", _text(root / "proc/meminfo"))
-    }
-    total = fields.get("MemTotal", 0)
-    available = fields.get("MemAvailable", fields.get("MemFree", 0))
-    for group in _cgroups(root, "memory"):
+def within_groups(machine: Memory, root: Path) -> Memory:
+    """A machine's memory cut down to the Linux control groups this process is in (version 1 or 2), which psutil
+    leaves out; `root`: of the tree that /proc and /sys are in."""
+    total, available = machine.total, machine.available
+    for group in _groups(root, "memory"):
         limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
         if limit and limit < total:
             used = _number(group / "memory.current") or _number(group / "memory.usage_in_bytes") or 0
@@ -71,44 +83,64 @@ def linux_memory(root: Path) -> Memory:
 
 def resident(pid: int) -> int | None:
     """Bytes of memory that a process holds now; None where that cannot be told."""
-    if sys.platform == "linux":
-        pages = _text(Path(f"/proc/{pid}/statm")).split()
-        return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else None
-    if sys.platform == "darwin":
-        kib = _output("ps", "-o", "rss=", "-p", str(pid)).strip()
-        return int(kib) * 1024 if kib.isdecimal() else None
-    return None
-
-
-def mac_available(vm_stat: str) -> int:
-    """Bytes that are free, or could be at once, by the output of macOS's `vm_stat`."""
-    page = re.search(r"page size of (\d+) bytes", vm_stat)
-    pages = dict(re.findall(r"^Pages (\w+):\s+(\d+)", vm_stat, re.MULTILINE))
-    free = sum(int(pages.get(kind, 0)) for kind in ("free", "inactive", "speculative", "purgeable"))
-    return free * int(page[1] if page else 4096)
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None
 
 
 def physical_cores() -> int:
     """Cores this process may use, those that share a core counted once: more threads than that slow llama.cpp down."""
-    if sys.platform == "darwin":
-        return int(_output("sysctl", "-n", "hw.physicalcpu") or 0) or os.cpu_count() or 1
-    if sys.platform == "win32":
-        return os.cpu_count() or 1
-    return linux_cores(Path("/"), os.sched_getaffinity(0))
+    if sys.platform == "linux":
+        return linux_cores(Path("/"), os.sched_getaffinity(0))
+    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
 def linux_cores(root: Path, allowed: set[int]) -> int:
-    """Distinct cores among the `allowed` CPU numbers, by /sys under `root`, and no more than the cgroup's quota."""
+    """Distinct cores among the `allowed` CPU numbers, by /sys under `root`, and no more than the control groups grant.
+
+    psutil counts those of the whole machine.
+    """
     topology = root / "sys/devices/system/cpu"
     siblings = {_text(topology / f"cpu{cpu}/topology/thread_siblings_list") or str(cpu) for cpu in allowed}
     cores = float(len(siblings))
-    for group in _cgroups(root, "cpu"):
+    for group in _groups(root, "cpu"):
         quota, _, period = _text(group / "cpu.max").partition(" ")
         quota = quota or _text(group / "cpu.cfs_quota_us")
         period = period or _text(group / "cpu.cfs_period_us")
         if quota.isdecimal() and period.isdecimal() and int(period):
             cores = min(cores, int(quota) / int(period))
     return max(1, math.ceil(cores))
+
+
+def file_system(path: Path) -> str | None:
+    """The kind of file system that an absolute path is on, such as "ext4" or "nfs4"; None where nobody says."""
+    depth, kind = 0, None
+    with suppress(OSError, psutil.Error):
+        for mount in psutil.disk_partitions(all=True):
+            parts = len(Path(mount.mountpoint).parts)
+            # Of two at one place the later is seen.
+            if parts >= depth and path.is_relative_to(mount.mountpoint):
+                depth, kind = parts, mount.fstype.removeprefix("fuse.")
+    return kind
+
+
+def is_elsewhere(kind: str) -> bool:
+    """Something written to such a file system goes to another machine."""
+    return kind in _ELSEWHERE
+
+
+def listener(port: int) -> Listener | None:
+    """The program that takes connections to a TCP port, of any address of this machine.
+
+    None where there is none, or where it is another user's, which may not be looked into.
+    """
+    with suppress(OSError, psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                return Listener(process.pid, process.name(), process.environ())
+    return None
 
 
 def gpus() -> tuple[GPU, ...]:
@@ -214,21 +246,7 @@ def faster_line(header: GGUFHeader) -> str:
     return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 
-def _windows_memory() -> Memory:
-    class Status(ctypes.Structure):  # MEMORYSTATUSEX
-        _fields_ = (
-            ("length", ctypes.c_uint32),
-            ("load", ctypes.c_uint32),
-            *((name, ctypes.c_uint64) for name in ("total", "available", "a", "b", "c", "d", "e")),
-        )
-
-    status = Status(length=ctypes.sizeof(Status))
-    if sys.platform == "win32":
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return Memory(status.total, status.available)
-
-
-def _cgroups(root: Path, controller: str) -> Iterator[Path]:
+def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The control groups this process is in, from its own to the outermost: each of them may set a limit."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from engine.formats.names import Format
@@ -25,8 +26,7 @@ from engine.health.crash_log import write_crash_log
 from engine.sample import Version
 from engine.store.workspace import Workspace
 from models.student import Student
-from models.system.listener import listener
-from models.system.mounts import file_system, is_elsewhere
+from models.system.machine import file_system, is_elsewhere, listener
 from tests.command import NOWHERE, Ended, burnish, contents, elsewhere
 from tests.models.ollama.asking import CLOUD
 from tests.ollama.server import FakeOllama, spawned
@@ -212,24 +212,28 @@ def test_a_listener_is_found_by_its_port_on_any_address() -> None:
     assert listener(port) is None
 
 
-def test_the_file_system_of_a_folder_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
-    mounts = tmp_path / "mountinfo"
+@pytest.mark.skipif(sys.platform != "linux", reason="the list of mounts is Linux's")
+def test_the_file_system_of_a_folder_is_that_of_the_innermost_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "self" / "mounts"
+    mounts.parent.mkdir()
     mounts.write_text(
-        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-        "23 22 0:5 / /home rw shared:1 - nfs4 server:/home rw\n"
-        "24 23 0:6 / /home/me/my\\040disk rw - ext4 /dev/sdb1 rw\n"
-        "25 22 0:7 / /mnt/far rw - fuse.sshfs me@far: rw\n"
-        "26 22 0:8 / /mnt/near rw - nfs server:/x rw\n"
-        "27 22 0:9 / /mnt/near rw - xfs /dev/sdc1 rw\n"
+        "/dev/sda1 / ext4 rw 0 0\n"
+        "server:/home /home nfs4 rw 0 0\n"
+        "/dev/sdb1 /home/me/my\\040disk ext4 rw 0 0\n"
+        "me@far: /mnt/far fuse.sshfs rw 0 0\n"
+        "server:/x /mnt/near nfs rw 0 0\n"
+        "/dev/sdc1 /mnt/near xfs rw 0 0\n"
     )
-    kinds = {
-        place: file_system(Path(place), mounts) for place in ("/etc", "/home/me", "/mnt/far/a", "/mnt/near")
-    }
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    kinds = {place: file_system(Path(place)) for place in ("/etc", "/home/me", "/mnt/far/a", "/mnt/near")}
     assert kinds == {"/etc": "ext4", "/home/me": "nfs4", "/mnt/far/a": "sshfs", "/mnt/near": "xfs"}
-    assert file_system(Path("/home/me/my disk/x"), mounts) == "ext4"
-    assert file_system(Path("/homeless"), mounts) == "ext4"
+    assert file_system(Path("/home/me/my disk/x")) == "ext4"
+    assert file_system(Path("/homeless")) == "ext4"
     assert [is_elsewhere(kind or "") for kind in kinds.values()] == [False, True, True, False]
-    assert file_system(Path("/"), tmp_path / "none") is None
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "none"))
+    assert file_system(Path("/")) is None
 
 
 # What burnish leaves behind ---------------------------------------------------------------------------------

@@ -21,19 +21,18 @@ from models.system.machine import (
     gpus,
     install_line,
     linux_cores,
-    linux_memory,
     llama_build,
-    mac_available,
     memory,
     memory_needed,
     nvidia_gpus,
     physical_cores,
     slow_on_cpu,
+    within_groups,
 )
 from models.system.units import GIB, MIB
 from tests.gguf_writer import LLAMA, Tensor, gguf, tiny
 
-MEMINFO = "MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\n"
+WHOLE = Memory(16 * GIB, 8 * GIB)
 
 
 def tree(root: Path, files: Mapping[str, str]) -> Path:
@@ -45,15 +44,14 @@ def tree(root: Path, files: Mapping[str, str]) -> Path:
 
 
 def test_without_limits_memory_is_the_machines(tmp_path: Path) -> None:
-    root = tree(tmp_path, {"proc/meminfo": MEMINFO, "proc/self/cgroup": "0::/user.slice\n"})
-    assert linux_memory(root) == Memory(16 * GIB, 8 * GIB)
+    root = tree(tmp_path, {"proc/self/cgroup": "0::/user.slice\n"})
+    assert within_groups(WHOLE, root) == Memory(16 * GIB, 8 * GIB)
 
 
 def test_the_narrowest_of_nested_groups_counts_and_its_cached_files_are_free(tmp_path: Path) -> None:
     root = tree(
         tmp_path,
         {
-            "proc/meminfo": MEMINFO,
             "proc/self/cgroup": "0::/a/b\n",
             "sys/fs/cgroup/a/b/memory.max": "max\n",
             "sys/fs/cgroup/a/memory.max": f"{4 * GIB}\n",
@@ -61,14 +59,13 @@ def test_the_narrowest_of_nested_groups_counts_and_its_cached_files_are_free(tmp
             "sys/fs/cgroup/a/memory.stat": f"anon 5\ninactive_file {GIB}\nactive_file 7\n",
         },
     )
-    assert linux_memory(root) == Memory(4 * GIB, 2 * GIB)
+    assert within_groups(WHOLE, root) == Memory(4 * GIB, 2 * GIB)
 
 
 def test_a_container_sees_its_own_group_at_the_mount_in_either_version(tmp_path: Path) -> None:
     second = tree(
         tmp_path / "v2",
         {
-            "proc/meminfo": MEMINFO,
             "proc/self/cgroup": "0::/docker/0123\n",
             "sys/fs/cgroup/memory.max": f"{2 * GIB}\n",
             "sys/fs/cgroup/memory.current": f"{GIB}\n",
@@ -77,26 +74,24 @@ def test_a_container_sees_its_own_group_at_the_mount_in_either_version(tmp_path:
     first = tree(
         tmp_path / "v1",
         {
-            "proc/meminfo": MEMINFO,
             "proc/self/cgroup": "5:memory:/docker/0123\n0::/\n",
             "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{2 * GIB}\n",
             "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{GIB}\n",
         },
     )
-    assert linux_memory(second) == linux_memory(first) == Memory(2 * GIB, GIB)
+    assert within_groups(WHOLE, second) == within_groups(WHOLE, first) == Memory(2 * GIB, GIB)
 
 
 def test_a_limit_larger_than_the_machine_is_no_limit(tmp_path: Path) -> None:
     root = tree(
         tmp_path,
         {
-            "proc/meminfo": MEMINFO,
             "proc/self/cgroup": "5:memory:/\n",
             "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
             "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{GIB}\n",
         },
     )
-    assert linux_memory(root) == Memory(16 * GIB, 8 * GIB)
+    assert within_groups(WHOLE, root) == Memory(16 * GIB, 8 * GIB)
 
 
 def test_threads_of_one_core_count_once_and_a_quota_caps_them(tmp_path: Path) -> None:
@@ -112,16 +107,6 @@ def test_threads_of_one_core_count_once_and_a_quota_caps_them(tmp_path: Path) ->
     unlimited = {"sys/fs/cgroup/slice/cpu.max": "max 100000\n"}
     assert linux_cores(tree(root, unlimited), set(range(8))) == 4
     assert linux_cores(tmp_path / "nothing", {0, 1, 2}) == 3
-
-
-def test_macs_free_memory_is_what_vm_stat_calls_reclaimable() -> None:
-    told = (
-        "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n"
-        "Pages free:                               10000.\nPages active:                            500000.\n"
-        "Pages inactive:                           20000.\nPages speculative:                         3000.\n"
-        "Pages purgeable:                            400.\nPages wired down:                        100000.\n"
-    )
-    assert mac_available(told) == (10000 + 20000 + 3000 + 400) * 16384
 
 
 def test_nvidia_boards_are_read_even_where_they_keep_their_memory_to_themselves() -> None:

@@ -1,4 +1,7 @@
-"""Every setting, in one typed tree: what it means is written under it.
+"""Every setting, declared once, in one typed tree: its type, its default, and under it the sentences that explain it.
+
+`DECLARED` renders the tree: as options of the command line (tui/cli/options.py), as lines of the form on the Start
+screen, and as the report's way to make a run again.
 
 A value is taken from, first to last: the command line, the environment (`BURNISH_TEACHER__NAME=qwen3:8b`), the
 file `config.toml` in the platform's configuration folder for burnish (its place is printed by `burnish doctor`;
@@ -13,14 +16,19 @@ file `config.toml` in the platform's configuration folder for burnish (its place
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Le
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -40,6 +48,17 @@ Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""
 
 
+MODEL = "An Ollama model such as qwen3:8b, gguf:PATH, or demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """The option of the command line that gives a setting."""
+
+    name: str
+    brief: str  # its help, but for the default
+
+
 class Schedule(StrEnum):
     """How the two models of a run share the machine."""
 
@@ -52,7 +71,7 @@ class SettingsGroup(BaseModel):
 
 
 class TeacherSettings(SettingsGroup):
-    name: str | None = None
+    name: Annotated[str | None, Option("--teacher", MODEL)] = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
     host: str | None = None
@@ -70,7 +89,9 @@ class TeacherSettings(SettingsGroup):
     seed: Count = Field(0, ge=-(2**31))
     """Of the first attempt; a retry and a further candidate take others."""
 
-    parallel: int = Field(1, ge=1, le=64)
+    parallel: Annotated[int, Option("--teacher-parallel", "Requests to the teacher at once")] = Field(
+        1, ge=1, le=64, title="At once"
+    )
     """Requests in flight at once: what the server has OLLAMA_NUM_PARALLEL for."""
 
     think: bool = False
@@ -89,34 +110,57 @@ class TeacherSettings(SettingsGroup):
 class JudgeSettings(TeacherSettings):
     """The judge of `burnish judge`: a model as a teacher is one."""
 
+    name: Annotated[str | None, Option("--judge", MODEL)] = None
+    """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
+
+    parallel: Annotated[int, Option("--parallel", "Requests to the judge at once")] = Field(1, ge=1, le=64)
+    """Requests in flight at once."""
+
     max_tokens: Count = Field(1024, ge=16)
     """Tokens one verdict may have."""
 
     temperature: float = Field(0, ge=0, le=2)
     """Of the first attempt at a verdict; a retry is a little warmer."""
 
-    reply_form: Literal[ReplyFormName.JSON, ReplyFormName.MARKERS] = ReplyFormName.JSON
+    reply_form: Annotated[
+        Literal[ReplyFormName.JSON, ReplyFormName.MARKERS],
+        Option("--reply-form", "How the judge lays out its verdicts"),
+    ] = ReplyFormName.JSON
     """How the judge lays out its verdict: `json`, or `markers` for models that write worse under a schema."""
 
 
 class AnswerSettings(TeacherSettings):
     """The model of `burnish answer`."""
 
+    name: Annotated[str | None, Option("--model", MODEL)] = None
+    """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
+
+    parallel: Annotated[int, Option("--parallel", "Requests to the model at once")] = Field(1, ge=1, le=64)
+    """Requests in flight at once."""
+
     temperature: float = Field(0, ge=0, le=2)
     """Of the first attempt at an answer; a retry is a little warmer."""
 
-    template: TemplateName = TemplateName.CHAT
+    template: Annotated[
+        TemplateName,
+        Option(
+            "--template",
+            "How an instruction is put to a gguf:PATH; chat: by the model's own template",
+        ),
+    ] = TemplateName.CHAT
     """How an instruction is put to the model. `chat`: as its own chat template says, the only way through Ollama."""
 
 
 class StudentSettings(SettingsGroup):
-    name: str | None = None
+    name: Annotated[str | None, Option("--student", "A GGUF file, ollama:TAG, or demo")] = None
     """A GGUF file, `ollama:TAG` (that tag's own weights) or `demo`."""
 
     context: Count = Field(2048, ge=64)
     """Tokens a scored passage may have; longer ones are cut, and flagged."""
 
-    exact: bool = False
+    exact: Annotated[bool, Option("--exact", "Slower; F32 cache, no flash attention: losses to 1e-4 nat")] = (
+        Field(False, title="Exact")
+    )
     """Slower, and the same numbers on every machine to 1e-4 nat: F32 cache, no flash attention."""
 
     gpu_layers: Count = Field(-1, ge=-(2**31))
@@ -127,22 +171,42 @@ class StudentSettings(SettingsGroup):
 
 
 class RunSettings(SettingsGroup):
-    method: Method = Method.SELECTIVE
+    method: Annotated[
+        Method,
+        Option(
+            "--method",
+            "selective: both reflections, the student chooses (V2); reflect: both, all taken (V1); score: neither",
+        ),
+    ] = Field(Method.SELECTIVE, title="Method")
     """`selective`: both reflections, the student chooses (V2). `reflect`: both, all taken (V1). `score`: neither."""
 
-    template: TemplateName = TemplateName.VICUNA
+    template: Annotated[TemplateName, Option("--template", "How an instruction is put to the student")] = (
+        Field(TemplateName.VICUNA, title="Template")
+    )
     """How an instruction is put to the student."""
 
-    reply_form: ReplyFormName | Literal["auto"] = "auto"
+    reply_form: Annotated[
+        ReplyFormName | Literal["auto"], Option("--reply-form", "How the teacher lays out its replies")
+    ] = Field("auto", title="Reply form")
     """How the teacher lays out its reply. `auto`: steps for teachers below 3B parameters, else json."""
 
-    schedule: Schedule | Literal["auto"] = "auto"
+    schedule: Annotated[
+        Schedule | Literal["auto"], Option("--schedule", "Both models in memory, or one after the other")
+    ] = Field("auto", title="Schedule")
     """Both models in memory, or one after the other. `auto` decides from sizes and free memory."""
 
-    candidates: int = Field(1, ge=1, le=16)
+    candidates: Annotated[int, Option("--candidates", "Rewrites asked for in each stage")] = Field(
+        1, ge=1, le=16, title="Candidates"
+    )
     """Rewrites the teacher is asked for in each stage; the student takes the best."""
 
-    both_branches: bool = False
+    both_branches: Annotated[
+        bool,
+        Option(
+            "--both-branches",
+            "Ask for both response reflections, so that any student can choose later",
+        ),
+    ] = Field(False, title="Both branches")
     """Ask for both response reflections up front, so that any student can choose later without a teacher."""
 
     near_tie: float = Field(NEAR_TIE, ge=0)
@@ -235,7 +299,67 @@ def quoted(value: object, length: int = 100) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def setting_help(settings: Settings, group: str, name: str) -> str:
-    """The sentences under a setting in this file."""
-    fields = type(getattr(settings, group)).model_fields
-    return str(fields[name].description)
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as a person meets it, rendered from its declaration."""
+
+    group: str
+    name: str
+    label: str  # in the form
+    help: str  # the sentences under it
+    kind: str  # "switch", "words", "number" or "text"
+    choices: tuple[str, ...]  # of a switch or of words
+    default: Any
+    option: str | None  # of the command line
+    option_help: str
+    low: int | None  # where it is an option
+    high: int | None
+
+    @classmethod
+    def of(cls, group: str, name: str, field: FieldInfo) -> Setting:
+        type_, found = field.annotation, {type(one): one for one in field.metadata}
+        option, low, high = found.get(Option), found.get(Ge), found.get(Le)
+        choices = ("no", "yes") if type_ is bool else _words(type_)
+        plain = "text" if type_ == str | None else "number"
+        default = "" if field.default is None or type_ is bool else f" [{field.default}]"
+        return cls(
+            group,
+            name,
+            label=field.title or name,
+            help=field.description or "",
+            kind="switch" if type_ is bool else "words" if choices else plain,
+            choices=choices,
+            default=field.default,
+            option=option.name if option else None,
+            option_help=f"{option.brief}{default}." if option else "",
+            low=low.ge if low else None,
+            high=high.le if high else None,
+        )
+
+
+def _words(annotation: Any) -> tuple[str, ...]:
+    """The words a setting may be; a word of its own, such as `auto`, stands before an enum's."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    enums = [part for part in parts if isinstance(part, type) and issubclass(part, StrEnum)]
+    return tuple(map(str, [*words, *(word for enum in enums for word in enum)]))
+
+
+DECLARED = {
+    (group, name): Setting.of(group, name, field)
+    for group, kind in Settings.model_fields.items()
+    if isinstance(kind.annotation, type) and issubclass(kind.annotation, SettingsGroup)
+    for name, field in kind.annotation.model_fields.items()
+}
+"""Every setting of every group, by group and name."""
+
+
+def options_json() -> str:
+    """The settings that are options, as tui/cli/options.json holds them: `--help` answers without the engine."""
+    shown = ("group", "name", "option", "option_help", "kind", "choices", "low", "high")
+    options = [{key: getattr(one, key) for key in shown} for one in DECLARED.values() if one.option]
+    return "[\n" + ",\n".join(map(json.dumps, options)) + "\n]\n"
+
+
+if __name__ == "__main__":  # python -m engine.run.settings > tui/cli/options.json
+    print(options_json(), end="")

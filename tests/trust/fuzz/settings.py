@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from engine.run.settings import load_settings, setting_help, with_setting
+from engine.run.settings import DECLARED, load_settings, with_setting
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import VALUES, as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
@@ -105,7 +105,7 @@ def judge(case: bytes, folder: Path) -> bool:
             with_setting(found, "run", "candidates", value)
         except UsageError as error:
             one_line(error)
-    assert setting_help(found, "run", "candidates")
+    assert DECLARED["run", "candidates"].help
     return True
 
 

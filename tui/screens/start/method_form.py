@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from textual import on
@@ -12,10 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.method.recipe import Method
-from engine.method.reply_forms import ReplyFormName
-from engine.method.templates import TemplateName
-from engine.run.settings import Schedule, setting_help, with_setting
+from engine.run.settings import DECLARED, Setting, with_setting
 from models.errors import UsageError
 from tui.messages import SettingsChanged
 from tui.state.workbench import Workbench
@@ -23,35 +18,18 @@ from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """A setting in the form. `words`: what it may be; none for a number."""
-
-    group: str
-    name: str
-    label: str
-    words: tuple[str, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return f"{self.group}-{self.name}"
-
-
-def _words(kind: type[StrEnum], *first: str) -> tuple[str, ...]:
-    return (*first, *kind)
-
-
-SWITCH = ("no", "yes")
-FIELDS = (
-    SettingField("run", "method", "Method", _words(Method)),
-    SettingField("run", "template", "Template", _words(TemplateName)),
-    SettingField("run", "schedule", "Schedule", _words(Schedule, "auto")),
-    SettingField("run", "reply_form", "Reply form", _words(ReplyFormName, "auto")),
-    SettingField("run", "candidates", "Candidates"),
-    SettingField("teacher", "parallel", "At once"),
-    SettingField("run", "both_branches", "Both branches", SWITCH),
-    SettingField("student", "exact", "Exact", SWITCH),
+FIELDS = tuple(
+    DECLARED[key]
+    for key in (
+        ("run", "method"),
+        ("run", "template"),
+        ("run", "schedule"),
+        ("run", "reply_form"),
+        ("run", "candidates"),
+        ("teacher", "parallel"),
+        ("run", "both_branches"),
+        ("student", "exact"),
+    )
 )
 LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
 
@@ -77,11 +55,11 @@ class MethodForm(Vertical):
                 yield Static(field.label, classes="label")
                 with Vertical(classes="control"):
                     value = self._value(field)
-                    if field.words:
-                        yield PickOne(field.words, value, id=field.id)
+                    if field.choices:
+                        yield PickOne(field.choices, value, id=_id(field))
                     else:
-                        yield PlainInput(value, type="integer", max_length=9, id=field.id)
-                    yield Static(self._help(field), classes="help", id=f"help-{field.id}")
+                        yield PlainInput(value, type="integer", max_length=9, id=_id(field))
+                    yield Static(self._help(field), classes="help", id=f"help-{_id(field)}")
         with Horizontal(classes="field"):
             yield Static("Limit", classes="label")
             with Vertical(classes="control"):
@@ -91,12 +69,12 @@ class MethodForm(Vertical):
     def show_settings(self) -> None:
         """Show the workbench's, after somebody else changed them."""
         for field in FIELDS:
-            if field.words:
-                self.query_one(f"#{field.id}", PickOne).chosen = self._value(field)
+            if field.choices:
+                self.query_one(f"#{_id(field)}", PickOne).chosen = self._value(field)
             else:
                 with self.prevent(Input.Changed):
-                    self.query_one(f"#{field.id}", PlainInput).value = self._value(field)
-                self._explain(field.id, self._help(field))
+                    self.query_one(f"#{_id(field)}", PlainInput).value = self._value(field)
+                self._explain(_id(field), self._help(field))
 
     def limit(self) -> int | None:
         """The first so many samples; None: all. Raises `UsageError`."""
@@ -110,27 +88,27 @@ class MethodForm(Vertical):
     def check(self) -> None:
         """Raise `UsageError` where a number was typed that may not be."""
         for field in FIELDS:
-            if not field.words:
-                given = self.query_one(f"#{field.id}", PlainInput).value
+            if not field.choices:
+                given = self.query_one(f"#{_id(field)}", PlainInput).value
                 try:
                     with_setting(self._workbench.settings, field.group, field.name, given)
                 except UsageError as error:
                     raise UsageError(f"{field.label.lower()}: {error}") from None
         self.limit()
 
-    def _value(self, field: SettingField) -> str:
+    def _value(self, field: Setting) -> str:
         value = getattr(getattr(self._workbench.settings, field.group), field.name)
-        return SWITCH[value] if field.words is SWITCH else str(value)
+        return field.choices[value] if field.kind == "switch" else str(value)
 
-    def _help(self, field: SettingField) -> Content:
-        parts = setting_help(self._workbench.settings, field.group, field.name).split("`")
+    def _help(self, field: Setting) -> Content:
+        parts = field.help.split("`")
         return Content.assemble(*((part, "bold" if n % 2 else "") for n, part in enumerate(parts)))
 
     @on(PickOne.WordPicked)
     def _picked(self, message: PickOne.WordPicked) -> None:
         message.stop()
         field = _field(message.picker.id)
-        self._set(field, message.word == "yes" if field.words is SWITCH else message.word)
+        self._set(field, message.word == "yes" if field.kind == "switch" else message.word)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -151,21 +129,25 @@ class MethodForm(Vertical):
         event.stop()
         self.screen.focus_next()
 
-    def _set(self, field: SettingField, value: object) -> None:
+    def _set(self, field: Setting, value: object) -> None:
         try:
             self._workbench.settings = with_setting(self._workbench.settings, field.group, field.name, value)
         except UsageError as error:
-            self._explain(field.id, _wrong(error))
+            self._explain(_id(field), _wrong(error))
         else:
-            self._explain(field.id, self._help(field))
+            self._explain(_id(field), self._help(field))
         self.post_message(SettingsChanged())
 
     def _explain(self, id: str, what: Content) -> None:
         self.query_one(f"#help-{id}", Static).update(what)
 
 
-def _field(id: str | None) -> SettingField:
-    return next(field for field in FIELDS if field.id == id)
+def _id(field: Setting) -> str:
+    return f"{field.group}-{field.name}"
+
+
+def _field(id: str | None) -> Setting:
+    return next(field for field in FIELDS if _id(field) == id)
 
 
 def _wrong(error: UsageError) -> Content:

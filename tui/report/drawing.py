@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.report.gather import MeasureFigure
 from engine.store.distribution import Flow
 from tui.text.axis import Tick, linear_ticks, log_ticks
-from tui.text.vocabulary import VERDICTS
+from tui.text.flow_layout import FlowBand, flow_bands, flow_columns, links
 
 WIDTH, HEIGHT = 640, 132
 """Of a plot without its axis, in the picture's own units."""
 
-NODE, GAP = 10, 14
+NODE, GAP, FLOW_HEIGHT = 10, 14, 150
+"""A node's width, the gap between two, and the height of all samples."""
+
 COLUMNS = (0, 260, 520)
 """Where the flow's columns of nodes begin."""
 
@@ -74,7 +75,7 @@ def _steps(tops: list[float], wide: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowNode:
+class DrawnNode:
     verdict: str  # or "all"
     count: int
     x: float
@@ -83,60 +84,48 @@ class FlowNode:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowBand:
-    """Samples on their way from one node to another."""
-
-    verdict: str  # that they come to
+class DrawnBand:
+    verdict: str  # that the samples come to
     count: int
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlowPicture:
-    nodes: tuple[FlowNode, ...]
-    bands: tuple[FlowBand, ...]
+    nodes: tuple[DrawnNode, ...]
+    bands: tuple[DrawnBand, ...]
     height: float
 
 
 def flow_picture(flow: Flow) -> FlowPicture | None:
-    """The samples' way through both stages; None where nothing went through them."""
-    ways = {(a, b): count for (a, b), count in flow.counts.items() if a is not None and b is not None}
-    total = sum(ways.values())
-    if not total:
+    """The samples' way through both stages; None where no sample went through them."""
+    if not (counts := links(flow)):
         return None
-    scale = 150 / total
-    first = {verdict: sum(n for (a, _), n in ways.items() if a == verdict) for verdict in VERDICTS}
-    second = {verdict: sum(n for (_, b), n in ways.items() if b == verdict) for verdict in VERDICTS}
+    scale = FLOW_HEIGHT / sum(counts.values())
+    heights = {link: count * scale for link, count in counts.items()}
     columns = [
-        list(_stacked(counts, number, scale)) for number, counts in enumerate(({"all": total}, first, second))
+        [
+            replace(node, top=round(float(node.top), 1), height=round(max(node.height, 1), 1))
+            for node in column
+        ]
+        for column in flow_columns(counts, heights, float(GAP))
     ]
-    height = max(node.y + node.height for column in columns for node in column)
-    bands, arrived = [], {node.verdict: node.y for node in columns[2]}
-    start = columns[0][0].y
-    for node in columns[1]:
-        bands.append(FlowBand(node.verdict, node.count, _band(0, start, node.y, node.height)))
-        start += node.height
-        left = node.y
-        for end in columns[2]:
-            if count := ways.get((node.verdict, end.verdict), 0):
-                bands.append(
-                    FlowBand(end.verdict, count, _band(1, left, arrived[end.verdict], count * scale))
-                )
-                left += count * scale
-                arrived[end.verdict] += count * scale
-    return FlowPicture(tuple(node for column in columns for node in column), tuple(bands), height)
+    return FlowPicture(
+        tuple(
+            DrawnNode(node.verdict, node.count, x, node.top, node.height)
+            for x, column in zip(COLUMNS, columns, strict=True)
+            for node in column
+        ),
+        tuple(
+            DrawnBand(band.verdict, band.count, _path(band)) for band in flow_bands(columns, counts, heights)
+        ),
+        max(node.top + node.height for column in columns for node in column),
+    )
 
 
-def _stacked(counts: dict[str, int], column: int, scale: float) -> Iterator[FlowNode]:
-    y = 0.0
-    for verdict, count in counts.items():
-        if count:
-            yield FlowNode(verdict, count, COLUMNS[column], round(y, 1), round(max(count * scale, 1), 1))
-            y += count * scale + GAP
-
-
-def _band(column: int, left: float, right: float, height: float) -> str:
-    x0, x1 = COLUMNS[column] + NODE, COLUMNS[column + 1]
+def _path(band: FlowBand[float]) -> str:
+    x0, x1 = COLUMNS[band.stage] + NODE, COLUMNS[band.stage + 1]
     mid = (x0 + x1) / 2
-    a, b, c, d = (round(value, 1) for value in (left, right, right + height, left + height))
+    ends = band.start, band.end, band.end + band.height, band.start + band.height
+    a, b, c, d = (round(y, 1) for y in ends)
     return f"M{x0} {a} C{mid} {a} {mid} {b} {x1} {b} V{c} C{mid} {c} {mid} {d} {x0} {d} Z"

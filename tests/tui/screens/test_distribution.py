@@ -31,12 +31,12 @@ from tui.messages import EngineReported
 from tui.screens.distribution import screen as of_screen
 from tui.screens.distribution.flow import draw_flow, percent
 from tui.screens.distribution.histogram import HistogramPlot
+from tui.screens.distribution.plot import Canvas
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.distribution.threshold_bar import ThresholdBar
 from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
-from tui.text.canvas import Canvas
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 

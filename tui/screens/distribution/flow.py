@@ -1,15 +1,12 @@
-"""Where the samples went: bands from the original through both stages, as high as the samples are many."""
+"""The samples' way: bands from the original through both stages, as high as the samples are many."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from textual.content import Content
-from textual.widget import Widget
-
-from engine.store.distribution import Flow
-from tui.text.canvas import Canvas
+from tui.screens.distribution.plot import Canvas, Plot
+from tui.text.flow_layout import FlowNode, Link, flow_bands, flow_columns
 from tui.text.vocabulary import VERDICTS
 
 STYLES = {"replaced": "$primary", "kept": "$secondary", "failed": "$error"}
@@ -20,103 +17,60 @@ GAP = 4
 THICK = 6
 """Dots from which on a band can spare one."""
 
-Link = tuple[str, str]
+
+class FlowDiagram(Plot[Mapping[Link, int]]):
+    def draw(self, canvas: Canvas, data: Mapping[Link, int]) -> None:
+        self.draw_about(canvas)
+        draw_flow(canvas, data)
+
+    def draw_instead(self, canvas: Canvas, word: str) -> None:
+        self.draw_about(canvas)
+        canvas.put(2, 2, word, "dim")
 
 
-@dataclass(slots=True)
-class DiagramNode:
-    """A place in a column of the diagram, in dots: four to a row."""
-
-    verdict: str | None  # None: the original
-    count: int
-    height: int
-    top: int = 0
-    label: list[str] = field(default_factory=list)
-
-
-class FlowDiagram(Widget):
-    DEFAULT_CSS = "FlowDiagram { text-wrap: nowrap; }"
-    ALLOW_SELECT = False
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._flow: Flow | None = None
-        self._waiting = "counting…"
-
-    def show(self, flow: Flow) -> None:
-        self._flow = flow
-        self.refresh()
-
-    def forget(self, instead: str = "counting…") -> None:
-        """Draw nothing but a word."""
-        self._flow, self._waiting = None, instead
-        self.refresh()
-
-    def render(self) -> Content:
-        canvas = Canvas(self.size.width, self.size.height)
-        canvas.put(0, 0, "Flow", "bold")
-        canvas.put(6, 0, "what each stage made of the samples", "dim")
-        counts: Counter[Link] = Counter()
-        for (first, second), count in self._flow.counts.items() if self._flow is not None else ():
-            if first is not None and second is not None:
-                counts[first, second] += count
-        if counts:
-            draw_flow(canvas, counts)
-        else:
-            canvas.put(2, 2, self._waiting if self._flow is None else "no sample is finished", "dim")
-        return canvas.content()
-
-
-def draw_flow(canvas: Canvas, counts: Counter[Link]) -> None:
-    """Draw it below the title, by how many samples took each pair of verdicts."""
+def draw_flow(canvas: Canvas, counts: Mapping[Link, int]) -> None:
+    """Draw below the title how many samples took each pair of verdicts; where there is no room, write it."""
     dots = (canvas.height - 3) * 4
     heights = _heights(counts, dots - GAP * (len(VERDICTS) - 1))
-    total = sum(counts.values())
-    columns = [
-        [DiagramNode(None, total, sum(heights.values()))],
-        *(
-            [
-                DiagramNode(
-                    verdict,
-                    sum(count for link, count in counts.items() if link[stage] == verdict),
-                    sum(height for link, height in heights.items() if link[stage] == verdict),
-                )
-                for verdict in VERDICTS
-            ]
-            for stage in (0, 1)
-        ),
-    ]
-    columns = [[node for node in column if node.count] for column in columns]
-    for column in columns:
-        _place(column, dots, total)
+    columns = [_centred(column, dots) for column in flow_columns(counts, heights, GAP)]
+    labels = [[_label(node, sum(counts.values())) for node in column] for column in columns]
     # Left to right: the original's label and bar, bands, a bar, labels and a bar, bands, a bar and labels.
-    wide = [max(len(line) for node in column for line in node.label) + 2 for column in columns]
+    wide = [max(len(line) for label in column for line in label) + 2 for column in labels]
     band = (canvas.width - sum(wide) - 4) // 2
     if band < 3 or dots < 12:
-        _list(canvas, columns)
+        for row, (name, column) in enumerate(
+            zip(("instruction", "response"), columns[1:], strict=True), start=2
+        ):
+            canvas.put(0, row, f"{name:<12}{', '.join(f'{node.verdict} {node.count:,}' for node in column)}")
         return
     bars = [wide[0], wide[0] + 1 + band]
     bars += [bars[1] + 1 + wide[1], bars[1] + 2 + wide[1] + band]
     board = _Dots(canvas.width, canvas.height - 3)
-    _bands(board, columns, heights, [(bars[0] + 1, bars[1]), (bars[2] + 1, bars[3])])
+    # Thick bands first, so that a thin one that crosses them is seen.
+    for one in sorted(flow_bands(columns, counts, heights), key=lambda each: -each.height):
+        left, right = 2 * (bars[2 * one.stage] + 1), 2 * bars[2 * one.stage + 1]
+        for x in range(left, right):
+            along = (x - left) / (right - left - 1)
+            eased = along * along * (3 - 2 * along)
+            top = round(one.start + (one.end - one.start) * eased)
+            board.fill(x, x + 1, top, one.height, one.verdict, STYLES[one.verdict])
     for column, bar in zip((columns[0], columns[1], columns[1], columns[2]), bars, strict=True):
         for node in column:
-            style = STYLES[node.verdict] if node.verdict else ""
-            board.fill(2 * bar, 2 * bar + 2, node.top, node.height, "replaced", style)
-    board.put(canvas, 0, 3)
-    labels = [0, bars[1] + 2, bars[3] + 2]
-    for column, left in zip(columns, labels, strict=True):
-        for node in column:
-            first = 3 + (2 * node.top + node.height) // 8 - len(node.label) // 2
-            style = f"bold {STYLES[node.verdict]}" if node.verdict else "bold"
-            for row, line in enumerate(node.label):
-                canvas.put(left, first + row, line, style if row == 0 else "dim")
-    lefts = (0, bars[1], bars[3])
-    for left, heading in zip(lefts, ("original", "instruction stage", "response stage"), strict=True):
+            board.fill(2 * bar, 2 * bar + 2, node.top, node.height, "replaced", STYLES.get(node.verdict, ""))
+    board.put(canvas, 3)
+    for column, label_column, left in zip(columns, labels, (0, bars[1] + 2, bars[3] + 2), strict=True):
+        for node, label in zip(column, label_column, strict=True):
+            first = 3 + (2 * node.top + node.height) // 8 - len(label) // 2
+            for row, line in enumerate(label):
+                style = f"bold {STYLES.get(node.verdict, '')}".rstrip() if row == 0 else "dim"
+                canvas.put(left, first + row, line, style)
+    for left, heading in zip(
+        (0, bars[1], bars[3]), ("original", "instruction stage", "response stage"), strict=True
+    ):
         canvas.put(min(left, canvas.width - len(heading)), 2, heading, "dim")
 
 
-def _heights(counts: Counter[Link], room: int) -> dict[Link, int]:
+def _heights(counts: Mapping[Link, int], room: int) -> dict[Link, int]:
     """Each link's height in dots: in proportion, at least one, and together no more than there is room for."""
     total = sum(counts.values())
     for dots in range(room, 0, -1):
@@ -126,55 +80,22 @@ def _heights(counts: Counter[Link], room: int) -> dict[Link, int]:
     return dict.fromkeys(counts, 1)
 
 
-def _place(column: list[DiagramNode], dots: int, total: int) -> None:
-    """Put the nodes one below the other, in the middle of the height there is, and word their labels."""
-    top = (dots - sum(node.height for node in column) - GAP * (len(column) - 1)) // 2
-    for node in column:
-        node.top = max(top, 0)
-        top += node.height + GAP
-        name, share = node.verdict or f"{node.count:,}", f"{node.count:,} · {percent(node.count, total)}"
-        if node.verdict is None:
-            node.label = [name, "samples"] if node.count != 1 else [name, "sample"]
-        else:
-            node.label = [name, share] if node.height >= 8 else [f"{name} {node.count:,}"]
+def _centred(column: Sequence[FlowNode[int]], dots: int) -> list[FlowNode[int]]:
+    """The column in the middle of the height there is; what would begin above it begins at its top."""
+    above = (dots - column[-1].top - column[-1].height) // 2
+    return [replace(node, top=max(node.top + above, 0)) for node in column]
 
 
-def _bands(
-    board: _Dots, columns: list[list[DiagramNode]], heights: dict[Link, int], spans: list[tuple[int, int]]
-) -> None:
-    """Fill what lies between the columns. Thick bands first, so that a thin one that crosses them is seen."""
-    firsts = {node.verdict: node for node in columns[1]}
-    seconds = {node.verdict: node for node in columns[2]}
-    bands: list[tuple[int, int, int, int, int, str]] = []
-    top = columns[0][0].top
-    for verdict, node in firsts.items():
-        assert verdict is not None
-        bands.append((*spans[0], top, node.top, node.height, verdict))
-        top += node.height
-    leaving = {verdict: node.top for verdict, node in firsts.items()}
-    arriving = {verdict: node.top for verdict, node in seconds.items()}
-    for first in VERDICTS:
-        for second in VERDICTS:
-            if height := heights.get((first, second), 0):
-                bands.append((*spans[1], leaving[first], arriving[second], height, second))
-                leaving[first] += height
-                arriving[second] += height
-    for left, right, start, end, height, verdict in sorted(bands, key=lambda band: -band[4]):
-        for x in range(2 * left, 2 * right):
-            along = (x - 2 * left) / (2 * (right - left) - 1)
-            eased = along * along * (3 - 2 * along)
-            board.fill(x, x + 1, round(start + (end - start) * eased), height, verdict, STYLES[verdict])
-
-
-def _list(canvas: Canvas, columns: list[list[DiagramNode]]) -> None:
-    """The counts alone, where there is no room to draw."""
-    for row, (name, column) in enumerate(zip(("instruction", "response"), columns[1:], strict=True), start=2):
-        said = ", ".join(f"{node.verdict} {node.count:,}" for node in column)
-        canvas.put(0, row, f"{name:<12}{said}")
+def _label(node: FlowNode[int], total: int) -> list[str]:
+    if node.verdict == "all":
+        return [f"{node.count:,}", "samples" if node.count != 1 else "sample"]
+    if node.height >= 8:
+        return [node.verdict, f"{node.count:,} · {percent(node.count, total)}"]
+    return [f"{node.verdict} {node.count:,}"]
 
 
 def percent(part: int, whole: int) -> str:
-    """A share a person can read: never 0% for something, never 100% for less than all."""
+    """A share in whole percent, such as "33%", "<1%" or ">99%": never 0% for something, nor 100% for less than all."""
     if not 0 < part < whole:
         return f"{100 if part else 0}%"
     share = 100 * part / whole
@@ -216,8 +137,8 @@ class _Dots:
                     self._styles[row][column] = style
                     self._thick[y][x] = height
 
-    def put(self, canvas: Canvas, left: int, top: int) -> None:
+    def put(self, canvas: Canvas, top: int) -> None:
         for row, (masks, styles) in enumerate(zip(self._masks, self._styles, strict=True)):
             for column, (mask, style) in enumerate(zip(masks, styles, strict=True)):
                 if mask:
-                    canvas.put(left + column, top + row, chr(0x2800 + mask), style)
+                    canvas.put(column, top + row, chr(0x2800 + mask), style)

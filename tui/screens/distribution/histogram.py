@@ -6,19 +6,14 @@ import math
 from dataclasses import dataclass
 
 from textual import events
-from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
-from tui.text.axis import Axis, Ticks, apart, decimals, round_step, short
-from tui.text.canvas import Canvas
+from tui.screens.distribution.plot import GUTTER, Canvas, Plot
+from tui.text.axis import Axis, Ticks, decimals, round_step, short
 
 RISING = " ▁▂▃▄▅▆▇█"
 HANGING = " ⠉⠛⠿⣿"
-
-GUTTER = 6
-"""Columns on the left, for the highest count."""
 
 ROOMY = 12
 """Rows from which on the title has one of its own."""
@@ -45,16 +40,16 @@ class HistogramBars:
     hanging: HistogramSide | None
     remark: str = ""  # at the end of the title
 
+    @property
+    def sides(self) -> tuple[HistogramSide, ...]:
+        return (self.rising,) if self.hanging is None else (self.rising, self.hanging)
 
-class HistogramPlot(Widget):
-    DEFAULT_CSS = "HistogramPlot { text-wrap: nowrap; }"
-    ALLOW_SELECT = False  # the mouse drags the threshold
+
+class HistogramPlot(Plot[HistogramBars]):
+    """The bars of a measure; those below the threshold are dimmed. The mouse points at a threshold."""
 
     threshold: reactive[float | None] = reactive(None)
-    """A position that is marked; what lies below it is dimmed."""
-
-    class BinsResized(Message):
-        """There is room for another number of columns."""
+    """A position on the axis that is marked."""
 
     class PositionPicked(Message):
         """A person points at a position with the mouse."""
@@ -69,27 +64,8 @@ class HistogramPlot(Widget):
             return self.histogram
 
     def __init__(self, title: str, about: str, ticks: Ticks, *, id: str) -> None:
-        super().__init__(id=id)
-        self._title = title
-        self._about = about
+        super().__init__(title, about, id=id)
         self._ticks = ticks
-        self._bars: HistogramBars | None = None
-        self._waiting = "counting…"
-
-    # --- what is drawn ------------------------------------------------------------------------------------------
-
-    @property
-    def bars(self) -> HistogramBars | None:
-        return self._bars
-
-    def show(self, bars: HistogramBars) -> None:
-        self._bars = bars
-        self.refresh()
-
-    def forget(self, instead: str = "counting…") -> None:
-        """Draw nothing but a word."""
-        self._bars, self._waiting = None, instead
-        self.refresh()
 
     def bins(self, samples: int) -> int:
         """How many bins suit so many samples and the columns there are: few samples make wide bars."""
@@ -100,14 +76,8 @@ class HistogramPlot(Widget):
     def _columns(self) -> int:
         return max(self.size.width - GUTTER, 8)
 
-    @property
-    def fits(self) -> bool:
-        """Whether what is drawn has the bins that the room asks for."""
-        bars = self._bars
-        if bars is None or not self.display:
-            return True
-        samples = max(side.number for side in (bars.rising, bars.hanging) if side is not None)
-        return len(bars.rising.counts) == self.bins(samples)
+    def suits(self, data: HistogramBars) -> bool:
+        return len(data.rising.counts) == self.bins(max(side.number for side in data.sides))
 
     @property
     def step(self) -> float:
@@ -120,9 +90,9 @@ class HistogramPlot(Widget):
 
     @property
     def _axis(self) -> Axis:
-        assert self._bars is not None, "there is something to draw"
-        bins = len(self._bars.rising.counts)
-        return Axis(self._bars.low, self._bars.high, max(self._columns // bins, 1) * bins)
+        assert self.data is not None, "there is something to draw"
+        bins = len(self.data.rising.counts)
+        return Axis(self.data.low, self.data.high, max(self._columns // bins, 1) * bins)
 
     @property
     def _marked(self) -> int | None:
@@ -133,11 +103,8 @@ class HistogramPlot(Widget):
 
     # --- the mouse ----------------------------------------------------------------------------------------------
 
-    def on_resize(self) -> None:
-        self.post_message(self.BinsResized())
-
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self._bars is not None and event.button == 1:
+        if self.data is not None and event.button == 1:
             self.capture_mouse()
             self._pick(event)
 
@@ -149,47 +116,41 @@ class HistogramPlot(Widget):
         self.release_mouse()
 
     def _pick(self, event: events.MouseEvent) -> None:
-        if self._bars is not None:
+        if self.data is not None:
             axis = self._axis
             cell = min(max(event.x - self.gutter.left - GUTTER, 0), axis.cells)
             self.post_message(self.PositionPicked(self, self.rounded(axis.position(cell))))
 
     # --- drawing ------------------------------------------------------------------------------------------------
 
-    def render(self) -> Content:
-        canvas = Canvas(self.size.width, self.size.height)
-        canvas.put(0, 0, self._title, "bold")
-        bars = self._bars
-        if bars is None:
-            canvas.put(GUTTER, 2, self._waiting, "dim")
-            return canvas.content()
+    def draw(self, canvas: Canvas, data: HistogramBars) -> None:
         # Where there is height for it, the title has a line of its own, and says more.
         top = 1 if canvas.height >= ROOMY else 0
-        canvas.put(canvas.width - len(bars.remark), 0, bars.remark, "$text-warning")
-        if top and len(self._title) + len(self._about) + len(bars.remark) + 4 <= canvas.width:
-            canvas.put(len(self._title) + 2, 0, self._about, "dim")
-        self._draw(canvas, bars, top)
-        return canvas.content()
-
-    def _draw(self, canvas: Canvas, bars: HistogramBars, top: int) -> None:
-        sides = [side for side in (bars.rising, bars.hanging) if side is not None]
-        peak = max(max(side.counts) for side in sides)
-        rows = (canvas.height - top - 1 - len(sides)) // len(sides)
+        canvas.put(canvas.width - len(data.remark), 0, data.remark, "$text-warning")
+        if top and len(self.title) + len(self.about) + len(data.remark) + 4 <= canvas.width:
+            self.draw_about(canvas)
+        peak = max(max(side.counts) for side in data.sides)
+        rows = (canvas.height - top - 1 - len(data.sides)) // len(data.sides)
         if rows < 1:
             return
         base = top + 1 + rows
-        self._draw_axis(canvas, base)
+        axis, marked = self._axis, self._marked
+        ticks = [tick for tick in self._ticks(axis.low, axis.high, axis.cells // 9) if axis.holds(tick[0])]
+        canvas.put_axis(GUTTER, base, axis, ticks, marked)
         canvas.put(0, top + 1, f"{short(peak):>{GUTTER - 1}}╴", "dim")
-        self._draw_bars(canvas, bars.rising, peak, rows, base - 1, -1)
-        first = 0 if top else len(self._title) + 2
-        last = canvas.width - (0 if top or not bars.remark else len(bars.remark) + 2)
-        self._draw_median(canvas, bars.rising, (top, first, last), "▾", "$primary")
-        if bars.hanging is not None:
+        self._draw_bars(canvas, data.rising, peak, rows, base - 1, -1)
+        first = 0 if top else len(self.title) + 2
+        last = canvas.width - (0 if top or not data.remark else len(data.remark) + 2)
+        self._draw_median(canvas, data.rising, (top, first, last), "▾", "$primary")
+        if data.hanging is not None:
             canvas.put(0, base + rows, f"{short(peak):>{GUTTER - 1}}╴", "dim")
-            self._draw_bars(canvas, bars.hanging, peak, rows, base + 1, 1)
+            self._draw_bars(canvas, data.hanging, peak, rows, base + 1, 1)
             place = base + rows + 1, 0, canvas.width
-            self._draw_median(canvas, bars.hanging, place, "▴", "$secondary")
-        self._draw_threshold(canvas, top + 1, base)
+            self._draw_median(canvas, data.hanging, place, "▴", "$secondary")
+        if marked is not None:
+            for row in range(top + 1, base):
+                canvas.put(GUTTER + marked, row, "│", "bold $accent")
+            canvas.put(GUTTER + marked, base, "◆", "bold $accent")
 
     def _draw_bars(
         self, canvas: Canvas, side: HistogramSide, peak: int, rows: int, first: int, step: int
@@ -207,16 +168,6 @@ class HistogramPlot(Widget):
                     dimmed = " dim" if column < mark else ""
                     canvas.put(GUTTER + column, first + row * step, glyph, style + dimmed)
 
-    def _draw_axis(self, canvas: Canvas, row: int) -> None:
-        axis = self._axis
-        canvas.put(GUTTER, row, "─" * axis.cells, "dim")
-        ticks = self._ticks(axis.low, axis.high, axis.cells // 9)
-        labels = [(axis.cell(position), f" {said} ") for position, said in ticks if axis.holds(position)]
-        mark = self._marked
-        for first, text in apart(labels, axis.cells):
-            if mark is None or not first <= mark < first + len(text):
-                canvas.put(GUTTER + first, row, text, "dim")
-
     def _draw_median(
         self, canvas: Canvas, side: HistogramSide, place: tuple[int, int, int], mark: str, style: str
     ) -> None:
@@ -233,12 +184,3 @@ class HistogramPlot(Widget):
                 canvas.put(column + 1 - len(left), row, left, f"bold {style}")
                 return
         canvas.put(max(first, min(column, last - len(brief))), row, brief, f"bold {style}")
-
-    def _draw_threshold(self, canvas: Canvas, first: int, base: int) -> None:
-        mark = self._marked
-        if mark is None:
-            return
-        column = GUTTER + mark
-        for row in range(first, base):
-            canvas.put(column, row, "│", "bold $accent")
-        canvas.put(column, base, "◆", "bold $accent")

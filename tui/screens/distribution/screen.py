@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -20,7 +20,7 @@ from engine.export.export import default_path
 from engine.formats.names import Format
 from engine.method.recipe import Method
 from engine.store.database import Interrupted
-from engine.store.distribution import Distribution, Growth, Spread, common_range
+from engine.store.distribution import Distribution, Growth, common_range
 from engine.store.leaving import ExportRule
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
@@ -31,15 +31,18 @@ from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.distribution.flow import FlowDiagram, percent
 from tui.screens.distribution.histogram import HistogramBars, HistogramPlot, HistogramSide
+from tui.screens.distribution.plot import Plot
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.threshold_bar import KeptCounts, ThresholdBar
 from tui.state.verdicts import verdicts
 from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
+from tui.text.flow_layout import links
 from tui.text.shown import shown_line
 from tui.text.vocabulary import MEASURES
 from tui.widgets.score_bar import blocks, said_score
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 EVERY = 3.0
@@ -109,8 +112,8 @@ class DistributionScreen(AppScreen):
                     yield HistogramPlot(*MEASURES["length"], log_ticks, id="length")
                     yield Static(id="growth")
             with Vertical(id="right"):
-                yield ScatterPlot("IFD and r-IFD", "IFD", "r-IFD", id="scatter")
-                yield FlowDiagram(id="flow")
+                yield ScatterPlot("IFD and r-IFD", "↑ r-IFD   → IFD", id="scatter")
+                yield FlowDiagram("Flow", "what each stage made of the samples", id="flow")
                 yield Static(id="judged")
         yield ThresholdBar(id="keeping")
 
@@ -145,11 +148,9 @@ class DistributionScreen(AppScreen):
         if self._stale and self.is_current and time.monotonic() > due:
             self._refresh_all()
 
-    @on(HistogramPlot.BinsResized)
-    @on(ScatterPlot.GridResized)
+    @on(Plot.Resized)
     def _resized(self) -> None:
-        histograms = self.query(HistogramPlot)
-        if not (all(one.fits for one in histograms) and self.query_one(ScatterPlot).fits):
+        if not all(plot.fits for plot in self.query(Plot)):
             self._count()
 
     def _refresh_all(self) -> None:
@@ -184,10 +185,8 @@ class DistributionScreen(AppScreen):
 
     def _forget(self) -> None:
         self.query_one("#ifd", HistogramPlot).threshold = self._threshold
-        for histogram in self.query(HistogramPlot):
-            histogram.forget()
-        self.query_one(ScatterPlot).forget()
-        self.query_one(FlowDiagram).forget()
+        for plot in self.query(Plot):
+            plot.forget()
         self.query_one("#growth", Static).update("")
         self.query_one(ThresholdBar).forget()
 
@@ -212,7 +211,11 @@ class DistributionScreen(AppScreen):
                 growth = await self._ask_distribution(Distribution.growth)
                 scored = not self.has_class("-unscored")
                 self.query_one("#growth", Static).update(_confound(growth, scored=scored))
-                self.query_one(FlowDiagram).show(await self._ask_distribution(Distribution.flow))
+                diagram = self.query_one(FlowDiagram)
+                if counts := links(await self._ask_distribution(Distribution.flow)):
+                    diagram.show(counts)
+                else:
+                    diagram.forget("no sample is finished")
                 await self._show_judged()
             self._keep()
         except Interrupted:
@@ -228,7 +231,7 @@ class DistributionScreen(AppScreen):
             self._took = self._counted - began
 
     async def _show_judged(self) -> None:
-        """What the latest judge made of it, in short; Compare has the whole."""
+        """Show the latest judging in short; Compare has the whole."""
         path, run, judged = self.workbench.path, self.workbench.run, self.query_one("#judged", Static)
         try:
             found = (
@@ -249,18 +252,25 @@ class DistributionScreen(AppScreen):
             )
             judged.update(Content("\n").join(lines))
 
-    async def _ask_distribution(self, work: Callable[[Distribution], T]) -> T:
+    async def _ask_distribution(
+        self, question: Callable[Concatenate[Distribution, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Ask about the run that is shown. Raises `Interrupted` where there is none any more."""
         run = self.workbench.run
         if not self.workbench.is_open or run is None:
             raise Interrupted
-        return await self.workbench.reader.ask_workspace(lambda reading: work(Distribution(reading, run)))
+        return await self.workbench.reader.ask_workspace(
+            lambda reading: question(Distribution(reading, run), *args, **kwargs)
+        )
 
     async def _count_histogram(self, plotted: PlottedMeasure) -> tuple[float, float]:
         """Count a measure before and after, and draw it; the range of its axis."""
         picture = self.query_one(f"#{plotted.id}", HistogramPlot)
         names = ("as it is",) if self.has_class("-unrefined") else ("after", "before")
         whens = ("after", "before")[: len(names)]
-        spreads = [await self._ask_distribution(_spread(f"{plotted.id}_{when}")) for when in whens]
+        spreads = [
+            await self._ask_distribution(Distribution.spread, f"{plotted.id}_{when}") for when in whens
+        ]
         if not any(spread.count for spread in spreads):
             picture.forget(plotted.nothing)
             return 0.0, 1.0
@@ -268,11 +278,12 @@ class DistributionScreen(AppScreen):
         bins = picture.bins(max(spread.count for spread in spreads))
         sides = []
         for name, when, spread in zip(names, whens, spreads, strict=True):
-            counts = await self._ask_distribution(_histogram(f"{plotted.binned}_{when}", low, high, bins))
+            measure = f"{plotted.binned}_{when}"
+            histogram = await self._ask_distribution(Distribution.histogram, measure, low, high, bins)
             median = spread.median
-            said = plotted.said(median) if median is not None else "–"
+            figures = plotted.figures(median) if median is not None else "–"
             position = plotted.position(median) if median is not None else low
-            sides.append(HistogramSide(name, counts, spread.count, position, said))
+            sides.append(HistogramSide(name, histogram.counts, spread.count, position, figures))
         missing = [spread.missing for spread in spreads]
         picture.show(HistogramBars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
         return low, high
@@ -280,11 +291,8 @@ class DistributionScreen(AppScreen):
     async def _count_scatter(self, across: tuple[float, float], up: tuple[float, float]) -> None:
         picture = self.query_one(ScatterPlot)
         columns, rows = picture.cells
-        picture.show(
-            await self._ask_distribution(
-                lambda d: d.scatter("ifd_after", "r_ifd_after", across, up, columns, rows)
-            )
-        )
+        measures = "ifd_after", "r_ifd_after"
+        picture.show(await self._ask_distribution(Distribution.scatter, *measures, across, up, columns, rows))
 
     # --- the threshold ------------------------------------------------------------------------------------------
 
@@ -335,9 +343,9 @@ class DistributionScreen(AppScreen):
     def _step(self, direction: int) -> None:
         """A step of the histogram; to the left of it there is no threshold."""
         picture = self.query_one("#ifd", HistogramPlot)
-        if picture.bars is None:
+        if picture.data is None:
             return
-        low, high = picture.bars.low, picture.bars.high
+        low, high = picture.data.low, picture.data.high
         if self._threshold is None:
             if direction > 0:
                 self._move_to(picture.rounded(low + picture.step / 2))
@@ -349,7 +357,8 @@ class DistributionScreen(AppScreen):
 
     @on(HistogramPlot.PositionPicked, "#ifd")
     def _picked(self, message: HistogramPlot.PositionPicked) -> None:
-        low = message.histogram.bars.low if message.histogram.bars is not None else 0.0
+        data = message.histogram.data
+        low = data.low if data is not None else 0.0
         self._move_to(message.position if message.position > low else None)
 
     def action_type(self) -> None:
@@ -387,27 +396,15 @@ class PlottedMeasure:
     id: str  # its name in `MEASURES`, but for when
     binned: str  # the same, as it is laid along the axis
     position: Callable[[float], float]  # of a value on the axis
-    said: Callable[[float], str]
-    nothing: str  # said when no sample has it
+    figures: Callable[[float], str]  # a value in figures
+    nothing: str  # stands in the plot's place when no sample has the measure
 
 
-def _position(score: float) -> float:
-    return score
-
-
-IFD = PlottedMeasure("ifd", "ifd", _position, "{:.3f}".format, "no sample has an IFD")
-R_IFD = PlottedMeasure("r_ifd", "r_ifd", _position, "{:.3f}".format, "no sample has an r-IFD")
+IFD = PlottedMeasure("ifd", "ifd", float, "{:.3f}".format, "no sample has an IFD")
+R_IFD = PlottedMeasure("r_ifd", "r_ifd", float, "{:.3f}".format, "no sample has an r-IFD")
 LENGTH = PlottedMeasure(
     "length", "log_length", lambda n: math.log(max(n, 1)), "{:,.0f}".format, "no sample is finished"
 )
-
-
-def _spread(measure: str) -> Callable[[Distribution], Spread]:
-    return lambda distribution: distribution.spread(measure)
-
-
-def _histogram(measure: str, low: float, high: float, bins: int) -> Callable[[Distribution], tuple[int, ...]]:
-    return lambda distribution: distribution.histogram(measure, low, high, bins).counts
 
 
 def _remark(missing: list[int]) -> str:

@@ -15,7 +15,8 @@ from engine.method.scores import RatioPassages as Scoring
 from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages, ratio
 from engine.method.templates import Prompt, prompt_for
 from engine.run.gates import Gate
-from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher, Serving
+from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher
+from engine.run.retry import Serving
 from engine.run.settings import Schedule
 from engine.sample import Choice, Ratio, Stage, Version
 from engine.store.workspace import Run, Workspace

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,9 +23,7 @@ from engine.events import (
     Event,
     Generated,
     Notice,
-    Paused,
     ReplyGrew,
-    Resumed,
     Scored,
     SharedEvent,
     StudentQueue,
@@ -35,28 +32,13 @@ from engine.events import (
 from engine.method.recipe import Sampling
 from engine.method.reflection import Question, UnusableReply
 from engine.run.gates import Gate
+from engine.run.retry import Attempts, PatientTeacher, Serving
 from engine.sample import Stage
 from engine.store.workspace import Workspace
 from models.student import MISSING, Losses, Passage, PassageError, Student, StudentInfo
-from models.teacher import (
-    HOPELESS,
-    PAUSING,
-    UNHEARD,
-    Fault,
-    Reply,
-    Request,
-    Teacher,
-    TeacherError,
-    TeacherInfo,
-)
+from models.teacher import Reply, Request, Teacher, TeacherError, TeacherInfo
 
 T = TypeVar("T")
-
-ATTEMPTS = 3
-"""A question is put once, and twice more: with another seed and a little temperature where the reply was no use,
-as it was where there was none."""
-
-PAUSE = 1.0  # seconds before the first try while a run is paused; each further one waits twice as long
 
 
 class NeedsTeacher(Exception):  # noqa: N818 - a sample's state, not an error
@@ -65,14 +47,6 @@ class NeedsTeacher(Exception):  # noqa: N818 - a sample's state, not an error
 
 class NeedsStudent(Exception):  # noqa: N818
     """The sample cannot go on without losses that were never computed, and there is no student here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How much is asked of a teacher's server, and how long it is waited for. Decides no outcome."""
-
-    parallel: int = 1  # requests in flight at once
-    patience: float = 600.0  # seconds a pause may last before it ends the run
 
 
 class Replies(Protocol):
@@ -86,12 +60,21 @@ class Replies(Protocol):
         """How often a person asked to try again what gave no usable reply."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a question belongs in a run, as its events name it."""
+
+    sample: int
+    stage: Stage
+    question: str
+
+
 class ReplayingTeacher:
     """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
 
     def __init__(
         self,
-        workspace: Replies,
+        replies: Replies,
         info: TeacherInfo,
         sampling: Sampling,
         serving: Serving,
@@ -99,76 +82,64 @@ class ReplayingTeacher:
         teacher: Teacher | None,
         gate: Gate,
     ) -> None:
-        self._workspace = workspace
+        self._replies = replies
         self._info = info
         self._sampling = sampling
-        self._serving = serving
         self._emit = emit
-        self._teacher = teacher
+        self._teacher = None if teacher is None else PatientTeacher(teacher, serving.patience, emit)
         self._gate = gate
         self._slots = asyncio.Semaphore(serving.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
-        self._in_flight: list[tuple[int, Stage, str]] = []
-        self._recovering = asyncio.Lock()
-        self._wait = PAUSE  # seconds before the next try while paused
-        self._answers = 0
-        self._fault: Fault | None = None  # what the run is paused for
-        self._paused_at: float | None = None
+        self._in_flight: list[_Place] = []
 
     async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
-        """What the teacher says to a question. See `reflection.AskTeacher` for what is raised."""
-        failure: UnusableReply | TeacherError | None = None
-        # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
-        useless = 0
-        for attempt in range(ATTEMPTS * (1 + self._workspace.retries(sample))):
-            request = self._sampling.request(question, candidate, useless)
+        """The teacher's answer to a question about a sample. See `reflection.AskTeacher` for what is raised."""
+        place = _Place(sample, stage, question.name)
+        attempts = Attempts(1 + self._replies.retries(sample))
+        while True:
+            request = self._sampling.request(question, candidate, attempts.useless)
             key = request.digest(self._info)
-            kept = self._workspace.reply(sample, key)
+            kept = self._replies.reply(sample, key)
             try:
-                reply = kept or await self._fetch(
-                    sample, stage, candidate, useless, question.name, request, key
-                )
+                reply = kept or await self._fetch(place, request)
+                if kept is None:
+                    self._keep(place, candidate, attempts.useless, request, key, reply)
                 return question.parse(reply)
             except (UnusableReply, TeacherError) as error:
-                if error.fault in HOPELESS | PAUSING:
-                    raise
-                failure = error
-                useless += error.fault not in UNHEARD
+                number = attempts.failed
+                another = attempts.fail(error)
                 if kept is None:  # else it was told when the reply came
-                    self._emit(AttemptFailed(sample, stage, question.name, attempt, error.fault, str(error)))
-        assert failure is not None
-        raise failure
+                    self._emit(AttemptFailed(sample, stage, question.name, number, error.fault, str(error)))
+                if not another:
+                    raise
 
-    async def _fetch(
-        self, sample: int, stage: Stage, candidate: int, attempt: int, name: str, request: Request, key: bytes
-    ) -> Reply:
+    async def _fetch(self, place: _Place, request: Request) -> Reply:
         if self._teacher is None:
             raise NeedsTeacher
 
         def on_text(text: str) -> None:
-            self._resume()
-            self._emit(ReplyGrew(sample, stage, name, text))
+            self._emit(ReplyGrew(place.sample, place.stage, place.question, text))
 
         with self._queued():
             async with self._slots:
                 while True:
                     await self._gate.passed()
                     try:
-                        with self._in_flight_while((sample, stage, name)):
-                            reply = await self._teacher.ask(request, on_text)
-                        break
+                        with self._in_flight_while(place):
+                            return await self._teacher.ask(request, on_text)
                     except TeacherError as error:
-                        if error.fault not in PAUSING:
-                            raise
-                        await self._wait_until_recovered(self._teacher, error)
-        self._recovered()
-        self._workspace.keep_reply(
-            sample,
+                        await self._teacher.recover(error)
+
+    def _keep(
+        self, place: _Place, candidate: int, attempt: int, request: Request, key: bytes, reply: Reply
+    ) -> None:
+        self._replies.keep_reply(
+            place.sample,
             key,
             reply,
             {
-                "stage": stage,
-                "question": name,
+                "stage": place.stage,
+                "question": place.question,
                 "candidate": candidate,
                 "attempt": attempt,
                 "teacher": self._info.digest,
@@ -178,49 +149,7 @@ class ReplayingTeacher:
                 "context": self._info.context,
             },
         )
-        self._emit(Generated(sample, stage, name, reply.tokens, reply.seconds))
-        return reply
-
-    async def _wait_until_recovered(self, teacher: Teacher, error: TeacherError) -> None:
-        """Wait until the server may be asked again; every request in flight waits here together.
-
-        Raises the error once the pause has lasted for `patience` seconds.
-        """
-        asked = self._answers
-        async with self._recovering:
-            if self._answers > asked:
-                return  # it was mended while this request waited for its turn
-            while True:
-                # In the loop: another request may be answered meanwhile, and the next failure is a new pause.
-                self._paused_at = self._paused_at or time.monotonic()
-                if self._fault is not error.fault:
-                    self._fault = error.fault
-                    self._emit(Paused(error.fault, str(error)))
-                if time.monotonic() - self._paused_at > self._serving.patience:
-                    raise error
-                await asyncio.sleep(self._wait * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
-                # A server that is not there is asked for nothing; a busy one is not to be asked too often.
-                longest = 4.0 if error.fault is Fault.UNREACHABLE else 30.0
-                self._wait = min(2 * self._wait, longest)
-                try:
-                    await teacher.open()
-                except TeacherError as still:
-                    if still.fault in PAUSING:  # any other does not say what the run waits for
-                        error = still
-                else:
-                    return
-
-    def _recovered(self) -> None:
-        """A reply came: whatever was wrong is not any more."""
-        self._answers += 1
-        self._wait, self._paused_at = PAUSE, None
-        self._resume()
-
-    def _resume(self) -> None:
-        """The teacher writes again. Patience begins anew only with a whole reply."""
-        if self._fault is not None:
-            self._fault = None
-            self._emit(Resumed())
+        self._emit(Generated(place.sample, place.stage, place.question, reply.tokens, reply.seconds))
 
     @contextmanager
     def _queued(self) -> Iterator[None]:
@@ -233,17 +162,18 @@ class ReplayingTeacher:
             self._emit_queue()
 
     @contextmanager
-    def _in_flight_while(self, request: tuple[int, Stage, str]) -> Iterator[None]:
-        self._in_flight.append(request)
+    def _in_flight_while(self, place: _Place) -> Iterator[None]:
+        self._in_flight.append(place)
         self._emit_queue()
         try:
             yield
         finally:
-            self._in_flight.remove(request)
+            self._in_flight.remove(place)
             self._emit_queue()
 
     def _emit_queue(self) -> None:
-        self._emit(TeacherQueue(tuple(self._in_flight), self._wanted - len(self._in_flight)))
+        now = tuple((place.sample, place.stage, place.question) for place in self._in_flight)
+        self._emit(TeacherQueue(now, self._wanted - len(now)))
 
 
 class ReplayingStudent:

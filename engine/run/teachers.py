@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from engine.events import Notice
 from engine.method.recipe import Sampling
-from engine.run.replay import Serving
+from engine.run.retry import Serving
 from engine.run.settings import TeacherSettings
 from models.errors import UsageError
 from models.files import catalog

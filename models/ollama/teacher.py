@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from contextlib import aclosing
 
@@ -13,7 +11,6 @@ from models.ollama.http import ADVICE, FailedMidwayError, RefusedError, one_line
 from models.ollama.server import FIRST, SILENCE, ModelDescription, OllamaServer, Tag
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
-BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before asking a busy server again, each times 0.5 to 1.5
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
 
@@ -75,7 +72,7 @@ class OllamaTeacher:
                 f"about {estimate} tokens of prompt and {request.max_tokens} of reply do not fit the teacher's context "
                 f"of {info.context}: give it a larger one, or leave the sample out",
             )
-        reply = await self._ask_patiently(request, info.context, on_text)
+        reply = await self._ask(request, info.context, on_text)
         self._check_whole(request, reply, info.context)
         return reply
 
@@ -117,9 +114,8 @@ class OllamaTeacher:
         if sentence not in self.notes:
             self.notes.append(sentence)
 
-    async def _ask_patiently(self, request: Request, context: int, on_text: OnText | None) -> Reply:
-        """One reply, past a busy server and a model that does not know thinking."""
-        delays = iter(BUSY_DELAYS)
+    async def _ask(self, request: Request, context: int, on_text: OnText | None) -> Reply:
+        """One reply; of a model that does not know thinking, too."""
         while True:
             asked_to_think = self._knows_thinking
             try:
@@ -133,9 +129,7 @@ class OllamaTeacher:
                     continue
                 if error.fault is Fault.MODEL_MISSING:
                     raise self._server.missing(self.name) from None
-                if error.fault is not Fault.BUSY or (delay := next(delays, None)) is None:
-                    raise
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311
+                raise
 
     async def _ask_once(self, request: Request, context: int, on_text: OnText | None) -> Reply:
         text: list[str] = []

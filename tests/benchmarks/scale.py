@@ -34,7 +34,7 @@ from engine.formats.write import write_dataset
 from engine.run import session
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
-from engine.run.replay import Serving
+from engine.run.retry import Serving
 from engine.run.settings import Schedule
 from engine.sample import Outcome
 from engine.store.leaving import ExportRule, TopShare, exported

@@ -19,10 +19,9 @@ from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
-import models.ollama.teacher
 from engine.events import AttemptFailed, Event, Paused
 from engine.method.reply_forms import ReplyFormName
-from engine.run import replay, session
+from engine.run import retry, session
 from engine.sample import Outcome, Rule, Verdict
 from models.teacher import Fault
 from tests.gguf_writer import tiny
@@ -117,8 +116,8 @@ def refined(folder: Path, name: str, form: ReplyFormName, samples: int, schedule
         before, began = memory(), time.monotonic()
         with (
             patch.object(session, "Student", StandIn),
-            patch.object(replay, "PAUSE", 0.02),
-            patch.object(models.ollama.teacher, "BUSY_DELAYS", ()),
+            patch.object(retry, "PAUSE", 0.02),
+            patch.object(retry, "BUSY_DELAYS", ()),
         ):
             summary = asyncio.run(session.refine_workspace(opened, given, listening))
         seconds, growth = time.monotonic() - began, peak() - before

@@ -16,7 +16,7 @@ import models.ollama.http
 import models.ollama.teacher
 from engine.events import Event, Generated, Paused
 from engine.method.reply_forms import ReplyFormName
-from engine.run import replay, session
+from engine.run import retry, session
 from engine.sample import Stage
 from engine.store.workspace import Workspace
 from models.ollama.server import OllamaServer
@@ -51,8 +51,8 @@ MEMORY = pytest.mark.skipif(not PEAK.exists(), reason="peak memory is read from 
 
 @pytest.fixture(autouse=True)
 def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "PAUSE", 0.02)
-    monkeypatch.setattr(models.ollama.teacher, "BUSY_DELAYS", ())
+    monkeypatch.setattr(retry, "PAUSE", 0.02)
+    monkeypatch.setattr(retry, "BUSY_DELAYS", ())
 
 
 # Many faults at once ----------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_reply_in_the_middle_of_a_pause_begins_the_patience_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two requests one is answered while the other waits, and then the server is gone again."""
-    monkeypatch.setattr(replay, "PAUSE", 0.5)
+    monkeypatch.setattr(retry, "PAUSE", 0.5)
     busy = Refusal(503, recorded("51_server_busy_max_queue")["body"][10:-2])
     paused = threading.Event()
 

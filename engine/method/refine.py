@@ -37,6 +37,9 @@ class SampleModels(Protocol):
         """Told of each stage's end."""
 
 
+_Found = dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]]
+
+
 async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcome:
     """A sample's outcome. Raises only what stops the whole run: a lost server, a dead student, a full disk."""
     v0 = sample.original
@@ -45,20 +48,25 @@ async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcom
         return Outcome(index=sample.index, final=v0, before=scores, after=scores)
 
     student = recipe.method is Method.SELECTIVE
-    v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, models)
+    found: _Found = {}
+    v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, models, found)
     before = await _scores(v0, models) if student else None  # now: while the teacher is at work on others
-    v2, second = await _stage(Stage.RESPONSE, v1, recipe, models)
+    v2, second = await _stage(Stage.RESPONSE, v1, recipe, models, found)
     after = await _scores(v2, models) if student else None
     return Outcome(index=sample.index, final=v2, choices=(first, second), before=before, after=after)
 
 
-async def _stage(stage: Stage, v: Version, recipe: Recipe, models: SampleModels) -> tuple[Version, Choice]:
+async def _stage(
+    stage: Stage, v: Version, recipe: Recipe, models: SampleModels, found: _Found
+) -> tuple[Version, Choice]:
     """What a stage makes of a version, and how it was chosen."""
-    reflections, failure = await _reflections(stage, v, recipe, models)
+    if (stage, v) not in found:
+        found[stage, v] = await _reflections(stage, v, recipe, models)
+    reflections, failure = found[stage, v]
     rewrites = [reflection.version for reflection in reflections]
     if stage is Stage.INSTRUCTION and recipe.both_branches:
         for branch in (v, *rewrites):
-            await _reflections(Stage.RESPONSE, branch, recipe, models)
+            found[Stage.RESPONSE, branch] = await _reflections(Stage.RESPONSE, branch, recipe, models)
 
     if not reflections:
         choice = Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)

@@ -12,15 +12,16 @@ from engine.formats.names import DatasetError, Record
 from engine.formats.read import any_rows
 from engine.judge.events import Answered
 from engine.judge.pairs import GENERATOR
-from engine.judge.recorded_model import RecordedModel, check
-from engine.method.reflection import Question, UnusableReply, reply_text
+from engine.judge.recorded_model import RecordedModel
+from engine.method.reflection import Question, UnusableReply, failure_of, reply_text
 from engine.method.templates import TemplateName, alpaca, vicuna, wizardlm
 from engine.run.settings import AnswerSettings
+from engine.run.teachers import check_teacher
 from engine.sample import Failure
 from models.errors import UsageError
 from models.files.catalog import teacher_file
 from models.student import Piece
-from models.teacher import PAUSING, Message, Reply, TeacherError
+from models.teacher import Message, Reply, TeacherError
 
 _WRITTEN: dict[TemplateName, Callable[[str, str], tuple[Piece, ...]]] = {
     TemplateName.VICUNA: vicuna,
@@ -99,7 +100,7 @@ def check_answering(settings: AnswerSettings) -> None:
         raise UsageError(
             "no model: give --model with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
         )
-    check(settings)
+    check_teacher(settings)
     if settings.template is not TemplateName.CHAT and teacher_file(settings.name) is None:
         raise UsageError(
             f"template {settings.template}: Ollama puts every prompt into {settings.name}'s own template; use "
@@ -114,30 +115,24 @@ async def answer(respondent: RecordedModel, asked: Sequence[AnswerPrompt], templ
     before, and of the replies what a run emits of a teacher's. Raises `TeacherError` when a pause outlasts its
     patience, `WorkspaceError`; whatever was answered stays answered. To stop it is to cancel it.
     """
-    await respondent.open()
+    model = await respondent.open()
     answers = Answers()
     questions = [prompt.question(template) for prompt in asked]
-    before = {number for number, question in enumerate(questions) if respondent.knows(question)}
+    keys = [model.sampling.request(question).digest(model.info) for question in questions]
+    before = {number for number, key in enumerate(keys) if respondent.record.reply(number, key) is not None}
     respondent.emit(Started(len(asked), len(before), 0, ()))
 
     async def work(item: tuple[int, Question[Reply]]) -> None:
         number, question = item
-        failure = None
         try:
             reply = await respondent.ask(number, question)
-        except UnusableReply as unusable:
-            failure = Failure(fault=unusable.fault, message=str(unusable))
-        except TeacherError as error:
-            if error.fault in PAUSING:
-                raise
-            failure = Failure(fault=error.fault, message=str(error))
-        if failure is None:
+        except (UnusableReply, TeacherError) as error:
+            answers.failures[number] = failure_of(error)
+        else:
             answers.texts[number] = reply.text
             answers.cut += reply.finish != "stop"
-        else:
-            answers.failures[number] = failure
         if number not in before:
-            respondent.emit(Answered(number, failure))
+            respondent.emit(Answered(number, answers.failures.get(number)))
 
     await respondent.each(iter(enumerate(questions)), work)
     return answers

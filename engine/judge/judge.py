@@ -11,10 +11,9 @@ from engine.judge.pairs import Sides
 from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
 from engine.judge.record import Comparison, Judging
 from engine.judge.recorded_model import RecordedModel
-from engine.method.reflection import UnusableReply
+from engine.method.reflection import UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName
-from engine.sample import Failure
-from models.teacher import PAUSING, TeacherError
+from models.teacher import TeacherError
 
 
 async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) -> Comparison:
@@ -25,7 +24,8 @@ async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) ->
     pause outlasts its patience, `WorkspaceError`; whatever was answered stays answered. To stop it is to cancel it.
     """
     record, emit = respondent.record, respondent.emit
-    info = await respondent.open()
+    model = await respondent.open()
+    info = model.info
     if info.digest == sides.teacher:
         emit(Notice(f"{info.name} also wrote the rewrites: a judge tends to favour what it wrote itself"))
     pairs = [pair.digest() for pair in sides.pairs()]
@@ -39,7 +39,7 @@ async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) ->
             form=form,
             prompts=PROMPTS,
             context=info.context,
-            **respondent.sampling.model_dump(),
+            **model.sampling.model_dump(),
             judge=info,
             pairs=len(pairs),
             same=sides.same,
@@ -86,10 +86,6 @@ async def _judged(respondent: RecordedModel, number: int, pair: Pair, form: Repl
     try:
         forward = await respondent.ask(number, question(pair.a, pair.b, form))
         swapped = await respondent.ask(number, question(pair.b, pair.a, form))
-    except UnusableReply as unusable:
-        failure = Failure(fault=unusable.fault, message=str(unusable))
-    except TeacherError as error:
-        if error.fault in PAUSING:
-            raise
-        failure = Failure(fault=error.fault, message=str(error))
+    except (UnusableReply, TeacherError) as error:
+        failure = failure_of(error)
     return Judged(pair=pair, forward=forward, swapped=swapped, failure=failure)

@@ -1,128 +1,163 @@
-"""One sample's way through the method.
+"""One sample's way through the method: figure 1 of Selective Reflection-Tuning (V2, arXiv 2402.10110).
 
     (x0, y0) --the teacher reflects on the instruction--> (x', y')
              --the student: larger IFD of (x0, y0), (x', y')--> (x1, y1)
              --the teacher reflects on the response of (x1, y1)--> y''
              --the student: smaller r-IFD of (x1, y1), (x1, y'')--> (x2, y2)
 
-Selective Reflection-Tuning (V2, arXiv 2402.10110) is the whole of it. Reflection-Tuning (V1, arXiv
-2310.11716) is the same without the student: every rewrite is taken. Score only is neither reflection.
+Reflection-Tuning (V1, arXiv 2310.11716) is the same without the student: every rewrite is taken. Score only is
+neither reflection.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from engine.method.recipe import Method, Recipe
-from engine.method.reflection import AskTeacher, Reflection, UnusableReply
-from engine.method.reply_forms import FORMS
-from engine.method.selection import larger_ifd, smaller_r_ifd
+from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
+from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
+from engine.method.scores import Measure, ifd_passages, r_ifd_passages
+from engine.method.selection import Selected, larger_ifd, smaller_r_ifd
 from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
-from models.teacher import PAUSING, TeacherError
+from models.teacher import TeacherError
 
 
 class SampleModels(Protocol):
-    """Where one sample is worked on: its teacher, its student, and somebody who listens."""
+    """The models that one sample is put to, and a listener."""
 
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         """The teacher, for the n-th candidate of a stage."""
 
-    async def ifd(self, versions: Sequence[Version]) -> list[Ratio]: ...
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+        """The student's IFD, or r-IFD, of each version."""
 
-    async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]: ...
+    async def scores(self, version: Version) -> Scores:
+        """The student's IFD and r-IFD of a version."""
 
     def chosen(self, choice: Choice) -> None:
         """Told of each stage's end."""
 
 
-_Found = dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]]
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """A stage: what the teacher reflects on, and by which score the student chooses."""
+
+    stage: Stage
+    reflect: Callable[[ReplyFormName, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
+    ratio: Measure
+    better: Callable[[Ratio, Sequence[Ratio], float], Selected]
+
+
+INSTRUCTION = StageRule(
+    Stage.INSTRUCTION, reflect=reflect_on_instruction, ratio=ifd_passages, better=larger_ifd
+)
+RESPONSE = StageRule(Stage.RESPONSE, reflect=reflect_on_response, ratio=r_ifd_passages, better=smaller_r_ifd)
+STAGES = {rule.stage: rule for rule in (INSTRUCTION, RESPONSE)}
 
 
 async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcome:
     """A sample's outcome. Raises only what stops the whole run: a lost server, a dead student, a full disk."""
-    v0 = sample.original
     if recipe.method is Method.SCORE:
-        scores = await _scores(v0, models)
-        return Outcome(index=sample.index, final=v0, before=scores, after=scores)
-
-    student = recipe.method is Method.SELECTIVE
-    found: _Found = {}
-    v1, first = await _stage(Stage.INSTRUCTION, v0, recipe, models, found)
-    before = await _scores(v0, models) if student else None  # now: while the teacher is at work on others
-    v2, second = await _stage(Stage.RESPONSE, v1, recipe, models, found)
-    after = await _scores(v2, models) if student else None
-    return Outcome(index=sample.index, final=v2, choices=(first, second), before=before, after=after)
+        return await score_only(sample, models)
+    stages = Stages(recipe, models)
+    if recipe.both_branches:
+        await ask_for_any_student(sample, stages)
+    if recipe.method is Method.REFLECT:
+        return await reflection_tuning(sample, stages)
+    return await selective_reflection_tuning(sample, stages, models)
 
 
-async def _stage(
-    stage: Stage, v: Version, recipe: Recipe, models: SampleModels, found: _Found
-) -> tuple[Version, Choice]:
-    """What a stage makes of a version, and how it was chosen."""
-    if (stage, v) not in found:
-        found[stage, v] = await _reflections(stage, v, recipe, models)
-    reflections, failure = found[stage, v]
-    rewrites = [reflection.version for reflection in reflections]
-    if stage is Stage.INSTRUCTION and recipe.both_branches:
-        for branch in (v, *rewrites):
-            found[Stage.RESPONSE, branch] = await _reflections(Stage.RESPONSE, branch, recipe, models)
+async def selective_reflection_tuning(sample: Sample, stages: Stages, models: SampleModels) -> Outcome:
+    """V2: the student chooses in both stages."""
+    x0y0 = sample.original
+    x1y1, first = await stages.choose(INSTRUCTION, x0y0)
+    before = await models.scores(x0y0)  # now: while the teacher is at work on others
+    x2y2, second = await stages.choose(RESPONSE, x1y1)
+    after = await models.scores(x2y2)
+    return Outcome(index=sample.index, final=x2y2, choices=(first, second), before=before, after=after)
 
-    if not reflections:
-        choice = Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
-        final = v
-    elif recipe.method is Method.REFLECT:
-        final = rewrites[0]
+
+async def reflection_tuning(sample: Sample, stages: Stages) -> Outcome:
+    """V1: the rewrite is taken in both stages."""
+    x1y1, first = await stages.take(INSTRUCTION, sample.original)
+    x2y2, second = await stages.take(RESPONSE, x1y1)
+    return Outcome(index=sample.index, final=x2y2, choices=(first, second))
+
+
+async def score_only(sample: Sample, models: SampleModels) -> Outcome:
+    """The student's scores of the sample as it is; no teacher."""
+    scores = await models.scores(sample.original)
+    return Outcome(index=sample.index, final=sample.original, before=scores, after=scores)
+
+
+async def ask_for_any_student(sample: Sample, stages: Stages) -> None:
+    """Have the teacher reflect on every response that a student might take in the first stage."""
+    reflections, _ = await stages.reflections(INSTRUCTION, sample.original)
+    for branch in (sample.original, *(reflection.version for reflection in reflections)):
+        await stages.reflections(RESPONSE, branch)
+
+
+class Stages:
+    """The two stages of one sample: the teacher's rewrites of a version, and which version goes on."""
+
+    def __init__(self, recipe: Recipe, models: SampleModels) -> None:
+        self._recipe = recipe
+        self._models = models
+        # Replies are replayed, but one that never came would be waited for again.
+        self._found: dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]] = {}
+
+    async def choose(self, rule: StageRule, v: Version) -> tuple[Version, Choice]:
+        """The version that the student takes, `v` or a rewrite of it."""
+        reflections, failure = await self.reflections(rule, v)
+        if not reflections:
+            return self._failed(rule, v, failure)
+        ratios = await self._models.ratios(rule.ratio, [v, *(found.version for found in reflections)])
+        selected = rule.better(ratios[0], ratios[1:], self._recipe.near_tie)
+        best = reflections[selected.contender]
         choice = Choice(
-            stage=stage,
-            verdict=Verdict.REPLACED,
-            rule=Rule.ALWAYS,
-            rewrite=final,
-            critique=reflections[0].critique,
-        )
-    else:
-        if stage is Stage.INSTRUCTION:
-            ratios = await models.ifd([v, *rewrites])
-            selected = larger_ifd(ratios[0], ratios[1:], recipe.near_tie)
-        else:
-            ratios = await models.r_ifd([v, *rewrites])
-            selected = smaller_r_ifd(ratios[0], ratios[1:], recipe.near_tie)
-        choice = Choice(
-            stage=stage,
+            stage=rule.stage,
             verdict=selected.verdict,
             rule=selected.rule,
             before=ratios[0].value,
             after=ratios[1 + selected.contender].value,
             margin=selected.margin,
             near_tie=selected.near_tie,
-            rewrite=rewrites[selected.contender],
-            critique=reflections[selected.contender].critique,
+            rewrite=best.version,
+            critique=best.critique,
         )
-        final = v if selected.winner is None else rewrites[selected.winner]
-    models.chosen(choice)
-    return final, choice
+        return self._chosen(best.version if selected.verdict is Verdict.REPLACED else v, choice)
 
+    async def take(self, rule: StageRule, v: Version) -> tuple[Version, Choice]:
+        """The rewrite of a version, unseen by any student."""
+        reflections, failure = await self.reflections(rule, v)
+        if not reflections:
+            return self._failed(rule, v, failure)
+        rewrite, critique = reflections[0].version, reflections[0].critique
+        choice = Choice(
+            stage=rule.stage, verdict=Verdict.REPLACED, rule=Rule.ALWAYS, rewrite=rewrite, critique=critique
+        )
+        return self._chosen(rewrite, choice)
 
-async def _reflections(
-    stage: Stage, v: Version, recipe: Recipe, models: SampleModels
-) -> tuple[list[Reflection], Failure | None]:
-    """The usable rewrites of a version, and the last failure among the others."""
-    form = FORMS[recipe.form]
-    reflect = form.instruction if stage is Stage.INSTRUCTION else form.response
-    reflections = []
-    failure = None
-    for candidate in range(recipe.candidates):
-        try:
-            reflections.append(await reflect(v, models.ask(stage, candidate)))
-        except UnusableReply as unusable:
-            failure = Failure(fault=unusable.fault, message=str(unusable))
-        except TeacherError as error:
-            if error.fault in PAUSING:
-                raise
-            failure = Failure(fault=error.fault, message=str(error))
-    return reflections, failure
+    async def reflections(self, rule: StageRule, v: Version) -> tuple[list[Reflection], Failure | None]:
+        """The usable reflections on a version, and the last failure among the others."""
+        if (rule.stage, v) not in self._found:
+            reflections: list[Reflection] = []
+            failure = None
+            for candidate in range(self._recipe.candidates):
+                ask = self._models.ask(rule.stage, candidate)
+                try:
+                    reflections.append(await rule.reflect(self._recipe.form, v, ask))
+                except (UnusableReply, TeacherError) as error:
+                    failure = failure_of(error)
+            self._found[rule.stage, v] = reflections, failure
+        return self._found[rule.stage, v]
 
+    def _failed(self, rule: StageRule, v: Version, failure: Failure | None) -> tuple[Version, Choice]:
+        choice = Choice(stage=rule.stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
+        return self._chosen(v, choice)
 
-async def _scores(v: Version, models: SampleModels) -> Scores:
-    (ifd,), (r_ifd,) = await asyncio.gather(models.ifd([v]), models.r_ifd([v]))
-    return Scores(ifd=ifd, r_ifd=r_ifd)
+    def _chosen(self, v: Version, choice: Choice) -> tuple[Version, Choice]:
+        self._models.chosen(choice)
+        return v, choice

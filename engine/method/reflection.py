@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from engine.sample import Version
-from models.teacher import Fault, Message, Reply
+from engine.sample import Failure, Version
+from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
 T = TypeVar("T")
 
@@ -70,6 +70,13 @@ class UnusableReply(Exception):  # noqa: N818 - it names the reply, and is no er
     def __init__(self, fault: Fault, why: str) -> None:
         super().__init__(why)
         self.fault = fault
+
+
+def failure_of(error: UnusableReply | TeacherError) -> Failure:
+    """The failure that a question without a usable reply is. Raises the error again if the server cannot answer."""
+    if error.fault in PAUSING:
+        raise error
+    return Failure(fault=error.fault, message=str(error))
 
 
 @dataclass(frozen=True, slots=True)

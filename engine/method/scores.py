@@ -12,7 +12,7 @@ cut at the same token. (arXiv 2308.12032, section 2; arXiv 2402.10110, sections 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,10 @@ def r_ifd_passages(version: Version, prompt: Prompt) -> RatioPassages:
     """r-IFD: the instruction alone, and after a request to guess it from the response."""
     target = f"{version.instruction}\n{version.input}" if version.input else version.instruction
     return RatioPassages(Passage((), target), Passage(prompt(guess(version.response), ""), target))
+
+
+Measure = Callable[[Version, Prompt], RatioPassages]
+"""`ifd_passages` or `r_ifd_passages`: the passages of one score of a version."""
 
 
 def distinct_passages(questions: Iterable[RatioPassages]) -> list[Passage]:

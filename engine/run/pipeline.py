@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from engine.events import Chosen, Event, Finished, PhaseStarted, SampleAdvanced, Started, StudentOpened
 from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
-from engine.method.scores import RatioPassages as Scoring
-from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages, ratio
-from engine.method.templates import Prompt, prompt_for
+from engine.method.scores import Measure
+from engine.method.templates import prompt_for
 from engine.run.gates import Gate
 from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher
-from engine.run.retry import Serving
 from engine.run.settings import Schedule
-from engine.sample import Choice, Ratio, Stage, Version
+from engine.run.teachers import OpenTeacher
+from engine.sample import Choice, Ratio, Scores, Stage, Version
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
 from models.system.threads import on_daemon_thread
-from models.teacher import Teacher, TeacherInfo
+from models.teacher import Teacher
 
 T = TypeVar("T")
 
@@ -31,22 +30,12 @@ SCORING_AHEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _PromptedStudent:
-    """The student's losses, and how the student is prompted."""
-
-    student: ReplayingStudent
-    prompt: Prompt
-
-
-@dataclass(frozen=True, slots=True)
 class _ReplayingModels:
     """`refine.SampleModels` for one sample. Without reflection there is no teacher, without scores no student."""
 
     sample: int
     teacher: ReplayingTeacher | None
-    student: (
-        asyncio.Task[_PromptedStudent] | None
-    )  # a task: the first replies may come while the student is still loading
+    student: asyncio.Task[ReplayingStudent] | None  # first replies may come while it is still loading
     on_choice: Callable[[int, Choice], None]
 
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
@@ -58,20 +47,14 @@ class _ReplayingModels:
 
         return ask
 
-    async def ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        return await self._ratios(ifd_passages, versions)
-
-    async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        return await self._ratios(r_ifd_passages, versions)
-
-    async def _ratios(
-        self, put: Callable[[Version, Prompt], Scoring], versions: Sequence[Version]
-    ) -> list[Ratio]:
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
         assert self.student is not None
-        scales = await self.student
-        questions = [put(version, scales.prompt) for version in versions]
-        losses = await scales.student.losses(self.sample, distinct_passages(questions))
-        return [ratio(losses[question.alone], losses[question.given]) for question in questions]
+        return await (await self.student).ratios(self.sample, measure, versions)
+
+    async def scores(self, version: Version) -> Scores:
+        assert self.student is not None
+        (scores,) = await (await self.student).scores(self.sample, [version])
+        return scores
 
     def chosen(self, choice: Choice) -> None:
         self.on_choice(self.sample, choice)
@@ -84,25 +67,18 @@ class Pipeline:
         self,
         workspace: Workspace,
         run: Run,
-        serving: Serving,
         emit: Callable[[Event], None],
         *,
-        teacher: Teacher | None,
-        teacher_info: TeacherInfo | None,
+        teacher: OpenTeacher | None,
         student: Student | None,
         gate: Gate,
     ) -> None:
-        """`teacher_info` without a `teacher`: only what that teacher said before is used.
-
-        `emit` is called in the loop that runs the pipeline, and must not block.
-        """
+        """`emit` is called in the loop that runs the pipeline, and must not block."""
         self._workspace = workspace
         self._run = run
         self._recipe = run.recipe
-        self._serving = serving
         self._emit = emit
         self._teacher = teacher
-        self._teacher_info = teacher_info
         self._student = student
         self._gate = gate
         self._student_info: StudentInfo | None = None
@@ -119,24 +95,26 @@ class Pipeline:
         done, failed = self._workspace.count(self._run, total)
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
         self._emit(Started(total, done, failed, stages))
-        if schedule is Schedule.STAGED and self._teacher is not None and self._student is not None:
-            return await self._staged(self._teacher, self._student, total)
+        teacher, student = self._teacher, self._student
+        if teacher is None or teacher.model is None:
+            return await self._pass(total, SCORING_AHEAD, teacher, student)
+        if schedule is Schedule.STAGED and student is not None:
+            return await self._staged(teacher, teacher.model, student, total)
         # While one sample waits for the student, others keep the teacher's slots full.
-        ahead = SCORING_AHEAD if self._teacher is None else 2 * self._serving.parallel + 2
-        return await self._pass(total, ahead, self._teacher, self._student)
+        return await self._pass(total, 2 * teacher.serving.parallel + 2, teacher, student)
 
-    async def _staged(self, teacher: Teacher, student: Student, total: int) -> list[int]:
+    async def _staged(self, teacher: OpenTeacher, model: Teacher, student: Student, total: int) -> list[int]:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
         self._student_info = await student.open()
         self._emit(StudentOpened(self._student_info))
         await student.unload()
         while True:
             self._emit(PhaseStarted("teacher", self._left(total)))
-            if not await self._pass(total, self._serving.parallel + 1, teacher, None):
+            if not await self._pass(total, teacher.serving.parallel + 1, teacher, None):
                 break
-            await teacher.unload()
+            await model.unload()
             self._emit(PhaseStarted("student", self._left(total)))
-            waiting = await self._pass(total, SCORING_AHEAD, None, student)
+            waiting = await self._pass(total, SCORING_AHEAD, replace(teacher, model=None), student)
             await student.unload()
             if not waiting:
                 break
@@ -146,26 +124,18 @@ class Pipeline:
         return total - self._workspace.count(self._run, total)[0]
 
     async def _pass(
-        self, total: int, at_once: int, teacher: Teacher | None, student: Student | None
+        self, total: int, at_once: int, teacher: OpenTeacher | None, student: Student | None
     ) -> list[int]:
         """Take every unfinished sample as far as these models can; the samples that need the other one."""
-        stored = None
-        if self._teacher_info is not None:
-            stored = ReplayingTeacher(
-                self._workspace,
-                self._teacher_info,
-                self._recipe,
-                self._serving,
-                self._emit,
-                teacher,
-                self._gate,
-            )
+        replaying = None
+        if teacher is not None:
+            replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate)
         samples = self._workspace.pending(self._run, total)
         waiting = []
 
-        async def work(scales: asyncio.Task[_PromptedStudent] | None) -> None:
+        async def work(opening: asyncio.Task[ReplayingStudent] | None) -> None:
             for sample in samples:
-                models = _ReplayingModels(sample.index, stored, scales, self._chosen)
+                models = _ReplayingModels(sample.index, replaying, opening, self._chosen)
                 try:
                     outcome = await refine(sample, self._recipe, models)
                 except (NeedsTeacher, NeedsStudent):
@@ -178,22 +148,21 @@ class Pipeline:
         try:
             async with asyncio.TaskGroup() as group:
                 scores = student is not None or self._student_info is not None
-                scales = group.create_task(self._prompted_student(student)) if scores else None
+                opening = group.create_task(self._replaying_student(student)) if scores else None
                 for _ in range(at_once):
-                    group.create_task(work(scales))
-        except BaseExceptionGroup as group_of_errors:
-            raise group_of_errors.exceptions[0] from None
+                    group.create_task(work(opening))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         return sorted(waiting)
 
-    async def _prompted_student(self, student: Student | None) -> _PromptedStudent:
+    async def _replaying_student(self, student: Student | None) -> ReplayingStudent:
         if student is not None:
             self._student_info = await student.open()
             self._emit(StudentOpened(self._student_info))
-        assert self._student_info is not None
-        stored = ReplayingStudent(self._workspace, self._student_info, self._emit, student, self._gate)
-        return _PromptedStudent(
-            stored, await on_daemon_thread(prompt_for, self._recipe.template, self._student_info)
-        )
+        info = self._student_info
+        assert info is not None
+        prompt = await on_daemon_thread(prompt_for, self._recipe.template, info)
+        return ReplayingStudent(self._workspace, info, prompt, self._emit, student, self._gate)
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

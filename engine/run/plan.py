@@ -9,11 +9,10 @@ from engine.events import Event, Notice
 from engine.method.recipe import Recipe, Sampling
 from engine.method.reflection import PROMPTS
 from engine.method.reply_forms import ReplyFormName, form_for
-from engine.run.fitting import MemoryNeed, auto_schedule
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule, Settings, StudentSettings
-from engine.run.teachers import digest_of, serving_of
+from engine.run.teachers import OpenTeacher, digest_of
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
@@ -22,9 +21,33 @@ from models.files.catalog import ModelFile
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Student
 from models.system import machine
-from models.teacher import Teacher, TeacherInfo
+from models.teacher import TeacherInfo
 
 Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """What a teacher and a student take of the machine's memory, in bytes."""
+
+    teacher: int
+    student: int
+    embedded: bool  # the teacher runs in this program, beside the student
+
+    @property
+    def together(self) -> int:
+        return self.teacher + self.student
+
+
+def auto_schedule(need: MemoryNeed) -> tuple[Schedule, str]:
+    """What `auto` means for these two on this machine now, and why."""
+    if need.embedded:
+        return Schedule.STAGED, "teacher and student would compete for the same processor"
+    free = machine.memory().available
+    schedule = Schedule.INTERLEAVED if need.together <= free else Schedule.STAGED
+    return schedule, (
+        f"the models need {need.together / 2**30:.1f} GiB together, and {free / 2**30:.1f} GiB are free"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +67,15 @@ class RunPlan:
 
     settings: Settings
     recipe: Recipe
-    teacher: Teacher | None
-    teacher_info: TeacherInfo | None
-    student_file: ModelFile | None
+    teacher: OpenTeacher | None  # None: the method needs none
+    student_file: ModelFile | None  # None: likewise
 
     def record(self) -> RunRecord:
         """The record of the run."""
         file = self.student_file
         return RunRecord(
             settings=self.settings.model_dump(mode="json"),
-            teacher=self.teacher_info,
+            teacher=self.teacher and self.teacher.info,
             student=file and StudentFile(name=file.name, path=str(file.path), digest=digest_of(file)),
         )
 
@@ -71,30 +93,23 @@ class RunPlan:
         run = workspace.run(self.recipe, self.record())
         if retry_failed and (again := workspace.retry_failed(run)):
             emit(Notice(f"trying {again} failed samples again"))
-        pipeline = Pipeline(
-            workspace,
-            run,
-            serving_of(self.settings.teacher),
-            emit,
-            teacher=self.teacher,
-            teacher_info=self.teacher_info,
-            student=student,
-            gate=gate,
-        )
+        pipeline = Pipeline(workspace, run, emit, teacher=self.teacher, student=student, gate=gate)
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))
         done, failed = workspace.count(run, total)
         return RunSummary(run, total, done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:
-        """What was asked for, or what the models' sizes and the free memory allow."""
-        asked, info, file = self.settings.run.schedule, self.teacher_info, self.student_file
-        if asked != "auto" or self.teacher is None or info is None or file is None:
-            return Schedule.INTERLEAVED if asked == "auto" else asked
+        """The schedule that was asked for, or the one that the models' sizes and the free memory allow."""
+        asked, teacher, file = self.settings.run.schedule, self.teacher, self.student_file
+        if asked != "auto":
+            return asked
+        if teacher is None or teacher.model is None or file is None:
+            return Schedule.INTERLEAVED
         load = MemoryNeed(
-            teacher=machine.memory_of_tag(info.size),
+            teacher=machine.memory_of_tag(teacher.info.size),
             student=machine.memory_needed(file.header, self.settings.student.context),
-            embedded=isinstance(self.teacher, EmbeddedTeacher),
+            embedded=isinstance(teacher.model, EmbeddedTeacher),
         )
         schedule, why = auto_schedule(load)
         emit(Notice(f"schedule: {schedule}, because {why}"))

@@ -1,9 +1,15 @@
-"""The two models behind the workspace: what they once said is taken from there, and never paid for twice.
+"""Replay: an answer of a model is committed before it is used, and never paid for twice.
 
-Before a request or a passage goes to a model it is looked up, and an answer is committed before it is used. So
-a sample may be begun as often as one likes: it goes the same way as before, for nothing, up to the first answer
-that is missing. Resuming a run, choosing again for another student, and working stage by stage with only one
-model in memory are all this one mechanism.
+Before a request or a passage goes to a model it is looked up under the digest of all that decides the answer. If it
+is there, it is used; if not, the model is asked, and its answer is on the disk before anything is made of it. So a
+sample may be begun as often as one likes: it goes the same way as before, for nothing, up to the first answer that is
+missing. All of these are that one mechanism, and nothing keeps a place to go on from:
+
+- resuming: after `kill -9` every sample is begun again, and the replies that were paid for are found;
+- choosing again for another student: the same replies are found, other losses are missing;
+- working stage by stage: with one model in memory a sample goes as far as that one takes it, and stops with
+  `NeedsTeacher` or `NeedsStudent`; when the other is in memory, it is begun again;
+- trying again what failed: with more attempts, of which the first are found.
 """
 
 from __future__ import annotations
@@ -29,14 +35,24 @@ from engine.events import (
     StudentQueue,
     TeacherQueue,
 )
-from engine.method.recipe import Sampling
 from engine.method.reflection import Question, UnusableReply
+from engine.method.scores import (
+    Measure,
+    RatioPassages,
+    distinct_passages,
+    ifd_passages,
+    r_ifd_passages,
+    ratio,
+)
+from engine.method.templates import Prompt
+from engine.method.token_gain import TokenGains, half
 from engine.run.gates import Gate
-from engine.run.retry import Attempts, PatientTeacher, Serving
-from engine.sample import Stage
+from engine.run.retry import Attempts, PatientTeacher
+from engine.run.teachers import OpenTeacher
+from engine.sample import Ratio, Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.student import MISSING, Losses, Passage, PassageError, Student, StudentInfo
-from models.teacher import Reply, Request, Teacher, TeacherError, TeacherInfo
+from models.teacher import Reply, Request, TeacherError
 
 T = TypeVar("T")
 
@@ -70,25 +86,23 @@ class _Place:
 
 
 class ReplayingTeacher:
-    """A teacher whose replies are kept. With `teacher` None there are only the replies that are here."""
+    """A teacher whose replies are kept; of one without a model there are only the replies that are here."""
 
     def __init__(
         self,
         replies: Replies,
-        info: TeacherInfo,
-        sampling: Sampling,
-        serving: Serving,
+        teacher: OpenTeacher,
         emit: Callable[[SharedEvent], None],
-        teacher: Teacher | None,
         gate: Gate,
     ) -> None:
         self._replies = replies
-        self._info = info
-        self._sampling = sampling
+        self._info = teacher.info
+        self._sampling = teacher.sampling
         self._emit = emit
-        self._teacher = None if teacher is None else PatientTeacher(teacher, serving.patience, emit)
+        model, patience = teacher.model, teacher.serving.patience
+        self._model = None if model is None else PatientTeacher(model, patience, emit)
         self._gate = gate
-        self._slots = asyncio.Semaphore(serving.parallel)
+        self._slots = asyncio.Semaphore(teacher.serving.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[_Place] = []
 
@@ -114,7 +128,7 @@ class ReplayingTeacher:
                     raise
 
     async def _fetch(self, place: _Place, request: Request) -> Reply:
-        if self._teacher is None:
+        if (model := self._model) is None:
             raise NeedsTeacher
 
         def on_text(text: str) -> None:
@@ -126,9 +140,9 @@ class ReplayingTeacher:
                     await self._gate.passed()
                     try:
                         with self._in_flight_while(place):
-                            return await self._teacher.ask(request, on_text)
+                            return await model.ask(request, on_text)
                     except TeacherError as error:
-                        await self._teacher.recover(error)
+                        await model.recover(error)
 
     def _keep(
         self, place: _Place, candidate: int, attempt: int, request: Request, key: bytes, reply: Reply
@@ -187,12 +201,14 @@ class ReplayingStudent:
         self,
         workspace: Workspace,
         info: StudentInfo,
+        prompt: Prompt,
         emit: Callable[[Event], None],
         student: Student | None,
         gate: Gate,
     ) -> None:
         self._workspace = workspace
         self._identity = [info.digest, info.bos, info.context, info.exact]
+        self._prompt = prompt
         self._emit = emit
         self._student = student
         self._gate = gate
@@ -206,6 +222,32 @@ class ReplayingStudent:
     def _key(self, passage: Passage) -> bytes:
         body = json.dumps([self._identity, asdict(passage)])
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
+
+    async def ratios(self, sample: int, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+        """IFD or r-IFD of some versions of a sample."""
+        return await self._ratios(sample, [measure(version, self._prompt) for version in versions])
+
+    async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
+        """IFD and r-IFD of some versions of a sample."""
+        prompt = self._prompt
+        questions = [
+            measure(version, prompt) for version in versions for measure in (ifd_passages, r_ifd_passages)
+        ]
+        ratios = await self._ratios(sample, questions)
+        return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
+
+    async def gains(self, sample: int, version: Version) -> TokenGains:
+        """Token by token what each half of a version of a sample buys of the other."""
+        ifd, r_ifd = ifd_passages(version, self._prompt), r_ifd_passages(version, self._prompt)
+        losses = await self.losses(sample, distinct_passages([ifd, r_ifd]))
+        return TokenGains(
+            response=half(version.response, losses[ifd.alone], losses[ifd.given]),
+            instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
+        )
+
+    async def _ratios(self, sample: int, questions: Sequence[RatioPassages]) -> list[Ratio]:
+        losses = await self.losses(sample, distinct_passages(questions))
+        return [ratio(losses[question.alone], losses[question.given]) for question in questions]
 
     async def losses(self, sample: int, passages: Sequence[Passage]) -> dict[Passage, Losses]:
         """The token losses of some passages of a sample."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -20,38 +20,34 @@ from engine.events import (
 )
 from engine.formats.names import Format
 from engine.formats.read import BadRow, open_dataset
-from engine.method.recipe import Method, Sampling
+from engine.method.recipe import Method
+from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
-from engine.method.reply_forms import FORMS, ReplyFormName
-from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages, ratio
-from engine.method.templates import Prompt, prompt_for
-from engine.method.token_gain import TokenGains, half
-from engine.run.gates import Gate
+from engine.method.reply_forms import ReplyFormName
+from engine.method.templates import prompt_for
+from engine.method.token_gain import TokenGains
+from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
 from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form, student_file
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.settings import Settings, StudentSettings
 from engine.run.teachers import (
+    OpenTeacher,
+    TeacherSource,
+    check_teacher,
     digest_of,
-    fitting,
     identified,
     sampling_of,
     serving_of,
-    teacher_file,
-    teacher_of,
 )
-from engine.run.turns import Model, ModelPhases, PhaseGate
 from engine.sample import Candidate, Sample, Scores, Stage, Version
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Source, Workspace
 from models.errors import UsageError
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of
-from models.llamacpp.teacher import EmbeddedTeacher
-from models.ollama.address import server_url
 from models.student import Student, StudentInfo
 from models.system import machine
 from models.system.threads import on_daemon_thread
-from models.teacher import Teacher, TeacherInfo
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]
@@ -107,13 +103,13 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
     """Raise what can be said against the settings without loading a model, asking a server or reading a dataset.
 
     `UsageError`: they contradict each other, or name no model where one is needed. `ModelFileError`: a model's file
-    cannot serve. `TeacherError`: the teacher's server is not on this machine.
+    cannot serve. Else as `check_teacher`.
     """
     run = settings.run
     if run.method is Method.REFLECT and run.candidates > 1:
         raise UsageError("more than one candidate needs a student to choose: method selective")
-    if run.method is not Method.SCORE and teacher_file(settings.teacher) is None:
-        server_url(settings.teacher.host, allow_remote=allow_remote_teacher)
+    if run.method is not Method.SCORE:
+        check_teacher(settings.teacher, allow_remote=allow_remote_teacher)
     if run.method is not Method.REFLECT:
         student_file(settings.student)
 
@@ -134,10 +130,10 @@ class Session:
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote_teacher
-        self._open_teacher: _OpenTeacher | None = None
-        self._openable_student: _OpenableStudent | None = None
+        self._teacher = TeacherSource(settings.teacher, emit, allow_remote=allow_remote_teacher)
+        self._form: ReplyFormName | None = None  # once the teacher was opened
+        self._student: _OpenableStudent | None = None
         self._student_info: StudentInfo | None = None  # once it was loaded
-        self._finding = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._numbers: dict[int, int] = {}  # by sample, of the last candidate a person asked for
 
@@ -149,24 +145,18 @@ class Session:
 
     async def close(self) -> None:
         """Let go of both models."""
-        asked, self._open_teacher = self._open_teacher, None
-        weighs, self._openable_student = self._openable_student, None
+        openable, self._student = self._student, None
         try:
-            if weighs is not None:
-                await weighs.student.close()
+            if openable is not None:
+                await openable.student.close()
         finally:
-            if asked is not None:
-                await asked.teacher.close()
+            await self._teacher.close()
 
     @property
     def children(self) -> dict[str, int]:
         """The process id of each model that runs in a process of burnish's: "teacher", "student"."""
-        teacher = self._open_teacher.teacher if self._open_teacher is not None else None
-        pids = {
-            "teacher": teacher.pid if isinstance(teacher, EmbeddedTeacher) else None,
-            "student": self._openable_student.student.pid if self._openable_student is not None else None,
-        }
-        return {model: pid for model, pid in pids.items() if pid is not None}
+        pid = self._student.student.pid if self._student is not None else None
+        return self._teacher.children | ({} if pid is None else {"student": pid})
 
     async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun.
@@ -176,21 +166,16 @@ class Session:
         self.gate.go()
         check(self._settings, allow_remote_teacher=self._allow_remote)
         method = self._settings.run.method
-        asked = None if method is Method.SCORE else await self._teacher()
-        if asked is not None:
-            self._emit(TeacherOpened(asked.info))
-        weighs = None if method is Method.REFLECT else await self._student()
-        teacher, info = (asked.teacher, asked.info) if asked else (None, None)
-        file = weighs.file if weighs else None
-        recipe = recipe_of(
-            self._settings,
-            asked.form if asked else ReplyFormName.JSON,
-            asked.sampling if asked else sampling_of(self._settings.teacher),
-            info,
-            file,
-        )
-        plan = RunPlan(self._settings, recipe, teacher, info, file)
-        student = None if weighs is None else weighs.student
+        teacher = info = student = file = None
+        form, sampling = ReplyFormName.JSON, sampling_of(self._settings.teacher)  # where nobody is asked
+        if method is not Method.SCORE:
+            teacher, form = await self._open_teacher()
+            info, sampling = teacher.info, teacher.sampling
+            self._emit(TeacherOpened(info))
+        if method is not Method.REFLECT:
+            openable = await self._openable_student()
+            student, file = openable.student, openable.file
+        plan = RunPlan(self._settings, recipe_of(self._settings, form, sampling, info, file), teacher, file)
         try:
             return await plan.execute(
                 self._workspace, student, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
@@ -199,49 +184,27 @@ class Session:
             self._phases.begin(None)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
-        """What the student says of some versions of a sample."""
-        questions = []
-        stored, prompt = await self._prompted_student()
-        for version in versions:
-            questions += [ifd_passages(version, prompt), r_ifd_passages(version, prompt)]
-        losses = await stored.losses(sample, distinct_passages(questions))
-        ratios = [ratio(losses[question.alone], losses[question.given]) for question in questions]
-        return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
+        """The student's scores of some versions of a sample."""
+        return await (await self._replaying_student()).scores(sample, versions)
 
     async def heat(self, sample: int, version: Version) -> TokenGains:
-        """What each half of a version buys of the other, token by token."""
-        stored, prompt = await self._prompted_student()
-        ifd, r_ifd = ifd_passages(version, prompt), r_ifd_passages(version, prompt)
-        losses = await stored.losses(sample, distinct_passages([ifd, r_ifd]))
-        return TokenGains(
-            response=half(version.response, losses[ifd.alone], losses[ifd.given]),
-            instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
-        )
+        """Token by token what each half of a version of a sample buys of the other."""
+        return await (await self._replaying_student()).gains(sample, version)
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
         """Another rewrite of a version, asked for by a person, weighed where there is a student, and kept.
 
         Raises `UnusableReply` where no attempt gave a usable reply.
         """
-        asked = await self._teacher()
-        gate = self._gate("teacher", lambda: machine.memory_of_tag(asked.info.size))
-        stored = ReplayingTeacher(
-            self._workspace,
-            asked.info,
-            asked.sampling,
-            serving_of(self._settings.teacher),
-            self._emit_for_person,
-            asked.teacher,
-            gate,
-        )
+        teacher, form = await self._open_teacher()
+        gate = self._gate("teacher", lambda: machine.memory_of_tag(teacher.info.size))
+        replaying = ReplayingTeacher(self._workspace, teacher, self._emit_for_person, gate)
         number = self._number(sample)
 
         async def ask(question: Question[T], /) -> T:
-            return await stored.ask(sample, stage, number, with_remark(question, remark))
+            return await replaying.ask(sample, stage, number, with_remark(question, remark))
 
-        form = FORMS[asked.form]
-        reflect = form.instruction if stage is Stage.INSTRUCTION else form.response
-        reflection = await reflect(version, ask)
+        reflection = await STAGES[stage].reflect(form, version, ask)
         scores = None
         if self._settings.student.name is not None:
             (scores,) = await self.scores(sample, [reflection.version])
@@ -277,30 +240,18 @@ class Session:
         if not isinstance(event, TeacherQueue | StudentQueue):
             self._emit(event)
 
-    async def _teacher(self) -> _OpenTeacher:
-        async with self._finding:
-            if self._open_teacher is None:
-                settings = self._settings.teacher
-                file = teacher_file(settings)
-                if file is not None:
-                    file = await identified(file)
-                teacher = teacher_of(settings, file, allow_remote=self._allow_remote)
-                try:
-                    info = await teacher.open()
-                    form = reply_form(self._settings, info, self._emit)
-                    sampling = fitting(sampling_of(settings), info, self._emit)
-                except BaseException:
-                    await teacher.close()
-                    raise
-                self._open_teacher = _OpenTeacher(teacher, info, form, sampling)
-            return self._open_teacher
+    async def _open_teacher(self) -> tuple[OpenTeacher, ReplyFormName]:
+        teacher = await self._teacher.open()
+        if self._form is None:
+            self._form = reply_form(self._settings, teacher.info, self._emit)
+        return teacher, self._form
 
-    async def _student(self) -> _OpenableStudent:
+    async def _openable_student(self) -> _OpenableStudent:
         async with self._reading:
-            if self._openable_student is None:
+            if self._student is None:
                 file = await identified(student_file(self._settings.student))
-                self._openable_student = _OpenableStudent(_loadable(file, self._settings.student), file)
-            return self._openable_student
+                self._student = _OpenableStudent(_loadable(file, self._settings.student), file)
+            return self._student
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:
@@ -310,30 +261,20 @@ class Session:
 
         return PhaseGate(self._phases, model, needed, on_wait)
 
-    async def _prompted_student(self) -> tuple[ReplayingStudent, Prompt]:
-        weighs = await self._student()
-        student, file = weighs.student, weighs.file
+    async def _replaying_student(self) -> ReplayingStudent:
+        openable = await self._openable_student()
+        student, header = openable.student, openable.file.header
 
         def needed() -> int:
-            return 0 if student.pid else machine.memory_needed(file.header, self._settings.student.context)
+            return 0 if student.pid else machine.memory_needed(header, self._settings.student.context)
 
         gate = self._gate("student", needed)
         if self._student_info is None:
             await gate.passed()
             self._student_info = await student.open()
         info = self._student_info
-        stored = ReplayingStudent(self._workspace, info, self._emit_for_person, student, gate)
-        return stored, await on_daemon_thread(prompt_for, self._settings.run.template, info)
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenTeacher:
-    """A teacher that is open, and how it is asked."""
-
-    teacher: Teacher
-    info: TeacherInfo
-    form: ReplyFormName
-    sampling: Sampling
+        prompt = await on_daemon_thread(prompt_for, self._settings.run.template, info)
+        return ReplayingStudent(self._workspace, info, prompt, self._emit_for_person, student, gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,19 +320,21 @@ async def reselect(
             "run": before.run.model_copy(update={"method": Method.SELECTIVE}),
         }
     )
+    teacher = OpenTeacher(info, latest.recipe, serving_of(settings.teacher), None)
     async with AsyncExitStack() as stack:
-        teacher = None
         if ask_teacher:
-            teacher = teacher_of(settings.teacher, teacher_file(settings.teacher), allow_remote=False)
-            stack.push_async_callback(teacher.close)
-            if (now := await teacher.open()).digest != info.digest:
+            source = TeacherSource(settings.teacher, lambda _: None)  # how it is asked is in the recipe
+            stack.push_async_callback(source.close)
+            now = await source.open()
+            if now.info.digest != info.digest:
                 raise UsageError(
-                    f"{info.name} is no longer the model that gave these replies ({now.digest[:19]}, then "
+                    f"{info.name} is no longer the model that gave these replies ({now.info.digest[:19]}, then "
                     f"{info.digest[:19]}): start a new workspace"
                 )
-        file = student_file(student)
+            teacher = replace(teacher, model=now.model)
+        file = await identified(student_file(student))
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, file)
-        plan = RunPlan(settings, recipe, teacher, info, file)
+        plan = RunPlan(settings, recipe, teacher, file)
         loaded = _loadable(file, student)
         stack.push_async_callback(loaded.close)
         return await plan.execute(workspace, loaded, emit, Gate(), None, retry_failed=False)

@@ -1,9 +1,10 @@
-"""A teacher from its settings: a name becomes a model, and how it is asked."""
+"""A teacher from its settings: a name becomes a model, which is opened once, when it is first needed."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.events import Notice
 from engine.method.recipe import Sampling
@@ -14,9 +15,96 @@ from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of
 from models.llamacpp.teacher import EmbeddedTeacher
+from models.ollama.address import server_url
 from models.ollama.teacher import OllamaTeacher
 from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTeacher:
+    """A teacher, and how it is asked."""
+
+    info: TeacherInfo
+    sampling: Sampling
+    serving: Serving
+    model: Teacher | None  # None: there are only the replies that it gave before
+
+
+class TeacherSource:
+    """Where a run, a person or a judge gets its teacher from: the same one, whoever is first.
+
+    Everything happens in the loop it is used from, and `emit` is called there.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        emit: Callable[[Notice], None],
+        *,
+        allow_remote: bool = False,
+        chat: bool = True,
+    ) -> None:
+        """`chat`: as `EmbeddedTeacher` takes it; a server always uses the model's own template."""
+        self._settings = settings
+        self._emit = emit
+        self._allow_remote = allow_remote
+        self._chat = chat
+        self._opening = asyncio.Lock()
+        self._opened: OpenTeacher | None = None
+
+    async def open(self) -> OpenTeacher:
+        """The teacher. Raises `TeacherError`, `UsageError`, `ModelFileError`."""
+        async with self._opening:
+            if self._opened is None:
+                model = await self._model()
+                try:
+                    info = await model.open()
+                except BaseException:
+                    await model.close()
+                    raise
+                sampling = fitting(sampling_of(self._settings), info, self._emit)
+                self._opened = OpenTeacher(info, sampling, serving_of(self._settings), model)
+            return self._opened
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened.model is not None:
+            await opened.model.close()
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The process id of the model if it runs in a process of burnish's, under "teacher"."""
+        model = self._opened.model if self._opened is not None else None
+        pid = model.pid if isinstance(model, EmbeddedTeacher) else None
+        return {} if pid is None else {"teacher": pid}
+
+    async def _model(self) -> Teacher:
+        settings, name = self._settings, _name(self._settings)
+        if (file := teacher_file(settings)) is None:
+            return OllamaTeacher(
+                name,
+                host=settings.host,
+                context=settings.context,
+                allow_remote=self._allow_remote,
+                first=settings.first_byte,
+                silence=settings.silence,
+            )
+        file = await identified(file)
+        return EmbeddedTeacher(
+            file.path, name=name, digest=file.digest, context=settings.context, chat=self._chat
+        )
+
+
+def check_teacher(settings: TeacherSettings, *, allow_remote: bool = False) -> None:
+    """Raise what can be said against a teacher without loading it or asking a server.
+
+    `UsageError`: there is none. `ModelFileError`: its file cannot serve. `TeacherError`: its server is not on this
+    machine.
+    """
+    if teacher_file(settings) is None:
+        server_url(settings.host, allow_remote=allow_remote)
 
 
 def teacher_file(settings: TeacherSettings) -> ModelFile | None:
@@ -24,34 +112,18 @@ def teacher_file(settings: TeacherSettings) -> ModelFile | None:
     return catalog.teacher_file(_name(settings))
 
 
-def teacher_of(
-    settings: TeacherSettings, file: ModelFile | None, *, allow_remote: bool = False, chat: bool = True
-) -> Teacher:
-    """The teacher, not opened yet. `chat`: as `EmbeddedTeacher` takes it; a server always uses the model's own."""
-    name = _name(settings)
-    if file is None:
-        return OllamaTeacher(
-            name,
-            host=settings.host,
-            context=settings.context,
-            allow_remote=allow_remote,
-            first=settings.first_byte,
-            silence=settings.silence,
-        )
-    return EmbeddedTeacher(file.path, name=name, digest=digest_of(file), context=settings.context, chat=chat)
-
-
 def digest_of(file: ModelFile) -> str:
+    """The digest of a model's weights, which may have to be read."""
     return file.digest or sha256_of(file.path)
 
 
 async def identified(file: ModelFile) -> ModelFile:
-    """With its digest. Reading a file of gigabytes can be cancelled, and holds up nothing else."""
-    return replace(file, digest=file.digest or await on_daemon_thread(sha256_of, file.path))
+    """The file with its digest. Reading gigabytes can be cancelled, and holds up nothing else."""
+    return replace(file, digest=await on_daemon_thread(digest_of, file))
 
 
 def sampling_of(settings: TeacherSettings) -> Sampling:
-    """How the settings say that a model is asked."""
+    """The settings' part that decides replies."""
     return Sampling(
         think=settings.think,
         max_tokens=settings.max_tokens,
@@ -61,6 +133,7 @@ def sampling_of(settings: TeacherSettings) -> Sampling:
 
 
 def serving_of(settings: TeacherSettings) -> Serving:
+    """The settings' part that decides how long they take."""
     return Serving(parallel=settings.parallel, patience=settings.patience)
 
 

@@ -36,6 +36,7 @@ from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.retry import Serving
 from engine.run.settings import Schedule
+from engine.run.teachers import OpenTeacher
 from engine.sample import Outcome
 from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.run_record import RunRecord
@@ -174,8 +175,8 @@ def measure(size: int, folder: Path) -> dict[str, float]:
             finished.append(time.perf_counter())
 
     pipeline = Pipeline(
-        opened, run, Serving(parallel=4), emit,
-        teacher=ScriptedTeacher(), teacher_info=INFO, student=ScriptedStudent(folder), gate=Gate(),
+        opened, run, emit, student=ScriptedStudent(folder), gate=Gate(),
+        teacher=OpenTeacher(INFO, run.recipe, Serving(parallel=4), ScriptedTeacher()),
     )  # fmt: skip
     asyncio.run(pipeline.run(Schedule.INTERLEAVED))
     ends = finished[::SLICE]

@@ -19,11 +19,12 @@ from engine.judge.answers import answer as answer_all
 from engine.judge.judge import judge as judge_all
 from engine.judge.pairs import Sides, file_sides, workspace_sides
 from engine.judge.record import Comparison, Record, judged_path
-from engine.judge.recorded_model import RecordedModel, check
+from engine.judge.recorded_model import RecordedModel
 from engine.judge.results import Results, results
 from engine.method.templates import TemplateName
 from engine.run.opening import is_workspace
 from engine.run.settings import AnswerSettings, JudgeSettings, load_settings
+from engine.run.teachers import check_teacher
 from models.errors import UsageError
 from tui.cli.console import errors, output, say
 from tui.cli.exit_codes import DONE, PARTLY
@@ -52,7 +53,7 @@ def judge(
         raise UsageError(
             "no judge: give --judge with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
         )
-    check(settings)
+    check_teacher(settings)
     sides = _sides(a, b, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
         comparison = asyncio.run(_judge(opened, settings, sides))

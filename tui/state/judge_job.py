@@ -8,8 +8,9 @@ from engine.judge.events import JudgeEvent
 from engine.judge.judge import judge
 from engine.judge.pairs import workspace_sides
 from engine.judge.record import Comparison, Record, judged_path
-from engine.judge.recorded_model import RecordedModel, check
+from engine.judge.recorded_model import RecordedModel
 from engine.run.settings import JudgeSettings
+from engine.run.teachers import check_teacher
 from tui.state.engine_thread import EngineThread
 from tui.state.job import Job
 
@@ -39,7 +40,7 @@ class JudgeJob(Job[RecordedModel, JudgeEvent, Comparison]):
         emit = self._reported.append
 
         async def judged() -> Comparison:
-            check(settings)
+            check_teacher(settings)
             sides = workspace_sides(path, refined_only=refined_only, limit=limit)
             with Record.at(judged_path(path)) as record:
                 async with RecordedModel(record, settings, emit) as self._models:

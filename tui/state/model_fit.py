@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
-from engine.run.fitting import MemoryNeed, auto_schedule
+from engine.run.plan import MemoryNeed, auto_schedule
 from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file

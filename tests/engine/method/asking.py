@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from engine.method.refine import STAGES
 from engine.method.reflection import (
     INSTRUCTION_CRITERIA,
     RESPONSE_CRITERIA,
@@ -15,7 +16,7 @@ from engine.method.reflection import (
     Reflection,
     UnusableReply,
 )
-from engine.method.reply_forms import FORMS, ReplyFormName
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
 
@@ -40,8 +41,7 @@ class Scripted:
 
 
 def reflect(form: ReplyFormName, stage: Stage, old: Version, ask: Scripted) -> Reflection:
-    way = FORMS[form].instruction if stage is Stage.INSTRUCTION else FORMS[form].response
-    return asyncio.run(way(old, ask))
+    return asyncio.run(STAGES[stage].reflect(form, old, ask))
 
 
 def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:

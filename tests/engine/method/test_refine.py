@@ -14,7 +14,8 @@ from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.reply_forms import ReplyFormName
-from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Stage, Verdict, Version
+from engine.method.scores import Measure, ifd_passages, r_ifd_passages
+from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
 from tests.recipes import recipe
 
@@ -66,13 +67,16 @@ class ScriptedModels:
 
         return ask
 
-    async def ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        self.scored.append(("ifd", tuple(versions)))
-        return [_ratio(self.ifds.get(v.response, -1.0)) for v in versions]
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+        name, log_ratios = ("ifd", self.ifds) if measure is ifd_passages else ("r_ifd", self.r_ifds)
+        self.scored.append((name, tuple(versions)))
+        return [_ratio(log_ratios.get(v.response, -1.0)) for v in versions]
 
-    async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]:
-        self.scored.append(("r_ifd", tuple(versions)))
-        return [_ratio(self.r_ifds.get(v.response, -1.0)) for v in versions]
+    async def scores(self, version: Version) -> Scores:
+        ((ifd,), (r_ifd,)) = [
+            await self.ratios(measure, [version]) for measure in (ifd_passages, r_ifd_passages)
+        ]
+        return Scores(ifd=ifd, r_ifd=r_ifd)
 
     def chosen(self, choice: Choice) -> None:
         self.told.append(choice)

@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from engine.method.refine import STAGES
 from engine.method.reflection import Reflection, UnusableReply
-from engine.method.reply_forms import FORMS, ReplyFormName
+from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from models.teacher import Reply
 from tests.engine.method.asking import OLD, replies
@@ -104,5 +105,4 @@ async def _reflected(form: ReplyFormName, stage: Stage, said: list[str]) -> Refl
     async def ask(question: Any, /) -> Any:
         return question.parse(Reply(next(coming)))
 
-    way = FORMS[form]
-    return await (way.instruction(OLD, ask) if stage is Stage.INSTRUCTION else way.response(OLD, ask))
+    return await STAGES[stage].reflect(form, OLD, ask)

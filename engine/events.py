@@ -1,6 +1,6 @@
-"""What a run reports while it works. The command line and the app show the same events.
+"""Events of a run at work. The command line and the app show the same ones.
 
-`engine.judge.events` has those of a judge, which shares what is told of a teacher.
+`engine.judge.events` has those of a judge, which shares the events of a teacher.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class SampleAdvanced:
 
 @dataclass(frozen=True, slots=True)
 class TeacherQueue:
-    """What the run has before the teacher, told whenever that changes."""
+    """The run's requests before the teacher, told whenever they change."""
 
     now: tuple[tuple[int, Stage, str], ...]  # in flight, oldest first: sample, stage and question
     waiting: int  # further requests, whose turn has not come
@@ -62,7 +62,7 @@ class TeacherQueue:
 
 @dataclass(frozen=True, slots=True)
 class StudentQueue:
-    """What the run has before the student, told whenever that changes."""
+    """The run's samples before the student, told whenever their number changes."""
 
     samples: int  # with passages that are being scored, or wait to be
 

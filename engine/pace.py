@@ -1,4 +1,4 @@
-"""How fast something goes: a watch that stands while nobody works, and a pulse of the last minutes."""
+"""Speed: a watch that stands while nobody works, and a pulse of the last minutes."""
 
 from __future__ import annotations
 

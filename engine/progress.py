@@ -1,4 +1,4 @@
-"""What a run has come to, and what is going on in it: the command line and the app show the same."""
+"""The progress of a run or a judging, from its events: the command line and the app show the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from models.teacher import TeacherInfo
 
 
 class Tally:
-    """What a run or a judging has come to so far, from its events."""
+    """The counts of a run or a judging so far, and its state now."""
 
     DECISIONS = 1000
     """The last ones that are kept to be shown."""
@@ -56,7 +56,7 @@ class Tally:
         self.decisions: deque[Chosen | Finished] = deque(maxlen=self.DECISIONS)
         self.decided = 0  # of them, the dropped included
         self.phase: PhaseStarted | None = None  # in the staged schedule
-        self.advanced = 0  # samples in this turn
+        self.advanced = 0  # samples in this phase
         self.notices: list[str] = []
         self.paused: str | None = None
         self.held = False
@@ -70,7 +70,7 @@ class Tally:
         self._watch()
 
     def _count(self, event: Event | JudgeEvent) -> None:
-        """What came of the work so far."""
+        """Count what came of the work."""
         match event:
             case Started():
                 self.total, self.done, self.failed, self.stages = (
@@ -116,7 +116,7 @@ class Tally:
                 pass
 
     def _follow(self, event: Event | JudgeEvent) -> None:
-        """What is going on now."""
+        """Keep what is going on now."""
         match event:
             case TeacherOpened(info=info):
                 self.teacher = info
@@ -160,17 +160,17 @@ class Tally:
         return self.done if stage is None else max(self.chosen[stage], self.done)
 
     def pace(self, stage: Stage | None) -> Pace:
-        """How fast samples get past a stage. Samples of an earlier run, and time that was waited, do not count."""
+        """The pace of samples past a stage. Samples of an earlier run, and time that was waited, do not count."""
         reached = self.reached(stage)
         return Pace(reached - self.skipped, self.total - reached, self.watch.seconds)
 
     def phase_pace(self) -> Pace:
-        """How fast samples are taken in this turn."""
+        """The pace of samples in this phase."""
         assert self.phase is not None
         return Pace(self.advanced, self.phase.samples - self.advanced, self.phase_watch.seconds)
 
     def speeds(self) -> str:
-        """What both models did: tokens a second, each over the time it was at work."""
+        """Both models' tokens a second, each over the time it was at work."""
         parts = []
         if self.teacher_seconds:
             parts.append(f"teacher {self.replies} replies, {self.teacher_speed:.1f} tokens/s")
@@ -212,5 +212,5 @@ class Tally:
 
 
 def listed(counts: Counter[str]) -> str:
-    """What was counted, the most frequent first."""
+    """The counts in words, the most frequent first."""
     return ", ".join(f"{kind} {n}" for kind, n in counts.most_common())

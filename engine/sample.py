@@ -54,7 +54,7 @@ class Ratio(Frozen):
 
 
 class Scores(Frozen):
-    """What one student says of one version."""
+    """One student's scores of one version."""
 
     ifd: Ratio
     r_ifd: Ratio
@@ -81,7 +81,7 @@ class Candidate(Frozen):
     stage: Stage
     version: Version
     critique: dict[str, str]
-    remark: str = ""  # what the person told the teacher
+    remark: str = ""  # of the person, to the teacher
     scores: Scores | None = None  # None: no student has weighed it
 
 
@@ -93,7 +93,7 @@ class Failure(Frozen):
 
 
 class Choice(Frozen):
-    """How one stage ended, with the numbers that decided."""
+    """The end of one stage, with the numbers that decided."""
 
     stage: Stage
     verdict: Verdict
@@ -122,7 +122,7 @@ class Outcome(Frozen):
 
 
 class Decision(StrEnum):
-    """What a person can say of an outcome."""
+    """A person's decision on an outcome."""
 
     ACCEPTED = "accepted"
     ORIGINAL = "original"  # the original stays, whatever the student chose

@@ -1,1 +1,6 @@
-"""The judge: pairs, what it is asked, and what its verdicts come to."""
+"""The judge: a local model compares the original with the refined version of each sample, or two files of answers.
+
+`report` and the fronts may import it. Start with `prompt`: the question a judge is asked, and the rule over both
+orders of a pair. `pairs` finds what to compare, `judge` has it judged, `record` keeps replies and verdicts, `results`
+counts them. `answers` has a model answer a file of prompts, with the same record.
+"""

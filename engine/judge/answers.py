@@ -58,7 +58,7 @@ class _Open(Question[Reply]):
 
 @dataclass(slots=True)
 class Answers:
-    """What a model answered, by the prompts' numbers."""
+    """A model's answers, by the prompts' numbers."""
 
     texts: dict[int, str] = field(default_factory=dict)
     cut: int = 0  # answers that reached the limit of tokens
@@ -139,7 +139,7 @@ async def answer(respondent: RecordedModel, asked: Sequence[AnswerPrompt], templ
 
 
 def generator(name: str) -> str:
-    """What a model is called in its answers: a file by its name, for its path is nobody else's business."""
+    """A model's name in its answers: of a file not the path, which is nobody else's business."""
     return Path(name.removeprefix("gguf:")).stem if name.startswith("gguf:") else name
 
 

@@ -1,4 +1,4 @@
-"""What a judge, or a model that answers prompts, reports while it works, besides what a run reports, too."""
+"""Events of a judge, or of a model that answers prompts, besides those it shares with a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.sample import Failure
 
 @dataclass(frozen=True, slots=True)
 class JudgedBefore:
-    """What the pairs came to that had been judged when this comparison was taken up; told after `Started`."""
+    """The results of the pairs that had been judged when this comparison was taken up; told after `Started`."""
 
     results: Mapping[Result, int]
 

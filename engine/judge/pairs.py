@@ -1,4 +1,4 @@
-"""What is compared with what: the two sides of a workspace, or two files of answers, as pairs."""
+"""Pairs to compare: of the two sides of a workspace, or of two files of answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.store.leaving import LeavingSample
 from engine.store.workspace import Workspace
 
 GENERATOR = "generator"
-"""Where AlpacaEval's files name the model that gave an answer."""
+"""The field of AlpacaEval's files that names the model that gave an answer."""
 
 _LOOK = 100  # rows looked at to tell how two files are matched
 
@@ -98,7 +98,7 @@ def _of_sample(row: LeavingSample, *, refined_only: bool) -> Iterator[Pair]:
 
 
 def _choices(sample: Sample, outcome: Outcome) -> Iterator[tuple[Version, Version, StudentChoice]]:
-    """What the student chose between in each stage: what was there, and the rewrite."""
+    """The two versions that the student chose between in each stage: what was there, and the rewrite."""
     before = sample.original
     for choice in outcome.choices:
         if choice.rewrite is None:
@@ -189,7 +189,7 @@ class _File:
             yield (_trace(row) if traced else (version.instruction, version.input)), version
 
     def _version(self, row: object) -> Version:
-        """What a row holds. Of all texts an answer may be empty: then the model said nothing."""
+        """The version in a row. Of all texts an answer may be empty: then the model said nothing."""
         if isinstance(row, RowError):
             raise row
         fields = fields_of(row) if isinstance(row, dict) else None

@@ -1,4 +1,4 @@
-"""Judging: what a judge is asked about two answers, what its reply must hold, and the rule over both orders.
+"""The judge's question about two answers, the conditions on its reply, and the rule over both orders.
 
 The papers compare two models' answers by a judge that scores both from 1 to 10, asked twice with the places swapped
 (arXiv 2310.11716, section 4; arXiv 2402.10110, section 4). The prompt here is our own. A judge has a teacher's
@@ -28,7 +28,7 @@ from models.teacher import Fault, Message
 
 
 class StudentChoice(Frozen):
-    """What the student chose between the two sides of a pair."""
+    """The student's choice between the two sides of a pair."""
 
     stage: Stage  # decides by IFD or by r-IFD
     verdict: Verdict  # REPLACED: it took b
@@ -52,7 +52,7 @@ class Pair(Frozen):
 
 
 class Opinion(Frozen):
-    """What the judge said of two versions in one order."""
+    """The judge's opinion of two versions in one order."""
 
     critique: str  # speaks of the first and the second, as they were shown
     reason: str
@@ -88,7 +88,7 @@ class Judged(Frozen):
 
     @property
     def pull(self) -> int:
-        """Which place the order favoured: positive the first, negative the second, 0: the verdict was the same."""
+        """The place that the order favoured: positive the first, negative the second, 0 neither."""
         assert self.forward is not None
         assert self.swapped is not None
         return sum(_sign(opinion.first - opinion.second) for opinion in (self.forward, self.swapped))
@@ -98,10 +98,10 @@ def _sign(number: float) -> int:
     return (number > 0) - (number < 0)
 
 
-# What is asked ----------------------------------------------------------------------------------------------------
+# The question ----------------------------------------------------------------------------------------------------
 
 PROMPTS = 1
-"""The version of what a judge is asked: raised with each change of a word that it is told."""
+"""The version of the prompts to a judge: raised with each change of a word in them."""
 
 SYSTEM = (
     "You are an impartial judge of answers. You go by what an answer does for the one who asked: neither its place, "
@@ -131,7 +131,7 @@ Compare the two examples, each an instruction with its answer, as examples for a
 
 
 def question(first: Version, second: Version, form: ReplyFormName) -> Question[Opinion]:
-    """What the judge is asked about two versions, in this order.
+    """The question about two versions, in this order.
 
     Where both answer the same instruction it compares the answers, else the two as examples.
     """
@@ -158,7 +158,7 @@ def question(first: Version, second: Version, form: ReplyFormName) -> Question[O
     return Question("judge", messages, read, schema)
 
 
-# What a reply must hold --------------------------------------------------------------------------------------------
+# The reply --------------------------------------------------------------------------------------------
 
 
 # Said as a list: not every converter of a schema to a grammar knows limits of numbers.

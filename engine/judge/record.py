@@ -46,7 +46,7 @@ CREATE TABLE verdicts (
 
 
 def _second(db: sqlite3.Connection) -> None:
-    """How a judge thinks and its context join the key of its replies; their defaults, for they were not kept."""
+    """Thinking and context join the key of a judge's replies: their defaults, for they were not kept."""
     for number, *texts in db.execute("SELECT comparison, key, about FROM comparisons").fetchall():
         usual = {"prompts": 1, "think": False, "context": DEFAULT_CONTEXT}
         key, about = (json.dumps(json.loads(text) | usual, sort_keys=True) for text in texts)
@@ -59,7 +59,7 @@ WINDOW = 256
 
 
 def judged_path(a: Path) -> Path:
-    """Where the verdicts on A, or on a workspace's sides, are kept if nothing else is said."""
+    """The usual record of the verdicts on A, or on a workspace's sides."""
     return a.with_suffix(".judged")
 
 

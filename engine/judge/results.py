@@ -1,4 +1,4 @@
-"""What a judge's verdicts come to: the papers' score with its interval, and how far it can be trusted.
+"""The results of a judge's verdicts: the papers' score with its interval, and the signs that it cannot be trusted.
 
     score = (wins - losses) / N + 1        over the N pairs that have a verdict; 1: neither side is better
 
@@ -50,7 +50,7 @@ class Counts(Frozen):
 
 
 class PlaceBias(Frozen):
-    """How far the places decided."""
+    """The influence of the places on the verdicts."""
 
     changed: int  # pairs whose verdict the order changed
     toward_first: int  # of them, toward the answer that was shown first
@@ -66,7 +66,7 @@ class LengthBin(Frozen):
 
 
 class LengthBias(Frozen):
-    """How far the answers' lengths decided."""
+    """The influence of the answers' lengths on the verdicts."""
 
     bins: tuple[LengthBin, ...]
     longer_won: int  # of the pairs that were decided, those that the longer answer won
@@ -76,7 +76,7 @@ class LengthBias(Frozen):
 
 
 class MarginBin(Frozen):
-    """What the judge says where the student chose by so much. Wins: the judge prefers the rewrite."""
+    """The verdicts where the student chose by about so much. Wins: the judge prefers the rewrite."""
 
     stage: Stage
     verdict: Verdict  # the student's: the original was kept, or replaced by the rewrite
@@ -96,7 +96,7 @@ class Disagreement(Frozen):
 
 
 class Results(Frozen):
-    """What a comparison came to so far."""
+    """The results of a comparison so far."""
 
     invalid: int  # pairs of A and B without a verdict that could be used: in none of the counts
     faults: dict[str, int]  # why there is none, by kind; what only the student chose between included

@@ -1,7 +1,7 @@
 """Everything that decides a sample's outcome, as one frozen value.
 
-It is the key of a run, the record of it, and what its parts are told: two runs with equal recipes are the same run.
-A setting that changes an outcome, or what is asked on the way to one, belongs here.
+It is the key of a run, is kept and reported with it, and is all that the method is given: two runs with equal recipes
+are the same run. A setting that changes an outcome, or a question on the way to one, belongs here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Method(StrEnum):
 
 
 class Sampling(Frozen):
-    """How a model is asked, whatever the question."""
+    """The part of every request that the question does not decide; also the key of an answer outside of a run."""
 
     think: bool  # a thinking model thinks before it answers
     max_tokens: int  # of one reply
@@ -33,7 +33,7 @@ class Sampling(Frozen):
     seed: int  # of the first attempt
 
     def request(self, question: Question[T], candidate: int = 0, attempt: int = 0) -> Request:
-        """The request for the n-th candidate, after `attempt` replies that were of no use."""
+        """The request for the n-th candidate, from 0, after `attempt` replies that were of no use."""
         warmth = self.temperature + 0.3 * attempt + 0.4 * (candidate > 0)
         return Request(
             messages=question.messages,

@@ -1,7 +1,7 @@
-"""Reflection: what the teacher is asked about a sample, and what a reply must hold to be used.
+"""Reflection: the teacher's tasks, and the conditions under which a reply of it is used.
 
-The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). How a reply is laid
-out is `reply_forms`' business; what is asked and what is refused is the same in every form and stands here.
+The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). The layout of a reply is
+`reply_forms`' business; tasks and conditions are the same in every form and stand here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RESPONSE_CRITERIA = {
     "level_of_details": "Level of Details",
 }
 PROMPTS = 1
-"""The version of what the teacher is asked, in every form: raised with each change of a word that it is told."""
+"""The version of the prompts to the teacher, in every form: raised with each change of a word in them."""
 
 CAUSE = "Why the instruction led to this response"
 
@@ -58,7 +58,7 @@ as the instruction calls for, and nothing but the response."""
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """What a stage gets from the teacher: a critique, and the version that answers it."""
+    """The teacher's critique of a version, and the version that answers it."""
 
     critique: dict[str, str]  # criterion -> what the teacher says, in the order it was said
     version: Version
@@ -85,18 +85,18 @@ class Question(Generic[T]):
 
     name: str  # "reflect", "critique", "rewrite", "answer", "improve"
     messages: tuple[Message, ...]
-    read: Callable[[str], T]  # raises Unusable
+    read: Callable[[str], T]  # raises UnusableReply
     schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
 
     def parse(self, reply: Reply) -> T:
-        """What a reply says; `UnusableReply` if it was cut or does not hold what was asked for."""
+        """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
             raise UnusableReply(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
         return self.read(reply_text(reply))
 
 
 def reply_text(reply: Reply) -> str:
-    """A reply's text without the thoughts in it; `UnusableReply` if nothing is left."""
+    """A reply's text without the thoughts in it. Raises `UnusableReply` if nothing is left."""
     text = _THOUGHTS.sub("", reply.text)
     if not text.strip():
         raise UnusableReply(Fault.EMPTY, "the reply is empty")
@@ -108,8 +108,8 @@ def with_remark(question: Question[T], remark: str) -> Question[T]:
     if not remark or question.name == "answer":
         return question
     *before, last = question.messages
-    told = replace(last, content=f"{last.content}\n\nThe person who reads this asks for: {remark}")
-    return replace(question, messages=(*before, told))
+    remarked = replace(last, content=f"{last.content}\n\nThe person who reads this asks for: {remark}")
+    return replace(question, messages=(*before, remarked))
 
 
 class AskTeacher(Protocol):
@@ -138,7 +138,7 @@ def better_response(old: Version, response: str) -> Version:
 
 
 def required_text(name: str, text: str) -> str:
-    """A part of a reply, without the white space around it; `UnusableReply` if nothing stands where text belongs."""
+    """A part of a reply, stripped. Raises `UnusableReply` if nothing, or a placeholder, stands where text belongs."""
     text = text.strip()
     if not text:
         raise UnusableReply(Fault.EMPTY, f"the {name} is empty")
@@ -155,7 +155,7 @@ def _answer(name: str, text: str) -> str:
 
 
 def is_refusal(answer: str) -> bool:
-    """Whether an answer begins as chat models decline."""
+    """True of an answer that begins as chat models decline."""
     return _REFUSAL.match(answer) is not None
 
 

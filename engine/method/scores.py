@@ -1,4 +1,4 @@
-"""IFD and r-IFD: a student's view of one version of a sample.
+"""IFD and r-IFD: a student's scores of one version of a sample.
 
     IFD(y|x)   = ppl(y|x) / ppl(y)      = exp(L(y|x) - L(y))        how little x helps to say y
     r-IFD(x|y) = ppl(x|g(y)) / ppl(x)   = exp(L(x|g(y)) - L(x))     how little y helps to guess x
@@ -22,7 +22,7 @@ from engine.sample import Loss, Ratio, Version
 from models.student import Losses, Passage
 
 MIN_TARGET = 16
-"""A target that had to be cut to fewer tokens than this says too little: unscorable (DESIGN, Scoring 4)."""
+"""A target that had to be cut to fewer tokens than this says too little: unscorable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which version stays, and why. Every rule has a name, and every choice keeps the numbers that made it."""
+"""The student's choice between a version and its rewrites, by named rules, with the numbers that decided."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEAR_TIE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a student chose among what was there and the teacher's candidates."""
+    """A student's choice between the version that was there and the teacher's candidates."""
 
     winner: int | None  # index of the candidate that won; None: what was there stays
     contender: int  # index of the best candidate, the winner or not

@@ -1,4 +1,4 @@
-"""How an instruction is put to the student: the published templates, and the GGUF's own."""
+"""The templates that put an instruction to the student: the published ones, and the GGUF's own."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def prompt_for(name: TemplateName, student: StudentInfo) -> Prompt:
 
 
 def vicuna(instruction: str, input: str) -> tuple[Piece, ...]:
-    said = f"{instruction}\nInput:\n{input}" if input else instruction
+    user = f"{instruction}\nInput:\n{input}" if input else instruction
     return (
         Piece(
             "A chat between a curious user and an artificial intelligence assistant. The assistant gives "
-            f"helpful, detailed, and polite answers to the user's questions. USER: {said} ASSISTANT:"
+            f"helpful, detailed, and polite answers to the user's questions. USER: {user} ASSISTANT:"
         ),
     )
 
@@ -68,8 +68,8 @@ def alpaca(instruction: str, input: str) -> tuple[Piece, ...]:
 
 
 def wizardlm(instruction: str, input: str) -> tuple[Piece, ...]:
-    said = f"{instruction}\n{input}" if input else instruction
-    return (Piece(f"{said}\n\n### Response:"),)
+    user = f"{instruction}\n{input}" if input else instruction
+    return (Piece(f"{user}\n\n### Response:"),)
 
 
 def chat(student: StudentInfo) -> Prompt:
@@ -91,7 +91,7 @@ def chat(student: StudentInfo) -> Prompt:
         ) from error
 
     def prompt(instruction: str, input: str) -> tuple[Piece, ...]:
-        said = f"{instruction}\n{input}" if input else instruction
-        return tuple(piece if piece.special else Piece(said) for piece in around)
+        user = f"{instruction}\n{input}" if input else instruction
+        return tuple(piece if piece.special else Piece(user) for piece in around)
 
     return prompt

@@ -1,4 +1,4 @@
-"""Token by token: what a context buys.
+"""The gain of a context, token by token.
 
 The losses behind IFD and r-IFD, laid out over the text they are of. For each token of a response the loss
 without and with the instruction, and for each token of an instruction without and with the response; the
@@ -31,13 +31,13 @@ class Token:
 
     @property
     def gain(self) -> float | None:
-        """What the context buys: nats this token costs less with it; negative where it misleads."""
+        """Nats that this token costs less with its context; negative where that misleads."""
         return _gain(self.alone, self.given)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSpan:
-    """What is shown as one: a token, or the tokens that share a character. Losses in nats, of all together."""
+    """A token, or the tokens that share a character and are shown as one. Losses in nats, of all together."""
 
     first: int  # index of its first token
     count: int  # tokens
@@ -130,7 +130,7 @@ def _sizes(data: bytes, losses: Losses) -> list[int]:
 
 
 def _plausible(data: bytes, starts: Iterator[int]) -> int:
-    """How well these fit as tokens' beginnings: spaces, less the middles of characters."""
+    """The spaces, less the middles of characters, that these would make tokens begin with."""
     found = [data[at] for at in starts if at < len(data)]
     return sum(byte == 0x20 for byte in found) - sum(byte & 0xC0 == 0x80 for byte in found)
 

@@ -1,4 +1,4 @@
-"""What a path leads to: a workspace, or a dataset that has or gets one beside the working folder."""
+"""The thing at a path: a workspace, or a dataset that has or gets one in the working folder."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ def workspace_for(data: Path) -> Path:
 
 
 def target(path: Path, format: Format | None = None) -> OpenTarget:
-    """What is at a path. Reads the file's beginning, which tells a dataset's format where none is given; raises
-    `DatasetError`."""
+    """The workspace or dataset at a path.
+
+    Reads the file's beginning, which tells a dataset's format where none is given.
+    Raises `DatasetError`.
+    """
     try:
         path = path.expanduser()
         os.fsencode(path)
@@ -61,7 +64,7 @@ def target(path: Path, format: Format | None = None) -> OpenTarget:
 
 
 def is_workspace(path: Path) -> bool:
-    """Whether a path is to be opened as a workspace, by its name or by how the file begins. Raises `OSError`."""
+    """True of a path to be opened as a workspace, by its name or by the file's beginning. Raises `OSError`."""
     if path.suffix == ".burnish" or not path.is_file():
         return path.suffix == ".burnish"
     with path.open("rb") as file:

@@ -28,7 +28,7 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeed:
-    """What a teacher and a student take of the machine's memory, in bytes."""
+    """The machine's memory that a teacher and a student take, in bytes."""
 
     teacher: int
     student: int
@@ -40,7 +40,7 @@ class MemoryNeed:
 
 
 def auto_schedule(need: MemoryNeed) -> tuple[Schedule, str]:
-    """What `auto` means for these two on this machine now, and why."""
+    """The schedule that `auto` takes for these two on this machine now, and the reason."""
     if need.embedded:
         return Schedule.STAGED, "teacher and student would compete for the same processor"
     free = machine.memory().available
@@ -52,7 +52,7 @@ def auto_schedule(need: MemoryNeed) -> tuple[Schedule, str]:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended."""
+    """A run's end."""
 
     run: Run
     total: int  # samples asked for
@@ -91,8 +91,8 @@ class RunPlan:
     ) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
         run = workspace.run(self.recipe, self.record())
-        if retry_failed and (again := workspace.retry_failed(run)):
-            emit(Notice(f"trying {again} failed samples again"))
+        if retry_failed and (reopened := workspace.retry_failed(run)):
+            emit(Notice(f"trying {reopened} failed samples again"))
         pipeline = Pipeline(workspace, run, emit, teacher=self.teacher, student=student, gate=gate)
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))

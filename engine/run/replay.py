@@ -66,19 +66,19 @@ class NeedsStudent(Exception):  # noqa: N818
 
 
 class Replies(Protocol):
-    """Where replies are kept: a workspace, or a record of what was asked outside of one."""
+    """A keeper of replies: a workspace, or the record of what was asked outside of one."""
 
     def reply(self, sample: int, request: bytes, /) -> Reply | None: ...
 
     def keep_reply(self, sample: int, request: bytes, reply: Reply, about: Mapping[str, Any], /) -> None: ...
 
     def retries(self, sample: int, /) -> int:
-        """How often a person asked to try again what gave no usable reply."""
+        """The number of times a person asked to try again what gave no usable reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a question belongs in a run, as its events name it."""
+    """A question's place in a run, as its events name it."""
 
     sample: int
     stage: Stage
@@ -213,7 +213,7 @@ class ReplayingStudent:
         self._student = student
         self._gate = gate
         self._before: Counter[int] = Counter()  # calls by sample that have no answer yet
-        self._failed_at: set[int] = set()  # samples of which it was said
+        self._failed_at: set[int] = set()  # samples that a notice told of
         self._in_flight = 0
         self._reported_at = (
             0.0  # when the student began, or last reported: samples overlap, their seconds must not
@@ -273,7 +273,7 @@ class ReplayingStudent:
         return {passage: found[key] for passage, key in keys.items()}
 
     async def _ask(self, student: Student, sample: int, passages: list[Passage]) -> list[Losses]:
-        """What the student says; `MISSING` of a passage that llama.cpp fails at: only the sample is to suffer."""
+        """The student's losses; `MISSING` of a passage that llama.cpp fails at: only the sample is to suffer."""
         try:
             return await student.losses(passages)
         except PassageError as error:

@@ -39,7 +39,7 @@ PAUSE = 1.0  # seconds before the first try while paused; each further one waits
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How much is asked of a teacher's server, and how long it is waited for. Decides no outcome."""
+    """The load on a teacher's server, and the patience with it. Decides no outcome."""
 
     parallel: int = 1  # requests in flight at once
     patience: float = 600.0  # seconds a pause may last before it ends the run

@@ -236,7 +236,7 @@ class Session:
         self._emit(event)
 
     def _emit_for_person(self, event: Event) -> None:
-        """What a person asked for is not in a run's queues."""
+        """Emit an event, but for the queues: those are the run's."""
         if not isinstance(event, TeacherQueue | StudentQueue):
             self._emit(event)
 

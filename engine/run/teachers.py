@@ -32,7 +32,7 @@ class OpenTeacher:
 
 
 class TeacherSource:
-    """Where a run, a person or a judge gets its teacher from: the same one, whoever is first.
+    """The source of the teacher for a run, a person or a judge: opened for the first of them, shared by all.
 
     Everything happens in the loop it is used from, and `emit` is called there.
     """

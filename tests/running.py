@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.events import Event
 from engine.run import session
+from engine.run.opening import open_workspace
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Version
@@ -72,7 +73,7 @@ def dataset(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 def workspace(path: Path, rows: Sequence[dict[str, Any]]) -> Workspace:
     """A new workspace beside a dataset of these rows."""
-    return session.open_workspace(path, dataset(path.with_suffix(".json"), rows), None, None)
+    return open_workspace(path, dataset(path.with_suffix(".json"), rows), None, None)
 
 
 def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:

@@ -9,7 +9,7 @@ from engine.judge.pairs import workspace_sides
 from engine.judge.prompt import Judged, Opinion
 from engine.judge.record import Record, judged_path
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
-from engine.run import session
+from engine.run.opening import open_workspace
 from engine.run.settings import load_settings
 from engine.sample import (
     Choice,
@@ -121,7 +121,7 @@ def scene(
     """A workspace, closed. Its run has outcomes of all kinds in turn, and samples 0 to 2 are reviewed."""
     path = folder / "scene.burnish"
     rows = demo_rows(24) if rows is None else rows
-    with session.open_workspace(path, dataset(folder / "scene.json", rows), None, None) as opened:
+    with open_workspace(path, dataset(folder / "scene.json", rows), None, None) as opened:
         run = started(opened, teacher)
         for sample in list(opened.samples()):
             if (made := outcome(sample, kinds[sample.index % len(kinds)])) is not None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from engine.events import Event, Finished, Generated
 from engine.formats.read import demo_dataset
 from engine.run import session
+from engine.run.opening import open_workspace
 from engine.run.settings import Settings, load_settings
 from tui.app import BurnishApp
 from tui.cli.progress import LiveDisplay
@@ -58,7 +59,7 @@ def progress(folder: Path) -> None:
             picture.print(live.picture())
             keep("progress", picture.export_svg(title="burnish demo"))
 
-    with session.open_workspace(folder / "demo.burnish", demo_dataset(), None, None) as opened, live:
+    with open_workspace(folder / "demo.burnish", demo_dataset(), None, None) as opened, live:
         asyncio.run(session.refine_workspace(opened, settings(), on_event, limit=4))
 
 

@@ -46,14 +46,14 @@ async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) ->
             unmatched=sides.unmatched,
         )
     )
-    here = {number: found for number, found in record.known(comparison).items() if number < len(pairs)}
+    kept = {number: verdict for number, verdict in record.known(comparison).items() if number < len(pairs)}
     # A pair without a verdict gets none from the same replies, but perhaps the server gave it no reply.
     known = {
         number: result
-        for number, (digest, result) in here.items()
+        for number, (digest, result) in kept.items()
         if digest == pairs[number] and result is not Result.INVALID
     }
-    record.forget(comparison, here.keys() - known.keys())
+    record.forget(comparison, kept.keys() - known.keys())
     emit(Started(len(pairs), len(known), 0, ()))
     emit(JudgedBefore(Counter(known.values())))
 

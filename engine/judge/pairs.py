@@ -21,7 +21,7 @@ from engine.store.workspace import Workspace
 GENERATOR = "generator"
 """The field of AlpacaEval's files that names the model that gave an answer."""
 
-_LOOK = 100  # rows looked at to tell how two files are matched
+_FIRST = 100  # rows that tell how two files are matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class _File:
     def __init__(self, dataset: Dataset, on_bad: Callable[[Path, BadRow], None]) -> None:
         self._dataset = dataset
         self._on_bad = on_bad
-        first = [row for _, row in islice(dataset.rows(), _LOOK) if isinstance(row, dict)]
+        first = [row for _, row in islice(dataset.rows(), _FIRST) if isinstance(row, dict)]
         self.traced = bool(first) and all(_trace(row) is not None for row in first)
         generators = {str(row[GENERATOR]) for row in first if row.get(GENERATOR)}
         self.name = generators.pop() if len(generators) == 1 else dataset.path.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,10 @@ from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.sample import Sample
-from models.errors import BurnishError
+from engine.store.database import WorkspaceError
+from engine.store.workspace import Source, Workspace
+from models.errors import BurnishError, UsageError
+from models.files.digest import sha256_of
 
 SQLITE = b"SQLite format 3\0"
 
@@ -69,6 +72,49 @@ def is_workspace(path: Path) -> bool:
         return path.suffix == ".burnish"
     with path.open("rb") as file:
         return file.read(len(SQLITE)) == SQLITE
+
+
+def open_workspace(
+    path: Path,
+    data: Path,
+    format: Format | None,
+    on_bad: Callable[[BadRow], None] | None,
+    through: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+) -> Workspace:
+    """The workspace at `path`, made from the dataset `data` if it is not there yet.
+
+    A new workspace's samples go `through` a function on their way in, which may count them; if it raises, there is
+    no new workspace. Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset,
+    `UsageError` if `data` is the workspace itself.
+    """
+    if not path.exists():
+        dataset = open_dataset(data, format)
+        source = Source(
+            path=str(data.absolute()),
+            format=dataset.format,
+            fields=dataset.fields,
+            sha256=sha256_of(data),
+        )
+        return Workspace.create(path, source, through(dataset.samples(on_bad)))
+    workspace = Workspace.open(path)
+    source = workspace.source()
+    if data.exists() and data.samefile(path):
+        workspace.close()
+        raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
+    try:
+        check_source(path, source, data)
+    except WorkspaceError:
+        workspace.close()
+        raise
+    return workspace
+
+
+def check_source(path: Path, source: Source, data: Path) -> None:
+    """Raise `WorkspaceError` where the workspace at `path` was not made from `data` as it is now."""
+    if data.exists() and sha256_of(data) != source.sha256:
+        raise WorkspaceError(
+            f"{path}: was made from another dataset, or from {source.path} before it changed; choose another -w"
+        )
 
 
 class Import:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self, TypeVar
 
 from engine.events import (
@@ -18,8 +17,6 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
-from engine.formats.names import Format
-from engine.formats.read import BadRow, open_dataset
 from engine.method.recipe import Method
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
@@ -39,12 +36,10 @@ from engine.run.teachers import (
     sampling_of,
     serving_of,
 )
-from engine.sample import Candidate, Sample, Scores, Stage, Version
-from engine.store.database import WorkspaceError
-from engine.store.workspace import Source, Workspace
+from engine.sample import Candidate, Scores, Stage, Version
+from engine.store.workspace import Workspace
 from models.errors import UsageError
 from models.files.catalog import ModelFile
-from models.files.digest import sha256_of
 from models.student import Student, StudentInfo
 from models.system import machine
 from models.system.threads import on_daemon_thread
@@ -54,49 +49,6 @@ Emit = Callable[[Event], None]
 
 BY_HAND = 100
 """The number of the first candidate that a person asked for; a run's own are fewer."""
-
-
-def open_workspace(
-    path: Path,
-    data: Path,
-    format: Format | None,
-    on_bad: Callable[[BadRow], None] | None,
-    through: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
-) -> Workspace:
-    """The workspace at `path`, made from the dataset `data` if it is not there yet.
-
-    A new workspace's samples go `through` a function on their way in, which may count them; if it raises, there is
-    no new workspace. Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset,
-    `UsageError` if `data` is the workspace itself.
-    """
-    if not path.exists():
-        dataset = open_dataset(data, format)
-        source = Source(
-            path=str(data.absolute()),
-            format=dataset.format,
-            fields=dataset.fields,
-            sha256=sha256_of(data),
-        )
-        return Workspace.create(path, source, through(dataset.samples(on_bad)))
-    workspace = Workspace.open(path)
-    source = workspace.source()
-    if data.exists() and data.samefile(path):
-        workspace.close()
-        raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
-    try:
-        check_source(path, source, data)
-    except WorkspaceError:
-        workspace.close()
-        raise
-    return workspace
-
-
-def check_source(path: Path, source: Source, data: Path) -> None:
-    """Raise `WorkspaceError` where the workspace at `path` was not made from `data` as it is now."""
-    if data.exists() and sha256_of(data) != source.sha256:
-        raise WorkspaceError(
-            f"{path}: was made from another dataset, or from {source.path} before it changed; choose another -w"
-        )
 
 
 def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:

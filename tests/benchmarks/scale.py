@@ -31,8 +31,8 @@ from engine.events import Event, Finished
 from engine.formats.layouts import render
 from engine.formats.names import Format
 from engine.formats.write import write_dataset
-from engine.run import session
 from engine.run.gates import Gate
+from engine.run.opening import open_workspace
 from engine.run.pipeline import Pipeline
 from engine.run.retry import Serving
 from engine.run.settings import Schedule
@@ -116,7 +116,7 @@ def import_and_export(folder: Path, size: int) -> tuple[float, float]:
     """Seconds to make a workspace of a dataset, and to export it again."""
     data = write_data(folder / f"{size}.json", size)
     began = time.perf_counter()
-    with session.open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
+    with open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
         imported = time.perf_counter() - began
         run = opened.run(recipe(form="markers"), RunRecord(settings={}))
         began = time.perf_counter()

@@ -29,6 +29,7 @@ from rich.table import Table
 from engine.events import Event, Finished
 from engine.export.export import ExportRequest, RowProgress, write
 from engine.run import session
+from engine.run.opening import open_workspace
 from engine.run.settings import Settings
 from tests.benchmarks.scale import write_data
 from tests.command import ALONE
@@ -82,7 +83,7 @@ def pipeline(folder: Path, url: str, count: int) -> list[Note]:
             if finished % (count // NOTES) == 0:
                 notes.append(note(finished, path))
 
-    with session.open_workspace(path, data, None, None) as opened:
+    with open_workspace(path, data, None, None) as opened:
         summary = asyncio.run(session.refine_workspace(opened, given(url), emit))
         assert (summary.done, summary.failed) == (count, 0)
     write(path, folder / "out.json", ExportRequest(), RowProgress())

@@ -19,7 +19,7 @@ from engine.formats.read import BadRow, demo_dataset
 from engine.formats.write import write_dataset
 from engine.method.recipe import Method
 from engine.run import session
-from engine.run.opening import workspace_for
+from engine.run.opening import open_workspace, workspace_for
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Sample, Scores
@@ -215,7 +215,7 @@ def _opened(data: Path, workspace: Path | None, format_: str | None, *, skip_bad
 
     path = workspace or workspace_for(data)
     new = not path.exists()
-    opened = session.open_workspace(path, data, Format(format_) if format_ else None, on_bad)
+    opened = open_workspace(path, data, Format(format_) if format_ else None, on_bad)
     if new:
         format = Format(opened.source().format)
         turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())

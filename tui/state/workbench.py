@@ -14,8 +14,7 @@ from engine.events import Event
 from engine.examine.examine import Examination
 from engine.examine.flags import Stats
 from engine.method.token_gain import TokenGains
-from engine.run import session
-from engine.run.opening import Import
+from engine.run.opening import Import, check_source, open_workspace
 from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
@@ -92,11 +91,11 @@ class Workbench:
 
         def made() -> Workspace:
             if incoming is None:
-                return session.open_workspace(path, data, None, None)
-            return session.open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
+                return open_workspace(path, data, None, None)
+            return open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
 
         def check(source: Source) -> None:
-            session.check_source(path, source, data)
+            check_source(path, source, data)
 
         await _carried_through(self._change(path, made, check, incoming), self._changes)
 

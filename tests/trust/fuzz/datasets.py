@@ -15,7 +15,7 @@ from engine.formats.layouts import earlier_turns, render
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, open_dataset
 from engine.formats.write import row_texts, write_dataset
-from engine.run import session
+from engine.run.opening import open_workspace
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
@@ -155,7 +155,7 @@ def _read(data: Path, format: Format | None, some: int) -> bool:
 
 def _import(data: Path, path: Path) -> None:
     try:
-        with session.open_workspace(path, data, None, lambda _: None) as opened:
+        with open_workspace(path, data, None, lambda _: None) as opened:
             assert [s.index for s in islice(opened.samples(), SHOWN)] == list(range(min(len(opened), SHOWN)))
     except DatasetError as error:
         one_line(error)

@@ -24,7 +24,7 @@ from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
 from engine.judge.record import Record
 from engine.method.token_gain import TokenGains, half
 from engine.report.gather import gather
-from engine.run import session
+from engine.run.opening import open_workspace
 from engine.sample import Decision, Failure, Outcome, Review, Stage, Verdict, Version
 from engine.store.workspace import Workspace
 from models.student import Losses
@@ -194,7 +194,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     path = folder / "trap<i>.burnish"
     rows = [{"instruction": trap, "input": trap, "output": trap} for trap in TRAPS]
-    with session.open_workspace(path, dataset(folder / "trap.json", rows), None, None) as opened:
+    with open_workspace(path, dataset(folder / "trap.json", rows), None, None) as opened:
         run = started(opened, TRAPS[0])
         for sample in list(opened.samples()):
             trap = TRAPS[sample.index]
@@ -330,7 +330,7 @@ def test_the_run_s_student_draws_the_heat_maps_from_the_losses_that_were_kept(tm
 def test_scores_alone_make_a_report_too(tmp_path: Path) -> None:
     path = tmp_path / "w.burnish"
     rows = [{"instruction": "Say A.", "input": "", "output": "A is said here."}] * 3
-    with session.open_workspace(path, dataset(tmp_path / "d.json", rows), None, None) as opened:
+    with open_workspace(path, dataset(tmp_path / "d.json", rows), None, None) as opened:
         run = started(opened)
         run = opened.run(recipe(method="score"), run.record.model_copy(update={"teacher": None}))
         for sample in list(opened.samples()):
@@ -431,7 +431,7 @@ def test_the_workspace_and_the_dataset_are_never_written_over(tmp_path: Path) ->
 
 
 def test_a_workspace_without_a_run_and_a_file_that_is_none_are_refused(tmp_path: Path) -> None:
-    session.open_workspace(
+    open_workspace(
         tmp_path / "w.burnish",
         dataset(tmp_path / "d.json", [{"instruction": "a", "output": "b"}]),
         None,

@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.events import Finished
-from engine.run import session
+from engine.run.opening import open_workspace
 from engine.sample import Decision, Outcome, Review
 from engine.store.distribution import Distribution
 from engine.store.leaving import ExportRule, TopShare, leaving
@@ -294,7 +294,7 @@ def test_it_counts_again_when_there_is_something_to_count(
 
 def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) -> None:
     new = tmp_path / "new.burnish"
-    session.open_workspace(new, dataset(tmp_path / "new.json", demo_rows(3)), None, None).close()
+    open_workspace(new, dataset(tmp_path / "new.json", demo_rows(3)), None, None).close()
     (tmp_path / "begun").mkdir()
     begun = scene(tmp_path / "begun", demo_rows(3), ("waiting",), reviewed=False)
     reflected, scored = (of_method(tmp_path / method, method) for method in ("reflect", "score"))

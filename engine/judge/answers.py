@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,20 +14,13 @@ from engine.judge.events import Answered
 from engine.judge.pairs import GENERATOR
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import Question, UnusableReply, failure_of, reply_text
-from engine.method.templates import TemplateName, alpaca, vicuna, wizardlm
+from engine.method.templates import PUBLISHED, TemplateName
 from engine.run.settings import AnswerSettings
 from engine.run.teachers import check_teacher
 from engine.sample import Failure
 from models.errors import UsageError
 from models.files.catalog import teacher_file
-from models.student import Piece
 from models.teacher import Message, Reply, TeacherError
-
-_WRITTEN: dict[TemplateName, Callable[[str, str], tuple[Piece, ...]]] = {
-    TemplateName.VICUNA: vicuna,
-    TemplateName.ALPACA: alpaca,
-    TemplateName.WIZARDLM: wizardlm,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ class AnswerPrompt:
         if template is TemplateName.CHAT:
             text = f"{self.instruction}\n{self.input}" if self.input else self.instruction
         else:
-            text = "".join(piece.text for piece in _WRITTEN[template](self.instruction, self.input))
+            text = "".join(piece.text for piece in PUBLISHED[template](self.instruction, self.input))
         return _Open("answer", (Message("user", text),), Reply)
 
 

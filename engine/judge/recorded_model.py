@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator
-from typing import Self, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from engine.events import TeacherOpened
@@ -21,40 +21,23 @@ T = TypeVar("T")
 Emit = Callable[[JudgeEvent], None]
 
 
-class RecordedModel:
-    """A local model under a teacher's contract, opened when it is first needed.
+class RecordedModel(TeacherSource):
+    """A local model under a teacher's contract, and the record that its replies are kept in.
 
-    Everything happens in the loop it is used from, and `emit` is called there. While `gate` is held nothing new is
-    asked; what is asked is held up, too, while the server cannot answer. `chat`: as `EmbeddedTeacher` takes it.
+    While `gate` is held nothing new is asked; what is asked is held up, too, while the server cannot answer.
     """
 
     def __init__(self, record: Record, settings: TeacherSettings, emit: Emit, *, chat: bool = True) -> None:
+        super().__init__(settings, emit, chat=chat)
         self.gate = Gate()
         self.record = record
         self.emit = emit
         self._parallel = settings.parallel
-        self._teacher = TeacherSource(settings, emit, chat=chat)
         self._replaying: ReplayingTeacher | None = None  # once it was opened
         self._asking: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Let go of the model."""
-        await self._teacher.close()
-
-    @property
-    def children(self) -> dict[str, int]:
-        """As `TeacherSource.children`."""
-        return self._teacher.children
-
     async def open(self) -> OpenTeacher:
-        """The model, and how it is asked. Raises as `TeacherSource.open`."""
-        teacher = await self._teacher.open()
+        teacher = await super().open()
         if self._replaying is None:
             self._replaying = ReplayingTeacher(self.record, teacher, self.emit, self.gate)
             self.emit(TeacherOpened(teacher.info))

@@ -32,15 +32,7 @@ def guess(response: str) -> str:
 
 def prompt_for(name: TemplateName, student: StudentInfo) -> Prompt:
     """The prompt-writing function of a template, for this student."""
-    match name:
-        case TemplateName.VICUNA:
-            return vicuna
-        case TemplateName.ALPACA:
-            return alpaca
-        case TemplateName.WIZARDLM:
-            return wizardlm
-        case TemplateName.CHAT:
-            return chat(student)
+    return chat(student) if name is TemplateName.CHAT else PUBLISHED[name]
 
 
 def vicuna(instruction: str, input: str) -> tuple[Piece, ...]:
@@ -70,6 +62,14 @@ def alpaca(instruction: str, input: str) -> tuple[Piece, ...]:
 def wizardlm(instruction: str, input: str) -> tuple[Piece, ...]:
     user = f"{instruction}\n{input}" if input else instruction
     return (Piece(f"{user}\n\n### Response:"),)
+
+
+PUBLISHED: dict[TemplateName, Prompt] = {
+    TemplateName.VICUNA: vicuna,
+    TemplateName.ALPACA: alpaca,
+    TemplateName.WIZARDLM: wizardlm,
+}
+"""The templates that are the same for every model."""
 
 
 def chat(student: StudentInfo) -> Prompt:

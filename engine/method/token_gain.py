@@ -32,23 +32,15 @@ class Token:
     @property
     def gain(self) -> float | None:
         """Nats that this token costs less with its context; negative where that misleads."""
-        return _gain(self.alone, self.given)
+        return None if self.alone is None or self.given is None else self.alone - self.given
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSpan:
+class TokenSpan(Token):
     """A token, or the tokens that share a character and are shown as one. Losses in nats, of all together."""
 
     first: int  # index of its first token
     count: int  # tokens
-    text: str
-    size: int  # bytes
-    alone: float | None
-    given: float | None
-
-    @property
-    def gain(self) -> float | None:
-        return _gain(self.alone, self.given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ def spans(tokens: Sequence[Token]) -> list[TokenSpan]:
             part = tokens[first : number + 1]
             size = sum(token.size for token in part)
             alone, given = _sum([token.alone for token in part]), _sum([token.given for token in part])
-            found.append(TokenSpan(first, len(part), token.text, size, alone, given))
+            found.append(TokenSpan(token.text, size, alone, given, first, len(part)))
             first = number + 1
     return found
 
@@ -142,7 +134,3 @@ def _finite(loss: float) -> float | None:
 def _sum(losses: Sequence[float | None]) -> float | None:
     known = [loss for loss in losses if loss is not None]
     return math.fsum(known) if len(known) == len(losses) else None
-
-
-def _gain(alone: float | None, given: float | None) -> float | None:
-    return None if alone is None or given is None else alone - given

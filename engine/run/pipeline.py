@@ -101,7 +101,7 @@ class Pipeline:
         if schedule is Schedule.STAGED and student is not None:
             return await self._staged(teacher, teacher.model, student, total)
         # While one sample waits for the student, others keep the teacher's slots full.
-        return await self._pass(total, 2 * teacher.serving.parallel + 2, teacher, student)
+        return await self._pass(total, 2 * teacher.parallel + 2, teacher, student)
 
     async def _staged(self, teacher: OpenTeacher, model: Teacher, student: Student, total: int) -> list[int]:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
@@ -110,7 +110,7 @@ class Pipeline:
         await student.unload()
         while True:
             self._emit(PhaseStarted("teacher", self._left(total)))
-            if not await self._pass(total, teacher.serving.parallel + 1, teacher, None):
+            if not await self._pass(total, teacher.parallel + 1, teacher, None):
                 break
             await model.unload()
             self._emit(PhaseStarted("student", self._left(total)))

@@ -62,38 +62,38 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadableStudent:
+    """A student that can be loaded, and its file."""
+
+    student: Student
+    file: ModelFile
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """A run with everything decided."""
 
     settings: Settings
     recipe: Recipe
     teacher: OpenTeacher | None  # None: the method needs none
-    student_file: ModelFile | None  # None: likewise
-
-    def record(self) -> RunRecord:
-        """The record of the run."""
-        file = self.student_file
-        return RunRecord(
-            settings=self.settings.model_dump(mode="json"),
-            teacher=self.teacher and self.teacher.info,
-            student=file and StudentFile(name=file.name, path=str(file.path), digest=digest_of(file)),
-        )
+    student: LoadableStudent | None  # None: likewise
 
     async def execute(
-        self,
-        workspace: Workspace,
-        student: Student | None,
-        emit: Emit,
-        gate: Gate,
-        limit: int | None,
-        *,
-        retry_failed: bool,
+        self, workspace: Workspace, emit: Emit, gate: Gate, limit: int | None, *, retry_failed: bool
     ) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
-        run = workspace.run(self.recipe, self.record())
+        teacher, student, file = self.teacher, None, None
+        if self.student is not None:
+            student, file = self.student.student, self.student.file
+        record = RunRecord(
+            settings=self.settings.model_dump(mode="json"),
+            teacher=teacher and teacher.info,
+            student=file and StudentFile(name=file.name, path=str(file.path), digest=digest_of(file)),
+        )
+        run = workspace.run(self.recipe, record)
         if retry_failed and (reopened := workspace.retry_failed(run)):
             emit(Notice(f"trying {reopened} failed samples again"))
-        pipeline = Pipeline(workspace, run, emit, teacher=self.teacher, student=student, gate=gate)
+        pipeline = Pipeline(workspace, run, emit, teacher=teacher, student=student, gate=gate)
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))
         done, failed = workspace.count(run, total)
@@ -101,14 +101,14 @@ class RunPlan:
 
     def _schedule(self, emit: Emit) -> Schedule:
         """The schedule that was asked for, or the one that the models' sizes and the free memory allow."""
-        asked, teacher, file = self.settings.run.schedule, self.teacher, self.student_file
+        asked, teacher, student = self.settings.run.schedule, self.teacher, self.student
         if asked != "auto":
             return asked
-        if teacher is None or teacher.model is None or file is None:
+        if teacher is None or teacher.model is None or student is None:
             return Schedule.INTERLEAVED
         load = MemoryNeed(
             teacher=machine.memory_of_tag(teacher.info.size),
-            student=machine.memory_needed(file.header, self.settings.student.context),
+            student=machine.memory_needed(student.file.header, self.settings.student.context),
             embedded=isinstance(teacher.model, EmbeddedTeacher),
         )
         schedule, why = auto_schedule(load)

@@ -99,10 +99,10 @@ class ReplayingTeacher:
         self._info = teacher.info
         self._sampling = teacher.sampling
         self._emit = emit
-        model, patience = teacher.model, teacher.serving.patience
-        self._model = None if model is None else PatientTeacher(model, patience, emit)
+        model = teacher.model
+        self._model = None if model is None else PatientTeacher(model, teacher.patience, emit)
         self._gate = gate
-        self._slots = asyncio.Semaphore(teacher.serving.parallel)
+        self._slots = asyncio.Semaphore(teacher.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[_Place] = []
 

@@ -16,7 +16,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from engine.events import Paused, Resumed
 from engine.method.reflection import UnusableReply
@@ -35,14 +34,6 @@ from models.teacher import (
 ATTEMPTS = 3
 BUSY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a busy server is asked again, each times 0.5 to 1.5
 PAUSE = 1.0  # seconds before the first try while paused; each further one waits twice as long
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """The load on a teacher's server, and the patience with it. Decides no outcome."""
-
-    parallel: int = 1  # requests in flight at once
-    patience: float = 600.0  # seconds a pause may last before it ends the run
 
 
 class Attempts:

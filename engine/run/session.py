@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self, TypeVar
 
 from engine.events import (
@@ -24,22 +24,19 @@ from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
-from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form, student_file
+from engine.run.plan import LoadableStudent, RunPlan, RunSummary, recipe_of, reply_form, student_file
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.settings import Settings, StudentSettings
 from engine.run.teachers import (
     OpenTeacher,
     TeacherSource,
     check_teacher,
-    digest_of,
     identified,
     sampling_of,
-    serving_of,
 )
 from engine.sample import Candidate, Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.errors import UsageError
-from models.files.catalog import ModelFile
 from models.student import Student, StudentInfo
 from models.system import machine
 from models.system.threads import on_daemon_thread
@@ -84,7 +81,7 @@ class Session:
         self._allow_remote = allow_remote_teacher
         self._teacher = TeacherSource(settings.teacher, emit, allow_remote=allow_remote_teacher)
         self._form: ReplyFormName | None = None  # once the teacher was opened
-        self._student: _OpenableStudent | None = None
+        self._student: LoadableStudent | None = None
         self._student_info: StudentInfo | None = None  # once it was loaded
         self._reading = asyncio.Lock()
         self._numbers: dict[int, int] = {}  # by sample, of the last candidate a person asked for
@@ -97,10 +94,10 @@ class Session:
 
     async def close(self) -> None:
         """Let go of both models."""
-        openable, self._student = self._student, None
+        loadable, self._student = self._student, None
         try:
-            if openable is not None:
-                await openable.student.close()
+            if loadable is not None:
+                await loadable.student.close()
         finally:
             await self._teacher.close()
 
@@ -118,19 +115,19 @@ class Session:
         self.gate.go()
         check(self._settings, allow_remote_teacher=self._allow_remote)
         method = self._settings.run.method
-        teacher = info = student = file = None
+        teacher = info = student = None
         form, sampling = ReplyFormName.JSON, sampling_of(self._settings.teacher)  # where nobody is asked
         if method is not Method.SCORE:
             teacher, form = await self._open_teacher()
             info, sampling = teacher.info, teacher.sampling
             self._emit(TeacherOpened(info))
         if method is not Method.REFLECT:
-            openable = await self._openable_student()
-            student, file = openable.student, openable.file
-        plan = RunPlan(self._settings, recipe_of(self._settings, form, sampling, info, file), teacher, file)
+            student = await self._loadable_student()
+        recipe = recipe_of(self._settings, form, sampling, info, None if student is None else student.file)
+        plan = RunPlan(self._settings, recipe, teacher, student)
         try:
             return await plan.execute(
-                self._workspace, student, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
+                self._workspace, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
             )
         finally:
             self._phases.begin(None)
@@ -198,11 +195,10 @@ class Session:
             self._form = reply_form(self._settings, teacher.info, self._emit)
         return teacher, self._form
 
-    async def _openable_student(self) -> _OpenableStudent:
+    async def _loadable_student(self) -> LoadableStudent:
         async with self._reading:
             if self._student is None:
-                file = await identified(student_file(self._settings.student))
-                self._student = _OpenableStudent(_loadable(file, self._settings.student), file)
+                self._student = await _loadable(self._settings.student)
             return self._student
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
@@ -214,8 +210,8 @@ class Session:
         return PhaseGate(self._phases, model, needed, on_wait)
 
     async def _replaying_student(self) -> ReplayingStudent:
-        openable = await self._openable_student()
-        student, header = openable.student, openable.file.header
+        loadable = await self._loadable_student()
+        student, header = loadable.student, loadable.file.header
 
         def needed() -> int:
             return 0 if student.pid else machine.memory_needed(header, self._settings.student.context)
@@ -227,14 +223,6 @@ class Session:
         info = self._student_info
         prompt = await on_daemon_thread(prompt_for, self._settings.run.template, info)
         return ReplayingStudent(self._workspace, info, prompt, self._emit_for_person, student, gate)
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenableStudent:
-    """A student that can be opened, and its file."""
-
-    student: Student
-    file: ModelFile
 
 
 async def refine_workspace(
@@ -272,32 +260,33 @@ async def reselect(
             "run": before.run.model_copy(update={"method": Method.SELECTIVE}),
         }
     )
-    teacher = OpenTeacher(info, latest.recipe, serving_of(settings.teacher), None)
+    asked = settings.teacher
+    teacher = OpenTeacher(info, latest.recipe, asked.parallel, asked.patience, None)
     async with AsyncExitStack() as stack:
         if ask_teacher:
-            source = TeacherSource(settings.teacher, lambda _: None)  # how it is asked is in the recipe
-            stack.push_async_callback(source.close)
-            now = await source.open()
+            source = TeacherSource(asked, lambda _: None)  # its sampling is in the recipe
+            now = await (await stack.enter_async_context(source)).open()
             if now.info.digest != info.digest:
                 raise UsageError(
                     f"{info.name} is no longer the model that gave these replies ({now.info.digest[:19]}, then "
                     f"{info.digest[:19]}): start a new workspace"
                 )
             teacher = replace(teacher, model=now.model)
-        file = await identified(student_file(student))
-        recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, file)
-        plan = RunPlan(settings, recipe, teacher, file)
-        loaded = _loadable(file, student)
-        stack.push_async_callback(loaded.close)
-        return await plan.execute(workspace, loaded, emit, Gate(), None, retry_failed=False)
+        loadable = await _loadable(student)
+        stack.push_async_callback(loadable.student.close)
+        recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file)
+        plan = RunPlan(settings, recipe, teacher, loadable)
+        return await plan.execute(workspace, emit, Gate(), None, retry_failed=False)
 
 
-def _loadable(file: ModelFile, settings: StudentSettings) -> Student:
-    return Student(
+async def _loadable(settings: StudentSettings) -> LoadableStudent:
+    file = await identified(student_file(settings))
+    student = Student(
         file.path,
-        digest=digest_of(file),
+        digest=file.digest,
         context=settings.context,
         exact=settings.exact,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
     )
+    return LoadableStudent(student, file)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from engine.events import Notice
 from engine.method.recipe import Sampling
-from engine.run.retry import Serving
 from engine.run.settings import TeacherSettings
 from models.errors import UsageError
 from models.files import catalog
@@ -27,7 +27,8 @@ class OpenTeacher:
 
     info: TeacherInfo
     sampling: Sampling
-    serving: Serving
+    parallel: int  # requests in flight at once
+    patience: float  # seconds a pause may last before it ends the run
     model: Teacher | None  # None: there are only the replies that it gave before
 
 
@@ -53,6 +54,12 @@ class TeacherSource:
         self._opening = asyncio.Lock()
         self._opened: OpenTeacher | None = None
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def open(self) -> OpenTeacher:
         """The teacher. Raises `TeacherError`, `UsageError`, `ModelFileError`."""
         async with self._opening:
@@ -63,8 +70,9 @@ class TeacherSource:
                 except BaseException:
                     await model.close()
                     raise
-                sampling = fitting(sampling_of(self._settings), info, self._emit)
-                self._opened = OpenTeacher(info, sampling, serving_of(self._settings), model)
+                settings = self._settings
+                sampling = fitting(sampling_of(settings), info, self._emit)
+                self._opened = OpenTeacher(info, sampling, settings.parallel, settings.patience, model)
             return self._opened
 
     async def close(self) -> None:
@@ -124,17 +132,7 @@ async def identified(file: ModelFile) -> ModelFile:
 
 def sampling_of(settings: TeacherSettings) -> Sampling:
     """The settings' part that decides replies."""
-    return Sampling(
-        think=settings.think,
-        max_tokens=settings.max_tokens,
-        temperature=settings.temperature,
-        seed=settings.seed,
-    )
-
-
-def serving_of(settings: TeacherSettings) -> Serving:
-    """The settings' part that decides how long they take."""
-    return Serving(parallel=settings.parallel, patience=settings.patience)
+    return Sampling(**{name: getattr(settings, name) for name in Sampling.model_fields})
 
 
 def fitting(sampling: Sampling, info: TeacherInfo, emit: Callable[[Notice], None]) -> Sampling:

@@ -34,7 +34,6 @@ from engine.formats.write import write_dataset
 from engine.run.gates import Gate
 from engine.run.opening import open_workspace
 from engine.run.pipeline import Pipeline
-from engine.run.retry import Serving
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
 from engine.sample import Outcome
@@ -176,7 +175,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 
     pipeline = Pipeline(
         opened, run, emit, student=ScriptedStudent(folder), gate=Gate(),
-        teacher=OpenTeacher(INFO, run.recipe, Serving(parallel=4), ScriptedTeacher()),
+        teacher=OpenTeacher(INFO, run.recipe, 4, 600.0, ScriptedTeacher()),
     )  # fmt: skip
     asyncio.run(pipeline.run(Schedule.INTERLEAVED))
     ends = finished[::SLICE]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.sample import Choice, Outcome, Stage
 from models.student import StudentInfo
@@ -52,11 +52,19 @@ class SampleAdvanced:
     sample: int
 
 
+class Place(NamedTuple):
+    """The question of a run that a request to the teacher puts."""
+
+    sample: int
+    stage: Stage
+    question: str
+
+
 @dataclass(frozen=True, slots=True)
 class TeacherQueue:
     """The run's requests before the teacher, told whenever they change."""
 
-    now: tuple[tuple[int, Stage, str], ...]  # in flight, oldest first: sample, stage and question
+    now: tuple[Place, ...]  # in flight, oldest first
     waiting: int  # further requests, whose turn has not come
 
 

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from engine.events import (
@@ -29,6 +29,7 @@ from engine.events import (
     Event,
     Generated,
     Notice,
+    Place,
     ReplyGrew,
     Scored,
     SharedEvent,
@@ -76,15 +77,6 @@ class Replies(Protocol):
         """The number of times a person asked to try again what gave no usable reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A question's place in a run, as its events name it."""
-
-    sample: int
-    stage: Stage
-    question: str
-
-
 class ReplayingTeacher:
     """A teacher whose replies are kept; of one without a model there are only the replies that are here."""
 
@@ -104,11 +96,11 @@ class ReplayingTeacher:
         self._gate = gate
         self._slots = asyncio.Semaphore(teacher.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
-        self._in_flight: list[_Place] = []
+        self._in_flight: list[Place] = []
 
     async def ask(self, sample: int, stage: Stage, candidate: int, question: Question[T]) -> T:
         """The teacher's answer to a question about a sample. See `reflection.AskTeacher` for what is raised."""
-        place = _Place(sample, stage, question.name)
+        place = Place(sample, stage, question.name)
         attempts = Attempts(1 + self._replies.retries(sample))
         while True:
             request = self._sampling.request(question, candidate, attempts.useless)
@@ -123,16 +115,16 @@ class ReplayingTeacher:
                 number = attempts.failed
                 another = attempts.fail(error)
                 if kept is None:  # else it was told when the reply came
-                    self._emit(AttemptFailed(sample, stage, question.name, number, error.fault, str(error)))
+                    self._emit(AttemptFailed(*place, number, error.fault, str(error)))
                 if not another:
                     raise
 
-    async def _fetch(self, place: _Place, request: Request) -> Reply:
+    async def _fetch(self, place: Place, request: Request) -> Reply:
         if (model := self._model) is None:
             raise NeedsTeacher
 
         def on_text(text: str) -> None:
-            self._emit(ReplyGrew(place.sample, place.stage, place.question, text))
+            self._emit(ReplyGrew(*place, text))
 
         with self._queued():
             async with self._slots:
@@ -145,7 +137,7 @@ class ReplayingTeacher:
                         await model.recover(error)
 
     def _keep(
-        self, place: _Place, candidate: int, attempt: int, request: Request, key: bytes, reply: Reply
+        self, place: Place, candidate: int, attempt: int, request: Request, key: bytes, reply: Reply
     ) -> None:
         self._replies.keep_reply(
             place.sample,
@@ -163,7 +155,7 @@ class ReplayingTeacher:
                 "context": self._info.context,
             },
         )
-        self._emit(Generated(place.sample, place.stage, place.question, reply.tokens, reply.seconds))
+        self._emit(Generated(*place, reply.tokens, reply.seconds))
 
     @contextmanager
     def _queued(self) -> Iterator[None]:
@@ -176,7 +168,7 @@ class ReplayingTeacher:
             self._emit_queue()
 
     @contextmanager
-    def _in_flight_while(self, place: _Place) -> Iterator[None]:
+    def _in_flight_while(self, place: Place) -> Iterator[None]:
         self._in_flight.append(place)
         self._emit_queue()
         try:
@@ -186,8 +178,7 @@ class ReplayingTeacher:
             self._emit_queue()
 
     def _emit_queue(self) -> None:
-        now = tuple((place.sample, place.stage, place.question) for place in self._in_flight)
-        self._emit(TeacherQueue(now, self._wanted - len(now)))
+        self._emit(TeacherQueue(tuple(self._in_flight), self._wanted - len(self._in_flight)))
 
 
 class ReplayingStudent:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ from engine.store.database import WorkspaceError
 from engine.store.run_record import RunRecord
 from engine.store.workspace import WINDOW, Run, Source, Workspace
 from models.student import Losses
-from models.teacher import Fault, Reply
+from models.teacher import Fault, Reply, TeacherInfo
 from tests.engine.store.stock import FAILURE, RECORD, SOURCE, kept, sample, samples
 from tests.recipes import recipe
 
@@ -152,6 +154,14 @@ def test_a_recipe_and_its_settings_come_back_byte_for_byte(workspace: Workspace,
     asked, given = recipe(student=text), RunRecord(settings={"path": [text], text: None})
     assert workspace.run(asked, given) == workspace.latest_run()
     assert (workspace.latest_run().recipe, workspace.latest_run().record) == (asked, given)
+
+
+@pytest.mark.parametrize("parameters", [135_000_000, 8.2e9, None])
+def test_a_record_is_told_on_as_it_was_kept(workspace: Workspace, parameters: float | None) -> None:
+    """A count of parameters and a server's rounding of it are not the same JSON."""
+    teacher = TeacherInfo("t", "sha256:7", parameters, "Q8_0", 5, 8192)
+    told = workspace.run(recipe(), RunRecord(settings={}, teacher=teacher)).record.model_dump()
+    assert json.dumps(told["teacher"]) == json.dumps(asdict(teacher))
 
 
 @settings(max_examples=40, deadline=None)

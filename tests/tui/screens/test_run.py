@@ -17,6 +17,7 @@ from engine.events import (
     Event,
     Notice,
     Paused,
+    Place,
     ReplyGrew,
     Started,
     StudentOpened,
@@ -398,7 +399,7 @@ def test_a_thousand_events_at_once_are_shown_at_once(tmp_path: Path) -> None:
     async def main() -> None:
         async with told(made(tmp_path)) as (there, tell):
             tell(Started(50_000, 0, 0, tuple(Stage)))
-            request = (7, Stage.RESPONSE, "improve")
+            request = Place(7, Stage.RESPONSE, "improve")
             tell(TeacherQueue((request,), 3))
             for _ in range(200):
                 tell(*(ReplyGrew(*request, "word ") for _ in range(50)), chosen(8))
@@ -415,7 +416,7 @@ def test_hostile_names_replies_and_messages_do_not_act(tmp_path: Path) -> None:
             student = await StandIn(tmp_path).open()
             for number, (name, text) in enumerate(hostile.CORPUS.items()):
                 await there.pilot.resize_terminal(*SIZES[number % len(SIZES)])
-                first, second = (1, Stage.INSTRUCTION, text[:1000]), (2, Stage.RESPONSE, "reflect")
+                first, second = Place(1, Stage.INSTRUCTION, text[:1000]), Place(2, Stage.RESPONSE, "reflect")
                 info = TeacherInfo(text, "sha256:0", None, text[:1000], 1, 4096)
                 tell(TeacherOpened(info), StudentOpened(replace(student, name=text, quantisation=text)))
                 tell(Notice(text), Paused(Fault.BUSY, text), AttemptFailed(*first, 0, Fault.CUT, text))
@@ -432,7 +433,7 @@ def test_hostile_names_replies_and_messages_do_not_act(tmp_path: Path) -> None:
 def test_a_reply_is_read_while_it_grows(tmp_path: Path) -> None:
     async def main() -> None:
         async with told(made(tmp_path)) as (there, tell):
-            request = (3, Stage.INSTRUCTION, "reflect")
+            request = Place(3, Stage.INSTRUCTION, "reflect")
             tell(Started(4, 0, 0, tuple(Stage)), TeacherQueue((request,), 0))
             for piece in (
                 '{"instruction_critique": {"level_of_',
@@ -443,7 +444,7 @@ def test_a_reply_is_read_while_it_grows(tmp_path: Path) -> None:
             await there.says("sample 3", "instruction", "level of detail", 'It says "which", but not wh')
             tell(ReplyGrew(*request, '065n."}, "new_instruction": "Name '))
             await there.says("new instruction", "Name")
-            other = (4, Stage.RESPONSE, "improve")
+            other = Place(4, Stage.RESPONSE, "improve")
             tell(TeacherQueue((other,), 0), ReplyGrew(*other, "Plain text, as it comes."))
             await there.says("sample 4", "a better response", "Plain text, as it comes.")
 

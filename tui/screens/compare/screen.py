@@ -96,8 +96,7 @@ class CompareScreen(CursorKeys, JobScreen):
         return self.workbench.judge_job
 
     def body(self) -> ComposeResult:
-        yield Static(id="banner")
-        yield Static(id="head")
+        yield from super().body()
         yield StageBars(id="progress")
         yield ScoreBar(id="score")
         yield Facts(LABEL, id="facts")
@@ -173,12 +172,10 @@ class CompareScreen(CursorKeys, JobScreen):
         if not self.is_mounted:
             return
         self.set_class(self.job.running, "-at-work")
-        self._show_banner(self._problem)
-        self._update("head", self._head_while_running() if self.job.running else self._head())
+        self._show_job(self._problem)
         if self.job.running:
             tally = self.job.tally
             self.query_one(StageBars).show([StageBar("pairs", tally.done, tally.total, tally.pace(None))])
-        self._refresh_keys()
 
     def _opening(self) -> Content:
         return Content.assemble(("◌ opening ", "bold"), self._judge())
@@ -189,7 +186,7 @@ class CompareScreen(CursorKeys, JobScreen):
     def _judge(self) -> Content:
         return shown_line(str(self.job.settings.name), 40, "bold")
 
-    def _head(self) -> Content:
+    def _head_at_rest(self) -> Content:
         found, muted = self._found, "$text-muted"
         if found is None:
             return self._nothing()

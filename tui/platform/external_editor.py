@@ -16,10 +16,8 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock
 
 from engine.health.places import EDITOR_KEPT, EDITOR_OPEN
-from engine.sample import Version
+from engine.sample import PARTS, Version
 from models.errors import BurnishError
-
-PARTS = ("instruction", "input", "response")
 
 
 class EditorError(BurnishError):

@@ -46,6 +46,7 @@ from engine.store.workspace import Source, Workspace
 from models.errors import UsageError
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of
+from models.llamacpp.student import EmbeddedStudent
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.student import Student, StudentInfo
@@ -398,7 +399,7 @@ async def reselect(
 
 
 def _loadable(file: ModelFile, settings: StudentSettings) -> Student:
-    return Student(
+    return EmbeddedStudent(
         file.path,
         digest=digest_of(file),
         context=settings.context,

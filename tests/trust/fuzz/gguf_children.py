@@ -11,8 +11,9 @@ from random import Random
 
 from engine.method.scores import ratio
 from models.errors import BurnishError
+from models.llamacpp.student import EmbeddedStudent
 from models.llamacpp.teacher import EmbeddedTeacher
-from models.student import Passage, Piece, Student
+from models.student import Passage, Piece
 from models.teacher import Message, Request
 from tests.gguf_writer import Field, Tensor, gguf
 from tests.trust.fuzz.mutation import mutated
@@ -183,7 +184,7 @@ async def _used(path: Path, *, as_teacher: bool) -> None:
         finally:
             await teacher.close()
         return
-    student = Student(path, context=256)
+    student = EmbeddedStudent(path, context=256)
     try:
         info = await student.open()
         assert info.vocabulary > 0

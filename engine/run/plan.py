@@ -19,9 +19,9 @@ from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
+from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Student
-from models.system import machine
 from models.teacher import Teacher, TeacherInfo
 
 Emit = Callable[[Event], None]
@@ -92,8 +92,8 @@ class RunPlan:
         if asked != "auto" or self.teacher is None or info is None or file is None:
             return Schedule.INTERLEAVED if asked == "auto" else asked
         load = MemoryNeed(
-            teacher=machine.memory_of_tag(info.size),
-            student=machine.memory_needed(file.header, self.settings.student.context),
+            teacher=memory_of_tag(info.size),
+            student=memory_needed(file.header, self.settings.student.context),
             embedded=isinstance(self.teacher, EmbeddedTeacher),
         )
         schedule, why = auto_schedule(load)

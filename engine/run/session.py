@@ -46,11 +46,11 @@ from engine.store.workspace import Source, Workspace
 from models.errors import UsageError
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of
+from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.student import EmbeddedStudent
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.student import Student, StudentInfo
-from models.system import machine
 from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
@@ -225,7 +225,7 @@ class Session:
         Raises `UnusableReply` where no attempt gave a usable reply.
         """
         asked = await self._teacher()
-        gate = self._gate("teacher", lambda: machine.memory_of_tag(asked.info.size))
+        gate = self._gate("teacher", lambda: memory_of_tag(asked.info.size))
         stored = ReplayingTeacher(
             self._workspace,
             asked.info,
@@ -316,7 +316,7 @@ class Session:
         student, file = weighs.student, weighs.file
 
         def needed() -> int:
-            return 0 if student.pid else machine.memory_needed(file.header, self._settings.student.context)
+            return 0 if student.pid else memory_needed(file.header, self._settings.student.context)
 
         gate = self._gate("student", needed)
         if self._student_info is None:

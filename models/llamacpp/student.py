@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 
 from models.errors import ModelFileError
-from models.files.digest import sha256_of
 from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
 from models.student import Losses, Passage, PassageError, StudentError, StudentInfo
-from models.system.threads import on_daemon_thread
 
 
 class EmbeddedStudent:
     """A GGUF as a `models.student.Student`, run by llama.cpp in a child process.
 
     Passages asked for at the same time are scored together: ask for all that is known. `context`: tokens a
-    passage may have. `digest`: of the file, where it is known. `exact`: F32 KV cache, no flash attention and
+    passage may have. `digest`: of the file, "sha256:...". `exact`: F32 KV cache, no flash attention and
     GELU in full precision. `gpu_layers`: -1 for all that fit; without a GPU none. `threads`: of the CPU, None
     for one a physical core.
     """
@@ -34,7 +32,7 @@ class EmbeddedStudent:
         self,
         path: Path,
         *,
-        digest: str | None = None,
+        digest: str,
         context: int = 2048,
         exact: bool = False,
         gpu_layers: int = -1,
@@ -117,8 +115,6 @@ class EmbeddedStudent:
             self._worker = None
 
     async def _load(self) -> StudentInfo:
-        if self._digest is None:
-            self._digest = await on_daemon_thread(sha256_of, self.path)
         try:
             try:
                 answer = await self._started()

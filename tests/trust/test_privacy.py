@@ -389,7 +389,7 @@ def test_burnish_leaves_no_core_file_when_it_crashes() -> None:
 
 def test_the_student_s_child_leaves_none_either(smollm2: Path) -> None:
     async def limit() -> int:
-        student = EmbeddedStudent(smollm2)
+        student = EmbeddedStudent(smollm2, digest="sha256:0")
         try:
             await student.open()
             assert student.pid is not None

@@ -21,7 +21,7 @@ SMOLLM2 = ["smollm2-vicuna", "smollm2-alpaca", "smollm2-wizardlm"]
 
 def losses_of(model: Path, exact: bool, passages: list[Passage]) -> list[Losses]:
     async def run() -> list[Losses]:
-        student = EmbeddedStudent(model, exact=exact)
+        student = EmbeddedStudent(model, digest="sha256:0", exact=exact)
         try:
             return await student.losses(passages)
         finally:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelFileError
+from models.files.digest import sha256_of
 from models.llamacpp import process
 from models.llamacpp.student import EmbeddedStudent
 from models.student import Losses, Passage, PassageError, Piece, StudentError
@@ -33,7 +34,7 @@ def with_student(
     model: Path, do: Callable[[EmbeddedStudent], Awaitable[T]], *, exact: bool = False, context: int = 512
 ) -> T:
     async def run() -> T:
-        student = EmbeddedStudent(model, exact=exact, context=context)
+        student = EmbeddedStudent(model, digest=sha256_of(model), exact=exact, context=context)
         try:
             return await do(student)
         finally:
@@ -270,7 +271,7 @@ import asyncio, os, pathlib, signal
 from models.llamacpp.student import EmbeddedStudent
 from models.student import Passage
 async def main():
-    student = EmbeddedStudent(pathlib.Path({str(smollm2)!r}))
+    student = EmbeddedStudent(pathlib.Path({str(smollm2)!r}), digest="sha256:0")
     await student.open()
     asking = asyncio.create_task(student.losses([Passage((), "on and on " * 1000)] * 20))
     await asyncio.sleep(0.2)

@@ -15,7 +15,6 @@ import llama_cpp.llama_cpp as c
 import pytest
 from pydantic import BaseModel
 
-from models.files.digest import sha256_of
 from models.llamacpp import bindings, chat_template
 from models.llamacpp.bindings import Context, ContextShape, Model, Sampler
 from models.llamacpp.chat_template import ChatTemplateError, render
@@ -41,7 +40,7 @@ class Rewrite(BaseModel):
 
 def with_teacher(model: Path, do: Callable[[EmbeddedTeacher], Awaitable[T]], *, context: int = 1024) -> T:
     async def run() -> T:
-        teacher = EmbeddedTeacher(model, name="gguf:tiny", digest=sha256_of(model), context=context)
+        teacher = EmbeddedTeacher(model, name="gguf:tiny", digest="sha256:0", context=context)
         try:
             return await do(teacher)
         finally:

@@ -22,6 +22,10 @@ class Version(Frozen):
     response: str
 
 
+PARTS = tuple(Version.model_fields)
+"""The names of a version's texts, in order."""
+
+
 class Sample(Frozen):
     """A row of the dataset as it was read."""
 

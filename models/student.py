@@ -1,21 +1,22 @@
-"""The student: how surprised a base model is by a text, token by token."""
+"""The contract of a student: how surprised a base model is by a text, token by token.
+
+A passage asks for the loss of each token of its target, after all that stands before it: of "Red, say." with the
+tokens `Red` `,` ` say` `.`, after the context "Name a colour.". Where the vocabulary has a start token (Llama, Gemma)
+it comes first, and all four are scored. Where it has none (GPT-2, Qwen, SmolLM2), nothing stands before `Red` in a
+passage without a context; it is scored in neither passage then, so that both have the losses of the same three
+tokens, and IFD (arXiv 2402.10110) can divide the one by the other.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import BurnishError, ModelFileError
-from models.files.digest import sha256_of
-from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
-from models.system.threads import on_daemon_thread
+from models.errors import BurnishError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What a student says of a passage.
-
-    Scored is every target token if the vocabulary adds a BOS, else all but the first (DESIGN, Scoring 2),
-    up to where the student's context ended.
-    """
+    """The losses of a passage's target, up to where the student's context ended."""
 
     nll: NDArray[np.float32]  # [scored] negative log-likelihood of each scored token, nats
     lengths: NDArray[np.uint16]  # [tokens] bytes of each target token kept, the unscored first included
@@ -49,12 +46,12 @@ class Losses:
 
     @property
     def truncated(self) -> bool:
-        """Whether the tail of the target did not fit."""
+        """The tail of the target did not fit."""
         return len(self.lengths) < self.tokens
 
     @property
     def missing(self) -> bool:
-        """Whether nothing is known, because llama.cpp fails at the passage."""
+        """Nothing is known, because llama.cpp fails at the passage."""
         return self.tokens < 0
 
 
@@ -98,238 +95,25 @@ class PassageError(StudentError):
         self.how = how
 
 
-class Student:
-    """Token losses of many passages from one GGUF, run by llama.cpp in a child process.
-
-    Passages asked for at the same time are scored together: ask for all that is known. `context`: tokens a
-    passage may have. `digest`: of the file, where it is known. `exact`: F32 KV cache, no flash attention and
-    GELU in full precision. `gpu_layers`: -1 for all that fit; without a GPU none. `threads`: of the CPU, None
-    for one a physical core.
-    """
-
-    CALL = 64  # passages a call to the child holds at most
-    CALLS = 2  # at a time: the child never waits for the next one, and what arrives meanwhile is gathered
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        digest: str | None = None,
-        context: int = 2048,
-        exact: bool = False,
-        gpu_layers: int = -1,
-        threads: int | None = None,
-    ) -> None:
-        self.path = path
-        self.tokens = 0  # target tokens scored so far
-        self.seconds = 0.0  # the child was busy scoring them
-        self._digest = digest
-        self._settings: dict[str, Any] = {
-            "context": context,
-            "exact": exact,
-            "gpu_layers": gpu_layers,
-            "threads": threads,
-        }
-        self._opening = asyncio.Lock()
-        self._worker: ChildProcess | None = None
-        self._info: StudentInfo | None = None
-        self._deadly: dict[Passage, PassageError] = {}  # what llama.cpp failed at twice
-        self._waiting: deque[_Item] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+class Student(Protocol):
+    """A base model that weighs texts, in a process of its own."""
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None while there is none."""
-        return self._worker.pid if self._worker is not None else None
+        """The process's id, None while there is none."""
 
     async def open(self) -> StudentInfo:
-        """Start the child and load the model, once. Raises `ModelFileError` and `StudentError`."""
-        async with self._opening:
-            if self._info is None or self._worker is None or self._worker.died is not None:
-                self._info = await self._load()
-            return self._info
+        """Load the model, once. Raises `ModelFileError` and `StudentError`."""
 
     async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
-        """What the model says of each passage, in order.
+        """The losses of each passage, in order. Passages asked for at the same time are scored together.
 
-        A target too long for the context loses its tail. Raises `PassageError` where llama.cpp fails at one of
-        them, `StudentError` where it was killed twice at one or fails at any, and what `open` raises.
+        A target too long for the context loses its tail. Raises `PassageError` where the model fails at one passage
+        and `StudentError` where it fails at any, and what `open` raises.
         """
-        for passage in passages:
-            if passage in self._deadly:
-                raise self._deadly[passage]
-        loop = asyncio.get_running_loop()
-        items = [_Item(passage, loop.create_future()) for passage in passages]
-        self._waiting.extend(items)
-        if items and len(self._lanes) < self.CALLS:
-            lane = asyncio.create_task(self._lane())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
-        try:
-            return list(await asyncio.gather(*(item.losses for item in items)))
-        finally:
-            for item in items:
-                item.losses.cancel()  # those not done: nobody waits for them any more
 
     async def unload(self) -> None:
         """Free its memory once what it was asked for is answered; whatever is asked then loads it again."""
-        while True:
-            if self._lanes:
-                await asyncio.wait(self._lanes)
-            async with self._opening:
-                if self._lanes:
-                    continue  # it was asked while this waited
-                worker, self._worker = self._worker, None
-                if worker is not None:
-                    await worker.stop()
-                return
 
     async def close(self) -> None:
-        """End the child at once and free its memory. What was still asked for raises `StudentError`."""
-        lanes = list(self._lanes)
-        for lane in lanes:
-            lane.cancel()
-        await asyncio.gather(*lanes, return_exceptions=True)
-        _fail(self._waiting, StudentError(f"{self._name}: the student was closed"))
-        self._waiting.clear()
-        if self._worker is not None:
-            await self._worker.stop()
-            self._worker = None
-
-    async def _load(self) -> StudentInfo:
-        if self._digest is None:
-            self._digest = await on_daemon_thread(sha256_of, self.path)
-        try:
-            try:
-                answer = await self._started()
-            except ChildDied as death:
-                if death.failed:
-                    raise
-                answer = await self._started()  # it was killed: that is nothing about the file
-        except ChildDied as death:
-            raise StudentError(
-                f"{self._name}: llama.cpp {death} while loading it; the file is damaged, or needs another "
-                "llama.cpp or more memory"
-            ) from death
-        except ChildRefused as refusal:
-            if refusal.kind == "file":
-                raise ModelFileError(self.path, refusal.why) from refusal
-            raise StudentError(refusal.why) from refusal
-        info = answer.header["info"]
-        notes = tuple(info.pop("notes"))
-        size = self.path.stat().st_size
-        return StudentInfo(path=str(self.path), digest=self._digest, size=size, notes=notes, **info)
-
-    async def _started(self) -> Answer:
-        """A child that has loaded the model, or none."""
-        worker = self._worker = await ChildProcess.start()
-        try:
-            return await worker.call("open-scorer", path=str(self.path), **self._settings)
-        except BaseException:
-            self._worker = None
-            await worker.stop()
-            raise
-
-    @property
-    def _name(self) -> str:
-        return _printable(str(self.path))
-
-    # Lanes: tasks that take what is waiting, a call at a time, and end when nothing is.
-
-    async def _lane(self) -> None:
-        while items := self._take():
-            try:
-                await self._score(items)
-            except asyncio.CancelledError:
-                _fail(items, StudentError(f"{self._name}: the student was closed"))
-                raise
-            except Exception as error:  # whatever it is, those who asked shall have it
-                _fail(items, error)
-
-    def _take(self) -> list[_Item]:
-        items: list[_Item] = []
-        while self._waiting and len(items) < self.CALL:
-            item = self._waiting.popleft()
-            if not item.losses.done():
-                items.append(item)
-        return items
-
-    async def _score(self, items: list[_Item]) -> None:
-        try:
-            await self._ask(items)
-        except ChildDied as death:
-            if not death.guilty:  # it died of another lane's call
-                self._waiting.extendleft(reversed(items))
-                return
-            for item in items:  # once more, each by itself: one of them it died of
-                await self._ask_alone(item, deaths=int(len(items) == 1))
-
-    async def _ask_alone(self, item: _Item, deaths: int) -> None:
-        """`deaths`: how often it died of this one by itself already."""
-        while not item.losses.done():
-            try:
-                await self._ask([item])
-            except ChildDied as death:
-                deaths += death.guilty
-                if deaths == 2:
-                    _fail([item], await self._verdict(item.passage, death))
-
-    async def _verdict(self, passage: Passage, death: ChildDied) -> StudentError:
-        """What a second death at a passage means."""
-        text = f'{self._name}: llama.cpp {death}, twice, at the text "{_printable(passage.target[:60])}"'
-        if not death.failed:
-            return StudentError(
-                f"{text}; if nobody killed it, memory is short: close other programs, or choose a smaller context"
-            )
-        harmless = _Item(Passage((), "The cat sat on the mat."), asyncio.get_running_loop().create_future())
-        try:
-            await self._ask([harmless])
-        except ChildDied as again:
-            return StudentError(f"{self._name}: llama.cpp {again}, again and again; see `burnish doctor`")
-        self._deadly[passage] = PassageError(text, str(death))
-        return self._deadly[passage]
-
-    async def _ask(self, items: list[_Item]) -> None:
-        await self.open()
-        worker = self._worker
-        assert worker is not None
-        passages = [
-            ([(piece.text, piece.special) for piece in item.passage.context], item.passage.target)
-            for item in items
-        ]
-        try:
-            answer = await worker.call("losses", passages=passages)
-        except ChildRefused as refusal:
-            if refusal.kind != "memory":
-                raise StudentError(refusal.why) from refusal
-            await worker.stop()  # and with it go all the pieces that its memory is in
-            raise ChildDied("ran out of memory", guilty=True, failed=False) from refusal
-        self.seconds += answer.header["seconds"]
-        for item, losses in zip(items, _unpack(answer), strict=True):
-            self.tokens += len(losses.nll)
-            if not item.losses.done():
-                item.losses.set_result(losses)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    passage: Passage
-    losses: asyncio.Future[Losses]
-
-
-def _fail(items: Iterable[_Item], error: Exception) -> None:
-    for item in items:
-        if not item.losses.done():
-            item.losses.set_exception(error)
-
-
-def _unpack(answer: Answer) -> Iterator[Losses]:
-    nll = np.frombuffer(answer.blobs[0], np.float32)
-    lengths = np.frombuffer(answer.blobs[1], np.uint16)
-    for scored, kept, tokens, room in answer.header["passages"]:
-        yield Losses(nll[:scored].copy(), lengths[:kept].copy(), tokens, room)
-        nll, lengths = nll[scored:], lengths[kept:]
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        """End it at once and free its memory. What was still asked for raises `StudentError`."""

@@ -16,7 +16,7 @@ from models.student import Losses, Passage, StudentInfo
 
 
 class StandIn:
-    """In place of `models.student.Student`: losses that depend on the passage alone, a number a word."""
+    """In place of `EmbeddedStudent`: losses that depend on the passage alone, a number a word."""
 
     loading: ClassVar[float] = 0.0  # seconds
     scoring: ClassVar[float] = 0.0  # seconds a call
@@ -75,5 +75,5 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     class Mine(StandIn):
         begun = opened = closed = 0  # its own
 
-    monkeypatch.setattr(session, "Student", Mine)
+    monkeypatch.setattr(session, "EmbeddedStudent", Mine)
     return Mine

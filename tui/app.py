@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -165,23 +165,12 @@ class BurnishApp(PatchedApp):
             self.pop_screen()
         self.switch_screen(name)
 
-    def action_go_start(self) -> None:
-        self._go("start")
-
-    def action_go_samples(self) -> None:
-        self._go("samples")
-
-    def action_go_run(self) -> None:
-        self._go("run")
-
-    def action_go_distribution(self) -> None:
-        self._go("distribution")
-
-    def action_go_export(self) -> None:
-        self._go("export")
-
-    def action_go_compare(self) -> None:
-        self._go("compare")
+    action_go_start = partialmethod(_go, "start")
+    action_go_samples = partialmethod(_go, "samples")
+    action_go_run = partialmethod(_go, "run")
+    action_go_distribution = partialmethod(_go, "distribution")
+    action_go_export = partialmethod(_go, "export")
+    action_go_compare = partialmethod(_go, "compare")
 
     def action_show_help(self) -> None:
         if not isinstance(self.screen, HelpScreen):
@@ -204,12 +193,6 @@ class BurnishApp(PatchedApp):
 
     # --- actions of the whole app ----------------------------------------------------------------------------------
 
-    def action_undo(self) -> None:
-        self._undo_or_redo(back=True)
-
-    def action_redo(self) -> None:
-        self._undo_or_redo(back=False)
-
     @work(group="turn")
     async def _undo_or_redo(self, *, back: bool) -> None:
         if not self.workbench.is_open:
@@ -225,6 +208,9 @@ class BurnishApp(PatchedApp):
         about = f"sample {act.samples[0]}" if len(act.samples) == 1 else f"{len(act.samples)} samples"
         self.notify(f"{'undone' if back else 'done again'}: {act.what} ({about})", markup=False)
         self.post_changed()
+
+    action_undo = partialmethod(_undo_or_redo, back=True)
+    action_redo = partialmethod(_undo_or_redo, back=False)
 
     @on(StartRun)
     def _start_run(self, message: StartRun) -> None:
@@ -251,17 +237,18 @@ class BurnishApp(PatchedApp):
                 self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
         self.post_changed()
 
-    async def action_leave(self) -> None:
-        self.leave()
-
     def leave(self) -> None:
+        """Quit. What was under way can be taken up again."""
         path, judging = self.workbench.path, self.workbench.judge_job
         self.unfinished = path if self.workbench.run_job.running else None
         self.unjudged = judging.command(path) if path is not None and judging.running else None
         self.exit()
 
+    def action_leave(self) -> None:
+        self.leave()
+
     async def action_quit(self) -> None:
-        await self.action_leave()
+        self.leave()
 
     def action_help_quit(self) -> None:
         """Say how to quit: Ctrl-C copies the selection, where there is one."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import secrets
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.formats import extras
 from engine.formats.names import Container, DatasetError, Format, Record, shown
+from models.system.atomic_file import atomic_file
 
 Step = Callable[[], None]
 """Called before each row, of a table twice: what it raises ends the writing, and nothing is left of it."""
@@ -63,75 +62,22 @@ def row_texts(format: Format, records: Collection[Record]) -> list[str]:
 
 @contextmanager
 def replacing(path: Path, protected: Collection[Path] = (), *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """A new file that takes `path`'s place when the block ends well and leaves no trace when it does not.
-
-    Its mode is what the umask leaves of `mode`, as of any new file; over an older one, what it leaves of that one's.
-    """
+    """An `atomic_file` that never takes the place of one of `protected`. Raises `DatasetError`."""
     try:
-        target = path.resolve()  # through a link, the file it leads to is replaced and the link stays
         refuse(path, protected)
-        if target.exists() and not target.is_file():
+        if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
-        draft = target.with_name(f".burnish-{secrets.token_hex(8)}")  # short, and ours alone
-        descriptor, nameless = _draft(draft, mode)
-        try:
-            with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                if nameless:
-                    _name(descriptor, draft)
-            if target.exists():  # who could not read what was there cannot read what comes
-                draft.chmod(target.stat().st_mode & mode)
-            draft.replace(target)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+        with atomic_file(path, mode=mode) as file:
+            yield file
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatasetError(f"{path}: cannot be written: {reason}; what was there is as it was") from None
-    _sync(target.parent)
 
 
 def refuse(path: Path, protected: Collection[Path]) -> None:
     """Raise `DatasetError` where `path` is one of these files, by whatever name."""
     if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
         raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
-
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
-def _draft(path: Path, mode: int) -> tuple[int, bool]:
-    """A descriptor to write to, and whether it is of a file without a name, of which a crash leaves nothing."""
-    without_name = getattr(os, "O_TMPFILE", 0)
-    if without_name and Path("/proc/self/fd").is_dir():
-        with suppress(OSError):  # not every file system has them
-            return os.open(path.parent, without_name | os.O_WRONLY, mode), True
-    return os.open(path, _NEW, mode), False
-
-
-def _name(descriptor: int, path: Path) -> None:
-    """Give a file without a name one."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        # Only where a folder is given does Python go through the link in /proc to the file itself.
-        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in this folder last through a power cut, where the system has a way to."""
-    if os.name != "posix":
-        return
-    # The file is in its place already; a network's file system may not know how to sync a folder.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 # JSON -----------------------------------------------------------------------------------------------------

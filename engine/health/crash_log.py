@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import traceback
 from importlib.metadata import version
 from pathlib import Path
 
 from engine.health.places import crash_log_path
+from models.system.atomic_file import atomic_file
 
 
 def write_crash_log(error: BaseException) -> Path | None:
@@ -17,10 +17,9 @@ def write_crash_log(error: BaseException) -> Path | None:
     head = f"burnish {version('burnish')}, textual {version('textual')}, python {platform.python_version()}, "
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{head}{platform.platform()}\n\n{without_messages(error)}")
+        with atomic_file(path, mode=0o600) as file:
+            text = f"{head}{platform.platform()}\n\n{without_messages(error)}"
+            file.write(text.encode(errors="backslashreplace"))
     except OSError:
         return None
     return path

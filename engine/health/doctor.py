@@ -13,6 +13,7 @@ from typing import Literal
 from engine.run.settings import Settings, config_path
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
+from models.files.needs import faster_line, memory_needed, memory_of_tag, slow_on_cpu
 from models.ollama.server import OllamaServer, Tag, full_name
 from models.system import machine
 from models.system.machine import GPU, Build
@@ -196,11 +197,11 @@ def _memory(
 ) -> Iterator[Check]:
     needs: dict[str, int] = {}
     if isinstance(embedded, ModelFile):
-        needs["teacher"] = machine.memory_needed(embedded.header, settings.teacher.context)
+        needs["teacher"] = memory_needed(embedded.header, settings.teacher.context)
     elif server.teacher and not server.loaded:
-        needs["teacher"] = machine.memory_of_tag(server.teacher.size)
+        needs["teacher"] = memory_of_tag(server.teacher.size)
     if isinstance(student, ModelFile):
-        needs["student"] = machine.memory_needed(student.header, settings.student.context)
+        needs["student"] = memory_needed(student.header, settings.student.context)
     boards = [gpu.memory for gpu in gpus if gpu.memory] if build.offload else []
     free = sum(board.available for board in boards) if boards else machine.memory().available
     where = "the GPU" if boards else "this machine"
@@ -231,10 +232,10 @@ def _memory(
 def _speed(student: ModelFile | BurnishError | None, build: Build, gpus: Sequence[GPU]) -> Iterator[Check]:
     if not isinstance(student, ModelFile) or (build.offload and gpus):
         return
-    slow = machine.slow_on_cpu(student.header)
+    slow = slow_on_cpu(student.header)
     if slow:
         finding = f"llama.cpp has no fast kernels for {slow} on a processor; Q8_0 and Q4_0 score 2 to 3 times faster"
-        yield Check("speed", "advice", finding, machine.faster_line(student.header))
+        yield Check("speed", "advice", finding, faster_line(student.header))
     else:
         yield Check("speed", "ok", f"llama.cpp has fast kernels for {student.header.quantisation}")
 

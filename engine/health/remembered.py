@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from engine.health.places import remembered_path
+from models.system.atomic_file import atomic_file
 
 RECENT = 12
 
@@ -37,13 +37,7 @@ def recall() -> Remembered:
 def remember(what: Remembered) -> None:
     """Keep it, where that can be done; a folder that cannot be written costs only the memory."""
     path = remembered_path()
-    beside = path.with_name(path.name + "-new")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(what), file)
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
+        with atomic_file(path, mode=0o600) as file:
+            file.write(json.dumps(asdict(what)).encode())

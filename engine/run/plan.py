@@ -18,6 +18,7 @@ from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
+from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Student
 from models.system import machine
@@ -107,8 +108,8 @@ class RunPlan:
         if teacher is None or teacher.model is None or student is None:
             return Schedule.INTERLEAVED
         load = MemoryNeed(
-            teacher=machine.memory_of_tag(teacher.info.size),
-            student=machine.memory_needed(student.file.header, self.settings.student.context),
+            teacher=memory_of_tag(teacher.info.size),
+            student=memory_needed(student.file.header, self.settings.student.context),
             embedded=isinstance(teacher.model, EmbeddedTeacher),
         )
         schedule, why = auto_schedule(load)

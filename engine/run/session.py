@@ -31,14 +31,16 @@ from engine.run.teachers import (
     OpenTeacher,
     TeacherSource,
     check_teacher,
+    digest_of,
     identified,
     sampling_of,
 )
 from engine.sample import Candidate, Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.errors import UsageError
-from models.student import Student, StudentInfo
-from models.system import machine
+from models.files.needs import memory_needed, memory_of_tag
+from models.llamacpp.student import EmbeddedStudent
+from models.student import StudentInfo
 from models.system.threads import on_daemon_thread
 
 T = TypeVar("T")
@@ -146,7 +148,7 @@ class Session:
         Raises `UnusableReply` where no attempt gave a usable reply.
         """
         teacher, form = await self._open_teacher()
-        gate = self._gate("teacher", lambda: machine.memory_of_tag(teacher.info.size))
+        gate = self._gate("teacher", lambda: memory_of_tag(teacher.info.size))
         replaying = ReplayingTeacher(self._workspace, teacher, self._emit_for_person, gate)
         number = self._number(sample)
 
@@ -214,7 +216,7 @@ class Session:
         student, header = loadable.student, loadable.file.header
 
         def needed() -> int:
-            return 0 if student.pid else machine.memory_needed(header, self._settings.student.context)
+            return 0 if student.pid else memory_needed(header, self._settings.student.context)
 
         gate = self._gate("student", needed)
         if self._student_info is None:
@@ -281,9 +283,9 @@ async def reselect(
 
 async def _loadable(settings: StudentSettings) -> LoadableStudent:
     file = await identified(student_file(settings))
-    student = Student(
+    student = EmbeddedStudent(
         file.path,
-        digest=file.digest,
+        digest=digest_of(file),
         context=settings.context,
         exact=settings.exact,
         gpu_layers=settings.gpu_layers,

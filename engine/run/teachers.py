@@ -101,7 +101,7 @@ class TeacherSource:
             )
         file = await identified(file)
         return EmbeddedTeacher(
-            file.path, name=name, digest=file.digest, context=settings.context, chat=self._chat
+            file.path, name=name, digest=digest_of(file), context=settings.context, chat=self._chat
         )
 
 

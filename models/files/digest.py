@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from models.errors import ModelFileError
+from models.system.atomic_file import atomic_file
 
 _KEPT = 256  # files
 
@@ -55,13 +54,8 @@ def _remembered() -> dict[str, str]:
 
 def _remember(known: dict[str, str]) -> None:
     """Only time is lost where this cannot be written. The paths in it are nobody else's business: mode 0600."""
-    with contextlib.suppress(OSError):
-        digests_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=digests_path().parent)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                json.dump(dict(list(known.items())[-_KEPT:]), file)
-            Path(name).replace(digests_path())
-        except OSError:  # a full disk: leave nothing behind
-            Path(name).unlink()
-            raise
+    path = digests_path()
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with atomic_file(path, mode=0o600) as file:
+            file.write(json.dumps(dict(list(known.items())[-_KEPT:])).encode())

@@ -14,7 +14,7 @@ import time
 from typing import Any, BinaryIO
 
 from models.errors import BurnishError, ModelFileError
-from models.llamacpp import frames
+from models.llamacpp.process import pack, read_header
 from models.system.core_files import no_core_file
 
 HEARTBEAT = 1.0  # seconds between signs of life
@@ -28,7 +28,7 @@ class Channel:
 
     def send(self, header: dict[str, Any], *blobs: bytes) -> None:
         with self.lock:
-            self.stream.write(frames.pack(header, *blobs))
+            self.stream.write(pack(header, *blobs))
             self.stream.flush()
 
 
@@ -48,7 +48,7 @@ def main() -> None:
         command = todo.get()
         call = command.pop("call")
         try:
-            session.run(call, command.pop("do"), command)
+            session.commands[command.pop("do")](call, **command)
         except ModelFileError as error:
             channel.send({"call": call, "error": "file", "why": error.why})
         except MemoryError as error:
@@ -59,9 +59,7 @@ def main() -> None:
 
 
 def _listen(stream: BinaryIO, todo: queue.SimpleQueue[dict[str, Any]], cancelled: set[int]) -> None:
-    while (frame := frames.read(stream)) is not None:
-        header, _ = frame
-        del header["blobs"]
+    while (header := read_header(stream)) is not None:
         if header["do"] == "cancel":
             cancelled.add(header["call"])
         else:

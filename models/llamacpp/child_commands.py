@@ -33,19 +33,13 @@ class ChildCommands:
         self.send, self.cancelled = send, cancelled
         self.scorer: Scorer | None = None
         self.writer: TextGenerator | None = None
+        self.commands: dict[str, Callable[..., None]] = {
+            "open-scorer": self.open_scorer,
+            "open-writer": self.open_writer,
+            "losses": self.losses,
+            "write": self.write,
+        }
         bindings.start()
-
-    def run(self, call: int, do: str, command: dict[str, Any]) -> None:
-        """Carry out one command and send its answer. Raises what the worker turns into an error answer."""
-        match do:
-            case "open-scorer":
-                self.open_scorer(call, **command)
-            case "open-writer":
-                self.open_writer(call, **command)
-            case "losses":
-                self.losses(call, **command)
-            case "write":
-                self.write(call, **command)
 
     def open_scorer(
         self, call: int, path: str, context: int, exact: bool, gpu_layers: int, threads: int | None
@@ -138,18 +132,8 @@ def _load(
 
 
 def _info(model: Model) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "architecture": model.architecture,
-        "quantisation": model.quantisation,
-        "parameters": model.parameters,
-        "vocabulary": model.vocabulary,
-        "bos": model.bos,
-        "trained_context": model.trained_context,
-        "backend": model.backend,
-        "layers": model.layers,
-        "offloaded": model.offloaded,
-        "chat_template": model.chat_template,
-        "bos_text": model.bos_text,
-        "eos_text": model.eos_text,
-    }
+    names = (
+        *("name", "architecture", "quantisation", "parameters", "vocabulary", "bos", "trained_context"),
+        *("backend", "layers", "offloaded", "chat_template", "bos_text", "eos_text"),
+    )
+    return {name: getattr(model, name) for name in names}

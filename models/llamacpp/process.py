@@ -1,4 +1,8 @@
-"""The parent's side of the child process that runs llama.cpp: start it, ask it, notice when it dies."""
+"""The parent's side of the child process that runs llama.cpp: start it, ask it, notice when it dies.
+
+What the two send each other is frames: a length (4 bytes, big-endian), a JSON header, then its raw blobs. The header
+is ASCII, so lone surrogates in a dataset's text come through as they are.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ import json
 import os
 import re
 import signal
+import struct
 import sys
 import tempfile
 from asyncio import IncompleteReadError, StreamReader
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, Self
+from typing import IO, Any, BinaryIO, Self
 
-from models.llamacpp import frames
+LENGTH = struct.Struct(">I")
 
 SILENCE = 60.0
 """Seconds without a sign of life after which a child counts as hung. It gives one every second."""
@@ -112,7 +117,7 @@ class ChildProcess:
 
     def _send(self, header: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(frames.pack(header))
+        self.process.stdin.write(pack(header))
 
     def _kill(self) -> None:
         if self.process.returncode is None:
@@ -174,8 +179,28 @@ class ChildProcess:
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)[:300]
 
 
+def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
+    """A frame."""
+    text = json.dumps({**header, "blobs": [len(blob) for blob in blobs]}).encode("ascii")
+    return b"".join((LENGTH.pack(len(text)), text, *blobs))
+
+
+def read_header(stream: BinaryIO) -> dict[str, Any] | None:
+    """The header of the next frame, which has no blobs; None at the stream's end, in the middle of a frame too."""
+    start = stream.read(LENGTH.size)
+    if len(start) < LENGTH.size:
+        return None
+    size = LENGTH.unpack(start)[0]
+    text = stream.read(size)
+    if len(text) < size:
+        return None
+    header: dict[str, Any] = json.loads(text)
+    del header["blobs"]
+    return header
+
+
 async def _read(stream: StreamReader) -> tuple[dict[str, Any], list[bytes]]:
-    (size,) = frames.LENGTH.unpack(await stream.readexactly(frames.LENGTH.size))
+    (size,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
     header = json.loads(await stream.readexactly(size))
     return header, [await stream.readexactly(size) for size in header["blobs"]]
 

@@ -19,21 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.llamacpp.bindings import Context, Ids, Model
+from models.student import Losses
 
 PREFIXES = 4  # shared beginnings kept in the cache
 PREFIX_LENGTH = 128  # tokens of one at most
 PREFIX_CELLS = 256  # tokens of all together
 PREFIX_GAIN = 16  # tokens a new one must save each time it is used
-
-
-@dataclass(frozen=True, slots=True)
-class ChildLosses:
-    """What `models.student.Losses` holds, on the child's side."""
-
-    nll: NDArray[np.float32]
-    lengths: NDArray[np.uint16]
-    tokens: int
-    room: int
 
 
 @dataclass(eq=False, slots=True)
@@ -87,9 +78,9 @@ class Scorer:
         self.pool = ThreadPoolExecutor(threads)
         self.threads = threads
 
-    def losses(self, passages: Iterable[Sequence[Any]]) -> list[ChildLosses]:
+    def losses(self, passages: Iterable[Sequence[Any]]) -> list[Losses]:
         """Of each (context pieces, target), pieces being (text, special), in order."""
-        results: list[ChildLosses] = []
+        results: list[Losses] = []
         jobs: list[_Job] = []
         contexts: list[Ids] = []
         for pieces, text in passages:
@@ -99,7 +90,7 @@ class Scorer:
             kept = target[: max(room, 0)]
             nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
             lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
-            results.append(ChildLosses(nll, lengths, len(target), room))
+            results.append(Losses(nll, lengths, len(target), room))
             if len(nll):
                 jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll))
                 contexts.append(context)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelFileError
-from models.files.digest import sha256_of
 from models.files.gguf import read_header
 from models.llamacpp.chat_template import ChatTemplateError, render
 from models.llamacpp.process import ChildDied, ChildProcess, ChildRefused
@@ -20,7 +19,7 @@ class EmbeddedTeacher:
     """The `models.teacher.Teacher` of a GGUF file with a chat template.
 
     The prompt's part that the request before it shared stays computed, so the steps of one dialogue cost little.
-    `context`: tokens a request and its reply share. `digest`: of the file, where it is known. `chat`: its chat
+    `context`: tokens a request and its reply share. `digest`: of the file, "sha256:...". `chat`: its chat
     template is around what is asked; without, the model is given the messages as they are, one after the other.
     """
 
@@ -29,7 +28,7 @@ class EmbeddedTeacher:
         path: Path,
         *,
         name: str,
-        digest: str | None = None,
+        digest: str,
         context: int = 4096,
         gpu_layers: int = -1,
         threads: int | None = None,
@@ -53,8 +52,6 @@ class EmbeddedTeacher:
         """Read the file's head; the model is loaded by the first request."""
         try:
             header = read_header(self.path)
-            if self._digest is None:
-                self._digest = await on_daemon_thread(sha256_of, self.path)
         except ModelFileError as error:
             raise TeacherError(Fault.MODEL_MISSING, str(error)) from error
         if header.unusable or (self._chat and not header.chat_template):

@@ -40,7 +40,7 @@ from engine.sample import Outcome
 from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
-from models.student import Losses, Passage, Student, StudentInfo
+from models.student import Losses, Passage, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
 from tests.recipes import recipe
 
@@ -78,8 +78,10 @@ class ScriptedTeacher:
     async def close(self) -> None: ...
 
 
-class ScriptedStudent(Student):
+class ScriptedStudent:
     """Losses made from the passage's own letters."""
+
+    pid: int | None = None  # it has no process
 
     async def open(self) -> StudentInfo:
         return STUDENT
@@ -174,7 +176,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
             finished.append(time.perf_counter())
 
     pipeline = Pipeline(
-        opened, run, emit, student=ScriptedStudent(folder), gate=Gate(),
+        opened, run, emit, student=ScriptedStudent(), gate=Gate(),
         teacher=OpenTeacher(INFO, run.recipe, 4, 600.0, ScriptedTeacher()),
     )  # fmt: skip
     asyncio.run(pipeline.run(Schedule.INTERLEAVED))

@@ -23,7 +23,8 @@ from typing import Any
 
 from models.files.catalog import demo_path
 from models.llamacpp.process import ENVIRONMENT
-from models.student import Passage, Student
+from models.llamacpp.student import EmbeddedStudent
+from models.student import Passage
 from models.system.machine import physical_cores
 from tests import conftest, golden
 from tests.golden import Row
@@ -120,7 +121,7 @@ async def measure(model: Path, packaged: Path, all_rows: list[Row], options: arg
     if options.torch_python:
         command = [options.torch_python, str(HERE / "scoring_torch.py"), str(packaged), threads]
         served["e"] = Served(command, ids)
-    student = Student(model)
+    student = EmbeddedStudent(model, digest="sha256:0")
     await student.open()
 
     async def ours(name: str) -> float:

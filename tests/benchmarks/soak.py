@@ -154,7 +154,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.one:
         what, folder, url = options.one
-        with patch.object(session, "Student", StandIn):
+        with patch.object(session, "EmbeddedStudent", StandIn):
             place = Path(folder)
             if what == "pipeline":
                 notes = pipeline(place, url, options.samples)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from models.files.digest import sha256_of
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.teacher import Fault, Message, Request, TeacherError
 from tests.ollama.script import Answer, Chat, Refusal
@@ -63,7 +64,9 @@ class LiveModel:
             await self._teacher.close()
             self._teacher = None
         if self._teacher is None:
-            self._teacher = EmbeddedTeacher(self._path, name=self._path.name, context=context)
+            self._teacher = EmbeddedTeacher(
+                self._path, name=self._path.name, digest=sha256_of(self._path), context=context
+            )
             self._context = context
             await self._teacher.open()
         return self._teacher

@@ -41,8 +41,9 @@ class Chat:
 
     @property
     def key(self) -> str:
-        """Equal for the same question: the whole body, in a fixed order."""
-        return json.dumps(self.body, sort_keys=True)
+        """Equal for the same question: the whole body, in a fixed order, without the client's empty list of tools."""
+        body = {name: value for name, value in self.body.items() if value != []}
+        return json.dumps(body, sort_keys=True)
 
 
 class Ending(StrEnum):

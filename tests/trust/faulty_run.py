@@ -115,7 +115,7 @@ def refined(folder: Path, name: str, form: ReplyFormName, samples: int, schedule
         given = settings(server, teacher=teacher, student={"name": str(student)}, run={"reply_form": form})
         before, began = memory(), time.monotonic()
         with (
-            patch.object(session, "Student", StandIn),
+            patch.object(session, "EmbeddedStudent", StandIn),
             patch.object(retry, "PAUSE", 0.02),
             patch.object(retry, "BUSY_DELAYS", ()),
         ):

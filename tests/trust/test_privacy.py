@@ -25,7 +25,7 @@ from engine.health import privacy, remembered
 from engine.health.crash_log import write_crash_log
 from engine.sample import Version
 from engine.store.workspace import Workspace
-from models.student import Student
+from models.llamacpp.student import EmbeddedStudent
 from models.system.machine import file_system, is_elsewhere, listener
 from tests.command import NOWHERE, Ended, burnish, contents, elsewhere
 from tests.models.ollama.asking import CLOUD
@@ -389,7 +389,7 @@ def test_burnish_leaves_no_core_file_when_it_crashes() -> None:
 
 def test_the_student_s_child_leaves_none_either(smollm2: Path) -> None:
     async def limit() -> int:
-        student = Student(smollm2)
+        student = EmbeddedStudent(smollm2, digest="sha256:0")
         try:
             await student.open()
             assert student.pid is not None

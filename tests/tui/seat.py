@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 from textual.pilot import Pilot
 
+from engine.run.settings import Settings
 from tests.hostile import painted
 from tui.app import BurnishApp
 from tui.state.workbench import Workbench
+
+S = TypeVar("S", bound="Seat")
 
 
 @dataclass(frozen=True)
@@ -43,3 +49,17 @@ class Seat:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+
+@asynccontextmanager
+async def seated(
+    kind: type[S],
+    path: Path | None = None,
+    settings: Settings | None = None,
+    size: tuple[int, int] = (120, 40),
+) -> AsyncIterator[S]:
+    """A seat of that kind before an app that runs; `path` is what the app begins with."""
+    app = BurnishApp(Workbench(settings), path)
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        yield kind(app, pilot)

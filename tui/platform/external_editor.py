@@ -8,17 +8,16 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
 from engine.health.places import EDITOR_KEPT, EDITOR_OPEN
-from engine.sample import Version
+from engine.sample import PARTS, Version
 from models.errors import BurnishError
-
-PARTS = ("instruction", "input", "response")
 
 
 class EditorError(BurnishError):
@@ -46,7 +45,9 @@ def edited(command: list[str], version: Version) -> Version:
     """
     layout = EditorText(version)
     try:
-        with _private_folder() as folder:
+        # Mode 0700, and gone when the block ends, or with `sweep` if it never does.
+        with TemporaryDirectory(prefix=EDITOR_OPEN, ignore_cleanup_errors=True) as name, _lock(Path(name)):
+            folder = Path(name)
             path = folder / "sample.txt"
             with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(layout.text(version))
@@ -65,17 +66,6 @@ def edited(command: list[str], version: Version) -> Version:
     except OSError as error:
         where = error.filename or tempfile.gettempdir()
         raise EditorError(f"{where}: {error.strerror}; the sample is as it was") from None
-
-
-@contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder that only its owner can enter; it is gone when the block ends, or with `sweep` if it never does."""
-    folder = Path(tempfile.mkdtemp(prefix=EDITOR_OPEN))  # mode 0700
-    try:
-        with _lock(folder):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> None:

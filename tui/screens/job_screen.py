@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, ClassVar
 
 from textual import work
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
@@ -22,7 +23,7 @@ MOST = 400
 
 
 class JobScreen(AppScreen):
-    """Subclasses compose `#banner` and `#head`, and have the actions `begin`, `hold` and `cancel`."""
+    """Subclasses add to the `body`, call `_show_job`, and have the actions `begin`, `hold` and `cancel`."""
 
     JOB: ClassVar[str]  # what the job is called in a sentence
     UNDER_WAY: ClassVar[str]  # what it is doing, in a word
@@ -43,6 +44,10 @@ class JobScreen(AppScreen):
         super().__init__(workbench, keymap)
         self._usable: list[bool | None] = []  # the actions of this screen
 
+    def body(self) -> ComposeResult:
+        yield Static(id="banner")
+        yield Static(id="head")
+
     @property
     def job(self) -> Job[Any, Any, Any]:
         raise NotImplementedError
@@ -53,6 +58,10 @@ class JobScreen(AppScreen):
 
     def _at_work(self, state: tuple[str, str], took: tuple[str, str]) -> Content:
         """The head while the models are at work: its state, the time so far, and what else there is to say."""
+        raise NotImplementedError
+
+    def _head_at_rest(self) -> Content:
+        """The head while nothing is under way."""
         raise NotImplementedError
 
     def _renew(self) -> None:
@@ -70,7 +79,13 @@ class JobScreen(AppScreen):
         wraps = widget.styles.text_wrap == "wrap"
         widget.update(content, layout=wraps or widget.size.height != content.plain.count("\n") + 1)
 
-    def _show_banner(self, problem: str | None = None) -> None:
+    def _show_job(self, problem: str | None = None) -> None:
+        """The state of the job: the banner, the head, and the keys that make sense now."""
+        self._show_banner(problem)
+        self._update("head", self._head_while_running() if self.job.running else self._head_at_rest())
+        self._refresh_keys()
+
+    def _show_banner(self, problem: str | None) -> None:
         """The reason for which the job waits or has failed; else the problem, if there is one."""
         job, banner = self.job, self.query_one("#banner", Static)
         waits_for = job.tally.paused if job.running else None

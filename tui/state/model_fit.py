@@ -11,6 +11,7 @@ from engine.run.plan import MemoryNeed, auto_schedule
 from engine.run.settings import Settings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
+from models.files.needs import memory_needed, memory_of_tag
 from models.ollama.address import cloud_refused, is_cloud
 from models.ollama.server import full_name
 from models.system import machine
@@ -76,7 +77,7 @@ def _of_file(file: ModelFile | BurnishError, context: int, *, teaches: bool) -> 
     header = file.header
     if teaches and not header.chat_template:
         return ModelNeed("has no chat template, so it was not taught to follow instructions", wrong=True)
-    need = machine.memory_needed(header, context)
+    need = memory_needed(header, context)
     return ModelNeed(
         f"{header.architecture}, {header.quantisation}, {size(header.size)}; needs about {size(need)}", need
     )
@@ -91,7 +92,7 @@ def _served(name: str, listed: ModelList | None) -> ModelNeed:
         if model.kind == "ollama" and full_name(model.name) == full_name(name):
             if not model.local:
                 return ModelNeed(str(cloud_refused(name)), wrong=True)
-            need = machine.memory_of_tag(model.size or 0)
+            need = memory_of_tag(model.size or 0)
             return ModelNeed(
                 f"{model.quantisation or 'unknown type'}, {size(model.size or 0)}; needs about {size(need)}",
                 need,

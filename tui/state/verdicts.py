@@ -48,7 +48,7 @@ class PairLine:
     disagrees: bool
     instruction: str  # its beginning
 
-    def among(self, which: PairFilter) -> bool:
+    def passes(self, which: PairFilter) -> bool:
         if which is PairFilter.DISAGREEMENTS:
             return self.disagrees
         return which is PairFilter.ALL or self.result is _RESULTS[which]

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.sample import Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
+from engine.sample import PARTS, Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from tui.text.literal import first_line, literal, one_line
@@ -188,7 +188,7 @@ def sample_page(sample: Sample, outcome: Outcome | None, review: Review | None) 
 def _version_panel(title: str, version: Version, scores: Scores | None) -> Panel:
     texts = [
         Text.assemble((f"{name}\n", "bold cyan"), literal(value))
-        for name in ("instruction", "input", "response")
+        for name in PARTS
         if (value := getattr(version, name))
     ]
     if scores is not None:

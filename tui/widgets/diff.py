@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.report.word_diff import WORDS, TextDiff, compare
+from engine.sample import PARTS, Version
 from tui.widgets.prose import Prose, displayed
 
 
@@ -31,6 +32,13 @@ class PartDifference:
         self.left = ShownText(left)
         self.right = None if right is None else ShownText(right)
         self.comparison = TextDiff() if self.right is None else compare(self.left.shown, self.right.shown)
+
+
+def differences(left: Version, right: Version | None) -> dict[str, PartDifference]:
+    """The parts of two versions, compared; `right` None: there is nothing to compare with yet."""
+    return {
+        part: PartDifference(getattr(left, part), getattr(right, part) if right else None) for part in PARTS
+    }
 
 
 class PartDiff(Vertical):

@@ -330,7 +330,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
             os.dup2(opened("/dev/full", os.O_WRONLY), descriptor)
         return descriptor
 
-    monkeypatch.setattr("engine.formats.write.os.open", full)
+    monkeypatch.setattr("models.system.atomic_file.os.open", full)
     with pytest.raises(DatasetError, match=r"cannot be written: No space left on device; what was there"):
         write_dataset(tmp_path / "out", Format.ALPACA, [ROW])
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import pytest
 
 from engine.health.doctor import Check, check
 from engine.run.settings import Settings, StudentSettings, TeacherSettings
+from models.files.needs import memory_of_tag
 from models.system import machine
 from models.system.machine import GPU, Build, Memory
 from models.system.units import GIB
@@ -128,7 +129,7 @@ def test_a_llama_cpp_that_does_not_load_is_a_problem(monkeypatch: pytest.MonkeyP
 
 def test_memory_is_weighed_against_the_pair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     student = tiny(tmp_path / "a.gguf")
-    need = machine.memory_of_tag(491400332 + 1922)  # qwen0.5b as recorded
+    need = memory_of_tag(491400332 + 1922)  # qwen0.5b as recorded
     with FakeOllama() as server:
 
         def state(free: int) -> str:

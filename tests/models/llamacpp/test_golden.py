@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.student import Losses, Passage, Student
+from models.llamacpp.student import EmbeddedStudent
+from models.student import Losses, Passage
 from tests import golden
 from tests.conftest import Some
 from tests.golden import KEYS, Row
@@ -20,7 +21,7 @@ SMOLLM2 = ["smollm2-vicuna", "smollm2-alpaca", "smollm2-wizardlm"]
 
 def losses_of(model: Path, exact: bool, passages: list[Passage]) -> list[Losses]:
     async def run() -> list[Losses]:
-        student = Student(model, exact=exact)
+        student = EmbeddedStudent(model, digest="sha256:0", exact=exact)
         try:
             return await student.losses(passages)
         finally:

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 
 from models.errors import ModelFileError
+from models.files.digest import sha256_of
 from models.llamacpp import process
-from models.student import Losses, Passage, PassageError, Piece, Student, StudentError
+from models.llamacpp.student import EmbeddedStudent
+from models.student import Losses, Passage, PassageError, Piece, StudentError
 from tests import gguf_writer
 from tests.models.llamacpp import child_faults
 
@@ -29,10 +31,10 @@ TWO = Passage((), "Water boils at a hundred degrees.")
 
 
 def with_student(
-    model: Path, do: Callable[[Student], Awaitable[T]], *, exact: bool = False, context: int = 512
+    model: Path, do: Callable[[EmbeddedStudent], Awaitable[T]], *, exact: bool = False, context: int = 512
 ) -> T:
     async def run() -> T:
-        student = Student(model, exact=exact, context=context)
+        student = EmbeddedStudent(model, digest=sha256_of(model), exact=exact, context=context)
         try:
             return await do(student)
         finally:
@@ -50,7 +52,7 @@ def same(a: Losses, b: Losses) -> bool:
 
 
 def test_it_says_what_it_loaded_and_loads_it_once(smollm2: Path) -> None:
-    async def open_twice(student: Student) -> None:
+    async def open_twice(student: EmbeddedStudent) -> None:
         first, second = await asyncio.gather(student.open(), student.open())
         assert first is second
         assert first.digest == "sha256:" + hashlib.sha256(smollm2.read_bytes()).hexdigest()
@@ -65,7 +67,7 @@ def test_it_says_what_it_loaded_and_loads_it_once(smollm2: Path) -> None:
 
 
 def test_a_context_longer_than_the_model_was_trained_on_is_shortened_and_said(smollm2: Path) -> None:
-    info = with_student(smollm2, Student.open, context=10_000)
+    info = with_student(smollm2, EmbeddedStudent.open, context=10_000)
     assert info.context == 8192
     assert any("8192" in note and "10000" in note for note in info.notes)
 
@@ -77,7 +79,7 @@ def test_a_passage_scores_the_same_alone_and_among_others_asked_for_at_the_same_
         Passage((Piece(f"Number {n} is"),), f" followed by {n + 1}, as everyone knows.") for n in range(25)
     ]
 
-    async def ask(student: Student) -> None:
+    async def ask(student: EmbeddedStudent) -> None:
         (alone,) = await student.losses([ONE])
         many = await asyncio.gather(*(student.losses([other, ONE, TWO]) for other in others))
         assert all(same(alone, one) for _, one, _ in many)
@@ -169,7 +171,7 @@ def test_a_control_token_in_dataset_text_is_plain_text(smollm2: Path) -> None:
 def test_a_killed_child_is_replaced_and_nothing_is_lost(smollm2_f32: Path) -> None:
     passages = [Passage((Piece(f"{n}:"),), "All work and no play makes a dull day. " * 4) for n in range(16)]
 
-    async def kill_in_the_middle(student: Student) -> None:
+    async def kill_in_the_middle(student: EmbeddedStudent) -> None:
         before = await student.losses(passages[:2])
         first = student.pid
         assert first is not None
@@ -185,7 +187,7 @@ def test_a_killed_child_is_replaced_and_nothing_is_lost(smollm2_f32: Path) -> No
 
 
 def test_the_passage_llama_cpp_dies_of_is_named_and_the_others_are_scored(tmp_path: Path) -> None:
-    async def ask(student: Student) -> list[list[Losses] | BaseException]:
+    async def ask(student: EmbeddedStudent) -> list[list[Losses] | BaseException]:
         deadly = Passage((), "a \x1b[2Jcafé")
         return await asyncio.gather(
             *(student.losses([p]) for p in (ONE, deadly, TWO)), return_exceptions=True
@@ -233,11 +235,11 @@ def test_a_context_that_no_one_trained_on_is_no_limit_and_costs_no_memory(
     tmp_path: Path, trained: int
 ) -> None:
     path = gguf_writer.runnable(tmp_path / "boasting.gguf", {"llama.context_length": trained})
-    assert with_student(path, Student.open, context=256).context == 256
+    assert with_student(path, EmbeddedStudent.open, context=256).context == 256
 
 
 def test_a_stopped_child_is_noticed_and_replaced(smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stop(student: Student) -> None:
+    async def stop(student: EmbeddedStudent) -> None:
         await student.open()
         first = student.pid
         assert first is not None
@@ -251,7 +253,7 @@ def test_a_stopped_child_is_noticed_and_replaced(smollm2: Path, monkeypatch: pyt
 
 
 def test_ctrl_c_is_not_for_the_child(smollm2: Path) -> None:
-    async def interrupt(student: Student) -> None:
+    async def interrupt(student: EmbeddedStudent) -> None:
         await student.open()
         first = student.pid
         assert first is not None
@@ -266,9 +268,10 @@ def test_ctrl_c_is_not_for_the_child(smollm2: Path) -> None:
 def test_the_child_ends_when_its_parent_is_killed(smollm2: Path) -> None:
     source = f"""
 import asyncio, os, pathlib, signal
-from models.student import Passage, Student
+from models.llamacpp.student import EmbeddedStudent
+from models.student import Passage
 async def main():
-    student = Student(pathlib.Path({str(smollm2)!r}))
+    student = EmbeddedStudent(pathlib.Path({str(smollm2)!r}), digest="sha256:0")
     await student.open()
     asking = asyncio.create_task(student.losses([Passage((), "on and on " * 1000)] * 20))
     await asyncio.sleep(0.2)
@@ -294,7 +297,7 @@ def running(pid: int) -> bool:
 
 
 def test_closing_in_the_middle_tells_those_who_wait(smollm2: Path) -> None:
-    async def close(student: Student) -> None:
+    async def close(student: EmbeddedStudent) -> None:
         asking = asyncio.create_task(student.losses([Passage((), "on and on " * 200)] * 200))
         await asyncio.sleep(0.5)
         await student.close()
@@ -342,7 +345,7 @@ def test_a_file_llama_cpp_cannot_use_costs_one_line(
 ) -> None:
     path = broken(tmp_path, name, smollm2)
     with pytest.raises(ModelFileError) as refused:
-        with_student(path, Student.open)
+        with_student(path, EmbeddedStudent.open)
     assert str(refused.value).startswith(f"{path}: ")
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -350,14 +353,14 @@ def test_a_file_llama_cpp_cannot_use_costs_one_line(
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"nowhere\.gguf: no such file"):
-        with_student(tmp_path / "nowhere.gguf", Student.open)
+        with_student(tmp_path / "nowhere.gguf", EmbeddedStudent.open)
 
 
 def test_layers_that_do_not_fit_on_the_gpu_are_halved_and_that_is_said(
     smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child_faults.put(child_faults.SMALL_GPU, tmp_path, monkeypatch)
-    info = with_student(smollm2, Student.open)
+    info = with_student(smollm2, EmbeddedStudent.open)
     assert (info.backend, info.offloaded, info.layers) == ("CUDA", 7, 30)
     assert any("7 of 30 layers" in note for note in info.notes)
 
@@ -367,13 +370,13 @@ def test_no_memory_for_the_context_is_one_line(
 ) -> None:
     child_faults.put(child_faults.NO_MEMORY, tmp_path, monkeypatch)
     with pytest.raises(StudentError, match="no memory is left for its context"):
-        with_student(smollm2, Student.open)
+        with_student(smollm2, EmbeddedStudent.open)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 @pytest.mark.long
 def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(gemma: Path) -> None:
-    async def peak(student: Student) -> int:
+    async def peak(student: EmbeddedStudent) -> int:
         long = Passage((), "a b c d e f g h i j k l m n o p q r s t u v w x y z " * 90)
         (losses,) = await student.losses([long])
         assert losses.truncated

@@ -40,7 +40,7 @@ class Rewrite(BaseModel):
 
 def with_teacher(model: Path, do: Callable[[EmbeddedTeacher], Awaitable[T]], *, context: int = 1024) -> T:
     async def run() -> T:
-        teacher = EmbeddedTeacher(model, name="gguf:tiny", context=context)
+        teacher = EmbeddedTeacher(model, name="gguf:tiny", digest="sha256:0", context=context)
         try:
             return await do(teacher)
         finally:

@@ -11,8 +11,9 @@ from random import Random
 
 from engine.method.scores import ratio
 from models.errors import BurnishError
+from models.llamacpp.student import EmbeddedStudent
 from models.llamacpp.teacher import EmbeddedTeacher
-from models.student import Passage, Piece, Student
+from models.student import Passage, Piece
 from models.teacher import Message, Request
 from tests.gguf_writer import Field, Tensor, gguf
 from tests.trust.fuzz.mutation import mutated
@@ -176,14 +177,14 @@ def judge(case: bytes, folder: Path) -> bool:
 
 async def _used(path: Path, *, as_teacher: bool) -> None:
     if as_teacher:
-        teacher = EmbeddedTeacher(path, name="fuzzed", context=256)
+        teacher = EmbeddedTeacher(path, name="fuzzed", digest="sha256:0", context=256)
         try:
             await teacher.open()
             await teacher.ask(Request((Message("user", ASKED[0]),), seed=1, temperature=0.0, max_tokens=8))
         finally:
             await teacher.close()
         return
-    student = Student(path, context=256)
+    student = EmbeddedStudent(path, digest="sha256:0", context=256)
     try:
         info = await student.open()
         assert info.vocabulary > 0

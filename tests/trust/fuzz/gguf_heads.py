@@ -9,7 +9,7 @@ from random import Random
 from models.errors import ModelFileError
 from models.files.catalog import student_file
 from models.files.gguf import SCALARS
-from models.system.machine import faster_line, memory_needed, slow_on_cpu
+from models.files.needs import faster_line, memory_needed, slow_on_cpu
 from models.system.units import size
 from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, text
 from tests.trust.fuzz.mutation import mutated

@@ -8,9 +8,8 @@ import weakref
 
 import pytest
 
-from tui.app import BurnishApp
+from tests.tui.seat import Seat, seated
 from tui.platform import memory
-from tui.state.workbench import Workbench
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -34,8 +33,8 @@ def test_what_is_dropped_goes_in_the_pause_after_a_key(
     looks: list[int] = []
 
     async def main() -> None:
-        app = BurnishApp(Workbench())
-        async with app.run_test() as pilot:
+        async with seated(Seat) as there:
+            pilot = there.pilot
             await pilot.pause(1.0)
             assert not looks, "nobody was there yet"
             gone = dropped()

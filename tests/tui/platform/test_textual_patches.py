@@ -10,8 +10,9 @@ import pytest
 from textual.widget import Widget
 
 from tests.scene import scene
-from tui.app import BurnishApp
-from tui.state.workbench import Workbench
+from tests.tui.seat import Seat, seated
+
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def kept() -> int:
@@ -23,16 +24,13 @@ def kept() -> int:
 def test_widgets_of_screens_that_were_left_are_let_go_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
     monkeypatch.setattr("tui.app.TIDY", 0.1)
 
     async def main() -> None:
-        app = BurnishApp(Workbench())
-        async with app.run_test(size=(120, 40)) as pilot:
-            await app.workbench.open(scene(tmp_path))
-            app.action_go_samples()
+        async with seated(Seat) as there:
+            pilot = there.pilot
+            await there.workbench.open(scene(tmp_path))
+            there.app.action_go_samples()
             counts = []
             for _ in range(3):
                 for _ in range(2):

@@ -22,15 +22,13 @@ from tests.ollama.script import Chat, Refusal, Scripted, Tap
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, workspace
 from tests.scene import judged, scene
-from tests.tui.seat import Seat
-from tui.app import BurnishApp
+from tests.tui.seat import Seat, seated
 from tui.keys.actions import of_scope
 from tui.messages import StartRun
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.screen import CompareScreen
 from tui.screens.review.screen import ReviewScreen
 from tui.state.verdicts import PairFilter
-from tui.state.workbench import Workbench
 from tui.widgets.prose import Prose
 from tui.widgets.score_bar import blocks, said_score
 
@@ -78,13 +76,10 @@ def watched(
     size: tuple[int, int] = (120, 40),
 ) -> None:
     async def main() -> None:
-        app = BurnishApp(Workbench(settings), path)
-        app.animation_level = "none"
-        async with app.run_test(size=size) as pilot:
-            there = Judging(app, pilot)
-            await there.until(lambda: app.workbench.is_open)
-            app.action_go_compare()
-            await there.until(lambda: isinstance(app.screen, CompareScreen))
+        async with seated(Judging, path, settings, size) as there:
+            await there.until(lambda: there.workbench.is_open)
+            there.app.action_go_compare()
+            await there.until(lambda: isinstance(there.app.screen, CompareScreen))
             await work(there)
 
     asyncio.run(main())
@@ -300,8 +295,8 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
         seen = []
         for _ in PairFilter:
             await there.press("f")
-            seen.append((there.screen._among, {line.result for line in pairs.lines}))
-            if there.screen._among is PairFilter.DISAGREEMENTS:
+            seen.append((there.screen._filter, {line.result for line in pairs.lines}))
+            if there.screen._filter is PairFilter.DISAGREEMENTS:
                 assert all(line.disagrees for line in pairs.lines)
                 # Took what is worse, or kept what was there where the rewrite is better.
                 assert {(line.result, line.choice.verdict) for line in pairs.lines if line.choice} == {

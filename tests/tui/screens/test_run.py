@@ -35,10 +35,8 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, settings, workspace
 from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
-from tests.tui.seat import Seat
-from tui.app import BurnishApp
+from tests.tui.seat import Seat, seated
 from tui.screens.run.decision_log import DecisionLog, described
-from tui.state.workbench import Workbench
 from tui.widgets.stage_bars import StageBar, StageBars, cells
 
 __all__ = ["stand_in"]
@@ -46,11 +44,7 @@ __all__ = ["stand_in"]
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: type[StandIn]) -> None:
-    (tmp_path / "config.toml").touch()
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "app.json"))
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s", "stand_in")
 
 
 class Running(Seat):
@@ -69,10 +63,8 @@ class Running(Seat):
 
 @asynccontextmanager
 async def seat(path: Path, given: Settings, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Running]:
-    app = BurnishApp(Workbench(given), path)
-    async with app.run_test(size=size) as pilot:
-        app.action_go_run()
-        there = Running(app, pilot)
+    async with seated(Running, path, given, size) as there:
+        there.app.action_go_run()
         await there.says("3 Run", "samples")
         yield there
 

@@ -70,8 +70,8 @@ def heard(workbench: Workbench, kind: type) -> Callable[[], bool]:
     return lambda: any(isinstance(event, kind) for event in workbench.take_events())
 
 
-def with_desk(given: Any, work: Callable[[Workbench], Any]) -> None:
-    """Do something with a workbench, and leave it."""
+def with_workbench(given: Any, work: Callable[[Workbench], Any]) -> None:
+    """Run a test with a workbench, and leave that."""
 
     async def main() -> None:
         others = set(threading.enumerate())  # another test's engine may hang
@@ -108,7 +108,7 @@ class TestRuns:
             assert {row.state for row in rows} == {"done"}
 
         with FakeOllama(brief) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_of_two_quick_starts_the_second_is_refused_and_the_first_goes_on(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
@@ -122,7 +122,7 @@ class TestRuns:
             assert first.done == 4
 
         with FakeOllama(brief) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
             assert len(server.chats) == 8
 
     def test_a_run_that_fails_says_why_and_can_be_started_again(
@@ -144,7 +144,7 @@ class TestRuns:
             assert summary.done == 4
 
         with FakeOllama(brief) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     @pytest.mark.parametrize("model", ["teacher", "student"])
     def test_a_run_can_be_stopped_while_its_models_open(
@@ -170,7 +170,7 @@ class TestRuns:
             assert not workbench.run_job.running
 
         with FakeOllama(brief) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
         whole(path)
 
     def test_when_a_stop_is_over_the_engine_is_at_nothing_and_what_was_answered_is_not_asked_again(
@@ -195,7 +195,7 @@ class TestRuns:
             assert summary.done == 4
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
             assert server.asked_again() == []
 
     def test_a_run_that_was_held_when_it_was_stopped_does_not_hold_the_next(self, path: Path) -> None:
@@ -217,7 +217,7 @@ class TestRuns:
             assert summary.done == 4
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_a_worker_that_is_cancelled_stops_its_run(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
@@ -230,7 +230,7 @@ class TestRuns:
             assert not workbench.run_job.running
 
         with FakeOllama(once()) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_outcomes_show_while_the_run_goes_on(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
@@ -245,7 +245,7 @@ class TestRuns:
             await run
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_a_person_decides_about_thousands_while_the_run_writes_all_on_the_engines_thread(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -283,7 +283,7 @@ class TestRuns:
             assert {row.state for row in rows} == {"original"}
 
         with FakeOllama(brief) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
         assert writers == {"engine"}
         whole(tmp_path / "w.burnish")
 
@@ -313,7 +313,7 @@ class TestRuns:
             asyncio.get_running_loop().call_soon(workbench.decide_in_background, "original", reviews())
             await asyncio.sleep(0)
 
-        with_desk(settings("http://127.0.0.1:9"), work)
+        with_workbench(settings("http://127.0.0.1:9"), work)
         with Workspace.open(path) as opened:
             assert all(opened.reviews.standing(index) for index in range(4)), (
                 "what was begun is whole before one leaves"
@@ -346,7 +346,7 @@ class TestWorkspaces:
             assert summary.done == 4
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_the_same_workspace_again_is_no_change(self, path: Path, tmp_path: Path) -> None:
         (tmp_path / "link.burnish").symlink_to(path)
@@ -366,7 +366,7 @@ class TestWorkspaces:
             assert summary.done == 4
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_what_cannot_be_opened_leaves_all_as_it_was(self, path: Path, tmp_path: Path) -> None:
         (tmp_path / "no.burnish").write_text("not a workspace")
@@ -384,7 +384,7 @@ class TestWorkspaces:
             assert summary.done == 4
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_who_asks_for_another_and_goes_leaves_none_locked(self, path: Path, tmp_path: Path) -> None:
         other = made(tmp_path / "other.burnish")
@@ -400,7 +400,7 @@ class TestWorkspaces:
             assert workbench.path == path
             whole(other)
 
-        with_desk(None, work)
+        with_workbench(None, work)
         whole(path)
 
 
@@ -423,7 +423,7 @@ class TestQuestions:
             assert (await second)[0].ifd.value is not None
             assert stand_in.opened == 1
 
-        with_desk(settings("127.0.0.1:1"), work)
+        with_workbench(settings("127.0.0.1:1"), work)
 
     def test_of_other_models_lets_go_of_those_before_but_not_under_a_run(
         self, path: Path, stand_in: type[StandIn]
@@ -445,7 +445,7 @@ class TestQuestions:
             assert workbench.run_job.settings == mine
 
         with FakeOllama(unhurried) as server:
-            with_desk(settings(server), work)
+            with_workbench(settings(server), work)
 
     def test_are_cancelled_when_another_workspace_is_opened(
         self, path: Path, tmp_path: Path, stand_in: type[StandIn]
@@ -461,7 +461,7 @@ class TestQuestions:
             with pytest.raises(asyncio.CancelledError):
                 await question
 
-        with_desk(settings("127.0.0.1:1"), work)
+        with_workbench(settings("127.0.0.1:1"), work)
 
     def test_without_a_workspace_are_refused_in_words(self) -> None:
         async def work(workbench: Workbench) -> None:
@@ -469,7 +469,7 @@ class TestQuestions:
                 with pytest.raises(BurnishError, match="no workspace is open"):
                     await ask()
 
-        with_desk(settings("127.0.0.1:1"), work)
+        with_workbench(settings("127.0.0.1:1"), work)
 
 
 SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
@@ -493,7 +493,7 @@ class TestReader:
                 assert await asyncio.wait_for(queued, 5) == 4
                 await asyncio.gather(slow, dropped, return_exceptions=True)
 
-        with_desk(None, work)
+        with_workbench(None, work)
 
     def test_of_two_arrangements_the_first_is_interrupted(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -519,7 +519,7 @@ class TestReader:
                 with pytest.raises(Interrupted):
                     await task
 
-        with_desk(None, work)
+        with_workbench(None, work)
 
     def test_closing_cancels_who_asks_now_and_later(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
@@ -537,7 +537,7 @@ class TestReader:
                 with pytest.raises(asyncio.CancelledError):
                     await task
 
-        with_desk(None, work)
+        with_workbench(None, work)
 
     def test_an_error_goes_to_who_asked(self, path: Path) -> None:
         async def work(workbench: Workbench) -> None:
@@ -546,7 +546,7 @@ class TestReader:
                 await workbench.reader.ask_workspace(lambda reading: reading.sample(9))
             assert await workbench.reader.ask_list(len) == 4
 
-        with_desk(None, work)
+        with_workbench(None, work)
 
 
 class TestLeaving:

@@ -28,12 +28,12 @@ class PairList(CursorList):
 
     def show(self, lines: Sequence[PairLine], empty: str) -> None:
         """Show these, the cursor on the pair it was on if that is among them. `empty` is said where there are none."""
-        here = self.current
+        before = self.current
         self._lines, self._empty = lines, empty
         self._digits = max((len(str(line.row)) for line in lines), default=0) + 1
         self._digits = max(self._digits, len("sample"))
         self.set_total(len(lines))
-        at = self.find(here.pair) if here is not None else None
+        at = self.find(before.pair) if before is not None else None
         self.move_to(self.cursor if at is None else at)
         self.refresh()
 
@@ -61,7 +61,7 @@ class PairList(CursorList):
 
     def draw_row(self, position: int, width: int) -> Strip:
         return self._strip(
-            self._line(self._lines[position], here=position == self.cursor, width=width), width
+            self._line(self._lines[position], selected=position == self.cursor, width=width), width
         )
 
     def _strip(self, line: Content, width: int) -> Strip:
@@ -74,12 +74,12 @@ class PairList(CursorList):
         rest = width - 2 - self._digits - 2 - WHAT - RESULT - ORDERS - STUDENT
         return rest if rest >= LEAST else 0
 
-    def _line(self, line: PairLine, *, here: bool, width: int) -> Content:
+    def _line(self, line: PairLine, *, selected: bool, width: int) -> Content:
         result, style = RESULTS[line.result]
         orders = "  ".join(f"{a}:{b}".ljust(4) for a, b in line.scores or ())
         student = chosen(line.choice, disagrees=line.disagrees)
         content = Content.assemble(
-            "▸ " if here else "  ",
+            "▸ " if selected else "  ",
             (f"{line.row:>{self._digits}}  ", "$text-muted"),
             f"{_what(line):<{WHAT}}",
             (f"{result:<{RESULT}}", style),
@@ -91,7 +91,7 @@ class PairList(CursorList):
                 content, shown_line(line.instruction, rest).truncate(rest, ellipsis=True)
             )
         content = content.truncate(width, ellipsis=True, pad=True)
-        if here:
+        if selected:
             return Content.styled(
                 content.plain, "reverse" if self.has_focus else "bold $foreground on $panel"
             )

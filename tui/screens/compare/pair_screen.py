@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partialmethod
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from textual.widgets import Static
 
 from engine.judge.prompt import Judged, Opinion, Result
 from engine.judge.record import Comparison
-from engine.sample import Verdict, Version
+from engine.sample import PARTS, Verdict
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
@@ -23,10 +24,9 @@ from tui.state.verdicts import PairLine, verdict
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.text.vocabulary import RESULTS, SCORES
-from tui.widgets.diff import PartDiff, PartDifference
+from tui.widgets.diff import PartDiff, differences
 from tui.widgets.prose import Prose, displayed
 
-PARTS = tuple(Version.model_fields)
 BEST = 10
 """The highest score."""
 
@@ -101,10 +101,10 @@ class PairScreen(AppScreen):
             self.say_error(error)
             return
         # Off the app's loop: texts may be long.
-        differences = await asyncio.to_thread(_differences, judged)
+        compared = await asyncio.to_thread(differences, judged.pair.a, judged.pair.b)
         self.workbench.judge_job.at = line.pair
         with self.app.batch_update():
-            for part, difference in differences.items():
+            for part, difference in compared.items():
                 self.query_one(f"#{part}", PartDiff).show(difference)
             self._show(line, judged)
             self.query_one("#pages").scroll_home(animate=False)
@@ -135,11 +135,8 @@ class PairScreen(AppScreen):
         else:
             self.say(f"this is the {'last' if step > 0 else 'first'} pair of the list")
 
-    def action_next(self) -> None:
-        self._go(1)
-
-    def action_previous(self) -> None:
-        self._go(-1)
+    action_next = partialmethod(_go, 1)
+    action_previous = partialmethod(_go, -1)
 
     @work(exclusive=True, group="review")
     async def action_review(self) -> None:
@@ -210,8 +207,3 @@ def _opinion(opinion: Opinion | None) -> tuple[str, list[tuple[int, int, str]]]:
         marks.append((len(text), len(text) + len(title), "title"))
         text += f"{title}\n{displayed(words)}"
     return text, marks
-
-
-def _differences(judged: Judged) -> dict[str, PartDifference]:
-    a, b = judged.pair.a, judged.pair.b
-    return {part: PartDifference(getattr(a, part), getattr(b, part)) for part in PARTS}

@@ -64,7 +64,7 @@ class CompareScreen(CursorKeys, JobScreen):
         #facts { height: auto; padding: 1 2 0 2; }
         #below { height: 1fr; margin: 1 2 0 2; }
         #listed { width: 1fr; height: 1fr; }
-        #among { height: 1; text-wrap: nowrap; }
+        #filter { height: 1; text-wrap: nowrap; }
         #tables { width: 56; height: 1fr; margin-left: 2; scrollbar-size-vertical: 1; }
         &.-at-work #progress { display: block; }
         &.-empty { #score, #facts, #below { display: none; } }
@@ -85,7 +85,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self._found: JudgeVerdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
         self._of: tuple[object, ...] = ()  # the workspace and the run whose verdicts were read
-        self._among = PairFilter.ALL
+        self._filter = PairFilter.ALL
         self._problem: str | None = None  # why the record cannot be read
         self._counted = 0.0  # when the verdicts were counted
         self._took = 0.0  # seconds that counting took
@@ -96,14 +96,13 @@ class CompareScreen(CursorKeys, JobScreen):
         return self.workbench.judge_job
 
     def body(self) -> ComposeResult:
-        yield Static(id="banner")
-        yield Static(id="head")
+        yield from super().body()
         yield StageBars(id="progress")
         yield ScoreBar(id="score")
         yield Facts(LABEL, id="facts")
         with Horizontal(id="below"):
             with Vertical(id="listed"):
-                yield Static(id="among")
+                yield Static(id="filter")
                 yield PairList(id="pairs")
             with VerticalScroll(id="tables"):
                 yield VerdictTables(id="by")
@@ -151,7 +150,7 @@ class CompareScreen(CursorKeys, JobScreen):
         path, run = self.workbench.path, self.workbench.run
         of = path, run and run.id
         if of != self._of:
-            self._of, self._found, self._wanted, self._among = of, None, None, PairFilter.ALL
+            self._of, self._found, self._wanted, self._filter = of, None, None, PairFilter.ALL
         if path is None or run is None:
             self._found, self._problem = None, None
             self._show_found()
@@ -173,12 +172,10 @@ class CompareScreen(CursorKeys, JobScreen):
         if not self.is_mounted:
             return
         self.set_class(self.job.running, "-at-work")
-        self._show_banner(self._problem)
-        self._update("head", self._head_while_running() if self.job.running else self._head())
+        self._show_job(self._problem)
         if self.job.running:
             tally = self.job.tally
             self.query_one(StageBars).show([StageBar("pairs", tally.done, tally.total, tally.pace(None))])
-        self._refresh_keys()
 
     def _opening(self) -> Content:
         return Content.assemble(("◌ opening ", "bold"), self._judge())
@@ -189,7 +186,7 @@ class CompareScreen(CursorKeys, JobScreen):
     def _judge(self) -> Content:
         return shown_line(str(self.job.settings.name), 40, "bold")
 
-    def _head(self) -> Content:
+    def _head_at_rest(self) -> Content:
         found, muted = self._found, "$text-muted"
         if found is None:
             return self._nothing()
@@ -252,15 +249,15 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def _list(self) -> None:
         lines = self._found.lines if self._found is not None else ()
-        listed = [line for line in lines if line.among(self._among)]
+        listed = [line for line in lines if line.passes(self._filter)]
         self.pairs.show(listed, "no pair is like that" if lines else "no pair has a verdict yet")
-        style = "$text-muted" if self._among is PairFilter.ALL else "bold $primary"
+        style = "$text-muted" if self._filter is PairFilter.ALL else "bold $primary"
         disagreed = sum(line.disagrees for line in lines)
         self._update(
-            "among",
+            "filter",
             Content.assemble(
                 (f"{len(listed):,} ", style),
-                (str(self._among), style),
+                (str(self._filter), style),
                 (f"   ≠ {disagreed:,} disagree", "$text-muted"),
             ),
         )
@@ -340,10 +337,10 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def action_only(self) -> None:
         """Filter by the next kind that there are pairs of."""
-        lines, among = self._found.lines if self._found is not None else (), list(PairFilter)
-        at = among.index(self._among) + 1
-        order = (*among[at:], PairFilter.ALL)
-        self._among = next((one for one in order if any(line.among(one) for line in lines)), PairFilter.ALL)
+        lines, filters = self._found.lines if self._found is not None else (), list(PairFilter)
+        at = filters.index(self._filter) + 1
+        order = (*filters[at:], PairFilter.ALL)
+        self._filter = next((one for one in order if any(line.passes(one) for line in lines)), PairFilter.ALL)
         self._list()
 
     def action_tables(self) -> None:
@@ -359,7 +356,7 @@ class CompareScreen(CursorKeys, JobScreen):
         elif self.has_class("-tables"):
             self.action_tables()
         else:
-            self._among = PairFilter.ALL
+            self._filter = PairFilter.ALL
             self._list()
 
     def action_jump(self) -> None:

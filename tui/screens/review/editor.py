@@ -10,13 +10,11 @@ from textual.events import Paste
 from textual.message import Message
 from textual.widgets import Label, TextArea
 
-from engine.sample import Version
+from engine.sample import PARTS, Version
 from tui.text.literal import literal
 
 LONGEST = 50_000
 """Characters of a part that can be edited here; a longer one stays as it is."""
-
-PARTS = ("instruction", "input", "response")
 
 
 class Masked:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
 from engine.method.selection import NEAR_TIE
-from engine.sample import Version
+from engine.sample import PARTS, Version
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
@@ -25,10 +25,8 @@ from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief
 from tui.state.versions import OfferedVersion, SampleView, offers, view_sample
 from tui.state.workbench import Workbench
-from tui.widgets.diff import PartDiff, PartDifference
+from tui.widgets.diff import PartDiff, differences
 from tui.widgets.prose import Prose
-
-PARTS = ("instruction", "input", "response")
 
 Find = Callable[[SampleList], int | None]
 
@@ -173,13 +171,13 @@ class SampleViewScreen(AppScreen):
     async def _show(self, view: SampleView, found: list[OfferedVersion], at: int) -> None:
         """Compare off the app's loop, then show it all at once."""
         version = found[at].version if found else None
-        differences = await asyncio.to_thread(_differences, view, version)
+        compared = await asyncio.to_thread(differences, view.sample.original, version)
         moved = self._view is None or self._view.sample.index != view.sample.index
         self._view, self._offers, self._at = view, found, at
         if view.position is not None:
             self.position = self.workbench.at = view.position
         with self.app.batch_update():
-            for part, difference in differences.items():
+            for part, difference in compared.items():
                 self.query_one(f"#{part}", PartDiff).show(difference)
             self._renew()
             if moved:
@@ -346,11 +344,3 @@ def _default(view: SampleView, found: list[OfferedVersion], version: Version | N
             if offer.version == wanted:
                 return at
     return 0
-
-
-def _differences(view: SampleView, version: Version | None) -> dict[str, PartDifference]:
-    original = view.sample.original
-    return {
-        part: PartDifference(getattr(original, part), getattr(version, part) if version else None)
-        for part in PARTS
-    }

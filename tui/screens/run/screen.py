@@ -86,8 +86,7 @@ class RunScreen(JobScreen):
         return self.workbench.run_job
 
     def body(self) -> ComposeResult:
-        yield Static(id="banner")
-        yield Static(id="head")
+        yield from super().body()
         with VerticalScroll(id="plan", can_focus=False):
             yield Static(id="plan-title")
             yield Static(id="plan-facts")
@@ -172,13 +171,11 @@ class RunScreen(JobScreen):
         idle = not self.job.running and self.job.ending is None
         self.set_class(idle, "-idle")
         self.set_class(not self.job.running, "-over")
-        self._show_banner()
+        self._show_job()
         if idle:
             self._show_plan()
         else:
-            self._update("head", self._head_while_running() if self.job.running else self._ended())
             self._show_work()
-        self._refresh_keys()
 
     def _show_plan(self) -> None:
         workbench, counts = self.workbench, self._counts
@@ -237,9 +234,10 @@ class RunScreen(JobScreen):
     def _at_work(self, state: tuple[str, str], took: tuple[str, str]) -> Content:
         return Content.assemble(state, took, "" if self.job.tally.paused else self._last_notice())
 
-    def _ended(self) -> Content:
+    def _head_at_rest(self) -> Content:
         ending, tally = self.job.ending, self.job.tally
-        assert ending is not None
+        if ending is None:
+            return Content("")  # the plan stands in its place
         if ending.result is not None:
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),

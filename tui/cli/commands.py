@@ -23,7 +23,7 @@ from engine.run.opening import workspace_for
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Sample, Scores
-from engine.store.leaving import ExportRule, TopShare
+from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
 from tui.cli import upkeep
@@ -235,11 +235,11 @@ def _refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary
 
 def _first(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sample, Outcome]]:
     """The finished samples of the first `limit`, in order."""
-    for sample, outcome, _ in opened.decided(run):
-        if limit is not None and sample.index >= limit:
+    for row in exported(opened, run):
+        if limit is not None and row.sample.index >= limit:
             return
-        if outcome is not None:
-            yield sample, outcome
+        if row.outcome is not None:
+            yield row.sample, row.outcome
 
 
 def _run_json(opened: Workspace, run: Run) -> dict[str, Any]:

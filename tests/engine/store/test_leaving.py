@@ -27,7 +27,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store.leaving import ExportRule, TopShare, exported, leaving
+from engine.store.leaving import ExportRule, TopShare, count_exported, exported
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
@@ -103,7 +103,7 @@ class Desk:
             (one.sample.index, one.version.response)
             for one in exported(self.workspace, self.run, rule, share)
         ]
-        assert leaving(self.workspace, self.run, rule, share) == len(found)
+        assert count_exported(self.workspace, self.run, rule, share) == len(found)
         return found
 
     def indices(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[int]:

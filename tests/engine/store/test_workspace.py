@@ -21,12 +21,14 @@ from engine.sample import (
     Ratio,
     Review,
     Rule,
+    Sample,
     Scores,
     Stage,
     Verdict,
     Version,
 )
 from engine.store.database import WorkspaceError
+from engine.store.leaving import exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import WINDOW, Run, Source, Workspace
 from models.student import Losses
@@ -44,6 +46,10 @@ HOSTILE = [
     "[/] [INST] {} \\ud800",
 ]
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), max_size=20))
+
+
+def decided(workspace: Workspace, run: Run) -> list[tuple[Sample, Outcome | None, Review | None]]:
+    return [(row.sample, row.outcome, row.review) for row in exported(workspace, run)]
 
 
 def full(index: int, text: str) -> Outcome:
@@ -141,7 +147,7 @@ def test_outcomes_and_reviews_come_back_byte_for_byte(workspace: Workspace, run:
     workspace.reviews.keep(review)
     assert workspace.outcome(run, 1) == outcome
     assert workspace.reviews.standing(1) == review
-    assert list(workspace.decided(run))[1] == (sample(1), outcome, review)
+    assert decided(workspace, run)[1] == (sample(1), outcome, review)
     back = workspace.outcome(run, 1)
     assert back is not None
     assert list(back.choices[0].critique) == list(outcome.choices[0].critique), "in the order it was said"
@@ -248,9 +254,9 @@ def test_every_walk_crosses_windows_also_while_outcomes_are_written(path: Path) 
             if pending.index % 3:
                 workspace.keep_outcome(run, kept(pending.index))
         assert walked == list(range(count))
-        decided = list(workspace.decided(run))
-        assert [s for s, _, _ in decided] == samples(count)
-        assert [o.index if o else None for _, o, _ in decided] == [i if i % 3 else None for i in range(count)]
+        rows = decided(workspace, run)
+        assert [s for s, _, _ in rows] == samples(count)
+        assert [o.index if o else None for _, o, _ in rows] == [i if i % 3 else None for i in range(count)]
         assert [s.index for s in workspace.pending(run, None)] == list(range(0, count, 3))
 
 
@@ -302,12 +308,12 @@ def test_decided_is_every_sample_with_this_run_s_outcome_and_the_last_review(
     ]
     for review in reviews:
         workspace.reviews.keep(review)
-    assert list(workspace.decided(run)) == [
+    assert decided(workspace, run) == [
         (sample(0), kept(0), None),
         (sample(1), None, None),
         (sample(2), None, reviews[-1]),
     ]
-    assert [o for _, o, _ in workspace.decided(other)] == [None, None, kept(2)]
+    assert [o for _, o, _ in decided(workspace, other)] == [None, None, kept(2)]
     assert workspace.reviews.standing(2) == reviews[-1]
     assert workspace.reviews.standing(0) is None
 

@@ -18,6 +18,7 @@ import pytest
 
 from engine.sample import Decision, Review, Sample
 from engine.store.database import WorkspaceError
+from engine.store.leaving import exported
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import WORKSPACE, Workspace
 from models.teacher import Reply
@@ -279,7 +280,7 @@ def read_all(path: Path) -> None:
         with way(path) as workspace:
             run = workspace.latest_run()
             workspace.source()
-            list(workspace.decided(run))
+            list(exported(workspace, run))
             list(workspace.samples())
             workspace.replies(0)
 

@@ -20,7 +20,7 @@ from engine.events import Finished
 from engine.run import session
 from engine.sample import Decision, Outcome, Review
 from engine.store.distribution import Distribution
-from engine.store.leaving import ExportRule, TopShare, leaving
+from engine.store.leaving import ExportRule, TopShare, count_exported, exported
 from engine.store.workspace import Workspace
 from tests.command import burnish
 from tests.recipes import recipe
@@ -101,7 +101,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def keeps(path: Path, rule: ExportRule) -> int:
     with Workspace.read(path) as opened:
-        return leaving(opened, opened.latest_run(), rule, TopShare(count=1000))
+        return count_exported(opened, opened.latest_run(), rule, TopShare(count=1000))
 
 
 def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def of_method(folder: Path, method: str) -> Path:
     path = scene(folder, reviewed=False)
     with Workspace.open(path) as opened:
         first = opened.latest_run()
-        made = [outcome for _, outcome, _ in opened.decided(first) if outcome is not None]
+        made = [row.outcome for row in exported(opened, first) if row.outcome is not None]
         second = opened.run(recipe(method=method), first.record)
         for one in made:
             changed: dict[str, Any] = {"before": None, "after": None}

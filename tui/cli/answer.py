@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -52,6 +51,8 @@ def answer(prompts: Path, out: Path, *, limit: int | None, as_json: bool, **opti
     command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
     answer; they are in OUT with an empty output.
     """
+    import asyncio
+
     from engine.formats.names import Format
     from engine.formats.write import refuse, write_dataset
     from engine.judge import answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -65,6 +64,8 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
 
 def _about_ollama(host: str | None) -> str:
     """A sentence that says if a better teacher than the demo's is at hand."""
+    import asyncio
+
     from models.ollama.server import OllamaServer
     from models.teacher import TeacherError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Any
@@ -25,6 +24,8 @@ from tui.platform.environment import DEVELOPERS
 @json_option
 def doctor(*, privacy: bool, as_json: bool, **options: Any) -> int:
     """Check this machine, and say what to do about what is wrong."""
+    import asyncio
+
     from engine.health.doctor import check
     from engine.health.privacy import check_privacy
     from engine.run.settings import load_settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +59,8 @@ def judge(
     Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
     goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
     """
+    import asyncio
+
     from engine.judge.record import Record, judged_path
     from engine.judge.recorded_model import check
     from engine.judge.results import results

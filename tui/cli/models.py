@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import asdict
 
@@ -16,6 +15,8 @@ from tui.cli.options import json_option
 @json_option
 def models(*, as_json: bool) -> int:
     """List the models that are here: Ollama's, and GGUF files."""
+    import asyncio
+
     from engine.health.models_here import UNREAD, list_models
     from engine.run.settings import load_settings
     from models.teacher import Fault

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,8 @@ def pull(name: str) -> int:
 
     The one command here that makes something use the network.
     """
+    import asyncio
+
     from tui.cli.console import errors, say
 
     console = errors()

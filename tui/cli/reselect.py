@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
     left, unless --ask-teacher is given.
     """
+    import asyncio
+
     from engine.run import session
     from engine.run.settings import load_settings
     from engine.store.workspace import Workspace

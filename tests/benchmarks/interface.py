@@ -36,7 +36,7 @@ from engine.sample import Sample, Version
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
 from tests import scene
-from tests.recipes import recipe
+from tests.factory import recipe
 from tests.tui.seat import Seat
 
 SIZES = (200, 200_000)
@@ -65,7 +65,7 @@ def large(path: Path, size: int) -> Path:
         run = opened.run(recipe(method="score"), RunRecord(settings=given.model_dump(mode="json")))
         opened.database.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
-            if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):
+            if outcome := scene.outcome_of_kind(opened.sample(index), scene.KINDS[index % 8]):
                 opened.keep_outcome(run, outcome)
     return path
 

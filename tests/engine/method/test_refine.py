@@ -14,19 +14,19 @@ from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.reply_forms import ReplyFormName
-from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Stage, Verdict, Version
+from engine.sample import Choice, Outcome, Ratio, Rule, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
-from tests.recipes import recipe
+from tests.factory import ratio, recipe, sample
 
 T = TypeVar("T")
 INSTRUCTION, RESPONSE = Stage
 
 V0 = Version(instruction="x0", input="u0", response="y0")
-SAMPLE = Sample(index=7, original=V0, row={})
+SAMPLE = sample(7, original=V0)
 X = Version(
     instruction="x'", response="y'"
 )  # the instruction stage's rewrite, if the script says nothing else
-UNSCORABLE = Ratio(value=None, reason="the text is empty")
+UNSCORABLE = ratio(reason="the text is empty")
 
 
 def with_response(version: Version, response: str) -> Version:
@@ -68,11 +68,11 @@ class ScriptedModels:
 
     async def ifd(self, versions: Sequence[Version]) -> list[Ratio]:
         self.scored.append(("ifd", tuple(versions)))
-        return [_ratio(self.ifds.get(v.response, -1.0)) for v in versions]
+        return [score(self.ifds.get(v.response, -1.0)) for v in versions]
 
     async def r_ifd(self, versions: Sequence[Version]) -> list[Ratio]:
         self.scored.append(("r_ifd", tuple(versions)))
-        return [_ratio(self.r_ifds.get(v.response, -1.0)) for v in versions]
+        return [score(self.r_ifds.get(v.response, -1.0)) for v in versions]
 
     def chosen(self, choice: Choice) -> None:
         self.told.append(choice)
@@ -81,8 +81,8 @@ class ScriptedModels:
         return [(stage, candidate) for stage, candidate, _ in self.asked]
 
 
-def _ratio(log_ratio: float | None) -> Ratio:
-    return UNSCORABLE if log_ratio is None else Ratio(value=math.exp(log_ratio), log_ratio=log_ratio)
+def score(log_ratio: float | None) -> Ratio:
+    return UNSCORABLE if log_ratio is None else ratio(log_ratio=log_ratio)
 
 
 def run(models: ScriptedModels, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.sample import Decision, Review, Scores, Version
 from models.errors import BurnishError
-from tests.scene import scores
+from tests.factory import scores
 from tests.tui.seat import Seat
 from tui.screens.review.critique import Critique
 from tui.screens.review.screen import ReviewScreen

@@ -13,12 +13,12 @@ from textual.widgets import Input
 
 from engine.events import Finished
 from engine.run import session
-from engine.sample import Decision, Outcome, Review
+from engine.sample import Decision
 from engine.store.distribution import Distribution
 from engine.store.leaving import ExportRule, TopShare, count_exported, exported
 from engine.store.workspace import Workspace
 from tests.command import burnish
-from tests.recipes import recipe
+from tests.factory import outcome, recipe, review
 from tests.running import dataset, demo_rows
 from tests.scene import scene
 from tests.tui.seat import SIZES, Seat
@@ -223,15 +223,15 @@ def test_it_counts_again_when_there_is_something_to_count(
         await seat.until(lambda: f"keeps {kept} of 24 samples" in seat.kept)
         workbench = seat.workbench
         original = await workbench.reader.ask_workspace(lambda reading: reading.sample(8).original)
-        review = Review(index=8, decision=Decision.ORIGINAL, version=original)
-        await workbench.decide("original", [(8, review)])
+        back = review(8, Decision.ORIGINAL, version=original)
+        await workbench.decide("original", [(8, back)])
         seat.app.post_changed()
         await seat.until(lambda: f"keeps {kept - 1} of 24 samples" in seat.kept)
         await seat.pilot.press("u")
         await seat.until(lambda: f"keeps {kept} of 24 samples" in seat.kept)
 
         assert workbench.run is not None
-        done = Outcome(index=7, final=original)
+        done = outcome(7, final=original)
         await workbench._engine.call(workbench._open_workspace.keep_outcome, workbench.run, done)
         seat.screen.post_message(EngineReported([Finished(done)]))
         await seat.until(lambda: "22 finished, 2 waiting" in seat.shown("#status"))

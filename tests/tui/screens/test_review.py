@@ -19,7 +19,7 @@ from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
 from tests import hostile
-from tests.scene import outcome, scene
+from tests.scene import outcome_of_kind, scene
 from tests.tui.screens.review_seat import (
     FAILED,
     KEPT,
@@ -349,7 +349,7 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
         await seat.until(lambda: "short␛[2J and dry.\nImprove\nWater" in seat.criticism)
         assert "another" not in seat.criticism
         sample = await seat.workbench.reader.ask_workspace(lambda workspace: workspace.sample(WAITING))
-        done = outcome(sample, "replaced")
+        done = outcome_of_kind(sample, "replaced")
         assert done is not None
         await seat.workbench._engine.call(
             seat.workbench._open_workspace.keep_outcome, seat.workbench.run, done

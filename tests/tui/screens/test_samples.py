@@ -11,22 +11,20 @@ import pytest
 
 from engine.events import Finished
 from engine.method.reflection import UnusableReply
-from engine.sample import Candidate, Sample, Stage, Version
+from engine.sample import Candidate, Stage, Version
 from engine.store.database import WorkspaceError
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleList
-from engine.store.workspace import Source, Workspace
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
-from tests import hostile
-from tests.scene import KINDS, outcome, scene
+from tests import factory, hostile
+from tests.factory import SOURCE
+from tests.scene import KINDS, outcome_of_kind, scene
 from tests.tui.screens.samples_seat import SamplesSeat
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.samples.filter_bar import KINDS as BOXES
 from tui.screens.samples.table import SampleTable
 from tui.state.marks import MarkedSamples
-
-SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -54,7 +52,7 @@ def plain(folder: Path, count: int) -> Path:
     """A workspace in which nothing was run."""
     path = folder / "plain.burnish"
     versions = (Version(instruction=f"Say what {n} is.", response=f"{n} is a number.") for n in range(count))
-    rows = (Sample(index=n, original=version, row={}) for n, version in enumerate(versions))
+    rows = (factory.sample(n, original=version) for n, version in enumerate(versions))
     Workspace.create(path, SOURCE, rows).close()
     return path
 
@@ -398,7 +396,7 @@ async def what_a_run_finishes_is_seen(seat: SamplesSeat) -> None:
     state = seat.table.row(7)
     assert state is not None
     assert state.state == "waiting"
-    made = outcome(workspace.sample(7), "replaced")
+    made = outcome_of_kind(workspace.sample(7), "replaced")
     assert made is not None
     assert seat.workbench.run is not None
     workspace.keep_outcome(seat.workbench.run, made)

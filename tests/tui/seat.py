@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from textual.pilot import Pilot
@@ -51,11 +52,13 @@ class Seat:
             self.pilot = await stack.enter_async_context(opened)
             await self.pilot.pause()
             await self.arrive()
-            self._close = stack.pop_all().aclose
+            self._opened = stack.pop_all()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._close()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opened.__aexit__(kind, error, trace)
 
     async def arrive(self) -> None:
         """Go to the screen and wait until it is there."""

@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.sample import (
-    Decision,
-    Stage,
-)
+from engine.sample import Decision, Outcome, Review, Sample, Stage
 from engine.store.database import WorkspaceError
 from engine.store.leaving import exported
 from engine.store.run_record import RunRecord
@@ -34,6 +31,10 @@ HOSTILE = [
     "[/] [INST] {} \\ud800",
 ]
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), max_size=20))
+
+
+def decided(workspace: Workspace, run: Run) -> list[tuple[Sample, Outcome | None, Review | None]]:
+    return [(row.sample, row.outcome, row.review) for row in exported(workspace, run)]
 
 
 def test_a_new_workspace_holds_the_dataset_in_order_and_where_it_came_from(workspace: Workspace) -> None:
@@ -110,7 +111,7 @@ def test_outcomes_and_reviews_come_back_byte_for_byte(workspace: Workspace, run:
     workspace.reviews.keep(edited)
     assert workspace.outcome(run, 1) == outcome
     assert workspace.reviews.standing(1) == edited
-    assert list(workspace.decided(run))[1] == (sample(1), outcome, edited)
+    assert decided(workspace, run)[1] == (sample(1), outcome, edited)
     back = workspace.outcome(run, 1)
     assert back is not None
     assert list(back.choices[0].critique) == list(outcome.choices[0].critique), "in the order it was said"
@@ -268,7 +269,7 @@ def test_decided_is_every_sample_with_this_run_s_outcome_and_the_last_review(
     reviews = [review(2, decision) for decision in (Decision.ACCEPTED, Decision.EDITED, Decision.ORIGINAL)]
     for one in reviews:
         workspace.reviews.keep(one)
-    assert list(workspace.decided(run)) == [
+    assert decided(workspace, run) == [
         (sample(0), kept(0), None),
         (sample(1), None, None),
         (sample(2), None, reviews[-1]),

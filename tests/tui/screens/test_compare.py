@@ -283,8 +283,8 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
         seen = []
         for _ in PairFilter:
             await seat.press("f")
-            seen.append((seat.screen._among, {line.result for line in pairs.lines}))
-            if seat.screen._among is PairFilter.DISAGREEMENTS:
+            seen.append((seat.screen._filter, {line.result for line in pairs.lines}))
+            if seat.screen._filter is PairFilter.DISAGREEMENTS:
                 assert all(line.disagrees for line in pairs.lines)
                 # Took what is worse, or kept what was there where the rewrite is better.
                 assert {(line.result, line.choice.verdict) for line in pairs.lines if line.choice} == {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -119,6 +120,7 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
         await seat.pilot.press("space")
         tap.opened.set()
         await seat.wait_for("‖ held", "space lets it go on", "nothing just now")
+        await seat.until(lambda: seat.workbench.run_job.tally.replies == 3)
         asked = len(server.chats)
         assert seat.workbench.run_job.tally.replies == asked == 3, "what was under way is kept"
         await seat.pilot.pause(0.5)
@@ -330,11 +332,13 @@ class ReportedRunSeat(RunSeat):
         await super().arrive()
         self.workbench.run_job._task = asyncio.create_task(self._for_ever())
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self.workbench.run_job._task is not None
         self.workbench.run_job._task.cancel()
         self.workbench.run_job._task = None
-        await super().__aexit__(*error)
+        await super().__aexit__(kind, error, trace)
 
     async def _for_ever(self) -> RunSummary:
         await asyncio.sleep(3600)

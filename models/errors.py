@@ -24,7 +24,11 @@ class ModelFileError(BurnishError):
     """
 
     def __init__(self, path: Path, why: str) -> None:
-        text = f"{path}: {why}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+        super().__init__(printable(f"{path}: {why}"))
         self.path = path
         self.why = why
+
+
+def printable(text: str) -> str:
+    """A text with every unprintable character written as an escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,4 +1,4 @@
-"""What burnish asks of a teacher, whichever program runs it."""
+"""The contract of a teacher: a language model that answers requests, whichever program runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.errors import BurnishError
 
 
 class Fault(StrEnum):
-    """Why a reply could not be had, or could not be used. Each is counted and shown under its own name."""
+    """A reason that a reply could not be had, or could not be used, counted and shown under its own name."""
 
     # The server, whatever was asked of it: the run pauses until it is mended.
     UNREACHABLE = "unreachable"
@@ -40,7 +40,7 @@ PAUSING = frozenset(
     {Fault.UNREACHABLE, Fault.MODEL_MISSING, Fault.FORBIDDEN, Fault.OUT_OF_MEMORY, Fault.BUSY}
 )
 UNHEARD = frozenset({Fault.BROKEN, Fault.SILENT})
-"""Of these the model is innocent: the same request may be answered the next time."""
+"""Not the model's own: the same request may be answered the next time."""
 HOPELESS = frozenset({Fault.TOO_LONG, Fault.REJECTED})
 
 

@@ -16,6 +16,7 @@ from engine.run.opening import open_workspace
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings, load_settings
 from engine.sample import Outcome, Version
+from engine.store.leaving import exported
 from engine.store.workspace import Workspace
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
@@ -98,7 +99,7 @@ def refine(
 
 def outcomes(opened: Workspace) -> list[Outcome | None]:
     run = opened.latest_run()
-    return [outcome for _, outcome, _ in opened.decided(run)]
+    return [row.outcome for row in exported(opened, run)]
 
 
 def finals(opened: Workspace) -> list[tuple[Version, list[str]] | None]:

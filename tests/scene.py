@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.judge.pairs import workspace_sides
-from engine.judge.prompt import Judged, Opinion
+from engine.judge.prompt import Judged
 from engine.judge.record import Record, judged_path
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.run.opening import open_workspace
 from engine.run.settings import load_settings
 from engine.sample import (
-    Choice,
     Decision,
     Failure,
-    Loss,
     Outcome,
-    Ratio,
-    Review,
     Rule,
     Sample,
     Scores,
@@ -28,30 +24,12 @@ from engine.sample import (
 )
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
-from models.teacher import Fault, Reply, TeacherInfo
-from tests.recipes import judging, recipe
+from models.teacher import Fault, Reply
+from tests.factory import choice, failed, judging, opinion, ratio, recipe, review, scores, teacher_info
 from tests.running import dataset, demo_rows
 
-TEACHER = TeacherInfo("qwen3:8b", "sha256:" + "7" * 64, 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
 KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
 """What sample n is: KINDS[n % 8]."""
-
-
-def ratio(value: float, *, truncated: bool = False) -> Ratio:
-    import math  # noqa: PLC0415
-
-    log = math.log(value)
-    return Ratio(
-        value=value,
-        log_ratio=log,
-        alone=Loss(mean=3.0, scored=40),
-        given=Loss(mean=3.0 + log, scored=40),
-        truncated=truncated,
-    )
-
-
-def scores(ifd: float, r_ifd: float, *, truncated: bool = False) -> Scores:
-    return Scores(ifd=ratio(ifd, truncated=truncated), r_ifd=ratio(r_ifd))
 
 
 def critique(words: str) -> dict[str, str]:
@@ -59,8 +37,8 @@ def critique(words: str) -> dict[str, str]:
     return {title: f"{title}: {words}" for title in criteria}
 
 
-def outcome(sample: Sample, kind: str) -> Outcome | None:
-    """What a run might have made of a sample; None while it waits."""
+def outcome_of_kind(sample: Sample, kind: str) -> Outcome | None:
+    """An outcome of a sample as `KINDS` has it; None while it waits."""
     n, old = sample.index, sample.original
     new = Version(
         instruction=f"{old.instruction} Give a reason for each, and name your source.",
@@ -70,12 +48,12 @@ def outcome(sample: Sample, kind: str) -> Outcome | None:
     spread = (n * 37 % 100) / 100
     before = scores(0.55 + 0.3 * spread, 0.6 + 0.3 * spread)
     after = scores(0.6 + 0.35 * spread, 0.5 + 0.3 * spread, truncated=kind == "truncated")
-    first = Choice(
-        stage=Stage.INSTRUCTION, verdict=Verdict.REPLACED, rule=Rule.LARGER_IFD,
+    first = choice(
+        Stage.INSTRUCTION, Verdict.REPLACED,
         before=before.ifd.value, after=after.ifd.value, margin=0.12, rewrite=new, critique=critique("too short."),
     )  # fmt: skip
-    second = Choice(
-        stage=Stage.RESPONSE, verdict=Verdict.REPLACED, rule=Rule.SMALLER_R_IFD,
+    second = choice(
+        Stage.RESPONSE, Verdict.REPLACED,
         before=before.r_ifd.value, after=after.r_ifd.value, margin=0.2, rewrite=better,
         critique={title: f"{title}: could say more." for title in RESPONSE_CRITERIA.values()},
     )  # fmt: skip
@@ -83,7 +61,6 @@ def outcome(sample: Sample, kind: str) -> Outcome | None:
     lost = Failure(
         fault=Fault.UNPARSABLE, message="expected the headings Critique, Better Response; found none"
     )
-    failed = Choice(stage=Stage.RESPONSE, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=lost)
     match kind:
         case "waiting":
             return None
@@ -93,13 +70,11 @@ def outcome(sample: Sample, kind: str) -> Outcome | None:
             near = {"near_tie": True, "margin": 0.004}
             choices, final = (first, second.model_copy(update=near)), better
         case "failed":
-            choices, final = (first, failed), new
+            choices, final = (first, failed(Stage.RESPONSE, lost)), new
         case "half":
             choices, final = (first, second.model_copy(update=kept)), new
         case "unscorable":
-            none = Ratio(
-                value=None, reason="no token to score: 1 in the text, and the first has nothing before it"
-            )
+            none = ratio(reason="no token to score: 1 in the text, and the first has nothing before it")
             before = Scores(ifd=none, r_ifd=before.r_ifd)
             rule = {"rule": Rule.UNSCORABLE, "before": None, "margin": None}
             choices, final = (first.model_copy(update=rule), second), better
@@ -124,7 +99,7 @@ def scene(
     with open_workspace(path, dataset(folder / "scene.json", rows), None, None) as opened:
         run = started(opened, teacher)
         for sample in list(opened.samples()):
-            if (made := outcome(sample, kinds[sample.index % len(kinds)])) is not None:
+            if (made := outcome_of_kind(sample, kinds[sample.index % len(kinds)])) is not None:
                 opened.keep_outcome(run, made)
                 opened.keep_reply(
                     sample.index,
@@ -137,7 +112,7 @@ def scene(
                 version = opened.sample(index).original
                 if decision is Decision.EDITED:
                     version = version.model_copy(update={"response": "My own words."})
-                opened.reviews.keep(Review(index=index, decision=decision, version=version))
+                opened.reviews.keep(review(index, decision, version=version))
     return path
 
 
@@ -145,7 +120,8 @@ def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
     settings = load_settings({"teacher": {"name": teacher}, "student": {"name": "demo"}})
     student = StudentFile(name="demo", path="demo.gguf", digest="sha256:" + "5" * 64)
     return opened.run(
-        recipe(), RunRecord(settings=settings.model_dump(mode="json"), teacher=TEACHER, student=student)
+        recipe(),
+        RunRecord(settings=settings.model_dump(mode="json"), teacher=teacher_info(), student=student),
     )
 
 
@@ -169,14 +145,14 @@ def judged(path: Path, judge: str = "gemma3:12b", says: str = "It gives reasons.
     with Record.at(judged_path(path)) as record:
         comparison = record.begin(about)
         for number, pair in enumerate(pairs):
-            if (scores := ORDERS[number % len(ORDERS)]) is None:
+            if (both := ORDERS[number % len(ORDERS)]) is None:
                 failure = Failure(fault=Fault.UNPARSABLE, message=says)
                 record.keep(
                     comparison, number, Judged(pair=pair, forward=None, swapped=None, failure=failure)
                 )
                 continue
-            (a, b), (c, d) = scores
-            forward = Opinion(critique=f"Pair {number}. {says}", reason=f"a first: {says}", first=a, second=b)
-            swapped = Opinion(critique=f"Pair {number}. {says}", reason=f"b first: {says}", first=d, second=c)
+            (a, b), (c, d) = both
+            forward = opinion(a, b, critique=f"Pair {number}. {says}", reason=f"a first: {says}")
+            swapped = opinion(d, c, critique=f"Pair {number}. {says}", reason=f"b first: {says}")
             record.keep(comparison, number, Judged(pair=pair, forward=forward, swapped=swapped))
     return path

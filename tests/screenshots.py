@@ -16,10 +16,9 @@ from engine.formats.read import demo_dataset
 from engine.run import session
 from engine.run.opening import open_workspace
 from engine.run.settings import Settings, load_settings
-from tui.app import BurnishApp
+from tests.tui.seat import Seat
 from tui.cli.progress import LiveDisplay
 from tui.messages import StartRun
-from tui.state.workbench import Workbench
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH = 100
@@ -63,34 +62,41 @@ def progress(folder: Path) -> None:
         asyncio.run(session.refine_workspace(opened, settings(), on_event, limit=4))
 
 
+class DemoSeat(Seat):
+    """The app with the demo's two models, which take their time."""
+
+    SECONDS = 1200.0
+
+    async def drawn(self, *words: str) -> None:
+        """Wait until these words are on the screen, and then a moment more, for what comes after them."""
+        await self.wait_for(*words)
+        await self.pilot.pause(0.5)
+
+    def keep(self, name: str) -> None:
+        keep(name, self.app.export_screenshot(title="burnish"))
+
+
 async def interface(folder: Path) -> None:
     """The app: a run, then its first sample in Review and as a heat map, then the distribution."""
-    app = BurnishApp(Workbench(settings()))
-    async with app.run_test(size=(120, 36)) as pilot:
-
-        async def until(there: str) -> None:
-            while not any(there in strip.text for strip in app.screen._compositor.render_strips()):
-                await pilot.pause(0.1)
-            await pilot.pause(0.5)
-
-        await app.workbench.create(demo_dataset(), folder / "instructions.burnish")
-        app.workbench.settings = settings()
-        app.screen.post_message(StartRun(limit=SAMPLES))
-        await until(f"2/{SAMPLES}")
-        await pilot.pause(3)
-        keep("run", app.export_screenshot(title="burnish"))
-        await until(f"{SAMPLES} of {SAMPLES} samples")
-        await pilot.press("2")
-        await until("Explain why the sky is blue")
-        await pilot.press("j", "enter")
-        await until("The student's choice")
-        keep("review", app.export_screenshot(title="burnish"))
-        await pilot.press("h")
-        await until("helps most")
-        keep("heat", app.export_screenshot(title="burnish"))
-        await pilot.press("escape", "4")
-        await until("Flow")
-        keep("distribution", app.export_screenshot(title="burnish"))
+    async with DemoSeat(settings=settings(), size=(120, 36)) as seat:
+        await seat.workbench.create(demo_dataset(), folder / "instructions.burnish")
+        seat.workbench.settings = settings()
+        seat.screen.post_message(StartRun(limit=SAMPLES))
+        await seat.drawn(f"2/{SAMPLES}")
+        await seat.pilot.pause(3)
+        seat.keep("run")
+        await seat.drawn(f"{SAMPLES} of {SAMPLES} samples")
+        await seat.press("2")
+        await seat.drawn("Explain why the sky is blue")
+        await seat.press("j", "enter")
+        await seat.drawn("The student's choice")
+        seat.keep("review")
+        await seat.press("h")
+        await seat.drawn("helps most")
+        seat.keep("heat")
+        await seat.press("escape", "4")
+        await seat.drawn("Flow")
+        seat.keep("distribution")
 
 
 def main() -> None:

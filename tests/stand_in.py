@@ -13,6 +13,7 @@ import pytest
 
 from engine.run import session
 from models.student import Losses, Passage, StudentInfo
+from tests.factory import student_info
 
 
 class StandIn:
@@ -38,10 +39,8 @@ class StandIn:
                 await asyncio.sleep(self.loading)
                 self.loaded = True
                 type(self).opened += 1
-        return StudentInfo(
-            path=str(self.path), digest=self._digest, name="Stand-in", architecture="none", quantisation="Q8_0",
-            parameters=135_000_000, size=150_000_000, vocabulary=1000, bos=1, trained_context=2048,
-            context=self._context, exact=False, backend="CPU", layers=30, offloaded=0, chat_template=None,
+        return student_info(
+            path=str(self.path), digest=self._digest, name="Stand-in", architecture="none", context=self._context,
             bos_text="", eos_text="",
         )  # fmt: skip
 

@@ -19,7 +19,7 @@ from engine.export.trainers import (
 from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format, Record
 from engine.formats.write import is_table, refuse, row_texts, write_dataset
-from engine.store.leaving import ExportRule, LeavingSample, TopShare, exported, leaving
+from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported
 from engine.store.workspace import Run, Workspace
 
 ENDINGS = {
@@ -101,7 +101,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         source, run = opened.source(), opened.latest_run()
         here = Format(source.format)
         there = wanted.format_for(here)
-        rows = leaving(opened, run, wanted.rule, wanted.share)
+        rows = count_exported(opened, run, wanted.rule, wanted.share)
         progress.expect(rows, passes=2 if is_table(there) else 1)
         kept = protected(workspace)
         chosen = exported(opened, run, wanted.rule, wanted.share)
@@ -124,7 +124,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         there = wanted.format_for(here)
         first = list(islice(exported(opened, run, wanted.rule, wanted.share), rows))
         return ExportPreview(
-            {rule: leaving(opened, run, rule, wanted.share) for rule in ExportRule},
+            {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule},
             len(opened),
             there,
             tuple(row_texts(there, list(_records(iter(first), run, wanted, here)))),

@@ -15,7 +15,7 @@ from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.judge.prompt import Pair, StudentChoice
 from engine.sample import Outcome, Rule, Sample, Stage, Version
 from engine.store.database import WorkspaceError
-from engine.store.leaving import LeavingSample
+from engine.store.leaving import LeavingSample, exported
 from engine.store.workspace import Workspace
 
 GENERATOR = "generator"
@@ -56,16 +56,14 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
             raise WorkspaceError(
                 f"{path}: its latest run asked no teacher, so there is nothing to compare; see burnish run"
             )
-        for sample, outcome, review in opened.decided(run):
-            same += outcome is not None and LeavingSample(sample, outcome, review).version == sample.original
+        for row in exported(opened, run):
+            same += row.outcome is not None and row.version == row.sample.original
 
     def pairs() -> Iterator[Pair]:
         with Workspace.read(path) as opened:
             found = 0
-            for sample, outcome, review in opened.decided(run):
-                of_sample = list(
-                    _of_sample(LeavingSample(sample, outcome, review), refined_only=refined_only)
-                )
+            for row in exported(opened, run):
+                of_sample = list(_of_sample(row, refined_only=refined_only))
                 yield from of_sample
                 found += bool(of_sample)
                 if found == limit:

@@ -222,11 +222,11 @@ class Record:
         Verdicts on more pairs, of a time without --limit, are kept and left out.
         """
         query = (
-            "SELECT number, body FROM verdicts WHERE number > ? AND number < ? AND comparison = ? "
-            "ORDER BY number LIMIT ?"
+            "SELECT number, body FROM verdicts WHERE comparison = :comparison AND number > :last AND number < :pairs "
+            "ORDER BY number LIMIT :window"
         )
-        values = comparison.about.pairs, comparison.id
-        for number, body in self.database.walk(query, *values, window=WINDOW):
+        found = self.database.walk(query, WINDOW, comparison=comparison.id, pairs=comparison.about.pairs)
+        for number, body in found:
             yield number, self.database.parsed(Judged.model_validate, body)
 
     def verdict(self, comparison: Comparison, number: int) -> Judged:

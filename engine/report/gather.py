@@ -24,7 +24,7 @@ from engine.run import session
 from engine.run.settings import Settings
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
 from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
-from engine.store.leaving import ExportRule, LeavingSample
+from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
 from engine.store.overview import Overview, overview
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
@@ -135,7 +135,9 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
             leaving={rule: distribution.kept_by(rule) for rule in ExportRule},
             decisions=distribution.decisions(),
             ties=_ties(opened, run),
-            failures=tuple(o for _, o, _ in islice(opened.decided(run, "f.failed"), LISTED) if o is not None),
+            failures=tuple(
+                row.outcome for row in islice(failed(opened, run), LISTED) if row.outcome is not None
+            ),
             judged=tuple(_judged(path, run, record)),
             pairs=tuple(_pair(opened, run, index, heats.get(index)) for index in chosen),
             heated=student is not None,
@@ -182,9 +184,9 @@ def _figures(distribution: Distribution, run: Run) -> Iterator[MeasureFigure]:
 def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
     """The narrowest."""
     found = (
-        NearTie(sample.index, choice, sample.original.instruction)
-        for sample, outcome, _ in opened.decided(run, "f.near_tie")
-        for choice in (outcome.choices if outcome is not None else ())
+        NearTie(row.sample.index, choice, row.sample.original.instruction)
+        for row in near_ties(opened, run)
+        for choice in (row.outcome.choices if row.outcome is not None else ())
         if choice.near_tie
     )
     return tuple(heapq.nsmallest(LISTED, found, key=lambda tie: abs(tie.choice.margin or 0)))
@@ -193,9 +195,10 @@ def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
 def _pair(
     opened: Workspace, run: Run, index: int, heat: tuple[TokenGains, TokenGains] | None
 ) -> ReportedSample:
-    sample, outcome, review = opened.sample(index), opened.outcome(run, index), opened.reviews.standing(index)
+    row = leaving_sample(opened, run, index)
+    sample, outcome, review = row.sample, row.outcome, row.review
     assert outcome is not None, "it has figures"
-    left, right = sample.original, LeavingSample(sample, outcome, review).version
+    left, right = sample.original, row.version
     return ReportedSample(
         sample=sample,
         after=right,
@@ -232,11 +235,11 @@ def _heats(
         found = {}
         async with session.Session(opened, settings, lambda _: None) as models:
             for index in samples:
-                sample = opened.sample(index)
-                after = LeavingSample(
-                    sample, opened.outcome(run, index), opened.reviews.standing(index)
-                ).version
-                found[index] = await models.heat(index, sample.original), await models.heat(index, after)
+                row = leaving_sample(opened, run, index)
+                found[index] = (
+                    await models.heat(index, row.sample.original),
+                    await models.heat(index, row.version),
+                )
         return found
 
     with Workspace.open(path) as opened:

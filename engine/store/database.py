@@ -188,14 +188,14 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             self._began = time.monotonic()
 
-    def walk(self, query: str, *values: object, window: int) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query, a window at a time: memory does not grow with their number.
+    def walk(self, query: str, window: int, **values: object) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query, `window` at a time: memory does not grow with their number.
 
-        Its first column is the number they are gone through by, its first parameter the last number that was seen, its
-        last how many rows to fetch; between them come `values`.
+        Its first column is the number that they are in order of. `:last` in it is the last number that was seen,
+        `:window` how many rows to fetch.
         """
         last = -1
-        while rows := self.execute(query, last, *values, window):
+        while rows := self.execute(query, last=last, window=window, **values):
             for row in rows:
                 last = self.onward(last, row[0])
                 yield row

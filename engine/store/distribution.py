@@ -6,41 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from engine.store.leaving import CONDITIONS, ExportRule, TopShare
-from engine.store.workspace import AFTER, Run, Workspace
-
-_LENGTH_AFTER = "coalesce(t.length, f.length_after)"
+from engine.store.leaving import FINISHED, ExportRule, TopShare, count_exported
+from engine.store.workspace import Run, Workspace
 
 MEASURES = {
-    "ifd_before": "f.ifd_before",
-    "ifd_after": AFTER.format("ifd"),
-    "r_ifd_before": "f.r_ifd_before",
-    "r_ifd_after": AFTER.format("r_ifd"),
-    "length_before": "f.length_before",
-    "length_after": _LENGTH_AFTER,
-    "log_length_before": "ln(nullif(f.length_before, 0))",
-    "log_length_after": f"ln(nullif({_LENGTH_AFTER}, 0))",
+    "ifd_before": "ifd_before",
+    "ifd_after": "ifd_after",
+    "r_ifd_before": "r_ifd_before",
+    "r_ifd_after": "r_ifd_after",
+    "length_before": "length_before",
+    "length_after": "length_after",
+    "log_length_before": "ln(nullif(length_before, 0))",
+    "log_length_after": "ln(nullif(length_after, 0))",
 }
-"""What can be plotted, by name. Lengths are characters of the response, their logarithms natural; after: of what
-would leave now, a person's decisions included."""
-
-_FROM = "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run"
-
-_REWRITTEN = (
-    "CASE WHEN t.decision = 'original' THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1 "
-    "ELSE coalesce(f.instruction = 'replaced' OR f.response = 'replaced', 0) END"
-)
-"""Whether what would leave now is not the original: a rewrite of either stage, or a person's own."""
-
-# What `CONDITIONS` are over, in two parts that are quick to go through: the samples' texts are not.
-_FINISHED = (
-    "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample "
-    "LEFT JOIN samples AS s ON s.sample = iif(t.decision = 'chosen', f.sample, NULL) WHERE f.run = :run"
-)
-_DECIDED_BEFORE = (
-    "standing AS t JOIN samples AS s ON s.sample = t.sample "
-    "LEFT JOIN figures AS f ON f.run = :run AND f.sample = t.sample WHERE f.sample IS NULL"
-)
+"""What can be plotted, by name, as SQL over `FINISHED`. Lengths are characters of the response, their logarithms
+natural; after: of what would leave now, a person's decisions included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +81,12 @@ class Distribution:
 
     def finished(self) -> int:
         """Samples that have an outcome."""
-        ((count,),) = self._rows("SELECT count(*) FROM figures AS f WHERE f.run = :run")
+        ((count,),) = self._rows("SELECT count(*) FROM figures WHERE run = :run")
         return int(count)
 
     def spread(self, measure: str) -> Spread:
         value = MEASURES[measure]
-        ((count, total),) = self._rows(f"SELECT count({value}), count(*) FROM {_FROM}")
+        ((count, total),) = self._rows(f"SELECT count({value}), count(*) FROM {FINISHED}")
         if not count:
             return Spread(0, total, None, None, None)
         cut, middle = count // 200, (count - 1) // 2
@@ -114,7 +94,7 @@ class Distribution:
         found = dict(
             self._rows(
                 f"SELECT n, v FROM (SELECT {value} AS v, row_number() OVER (ORDER BY {value}) - 1 AS n "
-                f"FROM {_FROM} AND {value} IS NOT NULL) WHERE n IN (:low, :middle, :above, :high)",
+                f"FROM {FINISHED} WHERE {value} IS NOT NULL) WHERE n IN (:low, :middle, :above, :high)",
                 **ranks,
             )
         )
@@ -126,7 +106,7 @@ class Distribution:
         counts, missing = [0] * bins, 0
         bin = _bin(MEASURES[measure], "low", "high", "bins")
         values = {"low": low, "high": high, "bins": bins}
-        for number, count in self._rows(f"SELECT {bin} AS b, count(*) FROM {_FROM} GROUP BY b", **values):
+        for number, count in self._rows(f"SELECT {bin} AS b, count(*) FROM {FINISHED} GROUP BY b", **values):
             if number is None:
                 missing = count
             else:
@@ -149,24 +129,21 @@ class Distribution:
             "y0": y_range[0], "y1": y_range[1], "rows": rows,
         }  # fmt: skip
         across, up = _bin(MEASURES[x], "x0", "x1", "columns"), _bin(MEASURES[y], "y0", "y1", "rows")
-        query = f"SELECT {up} AS r, {across} AS c, count(*), sum({_REWRITTEN}) FROM {_FROM} GROUP BY r, c"
+        query = f"SELECT {up} AS r, {across} AS c, count(*), sum(rewritten) FROM {FINISHED} GROUP BY r, c"
         for row, column, count, taken in self._rows(query, **values):
             if row is not None and column is not None:
                 cells[row][column], replaced[row][column] = count, taken
         return Scatter(x_range, y_range, tuple(map(tuple, cells)), tuple(map(tuple, replaced)))
 
     def flow(self) -> Flow:
-        query = (
-            "SELECT f.instruction, f.response, count(*) FROM figures AS f WHERE f.run = :run "
-            "GROUP BY f.instruction, f.response"
-        )
+        query = "SELECT instruction, response, count(*) FROM figures WHERE run = :run GROUP BY instruction, response"
         return Flow({(first, second): count for first, second, count in self._rows(query)})
 
     def rewritten(self, most: int) -> list[int]:
         """Samples of which a rewrite would leave, in order: all, or so many of them, evenly spread."""
         query = (
-            "SELECT sample FROM (SELECT f.sample, row_number() OVER (ORDER BY f.sample) - 1 AS n, count(*) OVER () "
-            f"AS total FROM {_FROM} AND {_REWRITTEN}) WHERE n * :most % total < :most ORDER BY sample"
+            "SELECT sample FROM (SELECT sample, row_number() OVER (ORDER BY sample) - 1 AS n, count(*) OVER () "
+            f"AS total FROM {FINISHED} WHERE rewritten) WHERE n * :most % total < :most ORDER BY sample"
         )
         return [sample for (sample,) in self._rows(query, most=most)]
 
@@ -177,15 +154,15 @@ class Distribution:
         )
 
     def growth(self) -> Growth:
-        rewritten = f"{_FROM} AND {_REWRITTEN}"
+        rewritten = f"{FINISHED} WHERE rewritten"
         ((count, longer, shorter),) = self._rows(
-            f"SELECT count(*), coalesce(sum({_LENGTH_AFTER} > f.length_before), 0), "
-            f"coalesce(sum({_LENGTH_AFTER} < f.length_before), 0) FROM {rewritten}"
+            "SELECT count(*), coalesce(sum(length_after > length_before), 0), "
+            f"coalesce(sum(length_after < length_before), 0) FROM {rewritten}"
         )
         # Around the means, for the sums of squares would lose digits.
         ((weighed, both, lengths, changes),) = self._rows(
             f"WITH pairs AS (SELECT {MEASURES['log_length_after']} - {MEASURES['log_length_before']} AS x, "
-            f"{MEASURES['ifd_after']} - f.ifd_before AS y FROM {rewritten} AND x + y IS NOT NULL), "
+            f"{MEASURES['ifd_after']} - ifd_before AS y FROM {rewritten} AND x + y IS NOT NULL), "
             "means AS (SELECT avg(x) AS mx, avg(y) AS my FROM pairs) "
             "SELECT count(*), sum((x - mx) * (y - my)), sum((x - mx) * (x - mx)), sum((y - my) * (y - my)) "
             "FROM pairs, means"
@@ -197,16 +174,8 @@ class Distribution:
         return Growth(count, longer, shorter, weighed, correlation)
 
     def kept_by(self, rule: ExportRule, threshold: float | None = None) -> int:
-        """Samples that `leaving.exported` lets through, `top` taking all it may; with a threshold, those of them whose
-        IFD, of what would leave, is at or above it."""
-        if rule is ExportRule.ALL and threshold is None:
-            return len(self._reading)
-        wanted = CONDITIONS[rule]
-        if threshold is not None:
-            wanted = f"({wanted}) AND {MEASURES['ifd_after']} >= :threshold"
-        counts = (f"(SELECT count(*) FROM {part} AND ({wanted}))" for part in (_FINISHED, _DECIDED_BEFORE))
-        ((count,),) = self._rows(f"SELECT {' + '.join(counts)}", threshold=threshold)
-        return int(count)
+        """`count_exported` of this run, `top` taking all it may."""
+        return count_exported(self._reading, self._run, rule, threshold=threshold)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:
         return self._reading.database.execute(query, run=self._run.id, **values)

@@ -1,24 +1,96 @@
-"""Which samples leave the workspace, as what, and what is told about them.
+"""The version of each sample that would leave the workspace now, and which samples an export lets through.
 
-Rules are separate from selection: the student's verdicts stay what they are, and any rule may be tried later.
+`_leaving_of` is the one place that says, in SQL, that a person's decision comes before the student's, and that before
+the original. The samples' list, the distribution, the report, the judge and the export read it. Export rules are
+separate from selection: the student's verdicts stay what they are, and any rule may be tried later.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from engine.sample import Outcome, Review, Sample, Version
-from engine.store.workspace import AFTER, FIGURES, Run, Workspace
+from engine.store.workspace import WINDOW, Run, Workspace
 from models.errors import UsageError
 
 
+def text_part(body: str, number: int, nul: str) -> str:
+    """SQL for a sample's original instruction, input or response: part 0, 1 or 2 of its `body`.
+
+    SQLite reads a string up to a NUL, so the character `nul`, as JSON writes it, stands for that. (A backslash is
+    written as two: out of the way, they begin no other character.)
+    """
+    freed = f"replace(replace(replace({body}, '\\\\', char(1)), '\\u0000', '{nul}'), char(1), '\\\\')"
+    return f"json_extract(iif(instr({body}, '\\u0000'), {freed}, {body}), '$[{number}]')"
+
+
+SOH = "\\u0001"
+"""Sorts as a NUL would, but for itself, and is as long."""
+
+
+def _leaving_of(tables: str, sample: str, body: str) -> str:
+    """SQL for what would leave now of samples in the run `:run`, a row each.
+
+    `tables` has `figures AS f` and `standing AS t`; `sample` and `body` are SQL for the sample's number and original.
+    """
+    outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
+    score = (
+        "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
+        "ELSE f.{0}_after END"
+    )
+    return f"""(
+SELECT
+    {sample} AS sample,
+    {body} AS body,                                       -- the original, see `samples`
+    coalesce(json_extract(t.body, '$.version'), json_extract({outcome}, '$.final'))
+        AS version,                                       -- what leaves, as JSON; NULL: the original
+    t.decision,                                           -- a person's; NULL without one
+    t.body AS review,
+    f.sample IS NOT NULL AS finished,                     -- it has an outcome in the run
+    {outcome} AS outcome,
+    coalesce(t.decision, iif(f.sample IS NULL, 'waiting', iif(f.failed, 'failed', 'done'))) AS state,
+    f.failed, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable,
+    f.ifd_before,
+    {score.format("ifd")} AS ifd_after,
+    f.r_ifd_before,
+    {score.format("r_ifd")} AS r_ifd_after,
+    coalesce(f.length_before, length({text_part(body, 2, SOH)})) AS length_before,
+    coalesce(t.length, f.length_after) AS length_after,
+    CASE WHEN t.decision = 'original' THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1
+        ELSE coalesce(f.instruction = 'replaced' OR f.response = 'replaced', 0) END
+        AS rewritten,                                     -- by a stage, or by a person
+    CASE t.decision WHEN 'original' THEN 0
+        WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract({body}, '$[2]')
+        ELSE f.response = 'replaced' END
+        AS reflected                                      -- the response is a rewrite of the teacher's
+FROM {tables}
+)"""
+
+
+LEAVING = _leaving_of(
+    "samples AS s LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
+    "LEFT JOIN standing AS t ON t.sample = s.sample",
+    "s.sample",
+    "s.body",
+)
+"""Every sample, as it would leave now: a view but for `:run`, which no view can have. What is not asked of it costs
+nothing."""
+
+FINISHED = _leaving_of(
+    "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run",
+    "f.sample",
+    "(SELECT s.body FROM samples AS s WHERE s.sample = f.sample)",
+)
+"""The same of the samples that have an outcome: twice as fast where no text is asked for, for those are passed by."""
+
+
 class ExportRule(StrEnum):
-    """Which samples leave, as `CONDITIONS` says in SQL."""
+    """Which samples leave, as `_CONDITIONS` says in SQL."""
 
     ALL = "all"
     PAPER = "paper"
@@ -55,21 +127,15 @@ class TopShare:
 
 @dataclass(frozen=True, slots=True)
 class LeavingSample:
-    """A sample on its way out, with all that was decided about it."""
+    """A sample with the version of it that leaves, and all that was decided about it."""
 
     sample: Sample
+    version: Version
     outcome: Outcome | None
     review: Review | None
 
-    @property
-    def version(self) -> Version:
-        """What leaves: a person's decision comes before the student's, and that before the original."""
-        if self.review is not None:
-            return self.review.version
-        return self.outcome.final if self.outcome is not None else self.sample.original
-
     def trace(self, run: Run) -> dict[str, Any]:
-        """How this row came to be; tui/cli/README.md documents the fields."""
+        """How this row came to be; README documents the fields."""
         outcome, review = self.outcome, self.review
         return {
             "index": self.sample.index,
@@ -83,54 +149,92 @@ class LeavingSample:
         }
 
 
-def exported(workspace: Workspace, run: Run, rule: ExportRule, share: TopShare) -> Iterator[LeavingSample]:
-    """The samples a rule lets through, in the dataset's order, each with the version that leaves.
+def exported(
+    workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
+) -> Iterator[LeavingSample]:
+    """The samples a rule lets through, in the dataset's order.
 
-    `share` counts only for `ExportRule.TOP`.
+    `share` counts only for `ExportRule.TOP`; without one it takes all it may.
     """
-    for sample, outcome, review in workspace.decided(run, *_condition(workspace, run, rule, share)):
-        yield LeavingSample(sample, outcome, review)
+    return _leaving(workspace, run, *_condition(workspace, run, rule, share))
 
 
-def leaving(workspace: Workspace, run: Run, rule: ExportRule, share: TopShare) -> int:
-    """How many samples `exported` would give, from the figures alone."""
+def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample:
+    """One sample, as it would leave now."""
+    return next(_leaving(workspace, run, "sample = :number", {"number": sample}))
+
+
+def failed(workspace: Workspace, run: Run) -> Iterator[LeavingSample]:
+    """The samples of which a stage failed in a run, in order."""
+    return _leaving(workspace, run, "failed", {}, FINISHED)
+
+
+def near_ties(workspace: Workspace, run: Run) -> Iterator[LeavingSample]:
+    """The samples of which a stage was decided by next to nothing in a run, in order."""
+    return _leaving(workspace, run, "near_tie", {}, FINISHED)
+
+
+def count_exported(
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule,
+    share: TopShare | None = None,
+    *,
+    threshold: float | None = None,
+) -> int:
+    """How many samples `exported` gives; with a threshold, those whose IFD, of what leaves, is at or above it."""
     condition, values = _condition(workspace, run, rule, share)
-    query = f"SELECT count(*) FROM {FIGURES} WHERE s.sample > ?1 AND ({condition})"  # noqa: S608 - our own words
-    ((count,),) = workspace.database.execute(query, -1, run.id, *values)
+    if threshold is not None:
+        condition += " AND ifd_after >= :threshold"
+    query = f"SELECT count(*) FROM {LEAVING} WHERE {condition}"
+    ((count,),) = workspace.database.execute(query, run=run.id, threshold=threshold, **values)
     return int(count)
 
 
-# Unless a person put the original back, or chose another version of the teacher's.
-_REPLACED = (
-    "CASE t.decision WHEN 'original' THEN 0 "
-    "WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract(s.body, '$[2]') "
-    "ELSE f.response = 'replaced' END"
-)
-_IFD, _R_IFD = AFTER.format("ifd"), AFTER.format("r_ifd")
-
-CONDITIONS = {
+_CONDITIONS = {
     ExportRule.ALL: "1",
-    ExportRule.PAPER: _REPLACED,
-    ExportRule.STRICT: f"{_REPLACED} AND {_IFD} < 1 AND {_R_IFD} < 1",
-    ExportRule.ACCEPTED: "t.sample IS NOT NULL",
-    ExportRule.TOP: f"{_IFD} < 1",  # and of these, the first
+    ExportRule.PAPER: "reflected",
+    ExportRule.STRICT: "reflected AND ifd_after < 1 AND r_ifd_after < 1",
+    ExportRule.ACCEPTED: "decision IS NOT NULL",
+    ExportRule.TOP: "ifd_after < 1",  # and of these, the first
 }
-"""Each rule as SQL over `FIGURES`."""
 
 
 def _condition(
-    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare
-) -> tuple[str, tuple[float, ...]]:
-    """A rule as `Workspace.decided` takes it, with the values in it."""
-    condition = CONDITIONS[rule]
-    if rule is not ExportRule.TOP:
-        return condition, ()
+    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None
+) -> tuple[str, dict[str, float]]:
+    """A rule as SQL over `LEAVING`, with the values in it."""
+    condition = _CONDITIONS[rule]
+    if rule is not ExportRule.TOP or share is None:
+        return condition, {}
     # The last that leaves; of equals, the earlier do.
     last = workspace.database.execute(
-        f"SELECT {_IFD} AS ifd, s.sample FROM {FIGURES} WHERE s.sample > ?1 AND {condition} "  # noqa: S608
-        "ORDER BY ifd DESC, s.sample LIMIT 1 OFFSET ?3",
-        *(-1, run.id, min(share.of(len(workspace)), 1 << 62) - 1),
+        f"SELECT ifd_after, sample FROM {LEAVING} WHERE {condition} "
+        "ORDER BY ifd_after DESC, sample LIMIT 1 OFFSET :skipped",
+        run=run.id,
+        skipped=min(share.of(len(workspace)), 1 << 62) - 1,
     )
     if not last:
-        return condition, ()
-    return f"{condition} AND ({_IFD} > ?3 OR {_IFD} = ?3 AND s.sample <= ?4)", last[0]
+        return condition, {}
+    least, at = last[0]
+    condition = f"({condition}) AND (ifd_after > :least OR ifd_after = :least AND sample <= :at)"
+    return condition, {"least": least, "at": at}
+
+
+def _leaving(
+    workspace: Workspace, run: Run, condition: str, values: Mapping[str, float], samples: str = LEAVING
+) -> Iterator[LeavingSample]:
+    """The samples that a condition lets through, in order, a window at a time."""
+    query = (
+        f"SELECT sample, body, version, outcome, review FROM {samples} "
+        f"WHERE sample > :last AND ({condition}) ORDER BY sample LIMIT :window"
+    )
+    database = workspace.database
+    for index, body, version, outcome, review in database.walk(query, WINDOW, run=run.id, **values):
+        sample = workspace.stored_sample(index, body)
+        yield LeavingSample(
+            sample,
+            database.parsed(Version.model_validate, version) if version else sample.original,
+            database.parsed(Outcome.model_validate, outcome) if outcome else None,
+            database.parsed(Review.model_validate, review) if review else None,
+        )

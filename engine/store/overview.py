@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from statistics import median
-
-from engine.sample import Frozen, Outcome, Ratio, Rule, Scores, Stage, Verdict
+from engine.sample import Frozen, Rule, Stage
 from engine.store.workspace import Run, Workspace
 
 
@@ -40,44 +36,63 @@ class Overview(Frozen):
 
 
 def overview(workspace: Workspace, run: Run) -> Overview:
-    """Count a run's outcomes; memory grows by four numbers a sample."""
-    counts: dict[Stage, Counter[str]] = {stage: Counter() for stage in Stage}
-    faults: Counter[str] = Counter()
-    values = {name: array("d") for name in Medians.model_fields}
-    done = failed = unscorable = truncated = 0
-    for _, outcome, _ in workspace.decided(run):
-        if outcome is None:
-            continue
-        done += 1
-        failed += bool(outcome.failures)
-        faults.update(failure.fault for failure in outcome.failures)
-        for choice in outcome.choices:
-            count = counts[choice.stage]
-            if choice.rule is Rule.TEACHER_FAILED:
-                count["failed"] += 1
-            else:
-                count["replaced" if choice.verdict is Verdict.REPLACED else "kept"] += 1
-            count["near_ties"] += choice.near_tie
-        ratios = _ratios(outcome)
-        unscorable += any(ratio.value is None for ratio in ratios.values())
-        truncated += any(ratio.truncated for ratio in ratios.values())
-        for name, ratio in ratios.items():
-            if ratio.value is not None:
-                values[name].append(ratio.value)
-    return Overview(
-        samples=len(workspace),
-        done=done,
-        failed=failed,
-        stages={stage: StageCounts(**count) for stage, count in counts.items() if count},
-        faults=dict(faults.most_common()),
-        unscorable=unscorable,
-        truncated=truncated,
-        medians=Medians(**{name: median(of) if of else None for name, of in values.items()}),
+    """Count a run's outcomes."""
+    database, names = workspace.database, tuple(Medians.model_fields)
+    scored = ", ".join(f"count({name})" for name in names)
+    ((done, failed, unscorable, truncated, *counts),) = database.execute(
+        "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(unscorable), 0), coalesce(sum(truncated), 0), "
+        f"{scored} FROM figures WHERE run = ?",
+        run.id,
+    )
+    with database.understood():
+        return Overview(
+            samples=len(workspace),
+            done=done,
+            failed=failed,
+            stages=_stages(workspace, run),
+            faults=faults(workspace, run),
+            unscorable=unscorable,
+            truncated=truncated,
+            medians=Medians(
+                **{name: _median(workspace, run, name, of) for name, of in zip(names, counts, strict=True)}
+            ),
+        )
+
+
+def faults(workspace: Workspace, run: Run) -> dict[str, int]:
+    """Failures of stages in a run by kind, the most frequent first; of equals, the one that came first."""
+    return dict(
+        workspace.database.execute(
+            "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
+            "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
+            "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
+            "GROUP BY 1 ORDER BY 2 DESC, min(f.sample * 2 + key)",  # a sample has two choices at most
+            run.id,
+        )
     )
 
 
-def _ratios(outcome: Outcome) -> dict[str, Ratio]:
-    def named(when: str, scores: Scores | None) -> dict[str, Ratio]:
-        return {f"ifd_{when}": scores.ifd, f"r_ifd_{when}": scores.r_ifd} if scores else {}
+def _stages(workspace: Workspace, run: Run) -> dict[Stage, StageCounts]:
+    counts: dict[Stage, dict[str, int]] = {stage: {} for stage in Stage}
+    for stage, verdict, samples, near_ties in workspace.database.execute(
+        "SELECT json_extract(value, '$.stage'), "
+        f"iif(json_extract(value, '$.rule') = '{Rule.TEACHER_FAILED}', 'failed', json_extract(value, '$.verdict')), "
+        "count(*), sum(json_extract(value, '$.near_tie')) "
+        "FROM outcomes, json_each(body, '$.choices') WHERE run = ? GROUP BY 1, 2",
+        run.id,
+    ):
+        count = counts[Stage(stage)]
+        count[verdict] = samples
+        count["near_ties"] = count.get("near_ties", 0) + near_ties
+    return {stage: StageCounts(**count) for stage, count in counts.items() if count}
 
-    return named("before", outcome.before) | named("after", outcome.after)
+
+def _median(workspace: Workspace, run: Run, score: str, count: int) -> float | None:
+    if not count:
+        return None
+    middle = workspace.database.execute(
+        f"SELECT {score} FROM figures WHERE run = ? AND {score} IS NOT NULL "
+        f"ORDER BY 1 LIMIT {2 - count % 2} OFFSET {(count - 1) // 2}",
+        run.id,
+    )
+    return sum(float(value) for (value,) in middle) / len(middle)

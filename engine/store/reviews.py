@@ -116,7 +116,7 @@ class ReviewLog:
         """Each of these samples that `table` has, and its `column`, a window at a time."""
         samples = iter(samples)
         while window := list(islice(samples, WINDOW)):
-            query = f"SELECT wanted.value, {column} FROM json_each(?) AS wanted CROSS JOIN {table}"  # noqa: S608 - our own
+            query = f"SELECT wanted.value, {column} FROM json_each(?) AS wanted CROSS JOIN {table}"
             yield from self._database.execute(query, json.dumps(window), *values)
 
     # --- acts ------------------------------------------------------------------------------------------------

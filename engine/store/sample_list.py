@@ -15,7 +15,8 @@ from typing import Any
 
 from engine.examine.flags import Flag
 from engine.store.database import Interrupted
-from engine.store.workspace import AFTER, Run, Workspace
+from engine.store.leaving import LEAVING, SOH, text_part
+from engine.store.workspace import Run, Workspace
 
 SHOWN = 400
 """Characters of an instruction that a row carries."""
@@ -73,58 +74,33 @@ class FilterTerm(StrEnum):
     IN_TEST = "in the test"
 
 
-_SOH = "\\u0001"  # sorts as a NUL would, but for itself
 _NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
 
-_STATE = (
-    f"coalesce(t.decision, iif(f.sample IS NULL, '{SampleState.WAITING}', iif(f.failed, 'failed', 'done')))"
-)
-
-
-def _part(number: int, nul: str) -> str:
-    """A sample's instruction, input or response. SQLite reads a string up to a NUL, so another character, as JSON
-    writes it, stands for that. (A backslash is written as two: out of the way, they begin no other character.)"""
-    freed = f"replace(replace(replace(s.body, '\\\\', char(1)), '\\u0000', '{nul}'), char(1), '\\\\')"
-    return f"json_extract(iif(instr(s.body, '\\u0000'), {freed}, s.body), '$[{number}]')"
-
-
-_LENGTH_BEFORE = f"coalesce(f.length_before, length({_part(2, _SOH)}))"
-
 _KEYS = {
+    **{column: column.value for column in SampleColumn},
     SampleColumn.NUMBER: "s.sample",
-    SampleColumn.STATE: _STATE,
-    SampleColumn.INSTRUCTION: f"lower(substr({_part(0, _SOH)}, 1, 80))",
-    SampleColumn.IFD_BEFORE: "f.ifd_before",
-    SampleColumn.IFD_AFTER: AFTER.format("ifd"),
-    SampleColumn.R_IFD_BEFORE: "f.r_ifd_before",
-    SampleColumn.R_IFD_AFTER: AFTER.format("r_ifd"),
-    SampleColumn.LENGTH_BEFORE: _LENGTH_BEFORE,
-    SampleColumn.LENGTH_AFTER: "coalesce(t.length, f.length_after)",
-    SampleColumn.VERDICT: "2 * (f.instruction = 'replaced') + (f.response = 'replaced')",
+    SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', 0, SOH)}, 1, 80))",
+    SampleColumn.VERDICT: "2 * (instruction = 'replaced') + (response = 'replaced')",
 }
+"""What the samples are ordered by, as SQL over `LEAVING AS s`."""
 
 _KINDS: tuple[dict[FilterTerm, str], ...] = (
-    {mark: f"{_STATE} = '{mark}'" for mark in map(FilterTerm, SampleState)},
+    {mark: f"state = '{mark}'" for mark in map(FilterTerm, SampleState)},
     {
-        FilterTerm.INSTRUCTION_REPLACED: "f.instruction = 'replaced'",
-        FilterTerm.RESPONSE_REPLACED: "f.response = 'replaced'",
-        FilterTerm.ALL_KEPT: "(f.instruction = 'kept' AND f.response = 'kept')",
+        FilterTerm.INSTRUCTION_REPLACED: "instruction = 'replaced'",
+        FilterTerm.RESPONSE_REPLACED: "response = 'replaced'",
+        FilterTerm.ALL_KEPT: "(instruction = 'kept' AND response = 'kept')",
     },
     {
-        FilterTerm.NEAR_TIE: "f.near_tie",
-        FilterTerm.TRUNCATED: "f.truncated",
-        FilterTerm.UNSCORABLE: "f.unscorable",
+        FilterTerm.NEAR_TIE: "near_tie",
+        FilterTerm.TRUNCATED: "truncated",
+        FilterTerm.UNSCORABLE: "unscorable",
     },
-    {FilterTerm.UNREVIEWED: "(f.sample IS NOT NULL AND t.sample IS NULL)"},
+    {FilterTerm.UNREVIEWED: "(finished AND decision IS NULL)"},
     {
         mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
         for mark in map(FilterTerm, Flag)
     },
-)
-
-_OF_SAMPLE = (
-    "LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
-    "LEFT JOIN standing AS t ON t.sample = s.sample"
 )
 
 
@@ -213,14 +189,15 @@ class SampleList:
             text = only.text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
             values |= {"text": text, "stored": _pattern(only.text)}
             parts = " OR ".join(
-                f"instr(lower({_part(number, _NONCHARACTER)}), CAST(:text AS TEXT))" for number in range(3)
+                f"instr(lower({text_part('s.body', number, _NONCHARACTER)}), CAST(:text AS TEXT))"
+                for number in range(3)
             )
             # The text as it is stored, first: most samples need no more, and LIKE is twice as fast as instr.
             conditions.append(f"s.body LIKE :stored ESCAPE char(1) AND ({parts})")
         for kind in _KINDS:
             if wanted := [condition for mark, condition in kind.items() if mark in only.marks]:
                 conditions.append(f"({' OR '.join(wanted)})")
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        where = " AND ".join(conditions) or "1"
         order = f"{key} {'DESC' if descending else 'ASC'}"
         if by is not SampleColumn.NUMBER:
             order = f"{key} IS NULL, {order}, s.sample"
@@ -232,7 +209,7 @@ class SampleList:
         if self._given_up:
             raise Interrupted
         db.execute(
-            f"INSERT INTO {table} (sample) SELECT s.sample FROM samples AS s {_OF_SAMPLE} {where} ORDER BY {order}",
+            f"INSERT INTO {table} (sample) SELECT s.sample FROM {LEAVING} AS s WHERE {where} ORDER BY {order}",
             **values,
         )
         db.execute(f"CREATE INDEX temp.{table}_by_sample ON {table} (sample)")
@@ -252,10 +229,9 @@ class SampleList:
             where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
             order = "position"
         query = (
-            f"SELECT s.sample, s.body, {_STATE}, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable, "
-            f"f.failed, f.ifd_before, {_KEYS[SampleColumn.IFD_AFTER]}, "
-            f"f.r_ifd_before, {_KEYS[SampleColumn.R_IFD_AFTER]}, "
-            f"{_LENGTH_BEFORE}, coalesce(t.length, f.length_after) FROM {self._tables()} WHERE {where} ORDER BY {order}"
+            "SELECT s.sample, s.body, state, instruction, response, near_tie, truncated, unscorable, failed, "
+            "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after "
+            f"FROM {self._tables()} AND {where} ORDER BY {order}"
         )
         return [self._row(found) for found in self._rows(query, **values)]
 
@@ -289,7 +265,7 @@ class SampleList:
         sign, order = (">", "ASC") if forward else ("<", "DESC")
         for limit in (f"AND {column} {sign} :here", ""):
             rows = self._rows(
-                f"SELECT {column} FROM {self._tables()} WHERE {condition} {limit} ORDER BY {column} {order} LIMIT 1",
+                f"SELECT {column} FROM {self._tables()} AND {condition} {limit} ORDER BY {column} {order} LIMIT 1",
                 here=here,
             )
             if rows:
@@ -315,11 +291,11 @@ class SampleList:
             yield from (int(sample) for (sample,) in rows)
 
     def _tables(self) -> str:
+        """The samples of the list, with a condition begun."""
+        if self._arranged is None:
+            return f"{LEAVING} AS s WHERE 1"
         # CROSS: the table of positions leads, whatever SQLite would guess of its size.
-        lead = (
-            f"{self._arranged} CROSS JOIN samples AS s USING (sample)" if self._arranged else "samples AS s"
-        )
-        return f"{lead} {_OF_SAMPLE}"
+        return f"{self._arranged} AS p CROSS JOIN {LEAVING} AS s WHERE s.sample = p.sample"
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
         index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found

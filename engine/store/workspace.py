@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.names import Format
 from engine.method.recipe import Recipe
-from engine.sample import Outcome, Review, Sample, Stage, Version
+from engine.sample import Outcome, Sample, Stage, Version
 from engine.store.database import Database, FileKind, WorkspaceError, damaged
 from engine.store.reviews import ReviewLog
 from engine.store.run_record import RunRecord
@@ -31,18 +31,6 @@ from models.teacher import Reply
 
 WINDOW = 256
 """Rows fetched at a time when walking the samples: memory does not grow with their number."""
-
-FIGURES = (
-    "samples AS s LEFT JOIN figures AS f ON f.run = ?2 AND f.sample = s.sample "
-    "LEFT JOIN standing AS t ON t.sample = s.sample"
-)
-"""Every sample, with its figures in the run ?2 and a person's standing decision, where there are any."""
-
-AFTER = (
-    "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
-    "ELSE f.{0}_after END"
-)
-"""A score (ifd or r_ifd) of what would leave now, over `FIGURES`: a person's decision comes before the student's."""
 
 
 class Source(BaseModel, frozen=True):
@@ -144,26 +132,28 @@ class Workspace:
         rows = self.database.execute("SELECT body FROM samples WHERE sample = ?", index)
         if not rows:
             raise WorkspaceError(f"{self.path}: no sample {index}; it holds 0 to {len(self) - 1}")
-        return self._sample(index, rows[0][0])
+        return self.stored_sample(index, rows[0][0])
 
     def samples(self) -> Iterator[Sample]:
         """Every sample, in order, a window at a time."""
-        for index, body in self._walk(
-            "SELECT sample, body FROM samples WHERE sample > ? ORDER BY sample LIMIT ?"
-        ):
-            yield self._sample(index, body)
+        query = "SELECT sample, body FROM samples WHERE sample > :last ORDER BY sample LIMIT :window"
+        for index, body in self.database.walk(query, WINDOW):
+            yield self.stored_sample(index, body)
 
     def pending(self, run: Run, limit: int | None) -> Iterator[Sample]:
         """Samples of the first `limit` that have no outcome in this run yet, in order."""
         query = (
-            "SELECT sample, body FROM samples WHERE sample > ? AND sample < ? AND NOT EXISTS "
-            "(SELECT 1 FROM outcomes WHERE run = ? AND outcomes.sample = samples.sample) ORDER BY sample LIMIT ?"
+            "SELECT sample, body FROM samples WHERE sample > :last AND sample < :stop AND NOT EXISTS "
+            "(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = samples.sample) "
+            "ORDER BY sample LIMIT :window"
         )
         stop = len(self) if limit is None else limit
-        for index, body in self._walk(query, stop, run.id):
-            yield self._sample(index, body)
+        for index, body in self.database.walk(query, WINDOW, stop=stop, run=run.id):
+            yield self.stored_sample(index, body)
 
-    def _sample(self, index: int, body: str) -> Sample:
+    def stored_sample(self, index: int, body: str) -> Sample:
+        """The sample in a row of the table `samples`."""
+
         def sample(stored: Any) -> Sample:
             # Checked when it was imported; there may be a million.
             instruction, input, response, row = stored
@@ -173,9 +163,6 @@ class Workspace:
             return Sample.model_construct(index=index, original=version, row=row)
 
         return self.database.parsed(sample, body)
-
-    def _walk(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        return self.database.walk(query, *values, window=WINDOW)
 
     # --- what an examination of it found ---------------------------------------------------------------------
 
@@ -309,25 +296,6 @@ class Workspace:
         rows = self.database.execute("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
         return self.database.parsed(Outcome.model_validate, rows[0][0]) if rows else None
 
-    def decided(
-        self, run: Run, among: str = "1", values: tuple[float, ...] = ()
-    ) -> Iterator[tuple[Sample, Outcome | None, Review | None]]:
-        """Samples, in order, with their outcome in a run and a person's last word, where there are any.
-
-        Every sample, or those `among` lets through: SQL over `FIGURES`, with `values` for ?3 and so on in it.
-        """
-        query = (
-            f"SELECT s.sample, s.body, outcomes.body, t.body FROM {FIGURES} "  # noqa: S608 - the engine's own
-            "LEFT JOIN outcomes ON outcomes.sample = s.sample AND outcomes.run = ?2 "
-            f"WHERE s.sample > ?1 AND ({among}) ORDER BY s.sample LIMIT ?{3 + len(values)}"
-        )
-        for index, body, outcome, review in self._walk(query, run.id, *values):
-            yield (
-                self._sample(index, body),
-                self.database.parsed(Outcome.model_validate, outcome) if outcome else None,
-                self.database.parsed(Review.model_validate, review) if review else None,
-            )
-
     def keep_outcome(self, run: Run, outcome: Outcome) -> None:
         body = json.dumps(outcome.model_dump(mode="json"))
         figures = _figures(outcome, len(self.sample(outcome.index).original.response))
@@ -338,7 +306,7 @@ class Workspace:
                 (run.id, outcome.index, bool(outcome.failures), body),
             )
             db.execute(
-                f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",  # noqa: S608 - our own names
+                f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",
                 (run.id, outcome.index, *figures.values()),
             )
 
@@ -350,18 +318,6 @@ class Workspace:
             len(self) if limit is None else limit,
         )
         return done, failed
-
-    def faults(self, run: Run) -> dict[str, int]:
-        """Failures of stages in a run by kind, the most frequent first."""
-        return dict(
-            self.database.execute(
-                "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
-                "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
-                "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
-                "GROUP BY 1 ORDER BY 2 DESC",
-                run.id,
-            )
-        )
 
     def retries(self, sample: int) -> int:
         """How often a person asked to try this sample's failed stages again."""

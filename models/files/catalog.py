@@ -1,4 +1,4 @@
-"""Names to files: what a user calls a student or a teacher, and the model file it stands for.
+"""The names that users give to students and teachers, and the model files behind them.
 
 A student is `demo`, `ollama:TAG`, or a path; a teacher is `demo`, `gguf:PATH`, or the tag of a model that Ollama
 serves. Nothing is loaded here: a file's head is read, and a file that could not serve is refused with the reason.
@@ -46,7 +46,7 @@ class FoundModel:
 @dataclass(frozen=True, slots=True)
 class ModelSearch:
     found: tuple[FoundModel, ...]
-    complete: bool  # whether there was time to look everywhere
+    complete: bool  # there was time to look everywhere
 
 
 def student_file(name: str) -> ModelFile:
@@ -164,7 +164,7 @@ def _found(name: str, path: Path) -> FoundModel:
 
 
 def _caches() -> Iterator[Path]:
-    """Where other programs keep the GGUF files they download."""
+    """The folders in which other programs keep the GGUF files they download."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is none
     cache = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     hugging_face = Path(os.environ.get("HF_HOME") or cache / "huggingface")

@@ -1,4 +1,4 @@
-"""A GGUF file's head: what model it holds, how large, and whether llama.cpp could weigh text with it.
+"""A GGUF file's head: the model it holds, its size, and the reason where llama.cpp could not weigh text with it.
 
 Read by hand, so that a damaged or hostile file costs one line and not a process: llama.cpp asserts on some.
 The layout is ggml's docs/gguf.md, the checks are those of its gguf.cpp. Nothing is believed: every length is
@@ -46,7 +46,7 @@ U32, U64 = SCALARS[4], SCALARS[10]
 
 @dataclass(frozen=True, slots=True)
 class GGUFHeader:
-    """What a GGUF file says of itself. Texts are the file's own words, any characters in them."""
+    """The facts in a GGUF file's head. Texts are the file's own words, any characters in them."""
 
     path: Path
     size: int  # bytes of the file

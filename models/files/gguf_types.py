@@ -1,4 +1,4 @@
-"""What the numbers and names in a GGUF file stand for, as llama.cpp has them."""
+"""The meanings of the numbers and names in a GGUF file, as llama.cpp has them."""
 
 from __future__ import annotations
 

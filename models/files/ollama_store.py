@@ -38,7 +38,7 @@ class Blob:
 class _Entry:
     store: Path
     host: str
-    own: bool  # whether the host is the server's own registry
+    own: bool  # the host is the server's own registry
     namespace: str
     model: str
     tag: str
@@ -56,7 +56,7 @@ class _Entry:
 
 
 def default_stores() -> tuple[Path, ...]:
-    """Where a server on this machine keeps its models: OLLAMA_MODELS, this user's, and those of system services."""
+    """The folders of models that servers on this machine keep: OLLAMA_MODELS, this user's, those of system services."""
     stores = [Path(os.environ["OLLAMA_MODELS"])] if os.environ.get("OLLAMA_MODELS") else []
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is none
     services = (
@@ -142,7 +142,7 @@ def _entries(store: Path) -> Iterator[_Entry]:
 
 
 def _present(file: Path) -> bool:
-    """Not half-written, and not a link to a blob that is gone; a closed one counts, to be told so."""
+    """The file is neither half-written nor a link to a blob that is gone; a closed one counts, to be told so."""
     try:
         file.stat()
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _present(file: Path) -> bool:
 
 
 def _children(path: Path) -> list[Path]:
-    """What is in a folder; nothing, where it is none. Not Path.is_dir: it may call a closed folder none, too."""
+    """A folder's entries, sorted; none, where it is none. Not Path.is_dir: it may call a closed folder none, too."""
     try:
         with os.scandir(path) as items:
             return sorted(path / item.name for item in items)

@@ -32,7 +32,7 @@ class OutOfMemoryError(MemoryError):
     """The model, or the context it was to work in, did not fit in memory."""
 
 
-_log: list[str] = []  # what llama.cpp said since the last `_log.clear()`, a piece an entry
+_log: list[str] = []  # of llama.cpp since the last `_log.clear()`, a piece an entry
 
 
 @c.llama_log_callback  # type: ignore[untyped-decorator]
@@ -66,9 +66,9 @@ class Model:
         params.vocab_only = vocab_only
         _log.clear()
         self.pointer = c.llama_model_load_from_file(os.fsencode(path), params)
-        said = "".join(_log)
+        log = "".join(_log)
         if not self.pointer:
-            raise _load_error(path, said)
+            raise _load_error(path, log)
         self.vocab = c.llama_model_get_vocab(self.pointer)
         self.architecture = self.text("general.architecture")
         self.name = self.text("general.name") or path.name
@@ -90,9 +90,9 @@ class Model:
         self.recurrent = bool(
             c.llama_model_is_recurrent(self.pointer) or c.llama_model_is_hybrid(self.pointer)
         )
-        offloaded = re.search(r"offloaded (\d+)/\d+ layers to GPU", said)
+        offloaded = re.search(r"offloaded (\d+)/\d+ layers to GPU", log)
         self.offloaded = min(int(offloaded[1]), self.layers) if offloaded else 0
-        device = re.search(r"using device ([A-Za-z]+)", said)
+        device = re.search(r"using device ([A-Za-z]+)", log)
         self.backend = {"MTL": "Metal"}.get(device[1], device[1]) if device and self.offloaded else "CPU"
         self._check_kind(vocab_only)
 
@@ -166,13 +166,13 @@ class Model:
         return ids
 
     def ends(self, token: int) -> bool:
-        """Whether a token ends a reply."""
+        """The token ends a reply."""
         return bool(c.llama_vocab_is_eog(self.vocab, token))
 
 
 @dataclass(frozen=True, slots=True)
 class ContextShape:
-    """How large a context is, and what one decode of it may hold."""
+    """The size of a context, and of one decode of it."""
 
     cells: int  # tokens in the KV cache, all sequences together
     batch: int  # tokens in a decode
@@ -365,13 +365,13 @@ def _last(log: Iterable[str]) -> str:
     return next((line for line in reversed(lines) if line.strip(".")), "")
 
 
-def _load_error(path: Path, said: str) -> Exception:
-    if _MEMORY.search(said):
+def _load_error(path: Path, log: str) -> Exception:
+    if _MEMORY.search(log):
         return OutOfMemoryError(f"{path}: does not fit in memory; choose a smaller model or quantisation")
-    if unread := re.search(r"gguf_init_\w+: (.+)", said):
+    if unread := re.search(r"gguf_init_\w+: (.+)", log):
         return ModelFileError(path, f"not a GGUF file, or a damaged one ({unread[1].strip()})")
-    found = re.search(r"error loading model: (.+)", said)
-    why = found[1].strip() if found else _last([said]) or "llama.cpp cannot load it and does not say why"
+    found = re.search(r"error loading model: (.+)", log)
+    why = found[1].strip() if found else _last([log]) or "llama.cpp cannot load it and does not say why"
     if "unknown model architecture" in why:
         why += "; it needs a newer llama.cpp (upgrade llama-cpp-python)"
     elif "CLIP cannot be used" in why:
@@ -381,9 +381,9 @@ def _load_error(path: Path, said: str) -> Exception:
     return ModelFileError(path, why)
 
 
-def _context_error(path: Path, said: str) -> Exception:
-    if _MEMORY.search(said):
+def _context_error(path: Path, log: str) -> Exception:
+    if _MEMORY.search(log):
         return OutOfMemoryError(
             f"{path}: no memory is left for its context; choose a smaller context or model"
         )
-    return ModelFileError(path, f"llama.cpp cannot run it: {_last([said]) or 'it does not say why'}")
+    return ModelFileError(path, f"llama.cpp cannot run it: {_last([log]) or 'it does not say why'}")

@@ -39,14 +39,14 @@ def render(source: str, messages: Sequence[Message], *, bos_text: str, eos_text:
     that the template refuses, or leaves out, becomes the beginning of the first user message.
     """
     folded = _folded(messages)
-    for said in (messages, folded):
-        around, why = _around(source, tuple(message.role for message in said), bos_text, eos_text)
+    for written in (messages, folded):
+        around, why = _around(source, tuple(message.role for message in written), bos_text, eos_text)
         if not why:
             break
     else:
         raise ChatTemplateError(why)
     return tuple(
-        Piece(said[int(part)].content) if n % 2 else Piece(part, special=True)
+        Piece(written[int(part)].content) if n % 2 else Piece(part, special=True)
         for n, part in enumerate(around)
     )
 

@@ -53,7 +53,7 @@ def _limit(seconds: int) -> None:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    """What Hugging Face's apply_chat_template gives a template to work with."""
+    """The functions and filters that Hugging Face's apply_chat_template gives a template."""
 
     def refuse(message: str) -> None:
         raise TemplateError(message)

@@ -1,4 +1,4 @@
-"""What the child process does when asked: open a GGUF, score passages with it, or write with it."""
+"""The commands of the child process: open a GGUF, score passages with it, or write with it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class ChildCommands:
 
 
 def rows_for(vocabulary: int, batch: int) -> int:
-    """How many rows of logits a decode may leave. llama.cpp wants one for each of its sequences."""
+    """Rows of logits that a decode may leave. llama.cpp wants one for each of its sequences."""
     return min(max(LOGITS // (4 * vocabulary), PREFIXES + SEQUENCES), batch)
 
 

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Self
 
+from models.errors import printable
+
 LENGTH = struct.Struct(">I")
 
 SILENCE = 60.0
@@ -69,8 +71,8 @@ class _Call:
 class ChildProcess:
     """One running child. It carries out calls in the order they were made."""
 
-    def __init__(self, process: Process, words: IO[bytes]) -> None:
-        self.process, self.words = process, words
+    def __init__(self, process: Process, errors: IO[bytes]) -> None:
+        self.process, self.errors = process, errors
         self.calls: dict[int, _Call] = {}
         self.numbers = itertools.count(1)
         self.died: str | None = None
@@ -78,7 +80,7 @@ class ChildProcess:
 
     @classmethod
     async def start(cls) -> Self:
-        words = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # a folder named "models" where the user stands is not this package
@@ -86,11 +88,11 @@ class ChildProcess:
             "models.llamacpp.child",
             stdin=PIPE,
             stdout=PIPE,
-            stderr=words,
+            stderr=errors,
             env=ENVIRONMENT | os.environ,
             start_new_session=True,  # Ctrl-C in the terminal is for the parent
         )
-        return cls(process, words)
+        return cls(process, errors)
 
     @property
     def pid(self) -> int:
@@ -144,7 +146,7 @@ class ChildProcess:
             self.died = (
                 f"gave no sign of life for {SILENCE:.0f} s" if hung else _ending(code, self._last_words())
             )
-            self.words.close()
+            self.errors.close()
             failed = not hung and code not in (-signal.SIGKILL, -signal.SIGTERM)
             for place, call in enumerate(self.calls.values()):
                 if not call.answer.done():
@@ -170,13 +172,13 @@ class ChildProcess:
 
     def _last_words(self) -> str:
         """The last line on the child's standard error, where an assert or a traceback ends."""
-        self.words.seek(0, os.SEEK_END)
-        self.words.seek(max(self.words.tell() - 4096, 0))
-        lines = self.words.read().decode("utf-8", "replace").split("\n")
+        self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(self.errors.tell() - 4096, 0))
+        lines = self.errors.read().decode("utf-8", "replace").split("\n")
         asserts = [line for line in lines if "GGML_ASSERT" in line]
-        said = (asserts or [line for line in lines if line.strip()] or [""])[-1].strip()
-        said = re.sub(r"^/\S+/(?=\S+:\d+: GGML_)", "", said)  # where llama.cpp was built
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)[:300]
+        last = (asserts or [line for line in lines if line.strip()] or [""])[-1].strip()
+        last = re.sub(r"^/\S+/(?=\S+:\d+: GGML_)", "", last)  # where llama.cpp was built
+        return printable(last)[:300]
 
 
 def pack(header: dict[str, Any], *blobs: bytes) -> bytes:
@@ -205,6 +207,6 @@ async def _read(stream: StreamReader) -> tuple[dict[str, Any], list[bytes]]:
     return header, [await stream.readexactly(size) for size in header["blobs"]]
 
 
-def _ending(code: int, said: str) -> str:
+def _ending(code: int, last_words: str) -> str:
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return f"{how}: {said}" if said else how
+    return f"{how}: {last_words}" if last_words else how

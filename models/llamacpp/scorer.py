@@ -195,11 +195,11 @@ class Scorer:
         return slices
 
     def _put(self, offset: int, job: _Job, count: int) -> None:
-        context, here = self.context, slice(offset, offset + count)
-        context.token[here] = job.ids[job.at : job.at + count]
-        context.position[here] = np.arange(job.at, job.at + count)
-        context.sequence[here] = job.sequence
-        context.wanted[here] = context.position[here] >= job.first - 1
+        context, part = self.context, slice(offset, offset + count)
+        context.token[part] = job.ids[job.at : job.at + count]
+        context.position[part] = np.arange(job.at, job.at + count)
+        context.sequence[part] = job.sequence
+        context.wanted[part] = context.position[part] >= job.first - 1
 
     def _collect(self, slices: list[_Slice]) -> None:
         """Take the losses out of the logits of one decode, and let go of the jobs it finished."""
@@ -240,7 +240,7 @@ def log_sum_exp(row: NDArray[np.float32]) -> float:
 
 
 def _common(a: Ids, b: Ids) -> int:
-    """How many ids two sequences begin with alike."""
+    """The number of ids that two sequences begin with alike."""
     n = min(len(a), len(b))
     different = np.flatnonzero(a[:n] != b[:n])
     return int(different[0]) if len(different) else n

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import ModelFileError
+from models.errors import ModelFileError, printable
 from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
 from models.student import Losses, Passage, PassageError, StudentError, StudentInfo
 
@@ -49,7 +49,7 @@ class EmbeddedStudent:
             "threads": threads,
         }
         self._opening = asyncio.Lock()
-        self._worker: ChildProcess | None = None
+        self._child: ChildProcess | None = None
         self._info: StudentInfo | None = None
         self._deadly: dict[Passage, PassageError] = {}  # what llama.cpp failed at twice
         self._waiting: deque[_Item] = deque()
@@ -57,22 +57,16 @@ class EmbeddedStudent:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None while there is none."""
-        return self._worker.pid if self._worker is not None else None
+        return self._child.pid if self._child is not None else None
 
     async def open(self) -> StudentInfo:
-        """Start the child and load the model, once. Raises `ModelFileError` and `StudentError`."""
         async with self._opening:
-            if self._info is None or self._worker is None or self._worker.died is not None:
+            if self._info is None or self._child is None or self._child.died is not None:
                 self._info = await self._load()
             return self._info
 
     async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
-        """What the model says of each passage, in order.
-
-        A target too long for the context loses its tail. Raises `PassageError` where llama.cpp fails at one of
-        them, `StudentError` where it was killed twice at one or fails at any, and what `open` raises.
-        """
+        """See the contract; a `StudentError` also where the child was killed twice at one passage."""
         for passage in passages:
             if passage in self._deadly:
                 raise self._deadly[passage]
@@ -90,29 +84,27 @@ class EmbeddedStudent:
                 item.losses.cancel()  # those not done: nobody waits for them any more
 
     async def unload(self) -> None:
-        """Free its memory once what it was asked for is answered; whatever is asked then loads it again."""
         while True:
             if self._lanes:
                 await asyncio.wait(self._lanes)
             async with self._opening:
                 if self._lanes:
                     continue  # it was asked while this waited
-                worker, self._worker = self._worker, None
-                if worker is not None:
-                    await worker.stop()
+                child, self._child = self._child, None
+                if child is not None:
+                    await child.stop()
                 return
 
     async def close(self) -> None:
-        """End the child at once and free its memory. What was still asked for raises `StudentError`."""
         lanes = list(self._lanes)
         for lane in lanes:
             lane.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
         _fail(self._waiting, StudentError(f"{self._name}: the student was closed"))
         self._waiting.clear()
-        if self._worker is not None:
-            await self._worker.stop()
-            self._worker = None
+        if self._child is not None:
+            await self._child.stop()
+            self._child = None
 
     async def _load(self) -> StudentInfo:
         try:
@@ -138,17 +130,17 @@ class EmbeddedStudent:
 
     async def _started(self) -> Answer:
         """A child that has loaded the model, or none."""
-        worker = self._worker = await ChildProcess.start()
+        child = self._child = await ChildProcess.start()
         try:
-            return await worker.call("open-scorer", path=str(self.path), **self._settings)
+            return await child.call("open-scorer", path=str(self.path), **self._settings)
         except BaseException:
-            self._worker = None
-            await worker.stop()
+            self._child = None
+            await child.stop()
             raise
 
     @property
     def _name(self) -> str:
-        return _printable(str(self.path))
+        return printable(str(self.path))
 
     # Lanes: tasks that take what is waiting, a call at a time, and end when nothing is.
 
@@ -191,8 +183,8 @@ class EmbeddedStudent:
                     _fail([item], await self._verdict(item.passage, death))
 
     async def _verdict(self, passage: Passage, death: ChildDied) -> StudentError:
-        """What a second death at a passage means."""
-        text = f'{self._name}: llama.cpp {death}, twice, at the text "{_printable(passage.target[:60])}"'
+        """The error that a second death at a passage amounts to."""
+        text = f'{self._name}: llama.cpp {death}, twice, at the text "{printable(passage.target[:60])}"'
         if not death.failed:
             return StudentError(
                 f"{text}; if nobody killed it, memory is short: close other programs, or choose a smaller context"
@@ -200,25 +192,25 @@ class EmbeddedStudent:
         harmless = _Item(Passage((), "The cat sat on the mat."), asyncio.get_running_loop().create_future())
         try:
             await self._ask([harmless])
-        except ChildDied as again:
-            return StudentError(f"{self._name}: llama.cpp {again}, again and again; see `burnish doctor`")
+        except ChildDied as third:
+            return StudentError(f"{self._name}: llama.cpp {third}, again and again; see `burnish doctor`")
         self._deadly[passage] = PassageError(text, str(death))
         return self._deadly[passage]
 
     async def _ask(self, items: list[_Item]) -> None:
         await self.open()
-        worker = self._worker
-        assert worker is not None
+        child = self._child
+        assert child is not None
         passages = [
             ([(piece.text, piece.special) for piece in item.passage.context], item.passage.target)
             for item in items
         ]
         try:
-            answer = await worker.call("losses", passages=passages)
+            answer = await child.call("losses", passages=passages)
         except ChildRefused as refusal:
             if refusal.kind != "memory":
                 raise StudentError(refusal.why) from refusal
-            await worker.stop()  # and with it go all the pieces that its memory is in
+            await child.stop()  # and with it go all the pieces that its memory is in
             raise ChildDied("ran out of memory", guilty=True, failed=False) from refusal
         self.seconds += answer.header["seconds"]
         for item, losses in zip(items, _unpack(answer), strict=True):
@@ -245,7 +237,3 @@ def _unpack(answer: Answer) -> Iterator[Losses]:
     for scored, kept, tokens, room in answer.header["passages"]:
         yield Losses(nll[:scored].copy(), lengths[:kept].copy(), tokens, room)
         nll, lengths = nll[scored:], lengths[kept:]
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

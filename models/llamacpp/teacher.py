@@ -40,13 +40,13 @@ class EmbeddedTeacher:
         self._context = context
         self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
         self._loading = asyncio.Lock()
-        self._worker: ChildProcess | None = None
+        self._child: ChildProcess | None = None
         self._loaded: dict[str, Any] = {}  # what the child says of the model
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None while there is none."""
-        return self._worker.pid if self._worker is not None else None
+        """The process's id, None while there is none."""
+        return self._child.pid if self._child is not None else None
 
     async def open(self) -> TeacherInfo:
         """Read the file's head; the model is loaded by the first request."""
@@ -69,9 +69,9 @@ class EmbeddedTeacher:
     async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
         """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
         try:
-            worker = await self._load()
+            child = await self._load()
             prompt = await on_daemon_thread(self._prompt, request)
-            answer = await worker.call(
+            answer = await child.call(
                 "write",
                 on_text,
                 pieces=[(piece.text, piece.special) for piece in prompt],
@@ -97,9 +97,9 @@ class EmbeddedTeacher:
         await self.close()
 
     async def close(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await worker.stop()
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
 
     def _prompt(self, request: Request) -> tuple[Piece, ...]:
         if not self._chat:
@@ -113,17 +113,17 @@ class EmbeddedTeacher:
 
     async def _load(self) -> ChildProcess:
         async with self._loading:
-            worker = self._worker
-            if worker is None or worker.died is not None:
-                worker = self._worker = await ChildProcess.start()
+            child = self._child
+            if child is None or child.died is not None:
+                child = self._child = await ChildProcess.start()
                 try:
-                    answer = await worker.call("open-writer", path=str(self.path), **self._settings)
+                    answer = await child.call("open-writer", path=str(self.path), **self._settings)
                 except BaseException:
-                    self._worker = None
-                    await worker.stop()
+                    self._child = None
+                    await child.stop()
                     raise
                 self._loaded = answer.header["info"]
-            return worker
+            return child
 
     def _reply(self, request: Request, written: dict[str, Any]) -> Reply:
         if written["finish"] == "too-long":

@@ -81,18 +81,18 @@ class _Failure(Wire):
 class RefusedError(TeacherError):
     """The server answered with an error status."""
 
-    def __init__(self, fault: Fault, status: int, said: str, message: str) -> None:
+    def __init__(self, fault: Fault, status: int, reason: str, message: str) -> None:
         super().__init__(fault, message)
         self.status = status
-        self.said = said  # the server's own words, on one line
+        self.reason = reason  # the server's own words, on one line
 
 
 class FailedMidwayError(TeacherError):
     """The server said in the middle of a good answer that it failed."""
 
-    def __init__(self, fault: Fault, said: str) -> None:
-        super().__init__(fault, f"Ollama failed in the middle of an answer: {said}{ADVICE.get(fault, '')}")
-        self.said = said  # the server's own words, on one line
+    def __init__(self, fault: Fault, reason: str) -> None:
+        super().__init__(fault, f"Ollama failed in the middle of an answer: {reason}{ADVICE.get(fault, '')}")
+        self.reason = reason  # the server's own words, on one line
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -185,22 +185,22 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             silence = min(AT_ONCE, self._silence)
             text = b"\n".join([line async for line in self._lines(response, 1 << 16, silence)])
-            said = one_line(_Failure.model_validate_json(text).error)
+            reason = one_line(_Failure.model_validate_json(text).error)
         except ValidationError:
-            said = one_line(text.decode("utf-8", "replace")) or response.reason_phrase
+            reason = one_line(text.decode("utf-8", "replace")) or response.reason_phrase
             if status == 404:
                 return RefusedError(
                     Fault.UNREACHABLE,
                     status,
-                    said,
-                    f"what answers at {self._url} is not Ollama, or is too old (404: {said}): set OLLAMA_HOST to "
+                    reason,
+                    f"what answers at {self._url} is not Ollama, or is too old (404: {reason}): set OLLAMA_HOST to "
                     "where a newer one listens",
                 )
         except TeacherError as error:  # the status alone says enough
-            said = one_line(str(error))
-        fault = fault_of(status, said)
+            reason = one_line(str(error))
+        fault = fault_of(status, reason)
         return RefusedError(
-            fault, status, said, f"Ollama at {self._url} says {status}: {said}{ADVICE.get(fault, '')}"
+            fault, status, reason, f"Ollama at {self._url} says {status}: {reason}{ADVICE.get(fault, '')}"
         )
 
     async def _checked_lines(self, response: httpx.Response) -> AsyncGenerator[bytes]:
@@ -225,8 +225,8 @@ class Transport(httpx.AsyncBaseTransport):
                 f"does not answer as Ollama does ({where}: {one_line(first['msg'])})"
             ) from None
         if beside.error:
-            said = one_line(beside.error)
-            raise FailedMidwayError(fault_of(500, said), said)
+            reason = one_line(beside.error)
+            raise FailedMidwayError(fault_of(500, reason), reason)
         if beside.remote_host or beside.remote_model:
             raise cloud_refused(self._model)
         # Ollama sends the first three unescaped, within strings. A carriage return can only be between two values.
@@ -295,13 +295,13 @@ class _Body(httpx.AsyncByteStream):
         await self._response.aclose()
 
 
-def fault_of(status: int, said: str) -> Fault:
-    """What kind of failure an error status is; one in the middle of an answer counts as 500."""
+def fault_of(status: int, reason: str) -> Fault:
+    """The kind of failure behind an error status; one in the middle of an answer counts as 500."""
     if status == 500:
-        if _OUR_MISTAKE.search(said):
+        if _OUR_MISTAKE.search(reason):
             return Fault.REJECTED
-        return Fault.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(said) else Fault.BROKEN
-    if status == 400 and "context length" in said:
+        return Fault.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(reason) else Fault.BROKEN
+    if status == 400 and "context length" in reason:
         return Fault.TOO_LONG
     by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
     return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))

@@ -70,7 +70,7 @@ class Tag(Wire):
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What a GGUF says of itself, as far as the server tells."""
+    """A model as its server describes it."""
 
     quantisation: str
     capabilities: tuple[str, ...]  # "completion", "thinking", ...; empty where the server does not say
@@ -148,7 +148,9 @@ class OllamaServer:
             return (await self._get("/api/tags", _Tags)).models
         except RefusedError as error:
             if error.fault is Fault.REJECTED:  # nothing was asked that could be wrong
-                why = f"Ollama does not list its models ({error.status}: {error.said}): see the server's log"
+                why = (
+                    f"Ollama does not list its models ({error.status}: {error.reason}): see the server's log"
+                )
                 raise TeacherError(Fault.BROKEN, why) from error
             raise
 
@@ -220,7 +222,7 @@ class OllamaServer:
                         if step.status == "success":
                             return
         except FailedMidwayError as error:
-            raise _pull_failed(name, error.said) from None
+            raise _pull_failed(name, error.reason) from None
         raise TeacherError(
             Fault.BROKEN, f"the download of {name} broke off: `burnish pull {name}` takes it up again"
         )
@@ -281,8 +283,11 @@ class OllamaServer:
             async with ollama.AsyncClient(self.url, headers={"authorization": "none"}, **settings) as client:
                 yield client
         except (UnicodeEncodeError, ValidationError) as error:  # of what was to be sent: an answer is checked
-            if isinstance(error, ValidationError) and (said := error.errors()[0])["type"] != "string_unicode":
-                why = f"no request can be made of that: {said['loc']}: {said['msg']}"
+            if (
+                isinstance(error, ValidationError)
+                and (first := error.errors()[0])["type"] != "string_unicode"
+            ):
+                why = f"no request can be made of that: {first['loc']}: {first['msg']}"
                 raise TeacherError(Fault.REJECTED, one_line(why)) from None
             raise TeacherError(
                 Fault.REJECTED,
@@ -315,11 +320,14 @@ def full_name(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def _pull_failed(name: str, said: str) -> TeacherError:
-    if "file does not exist" in said or "not found" in said:
-        return TeacherError(Fault.MODEL_MISSING, f"the registry has no model {name}: check the name ({said})")
-    if re.search(r"dial tcp|no such host|i/o timeout|connection refused", said):
+def _pull_failed(name: str, reason: str) -> TeacherError:
+    if "file does not exist" in reason or "not found" in reason:
         return TeacherError(
-            Fault.UNREACHABLE, f"Ollama cannot reach the registry to fetch {name}: check the network ({said})"
+            Fault.MODEL_MISSING, f"the registry has no model {name}: check the name ({reason})"
         )
-    return TeacherError(fault_of(500, said), f"Ollama could not fetch {name}: {said}")
+    if re.search(r"dial tcp|no such host|i/o timeout|connection refused", reason):
+        return TeacherError(
+            Fault.UNREACHABLE,
+            f"Ollama cannot reach the registry to fetch {name}: check the network ({reason})",
+        )
+    return TeacherError(fault_of(500, reason), f"Ollama could not fetch {name}: {reason}")

@@ -123,7 +123,7 @@ class OllamaTeacher:
                     await self._find()
                 return await self._ask_once(request, context, on_text)
             except RefusedError as error:
-                if asked_to_think and "does not support thinking" in error.said:
+                if asked_to_think and "does not support thinking" in error.reason:
                     self._knows_thinking = False
                     self._note(f"{self.name} does not support thinking: it is asked without")
                     continue
@@ -172,7 +172,7 @@ class OllamaTeacher:
         except FailedMidwayError as error:
             advice = ADVICE.get(error.fault, "")
             raise TeacherError(
-                error.fault, f"{self.name} failed in the middle of a reply: {error.said}{advice}"
+                error.fault, f"{self.name} failed in the middle of a reply: {error.reason}{advice}"
             ) from None
         if last is None:
             raise TeacherError(Fault.BROKEN, f"{self.name} answered nothing: see the server's log")

@@ -44,7 +44,7 @@ class GPU:
 class Build:
     """llama.cpp as it was built into this environment."""
 
-    offload: bool  # whether it can run layers on a GPU that is here
+    offload: bool  # it can run layers on a GPU that is here
     backends: tuple[str, ...]  # "CPU", "CUDA", "Metal", "BLAS", ...
     problem: str | None  # why it could not be asked
 
@@ -222,7 +222,7 @@ def _text(path: Path) -> str:
 
 
 def _output(*command: str) -> str:
-    """What a program prints; nothing, where it is not there or fails."""
+    """The output of a program; nothing, where it is not there or fails."""
     try:
         return _run(*command, seconds=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -12,27 +12,20 @@ T = TypeVar("T")
 
 
 async def on_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns or raises, called on a thread of its own.
+    """The result of a function that is called on a thread of its own; it may raise.
 
     Python waits for the threads of `asyncio.to_thread` before it ends; a folder on a network that is gone would
     keep the program from ending with them.
     """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def settle(give: Callable[[Any], None], what: object) -> None:
-        if not answer.done():
-            give(what)
+    answer: Future[T] = Future()
 
     def run() -> None:
-        give: Callable[[Any], None]
-        what: object
+        if not answer.set_running_or_notify_cancel():
+            return
         try:
-            give, what = answer.set_result, work(*arguments)
+            answer.set_result(work(*arguments))
         except BaseException as error:
-            give, what = answer.set_exception, error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, give, what)
+            answer.set_exception(error)
 
     Thread(target=run, name="aside", daemon=True).start()
-    return await answer
+    return await asyncio.wrap_future(answer)

@@ -36,9 +36,8 @@ from engine.sample import Sample, Version
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
 from tests import scene
-from tests.recipes import recipe
-from tui.app import BurnishApp
-from tui.state.workbench import Workbench
+from tests.factory import recipe
+from tests.tui.seat import Seat
 
 SIZES = (200, 200_000)
 KEYS = ("j", "j", "j", "k", "pagedown", "pagedown", "pageup", "G", "g", "j")
@@ -66,39 +65,36 @@ def large(path: Path, size: int) -> Path:
         run = opened.run(recipe(method="score"), RunRecord(settings=given.model_dump(mode="json")))
         opened.database.execute("PRAGMA synchronous = OFF")  # it is made to be looked at
         for index in range(min(size, OUTCOMES)):
-            if outcome := scene.outcome(opened.sample(index), scene.KINDS[index % 8]):
+            if outcome := scene.outcome_of_kind(opened.sample(index), scene.KINDS[index % 8]):
                 opened.keep_outcome(run, outcome)
     return path
 
 
 async def first_paint(path: Path) -> float:
     """Seconds until the rows of the samples are on the screen."""
-    app = BurnishApp(Workbench())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
+    async with Seat() as seat:
         began = time.perf_counter()
-        await app.workbench.open(path)
-        app.action_go_samples()
-        while not any("Explain what 0 is" in strip.text for strip in app.screen._compositor.render_strips()):
+        await seat.workbench.open(path)
+        seat.app.action_go_samples()
+        while "Explain what 0 is" not in seat.text:
             await asyncio.sleep(0.002)
         return time.perf_counter() - began
 
 
 async def searches(path: Path) -> list[float]:
     """Milliseconds from the last letter of each search to its rows."""
-    app = BurnishApp(Workbench(), path)
     times = []
-    async with app.run_test(size=(120, 40)) as pilot:
-        app.action_go_samples()
-        await pilot.pause(1.0)
+    async with Seat(path) as seat:
+        seat.app.action_go_samples()
+        await seat.pilot.pause(1.0)
         for word in ("explain", "199", "number", "nowhere"):
-            await pilot.press("slash", *word[:-1])
+            await seat.pilot.press("slash", *word[:-1])
             began = time.perf_counter()
-            await pilot.press(word[-1])
-            await app.workers.wait_for_complete()
+            await seat.pilot.press(word[-1])
+            await seat.app.workers.wait_for_complete()
             times.append(1000 * (time.perf_counter() - began))
-            await pilot.press("escape", "escape", "escape")
-            await pilot.pause(0.3)
+            await seat.pilot.press("escape", "escape", "escape")
+            await seat.pilot.pause(0.3)
     return times
 
 

@@ -36,13 +36,12 @@ from engine.run.opening import open_workspace
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.sample import Outcome
 from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
-from tests.recipes import recipe
+from tests.factory import outcome, recipe, student_info, teacher_info
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 PIPELINED = 500
@@ -51,12 +50,8 @@ PIPELINED = 500
 SLICE = 50
 """Of these at a time: the median of the slices is given, for a shared disk is slow now and then."""
 
-INFO = TeacherInfo("scripted", "sha256:0", 8e9, "", 0, 8192)
-STUDENT = StudentInfo(
-    path="", digest="sha256:1", name="", architecture="", quantisation="", parameters=0, size=0, vocabulary=0, bos=None,
-    trained_context=0, context=2048, exact=False, backend="CPU", layers=0, offloaded=0, chat_template=None,
-    bos_text="", eos_text="",
-)  # fmt: skip
+INFO = teacher_info("scripted")
+STUDENT = student_info()
 
 
 class ScriptedTeacher:
@@ -157,7 +152,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
     with Workspace.open(folder / "w.burnish") as opened:
         run = opened.latest_run()
         with opened.database.transaction() as db:
-            body = json.dumps(Outcome(index=0, final=opened.sample(0).original).model_dump(mode="json"))
+            body = json.dumps(outcome(0, final=opened.sample(0).original).model_dump(mode="json"))
             db.executemany(
                 "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, 0, ?)",
                 ((run.id, index, body) for index in range(size - PIPELINED)),

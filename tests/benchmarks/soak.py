@@ -36,9 +36,9 @@ from tests.command import ALONE
 from tests.ollama.server import spawned
 from tests.running import settings
 from tests.stand_in import StandIn
-from tui.app import TIDY, BurnishApp
+from tests.tui.seat import Seat
+from tui.app import TIDY
 from tui.platform.memory import PAUSE, limit_memory
-from tui.state.workbench import Workbench
 
 NOTES = 40
 """How often a process is looked at."""
@@ -103,20 +103,19 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
     path = folder / "w.burnish"
     notes: list[Note] = []
     data = write_data(folder / "data.json", count)
-    shown = BurnishApp(Workbench(given(url)))
     limit_memory()
-    async with shown.run_test(size=(120, 40)) as pilot:
-        await shown.workbench.create(data, path)
-        shown._opened()
-        refining = asyncio.create_task(shown.workbench.refine())
+    async with Seat(settings=given(url)) as seat:
+        await seat.workbench.create(data, path)
+        seat.app._opened()
+        refining = asyncio.create_task(seat.workbench.refine())
         turn = 0
         while not refining.done():
-            await pilot.press(KEYS[turn % len(KEYS)])
-            await pilot.pause(0.2)
+            await seat.pilot.press(KEYS[turn % len(KEYS)])
+            await seat.pilot.pause(0.2)
             turn += 1
             if turn % (READING * len(KEYS)) == 0:
                 await asyncio.sleep(TIDY + PAUSE)
-            done = shown.workbench.run_job.tally.done
+            done = seat.workbench.run_job.tally.done
             if done >= (len(notes) + 1) * (count // NOTES):
                 notes.append(note(done, path))
         summary = refining.result()

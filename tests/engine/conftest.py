@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import RECORD, SOURCE, samples
-from tests.recipes import recipe
+from tests.factory import RECORD, SOURCE, recipe, samples
 
 NOBODY = 65534
 

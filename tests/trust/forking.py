@@ -59,7 +59,7 @@ class Forking:
 
 
 def main() -> None:
-    import tui.cli.commands  # noqa: F401, PLC0415 - now, and in none of the processes to come
+    import tui.cli.refining  # noqa: F401, PLC0415 - now, and in none of the processes to come
 
     for line in sys.stdin:
         words, environment = json.loads(line)

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import burnish, contents, reflect
-from tests.engine.store.stock import RECORD
+from tests.factory import RECORD, recipe
 from tests.ollama.server import FakeOllama
-from tests.recipes import recipe
 from tests.running import SHORT, brief, dataset, workspace
 from tests.trust.forking import Forking
 from tests.trust.watching import IN_FOLDER, TO_A_FILE, Change, Watch

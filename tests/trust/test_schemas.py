@@ -14,7 +14,7 @@ import pytest
 from engine.method.recipe import Recipe
 from engine.sample import Candidate, Outcome, Review, Verdict
 from engine.store.database import WorkspaceError
-from engine.store.leaving import ExportRule, TopShare, leaving
+from engine.store.leaving import ExportRule, TopShare, count_exported
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
 from tests.command import burnish, contents
@@ -68,7 +68,7 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
         assert reading.database.execute("PRAGMA foreign_key_check") == []
         run = reading.latest_run()
         share = TopShare(count=3)
-        leave = {rule: leaving(reading, run, rule, share) for rule in ExportRule}
+        leave = {rule: count_exported(reading, run, rule, share) for rule in ExportRule}
     reviewed = {index for index, reviews in enumerate(expected["reviews"]) if reviews}
     kept = {index for index in reviewed if expected["reviews"][index][-1]["decision"] == "original"}
     replaced = {

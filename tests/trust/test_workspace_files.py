@@ -18,9 +18,9 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, contents, words
+from tests.factory import recipe
 from tests.ollama.script import Ending, Nothing
 from tests.ollama.server import FakeOllama
-from tests.recipes import recipe
 from tests.running import SHORT, dataset
 from tests.scene import scene
 from tests.terminal import Terminal

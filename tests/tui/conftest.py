@@ -15,7 +15,7 @@ from tests.command import burnish
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
 from tests.running import SHORT, TEACHER, brief, dataset
-from tests.tui.screens.starting import FAR
+from tests.tui.screens.start_seat import FAR
 
 
 @pytest.fixture(scope="session")

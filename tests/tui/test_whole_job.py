@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.sample import Decision
+from engine.store import leaving
 from engine.store.workspace import Workspace
 from tests.running import SHORT, dataset
 from tests.terminal import Terminal
@@ -72,7 +73,7 @@ def test_three_samples_are_refined_one_is_edited_and_what_was_decided_is_exporte
     exported = json.loads((tmp_path / "data-refined.json").read_text("utf-8"))
     with Workspace.read(tmp_path / "data.burnish") as workspace:
         run = workspace.latest_run()
-        decided = list(workspace.decided(run))
+        decided = [(row.sample, row.outcome, row.review) for row in leaving.exported(workspace, run)]
     (_, outcome, review), *others = decided
     assert outcome is not None
     assert review is not None

@@ -1,11 +1,14 @@
-"""Where words go: results to standard output, everything else to standard error."""
+"""The two ways out: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.text import Text
 
 from tui.text.literal import literal
+from tui.text.tables import Fact, facts
 
 
 def output() -> Console:
@@ -21,3 +24,8 @@ def errors() -> Console:
 def say(console: Console, text: str, style: str = "") -> None:
     """A sentence: broken between words on a terminal, one line elsewhere."""
     console.print(Text(literal(text), style=style), soft_wrap=not console.is_terminal)
+
+
+def print_facts(console: Console, pairs: Iterable[Fact]) -> None:
+    """One fact a line, unbroken: a path stays whole, to be copied."""
+    console.print(facts(pairs), soft_wrap=True)

@@ -1,8 +1,13 @@
-"""What several commands have in common: the words that may be chosen, and the options."""
+"""Options and arguments that several commands share. A setting's option is rendered from its declaration.
+
+Nothing here imports the engine, so that `--help` answers at once: the settings that are options stand in options.json,
+as `engine.run.settings` renders them, and the other choices by name. Tests hold both to the engine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,14 +15,11 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# The names stand here too, so that --help need not import the engine; a test holds them to the enums.
-METHODS = ("selective", "reflect", "score")
-TEMPLATES = ("vicuna", "alpaca", "wizardlm", "chat")
-REPLY_FORMS = ("auto", "json", "markers", "steps")
-SCHEDULES = ("auto", "interleaved", "staged")
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")
-JUDGE_FORMS = ("json", "markers")
 FORMATS = (
     "alpaca",
     "alpaca-jsonl",
@@ -33,21 +35,40 @@ FORMATS = (
     "parquet",
 )
 
+SETTINGS = {
+    (one["group"], one["name"]): one
+    for one in json.loads(Path(__file__).with_name("options.json").read_text("utf-8"))
+}
+"""The settings that are options, by group and name."""
+
+
+def setting_option(group: str, name: str, **changed: Any) -> Callable[[F], F]:
+    """The option that gives a setting: the command's parameter `GROUP__NAME`. `changed`: other parts of the option."""
+    setting = SETTINGS[group, name]
+    kinds: dict[str, dict[str, Any]] = {
+        "switch": {"is_flag": True, "default": None},
+        "words": {"type": click.Choice(setting["choices"])},
+        "number": {"type": click.IntRange(setting["low"], setting["high"]), "metavar": "N"},
+        "text": {"metavar": "NAME"},
+    }
+    parts = kinds[setting["kind"]] | {"help": setting["option_help"]} | changed
+    return click.option(setting["option"], f"{group}__{name}", **parts)
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings as `load_settings` takes them, from a command's parameters `GROUP__NAME`."""
+    groups: dict[str, dict[str, Any]] = {}
+    for parameter, value in settings.items():
+        group, name = parameter.split("__")
+        groups.setdefault(group, {})[name] = value
+    return groups
+
 
 def student_options(command: F) -> F:
     for option in (
-        click.option(
-            "--exact",
-            is_flag=True,
-            default=None,
-            help="Slower; F32 cache, no flash attention: losses to 1e-4 nat.",
-        ),
-        click.option(
-            "--template",
-            type=click.Choice(TEMPLATES),
-            help="How an instruction is put to the student [vicuna].",
-        ),
-        click.option("--student", metavar="NAME", help="A GGUF file, ollama:TAG, or demo."),
+        setting_option("student", "exact"),
+        setting_option("run", "template"),
+        setting_option("student", "name"),
     ):
         command = option(command)
     return command
@@ -58,18 +79,12 @@ def data_options(command: F) -> F:
         click.option(
             "--skip-bad", is_flag=True, help="Report rows that hold no sample, and import the rest."
         ),
-        click.option(
-            "--format",
-            "format_",
-            type=click.Choice(FORMATS),
-            metavar="FORMAT",
-            help=f"The dataset's format [told from its content]: {', '.join(FORMATS)}.",
-        ),
-        click.option("--limit", type=click.IntRange(1), metavar="N", help="The first N samples only."),
+        format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
+        limit_option("samples"),
         click.option(
             "-w",
             "--workspace",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=FILE,
             metavar="FILE",
             help="Where everything is kept [DATA's name with .burnish, in this folder].",
         ),
@@ -78,7 +93,15 @@ def data_options(command: F) -> F:
     return command
 
 
+def limit_option(what: str) -> Callable[[F], F]:
+    return click.option("--limit", type=click.IntRange(1), metavar="N", help=f"The first N {what} only.")
+
+
+def format_option(help: str) -> Callable[[F], F]:
+    return click.option("--format", "format_", type=click.Choice(FORMATS), metavar="FORMAT", help=help)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
 )
-workspace_argument = click.argument("workspace", type=click.Path(path_type=Path))
+workspace_argument = click.argument("workspace", type=PATH)

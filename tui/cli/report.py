@@ -1,19 +1,47 @@
-"""`burnish report`: the page as a file, or the same on the terminal."""
+"""`burnish report`: a run's report, on the terminal or as a page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from engine.export.export import protected
-from engine.formats.write import replacing
-from engine.report.gather import gather
-from tui.cli.console import errors, output, say
+import click
+
 from tui.cli.exit_codes import DONE
-from tui.report.html import page
-from tui.report.terminal import show
+from tui.cli.options import FILE, workspace_argument
 
 
+@click.command()
+@workspace_argument
+@click.option(
+    "-o",
+    "--out",
+    type=FILE,
+    metavar="FILE",
+    help="Write one HTML file that needs nothing else [show it here].",
+)
+@click.option(
+    "--student", metavar="NAME", help="The run's student: draws the samples' token heat maps into FILE."
+)
+@click.option(
+    "--record",
+    type=FILE,
+    metavar="FILE",
+    help="What burnish judge found [WORKSPACE's name with .judged, beside it].",
+)
 def report(workspace: Path, *, out: Path | None, student: str | None, record: Path | None) -> int:
+    """Report what a run made of its dataset, here or as a page.
+
+    Models and digests, what the stages did, scores and lengths before and after, near ties, failures, what judges
+    said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
+    opens from disk, runs nothing and asks for nothing.
+    """
+    from engine.export.export import protected
+    from engine.formats.write import replacing
+    from engine.report.gather import gather
+    from tui.cli.console import errors, output, say
+    from tui.report.html import page
+    from tui.report.terminal import show
+
     gathered = gather(workspace, student, record)
     if out is None:
         show(output(), gathered)

@@ -14,7 +14,7 @@ from engine.report.word_diff import Span
 from tui.report.words import decided, lead, made_from, said, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
-from tui.text.judge_tables import length_table, score_table, student_table, words
+from tui.text.judge_tables import print_results
 from tui.text.literal import first_line, literal, one_line
 from tui.text.vocabulary import EXPORT_RULES
 
@@ -45,12 +45,7 @@ def show(out: Console, report: Report) -> None:
         out.print(Text(said(figure), style="dim"))
     for verdicts in report.judged:
         _section(out, "Judged")
-        if verdicts.results.counts.total:
-            out.print(score_table(verdicts.about, verdicts.results))
-            out.print(length_table(verdicts.about, verdicts.results.length))
-        if verdicts.results.student:
-            out.print(student_table(verdicts.results.student))
-        out.print(tables.facts(words(verdicts.about, verdicts.results, LISTED)), soft_wrap=True)
+        print_results(out, verdicts.about, verdicts.results, LISTED)
     if report.ties:
         _section(out, "Near ties, the narrowest first")
         out.print(_table(("sample", "decided", "instruction"), (

@@ -6,14 +6,25 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from engine.judge.record import Judging
 from engine.judge.results import Counts, LengthBias, MarginBin, Results
 from engine.sample import Verdict
 from tui.text.literal import one_line
-from tui.text.tables import Fact, number
+from tui.text.tables import Fact, facts, number
 from tui.text.vocabulary import SCORES, STUDENT_DID
+
+
+def print_results(out: Console, about: Judging, found: Results, listed: int) -> None:
+    """All tables and sentences of a judging; of the disagreements, the first `listed`."""
+    if found.counts.total:
+        out.print(score_table(about, found))
+        out.print(length_table(about, found.length))
+    if found.student:
+        out.print(student_table(found.student))
+    out.print(facts(words(about, found, listed)), soft_wrap=True)
 
 
 def score_table(about: Judging, found: Results) -> Table:

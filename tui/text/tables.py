@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rich.box import HORIZONTALS
+from rich.box import HORIZONTALS, SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from engine.health.doctor import Check
+from engine.health.models_here import UNREAD, ListedModel
 from engine.sample import PARTS, Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
+from models.system.units import size
 from tui.text.literal import first_line, literal, one_line
-from tui.text.vocabulary import RULES
+from tui.text.vocabulary import CHECKS, RULES
 
 Fact = tuple[str, str]
 """A name and what stands beside it."""
@@ -224,3 +227,36 @@ def _choice_panel(choice: Choice) -> Panel:
     if choice.failure:
         text.append(f"\n{choice.failure.fault}: {literal(choice.failure.message)}", style="yellow")
     return Panel(text, title=f"{choice.stage} stage", title_align="left")
+
+
+# Models and this machine ------------------------------------------------------------------------------------
+
+
+def models_table(models: Iterable[ListedModel]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("size", "type", "where", "teacher", "student"):
+        table.add_column(heading, justify="right" if heading == "size" else "left", no_wrap=True)
+    for model in models:
+        name = Text(one_line(model.name))
+        if model.problem not in (None, UNREAD):  # that would stand under every tag: `models` says it once
+            name.append(f"\n  {one_line(model.problem or '')}", style="yellow")
+        table.add_row(
+            name,
+            size(model.size) if model.size else "-",
+            one_line(model.quantisation or "-"),
+            "here" if model.local else "cloud",
+            "yes" if model.teacher else "no",
+            "yes" if model.student else "no",
+        )
+    return table
+
+
+def check_lines(checks: Iterable[Check]) -> Iterator[Text]:
+    """What `burnish doctor` found, a line each, with what to do about it below."""
+    styles = {"ok": "green", "advice": "yellow", "problem": "bold red"}
+    for one in checks:
+        mark = (f"{CHECKS[one.state]} ", styles[one.state])
+        yield Text.assemble(mark, (f"{one.name}: ", "bold"), one_line(one.finding))
+        if one.fix:
+            yield Text(f"    {one_line(one.fix)}", style="dim")

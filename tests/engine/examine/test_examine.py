@@ -19,7 +19,7 @@ from engine.sample import Sample, Version
 from engine.store.sample_list import FilterTerm, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from tests import hostile
-from tests.engine.store.stock import SOURCE
+from tests.factory import SOURCE, sample
 
 STORY = (
     "The quick brown fox jumps over the lazy dog while the patient farmer counts his sheep in the quiet evening "
@@ -79,7 +79,7 @@ EXPECTED: dict[Flag, dict[int, list[dict[str, object]]]] = {
 
 
 def samples(versions: list[Version]) -> Iterator[Sample]:
-    return (Sample(index=index, original=version, row={}) for index, version in enumerate(versions))
+    return (sample(index, original=version) for index, version in enumerate(versions))
 
 
 @pytest.fixture
@@ -161,9 +161,9 @@ def test_no_sample_is_kept_while_the_rest_is_looked_through() -> None:
         for index in range(300):
             gc.collect(0)
             most = max(most, sum(one() is not None for one in alive))
-            sample = Sample(index=index, original=VERSIONS[index % len(VERSIONS)], row={"n": index})
-            alive.append(weakref.ref(sample))
-            yield sample
+            one_sample = sample(index, original=VERSIONS[index % len(VERSIONS)], row={"n": index})
+            alive.append(weakref.ref(one_sample))
+            yield one_sample
 
     with Examination() as examination:
         examination.examine(walked())

@@ -15,7 +15,7 @@ from engine.events import Notice, Started, TeacherOpened
 from engine.judge.events import JudgedBefore, JudgeEvent, PairJudged
 from engine.judge.judge import judge
 from engine.judge.pairs import Sides, workspace_sides
-from engine.judge.prompt import Judged, Pair, Result
+from engine.judge.prompt import Judged, Result
 from engine.judge.record import Comparison, Record
 from engine.judge.recorded_model import RecordedModel
 from engine.judge.results import Counts, Results, results
@@ -25,6 +25,7 @@ from engine.store.workspace import Workspace
 from models.teacher import Fault, TeacherError
 from tests import judges
 from tests.conftest import Some
+from tests.factory import pair
 from tests.hostile import CORPUS
 from tests.ollama.script import Answer, Chat, Ending, Script, Scripted
 from tests.ollama.server import FakeOllama
@@ -34,15 +35,7 @@ from tests.scene import scene
 
 
 def sides(*answers: tuple[str, str]) -> Sides:
-    asked = Version(instruction="Say it.", response="")
-    pairs = [
-        Pair(
-            row=n,
-            a=asked.model_copy(update={"response": a}),
-            b=asked.model_copy(update={"response": b}),
-        )
-        for n, (a, b) in enumerate(answers)
-    ]
+    pairs = [pair(a, b, row) for row, (a, b) in enumerate(answers)]
     return Sides("one", "other", (), lambda: iter(pairs))
 
 

@@ -17,7 +17,7 @@ from engine.sample import Decision, Review, Stage, Verdict, Version
 from engine.store.database import WorkspaceError
 from engine.store.leaving import ExportRule
 from engine.store.workspace import Workspace
-from tests.recipes import recipe
+from tests.factory import recipe
 from tests.scene import KINDS, scene, started
 
 

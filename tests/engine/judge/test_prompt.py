@@ -14,16 +14,13 @@ from engine.method.reflection import UnusableReply
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Version
 from models.teacher import Fault, Reply
+from tests.factory import opinion
 from tests.hostile import CORPUS
 
 ASKED = Version(instruction="Name a fruit.", input="It is red.", response="An apple.")
 OTHER = ASKED.model_copy(update={"response": "A cherry, which is red and small."})
 REWRITTEN = Version(instruction="Name two fruits that are red.", response="An apple and a cherry.")
 FORMS = (ReplyFormName.JSON, ReplyFormName.MARKERS)
-
-
-def opinion(first: int, second: int) -> Opinion:
-    return Opinion(critique="c", reason="r", first=first, second=second)
 
 
 def judged(forward: Opinion | None, swapped: Opinion | None) -> Judged:

@@ -13,28 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from engine.judge.prompt import Judged, Opinion, Pair, Result
+from engine.judge.prompt import Judged, Result
 from engine.judge.record import RECORD, Record
-from engine.sample import Version
 from engine.store.database import WorkspaceError
-from models.teacher import Message, Reply, Request, TeacherInfo
-from tests.engine.store.stock import made
-from tests.recipes import judging
+from models.teacher import Message, Reply, Request
+from tests.factory import judging, new_workspace, opinion, pair, teacher_info
 
 HALF = "before \ud800 \x00 \x1b after"
 
 
 def judged(number: int, scores: tuple[int, int] = (3, 8)) -> Judged:
-    pair = Pair(
-        row=number,
-        a=Version(instruction=f"Say {number}.", response=HALF),
-        b=Version(instruction=f"Say {number}.", response="b"),
-    )
     first, second = scores
     return Judged(
-        pair=pair,
-        forward=Opinion(critique=HALF, reason="r", first=first, second=second),
-        swapped=Opinion(critique="c", reason="r", first=second, second=first),
+        pair=pair(HALF, "b", number, instruction=f"Say {number}."),
+        forward=opinion(first, second, critique=HALF),
+        swapped=opinion(second, first),
     )
 
 
@@ -120,7 +113,7 @@ def test_one_burnish_works_on_it_at_a_time_and_others_may_look(path: Path) -> No
 
 
 def test_a_workspace_is_no_record_nor_is_a_record_a_workspace(path: Path) -> None:
-    workspace = made(path.with_name("w.burnish"))
+    workspace = new_workspace(path.with_name("w.burnish"))
     before = workspace.read_bytes()
     for way in (Record.at, Record.read):
         with pytest.raises(WorkspaceError, match="not a burnish record; `burnish judge` makes one"):
@@ -145,7 +138,7 @@ def test_a_newer_schema_is_refused_and_a_damaged_file_explained(path: Path) -> N
 
 
 def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path) -> None:
-    judge = TeacherInfo("gemma3:12b", "sha256:7", 12e9, "Q4_K_M", 8_100_000_000, 8192)
+    judge = teacher_info("gemma3:12b", digest="sha256:7", parameters=12e9, size=8_100_000_000)
     request = Request((Message("user", HALF),), seed=0, temperature=0.0, max_tokens=1024)
     asked = asdict(request)
     del asked["think"]

@@ -13,26 +13,19 @@ from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
 from engine.judge.results import CONFIDENCE, ENOUGH, RESAMPLES, Counts, Results, interval, results
 from engine.sample import Failure, Stage, Verdict, Version
 from models.teacher import Fault
+from tests.factory import opinion, pair
 
 Judge = Callable[[str, str], tuple[int, int]]
 """Scores for what is shown first and what second."""
 
 
 def judged_by(judge: Judge, pair: Pair) -> Judged:
-    """What comes of a pair that is shown to a judge in both orders."""
+    """A pair that was shown to a judge in both orders."""
 
-    def opinion(first: Version, second: Version) -> Opinion:
-        one, other = judge(first.response, second.response)
-        return Opinion(critique="c", reason="r", first=one, second=other)
+    def in_order(first: Version, second: Version) -> Opinion:
+        return opinion(*judge(first.response, second.response))
 
-    return Judged(pair=pair, forward=opinion(pair.a, pair.b), swapped=opinion(pair.b, pair.a))
-
-
-def pair(a: str, b: str, row: int = 0, *choices: StudentChoice, compared: bool = True) -> Pair:
-    asked = Version(instruction="Say it.", response=a)
-    return Pair(
-        row=row, a=asked, b=asked.model_copy(update={"response": b}), choices=choices, compared=compared
-    )
+    return Judged(pair=pair, forward=in_order(pair.a, pair.b), swapped=in_order(pair.b, pair.a))
 
 
 def come_to(judge: Judge, *pairs: Pair) -> Results:
@@ -168,7 +161,7 @@ def test_a_pair_without_a_verdict_is_counted_by_its_fault_and_nowhere_else() -> 
         Judged(pair=pair("a", "c"), forward=None, swapped=None, failure=fault),
         Judged(
             pair=pair("a", "c", 1, CHOICE),
-            forward=Opinion(critique="c", reason="r", first=1, second=9),
+            forward=opinion(1, 9),
             swapped=None,
             failure=fault,
         ),

@@ -22,14 +22,13 @@ from engine.run.teachers import sampling_of
 from engine.sample import Stage, Version
 from engine.store.workspace import Workspace
 from models.files.catalog import student_file
-from models.teacher import Message, Request, TeacherInfo
+from models.teacher import Message, Request
 from tests.conftest import made_once
 from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
-from tests.engine.store.stock import RECORD, made
+from tests.factory import RECORD, USUAL_RECIPE, new_workspace, recipe, teacher_info
 from tests.gguf_writer import runnable
-from tests.recipes import USUAL, recipe
 
-TEACHER = TeacherInfo("qwen3:8b", "sha256:7", 8.2e9, "Q4_K_M", 5_200_000_000, 8192)
+TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
     "method": "reflect", "prompts": 99, "form": "steps", "candidates": 2, "both_branches": True, "teacher": None,
     "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1, "student": None,
@@ -40,8 +39,8 @@ ANOTHER: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", Recipe.model_fields)
 def test_what_differs_in_anything_that_decides_an_outcome_is_another_run(tmp_path: Path, name: str) -> None:
-    assert USUAL.keys() == ANOTHER.keys() == Recipe.model_fields.keys()
-    with Workspace.open(made(tmp_path / "w.burnish")) as workspace:
+    assert USUAL_RECIPE.keys() == ANOTHER.keys() == Recipe.model_fields.keys()
+    with Workspace.open(new_workspace(tmp_path / "w.burnish")) as workspace:
         run = workspace.run(recipe(), RECORD)
         other = workspace.run(recipe(**{name: ANOTHER[name]}), RECORD)
         assert other.id != run.id

@@ -15,19 +15,19 @@ from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.scores import Measure, ifd_passages, r_ifd_passages
-from engine.sample import Choice, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
+from engine.sample import Choice, Outcome, Ratio, Rule, Scores, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
-from tests.recipes import recipe
+from tests.factory import ratio, recipe, sample
 
 T = TypeVar("T")
 INSTRUCTION, RESPONSE = Stage
 
 V0 = Version(instruction="x0", input="u0", response="y0")
-SAMPLE = Sample(index=7, original=V0, row={})
+SAMPLE = sample(7, original=V0)
 X = Version(
     instruction="x'", response="y'"
 )  # the instruction stage's rewrite, if the script says nothing else
-UNSCORABLE = Ratio(value=None, reason="the text is empty")
+UNSCORABLE = ratio(reason="the text is empty")
 
 
 def with_response(version: Version, response: str) -> Version:
@@ -70,7 +70,7 @@ class ScriptedModels:
     async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
         name, log_ratios = ("ifd", self.ifds) if measure is ifd_passages else ("r_ifd", self.r_ifds)
         self.scored.append((name, tuple(versions)))
-        return [_ratio(log_ratios.get(v.response, -1.0)) for v in versions]
+        return [score(log_ratios.get(v.response, -1.0)) for v in versions]
 
     async def scores(self, version: Version) -> Scores:
         ((ifd,), (r_ifd,)) = [
@@ -85,8 +85,8 @@ class ScriptedModels:
         return [(stage, candidate) for stage, candidate, _ in self.asked]
 
 
-def _ratio(log_ratio: float | None) -> Ratio:
-    return UNSCORABLE if log_ratio is None else Ratio(value=math.exp(log_ratio), log_ratio=log_ratio)
+def score(log_ratio: float | None) -> Ratio:
+    return UNSCORABLE if log_ratio is None else ratio(log_ratio=log_ratio)
 
 
 def run(models: ScriptedModels, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:

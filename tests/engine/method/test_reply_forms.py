@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, UnusableReply
 from engine.method.reply_forms import SMALL_TEACHER, ReplyFormName, form_for
 from engine.sample import Stage, Version
-from models.teacher import TeacherInfo
 from tests.engine.method.asking import (
     EVERY,
     OLD,
@@ -23,6 +22,7 @@ from tests.engine.method.asking import (
     replies,
     response_json,
 )
+from tests.factory import teacher_info
 
 # What is asked
 
@@ -112,7 +112,7 @@ def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
     ],
 )
 def test_auto_takes_steps_for_a_small_teacher(parameters: float | None, form: ReplyFormName) -> None:
-    assert form_for(TeacherInfo("t", "sha256:0", parameters, "Q4_0", 1, 4096)) is form
+    assert form_for(teacher_info(parameters=parameters)) is form
 
 
 # What is read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.method.selection import NEAR_TIE, Selected, larger_ifd, smaller_r_ifd
 from engine.sample import Ratio, Rule, Verdict
+from tests.factory import ratio
 
 Select = Callable[[Ratio, list[Ratio]], Selected]
 
@@ -19,10 +19,10 @@ STAGES = [pytest.param(larger_ifd, 1, id="larger-ifd"), pytest.param(smaller_r_i
 
 
 def scored(log_ratio: float) -> Ratio:
-    return Ratio(value=math.exp(log_ratio), log_ratio=log_ratio)
+    return ratio(log_ratio=log_ratio)
 
 
-NONE = Ratio(value=None, reason="the text is empty")
+NONE = ratio()
 SCORED = st.floats(-5, 5).map(scored)
 RATIOS = st.one_of(st.just(NONE), SCORED)
 EXAMPLES = settings(max_examples=100, deadline=None)

@@ -17,14 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sample import (
-    Choice,
     Decision,
-    Failure,
     Outcome,
-    Ratio,
     Review,
-    Rule,
-    Sample,
     Scores,
     Stage,
     Verdict,
@@ -34,12 +29,8 @@ from engine.store import database
 from engine.store.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
 from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.run_record import RunRecord
-from engine.store.workspace import Run, Source, Workspace
-from models.teacher import Fault
-from tests.recipes import recipe
-
-SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-FAILURE = Failure(fault=Fault.CUT, message="why")
+from engine.store.workspace import Run, Workspace
+from tests.factory import SOURCE, choice, failed, new_workspace, outcome, ratio, recipe, sample
 
 
 @dataclass(frozen=True)
@@ -94,7 +85,7 @@ def r_ifd(scores: Scores | None) -> float | None:
 
 
 values = st.none() | st.sampled_from((0.25, 0.5, 0.999, 1.0, 1.5)) | st.floats(0.01, 3)
-ratios = st.builds(lambda value: Ratio(value=value, reason=None if value else "short"), values)
+ratios = values.map(ratio)
 scores = st.none() | st.builds(Scores, ifd=ratios, r_ifd=ratios)
 versions = st.builds(Version, instruction=st.just("x"), response=st.text("ab ", min_size=0, max_size=40))
 
@@ -108,10 +99,8 @@ def cases(draw: st.DrawFn) -> list[Case]:
         if draw(st.integers(0, 5)):
             choices = []
             for stage in Stage if draw(st.integers(0, 4)) else ():
-                failure = draw(st.sampled_from((None, None, FAILURE)))
-                verdict = Verdict.KEPT if failure else draw(st.sampled_from(Verdict))
-                rule = Rule.TEACHER_FAILED if failure else Rule.ALWAYS
-                choices.append(Choice(stage=stage, verdict=verdict, rule=rule, failure=failure))
+                usable = draw(st.sampled_from((True, True, False)))
+                choices.append(choice(stage, draw(st.sampled_from(Verdict))) if usable else failed(stage))
             outcome = Outcome(
                 index=index,
                 final=draw(versions),
@@ -134,7 +123,7 @@ def cases(draw: st.DrawFn) -> list[Case]:
 def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
     """The cases in a workspace, beside those of another run."""
     with tempfile.TemporaryDirectory() as folder:
-        samples = [Sample(index=n, original=case.original, row={}) for n, case in enumerate(drawn)]
+        samples = [sample(n, original=case.original) for n, case in enumerate(drawn)]
         with Workspace.create(Path(folder) / "w.burnish", SOURCE, samples) as opened:
             opened.database.execute("PRAGMA synchronous = OFF")
             other, run = (
@@ -142,7 +131,7 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
                 opened.run(recipe(), RunRecord(settings={})),
             )
             for index, case in enumerate(drawn):
-                opened.keep_outcome(other, Outcome(index=index, final=case.original))
+                opened.keep_outcome(other, outcome(index, final=case.original))
                 if case.outcome is not None:
                     opened.keep_outcome(run, case.outcome)
                 if case.review is not None:
@@ -284,8 +273,7 @@ def test_a_share_has_no_more_digits_than_it_needs() -> None:
 
 def test_the_outermost_half_percent_does_not_widen_the_axis(tmp_path: Path) -> None:
     path = tmp_path / "w.burnish"
-    samples = [Sample(index=n, original=Version(instruction="x", response="y"), row={}) for n in range(1000)]
-    with Workspace.create(path, SOURCE, samples) as opened:
+    with Workspace.open(new_workspace(path, 1000)) as opened:
         run = opened.run(recipe(), RunRecord(settings={}))
     scored = [0.001] * 5 + [0.3 + n / 10000 for n in range(990)] + [1e30] * 5
     with sqlite3.connect(path) as db:
@@ -319,7 +307,7 @@ def test_a_run_that_has_only_begun_has_nothing_to_show() -> None:
 def test_a_sqlite_without_logarithms_is_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_has_logarithms", lambda: False)
     versions = [Version(instruction="x", response="y" * length) for length in (0, 1, 100)]
-    with kept([Case(v, Outcome(index=n, final=v), None) for n, v in enumerate(versions)]) as (opened, run):
+    with kept([Case(v, outcome(n, final=v), None) for n, v in enumerate(versions)]) as (opened, run):
         spread = Distribution(opened, run).spread("log_length_after")
         assert (spread.count, spread.missing, spread.high) == (2, 1, math.log(100))
 

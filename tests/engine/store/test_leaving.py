@@ -14,31 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sample import (
-    Choice,
     Decision,
     Failure,
     Outcome,
-    Ratio,
-    Review,
-    Rule,
-    Sample,
-    Scores,
     Stage,
     Verdict,
     Version,
 )
-from engine.store.leaving import ExportRule, TopShare, exported, leaving
+from engine.store.leaving import ExportRule, TopShare, count_exported, exported
 from engine.store.run_record import RunRecord, StudentFile
-from engine.store.workspace import Run, Source, Workspace
+from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
-from models.teacher import Fault, TeacherInfo
-from tests.recipes import recipe
+from models.teacher import Fault
+from tests.factory import SOURCE, choice, failed, outcome, recipe, review, sample, scores, teacher_info
 
-SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
 RECIPE = recipe(teacher="sha256:1", student="sha256:2")
 RECORD = RunRecord(
     settings={"run": {}},
-    teacher=TeacherInfo("qwen3:8b", "sha256:1", None, "", 0, 8192),
+    teacher=teacher_info(digest="sha256:1", parameters=None, quantisation="", size=0),
     student=StudentFile(name="base", path="base.gguf", digest="sha256:2"),
 )
 EVERYTHING = TopShare(percent=100)
@@ -52,15 +45,7 @@ def refined(index: int) -> Version:
     return Version(instruction=f"x{index}", input="u", response=f"better {index}")
 
 
-def ratio(value: float | None) -> Ratio:
-    return (
-        Ratio(value=None, reason="too long")
-        if value is None
-        else Ratio(value=value, log_ratio=math.log(value))
-    )
-
-
-def outcome(
+def decided(
     index: int,
     *,
     instruction: Verdict = Verdict.KEPT,
@@ -68,22 +53,14 @@ def outcome(
     ifd: float | None = 0.5,
     r_ifd: float | None = 0.5,
 ) -> Outcome:
-    choices = (
-        Choice(
-            stage=Stage.INSTRUCTION,
-            verdict=instruction,
-            rule=Rule.LARGER_IFD,
-            critique={"Critique": "Vague."},
-        ),
-        Choice(
-            stage=Stage.RESPONSE, verdict=response, rule=Rule.SMALLER_R_IFD, before=0.9, after=0.5, margin=0.1
-        ),
-    )
-    after = Scores(ifd=ratio(ifd), r_ifd=ratio(r_ifd))
-    return Outcome(index=index, final=refined(index), choices=choices, before=after, after=after)
+    """An outcome with these verdicts and these scores."""
+    first = choice(Stage.INSTRUCTION, instruction, critique={"Critique": "Vague."})
+    second = choice(Stage.RESPONSE, response, before=0.9, after=0.5, margin=0.1)
+    both = scores(ifd, r_ifd)
+    return outcome(index, first, second, final=refined(index), before=both, after=both)
 
 
-class Desk:
+class RunWorkspace:
     """A workspace with some samples, and one run over them."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -95,15 +72,15 @@ class Desk:
             self.workspace.keep_outcome(self.run, one)
 
     def review(self, index: int, decision: Decision, version: Version) -> None:
-        self.workspace.reviews.keep(Review(index=index, decision=decision, version=version))
+        self.workspace.reviews.keep(review(index, decision, version=version))
 
     def export(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[tuple[int, str]]:
-        """What leaves: the sample, and its response."""
+        """The samples that would be exported, each with its response."""
         found = [
             (one.sample.index, one.version.response)
             for one in exported(self.workspace, self.run, rule, share)
         ]
-        assert leaving(self.workspace, self.run, rule, share) == len(found)
+        assert count_exported(self.workspace, self.run, rule, share) == len(found)
         return found
 
     def indices(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[int]:
@@ -111,30 +88,32 @@ class Desk:
 
 
 @pytest.fixture
-def workbench(tmp_path: Path) -> Iterator[Desk]:
-    samples = [Sample(index=index, original=original(index), row={"id": index}) for index in range(6)]
+def opened(tmp_path: Path) -> Iterator[RunWorkspace]:
+    samples = [sample(index, original=original(index), row={"id": index}) for index in range(6)]
     with Workspace.create(tmp_path / "w.burnish", SOURCE, samples) as workspace:
-        yield Desk(workspace)
+        yield RunWorkspace(workspace)
 
 
 # Rules
 
 
-def test_all_is_every_sample_as_far_as_it_came(workbench: Desk) -> None:
-    workbench.keep(outcome(1), outcome(4, response=Verdict.REPLACED))
+def test_all_is_every_sample_as_far_as_it_came(opened: RunWorkspace) -> None:
+    opened.keep(decided(1), decided(4, response=Verdict.REPLACED))
     expected = [(index, f"better {index}" if index in {1, 4} else f"y{index}") for index in range(6)]
-    assert workbench.export(ExportRule.ALL) == expected
+    assert opened.export(ExportRule.ALL) == expected
 
 
-def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruction(workbench: Desk) -> None:
+def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruction(
+    opened: RunWorkspace,
+) -> None:
     kept, replaced = Verdict.KEPT, Verdict.REPLACED
-    workbench.keep(
-        outcome(0, instruction=kept, response=kept),
-        outcome(1, instruction=replaced, response=kept),
-        outcome(2, instruction=kept, response=replaced, ifd=3.0),
-        outcome(3, instruction=replaced, response=replaced, r_ifd=None),
+    opened.keep(
+        decided(0, instruction=kept, response=kept),
+        decided(1, instruction=replaced, response=kept),
+        decided(2, instruction=kept, response=replaced, ifd=3.0),
+        decided(3, instruction=replaced, response=replaced, r_ifd=None),
     )
-    assert workbench.export(ExportRule.PAPER) == [(2, "better 2"), (3, "better 3")]
+    assert opened.export(ExportRule.PAPER) == [(2, "better 2"), (3, "better 3")]
 
 
 @pytest.mark.parametrize(
@@ -143,66 +122,66 @@ def test_paper_is_the_samples_whose_response_was_replaced_whatever_their_instruc
      (0.5, None, False)],
 )  # fmt: skip
 def test_strict_is_of_these_the_ones_with_both_scores_below_one(
-    workbench: Desk, ifd: float | None, r_ifd: float | None, strict: bool
+    opened: RunWorkspace, ifd: float | None, r_ifd: float | None, strict: bool
 ) -> None:
-    workbench.keep(
-        outcome(0, response=Verdict.REPLACED, ifd=ifd, r_ifd=r_ifd),
-        outcome(1, response=Verdict.KEPT, ifd=ifd, r_ifd=r_ifd),
+    opened.keep(
+        decided(0, response=Verdict.REPLACED, ifd=ifd, r_ifd=r_ifd),
+        decided(1, response=Verdict.KEPT, ifd=ifd, r_ifd=r_ifd),
     )
-    assert workbench.indices(ExportRule.STRICT) == ([0] if strict else [])
-    assert workbench.indices(ExportRule.PAPER) == [0]
+    assert opened.indices(ExportRule.STRICT) == ([0] if strict else [])
+    assert opened.indices(ExportRule.PAPER) == [0]
 
 
-def test_without_scores_nothing_is_below_one(workbench: Desk) -> None:
-    scoreless = outcome(0, response=Verdict.REPLACED).model_copy(update={"before": None, "after": None})
-    workbench.keep(scoreless)
-    assert workbench.indices(ExportRule.PAPER) == [0]
-    assert workbench.indices(ExportRule.STRICT) == workbench.indices(ExportRule.TOP) == []
+def test_without_scores_nothing_is_below_one(opened: RunWorkspace) -> None:
+    scoreless = decided(0, response=Verdict.REPLACED).model_copy(update={"before": None, "after": None})
+    opened.keep(scoreless)
+    assert opened.indices(ExportRule.PAPER) == [0]
+    assert opened.indices(ExportRule.STRICT) == opened.indices(ExportRule.TOP) == []
 
 
-def test_accepted_is_what_a_person_decided_as_decided(workbench: Desk) -> None:
-    workbench.keep(*(outcome(index, response=Verdict.REPLACED) for index in range(4)))
-    workbench.review(1, Decision.ACCEPTED, refined(1))
-    workbench.review(2, Decision.ORIGINAL, original(2))
-    workbench.review(3, Decision.EDITED, Version(instruction="x", response="mine"))
-    workbench.review(5, Decision.ACCEPTED, original(5))
-    assert workbench.export(ExportRule.ACCEPTED) == [(1, "better 1"), (2, "y2"), (3, "mine"), (5, "y5")]
+def test_accepted_is_what_a_person_decided_as_decided(opened: RunWorkspace) -> None:
+    opened.keep(*(decided(index, response=Verdict.REPLACED) for index in range(4)))
+    opened.review(1, Decision.ACCEPTED, refined(1))
+    opened.review(2, Decision.ORIGINAL, original(2))
+    opened.review(3, Decision.EDITED, Version(instruction="x", response="mine"))
+    opened.review(5, Decision.ACCEPTED, original(5))
+    assert opened.export(ExportRule.ACCEPTED) == [(1, "better 1"), (2, "y2"), (3, "mine"), (5, "y5")]
 
 
-def test_a_person_comes_before_the_student_and_the_student_before_the_original(workbench: Desk) -> None:
-    workbench.keep(outcome(0, response=Verdict.REPLACED), outcome(1, response=Verdict.REPLACED, ifd=0.1))
-    workbench.review(1, Decision.ORIGINAL, original(1))
-    workbench.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
-    workbench.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
-    one, two, three, four, *_ = exported(workbench.workspace, workbench.run, ExportRule.ALL, EVERYTHING)
+def test_a_person_comes_before_the_student_and_the_student_before_the_original(opened: RunWorkspace) -> None:
+    opened.keep(decided(0, response=Verdict.REPLACED), decided(1, response=Verdict.REPLACED, ifd=0.1))
+    opened.review(1, Decision.ORIGINAL, original(1))
+    opened.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
+    opened.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
+    one, two, three, four, *_ = exported(opened.workspace, opened.run, ExportRule.ALL, EVERYTHING)
     assert [one.version, four.version] == [refined(0), original(3)]
     assert two.version == Version(instruction="mine", input="too", response="entirely")
     assert three.version.response == "as well"
-    assert workbench.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
-    assert workbench.export(ExportRule.TOP) == [(0, "better 0")], (
+    assert opened.export(ExportRule.PAPER) == [(0, "better 0"), (1, "entirely")]
+    assert opened.export(ExportRule.TOP) == [(0, "better 0")], (
         "nobody knows the scores of the person's own words"
     )
 
 
-def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(workbench: Desk) -> None:
-    workbench.keep(*(outcome(index, ifd=0.9) for index in range(3)))
-    below, above = (Scores(ifd=ratio(value), r_ifd=ratio(0.5)) for value in (0.6, 1.2))
-    for index, version, scores in ((0, refined(0), below), (1, refined(1), above), (2, original(2), below)):
-        review = Review(index=index, decision=Decision.CHOSEN, version=version, scores=scores)
-        workbench.workspace.reviews.keep(review)
-    assert workbench.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
-    assert workbench.indices(ExportRule.STRICT) == [0]
-    assert workbench.indices(ExportRule.TOP) == [0, 2]
+def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(opened: RunWorkspace) -> None:
+    opened.keep(*(decided(index, ifd=0.9) for index in range(3)))
+    below, above = (scores(value, 0.5) for value in (0.6, 1.2))
+    for index, version, own in ((0, refined(0), below), (1, refined(1), above), (2, original(2), below)):
+        chosen = review(index, Decision.CHOSEN, version=version, scores=own)
+        opened.workspace.reviews.keep(chosen)
+    assert opened.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
+    assert opened.indices(ExportRule.STRICT) == [0]
+    assert opened.indices(ExportRule.TOP) == [0, 2]
 
 
-def test_each_run_exports_its_own_outcomes(workbench: Desk) -> None:
-    workbench.keep(outcome(0, response=Verdict.REPLACED))
-    other = workbench.workspace.run(recipe(student="sha256:3"), RECORD)
-    workbench.workspace.keep_outcome(other, outcome(1, response=Verdict.REPLACED))
-    assert workbench.indices(ExportRule.PAPER) == [0]
-    assert [
-        one.sample.index for one in exported(workbench.workspace, other, ExportRule.PAPER, EVERYTHING)
-    ] == [1]
+def test_each_run_exports_its_own_outcomes(opened: RunWorkspace) -> None:
+    opened.keep(decided(0, response=Verdict.REPLACED))
+    other = opened.workspace.run(recipe(student="sha256:3"), RECORD)
+    opened.workspace.keep_outcome(other, decided(1, response=Verdict.REPLACED))
+    assert opened.indices(ExportRule.PAPER) == [0]
+    assert [one.sample.index for one in exported(opened.workspace, other, ExportRule.PAPER, EVERYTHING)] == [
+        1
+    ]
 
 
 # The top
@@ -214,30 +193,30 @@ def test_each_run_exports_its_own_outcomes(workbench: Desk) -> None:
      ("17%", [0, 2]), ("16%", [2]), ("0.001%", [2])],
 )  # fmt: skip
 def test_top_is_the_largest_ifd_below_one_in_the_dataset_s_order(
-    workbench: Desk, top: str, expected: list[int]
+    opened: RunWorkspace, top: str, expected: list[int]
 ) -> None:
     """A share is of all six samples, the one without a score and the one not reached included, and rounds up."""
     for index, ifd in enumerate([0.8, 0.2, 0.999, None, 0.7]):
-        workbench.keep(outcome(index, ifd=ifd))
-    assert workbench.indices(ExportRule.TOP, TopShare.parse(top)) == expected
+        opened.keep(decided(index, ifd=ifd))
+    assert opened.indices(ExportRule.TOP, TopShare.parse(top)) == expected
 
 
-def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(workbench: Desk) -> None:
-    workbench.keep(*(outcome(index, ifd=0.5) for index in (5, 3, 1, 2)))
-    assert workbench.indices(ExportRule.TOP, TopShare(count=2)) == [1, 2]
+def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(opened: RunWorkspace) -> None:
+    opened.keep(*(decided(index, ifd=0.5) for index in (5, 3, 1, 2)))
+    assert opened.indices(ExportRule.TOP, TopShare(count=2)) == [1, 2]
 
 
-def test_the_top_looks_at_what_leaves_and_not_at_what_it_was(workbench: Desk) -> None:
-    workbench.keep(
-        outcome(0, ifd=0.1).model_copy(update={"before": Scores(ifd=ratio(0.9), r_ifd=ratio(0.9))}),
-        outcome(1, ifd=0.2),
+def test_the_top_looks_at_what_leaves_and_not_at_what_it_was(opened: RunWorkspace) -> None:
+    opened.keep(
+        decided(0, ifd=0.1).model_copy(update={"before": scores(0.9, 0.9)}),
+        decided(1, ifd=0.2),
     )
-    assert workbench.indices(ExportRule.TOP, TopShare(count=1)) == [1]
+    assert opened.indices(ExportRule.TOP, TopShare(count=1)) == [1]
 
 
 @pytest.fixture(scope="module")
 def twelve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    samples = [Sample(index=index, original=original(index), row={}) for index in range(12)]
+    samples = [sample(index, original=original(index)) for index in range(12)]
     with Workspace.create(tmp_path_factory.mktemp("top") / "w.burnish", SOURCE, samples) as workspace:
         yield workspace
 
@@ -253,7 +232,7 @@ def test_nothing_that_stays_behind_has_a_larger_ifd_below_one_than_what_leaves(
     run = twelve.run(recipe(student=f"{ifds} {count}"), RECORD)
     for index, ifd in enumerate(ifds):
         if twelve.outcome(run, index) is None:  # hypothesis may come back to an example
-            twelve.keep_outcome(run, outcome(index, ifd=ifd))
+            twelve.keep_outcome(run, decided(index, ifd=ifd))
     out = [one.sample.index for one in exported(twelve, run, ExportRule.TOP, TopShare(count=count))]
     eligible = {index: ifd for index, ifd in enumerate(ifds) if ifd is not None and ifd < 1}
     assert out == sorted(out)
@@ -333,17 +312,16 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 # The trace
 
 
-def traces(workbench: Desk) -> list[dict[str, Any]]:
+def traces(opened: RunWorkspace) -> list[dict[str, Any]]:
     return [
-        one.trace(workbench.run)
-        for one in exported(workbench.workspace, workbench.run, ExportRule.ALL, EVERYTHING)
+        one.trace(opened.run) for one in exported(opened.workspace, opened.run, ExportRule.ALL, EVERYTHING)
     ]
 
 
-def test_the_trace_tells_how_a_row_came_to_be(workbench: Desk) -> None:
-    workbench.keep(outcome(0, response=Verdict.REPLACED, r_ifd=None))
-    workbench.review(0, Decision.EDITED, Version(instruction="mine", response="m"))
-    trace = json.loads(json.dumps(traces(workbench)[0], allow_nan=False))
+def test_the_trace_tells_how_a_row_came_to_be(opened: RunWorkspace) -> None:
+    opened.keep(decided(0, response=Verdict.REPLACED, r_ifd=None))
+    opened.review(0, Decision.EDITED, Version(instruction="mine", response="m"))
+    trace = json.loads(json.dumps(traces(opened)[0], allow_nan=False))
     assert trace["index"] == 0
     assert trace["original"] == {"instruction": "x0", "input": "u", "response": "y0"}
     first, second = trace["choices"]
@@ -374,31 +352,30 @@ def test_the_trace_tells_how_a_row_came_to_be(workbench: Desk) -> None:
     assert trace["student"] == {"name": "base", "path": "base.gguf", "digest": "sha256:2"}
 
 
-def test_the_trace_is_plain_data_for_every_format(workbench: Desk) -> None:
-    workbench.keep(outcome(0, response=Verdict.REPLACED))
-    workbench.review(0, Decision.ACCEPTED, refined(0))
+def test_the_trace_is_plain_data_for_every_format(opened: RunWorkspace) -> None:
+    opened.keep(decided(0, response=Verdict.REPLACED))
+    opened.review(0, Decision.ACCEPTED, refined(0))
 
     def kinds(value: object) -> set[type]:
         inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         return {type(value)}.union(*map(kinds, inside))
 
-    assert kinds(traces(workbench)[0]) <= {dict, list, str, int, float, bool, type(None)}
+    assert kinds(traces(opened)[0]) <= {dict, list, str, int, float, bool, type(None)}
 
 
-def test_the_trace_says_why_a_stage_failed(workbench: Desk) -> None:
+def test_the_trace_says_why_a_stage_failed(opened: RunWorkspace) -> None:
     failure = Failure(fault=Fault.REFUSAL, message="the new response is a refusal")
-    failed = Choice(stage=Stage.INSTRUCTION, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
-    workbench.keep(Outcome(index=0, final=original(0), choices=(failed,)))
-    (choice,) = traces(workbench)[0]["choices"]
-    assert (choice["rule"], choice["failure"]) == (
+    opened.keep(outcome(0, failed(Stage.INSTRUCTION, failure), final=original(0)))
+    (stage,) = traces(opened)[0]["choices"]
+    assert (stage["rule"], stage["failure"]) == (
         "teacher-failed",
         {"fault": "refusal", "message": "the new response is a refusal"},
     )
 
 
-def test_the_trace_of_a_sample_that_was_not_reached_has_the_same_fields(workbench: Desk) -> None:
-    workbench.keep(outcome(0))
-    reached, other, *_ = traces(workbench)
+def test_the_trace_of_a_sample_that_was_not_reached_has_the_same_fields(opened: RunWorkspace) -> None:
+    opened.keep(decided(0))
+    reached, other, *_ = traces(opened)
     assert list(reached) == list(other)
     assert (other["choices"], other["before"], other["after"], other["review"]) == ([], None, None, None)
     assert json.loads(json.dumps(other))["original"]["response"] == "y1"

@@ -7,22 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
+from engine.sample import Choice, Failure, Scores, Stage, Verdict
 from engine.store.overview import Medians, StageCounts, overview
 from engine.store.run_record import RunRecord
-from engine.store.workspace import Run, Source, Workspace
+from engine.store.workspace import Run, Workspace
 from models.teacher import Fault
-from tests.recipes import recipe
+from tests.factory import choice, failed, new_workspace, outcome, ratio, recipe, scores
 
-SOURCE = Source(path="/data/mine.json", format="alpaca", fields=("instruction", "output"), sha256="ab" * 32)
-VERSION = Version(instruction="x", response="y")
 NOTHING = Medians(ifd_before=None, ifd_after=None, r_ifd_before=None, r_ifd_after=None)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    samples = [Sample(index=index, original=VERSION, row={}) for index in range(8)]
-    with Workspace.create(tmp_path / "w.burnish", SOURCE, samples) as opened:
+    with Workspace.open(new_workspace(tmp_path / "w.burnish", 8)) as opened:
         yield opened
 
 
@@ -31,22 +28,13 @@ def run(workspace: Workspace) -> Run:
     return workspace.run(recipe(), RunRecord(settings={}))
 
 
-def ratio(value: float | None, *, truncated: bool = False) -> Ratio:
-    return Ratio(value=value, truncated=truncated, reason="too long" if value is None else None)
+def cut(ifd: float, r_ifd: float | None) -> Scores:
+    """Scores of an instruction whose end did not fit the student's context."""
+    return Scores(ifd=ratio(ifd), r_ifd=ratio(r_ifd, truncated=True))
 
 
-def scores(ifd: float | None, r_ifd: float | None, *, truncated: bool = False) -> Scores:
-    return Scores(ifd=ratio(ifd), r_ifd=ratio(r_ifd, truncated=truncated))
-
-
-def choice(stage: Stage, verdict: Verdict, *, near_tie: bool = False) -> Choice:
-    rule = Rule.LARGER_IFD if stage is Stage.INSTRUCTION else Rule.SMALLER_R_IFD
-    return Choice(stage=stage, verdict=verdict, rule=rule, near_tie=near_tie)
-
-
-def failed(stage: Stage, fault: Fault) -> Choice:
-    failure = Failure(fault=fault, message="why")
-    return Choice(stage=stage, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=failure)
+def unusable(stage: Stage, fault: Fault) -> Choice:
+    return failed(stage, Failure(fault=fault, message="why"))
 
 
 def keep(
@@ -57,8 +45,7 @@ def keep(
     before: Scores | None = None,
     after: Scores | None = None,
 ) -> None:
-    outcome = Outcome(index=index, final=VERSION, choices=choices, before=before, after=after)
-    workspace.keep_outcome(run, outcome)
+    workspace.keep_outcome(run, outcome(index, *choices, before=before, after=after))
 
 
 def test_a_run_that_has_only_begun_has_nothing_to_count(workspace: Workspace, run: Run) -> None:
@@ -74,7 +61,7 @@ def test_each_stage_counts_its_own_verdicts(workspace: Workspace, run: Run) -> N
     keep(workspace, run, 0, choice(first, kept, near_tie=True), choice(second, replaced))
     keep(workspace, run, 1, choice(first, replaced), choice(second, replaced, near_tie=True))
     keep(workspace, run, 2, choice(first, replaced, near_tie=True), choice(second, kept))
-    keep(workspace, run, 3, failed(first, Fault.COPY), choice(second, kept))
+    keep(workspace, run, 3, unusable(first, Fault.COPY), choice(second, kept))
     view = overview(workspace, run)
     assert view.stages == {
         first: StageCounts(replaced=2, kept=1, failed=1, near_ties=2),
@@ -86,8 +73,8 @@ def test_a_sample_that_failed_twice_is_one_sample_and_two_faults_the_commonest_f
     workspace: Workspace, run: Run
 ) -> None:
     first, second = Stage
-    keep(workspace, run, 0, failed(first, Fault.COPY), failed(second, Fault.CUT))
-    keep(workspace, run, 1, choice(first, Verdict.KEPT), failed(second, Fault.CUT))
+    keep(workspace, run, 0, unusable(first, Fault.COPY), unusable(second, Fault.CUT))
+    keep(workspace, run, 1, choice(first, Verdict.KEPT), unusable(second, Fault.CUT))
     keep(workspace, run, 2, choice(first, Verdict.KEPT), choice(second, Verdict.KEPT))
     view = overview(workspace, run)
     assert (view.samples, view.done, view.failed) == (8, 3, 2)
@@ -108,9 +95,9 @@ def test_medians_are_over_the_samples_that_have_the_score(workspace: Workspace, 
 def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Workspace, run: Run) -> None:
     keep(workspace, run, 0, before=scores(None, None), after=scores(None, None))
     keep(workspace, run, 1, before=scores(0.5, 0.5), after=scores(0.5, None))
-    keep(workspace, run, 2, before=scores(0.5, 0.5, truncated=True), after=scores(0.5, 0.5, truncated=True))
-    keep(workspace, run, 3, before=scores(0.5, 0.5), after=scores(0.5, 0.5, truncated=True))
-    keep(workspace, run, 4, before=scores(0.5, 0.5), after=scores(0.5, None, truncated=True))
+    keep(workspace, run, 2, before=cut(0.5, 0.5), after=cut(0.5, 0.5))
+    keep(workspace, run, 3, before=scores(0.5, 0.5), after=cut(0.5, 0.5))
+    keep(workspace, run, 4, before=scores(0.5, 0.5), after=cut(0.5, None))
     keep(workspace, run, 5)
     view = overview(workspace, run)
     assert (view.unscorable, view.truncated) == (3, 3)
@@ -118,7 +105,7 @@ def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Worksp
 
 def test_only_this_run_is_counted(workspace: Workspace, run: Run) -> None:
     other = workspace.run(recipe(method="reflect"), RunRecord(settings={}))
-    keep(workspace, other, 0, failed(Stage.INSTRUCTION, Fault.COPY), before=scores(0.5, 0.5))
+    keep(workspace, other, 0, unusable(Stage.INSTRUCTION, Fault.COPY), before=scores(0.5, 0.5))
     assert overview(workspace, run).done == 0
     view = overview(workspace, other)
     assert (view.done, view.failed, view.faults) == (1, 1, {"copy": 1})

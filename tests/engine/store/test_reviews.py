@@ -16,12 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import engine.store.reviews
 from engine.sample import (
-    Choice,
     Decision,
     Outcome,
-    Ratio,
     Review,
-    Rule,
     Sample,
     Scores,
     Stage,
@@ -30,27 +27,36 @@ from engine.sample import (
 )
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import FAILURE, RECORD, SOURCE, made, sample
-from tests.recipes import recipe
-
-SCORES = Scores(
-    ifd=Ratio(value=0.5, log_ratio=-0.7), r_ifd=Ratio(value=None, reason="the text is empty", truncated=True)
+from tests.factory import (
+    RECORD,
+    SOURCE,
+    choice,
+    failed,
+    new_workspace,
+    outcome,
+    ratio,
+    recipe,
+    review,
+    sample,
+    scores,
 )
-OTHER = Scores(ifd=Ratio(value=1.5, log_ratio=0.4), r_ifd=Ratio(value=0.25, log_ratio=-1.4))
+
+SCORES = Scores(ifd=ratio(0.5), r_ifd=ratio(truncated=True, reason="the text is empty"))
+OTHER = scores(1.5, 0.25)
 
 
-def edit(index: int, response: str = "mine", **more: Any) -> Review:
+def edit(index: int, response: str = "mine", **changes: Any) -> Review:
     version = Version(instruction="x", response=response)
-    return Review(index=index, decision=Decision.EDITED, version=version, **more)
+    return review(index, Decision.EDITED, version=version, **changes)
 
 
 def back(index: int) -> Review:
-    return Review(index=index, decision=Decision.ORIGINAL, version=sample(index).original)
+    return review(index, Decision.ORIGINAL)
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Workspace]:
-    with Workspace.open(made(tmp_path / "w.burnish", 5)) as workspace:
+    with Workspace.open(new_workspace(tmp_path / "w.burnish", 5)) as workspace:
         yield workspace
 
 
@@ -62,8 +68,8 @@ def standing(workspace: Workspace) -> list[str | None]:
 
 def replaced(index: int) -> Outcome:
     final = Version(instruction=f"new {index}", response=f"better {index}")
-    choice = Choice(stage=Stage.RESPONSE, verdict=Verdict.REPLACED, rule=Rule.SMALLER_R_IFD, rewrite=final)
-    return Outcome(index=index, final=final, choices=(choice,), before=SCORES, after=OTHER)
+    rewritten = choice(Stage.RESPONSE, Verdict.REPLACED, rewrite=final)
+    return outcome(index, rewritten, final=final, before=SCORES, after=OTHER)
 
 
 # Acts
@@ -85,7 +91,7 @@ def test_an_act_about_many_samples_is_undone_and_redone_as_one(opened: Workspace
 
 
 def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(tmp_path: Path) -> None:
-    path = made(tmp_path / "w.burnish", 5)
+    path = new_workspace(tmp_path / "w.burnish", 5)
     with Workspace.open(path) as workspace:
         for index in range(4):
             workspace.reviews.keep(edit(index, f"mine {index}"))
@@ -272,7 +278,7 @@ class Acts(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(engine.store.reviews, "SLICE", self.SLICE)
         self.folder = tempfile.TemporaryDirectory()
-        self.workspace = Workspace.open(made(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
+        self.workspace = Workspace.open(new_workspace(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
         self.workspace.database.execute("PRAGMA synchronous = OFF")
         self.done: list[Act] = []
         self.undone: list[Act] = []
@@ -368,16 +374,13 @@ ODD = "a\x00b \ud800 \U0001f525"
 
 def outcomes() -> list[Outcome]:
     """One of every kind: rewritten, failed, cut, without a score, scored only, and without a student."""
-    first = Choice(
-        stage=Stage.INSTRUCTION, verdict=Verdict.KEPT, rule=Rule.LARGER_IFD, margin=-0.001, near_tie=True
-    )
-    failed = Choice(stage=Stage.RESPONSE, verdict=Verdict.KEPT, rule=Rule.TEACHER_FAILED, failure=FAILURE)
+    first = choice(Stage.INSTRUCTION, margin=-0.001, near_tie=True)
     odd = Version(instruction="x", response=ODD)
     return [
         replaced(0),
-        Outcome(index=1, final=odd, choices=(first, failed), before=OTHER, after=OTHER),
-        Outcome(index=2, final=odd, before=OTHER, after=OTHER),
-        Outcome(index=3, final=odd, choices=(first,)),
+        outcome(1, first, failed(Stage.RESPONSE), final=odd, before=OTHER, after=OTHER),
+        outcome(2, final=odd, before=OTHER, after=OTHER),
+        outcome(3, first, final=odd),
     ]
 
 

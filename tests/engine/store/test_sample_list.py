@@ -28,8 +28,7 @@ from engine.store.sample_list import (
     SampleState,
 )
 from engine.store.workspace import Run, Workspace
-from tests.engine.store.stock import RECORD, SOURCE
-from tests.recipes import recipe
+from tests.factory import RECORD, SOURCE, recipe
 
 LETTERS = "aAbBzZ éÉßİıк將\0\ud800\udfff\U0001f600\"'\\/%_*?[]\n\t\x7f\u2028un0fd1{}:,."
 """Of which words are made that SQL, JSON, patterns or UTF-8 might stumble over."""

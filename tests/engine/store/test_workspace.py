@@ -14,27 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.sample import (
-    Choice,
-    Decision,
-    Failure,
-    Loss,
-    Outcome,
-    Ratio,
-    Review,
-    Rule,
-    Scores,
-    Stage,
-    Verdict,
-    Version,
-)
+from engine.sample import Decision, Outcome, Review, Sample, Stage
 from engine.store.database import WorkspaceError
+from engine.store.leaving import exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import WINDOW, Run, Source, Workspace
 from models.student import Losses
-from models.teacher import Fault, Reply, TeacherInfo
-from tests.engine.store.stock import FAILURE, RECORD, SOURCE, kept, sample, samples
-from tests.recipes import recipe
+from models.teacher import Reply, TeacherInfo
+from tests.factory import FAILURE, RECORD, SOURCE, full, kept, recipe, review, sample, samples
 
 HOSTILE = [
     "",
@@ -48,25 +35,8 @@ HOSTILE = [
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), max_size=20))
 
 
-def full(index: int, text: str) -> Outcome:
-    """An outcome with something in every field, and this text wherever there is one."""
-    loss = Loss(mean=1 / 3, scored=7)
-    ratio = Ratio(value=0.1 + 0.2, log_ratio=-1e-17, alone=loss, given=loss, truncated=True)
-    none = Ratio(value=None, reason=text)
-    choice = Choice(
-        stage=Stage.RESPONSE,
-        verdict=Verdict.REPLACED,
-        rule=Rule.SMALLER_R_IFD,
-        before=1e300,
-        after=5e-324,
-        margin=-0.1,
-        near_tie=True,
-        critique={"b": text, "a": "", "c": text},
-        failure=Failure(fault=Fault.REFUSAL, message=text),
-    )
-    final = Version(instruction=text, input=text, response=text)
-    scores = Scores(ifd=ratio, r_ifd=none)
-    return Outcome(index=index, final=final, choices=(choice, choice), before=scores, after=scores)
+def decided(workspace: Workspace, run: Run) -> list[tuple[Sample, Outcome | None, Review | None]]:
+    return [(row.sample, row.outcome, row.review) for row in exported(workspace, run)]
 
 
 def test_a_new_workspace_holds_the_dataset_in_order_and_where_it_came_from(workspace: Workspace) -> None:
@@ -138,12 +108,12 @@ def test_replies_come_back_byte_for_byte_oldest_first(shelf: Shelf, replies: lis
 @pytest.mark.parametrize("text", HOSTILE)
 def test_outcomes_and_reviews_come_back_byte_for_byte(workspace: Workspace, run: Run, text: str) -> None:
     outcome = full(1, text)
-    review = Review(index=1, decision=Decision.EDITED, version=outcome.final)
+    edited = review(1, Decision.EDITED, version=outcome.final)
     workspace.keep_outcome(run, outcome)
-    workspace.reviews.keep(review)
+    workspace.reviews.keep(edited)
     assert workspace.outcome(run, 1) == outcome
-    assert workspace.reviews.standing(1) == review
-    assert list(workspace.decided(run))[1] == (sample(1), outcome, review)
+    assert workspace.reviews.standing(1) == edited
+    assert decided(workspace, run)[1] == (sample(1), outcome, edited)
     back = workspace.outcome(run, 1)
     assert back is not None
     assert list(back.choices[0].critique) == list(outcome.choices[0].critique), "in the order it was said"
@@ -212,7 +182,7 @@ def test_losses_are_here_at_once_and_on_the_disk_with_what_comes_next_or_at_the_
         case "outcome":
             workspace.keep_outcome(run, kept(1))
         case "review":
-            workspace.reviews.keep(Review(index=1, decision=Decision.ACCEPTED, version=sample(1).original))
+            workspace.reviews.keep(review(1))
         case "nothing":
             workspace.close()
     with Workspace.read(path) as reading:
@@ -258,9 +228,9 @@ def test_every_walk_crosses_windows_also_while_outcomes_are_written(path: Path) 
             if pending.index % 3:
                 workspace.keep_outcome(run, kept(pending.index))
         assert walked == list(range(count))
-        decided = list(workspace.decided(run))
-        assert [s for s, _, _ in decided] == samples(count)
-        assert [o.index if o else None for _, o, _ in decided] == [i if i % 3 else None for i in range(count)]
+        rows = decided(workspace, run)
+        assert [s for s, _, _ in rows] == samples(count)
+        assert [o.index if o else None for _, o, _ in rows] == [i if i % 3 else None for i in range(count)]
         assert [s.index for s in workspace.pending(run, None)] == list(range(0, count, 3))
 
 
@@ -306,18 +276,15 @@ def test_decided_is_every_sample_with_this_run_s_outcome_and_the_last_review(
     other = workspace.run(recipe(method="reflect"), RECORD)
     workspace.keep_outcome(run, kept(0))
     workspace.keep_outcome(other, kept(2))
-    reviews = [
-        Review(index=2, decision=decision, version=sample(2).original)
-        for decision in (Decision.ACCEPTED, Decision.EDITED, Decision.ORIGINAL)
-    ]
-    for review in reviews:
-        workspace.reviews.keep(review)
-    assert list(workspace.decided(run)) == [
+    reviews = [review(2, decision) for decision in (Decision.ACCEPTED, Decision.EDITED, Decision.ORIGINAL)]
+    for one in reviews:
+        workspace.reviews.keep(one)
+    assert decided(workspace, run) == [
         (sample(0), kept(0), None),
         (sample(1), None, None),
         (sample(2), None, reviews[-1]),
     ]
-    assert [o for _, o, _ in workspace.decided(other)] == [None, None, kept(2)]
+    assert [o for _, o, _ in decided(workspace, other)] == [None, None, kept(2)]
     assert workspace.reviews.standing(2) == reviews[-1]
     assert workspace.reviews.standing(0) is None
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.sample import Decision, Review, Sample
+from engine.sample import Sample
 from engine.store.database import WorkspaceError
+from engine.store.leaving import exported
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import WORKSPACE, Workspace
 from models.teacher import Reply
-from tests.engine.store.stock import RECORD, SOURCE, kept, made, sample, samples
-from tests.recipes import recipe
+from tests.factory import RECORD, SOURCE, kept, new_workspace, recipe, review, sample, samples
 
 
 def refused(path: Path) -> str:
@@ -64,7 +64,7 @@ def test_commits_are_on_the_disk_before_they_are_said_to_be(workspace: Workspace
 
 
 def test_one_that_exists_is_not_overwritten(path: Path) -> None:
-    made(path)
+    new_workspace(path)
     with pytest.raises(WorkspaceError, match="already exists"):
         Workspace.create(path, SOURCE, samples(1))
     with Workspace.open(path) as opened:
@@ -98,7 +98,7 @@ IMPORTING = """
 import sys, time
 from pathlib import Path
 from engine.store.workspace import Workspace
-from tests.engine.store.stock import SOURCE, sample
+from tests.factory import SOURCE, sample
 
 def reading():
     for index in range(20_000):
@@ -113,8 +113,7 @@ HOLDING = """
 import sys, time
 from pathlib import Path
 from engine.store.workspace import Workspace
-from tests.engine.store.stock import RECORD, kept
-from tests.recipes import recipe
+from tests.factory import RECORD, kept, recipe
 
 with Workspace.open(Path(sys.argv[1])) as workspace:
     run = workspace.run(recipe(), RECORD)
@@ -156,7 +155,7 @@ def test_an_import_that_is_killed_leaves_no_workspace_and_nothing_in_the_way(pat
 
 
 def test_another_process_at_work_keeps_us_out_but_for_reading_until_it_is_killed(path: Path) -> None:
-    made(path)
+    new_workspace(path)
     with child(HOLDING, path) as working:
         with pytest.raises(WorkspaceError, match=f"burnish show {path}"):
             Workspace.open(path)
@@ -189,26 +188,26 @@ def test_a_second_writer_is_refused_and_a_reader_sees_each_commit(path: Path) ->
 
 
 def test_a_reader_cannot_write(path: Path) -> None:
-    made(path)
+    new_workspace(path)
     with Workspace.read(path) as reading:
         with pytest.raises(WorkspaceError, match="readonly"):
             reading.run(recipe(), RECORD)
         with pytest.raises(WorkspaceError, match="readonly"):
-            reading.reviews.keep(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
+            reading.reviews.keep(review(0))
 
 
 def test_a_writer_that_was_refused_does_not_take_the_place(path: Path) -> None:
-    made(path)
+    new_workspace(path)
     path.write_bytes(path.read_bytes()[:4096])
     with pytest.raises(WorkspaceError):
         Workspace.open(path)
     path.unlink()
-    made(path)
+    new_workspace(path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
 def test_a_file_that_may_only_be_read_can_be_looked_at_and_a_write_says_what_to_do(strangers: Path) -> None:
-    path = made(strangers / "w.burnish")
+    path = new_workspace(strangers / "w.burnish")
     path.chmod(0o400)
     with Workspace.read(path) as reading:
         assert list(reading.samples()) == samples(3)
@@ -221,7 +220,7 @@ def test_a_file_that_may_only_be_read_can_be_looked_at_and_a_write_says_what_to_
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
 def test_a_file_that_may_not_even_be_read_is_refused(strangers: Path) -> None:
-    path = made(strangers / "w.burnish")
+    path = new_workspace(strangers / "w.burnish")
     path.chmod(0)
     for way in (Workspace.open, Workspace.read):
         with pytest.raises(WorkspaceError, match=r"cannot be opened \(Permission denied\)"):
@@ -230,7 +229,7 @@ def test_a_file_that_may_not_even_be_read_is_refused(strangers: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
 def test_a_folder_that_may_not_be_written_is_one_line(strangers: Path) -> None:
-    path = made(strangers / "w.burnish")
+    path = new_workspace(strangers / "w.burnish")
     path.with_name("w.burnish-lock").unlink(missing_ok=True)
     strangers.chmod(0o500)
     expected = r"Permission denied.*folder must be writable"
@@ -268,7 +267,7 @@ def test_no_file_and_a_folder_are_refused(path: Path) -> None:
 
 
 def test_a_workspace_of_a_newer_burnish_is_refused(path: Path) -> None:
-    made(path)
+    new_workspace(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     assert f"schema {len(MIGRATIONS) + 1}, this one knows {len(MIGRATIONS)}" in refused(path)
@@ -279,7 +278,7 @@ def read_all(path: Path) -> None:
         with way(path) as workspace:
             run = workspace.latest_run()
             workspace.source()
-            list(workspace.decided(run))
+            list(exported(workspace, run))
             list(workspace.samples())
             workspace.replies(0)
 
@@ -290,7 +289,7 @@ def grown(path: Path) -> Path:
         for index in range(20):
             workspace.keep_outcome(run, kept(index))
         workspace.keep_reply(0, b"a", Reply("r"), {})
-        workspace.reviews.keep(Review(index=0, decision=Decision.ACCEPTED, version=sample(0).original))
+        workspace.reviews.keep(review(0))
     return path
 
 
@@ -366,7 +365,7 @@ def test_the_steps_lead_from_an_empty_file_to_the_schema_in_order(
     migrated(
         monkeypatch, "CREATE TABLE second (a)", "ALTER TABLE second RENAME TO third; CREATE TABLE fourth (a)"
     )
-    made(path)
+    new_workspace(path)
     version, application, tables = schema(path)
     assert (version, application) == (len(MIGRATIONS) + 2, APPLICATION_ID)
     assert tables[-2:] == ["third", "fourth"]
@@ -375,7 +374,7 @@ def test_the_steps_lead_from_an_empty_file_to_the_schema_in_order(
 def test_an_older_workspace_is_brought_up_to_date_when_it_is_opened_and_keeps_all(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(path)
+    new_workspace(path)
     _, _, tables = schema(path)
     migrated(monkeypatch, "CREATE TABLE second (a); INSERT INTO second SELECT body FROM samples")
     with pytest.raises(WorkspaceError, match="older burnish"):
@@ -395,7 +394,7 @@ def test_an_older_workspace_is_brought_up_to_date_when_it_is_opened_and_keeps_al
 def test_a_step_that_fails_leaves_the_workspace_as_it_was(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(path)
+    new_workspace(path)
     before = schema(path)
     with monkeypatch.context() as patch:
         migrated(patch, "CREATE TABLE second (a); DELETE FROM samples; INSERT INTO nowhere VALUES (1)")
@@ -407,7 +406,7 @@ def test_a_step_that_fails_leaves_the_workspace_as_it_was(
 
 
 def test_a_refused_open_holds_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(path)
+    new_workspace(path)
     migrated(monkeypatch, "DELETE FROM samples; INSERT INTO nowhere VALUES (1)")
     with pytest.raises(WorkspaceError) as caught:
         Workspace.open(path)

@@ -25,7 +25,7 @@ from engine.run.settings import StudentSettings, load_settings
 from engine.sample import Decision, Review
 from engine.store.distribution import MEASURES, Distribution
 from engine.store.leaving import ExportRule, TopShare
-from engine.store.overview import overview
+from engine.store.overview import faults, overview
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
@@ -234,7 +234,7 @@ def _looked_at(path: Path) -> None:
         run = opened.latest_run()
         overview(opened, run)
         opened.count(run)
-        opened.faults(run)
+        faults(opened, run)
         for sample in opened.samples():
             outcome, _ = opened.outcome(run, sample.index), opened.reviews.standing(sample.index)
             assert outcome is None or outcome.final

@@ -18,6 +18,7 @@ from typing import Any
 from engine.examine.examine import Examination
 from engine.examine.flags import Flag
 from engine.sample import Candidate, Decision, Review, Stage, Version
+from engine.store.leaving import exported
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
 from tests.ollama.script import Chat, Scripted
@@ -52,7 +53,7 @@ def fill(opened: Workspace) -> None:
     with FakeOllama(replying) as server:
         for retry in (False, True):
             refine(opened, settings(server), limit=WAITING, retry_failed=retry)
-    outcomes = [outcome for _, outcome, _ in opened.decided(opened.latest_run()) if outcome]
+    outcomes = [row.outcome for row in exported(opened, opened.latest_run()) if row.outcome]
     own = Version(instruction="Mine.", response="A\x00b \ud800.")
     for index, decision in enumerate((Decision.ACCEPTED, Decision.ORIGINAL, Decision.EDITED)):
         version = {Decision.ORIGINAL: opened.sample(index).original, Decision.EDITED: own}.get(decision)
@@ -84,7 +85,7 @@ def held(opened: Workspace) -> dict[str, Any]:
         "losses": [len(losses), hashlib.sha256(json.dumps(losses).encode()).hexdigest()],
         "recipe": run.recipe.model_dump(mode="json"),
         "settings": run.record.model_dump(),
-        "outcomes": [outcome and outcome.model_dump(mode="json") for _, outcome, _ in opened.decided(run)],
+        "outcomes": [row.outcome and row.outcome.model_dump(mode="json") for row in exported(opened, run)],
         "count": opened.count(run),
         "retries": [opened.retries(index) for index in indices],
         "reviews": [

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.store.leaving import exported
 from engine.store.workspace import Workspace
 from tests.command import REFLECT, burnish, contents
 from tests.gguf_writer import LLAMA, TENSORS, gguf
@@ -224,8 +225,8 @@ def test_rules_let_through_what_they_say(refined: Path, scored: Path, tmp_path: 
     with Workspace.read(refined) as workspace:
         run = workspace.latest_run()
         replaced = sum(
-            outcome is not None and outcome.choices[1].verdict == "replaced"
-            for _, outcome, _ in workspace.decided(run)
+            row.outcome is not None and row.outcome.choices[1].verdict == "replaced"
+            for row in exported(workspace, run)
         )
     assert rows(refined, "--rule", "paper") == replaced
     assert rows(refined, "--rule", "accepted") == 0

@@ -16,7 +16,7 @@ from engine.formats.names import Format
 from engine.method.recipe import Method
 from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
-from engine.run.settings import Schedule
+from engine.run.settings import Schedule, options_json
 from engine.store.leaving import ExportRule
 from tests.command import ALONE, burnish
 from tests.scene import scene
@@ -88,16 +88,27 @@ def test_every_command_is_told_on_one_line_and_in_full(name: str, width: str) ->
     assert max(map(len, own.out.splitlines())) <= int(width)
 
 
+def words(group: str, name: str) -> tuple[str, ...]:
+    """The words that a setting's option takes."""
+    return tuple(options.SETTINGS[group, name]["choices"])
+
+
+def test_the_settings_offered_are_those_declared() -> None:
+    told = (Path(options.__file__).with_name("options.json")).read_text("utf-8")
+    assert told == options_json(), "python -m engine.run.settings > tui/cli/options.json"
+
+
 @pytest.mark.parametrize(
     ("offered", "known"),
     [
-        (options.METHODS, Method),
-        (options.TEMPLATES, TemplateName),
-        (options.REPLY_FORMS, ("auto", *ReplyFormName)),
-        (options.SCHEDULES, ("auto", *Schedule)),
+        (words("run", "method"), Method),
+        (words("run", "template"), TemplateName),
+        (words("answer", "template"), TemplateName),
+        (words("run", "reply_form"), ("auto", *ReplyFormName)),
+        (words("run", "schedule"), ("auto", *Schedule)),
         (options.RULES, ExportRule),
         (options.TRAINERS, Trainer),
-        (options.JUDGE_FORMS, (ReplyFormName.JSON, ReplyFormName.MARKERS)),
+        (words("judge", "reply_form"), (ReplyFormName.JSON, ReplyFormName.MARKERS)),
         (options.FORMATS, Format),
     ],
 )
@@ -108,17 +119,8 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 
 def test_every_choice_is_one_of_these() -> None:
-    lists = (
-        *(
-            options.METHODS,
-            options.TEMPLATES,
-            options.REPLY_FORMS,
-            options.SCHEDULES,
-            options.RULES,
-            options.TRAINERS,
-        ),
-        *(options.JUDGE_FORMS, options.FORMATS),
-    )
+    lists = [options.RULES, options.TRAINERS, options.FORMATS]
+    lists += [words(*key) for key, setting in options.SETTINGS.items() if setting["kind"] == "words"]
     found = {
         tuple(option.type.choices)
         for command in cli.cli.commands.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.widgets import Input
 
+from tests.tui.seat import Seat
 from tui.app import BurnishApp
 from tui.keys.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
 from tui.keys.keymap import key_names, load_keymap
@@ -24,7 +24,6 @@ from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.start.screen import StartScreen
-from tui.state.workbench import Workbench
 
 WHERE: dict[str, type[Any]] = {
     "app": BurnishApp,
@@ -174,41 +173,35 @@ def test_a_folder_in_its_place_is_one_problem(tmp_path: Path) -> None:
 def test_the_app_goes_by_the_file_and_tells_what_is_wrong_with_it(tmp_path: Path) -> None:
     keys_file(tmp_path, '"app.show_help" = "f3"\n"app.go_start" = "[,f4"\n"nope" = "a"\n')
 
-    async def main() -> None:
-        app = BurnishApp(Workbench())
-        async with app.run_test() as pilot:
-            await pilot.pause()
-            assert ["no action 'nope'" in told.message for told in app._notifications] == [True]
-            await pilot.press("f1")
-            assert not isinstance(app.screen, HelpScreen)
-            await pilot.press("f3")
-            assert isinstance(app.screen, HelpScreen)
-            assert "no action 'nope'" in str(app.screen.query_one("#problems").render())
-            await pilot.press("escape", "ctrl+p")
-            for _ in range(50):  # the palette searches beside
-                await pilot.pause(0.1)
-                options = app.screen.query_one("CommandList").options  # type: ignore[attr-defined]
-                if "left bracket, f4" in "".join(str(option.prompt) for option in options):
-                    return
-            raise AssertionError("the palette does not say the key")
+    async def steps(seat: Seat) -> None:
+        assert ["no action 'nope'" in toast for toast in seat.toasts] == [True]
+        await seat.press("f1")
+        assert not isinstance(seat.screen, HelpScreen)
+        await seat.press("f3")
+        assert isinstance(seat.screen, HelpScreen)
+        assert "no action 'nope'" in str(seat.screen.query_one("#problems").render())
+        await seat.press("escape", "ctrl+p")
+        for _ in range(50):  # the palette searches beside
+            await seat.pilot.pause(0.1)
+            options = seat.screen.query_one("CommandList").options  # type: ignore[attr-defined]
+            if "left bracket, f4" in "".join(str(option.prompt) for option in options):
+                return
+        raise AssertionError("the palette does not say the key")
 
-    asyncio.run(main())
+    Seat().play(steps)
 
 
 def test_what_types_a_character_types_it_where_one_types() -> None:
-    async def main() -> None:
-        app = BurnishApp(Workbench())
-        async with app.run_test() as pilot:
-            await pilot.pause()
-            where: DOMNode = app.screen
-            line = Input()
-            await app.screen.mount(line)
-            line.focus()
-            await pilot.press("q", "question_mark", "1", "5", "u", "U", "w", "o")
-            assert line.value == "q?15uUwo"
-            assert app.screen is where
+    async def steps(seat: Seat) -> None:
+        where: DOMNode = seat.screen
+        line = Input()
+        await seat.screen.mount(line)
+        line.focus()
+        await seat.press("q", "question_mark", "1", "5", "u", "U", "w", "o")
+        assert line.value == "q?15uUwo"
+        assert seat.screen is where
 
-    asyncio.run(main())
+    Seat().play(steps)
 
 
 def test_what_is_always_there_types_nothing() -> None:

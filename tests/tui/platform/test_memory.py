@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from tests.tui.seat import Seat, seated
+from tests.tui.seat import Seat
 from tui.platform import memory
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -33,18 +33,17 @@ def test_what_is_dropped_goes_in_the_pause_after_a_key(
     looks: list[int] = []
 
     async def main() -> None:
-        async with seated(Seat) as there:
-            pilot = there.pilot
-            await pilot.pause(1.0)
+        async with Seat() as seat:
+            await seat.pilot.pause(1.0)
             assert not looks, "nobody was there yet"
             gone = dropped()
-            await pilot.press("f1")
+            await seat.pilot.press("f1")
             for _ in range(100):
-                await pilot.pause(0.1)
+                await seat.pilot.pause(0.1)
                 if gone() is None:
                     break
             assert gone() is None
-            await pilot.pause(1.0)
+            await seat.pilot.pause(1.0)
             assert len(looks) == 1, "once in a pause"
 
     collect = gc.collect

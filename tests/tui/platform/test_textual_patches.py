@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from textual.widget import Widget
 
 from tests.scene import scene
-from tests.tui.seat import Seat, seated
+from tests.tui.seat import Seat
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -26,17 +25,15 @@ def test_widgets_of_screens_that_were_left_are_let_go_of(
 ) -> None:
     monkeypatch.setattr("tui.app.TIDY", 0.1)
 
-    async def main() -> None:
-        async with seated(Seat) as there:
-            pilot = there.pilot
-            await there.workbench.open(scene(tmp_path))
-            there.app.action_go_samples()
-            counts = []
-            for _ in range(3):
-                for _ in range(2):
-                    await pilot.press("enter", "escape", "4", "2")
-                await pilot.pause(0.5)
-                counts.append(kept())
-            assert counts[2] <= counts[1] + 5
+    async def steps(seat: Seat) -> None:
+        await seat.workbench.open(scene(tmp_path))
+        seat.app.action_go_samples()
+        counts = []
+        for _ in range(3):
+            for _ in range(2):
+                await seat.pilot.press("enter", "escape", "4", "2")
+            await seat.pilot.pause(0.5)
+            counts.append(kept())
+        assert counts[2] <= counts[1] + 5
 
-    asyncio.run(main())
+    Seat().play(steps)

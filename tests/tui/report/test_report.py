@@ -20,20 +20,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.judge.prompt import Judged, Opinion, Pair, StudentChoice
+from engine.judge.prompt import Judged, StudentChoice
 from engine.judge.record import Record
 from engine.method.token_gain import TokenGains, half
 from engine.report.gather import gather
 from engine.run.opening import open_workspace
-from engine.sample import Decision, Failure, Outcome, Review, Stage, Verdict, Version
+from engine.sample import Decision, Failure, Review, Stage, Verdict
 from engine.store.workspace import Workspace
 from models.student import Losses
 from models.teacher import Fault
 from tests import hostile
 from tests.command import burnish
-from tests.recipes import judging, recipe
+from tests.factory import judging, opinion, outcome, pair, recipe, scores, teacher_info
 from tests.running import SHORT, dataset
-from tests.scene import KINDS, TEACHER, outcome, scene, scores, started
+from tests.scene import KINDS, outcome_of_kind, scene, started
 from tui.report.html import page
 from tui.text.literal import literal
 
@@ -198,7 +198,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = started(opened, TRAPS[0])
         for sample in list(opened.samples()):
             trap = TRAPS[sample.index]
-            found = outcome(sample, REWRITTEN[sample.index % len(REWRITTEN)])
+            found = outcome_of_kind(sample, REWRITTEN[sample.index % len(REWRITTEN)])
             assert found is not None
             failure = Failure(fault=Fault.UNPARSABLE, message=trap)
             choices = tuple(
@@ -219,18 +219,12 @@ def judge(path: Path, name: str) -> Path:
     with Record.at(path.with_suffix(".judged")) as record:
         comparison = record.begin(about)
         for number in range(5):
-            pair = Pair(
-                row=number,
-                a=Version(instruction="x", response="short"),
-                b=Version(instruction="x", response="as short"),
-                choices=(choice,),
-            )
+            versions = pair("short", "as short", number, choice, instruction="x")
             first, second = (4, 7) if number < 3 else (5, 5)
-            forward = Opinion(critique="c", reason="r", first=first, second=second)
-            swapped = Opinion(critique="c", reason="r", first=second, second=first)
-            judged = Judged(pair=pair, forward=forward, swapped=swapped)
+            forward, swapped = opinion(first, second), opinion(second, first)
+            judged = Judged(pair=versions, forward=forward, swapped=swapped)
             if number == 4:
-                judged = Judged(pair=pair, forward=None, swapped=None, failure=FAILURE)
+                judged = Judged(pair=versions, forward=None, swapped=None, failure=FAILURE)
             record.keep(comparison, number, judged)
     return record.path
 
@@ -244,7 +238,7 @@ def test_the_page_says_what_the_workspace_holds(made: Path) -> None:
         source, run = opened.source(), opened.latest_run()
     assert run.record.student is not None
     for said in (
-        source.path, source.sha256, TEACHER.digest, "qwen3:8b, Q4_K_M", run.record.student.digest,
+        source.path, source.sha256, teacher_info().digest, "qwen3:8b, Q4_K_M", run.record.student.digest,
         "21 of 24 samples are done, and of 18 of them a rewrite leaves", "The median IFD went from 0.655 to 0.708",
         "18 replaced", "3 kept", "12 replaced", "6 kept", "3 failed", "top 20 samples with an IFD below 1",
         "Decided by a person: accepted 1, edited 1, original 1", "10 response replaced +0.0040",
@@ -260,7 +254,8 @@ def test_the_terminal_says_the_same(made: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     text = one_line(ended.out)
     for said in (
-        "The median IFD went from 0.655 to 0.708", TEACHER.digest, "response stage 12 replaced, 6 kept, 3 failed",
+        "The median IFD went from 0.655 to 0.708", teacher_info().digest,
+        "response stage 12 replaced, 6 kept, 3 failed",
         "top 20 samples with an IFD below 1", "IFD: how little the instruction helps", "median 36 before",
         "unparsable: expected the headings Critique", "18 samples before and after", "Each of these is supported",
         "burnish export",
@@ -335,9 +330,7 @@ def test_scores_alone_make_a_report_too(tmp_path: Path) -> None:
         run = opened.run(recipe(method="score"), run.record.model_copy(update={"teacher": None}))
         for sample in list(opened.samples()):
             score = scores(0.5 + 0.1 * sample.index, 0.7)
-            opened.keep_outcome(
-                run, Outcome(index=sample.index, final=sample.original, before=score, after=score)
-            )
+            opened.keep_outcome(run, outcome(sample.index, final=sample.original, before=score, after=score))
     text = one_line(Page(written(path)).text)
     assert "they were scored as they are, and nothing was rewritten" in text
     assert "Near ties" not in text
@@ -373,8 +366,8 @@ def test_every_trap_is_shown_as_the_text_it_is(trapped: Path) -> None:
     shown = one_line(Page(written(trapped)).text)
     report = gather(trapped, None, None)
     assert len(report.pairs) >= 15
-    for pair in report.pairs:
-        for text in (pair.sample.original.response, *pair.outcome.choices[0].critique):
+    for reported in report.pairs:
+        for text in (reported.sample.original.response, *reported.outcome.choices[0].critique):
             assert one_line(literal(text)) in shown
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from engine.judge.results import Counts
 from engine.run.settings import Settings, load_settings
 from engine.sample import Verdict
 from tests import hostile, judges
-from tests.hostile import acting, painted
+from tests.hostile import acting
 from tests.ollama.script import Chat, Refusal, Scripted, Tap
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, workspace
 from tests.scene import judged, scene
-from tests.tui.seat import Seat, seated
+from tests.tui.seat import SIZES, Seat
 from tui.keys.actions import of_scope
 from tui.messages import StartRun
 from tui.screens.compare.pair_screen import PairScreen
@@ -32,7 +31,6 @@ from tui.state.verdicts import PairFilter
 from tui.widgets.prose import Prose
 from tui.widgets.score_bar import blocks, said_score
 
-SIZES = ((80, 24), (120, 40), (200, 60))
 KINDS = ("replaced", "kept", "near tie", "waiting")
 
 
@@ -43,7 +41,13 @@ def given(server: FakeOllama, name: str | None = TEACHER) -> Settings:
     return load_settings({"judge": {"name": name, "host": server.url, "patience": 20.0}})
 
 
-class Judging(Seat):
+class CompareSeat(Seat):
+    async def arrive(self) -> None:
+        self.app.animation_level = "none"
+        await self.until(lambda: self.workbench.is_open)
+        self.app.action_go_compare()
+        await self.until(lambda: isinstance(self.app.screen, CompareScreen))
+
     @property
     def screen(self) -> CompareScreen:
         assert isinstance(self.app.screen, CompareScreen)
@@ -69,22 +73,6 @@ class Judging(Seat):
         return [(line.row, line.result) for line in self.screen.pairs.lines]
 
 
-def watched(
-    path: Path,
-    settings: Settings,
-    work: Callable[[Judging], Awaitable[None]],
-    size: tuple[int, int] = (120, 40),
-) -> None:
-    async def main() -> None:
-        async with seated(Judging, path, settings, size) as there:
-            await there.until(lambda: there.workbench.is_open)
-            there.app.action_go_compare()
-            await there.until(lambda: isinstance(there.app.screen, CompareScreen))
-            await work(there)
-
-    asyncio.run(main())
-
-
 def small(folder: Path, kinds: Sequence[str] = KINDS, **options: Any) -> Path:
     return scene(folder, ROWS, kinds, reviewed=False, **options)
 
@@ -101,79 +89,79 @@ def test_where_nothing_was_run_it_says_so_and_offers_no_judge(tmp_path: Path) ->
     with workspace(tmp_path / "w.burnish", SHORT):
         pass
 
-    async def work(there: Judging) -> None:
-        await there.says("Nothing was refined here")
-        assert there.usable() == set()
-        await there.press("s", "space", "c", "enter", "r", "f", "t", "v", "j", "G", "escape")
-        assert isinstance(there.app.screen, CompareScreen)
+    async def work(seat: CompareSeat) -> None:
+        await seat.wait_for("Nothing was refined here")
+        assert seat.usable() == set()
+        await seat.press("s", "space", "c", "enter", "r", "f", "t", "v", "j", "G", "escape")
+        assert isinstance(seat.app.screen, CompareScreen)
 
     with FakeOllama(judges.longer) as server:
-        watched(tmp_path / "w.burnish", given(server), work)
+        CompareSeat(tmp_path / "w.burnish", settings=given(server)).play(work)
         assert server.chats == []
 
 
 def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tmp_path: Path) -> None:
     path = small(tmp_path)
 
-    async def first(there: Judging) -> None:
-        await there.says("Nothing was judged here yet")
-        assert there.usable() == {"begin"}
-        await there.press("s")
-        await there.says("Have a judge compare both sides", "qwen0.5b")
-        await there.press("enter")
-        await there.says("name the judge")
-        await there.press(*TEACHER, "enter")
-        await there.until(lambda: "judged:" in there.toasts)
+    async def first(seat: CompareSeat) -> None:
+        await seat.wait_for("Nothing was judged here yet")
+        assert seat.usable() == {"begin"}
+        await seat.press("s")
+        await seat.wait_for("Have a judge compare both sides", "qwen0.5b")
+        await seat.press("enter")
+        await seat.wait_for("name the judge")
+        await seat.press(*TEACHER, "enter")
+        await seat.until(lambda: seat.notified("judged:"))
         # Longer is better to this judge: what was taken wins, and what was turned down would have.
-        await there.says(f"judged by {TEACHER}", "wins 4 100%", "score 2.000", "refined is better")
-        await there.says("the longer answer won 4 of 4 decided pairs", "By length", "Student by r-IFD")
-        assert there.usable() == {"begin", "open", "review", "only", "jump"}
+        await seat.wait_for(f"judged by {TEACHER}", "wins 4 100%", "score 2.000", "refined is better")
+        await seat.wait_for("the longer answer won 4 of 4 decided pairs", "By length", "Student by r-IFD")
+        assert seat.usable() == {"begin", "open", "review", "only", "jump"}
 
-    async def again(there: Judging) -> None:
-        await there.says(f"judged by {TEACHER}", "score 2.000")
-        await there.judged()
-        assert there.workbench.judge_job.tally.replies == 0
+    async def again(seat: CompareSeat) -> None:
+        await seat.wait_for(f"judged by {TEACHER}", "score 2.000")
+        await seat.judged()
+        assert seat.workbench.judge_job.tally.replies == 0
 
     with FakeOllama(judges.longer) as server:
-        watched(path, given(server, None), first)
+        CompareSeat(path, settings=given(server, None)).play(first)
         asked = len(server.chats)
-        watched(path, given(server), again)
+        CompareSeat(path, settings=given(server)).play(again)
         assert len(server.chats) == asked > 0
 
 
 def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: Path) -> None:
-    async def work(there: Judging) -> None:
-        await there.judged()
-        await there.says("ties 4 100%", "score 1.000", "no clear difference")
-        await there.says("the order changed 4 of 4 verdicts (100%)")
-        await there.press("enter")
-        await there.says("the order changed the verdict, toward the first place")
+    async def work(seat: CompareSeat) -> None:
+        await seat.judged()
+        await seat.wait_for("ties 4 100%", "score 1.000", "no clear difference")
+        await seat.wait_for("the order changed 4 of 4 verdicts (100%)")
+        await seat.press("enter")
+        await seat.wait_for("the order changed the verdict, toward the first place")
         # Distribution has it in short.
-        await there.press("4")
-        await there.says(f"by {TEACHER}, 4 pairs", "score 1.000, 95 % 1.00 to 1.00: no clear difference")
+        await seat.press("4")
+        await seat.wait_for(f"by {TEACHER}, 4 pairs", "score 1.000, 95 % 1.00 to 1.00: no clear difference")
 
     with FakeOllama(judges.first_place) as server:
-        watched(small(tmp_path), given(server), work)
+        CompareSeat(small(tmp_path), settings=given(server)).play(work)
 
 
 def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(tmp_path: Path) -> None:
-    async def work(there: Judging) -> None:
-        await there.judged("tab", "tab", "right", "tab", "2")
-        assert there.rows() == [(0, Result.WIN), (2, Result.WIN)]
-        assert (there.workbench.judge_job.refined_only, there.workbench.judge_job.limit) == (True, 2)
-        assert there.workbench.judge_job.command(Path("w")) == [
+    async def work(seat: CompareSeat) -> None:
+        await seat.judged("tab", "tab", "right", "tab", "2")
+        assert seat.rows() == [(0, Result.WIN), (2, Result.WIN)]
+        assert (seat.workbench.judge_job.refined_only, seat.workbench.judge_job.limit) == (True, 2)
+        assert seat.workbench.judge_job.command(Path("w")) == [
             *("burnish", "judge", "w", "--judge", TEACHER, "--refined-only", "--limit", "2"),
         ]
         # The same question with the student's choices is another judging, and both are kept.
-        await there.judged("tab", "tab", "right", "tab", "backspace")
-        await there.says("1 of 2 judgings")
-        assert len(there.rows()) > 2
-        await there.press("v")
-        await there.says("2 of 2 judgings")
-        assert len(there.rows()) == 2
+        await seat.judged("tab", "tab", "right", "tab", "backspace")
+        await seat.wait_for("1 of 2 judgings")
+        assert len(seat.rows()) > 2
+        await seat.press("v")
+        await seat.wait_for("2 of 2 judgings")
+        assert len(seat.rows()) == 2
 
     with FakeOllama(judges.longer) as server:
-        watched(small(tmp_path), given(server), work)
+        CompareSeat(small(tmp_path), settings=given(server)).play(work)
 
 
 # A judge at work
@@ -182,51 +170,51 @@ def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(
 def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
     tap = Tap(3, judges.longer)
 
-    async def work(there: Judging) -> None:
-        comparing = there.workbench.judge_job
-        await there.press("s", "enter")
-        await there.until(lambda: comparing.tally.replies == 3)
-        await there.says("● judging", TEACHER, "/min")
-        await there.until(lambda: there.usable() >= {"hold", "cancel"})
-        assert "begin" not in there.usable()
-        there.screen.post_message(StartRun())
-        await there.until(lambda: "a judge is at work" in there.toasts)
-        assert not there.workbench.run_job.running
-        await there.press("space")
-        await there.says("‖ held", "space lets it go on", "held 1/")
+    async def work(seat: CompareSeat) -> None:
+        comparing = seat.workbench.judge_job
+        await seat.press("s", "enter")
+        await seat.until(lambda: comparing.tally.replies == 3)
+        await seat.wait_for("● judging", TEACHER, "/min")
+        await seat.until(lambda: seat.usable() >= {"hold", "cancel"})
+        assert "begin" not in seat.usable()
+        seat.screen.post_message(StartRun())
+        await seat.until(lambda: seat.notified("a judge is at work"))
+        assert not seat.workbench.run_job.running
+        await seat.press("space")
+        await seat.wait_for("‖ held", "space lets it go on", "held 1/")
         tap.opened.set()
-        await there.until(lambda: comparing.tally.replies == 4)
+        await seat.until(lambda: comparing.tally.replies == 4)
         asked = len(server.chats)
-        await there.pilot.pause(0.3)
+        await seat.pilot.pause(0.3)
         assert len(server.chats) == asked, "held, nothing is asked"
-        await there.press("c")
-        await there.until(lambda: not comparing.running)
-        await there.says("s goes on")
+        await seat.press("c")
+        await seat.until(lambda: not comparing.running)
+        await seat.wait_for("s goes on")
         with Record.read(judged_path(path)) as record:
             (one,) = record.comparisons()
             assert len(list(record.judged(one))) == 2
-        await there.press("s", "enter")
-        await there.until(lambda: comparing.ending is not None and comparing.ending.result)
+        await seat.press("s", "enter")
+        await seat.until(lambda: comparing.ending is not None and comparing.ending.result)
         assert comparing.tally.skipped == 2
         asked_for = [json.dumps(chat.body) for chat in server.chats]
         assert len(asked_for) == len(set(asked_for)), "nothing is asked twice"
 
     path = small(tmp_path)
     with FakeOllama(tap) as server:
-        watched(path, given(server), work)
+        CompareSeat(path, settings=given(server)).play(work)
 
 
 def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -> None:
     path, tap = small(tmp_path), Tap(2, judges.longer)
 
-    async def work(there: Judging) -> None:
-        await there.press("s", "enter")
-        await there.until(lambda: there.workbench.judge_job.tally.done == 1)
-        there.app.leave()
-        assert there.app.unjudged == ["burnish", "judge", str(path), "--judge", TEACHER]
+    async def work(seat: CompareSeat) -> None:
+        await seat.press("s", "enter")
+        await seat.until(lambda: seat.workbench.judge_job.tally.done == 1)
+        seat.app.leave()
+        assert seat.app.unjudged == ["burnish", "judge", str(path), "--judge", TEACHER]
 
     with FakeOllama(tap) as server:
-        watched(path, given(server), work)
+        CompareSeat(path, settings=given(server)).play(work)
         tap.opened.set()
     with Record.at(judged_path(path)) as record:  # nobody holds it any more
         (one,) = record.comparisons()
@@ -239,32 +227,32 @@ def test_a_judge_that_is_not_there_is_one_line_and_a_busy_server_is_waited_for(t
     def busy(chat: Chat) -> Scripted:
         return judges.longer(chat) if free.is_set() else Refusal(503, "server busy, please try again.")
 
-    async def work(there: Judging) -> None:
-        await there.judged()
-        await there.says("✗", "no-such-judge")
-        assert "begin" in there.usable()
-        there.workbench.judge_job.settings = given(server).judge
-        await there.press("s", "enter")
-        await there.says("waiting: ", "goes on by itself", "waiting for Ollama", "◌ waiting")
-        assert "no-such-judge" not in there.text
+    async def work(seat: CompareSeat) -> None:
+        await seat.judged()
+        await seat.wait_for("✗", "no-such-judge")
+        assert "begin" in seat.usable()
+        seat.workbench.judge_job.settings = given(server).judge
+        await seat.press("s", "enter")
+        await seat.wait_for("waiting: ", "goes on by itself", "waiting for Ollama", "◌ waiting")
+        assert "no-such-judge" not in seat.text
         free.set()
-        await there.says("score 2.000")
+        await seat.wait_for("score 2.000")
 
     with FakeOllama(busy) as server:
-        watched(small(tmp_path), given(server, "no-such-judge"), work)
+        CompareSeat(small(tmp_path), settings=given(server, "no-such-judge")).play(work)
 
 
 def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> None:
     path = small(tmp_path)
     judged_path(path).write_text("not a record", "utf-8")
 
-    async def work(there: Judging) -> None:
-        await there.says("not a burnish record")
-        await there.press("4")
-        await there.says("keeps at most")
+    async def work(seat: CompareSeat) -> None:
+        await seat.wait_for("not a burnish record")
+        await seat.press("4")
+        await seat.wait_for("keeps at most")
 
     with FakeOllama(judges.longer) as server:
-        watched(path, given(server), work)
+        CompareSeat(path, settings=given(server)).play(work)
     assert judged_path(path).read_text("utf-8") == "not a record"
 
 
@@ -274,29 +262,29 @@ def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> Non
 def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_orders_and_to_review(
     tmp_path: Path,
 ) -> None:
-    async def work(there: Judging) -> None:
-        await there.says("judged by gemma3:12b", "16 of 16 pairs", "no verdict", "unparsable 2")
-        assert there.usable() == {"begin", "open", "review", "only", "jump"}
-        pairs = there.screen.pairs
+    async def work(seat: CompareSeat) -> None:
+        await seat.wait_for("judged by gemma3:12b", "16 of 16 pairs", "no verdict", "unparsable 2")
+        assert seat.usable() == {"begin", "open", "review", "only", "jump"}
+        pairs = seat.screen.pairs
         last = len(pairs.lines) - 1
         for keys, at in (("j down", 2), ("k up", 0), ("G", last), ("g", 0), ("end", last), ("home", 0)):
-            await there.press(*keys.split())
+            await seat.press(*keys.split())
             assert pairs.cursor == at, keys
-        await there.press("pagedown")
+        await seat.press("pagedown")
         assert pairs.cursor == min(pairs.page, last)
-        await there.press("pageup")
+        await seat.press("pageup")
         assert pairs.cursor == 0
-        await there.press("colon", "6", "enter")
+        await seat.press("colon", "6", "enter")
         assert pairs.current is not None
         assert pairs.current.row == 6
-        await there.press("colon", "7", "7", "enter")
-        assert "sample 77 has no pair" in there.toasts
-        await there.press("colon", "escape", "escape")
+        await seat.press("colon", "7", "7", "enter")
+        assert seat.notified("sample 77 has no pair")
+        await seat.press("colon", "escape", "escape")
         seen = []
         for _ in PairFilter:
-            await there.press("f")
-            seen.append((there.screen._filter, {line.result for line in pairs.lines}))
-            if there.screen._filter is PairFilter.DISAGREEMENTS:
+            await seat.press("f")
+            seen.append((seat.screen._filter, {line.result for line in pairs.lines}))
+            if seat.screen._filter is PairFilter.DISAGREEMENTS:
                 assert all(line.disagrees for line in pairs.lines)
                 # Took what is worse, or kept what was there where the rewrite is better.
                 assert {(line.result, line.choice.verdict) for line in pairs.lines if line.choice} == {
@@ -311,34 +299,34 @@ def test_the_list_is_gone_through_filtered_and_jumped_in_and_leads_to_both_order
             (PairFilter.INVALID, {Result.INVALID}),
             (PairFilter.ALL, set(Result)),
         ]
-        await there.press("f", "g", "enter")
-        await there.says("pair 1 of", "Before shown first", "Rewrite shown first", "≠ the judge disagrees")
-        screen = there.app.screen
+        await seat.press("f", "g", "enter")
+        await seat.wait_for("pair 1 of", "Before shown first", "Rewrite shown first", "≠ the judge disagrees")
+        screen = seat.app.screen
         assert isinstance(screen, PairScreen)
-        told = [screen.query_one(f"#{order} Prose", Prose).text for order in ("forward", "swapped")]
+        opinions = [screen.query_one(f"#{order} Prose", Prose).text for order in ("forward", "swapped")]
         number = pairs.lines[0].pair
-        assert told == [f"Critique\nPair {number}. Well.\n\nReason\n{side} first: Well." for side in "ab"]
-        await there.press("k")
-        assert "this is the first pair" in there.toasts
-        await there.press("j")
-        await there.says("pair 2 of")
-        await there.press("r")
-        await there.until(lambda: isinstance(there.app.screen, ReviewScreen))
-        await there.says(f"Sample {pairs.lines[1].row}")
-        await there.press("escape")
-        await there.says("pair 2 of")
-        await there.press("escape")
+        assert opinions == [f"Critique\nPair {number}. Well.\n\nReason\n{side} first: Well." for side in "ab"]
+        await seat.press("k")
+        assert seat.notified("this is the first pair")
+        await seat.press("j")
+        await seat.wait_for("pair 2 of")
+        await seat.press("r")
+        await seat.until(lambda: isinstance(seat.app.screen, ReviewScreen))
+        await seat.wait_for(f"Sample {pairs.lines[1].row}")
+        await seat.press("escape")
+        await seat.wait_for("pair 2 of")
+        await seat.press("escape")
         assert pairs.cursor == 1, "the list is where one came back from"
-        await there.press("j", "r")
-        await there.until(lambda: isinstance(there.app.screen, ReviewScreen))
-        await there.says(f"Sample {pairs.lines[2].row}")
-        await there.press("escape", "escape")
+        await seat.press("j", "r")
+        await seat.until(lambda: isinstance(seat.app.screen, ReviewScreen))
+        await seat.wait_for(f"Sample {pairs.lines[2].row}")
+        await seat.press("escape", "escape")
         for _ in range(5):
-            await there.press("f")
-        await there.press("enter")
-        await there.says("✗ invalid  unparsable: Well.", "no verdict in this order")
+            await seat.press("f")
+        await seat.press("enter")
+        await seat.wait_for("✗ invalid  unparsable: Well.", "no verdict in this order")
 
-    watched(judged(small(tmp_path), says="Well."), load_settings({}), work)
+    CompareSeat(judged(small(tmp_path), says="Well.")).play(work)
 
 
 def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_list_s_place(
@@ -346,17 +334,17 @@ def test_a_narrow_screen_without_colours_shows_the_same_and_the_tables_in_the_li
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def work(there: Judging) -> None:
-        await there.says("█ wins", "▒ ties", "░ losses", "≠ took", "instruction", "▸")
-        assert "By length" not in there.text
-        assert "tables" in there.usable()
-        await there.press("t")
-        await there.says("By length", "Student by IFD")
-        assert "▸" not in there.text
-        await there.press("j", "pagedown", "escape")
-        await there.says("▸")
+    async def work(seat: CompareSeat) -> None:
+        await seat.wait_for("█ wins", "▒ ties", "░ losses", "≠ took", "instruction", "▸")
+        assert "By length" not in seat.text
+        assert "tables" in seat.usable()
+        await seat.press("t")
+        await seat.wait_for("By length", "Student by IFD")
+        assert "▸" not in seat.text
+        await seat.press("j", "pagedown", "escape")
+        await seat.wait_for("▸")
 
-    watched(judged(small(tmp_path)), load_settings({}), work, SIZES[0])
+    CompareSeat(judged(small(tmp_path)), size=SIZES[0]).play(work)
 
 
 # Texts of others, and terminals
@@ -370,19 +358,19 @@ def test_hostile_texts_of_samples_and_judges_do_not_act(tmp_path: Path, pytestco
     path = scene(tmp_path, rows, ("near tie",), reviewed=False)
     judged(path, judge=hostile.CORPUS["escape"], says="\n".join(texts))
 
-    async def work(there: Judging) -> None:
-        await there.says(f"{3 * len(texts)} of {3 * len(texts)}", "score")
-        assert not acting(painted(there.app))
-        await there.press("enter")
-        await there.says("Critique")
+    async def work(seat: CompareSeat) -> None:
+        await seat.wait_for(f"{3 * len(texts)} of {3 * len(texts)}", "score")
+        assert not acting(seat.lines)
+        await seat.press("enter")
+        await seat.wait_for("Critique")
         for _ in range(3 * len(texts) if whole else 6):
-            assert not acting(painted(there.app))
-            await there.press("end")
-            assert not acting(painted(there.app))
-            await there.press("j")
+            assert not acting(seat.lines)
+            await seat.press("end")
+            assert not acting(seat.lines)
+            await seat.press("j")
 
     for size in SIZES if whole else SIZES[:1]:
-        watched(path, load_settings({}), work, size)
+        CompareSeat(path, size=size).play(work)
 
 
 @pytest.mark.parametrize("counts", [(1, 0, 0), (1, 1, 1), (1000, 1, 0), (3, 0, 4), (0, 5, 0)])

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import shlex
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.events import Finished
 from engine.run.opening import open_workspace
-from engine.sample import Decision, Outcome, Review
+from engine.sample import Decision
 from engine.store.distribution import Distribution
-from engine.store.leaving import ExportRule, TopShare, leaving
+from engine.store.leaving import ExportRule, TopShare, count_exported, exported
 from engine.store.workspace import Workspace
 from tests.command import burnish
-from tests.recipes import recipe
+from tests.factory import outcome, recipe, review
 from tests.running import dataset, demo_rows
 from tests.scene import scene
-from tui.app import BurnishApp
+from tests.tui.seat import SIZES, Seat
 from tui.messages import EngineReported
 from tui.screens.distribution import screen as of_screen
 from tui.screens.distribution.flow import draw_flow, percent
@@ -35,162 +30,122 @@ from tui.screens.distribution.plot import Canvas
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.distribution.threshold_bar import ThresholdBar
-from tui.state.workbench import Workbench
 from tui.text.axis import linear_ticks, log_ticks
 
-SIZES = ((80, 24), (120, 40), (200, 60))
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.toml").write_text("")
-    monkeypatch.setenv("BURNISH_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setenv("BURNISH_STATE", str(tmp_path / "state"))
-
-
-@dataclass
-class Seat:
-    """A person in front of the screen."""
-
-    app: BurnishApp
-    pilot: Pilot[None]
+class DistributionSeat(Seat):
+    async def arrive(self) -> None:
+        self.app.action_go_distribution()
+        if self.workbench.run is not None:
+            await self.counted()
 
     @property
     def screen(self) -> DistributionScreen:
         assert isinstance(self.app.screen, DistributionScreen)
         return self.app.screen
 
-    def text(self, query: str) -> str:
-        """What a picture or a line says, without its colours."""
-        widget = self.screen.query_one(query)
-        drawn = widget.content if isinstance(widget, Static) else widget.render()
-        return str(drawn)
-
     async def counted(self) -> None:
-        await self.until(lambda: "finished" in self.text("#status") and self.text("#command") != "")
-
-    async def until(self, there: Callable[[], bool]) -> None:
-        for _ in range(200):
-            await self.pilot.pause(0.02)
-            if there():
-                return
-        raise AssertionError("it never came")
-
-    async def says(self, query: str, text: str) -> None:
-        await self.until(lambda: text in self.text(query))
+        """Wait until what there is was counted and drawn."""
+        await self.until(lambda: "finished" in self.shown("#status") and self.shown("#command") != "")
 
     @property
     def kept(self) -> str:
-        return self.text("#kept")
-
-
-@asynccontextmanager
-async def seat(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Seat]:
-    app = BurnishApp(Workbench(), path)
-    async with app.run_test(size=size) as pilot:
-        app.action_go_distribution()
-        there = Seat(app, pilot)
-        if app.workbench.run is not None:
-            await there.counted()
-        yield there
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(main())
+        """The line that says how many samples the rule and the threshold keep."""
+        return self.shown("#kept")
 
 
 def keeps(path: Path, rule: ExportRule) -> int:
     with Workspace.read(path) as opened:
-        return leaving(opened, opened.latest_run(), rule, TopShare(count=1000))
+        return count_exported(opened, opened.latest_run(), rule, TopShare(count=1000))
 
 
 def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Path) -> None:
     path = scene(tmp_path)
 
-    async def main() -> None:
-        async with seat(path, SIZES[0]) as there:
-            for size in (*SIZES, (40, 12), (8, 4), SIZES[1]):
-                await there.pilot.resize_terminal(*size)
-                await there.pilot.pause(0.1)
-                for picture in there.screen.query("HistogramPlot, ScatterPlot, FlowDiagram"):
-                    lines = str(picture.render()).split("\n")
-                    assert max(map(len, lines)) <= max(picture.size.width, 0), size
-            await there.counted()
-            assert there.text("#status") == "21 finished, 3 waiting"
-            ifd = there.text("#ifd")
-            assert "after · median 0.708" in ifd
-            assert "before · median 0.655" in ifd
-            assert "3 → 1 unscored" in ifd
-            assert "median 36" in there.text("#length")
-            assert "as it was · 3" in there.text("#scatter")
-            assert "rewritten · 17" in there.text("#scatter")
-            assert "89% of 18 rewritten grew" in there.text("#growth")
-            assert "Too few to tell" in there.text("#growth")
-            flow = there.text("#flow")
-            for words in ("original", "21", "replaced", "kept", "failed 3"):
-                assert words in flow
+    async def steps(seat: DistributionSeat) -> None:
+        for size in (*SIZES, (40, 12), (8, 4), SIZES[1]):
+            await seat.pilot.resize_terminal(*size)
+            await seat.pilot.pause(0.1)
+            for picture in seat.screen.query("HistogramPlot, ScatterPlot, FlowDiagram"):
+                lines = str(picture.render()).split("\n")
+                assert max(map(len, lines)) <= max(picture.size.width, 0), size
+        await seat.counted()
+        assert seat.shown("#status") == "21 finished, 3 waiting"
+        ifd = seat.shown("#ifd")
+        assert "after · median 0.708" in ifd
+        assert "before · median 0.655" in ifd
+        assert "3 → 1 unscored" in ifd
+        assert "median 36" in seat.shown("#length")
+        assert "as it was · 3" in seat.shown("#scatter")
+        assert "rewritten · 17" in seat.shown("#scatter")
+        assert "89% of 18 rewritten grew" in seat.shown("#growth")
+        assert "Too few to tell" in seat.shown("#growth")
+        flow = seat.shown("#flow")
+        for words in ("original", "21", "replaced", "kept", "failed 3"):
+            assert words in flow
 
-            lines = ifd.split("\n")
-            axis = next(number for number, line in enumerate(lines) if "──" in line)
-            above, below = ("".join(part) for part in (lines[1:axis], lines[axis + 1 :]))
-            assert set("▁▂▃▄▅▆▇█") & set(above)
-            assert not set("⠉⠛⠿⣿") & set(above)
-            assert set("⠉⠛⠿⣿") & set(below)
-            assert not set("▁▂▃▄▅▆▇█") & set(below)
+        lines = ifd.split("\n")
+        axis = next(number for number, line in enumerate(lines) if "──" in line)
+        above, below = ("".join(part) for part in (lines[1:axis], lines[axis + 1 :]))
+        assert set("▁▂▃▄▅▆▇█") & set(above)
+        assert not set("⠉⠛⠿⣿") & set(above)
+        assert set("⠉⠛⠿⣿") & set(below)
+        assert not set("▁▂▃▄▅▆▇█") & set(below)
 
-    run(main)
+    DistributionSeat(path, size=SIZES[0]).play(steps)
 
 
 def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> None:
     path = scene(tmp_path)
 
-    async def main() -> None:
-        async with seat(path) as there:
-            picture = there.screen.query_one("#ifd", HistogramPlot)
-            most = keeps(path, ExportRule.TOP)
-            assert f"keeps at most {most} of 24 samples" in there.kept
+    async def steps(seat: DistributionSeat) -> None:
+        picture = seat.screen.query_one("#ifd", HistogramPlot)
+        most = keeps(path, ExportRule.TOP)
+        assert f"keeps at most {most} of 24 samples" in seat.kept
 
-            await there.pilot.press("left")
-            assert picture.threshold is None, "there is nothing below nothing"
-            await there.pilot.press("right", *["l"] * 5)
-            await there.until(lambda: "IFD ≥" in there.kept)
-            threshold = picture.threshold
-            assert threshold is not None
-            assert "│" in there.text("#ifd")
-            assert "◆" in there.text("#ifd")
-            await there.pilot.press("h")
-            assert picture.threshold == pytest.approx(threshold - picture.step)
-            await there.pilot.press(*["left"] * 8)
-            assert picture.threshold is None
-            await there.until(lambda: "keeps at most" in there.kept)
+        await seat.pilot.press("left")
+        assert picture.threshold is None, "there is nothing below nothing"
+        await seat.pilot.press("right", *["l"] * 5)
+        await seat.until(lambda: "IFD ≥" in seat.kept)
+        threshold = picture.threshold
+        assert threshold is not None
+        assert "│" in seat.shown("#ifd")
+        assert "◆" in seat.shown("#ifd")
+        await seat.pilot.press("h")
+        assert picture.threshold == pytest.approx(threshold - picture.step)
+        await seat.pilot.press(*["left"] * 8)
+        assert picture.threshold is None
+        await seat.until(lambda: "keeps at most" in seat.kept)
 
-            await there.pilot.press("t", *"0.7", "enter")
+        await seat.pilot.press("t", *"0.7", "enter")
+        assert picture.threshold == 0.7
+        for wrong in ("much", "nan", "1e999"):
+            await seat.pilot.press("t", *["backspace"] * 6, *wrong, "enter")
+            assert isinstance(seat.app.focused, Input), "it stays to be mended"
             assert picture.threshold == 0.7
-            for wrong in ("much", "nan", "1e999"):
-                await there.pilot.press("t", *["backspace"] * 6, *wrong, "enter")
-                assert isinstance(there.app.focused, Input), "it stays to be mended"
-                assert picture.threshold == 0.7
-            await there.pilot.press("escape")
-            assert there.app.focused is None
-            assert picture.threshold == 0.7, "leaving changes nothing"
-            await there.pilot.press("t", *["backspace"] * 6, "enter")
-            assert picture.threshold is None
+        await seat.pilot.press("escape")
+        assert seat.app.focused is None
+        assert picture.threshold == 0.7, "leaving changes nothing"
+        await seat.pilot.press("t", *["backspace"] * 6, "enter")
+        assert picture.threshold is None
 
-            await there.pilot.mouse_down("#r_ifd", offset=(30, 3))
-            await there.pilot.mouse_up("#r_ifd", offset=(30, 3))
-            assert picture.threshold is None, "it is a threshold on IFD"
-            await there.pilot.mouse_down("#ifd", offset=(20, 3))
-            first = picture.threshold
-            await there.pilot.hover("#ifd", offset=(40, 3))
-            second = picture.threshold
-            await there.pilot.mouse_up("#ifd", offset=(40, 3))
-            await there.pilot.hover("#ifd", offset=(10, 3))
-            assert first is not None
-            assert second is not None
-            assert first < second == picture.threshold, "it stays where it was let go"
-            await there.until(lambda: f"IFD ≥ {second:g} keeps" in there.kept)
+        await seat.pilot.mouse_down("#r_ifd", offset=(30, 3))
+        await seat.pilot.mouse_up("#r_ifd", offset=(30, 3))
+        assert picture.threshold is None, "it is a threshold on IFD"
+        await seat.pilot.mouse_down("#ifd", offset=(20, 3))
+        first = picture.threshold
+        await seat.pilot.hover("#ifd", offset=(40, 3))
+        second = picture.threshold
+        await seat.pilot.mouse_up("#ifd", offset=(40, 3))
+        await seat.pilot.hover("#ifd", offset=(10, 3))
+        assert first is not None
+        assert second is not None
+        assert first < second == picture.threshold, "it stays where it was let go"
+        await seat.until(lambda: f"IFD ≥ {second:g} keeps" in seat.kept)
 
-    run(main)
+    DistributionSeat(path).play(steps)
 
 
 def test_what_it_says_is_kept_is_what_the_command_exports(
@@ -206,25 +161,24 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
     monkeypatch.setattr(of_screen, "copy", copy)
     said: list[str] = []
 
-    async def main() -> None:
-        async with seat(path, (80, 24)) as there:
-            for rule in (*ExportRule, ExportRule.ALL):
-                await there.pilot.press("r")
-                await there.says("#command", f"--rule {rule}")
-                assert f"[{rule}]" in there.text("#rules")
-                assert f"{keeps(path, rule)} of 24 samples" in there.kept
-            await there.pilot.press("t", *"0.7", "enter")
-            await there.until(lambda: "of them have IFD ≥ 0.7" in there.kept)
-            await there.pilot.press("y", "r", "r", "r", "r")
-            for typed in ("0.5", "0,7", "0.8333"):
-                await there.pilot.press("t", *["backspace"] * 6, *typed, "enter")
-                await there.says("#kept", f"IFD ≥ {typed.replace(',', '.')} keeps")
-                assert "…" in there.text("#command"), "for a long path there is no room"
-                said.append(there.kept)
-                await there.pilot.press("y")
-            await there.until(lambda: len(copied) == 4)
+    async def steps(seat: DistributionSeat) -> None:
+        for rule in (*ExportRule, ExportRule.ALL):
+            await seat.pilot.press("r")
+            await seat.wait_for(f"--rule {rule}", within="#command")
+            assert f"[{rule}]" in seat.shown("#rules")
+            assert f"{keeps(path, rule)} of 24 samples" in seat.kept
+        await seat.pilot.press("t", *"0.7", "enter")
+        await seat.until(lambda: "of them have IFD ≥ 0.7" in seat.kept)
+        await seat.pilot.press("y", "r", "r", "r", "r")
+        for typed in ("0.5", "0,7", "0.8333"):
+            await seat.pilot.press("t", *["backspace"] * 6, *typed, "enter")
+            await seat.wait_for(f"IFD ≥ {typed.replace(',', '.')} keeps", within="#kept")
+            assert "…" in seat.shown("#command"), "for a long path there is no room"
+            said.append(seat.kept)
+            await seat.pilot.press("y")
+        await seat.until(lambda: len(copied) == 4)
 
-    run(main)
+    DistributionSeat(path, size=(80, 24)).play(steps)
     everything, *by_ifd = copied
     assert everything == f"burnish export {path} {path.with_name('scene-refined.json')} --rule all"
     for command, sentence in zip(by_ifd, said, strict=True):
@@ -253,43 +207,42 @@ def test_it_counts_again_when_there_is_something_to_count(
 
     monkeypatch.setattr(Distribution, "finished", counted)
 
-    async def main() -> None:
-        async with seat(path) as there:
-            await there.pilot.pause(0.2)
-            before = len(counts)
-            await there.pilot.resize_terminal(121, 40)
-            await there.pilot.pause(0.2)
-            assert len(counts) == before, "there are as many bins as before"
-            await there.pilot.resize_terminal(160, 50)
-            await there.until(lambda: len(counts) > before)
-            await there.counted()
-            assert there.screen.query_one(ScatterPlot).fits
+    async def steps(seat: DistributionSeat) -> None:
+        await seat.pilot.pause(0.2)
+        before = len(counts)
+        await seat.pilot.resize_terminal(121, 40)
+        await seat.pilot.pause(0.2)
+        assert len(counts) == before, "there are as many bins as before"
+        await seat.pilot.resize_terminal(160, 50)
+        await seat.until(lambda: len(counts) > before)
+        await seat.counted()
+        assert seat.screen.query_one(ScatterPlot).fits
 
-            kept = keeps(path, ExportRule.PAPER)
-            await there.pilot.press("r", "r")
-            await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
-            workbench = there.app.workbench
-            original = await workbench.reader.ask_workspace(lambda reading: reading.sample(8).original)
-            review = Review(index=8, decision=Decision.ORIGINAL, version=original)
-            await workbench.decide("original", [(8, review)])
-            there.app.post_changed()
-            await there.until(lambda: f"keeps {kept - 1} of 24 samples" in there.kept)
-            await there.pilot.press("u")
-            await there.until(lambda: f"keeps {kept} of 24 samples" in there.kept)
+        kept = keeps(path, ExportRule.PAPER)
+        await seat.pilot.press("r", "r")
+        await seat.until(lambda: f"keeps {kept} of 24 samples" in seat.kept)
+        workbench = seat.workbench
+        original = await workbench.reader.ask_workspace(lambda reading: reading.sample(8).original)
+        back = review(8, Decision.ORIGINAL, version=original)
+        await workbench.decide("original", [(8, back)])
+        seat.app.post_changed()
+        await seat.until(lambda: f"keeps {kept - 1} of 24 samples" in seat.kept)
+        await seat.pilot.press("u")
+        await seat.until(lambda: f"keeps {kept} of 24 samples" in seat.kept)
 
-            assert workbench.run is not None
-            done = Outcome(index=7, final=original)
-            await workbench._engine.call(workbench._open_workspace.keep_outcome, workbench.run, done)
-            there.screen.post_message(EngineReported([Finished(done)]))
-            await there.until(lambda: "22 finished, 2 waiting" in there.text("#status"))
+        assert workbench.run is not None
+        done = outcome(7, final=original)
+        await workbench._engine.call(workbench._open_workspace.keep_outcome, workbench.run, done)
+        seat.screen.post_message(EngineReported([Finished(done)]))
+        await seat.until(lambda: "22 finished, 2 waiting" in seat.shown("#status"))
 
-            await there.pilot.press("f5")
-            await there.app.workbench.close()
-            await there.pilot.pause(0.1)
-            there.app.post_changed()
-            await there.until(lambda: "No workspace is open" in there.text("#empty"))
+        await seat.pilot.press("f5")
+        await seat.workbench.close()
+        await seat.pilot.pause(0.1)
+        seat.app.post_changed()
+        await seat.until(lambda: "No workspace is open" in seat.shown("#empty"))
 
-    run(main)
+    DistributionSeat(path).play(steps)
 
 
 def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) -> None:
@@ -299,52 +252,49 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
     begun = scene(tmp_path / "begun", demo_rows(3), ("waiting",), reviewed=False)
     reflected, scored = (of_method(tmp_path / method, method) for method in ("reflect", "score"))
 
-    async def main() -> None:
-        async with seat(new, (80, 24)) as there:
+    async def steps(seat: DistributionSeat) -> None:
 
-            def shown() -> set[str | None]:
-                pictures = there.screen.query("HistogramPlot, ScatterPlot, FlowDiagram")
-                return {picture.id for picture in pictures if picture.display}
+        def shown() -> set[str | None]:
+            pictures = seat.screen.query("HistogramPlot, ScatterPlot, FlowDiagram")
+            return {picture.id for picture in pictures if picture.display}
 
-            await there.until(lambda: "Nothing was run here yet" in there.text("#empty"))
-            assert not there.screen.query_one(ThresholdBar).display
-            await there.pilot.press("r", "left", "right", "t", "y", "f5", "j", "k", "pagedown", "pageup")
-            assert there.app.focused is None
+        await seat.until(lambda: "Nothing was run here yet" in seat.shown("#empty"))
+        assert not seat.screen.query_one(ThresholdBar).display
+        await seat.pilot.press("r", "left", "right", "t", "y", "f5", "j", "k", "pagedown", "pageup")
+        assert seat.app.focused is None
 
-            await there.app.workbench.open(begun)
-            there.app.post_changed()
-            await there.says("#status", "0 finished, 3 waiting")
-            for picture in ("#ifd", "#length", "#flow"):
-                assert "no sample" in there.text(picture)
-            await there.says("#command", "nothing would be exported")
+        await seat.workbench.open(begun)
+        seat.app.post_changed()
+        await seat.wait_for("0 finished, 3 waiting", within="#status")
+        for picture in ("#ifd", "#length", "#flow"):
+            assert "no sample" in seat.shown(picture)
+        await seat.wait_for("nothing would be exported", within="#command")
 
-            await there.app.workbench.open(reflected)
-            there.app.post_changed()
-            await there.counted()
-            assert shown() == {"length", "flow"}
-            await there.pilot.press("right", "t")
-            assert there.app.focused is None, "there is no IFD to put a threshold on"
-            assert "those whose response was replaced" in there.kept
-            assert "IFD" not in there.text("#growth")
+        await seat.workbench.open(reflected)
+        seat.app.post_changed()
+        await seat.counted()
+        assert shown() == {"length", "flow"}
+        await seat.pilot.press("right", "t")
+        assert seat.app.focused is None, "there is no IFD to put a threshold on"
+        assert "those whose response was replaced" in seat.kept
+        assert "IFD" not in seat.shown("#growth")
 
-            await there.app.workbench.open(scored)
-            there.app.post_changed()
-            await there.until(lambda: shown() == {"ifd", "r_ifd", "length", "scatter"})
-            await there.until(lambda: "as it is · 18" in there.text("#scatter"))
-            assert "as it is · median 0.655" in there.text("#ifd")
-            assert "before" not in there.text("#length")
-            await there.until(lambda: "keeps at most 18 of 24" in there.kept)
-            await there.pilot.press("right")
-            await there.until(lambda: "IFD ≥" in there.kept)
+        await seat.workbench.open(scored)
+        seat.app.post_changed()
+        await seat.until(lambda: shown() == {"ifd", "r_ifd", "length", "scatter"})
+        await seat.until(lambda: "as it is · 18" in seat.shown("#scatter"))
+        assert "as it is · median 0.655" in seat.shown("#ifd")
+        assert "before" not in seat.shown("#length")
+        await seat.until(lambda: "keeps at most 18 of 24" in seat.kept)
+        await seat.pilot.press("right")
+        await seat.until(lambda: "IFD ≥" in seat.kept)
 
-            await there.app.workbench.open(new)
-            there.app.post_changed()
-            await there.until(lambda: there.screen.has_class("-empty"))
-            assert there.screen.query_one("#ifd", HistogramPlot).threshold is None, (
-                "that was another workspace's"
-            )
+        await seat.workbench.open(new)
+        seat.app.post_changed()
+        await seat.until(lambda: seat.screen.has_class("-empty"))
+        assert seat.screen.query_one("#ifd", HistogramPlot).threshold is None, "that was another workspace's"
 
-    run(main)
+    DistributionSeat(new, size=(80, 24)).play(steps)
 
 
 def of_method(folder: Path, method: str) -> Path:
@@ -353,7 +303,7 @@ def of_method(folder: Path, method: str) -> Path:
     path = scene(folder, reviewed=False)
     with Workspace.open(path) as opened:
         first = opened.latest_run()
-        made = [outcome for _, outcome, _ in opened.decided(first) if outcome is not None]
+        made = [row.outcome for row in exported(opened, first) if row.outcome is not None]
         second = opened.run(recipe(method=method), first.record)
         for one in made:
             changed: dict[str, Any] = {"before": None, "after": None}

@@ -16,13 +16,11 @@ from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from tests import hostile
 from tests.scene import scene
-from tests.tui.screens.reviewing import (
+from tests.tui.screens.review_seat import (
     NEAR_TIE,
     WAITING,
     WEIGHED,
-    Here,
-    go,
-    reviewing,
+    ReviewSeat,
     script,
     with_student,
 )
@@ -34,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_path: Path) -> None:
-    async def claims(here: Here) -> None:
+    async def claims(seat: ReviewSeat) -> None:
         waiting, weigh = asyncio.Event(), asyncio.Event()
 
         async def slowly(_: int, __: Sequence[Version]) -> list[Scores]:
@@ -42,110 +40,109 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
             await weigh.wait()
             return [WEIGHED]
 
-        vars(here.workbench)["scores"] = slowly
-        await here.pilot.press("e")
-        area = here.screen.query_one("#edit-response", TextArea)
-        assert here.app.focused is area
-        await here.pilot.press("M", "i", "n", "e")
-        await here.pilot.press("ctrl+s")
+        vars(seat.workbench)["scores"] = slowly
+        await seat.pilot.press("e")
+        area = seat.screen.query_one("#edit-response", TextArea)
+        assert seat.app.focused is area
+        await seat.pilot.press("M", "i", "n", "e")
+        await seat.pilot.press("ctrl+s")
         await waiting.wait()
-        await here.pilot.pause(0.05)
-        saved = await here.review(0)
+        await seat.pilot.pause(0.05)
+        saved = await seat.review(0)
         assert saved is not None
         assert (saved.decision, saved.scores) == (Decision.EDITED, None)
         assert saved.version.response.startswith("Mine")
-        assert "weighing …" in here.numbers
+        assert "weighing …" in seat.numbers
         weigh.set()
-        await here.settled()
-        saved = await here.review(0)
+        await seat.settled()
+        saved = await seat.review(0)
         assert saved is not None
         assert saved.scores == WEIGHED
-        assert "0.8000" in here.numbers
-        assert (here.text("#decision"), here.screen.editing) == ("✎ edited by you", False)
-        await here.press("u")
-        assert await here.review(0) is None
-        assert "Your version" not in here.head
-        await here.press("U")
-        again = await here.review(0)
+        assert "0.8000" in seat.numbers
+        assert (seat.shown("#decision"), seat.screen.editing) == ("✎ edited by you", False)
+        await seat.press("u")
+        assert await seat.review(0) is None
+        assert "Your version" not in seat.head
+        await seat.press("U")
+        again = await seat.review(0)
         assert again == saved, "the numbers come back with the edit"
 
-        await here.pilot.press("e")
-        here.part("response").left.focus()
-        await here.press("j", "a")
-        assert (here.index, await here.review(0)) == (0, saved), "nothing else is done meanwhile"
-        await here.press("escape")
-        assert not here.screen.editing
-        with_student(here, wrong=UsageError("no student: give --student"))
-        await here.at(WAITING)
-        await here.pilot.press("e")
-        here.screen.query_one("#edit-instruction", TextArea).text = "Ask."
-        await here.press("ctrl+s")
-        assert "saved, but not weighed: no student" in here.said
-        told = await here.review(WAITING)
-        assert told is not None
-        assert told.scores is None
-        await here.pilot.press("e")
-        here.screen.query_one("#edit-response", TextArea).text = " "
-        await here.press("ctrl+s")
-        assert "one of them is empty" in here.said
-        assert here.screen.editing
+        await seat.pilot.press("e")
+        seat.part("response").left.focus()
+        await seat.press("j", "a")
+        assert (seat.index, await seat.review(0)) == (0, saved), "nothing else is done meanwhile"
+        await seat.press("escape")
+        assert not seat.screen.editing
+        with_student(seat, wrong=UsageError("no student: give --student"))
+        await seat.go_to(WAITING)
+        await seat.pilot.press("e")
+        seat.screen.query_one("#edit-instruction", TextArea).text = "Ask."
+        await seat.press("ctrl+s")
+        assert "saved, but not weighed: no student" in seat.toasts[-1]
+        review = await seat.review(WAITING)
+        assert review is not None
+        assert review.scores is None
+        await seat.pilot.press("e")
+        seat.screen.query_one("#edit-response", TextArea).text = " "
+        await seat.press("ctrl+s")
+        assert "one of them is empty" in seat.toasts[-1]
+        assert seat.screen.editing
 
-    go(scene(tmp_path, reviewed=False), claims)
+    ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
 
 
 def test_an_edit_that_is_left_is_kept_among_the_versions_and_decides_nothing(tmp_path: Path) -> None:
-    async def claims(here: Here) -> None:
-        before = await here.review(0)
+    async def claims(seat: ReviewSeat) -> None:
+        before = await seat.review(0)
         assert before is not None
-        await here.pilot.press("e", "M", "i", "n", "e")
-        await here.press("escape")
-        assert not here.screen.editing
-        assert "kept among the versions" in here.said
-        assert await here.review(0) == before
-        assert here.text("#decision") == "✓ accepted"
-        assert "Your version  edited by hand" in here.head
-        assert here.part("response").right.text.startswith("Mine")
-        await here.pilot.press("e")
-        assert here.screen.query_one("#edit-response", TextArea).text.startswith("Mine"), (
+        await seat.pilot.press("e", "M", "i", "n", "e")
+        await seat.press("escape")
+        assert not seat.screen.editing
+        assert "kept among the versions" in seat.toasts[-1]
+        assert await seat.review(0) == before
+        assert seat.shown("#decision") == "✓ accepted"
+        assert "Your version  edited by hand" in seat.head
+        assert seat.part("response").right.text.startswith("Mine")
+        await seat.pilot.press("e")
+        assert seat.screen.query_one("#edit-response", TextArea).text.startswith("Mine"), (
             "one can go on with it"
         )
-        await here.press("escape")
-        assert "Your version" in here.head
-        await here.press("u")
-        assert "Your version" not in here.head
-        assert "an edit, put aside (sample 0)" in here.said
-        await here.press("U", "k", "j")
-        assert here.index == 1
-        await here.press("k")
-        assert here.index == 0
-        while "Your version" not in here.head:
-            await here.press("full_stop")
-        with_student(here)
-        await here.press("a")
-        taken = await here.review(0)
+        await seat.press("escape")
+        assert "Your version" in seat.head
+        await seat.press("u")
+        assert "Your version" not in seat.head
+        assert "an edit, put aside (sample 0)" in seat.toasts[-1]
+        await seat.press("U", "k", "j")
+        assert seat.index == 1
+        await seat.press("k")
+        assert seat.index == 0
+        while "Your version" not in seat.head:
+            await seat.press("full_stop")
+        with_student(seat)
+        await seat.press("a")
+        taken = await seat.review(0)
         assert taken is not None
         assert (taken.decision, taken.version.response[:4]) == (Decision.EDITED, "Mine")
 
-    go(scene(tmp_path), claims)
+    ReviewSeat(scene(tmp_path)).play(claims)
 
 
 @pytest.mark.parametrize("way", ["ctrl+q", "elsewhere", "a signal"])
 def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: str) -> None:
     path = scene(tmp_path, reviewed=False)
 
-    async def main() -> None:
-        async with reviewing(path, NEAR_TIE) as here:
-            await here.pilot.press("e", "M", "i", "n", "e")
-            match way:
-                case "ctrl+q":
-                    await here.pilot.press("ctrl+q")
-                case "elsewhere":
-                    here.app.action_go_distribution()
-                    await here.pilot.pause()
-                case _:
-                    here.app.leave()
+    async def steps(seat: ReviewSeat) -> None:
+        await seat.pilot.press("e", "M", "i", "n", "e")
+        match way:
+            case "ctrl+q":
+                await seat.pilot.press("ctrl+q")
+            case "elsewhere":
+                seat.app.action_go_distribution()
+                await seat.pilot.pause()
+            case _:
+                seat.app.leave()
 
-    asyncio.run(main())
+    ReviewSeat(path, NEAR_TIE).play(steps)
     with Workspace.open(path) as workspace:
         assert workspace.reviews.standing(NEAR_TIE) is None
         (kept,) = workspace.reviews.history(NEAR_TIE)
@@ -155,50 +152,50 @@ def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: s
 
 
 def test_an_edit_with_nothing_in_it_can_be_kept_but_not_accepted(tmp_path: Path) -> None:
-    async def claims(here: Here) -> None:
-        await here.pilot.press("e")
-        here.screen.query_one("#edit-response", TextArea).text = ""
-        await here.press("escape", "a")
-        assert "an instruction and a response are needed" in here.said
-        assert (here.index, await here.review(NEAR_TIE)) == (NEAR_TIE, None)
+    async def claims(seat: ReviewSeat) -> None:
+        await seat.pilot.press("e")
+        seat.screen.query_one("#edit-response", TextArea).text = ""
+        await seat.press("escape", "a")
+        assert "an instruction and a response are needed" in seat.toasts[-1]
+        assert (seat.index, await seat.review(NEAR_TIE)) == (NEAR_TIE, None)
 
-    go(scene(tmp_path, reviewed=False), claims, NEAR_TIE)
+    ReviewSeat(scene(tmp_path, reviewed=False), NEAR_TIE).play(claims)
 
 
 def test_an_edit_that_cannot_be_kept_stays_until_a_person_gives_it_up(tmp_path: Path) -> None:
-    async def claims(here: Here) -> None:
+    async def claims(seat: ReviewSeat) -> None:
         async def full(*_: object) -> int:
             raise BurnishError("the disk is full")
 
-        vars(here.workbench)["decide"] = full
-        await here.pilot.press("e", "M")
-        await here.press("escape")
-        assert here.screen.editing
-        assert "escape again throws the changes away" in here.said
-        await here.pilot.press("i")
-        await here.press("escape")
-        assert here.screen.editing, "what was typed since was not meant"
-        await here.press("escape")
-        assert not here.screen.editing
+        vars(seat.workbench)["decide"] = full
+        await seat.pilot.press("e", "M")
+        await seat.press("escape")
+        assert seat.screen.editing
+        assert "escape again throws the changes away" in seat.toasts[-1]
+        await seat.pilot.press("i")
+        await seat.press("escape")
+        assert seat.screen.editing, "what was typed since was not meant"
+        await seat.press("escape")
+        assert not seat.screen.editing
 
-    go(scene(tmp_path), claims)
+    ReviewSeat(scene(tmp_path)).play(claims)
 
 
 def test_what_an_edit_does_not_touch_stays_byte_for_byte(tmp_path: Path) -> None:
     odd = "Stop.\x1b[2J\r\nEnd\x00\ud800\x85 \u202e"
     rows = [{"instruction": "Say stop.", "input": "", "output": odd}]
 
-    async def claims(here: Here) -> None:
-        await here.pilot.press("e")
-        area = here.screen.query_one("#edit-response", TextArea)
+    async def claims(seat: ReviewSeat) -> None:
+        await seat.pilot.press("e")
+        area = seat.screen.query_one("#edit-response", TextArea)
         assert not hostile.acting(area.text.split("\n"))
         area.insert("Please. ", (0, 0))
-        await here.press("ctrl+s")
-        saved = await here.review(0)
+        await seat.press("ctrl+s")
+        saved = await seat.review(0)
         assert saved is not None
         assert saved.version.response == f"Please. {odd}"
 
-    go(scene(tmp_path, rows, ("waiting",), reviewed=False), claims)
+    ReviewSeat(scene(tmp_path, rows, ("waiting",), reviewed=False)).play(claims)
     assert not Masked("\x1b and ␛").exact
     assert Masked("\x1b").back("␛␛") == "\x1b\x1b"
 
@@ -220,33 +217,33 @@ def test_a_person_s_own_editor_gets_a_private_file_that_is_gone_afterwards(
     )
     monkeypatch.setenv("VISUAL", str(vi))
 
-    async def claims(here: Here) -> None:
-        with_student(here)
-        await here.press("E")
-        saved = await here.review(0)
+    async def claims(seat: ReviewSeat) -> None:
+        with_student(seat)
+        await seat.press("E")
+        saved = await seat.review(0)
         assert saved is not None
         assert saved.decision is Decision.EDITED
         assert saved.version.response.startswith("Eat very well")
         folder, file = (line.split(" ", 1) for line in note.read_text().splitlines())
         assert (folder[0], file[0]) == ("700", "600")
         assert not Path(folder[1]).exists()
-        for broken, told in (
+        for broken, complaint in (
             ("exit 3", "exit code 3"),
             ('sed -i 1d "$1"', "a heading of the file was changed"),
         ):
             script(vi, broken)
-            await here.press("E")
-            assert told in here.said
-            assert await here.review(0) == saved
+            await seat.press("E")
+            assert complaint in seat.toasts[-1]
+            assert await seat.review(0) == saved
         monkeypatch.setenv("VISUAL", "/nowhere/at/all")
-        await here.press("E")
-        assert "there is no program /nowhere/at/all" in here.said
+        await seat.press("E")
+        assert "there is no program /nowhere/at/all" in seat.toasts[-1]
         monkeypatch.delenv("VISUAL")
         monkeypatch.delenv("EDITOR", raising=False)
-        await here.press("E")
-        assert "set $VISUAL or $EDITOR" in here.said
+        await seat.press("E")
+        assert "set $VISUAL or $EDITOR" in seat.toasts[-1]
 
-    go(scene(tmp_path, reviewed=False), claims)
+    ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
 
 
 def test_what_cannot_be_read_back_is_not_thrown_away(tmp_path: Path) -> None:
@@ -278,8 +275,8 @@ def test_without_a_terminal_to_lend_the_screen_says_so(
 ) -> None:
     monkeypatch.setenv("VISUAL", "true")
 
-    async def claims(here: Here) -> None:
-        await here.press("E")
-        assert "e edits here" in here.said
+    async def claims(seat: ReviewSeat) -> None:
+        await seat.press("E")
+        assert "e edits here" in seat.toasts[-1]
 
-    go(scene(tmp_path), claims)
+    ReviewSeat(scene(tmp_path)).play(claims)

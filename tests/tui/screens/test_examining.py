@@ -18,7 +18,7 @@ from engine.store.sample_list import FilterTerm
 from engine.store.workspace import Workspace
 from tests.running import SHORT, workspace
 from tests.scene import scene
-from tests.tui.screens.sampling import Here, at_samples
+from tests.tui.screens.samples_seat import SamplesSeat
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -36,28 +36,27 @@ def path(tmp_path: Path) -> Path:
         return made.path
 
 
-async def listed(here: Here, *marks: FilterTerm) -> list[int]:
-    here.screen.filter.marks = frozenset(marks)
-    here.screen._ticked(here.screen.filter.Ticked(frozenset(marks)))
-    await here.settled()
-    return here.samples
+async def listed(seat: SamplesSeat, *marks: FilterTerm) -> list[int]:
+    seat.screen.filter.marks = frozenset(marks)
+    seat.screen._ticked(seat.screen.filter.Ticked(frozenset(marks)))
+    await seat.settled()
+    return seat.samples
 
 
 def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
-    async def look() -> None:
-        async with at_samples(path) as here:
-            assert await listed(here, FilterTerm(Flag.DUPLICATE)) == []
-            assert "not looked for yet: x looks through all samples" in here.painted()
-            await here.press("x")
-            assert here.said == (
-                "3 of 7 samples are flagged: duplicate 1, refusal 1, personal data 1. f lists them"
-            )
-            assert here.samples == [4], "the filter that was asked for before"
-            assert await listed(here, FilterTerm(Flag.PERSONAL)) == [5]
-            await here.press("enter")
-            assert "Original: personal data" in here.painted()
+    async def steps(seat: SamplesSeat) -> None:
+        assert await listed(seat, FilterTerm(Flag.DUPLICATE)) == []
+        assert "not looked for yet: x looks through all samples" in seat.text
+        await seat.press("x")
+        assert seat.toasts[-1] == (
+            "3 of 7 samples are flagged: duplicate 1, refusal 1, personal data 1. f lists them"
+        )
+        assert seat.samples == [4], "the filter that was asked for before"
+        assert await listed(seat, FilterTerm(Flag.PERSONAL)) == [5]
+        await seat.press("enter")
+        assert "Original: personal data" in seat.text
 
-    asyncio.run(look())
+    SamplesSeat(path).play(steps)
     with Workspace.open(path) as opened, Examination() as examination:
         stats = examination.examine(opened.samples())
         assert opened.examination() == stats
@@ -66,9 +65,9 @@ def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
 
 def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
     async def look() -> None:
-        async with at_samples(tmp_path / "w.burnish") as here:
-            await here.press("x")
-            assert here.said == "nothing to flag in 3 samples"
+        async with SamplesSeat(tmp_path / "w.burnish") as seat:
+            await seat.press("x")
+            assert seat.toasts[-1] == "nothing to flag in 3 samples"
 
     workspace(tmp_path / "w.burnish", [SHORT[0], *SHORT[2:]]).close()
     asyncio.run(look())
@@ -76,31 +75,31 @@ def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
-    """Set as soon as a look is at its first sample, where it then takes its time."""
-    there, look = Event(), Examination.examine
+    """Makes every examination slow; set as soon as one is at its first sample."""
+    begun, examine = Event(), Examination.examine
 
     def slowly(self: Examination, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
         def taken() -> Iterator[Sample]:
             for sample in samples:
-                there.set()
+                begun.set()
                 time.sleep(0.3)
                 yield sample
 
-        return look(self, taken(), step)
+        return examine(self, taken(), step)
 
     monkeypatch.setattr(Examination, "examine", slowly)
-    return there
+    return begun
 
 
 def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow: Event) -> None:
     async def look() -> None:
-        async with at_samples(path) as here:
-            await here.pilot.press("x")
-            await here.until("looking at")
-            await here.pilot.press("x")
-            assert "wait, or stop it with esc" in here.said
-            await here.press("escape")
-            assert here.said == "stopped: what was found before is kept"
+        async with SamplesSeat(path) as seat:
+            await seat.pilot.press("x")
+            await seat.wait_for("looking at", within="#line")
+            await seat.pilot.press("x")
+            assert "wait, or stop it with esc" in seat.toasts[-1]
+            await seat.press("escape")
+            assert seat.toasts[-1] == "stopped: what was found before is kept"
 
     with Workspace.open(path) as opened, Examination() as examination:
         before = examination.examine(opened.samples())
@@ -113,18 +112,17 @@ def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow:
 def test_another_workspace_and_leaving_wait_for_no_look(path: Path, tmp_path: Path, slow: Event) -> None:
     other = scene(tmp_path)
 
-    async def look() -> None:
-        async with at_samples(path) as here:
-            await here.pilot.press("x")
-            await asyncio.to_thread(slow.wait, 5)
-            await here.workbench.open(other)
-            assert here.workbench.path == other
-            await here.pilot.pause()
-            slow.clear()
-            await here.pilot.press("x")
-            await asyncio.to_thread(slow.wait, 5)
+    async def steps(seat: SamplesSeat) -> None:
+        await seat.pilot.press("x")
+        await asyncio.to_thread(slow.wait, 5)
+        await seat.workbench.open(other)
+        assert seat.workbench.path == other
+        await seat.pilot.pause()
+        slow.clear()
+        await seat.pilot.press("x")
+        await asyncio.to_thread(slow.wait, 5)
 
-    asyncio.run(look())
+    SamplesSeat(path).play(steps)
     for name in (path, other):
         with Workspace.open(name) as opened:
             assert opened.examination() is None

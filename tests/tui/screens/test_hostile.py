@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.sample import Ratio
 from tests import hostile, scene
-from tui.app import BurnishApp
+from tests.tui.seat import SIZES, Seat
 from tui.state.workbench import Workbench
 from tui.text.literal import literal
 from tui.text.shown import shown, shown_line
-
-SIZES = ((80, 24), (120, 40), (200, 60))
-
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -31,14 +26,10 @@ def hostile_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scene.scene(folder, hostile.rows(), kinds=("replaced", "near tie", "failed", "unscorable"))
 
 
-async def settled(pilot: Pilot[None]) -> None:
+async def look(seat: Seat, where: str) -> None:
     for _ in range(2):
-        await pilot.pause(0.03)
-
-
-async def look(app: BurnishApp, pilot: Pilot[None], where: str) -> None:
-    await settled(pilot)
-    assert not hostile.acting(hostile.painted(app)), where
+        await seat.pilot.pause(0.03)
+    assert not hostile.acting(seat.lines), where
 
 
 @pytest.mark.parametrize(
@@ -58,40 +49,38 @@ def test_no_screen_breaks_or_lets_anything_act(
 
     monkeypatch.setattr(Workbench, "heat", heat)
 
-    async def main() -> None:
-        app = BurnishApp(Workbench(), hostile_scene)
-        async with app.run_test(size=size) as pilot:
-            app.action_go_samples()
-            await look(app, pilot, "samples")
-            for _ in hostile.CORPUS:
-                await pilot.press("j")
-            await look(app, pilot, "samples, further down")
-            await pilot.press("g", "enter")
-            for number, name in enumerate(hostile.CORPUS):
-                if number % 3 != SIZES.index(size):  # each is reviewed at one size
-                    await pilot.press("j")
-                    continue
-                await look(app, pilot, f"review: {name}")
-                await pilot.press("full_stop")
-                await look(app, pilot, f"review, another candidate: {name}")
-                await pilot.press("h")
-                await look(app, pilot, f"heat: {name}")
-                await pilot.press("right", "down", "tab", "right", "v")
-                await look(app, pilot, f"heat, moved: {name}")
-                await pilot.press("escape", "j")
-            for key in ("3", "4", "5", "6", "1"):
-                await pilot.press("escape", key)
-                await look(app, pilot, f"screen {key}")
-            await pilot.press("f1")
-            await look(app, pilot, "help")
-            await pilot.press("escape", "ctrl+p")
-            await look(app, pilot, "palette")
-            await pilot.press("escape")
-            for name, text in hostile.CORPUS.items() if size == SIZES[0] else ():
-                app.notify(shown_line(text, 200).plain, markup=False)
-                await look(app, pilot, f"toast: {name}")
+    async def steps(seat: Seat) -> None:
+        seat.app.action_go_samples()
+        await look(seat, "samples")
+        for _ in hostile.CORPUS:
+            await seat.pilot.press("j")
+        await look(seat, "samples, further down")
+        await seat.pilot.press("g", "enter")
+        for number, name in enumerate(hostile.CORPUS):
+            if number % 3 != SIZES.index(size):  # each is reviewed at one size
+                await seat.pilot.press("j")
+                continue
+            await look(seat, f"review: {name}")
+            await seat.pilot.press("full_stop")
+            await look(seat, f"review, another candidate: {name}")
+            await seat.pilot.press("h")
+            await look(seat, f"heat: {name}")
+            await seat.pilot.press("right", "down", "tab", "right", "v")
+            await look(seat, f"heat, moved: {name}")
+            await seat.pilot.press("escape", "j")
+        for key in ("3", "4", "5", "6", "1"):
+            await seat.pilot.press("escape", key)
+            await look(seat, f"screen {key}")
+        await seat.pilot.press("f1")
+        await look(seat, "help")
+        await seat.pilot.press("escape", "ctrl+p")
+        await look(seat, "palette")
+        await seat.pilot.press("escape")
+        for name, text in hostile.CORPUS.items() if size == SIZES[0] else ():
+            seat.app.notify(shown_line(text, 200).plain, markup=False)
+            await look(seat, f"toast: {name}")
 
-    asyncio.run(main())
+    Seat(hostile_scene, size=size).play(steps)
 
 
 @pytest.mark.parametrize("name", hostile.CORPUS)

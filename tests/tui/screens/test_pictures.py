@@ -21,10 +21,11 @@ from engine.run.settings import load_settings
 from models.system import machine
 from models.system.machine import Build, Memory
 from tests import hostile
+from tests.factory import ratio
 from tests.ollama.script import Answer, Chat, Ending, Scripted
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
-from tests.scene import judged, ratio, scene
+from tests.scene import judged, scene
 from tests.stand_in import StandIn, stand_in
 from tui.app import BurnishApp
 from tui.state.workbench import Workbench

@@ -24,7 +24,7 @@ from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
 from tests.running import SHORT, dataset
 from tests.scene import scene
-from tests.tui.screens.starting import run, started
+from tests.tui.screens.start_seat import StartSeat
 from tui.screens.run.screen import RunScreen
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.data_pane import DataPane
@@ -44,20 +44,19 @@ pytestmark = pytest.mark.usefixtures("nothing_of_this_machine_s")
 
 
 def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
-    async def main() -> None:
-        async with started() as here:
-            await here.press("escape", "o")  # to the path, from wherever one is
-            await here.open(demo_dataset())
-            await here.until(lambda: here.workbench.is_open and "32" in here.said("#facts"))
-            facts = here.said("#facts")
-            assert "alpaca, a JSON array" in facts
-            assert "instruction, input, output" in facts
-            assert "none yet" in facts
-            assert here.workbench.path == Path("instructions.burnish")
-            await here.until(lambda: "instructions.burnish" in here.text)
-            assert recall().recent == (str(Path("instructions.burnish").absolute()),)
+    async def steps(seat: StartSeat) -> None:
+        await seat.press("escape", "o")  # to the path, from wherever one is
+        await seat.open(demo_dataset())
+        await seat.until(lambda: seat.workbench.is_open and "32" in seat.shown("#facts"))
+        facts = seat.shown("#facts")
+        assert "alpaca, a JSON array" in facts
+        assert "instruction, input, output" in facts
+        assert "none yet" in facts
+        assert seat.workbench.path == Path("instructions.burnish")
+        await seat.until(lambda: "instructions.burnish" in seat.text)
+        assert recall().recent == (str(Path("instructions.burnish").absolute()),)
 
-    run(main)
+    StartSeat().play(steps)
     assert Path("instructions.burnish").stat().st_mode & 0o777 == 0o600
 
 
@@ -66,24 +65,23 @@ def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
         Path("data.json"), [{"instruction": row["instruction"], "output": row["output"]} for row in SHORT]
     )
 
-    async def main() -> None:
-        async with started() as here:
-            format = here.start.query_one("#format", Select)
+    async def steps(seat: StartSeat) -> None:
+        format = seat.screen.query_one("#format", Select)
 
-            async def read_as(word: Format) -> None:
-                format.focus()
-                await here.press("enter", "home", *["down"] * (1 + list(Format).index(word)), "enter")
-                await here.until(lambda: format.value is word)
-                await here.open("data.json")
+        async def read_as(word: Format) -> None:
+            format.focus()
+            await seat.press("enter", "home", *["down"] * (1 + list(Format).index(word)), "enter")
+            await seat.until(lambda: format.value is word)
+            await seat.open("data.json")
 
-            await read_as(Format.SHAREGPT)
-            await here.shows("#error", "conversations for sharegpt")
-            await read_as(Format.ALPACA)
-            await here.shows("#facts", "alpaca, a JSON array")
-            assert here.workbench.source is not None
-            assert here.workbench.source.format == "alpaca"
+        await read_as(Format.SHAREGPT)
+        await seat.wait_for("conversations for sharegpt", within="#error")
+        await read_as(Format.ALPACA)
+        await seat.wait_for("alpaca, a JSON array", within="#facts")
+        assert seat.workbench.source is not None
+        assert seat.workbench.source.format == "alpaca"
 
-    run(main)
+    StartSeat().play(steps)
 
 
 def test_a_path_is_completed_by_tab_and_arrows() -> None:
@@ -91,25 +89,24 @@ def test_a_path_is_completed_by_tab_and_arrows() -> None:
     for name in ("alpha.json", "alpine.csv", "notes.txt"):
         dataset(Path("data", name), SHORT)
 
-    async def main() -> None:
-        async with started() as here:
-            await here.press("d", "a")
-            field = here.start.query_one(PathField)
-            await here.until(lambda: field.has_class("-listing"))
-            await here.press("tab")
-            assert field.input.value == "data/"
-            await here.until(lambda: field.query_one(OptionList).option_count == 3)
-            await here.press("a")
-            await here.until(lambda: field.query_one(OptionList).option_count == 2)
-            await here.press("tab")
-            assert field.input.value == "data/alp"
-            await here.until(lambda: field.query_one(OptionList).option_count == 2)
-            await here.press("down", "enter")
-            await here.until(lambda: here.workbench.is_open)
-            assert here.workbench.source is not None
-            assert here.workbench.source.path.endswith("data/alpha.json")
+    async def steps(seat: StartSeat) -> None:
+        await seat.press("d", "a")
+        field = seat.screen.query_one(PathField)
+        await seat.until(lambda: field.has_class("-listing"))
+        await seat.press("tab")
+        assert field.input.value == "data/"
+        await seat.until(lambda: field.query_one(OptionList).option_count == 3)
+        await seat.press("a")
+        await seat.until(lambda: field.query_one(OptionList).option_count == 2)
+        await seat.press("tab")
+        assert field.input.value == "data/alp"
+        await seat.until(lambda: field.query_one(OptionList).option_count == 2)
+        await seat.press("down", "enter")
+        await seat.until(lambda: seat.workbench.is_open)
+        assert seat.workbench.source is not None
+        assert seat.workbench.source.path.endswith("data/alpha.json")
 
-    run(main)
+    StartSeat().play(steps)
 
 
 def test_completions_know_the_home_folder_hide_what_is_hidden_and_do_not_mind_letter_case(
@@ -130,23 +127,22 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
     bad = [{"instruction": "", "output": "x"}] * 7
     dataset(Path("data.json"), [*SHORT, *bad])
 
-    async def main() -> None:
-        async with started() as here:
-            await here.open("data.json")
-            await here.until(lambda: here.start.query_one("#bad").display)
-            told = here.said("#rows-bad")
-            assert "7 rows hold no sample" in told
-            assert "row 5: `instruction` is empty" in told
-            assert "and 2 more" in told
-            assert not here.workbench.is_open
-            assert not Path("data.burnish").exists()
-            assert here.app.focused is here.start.query_one("#skip")
-            await here.press("enter")
-            await here.shows("#facts", "left out")
-            assert here.workbench.samples == len(SHORT)
-            assert not here.start.query_one("#bad").display
+    async def steps(seat: StartSeat) -> None:
+        await seat.open("data.json")
+        await seat.until(lambda: seat.screen.query_one("#bad").display)
+        bad_rows = seat.shown("#rows-bad")
+        assert "7 rows hold no sample" in bad_rows
+        assert "row 5: `instruction` is empty" in bad_rows
+        assert "and 2 more" in bad_rows
+        assert not seat.workbench.is_open
+        assert not Path("data.burnish").exists()
+        assert seat.app.focused is seat.screen.query_one("#skip")
+        await seat.press("enter")
+        await seat.wait_for("left out", within="#facts")
+        assert seat.workbench.samples == len(SHORT)
+        assert not seat.screen.query_one("#bad").display
 
-    run(main)
+    StartSeat().play(steps)
 
 
 WRONG: dict[str, tuple[bytes | None, str]] = {
@@ -171,27 +167,26 @@ def test_what_cannot_be_opened_is_said_in_a_line_and_the_app_goes_on() -> None:
     Path("locked.json").write_bytes(b"[]")
     Path("locked.json").chmod(0)
 
-    async def main() -> None:
-        async with started() as here:
-            lines = {name: expected for name, (_, expected) in WRONG.items()}
-            lines |= {"folder": "a folder", "a\0b": "NUL", "~nobody-here/x": "no path", "\ud800": "no path"}
-            lines |= {"x" * 1000: "too long"}
-            if os.geteuid():
-                lines["locked.json"] = "Permission denied"
-            error = here.start.query_one("#error")
-            for name, expected in lines.items():
-                error.display = False
-                await here.open(name)
-                await here.until(lambda: error.display)
-                assert expected in here.said("#error"), name
-                assert not hostile.acting(hostile.painted(here.app)), name
-            assert not here.workbench.is_open
-            assert any("too long" in toast for toast in here.toasts)
-            await here.open(dataset(Path("good.json"), SHORT))
-            await here.until(lambda: here.workbench.is_open)
-            assert not here.start.query_one("#error").display
+    async def steps(seat: StartSeat) -> None:
+        lines = {name: expected for name, (_, expected) in WRONG.items()}
+        lines |= {"folder": "a folder", "a\0b": "NUL", "~nobody-here/x": "no path", "\ud800": "no path"}
+        lines |= {"x" * 1000: "too long"}
+        if os.geteuid():
+            lines["locked.json"] = "Permission denied"
+        error = seat.screen.query_one("#error")
+        for name, expected in lines.items():
+            error.display = False
+            await seat.open(name)
+            await seat.until(lambda: error.display)
+            assert expected in seat.shown("#error"), name
+            assert not hostile.acting(seat.lines), name
+        assert not seat.workbench.is_open
+        assert seat.notified("too long")
+        await seat.open(dataset(Path("good.json"), SHORT))
+        await seat.until(lambda: seat.workbench.is_open)
+        assert not seat.screen.query_one("#error").display
 
-    run(main)
+    StartSeat().play(steps)
     assert {path.name for path in Path().glob("*.burnish")} == {"good.burnish", "not.burnish"}
 
 
@@ -199,98 +194,94 @@ def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_
     path = scene(tmp_path)
     other = path.rename(tmp_path / "renamed.db")
 
-    async def main() -> None:
-        async with started(other) as here:
-            assert isinstance(here.app.screen, RunScreen), "it is not done: here it is taken up again"
-            await here.press("1")
-            await here.until(lambda: here.workbench.is_open and "selective: 21 of 24" in here.said("#facts"))
-            assert "3 failed" in here.said("#facts")
-            teacher = here.start.query_one("#teacher", ModelPicker)
-            assert teacher.name_given == here.workbench.settings.teacher.name == "qwen3:8b"
-            assert here.start.query_one("#student", ModelPicker).name_given == "demo"
-            assert "qwen3:8b teaches · demo decides" in here.said("#ready")
-            # The same file again: it is locked by nobody but this app.
-            await here.open(other)
-            await here.pilot.pause(0.3)
-            assert here.workbench.is_open
-            assert not here.start.query_one("#error").display
+    async def steps(seat: StartSeat) -> None:
+        assert isinstance(seat.app.screen, RunScreen), "it is not done: here it is taken up again"
+        await seat.press("1")
+        await seat.until(lambda: seat.workbench.is_open and "selective: 21 of 24" in seat.shown("#facts"))
+        assert "3 failed" in seat.shown("#facts")
+        teacher = seat.screen.query_one("#teacher", ModelPicker)
+        assert teacher.name_given == seat.workbench.settings.teacher.name == "qwen3:8b"
+        assert seat.screen.query_one("#student", ModelPicker).name_given == "demo"
+        assert "qwen3:8b teaches · demo decides" in seat.shown("#ready")
+        # The same file again: it is locked by nobody but this app.
+        await seat.open(other)
+        await seat.pilot.pause(0.3)
+        assert seat.workbench.is_open
+        assert not seat.screen.query_one("#error").display
 
-    run(main)
+    StartSeat(other).play(steps)
 
 
 def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
     data = dataset(Path("data.json"), SHORT)
 
     async def main() -> None:
-        async with started(data) as here:
-            await here.until(lambda: here.workbench.is_open)
-            await here.open(data)
-            await here.pilot.pause(0.3)
-            assert not here.start.query_one("#error").display
-        async with started() as here:
-            await here.open(data)
-            await here.until(lambda: here.workbench.is_open)
+        async with StartSeat(data) as seat:
+            await seat.until(lambda: seat.workbench.is_open)
+            await seat.open(data)
+            await seat.pilot.pause(0.3)
+            assert not seat.screen.query_one("#error").display
+        async with StartSeat() as seat:
+            await seat.open(data)
+            await seat.until(lambda: seat.workbench.is_open)
         dataset(data, SHORT[:1])
-        async with started() as here:
-            await here.open(data)
-            await here.until(lambda: here.start.query_one("#error").display)
-            assert "another dataset" in here.said("#error")
+        async with StartSeat() as seat:
+            await seat.open(data)
+            await seat.until(lambda: seat.screen.query_one("#error").display)
+            assert "another dataset" in seat.shown("#error")
 
-    run(main)
+    asyncio.run(main())
 
 
 def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -> None:
     path = scene(tmp_path)
     remember(Remembered(recent=(str(path), str(tmp_path / "[b" / "gone\x1b.burnish"))))
 
-    async def main() -> None:
-        async with started() as here:
-            recent = here.start.query_one("#recent", OptionList)
-            await here.until(lambda: recent.option_count == 2)
-            gone = str(recent.get_option_at_index(1).prompt)
-            assert "gone␛.burnish" in gone
-            assert "missing" in gone
-            recent.focus()
-            await here.press("down", "down", "enter")
-            await here.until(lambda: here.start.query_one("#error").display)
-            await here.press("up", "enter")
-            await here.until(lambda: here.workbench.is_open)
+    async def steps(seat: StartSeat) -> None:
+        recent = seat.screen.query_one("#recent", OptionList)
+        await seat.until(lambda: recent.option_count == 2)
+        gone = str(recent.get_option_at_index(1).prompt)
+        assert "gone␛.burnish" in gone
+        assert "missing" in gone
+        recent.focus()
+        await seat.press("down", "down", "enter")
+        await seat.until(lambda: seat.screen.query_one("#error").display)
+        await seat.press("up", "enter")
+        await seat.until(lambda: seat.workbench.is_open)
 
-    run(main)
+    StartSeat().play(steps)
 
 
 def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOllama) -> None:
-    async def main() -> None:
-        async with started(settings=load_settings({"teacher": {"host": server.url}})) as here:
-            for line in ("#path", "#teacher", "#student", "MethodForm"):
-                here.start.query(f"{line} PlainInput").first().focus()
-                await here.press("2")
-                assert here.app.screen is here.start, "it was typed"
-                await here.until(lambda: "esc Leave line" in here.text)
-                await here.press("escape")
-                await here.until(lambda: here.app.focused is None and "Leave line" not in here.text)
-            await here.press("d")
-            await here.until(lambda: isinstance(here.app.screen, DoctorDialog))
+    async def steps(seat: StartSeat) -> None:
+        for line in ("#path", "#teacher", "#student", "MethodForm"):
+            seat.screen.query(f"{line} PlainInput").first().focus()
+            await seat.press("2")
+            assert seat.app.screen is seat.screen, "it was typed"
+            await seat.until(lambda: "esc Leave line" in seat.text)
+            await seat.press("escape")
+            await seat.until(lambda: seat.app.focused is None and "Leave line" not in seat.text)
+        await seat.press("d")
+        await seat.until(lambda: isinstance(seat.app.screen, DoctorDialog))
 
-    run(main)
+    StartSeat(settings=load_settings({"teacher": {"host": server.url}})).play(steps)
 
 
 def test_a_file_is_chosen_from_a_tree() -> None:
     dataset(Path("data.json"), SHORT)
 
-    async def main() -> None:
-        async with started() as here:
-            here.start.query_one("#browse").focus()
-            await here.press("enter")
-            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
-            await here.press("backspace")
-            await here.until(lambda: "home" in here.text)
-            await here.press("escape", "enter")
-            await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "data.json" in here.text)
-            await here.press("down", "enter")
-            await here.until(lambda: here.workbench.is_open)
+    async def steps(seat: StartSeat) -> None:
+        seat.screen.query_one("#browse").focus()
+        await seat.press("enter")
+        await seat.until(lambda: isinstance(seat.app.screen, BrowseScreen) and "data.json" in seat.text)
+        await seat.press("backspace")
+        await seat.until(lambda: "home" in seat.text)
+        await seat.press("escape", "enter")
+        await seat.until(lambda: isinstance(seat.app.screen, BrowseScreen) and "data.json" in seat.text)
+        await seat.press("down", "enter")
+        await seat.until(lambda: seat.workbench.is_open)
 
-    run(main)
+    StartSeat().play(steps)
 
 
 def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,17 +297,16 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Dataset, "samples", slow)
 
-    async def main() -> None:
-        async with started(data) as here:
-            await here.shows("#rows", "samples so far")
-            await here.open("other.json")
-            await here.shows("#error", "stop that first")
-            here.start.query_one("#stop").press()  # type: ignore[attr-defined]
-            await here.until(lambda: not here.start.query_one("#import").display)
-            assert any("stopped" in toast for toast in here.toasts)
-            assert not here.workbench.is_open
+    async def steps(seat: StartSeat) -> None:
+        await seat.wait_for("samples so far", within="#rows")
+        await seat.open("other.json")
+        await seat.wait_for("stop that first", within="#error")
+        seat.screen.query_one("#stop").press()  # type: ignore[attr-defined]
+        await seat.until(lambda: not seat.screen.query_one("#import").display)
+        assert seat.notified("stopped")
+        assert not seat.workbench.is_open
 
-    run(main)
+    StartSeat(data).play(steps)
     assert not {path.suffix for path in Path().iterdir()} & {".burnish", ".burnish-new"}
 
 
@@ -325,18 +315,17 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("columns", "across"), [(80, 1), (120, 2), (200, 3)])
 def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, across: int) -> None:
-    async def main() -> None:
-        async with started(size=(columns, 24)) as here:
-            await here.pilot.pause()
-            panes = [here.start.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
-            assert len({pane.region.x for pane in panes}) == across
-            chain = [widget.id for widget in here.start.focus_chain]
-            assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)
-            for name in ("#student-exact", "#limit", "#path PlainInput"):
-                (widget := here.start.query_one(name)).focus()
-                await here.until(lambda: widget.region.bottom < 23)
+    async def steps(seat: StartSeat) -> None:
+        await seat.pilot.pause()
+        panes = [seat.screen.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
+        assert len({pane.region.x for pane in panes}) == across
+        chain = [widget.id for widget in seat.screen.focus_chain]
+        assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)
+        for name in ("#student-exact", "#limit", "#path PlainInput"):
+            (widget := seat.screen.query_one(name)).focus()
+            await seat.until(lambda: widget.region.bottom < 23)
 
-    run(main)
+    StartSeat(size=(columns, 24)).play(steps)
 
 
 def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,37 +343,37 @@ def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: py
     async def main() -> None:
         with FakeOllama(models=models) as running:
             settings = load_settings({"teacher": {"host": running.url}})
-            async with started(data, size=(80, 60), settings=settings) as here:
-                listed = here.start.query_one("#teacher OptionList", OptionList)
-                await here.until(lambda: here.workbench.is_open and listed.option_count >= len(served))
+            async with StartSeat(data, size=(80, 60), settings=settings) as seat:
+                listed = seat.screen.query_one("#teacher OptionList", OptionList)
+                await seat.until(lambda: seat.workbench.is_open and listed.option_count >= len(served))
 
                 def look() -> None:
-                    assert not hostile.acting(hostile.painted(here.app))
+                    assert not hostile.acting(seat.lines)
 
                 listed.focus()
                 for key in ("end", "pageup", "enter", "pageup", "enter", "home", "enter"):
-                    await here.press(key)
+                    await seat.press(key)
                     look()
                 for name in names:
-                    here.start.query_one("#student PlainInput", PlainInput).value = name
-                    here.start.query_one("#path PlainInput", PlainInput).value = name
-                    await here.pilot.pause()
+                    seat.screen.query_one("#student PlainInput", PlainInput).value = name
+                    seat.screen.query_one("#path PlainInput", PlainInput).value = name
+                    await seat.pilot.pause()
                     look()
-                await here.type("#path PlainInput", "[b]\x1b[0m/")
-                await here.until(lambda: "x␊ytab␉.json" in here.text)
+                await seat.type("#path PlainInput", "[b]\x1b[0m/")
+                await seat.until(lambda: "x␊ytab␉.json" in seat.text)
                 look()
-                await here.press("down", "enter")
-                await here.pilot.pause(0.2)
+                await seat.press("down", "enter")
+                await seat.pilot.pause(0.2)
                 look()
-                here.start.query_one("#browse").focus()
-                await here.press("enter")
-                await here.until(lambda: isinstance(here.app.screen, BrowseScreen) and "␛[2J" in here.text)
+                seat.screen.query_one("#browse").focus()
+                await seat.press("enter")
+                await seat.until(lambda: isinstance(seat.app.screen, BrowseScreen) and "␛[2J" in seat.text)
                 look()
 
-    run(main)
+    asyncio.run(main())
 
 
 def test_the_list_for_the_app_is_the_command_line_s(server: FakeOllama) -> None:
-    here = asyncio.run(list_models(load_settings({"teacher": {"host": server.url}})))
-    assert [model.name for model in here.models] == ["qwen3:8b", "far:cloud", "demo"]
-    assert json.dumps([model.called("teacher") for model in here.models]) == '["qwen3:8b", null, "demo"]'
+    found = asyncio.run(list_models(load_settings({"teacher": {"host": server.url}})))
+    assert [model.name for model in found.models] == ["qwen3:8b", "far:cloud", "demo"]
+    assert json.dumps([model.called("teacher") for model in found.models]) == '["qwen3:8b", null, "demo"]'

@@ -11,9 +11,8 @@ from textual.content import Content
 from textual.style import Style
 
 from engine.method.token_gain import SampleHalf, TokenSpan
-from engine.sample import Ratio
 from tui.screens.heat.layout import BREAK, NOTHING, TAB
-from tui.screens.heat.ramp import HeatMeasure, HeatPalette
+from tui.screens.heat.ramp import WIDTH, HeatMeasure, HeatPalette
 from tui.text.literal import one_line
 
 BOLD = Style(bold=True)
@@ -24,7 +23,7 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class HalfNames:
-    """What the two halves and their score are called."""
+    """The names of a half, of the other half, and of the score that both make."""
 
     score: str
     text: str
@@ -35,15 +34,24 @@ RESPONSE = HalfNames("IFD", "response", "instruction")
 INSTRUCTION = HalfNames("r-IFD", "instruction", "response")
 
 
+@dataclass(frozen=True, slots=True)
+class HeatText:
+    """One half of a sample, as the student scored it and as the map shows it."""
+
+    names: HalfNames
+    half: SampleHalf
+    spans: Sequence[TokenSpan]  # the half's tokens
+
+
 def number(value: float, decimals: int = 3, *, sign: bool = False) -> str:
     """With a true minus, and none before a zero."""
     text = f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
     return text.replace("−", "+" if sign else "") if not text.strip("+−0.") else text
 
 
-def equation(half: SampleHalf, names: HalfNames, palette: HeatPalette) -> Content:
-    """The score, from the means that stand behind it."""
-    score = half.score
+def equation(text: HeatText, palette: HeatPalette) -> Content:
+    """The score, from the means that stand behind it; or why there is none."""
+    score, names = text.half.score, text.names
     if score.value is None or score.alone is None or score.given is None:
         return Content.assemble((f"no {names.score}: ", BOLD), one_line(score.reason or ""))
     return Content.assemble(
@@ -60,36 +68,35 @@ def equation(half: SampleHalf, names: HalfNames, palette: HeatPalette) -> Conten
 
 
 def unscored(half: SampleHalf) -> str:
-    """What to say of a text that the student's context cut; empty where it did not."""
+    """From where on the student's context cut the text; empty where it did not."""
     kept = len(half.tokens)
     if kept == half.total:
         return ""
     return f"not scored from token {kept + 1:,} of {half.total:,} on: the student's context ended"
 
 
-def token(span: TokenSpan, half: SampleHalf, names: HalfNames, palette: HeatPalette, width: int) -> Content:
+def token(span: TokenSpan, text: HeatText, palette: HeatPalette) -> Content:
     """Five lines on one token."""
     first, last = span.first + 1, span.first + span.count
     which = f"token {first:,}" if span.count == 1 else f"tokens {first:,}–{last:,}, one character"
     size = f"{span.size} byte{'s' * (span.size != 1)}"
-    gain = span.gain
-    if gain is None or span.alone is None or span.given is None:
-        says = [
-            Content.styled(f"The {names.text}'s first token is not scored:", palette.faint),
+    if span.gain is None or span.alone is None or span.given is None:
+        losses = [
+            Content.styled(f"The {text.names.text}'s first token is not scored:", palette.faint),
             Content.styled("nothing stands before it.", palette.faint),
             Content(""),
         ]
     else:
-        says = [
+        losses = [
             _loss("without", span.alone, palette),
             _loss("with", span.given, palette),
-            _gain(gain, palette),
+            _gain(span.gain, palette),
         ]
     return Content("\n").join(
         [
-            Content.styled(quoted(span.text, width), BOLD),
-            Content.styled(f"{which} of {half.total:,} · {size}", palette.faint),
-            *says,
+            Content.styled(quoted(span.text, WIDTH), BOLD),
+            Content.styled(f"{which} of {text.half.total:,} · {size}", palette.faint),
+            *losses,
         ]
     )
 
@@ -113,13 +120,10 @@ def _gain(gain: float, palette: HeatPalette) -> Content:
     level = HeatMeasure.DIFFERENCE.level(gain)
     word = "helps" if level > 0 else "misleads" if level < 0 else "neutral"
     factor = math.exp(min(abs(gain), 99))
-    times = (
-        f"{factor:#.3g}".rstrip(".")
-        if factor < 1000
-        else f"{factor:,.0f}"
-        if factor < 1e6
-        else f"{factor:.0e}"
-    )
+    if factor < 1000:
+        times = f"{factor:#.3g}".rstrip(".")
+    else:
+        times = f"{factor:,.0f}" if factor < 1e6 else f"{factor:.0e}"
     return Content.assemble(
         (f"{word:<8}", (palette.bar(HeatMeasure.DIFFERENCE, gain) if level else palette.faint) + BOLD),
         (f"{number(gain, sign=True):>8}", BOLD),
@@ -128,53 +132,38 @@ def _gain(gain: float, palette: HeatPalette) -> Content:
     )
 
 
-def summary(
-    spans: Sequence[TokenSpan], half: SampleHalf, names: HalfNames, palette: HeatPalette, width: int
-) -> Content:
-    """What the other half does to this text, all in all."""
-    scored = [(gain, span) for span in spans if (gain := span.gain) is not None]
+def summary(text: HeatText, palette: HeatPalette) -> Content:
+    """The other half's worth to this text: shares of its tokens, their mean, and the tokens that stand out most."""
+    measure = HeatMeasure.DIFFERENCE
+    scored = sorted(
+        ((gain, span) for span in text.spans if (gain := span.gain) is not None), key=lambda pair: pair[0]
+    )
     if not scored:
         return Content("")
-    scored.sort(key=lambda pair: pair[0])
-    levels = [HeatMeasure.DIFFERENCE.level(gain) for gain, _ in scored]
-    shares = {
-        "helps": sum(level > 0 for level in levels),
-        "neutral": sum(level == 0 for level in levels),
-        "misleads": sum(level < 0 for level in levels),
-    }
-    hues = {"helps": 4.0, "neutral": None, "misleads": -4.0}
-    lines = [Content.styled(f"The {names.other}", BOLD)]
-    for word, count in shares.items():
+    lines = [Content.styled(f"The {text.names.other}", BOLD)]
+    levels = [measure.level(gain) for gain, _ in scored]
+    for word, block, hue, count in (
+        ("helps", "█", measure.full, sum(level > 0 for level in levels)),
+        ("neutral", "█", None, levels.count(0)),
+        ("misleads", "▒", -measure.full, sum(level < 0 for level in levels)),
+    ):
         share = count / len(scored)
-        fill = ("▒" if word == "misleads" else "█") * max(bool(count), round(share * (width - 16)))
+        fill = block * max(bool(count), round(share * (WIDTH - 16)))
         lines.append(
             Content.assemble(
-                (f"{word:<8}", palette.faint),
-                f"{share:>5.0%}  ",
-                (fill, palette.bar(HeatMeasure.DIFFERENCE, hues[word])),
+                (f"{word:<8}", palette.faint), f"{share:>5.0%}  ", (fill, palette.bar(measure, hue))
             )
         )
-    lines.append(_mean(half.score, palette))
-    for title, pairs in (("helps most", scored[::-1]), ("misleads most", scored)):
-        sign = 1 if title.startswith("helps") else -1
-        named = [(gain, span) for gain, span in pairs[:MOST] if HeatMeasure.DIFFERENCE.level(gain) * sign > 0]
+    if (log_ratio := text.half.score.log_ratio) is None:
+        lines.append(Content(""))
+    else:
+        mean = number(-log_ratio, sign=True)
+        lines.append(Content.assemble(("mean    ", palette.faint), mean, (" nats a token", palette.faint)))
+    for title, pairs, sign in (("helps most", scored[::-1], 1), ("misleads most", scored, -1)):
+        named = [(gain, span) for gain, span in pairs[:MOST] if measure.level(gain) * sign > 0]
         if named:
             lines += [Content(""), Content.styled(title, palette.faint)]
         for gain, span in named:
-            lines.append(
-                Content.assemble(
-                    (f"{number(gain, 2, sign=True):>6}  ", palette.bar(HeatMeasure.DIFFERENCE, gain)),
-                    quoted(span.text, width - 8),
-                )
-            )
+            figure = f"{number(gain, 2, sign=True):>6}  "
+            lines.append(Content.assemble((figure, palette.bar(measure, gain)), quoted(span.text, WIDTH - 8)))
     return Content("\n").join(lines)
-
-
-def _mean(score: Ratio, palette: HeatPalette) -> Content:
-    if score.log_ratio is None:
-        return Content("")
-    return Content.assemble(
-        ("mean    ", palette.faint),
-        number(-score.log_ratio, sign=True),
-        (" nats a token", palette.faint),
-    )

@@ -1,4 +1,4 @@
-"""The heat map: a text, and above each of its tokens what the other half of the sample is worth to it."""
+"""The heat map: a text, and above each of its tokens a bar for the other half's worth to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.style import Style
 
 from engine.method.token_gain import TokenSpan
+from tui.screens.heat.figures import HeatText
 from tui.screens.heat.layout import TokenCells, lay_out
 from tui.screens.heat.ramp import UNSCORED, HeatMeasure, HeatPalette, bar
 
@@ -65,12 +66,11 @@ class HeatMap(ScrollView, can_focus=False):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self.spans: Sequence[TokenSpan] = ()
+        self.text: HeatText | None = None
         self.cursor = 0
         self.measure = HeatMeasure.DIFFERENCE
         self.bars = True
-        self.active = True  # whose cursor the keys move
-        self._rest = ""
+        self.active = True  # the keys move this map's cursor
         self._hovered: int | None = None
         self._lines: list[list[TokenCells]] = [[]]
         self._places: dict[int, tuple[int, int]] = {}  # span -> line and cell of its first run
@@ -82,19 +82,25 @@ class HeatMap(ScrollView, can_focus=False):
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
-    def show(self, spans: Sequence[TokenSpan], rest: str) -> None:
-        """Another text; `rest`: what of it was not scored. The cursor goes to its first figure."""
-        self.spans, self._rest = spans, rest
-        self.cursor = next((n for n, span in enumerate(spans) if span.gain is not None), 0)
+    @property
+    def spans(self) -> Sequence[TokenSpan]:
+        return self.text.spans if self.text is not None else ()
+
+    def show(self, text: HeatText) -> None:
+        """Show another text. The cursor goes to its first figure."""
+        self.text = text
+        self.cursor = next((n for n, span in enumerate(text.spans) if span.gain is not None), 0)
         self._hovered = self._aim = self._line = None
         self._set_for = 0
-        self._find_notable()
+        self.by(self.measure)
         self._set()
         self.scroll_home(animate=False, immediate=True)
 
     def by(self, measure: HeatMeasure) -> None:
+        """Show this measure, and find the figure from which on a token stands out."""
         self.measure = measure
-        self._find_notable()
+        values = sorted(abs(v) for span in self.spans if (v := measure.of(span)) is not None)
+        self._notable = values[int(NOTABLE * (len(values) - 1))] if values else float("inf")
         self.refresh()
 
     def with_bars(self, bars: bool) -> None:
@@ -113,7 +119,7 @@ class HeatMap(ScrollView, can_focus=False):
 
     @property
     def pointed(self) -> TokenSpan | None:
-        """What is under the mouse, or else under the cursor."""
+        """The token under the mouse, or else under the cursor."""
         index = self.cursor if self._hovered is None else self._hovered
         return self.spans[index] if index < len(self.spans) else None
 
@@ -134,19 +140,15 @@ class HeatMap(ScrollView, can_focus=False):
         self._palette = None
 
     def on_mount(self) -> None:
-        # Not every widget that comes into view is sent its size; every one of them is part of a layout.
+        # A widget that comes into view is not always sent its size, but it is always part of a layout.
         self.screen.screen_layout_refresh_signal.subscribe(self, lambda _: self._set())
-
-    def _find_notable(self) -> None:
-        values = sorted(abs(v) for span in self.spans if (v := self.measure.of(span)) is not None)
-        self._notable = values[int(NOTABLE * (len(values) - 1))] if values else float("inf")
 
     def _set(self) -> None:
         width = min(self.scrollable_content_region.width, WIDEST)
         if width <= 0 or width == self._set_for:
             return
         self._set_for, self._line = width, None
-        self._lines = lay_out(self.spans, self._rest, width)
+        self._lines = lay_out(self.spans, self.text.half.rest if self.text else "", width)
         self._places = {}
         for y, line in enumerate(self._lines):
             for run in line:
@@ -161,7 +163,7 @@ class HeatMap(ScrollView, can_focus=False):
 
     @property
     def _rows(self) -> int:
-        """Of the screen, a line of text."""
+        """Rows of the screen that a line of text takes."""
         return 2 if self.bars else 1
 
     # --- the cursor -----------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ class HeatMap(ScrollView, can_focus=False):
         self.move_line(by * max(1, self.size.height // self._rows - 1))
 
     def move_to_notable(self, by: int) -> bool:
-        """To the next token that stands out, or the one before; around the end. Whether there is one."""
+        """To the next token that stands out, or the one before, around the end; False where there is none."""
         count = len(self.spans)
         for away in range(1, count + 1):
             index = (self.cursor + away * by) % count
@@ -261,7 +263,7 @@ class HeatMap(ScrollView, can_focus=False):
             self.post_message(self.Pointed(self, clicked=True))
 
     def _at(self, x: int, y: int) -> int | None:
-        """The span whose cell this is."""
+        """The index of the span at a cell of the widget."""
         y = (y + self.scroll_offset.y) // self._rows
         if not 0 <= y < len(self._lines):
             return None
@@ -292,12 +294,13 @@ class HeatMap(ScrollView, can_focus=False):
         if run.span == self.cursor and self.active:
             return run.text, palette.cursor
         style = palette.word(self.measure, value)
-        if run.kind == "mark":
-            style = palette.softened(style)
+        if run.kind == "mark" and style.background is not None and style.foreground is not None:
+            # A picture of white space is not the text's own.
+            style += Style(foreground=style.background.blend(style.foreground, 0.55))
         if self.stands_out(span):
-            style = style + Style(bold=True)
+            style += Style(bold=True)
         if run.span in (self._hovered, self.cursor):
-            style = style + Style(underline=True)
+            style += Style(underline=True)
         return run.text, style
 
     def _bar(self, run: TokenCells) -> tuple[str, Style]:

@@ -1,13 +1,16 @@
-"""From a token's figures to a colour and a bar: what can be shown, and on which scale."""
+"""From a token's figures to a colour and a bar: the measures, their scale, its colours and its legend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from rich.style import Style as RichStyle
 from textual.color import Color
+from textual.content import Content
 from textual.style import Style
 
 from engine.method.token_gain import TokenSpan
@@ -15,13 +18,19 @@ from engine.method.token_gain import TokenSpan
 STEPS = 8
 """Heights of a bar, and as many the other way."""
 
+GRADES = 64
+"""Strengths of a colour: no eye tells more apart, and a long text needs no more styles."""
+
+WIDTH = 34
+"""Cells of the legend: seventeen steps of two."""
+
 _HELPS = " ▁▂▃▄▅▆▇█"
 _MISLEADS = " ┈░░▒▒▒▓▓"
 UNSCORED = "╱"
 
 
 class HeatMeasure(StrEnum):
-    """What the map shows of each token."""
+    """A figure that the map shows of each token."""
 
     DIFFERENCE = "difference"
     WITHOUT = "loss without"
@@ -56,7 +65,7 @@ def bar(level: int) -> str:
     return _HELPS[level] if level >= 0 else _MISLEADS[-level]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HeatPalette:
     """The theme's colours, mixed. `flat`: they are the terminal's own, which cannot be."""
 
@@ -67,30 +76,18 @@ class HeatPalette:
     surprises: Color
     flat: bool
     ground: RichStyle
-    _words: dict[tuple[Color, int], Style] = field(default_factory=dict, compare=False)
-    _bars: dict[tuple[Color, int], Style] = field(default_factory=dict, compare=False)
 
     def word(self, measure: HeatMeasure, value: float | None) -> Style:
-        """The style of a token's text."""
-        if value is None:
-            return self.faint
-        return self._style(self._words, self._word, measure, value)
+        """The style of a token's text; `value` in nats, None where the token is not scored."""
+        return self._step(measure, value)[0]
 
     def bar(self, measure: HeatMeasure, value: float | None) -> Style:
-        """The style of what stands above it."""
-        if value is None:
-            return self.faint
-        return self._style(self._bars, self._bar, measure, value)
+        """The style of the bar above it."""
+        return self._step(measure, value)[1]
 
     @property
     def faint(self) -> Style:
         return Style(dim=True) if self.flat else Style(foreground=self.paper.blend(self.ink, 0.55))
-
-    def softened(self, style: Style) -> Style:
-        """For pictures of white space, which are not the text's."""
-        if style.background is None or style.foreground is None:
-            return style
-        return style + Style(foreground=style.background.blend(style.foreground, 0.55))
 
     @property
     def cursor(self) -> Style:
@@ -98,31 +95,68 @@ class HeatPalette:
             return Style(reverse=True, bold=True)
         return Style(background=self.ink, foreground=self.paper, bold=True)
 
-    def _style(
-        self,
-        made: dict[tuple[Color, int], Style],
-        make: Callable[[Color, float], Style],
-        measure: HeatMeasure,
-        value: float,
-    ) -> Style:
-        """A ramp of 65 styles a colour: no eye tells more apart, and a long text needs no more."""
+    def _step(self, measure: HeatMeasure, value: float | None) -> tuple[Style, Style]:
+        if value is None:
+            return self.faint, self.faint
         hue = self.surprises
         if measure is HeatMeasure.DIFFERENCE:
             hue = self.helps if value >= 0 else self.misleads
-        strength = round(64 * min(abs(value) / measure.full, 1))
-        if (style := made.get((hue, strength))) is None:
-            style = made[hue, strength] = make(hue, strength / 64)
-        return style
+        strength = round(GRADES * min(abs(value) / measure.full, 1))
+        return _gradient(self.paper, self.ink, hue, flat=self.flat)[strength]
 
-    def _word(self, hue: Color, strength: float) -> Style:
-        if self.flat:
-            return Style(foreground=hue, bold=strength > 0.6) if strength > 0.06 else Style()
-        paper = self.paper.blend(hue, 0.72 * strength**0.75)
-        # Whichever of the theme's two can be read better on it.
-        far, near = (self.ink, self.paper) if strength < 0.4 else (self.paper, self.ink)
-        if abs(far.brightness - paper.brightness) < abs(near.brightness - paper.brightness):
-            far = near
-        return Style(background=paper, foreground=far)
 
-    def _bar(self, hue: Color, strength: float) -> Style:
-        return Style(foreground=hue if self.flat else self.paper.blend(hue, 0.5 + 0.5 * strength))
+@lru_cache
+def _gradient(paper: Color, ink: Color, hue: Color, *, flat: bool) -> tuple[tuple[Style, Style], ...]:
+    """The styles of words and of bars from the faintest to the fullest."""
+    return tuple(
+        (_word(paper, ink, hue, grade / GRADES, flat=flat), _bar(paper, hue, grade / GRADES, flat=flat))
+        for grade in range(GRADES + 1)
+    )
+
+
+def _word(paper: Color, ink: Color, hue: Color, strength: float, *, flat: bool) -> Style:
+    if flat:
+        return Style(foreground=hue, bold=strength > 0.6) if strength > 0.06 else Style()
+    ground = paper.blend(hue, 0.72 * strength**0.75)
+    # Whichever of the theme's two can be read better on it.
+    far, near = (ink, paper) if strength < 0.4 else (paper, ink)
+    if abs(far.brightness - ground.brightness) < abs(near.brightness - ground.brightness):
+        far = near
+    return Style(background=ground, foreground=far)
+
+
+def _bar(paper: Color, hue: Color, strength: float, *, flat: bool) -> Style:
+    return Style(foreground=hue if flat else paper.blend(hue, 0.5 + 0.5 * strength))
+
+
+def legend(spans: Sequence[TokenSpan], measure: HeatMeasure, palette: HeatPalette) -> Content:
+    """Four lines: tokens at each step of the scale, the step's colour and bar, its nats, and what they mean."""
+    levels = [measure.level(value) for span in spans if (value := measure.of(span)) is not None]
+    counts = Counter(levels)
+    most = max(counts.values(), default=1)
+    cell = WIDTH // len(measure.levels)
+    width = cell * len(measure.levels)
+    heights = [-(-counts[level] * STEPS // most) for level in measure.levels]  # what is there is seen
+    steps = []
+    for level in measure.levels:
+        value = level / STEPS * measure.full
+        style = palette.word(measure, value)
+        if not palette.flat:  # the word's ground and the bar's ink, as on the map
+            style = Style(background=style.background, foreground=palette.bar(measure, value).foreground)
+        steps.append((bar(level) * cell, style))
+    full = palette.bar(measure, measure.full)
+    if measure is HeatMeasure.DIFFERENCE:
+        left, right = width // 2 + 2, width - width // 2 - 2
+        ticks = f"−{measure.full:.0f}".ljust(left - 3) + " 0 " + f"+{measure.full:.0f} nats".rjust(right)
+        low, high = ("▒ misleads".ljust(left), palette.bar(measure, -measure.full)), "helps ▆".rjust(right)
+    else:
+        ticks = "0" + f"{measure.full:.0f} nats".rjust(width - 1)
+        low, high = ("expected".ljust(width - 12), palette.faint), "surprising ▆"
+    return Content("\n").join(
+        [
+            Content.styled("".join(bar(height) * cell for height in heights), palette.faint),
+            Content.assemble(*steps),
+            Content.styled(ticks, palette.faint),
+            Content.assemble(low, (high, full)),
+        ]
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.method.token_gain import SampleHalf, TokenGains, TokenSpan, spans, table
+from engine.method.token_gain import TokenGains, spans, table
 from engine.sample import Version
 from models.errors import BurnishError
 from tui.keys.actions import bindings
@@ -23,6 +22,7 @@ from tui.screens.heat.figures import (
     INSTRUCTION,
     RESPONSE,
     HalfNames,
+    HeatText,
     equation,
     number,
     summary,
@@ -30,20 +30,11 @@ from tui.screens.heat.figures import (
     unscored,
 )
 from tui.screens.heat.map import HeatMap
-from tui.screens.heat.ramp import HeatMeasure, HeatPalette
-from tui.screens.heat.scale import WIDTH, scale
+from tui.screens.heat.ramp import HeatMeasure, legend
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 
 SIDES = (RESPONSE, INSTRUCTION)
-
-
-@dataclass(frozen=True, slots=True)
-class _ShownHalf:
-    """A half and what is shown of it."""
-
-    half: SampleHalf
-    spans: list[TokenSpan]
 
 
 class HeatSide(Vertical):
@@ -57,7 +48,6 @@ class HeatSide(Vertical):
     def __init__(self, names: HalfNames) -> None:
         super().__init__(id=f"side-{names.text}", classes="side")
         self.names = names
-        self.shown: _ShownHalf | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(classes="heading", markup=False)
@@ -66,6 +56,10 @@ class HeatSide(Vertical):
     @property
     def map(self) -> HeatMap:
         return self.query_one(HeatMap)
+
+    @property
+    def text(self) -> HeatText | None:
+        return self.map.text
 
 
 class HeatScreen(AppScreen):
@@ -181,8 +175,7 @@ class HeatScreen(AppScreen):
         self.query_one("#heat-state").add_class("away")
         self.query_one("#heat-main").remove_class("away")
         for side, half in zip(self._sides(), (heat.response, heat.instruction), strict=True):
-            side.shown = _ShownHalf(half, spans(half.tokens))
-            side.map.show(side.shown.spans, half.rest)
+            side.map.show(HeatText(side.names, half, spans(half.tokens)))
         self._renew()
 
     # --- drawing --------------------------------------------------------------------------------------------------
@@ -195,31 +188,30 @@ class HeatScreen(AppScreen):
         return self.query_one(f"#side-{self._names.text}", HeatSide)
 
     def _renew(self) -> None:
-        """Everything but the maps' text: after another version, side, theme or size."""
+        """Show everything anew but the maps' text: after another version, side, theme or size."""
         self._show_bar()
         for side in self._sides():
-            here = side.names is self._names
-            side.set_class(not here, "away")
-            side.map.activate(here)
-            if side.shown is not None:
-                side.query_one(".heading", Static).update(self._heading(side, side.shown))
+            shown = side.names is self._names
+            side.set_class(not shown, "away")
+            side.map.activate(shown)
+            if (text := side.text) is not None:
+                side.query_one(".heading", Static).update(self._heading(side, text))
         side = self._side
-        if (shown := side.shown) is not None:
-            told = summary(shown.spans, shown.half, self._names, side.map.palette, WIDTH)
-            self.query_one("#heat-summary", Static).update(told)
+        if (text := side.text) is not None:
+            self.query_one("#heat-summary", Static).update(summary(text, side.map.palette))
         self._show_measure()
         self._show_token(side)
 
     def _show_measure(self) -> None:
-        palette, shown = self._side.map.palette, self._side.shown
+        palette, text = self._side.map.palette, self._side.text
         parts = [
             (f" {measure} ", "bold reverse" if measure is self._measure else palette.faint)
             for measure in HeatMeasure
         ]
         self.query_one("#heat-measures", Static).update(Content.assemble(*parts), layout=False)
-        if shown is not None:
-            told = scale(shown.spans, self._measure, palette)
-            self.query_one("#heat-scale", Static).update(told, layout=False)
+        if text is not None:
+            scale = self.query_one("#heat-scale", Static)
+            scale.update(legend(text.spans, self._measure, palette), layout=False)
 
     def _show_bar(self) -> None:
         palette = self._side.map.palette
@@ -233,23 +225,21 @@ class HeatScreen(AppScreen):
             layout=False,
         )
 
-    def _heading(self, side: HeatSide, shown: _ShownHalf) -> Content:
+    def _heading(self, side: HeatSide, text: HeatText) -> Content:
         palette, names = side.map.palette, side.names
-        title = Content.styled(names.text.capitalize(), "bold $primary" if names is self._names else BOLD)
-        told = Content.styled(f"  with and without the {names.other}", palette.faint)
-        if not self.has_class("-wide"):
-            told += self._other(side, palette)
-        lines = [title + told, equation(shown.half, names, palette)]
-        if note := unscored(shown.half):
+        title = Content.assemble(
+            (names.text.capitalize(), "bold $primary" if names is self._names else BOLD),
+            (f"  with and without the {names.other}", palette.faint),
+        )
+        if not self.has_class("-wide"):  # the other half is not shown: its score is
+            (other,) = (each for each in self._sides() if each is not side)
+            value = other.text.half.score.value if other.text else None
+            score = "none" if value is None else number(value)
+            title += Content.styled(f"   │ {other.names.text} {other.names.score} {score}", palette.faint)
+        lines = [title, equation(text, palette)]
+        if note := unscored(text.half):
             lines.append(Content.styled(note, "$text-warning"))
         return Content("\n").join(lines)
-
-    def _other(self, side: HeatSide, palette: HeatPalette) -> Content:
-        """The score of the half that is not shown."""
-        (other,) = (each for each in self._sides() if each is not side)
-        value = other.shown.half.score.value if other.shown else None
-        score = "none" if value is None else number(value)
-        return Content.styled(f"   │ {other.names.text} {other.names.score} {score}", palette.faint)
 
     @on(HeatMap.Pointed)
     def _pointed(self, message: HeatMap.Pointed) -> None:
@@ -259,12 +249,11 @@ class HeatScreen(AppScreen):
         self._show_token(side if side.map.hovered else self._side)
 
     def _show_token(self, side: HeatSide) -> None:
-        shown, heat_map = side.shown, side.map
-        panel = self.query_one("#heat-token", Static)
-        if shown is None or (span := heat_map.pointed) is None:
+        panel, text, span = self.query_one("#heat-token", Static), side.text, side.map.pointed
+        if text is None or span is None:
             panel.update("")
-            return
-        panel.update(token(span, shown.half, side.names, heat_map.palette, WIDTH), layout=False)
+        else:
+            panel.update(token(span, text, side.map.palette), layout=False)
 
     # --- what a person does ---------------------------------------------------------------------------------------
 
@@ -293,7 +282,7 @@ class HeatScreen(AppScreen):
         self._jump(-1)
 
     def _jump(self, by: int) -> None:
-        if self._side.shown is not None and not self._side.map.move_to_notable(by):
+        if self._side.text is not None and not self._side.map.move_to_notable(by):
             self.say("no token stands out")
 
     def action_measure(self) -> None:
@@ -326,9 +315,8 @@ class HeatScreen(AppScreen):
 
     @work
     async def action_copy(self) -> None:
-        shown = self._side.shown
-        if shown is not None:
-            self.say(await copy(self.app, table(shown.half.tokens)))
+        if (text := self._side.text) is not None:
+            self.say(await copy(self.app, table(text.half.tokens)))
 
     def action_back(self) -> None:
         self.dismiss()

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine.method.recipe import Recipe
 from engine.pace import clock
 from engine.run.settings import Settings
+from engine.store.overview import faults
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import on_daemon_thread
@@ -138,13 +139,13 @@ class RunScreen(JobScreen):
             self._counts = RunCounts()
         else:
             try:
-                done, failed, faults = await self.workbench.reader.ask_workspace(
-                    lambda reading: (*reading.count(run), reading.faults(run))
+                done, failed, by_kind = await self.workbench.reader.ask_workspace(
+                    lambda reading: (*reading.count(run), faults(reading, run))
                 )
             except BurnishError as error:
                 self.say_error(error)
                 return
-            self._counts = RunCounts(done, failed, faults)
+            self._counts = RunCounts(done, failed, by_kind)
         self._renew()
 
     def _measure_now(self) -> None:

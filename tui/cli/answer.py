@@ -1,0 +1,109 @@
+"""`burnish answer`: a local model's answers to a file of prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+
+if TYPE_CHECKING:
+    from engine.judge.answers import AnswerPrompt, Answers
+    from engine.judge.record import Record
+    from engine.run.settings import AnswerSettings
+    from tui.text.tables import Fact
+
+LISTED = 20
+"""Prompts without an answer that are shown in words; --json tells of all."""
+
+
+@click.command()
+@setting_option("answer", "name")
+@click.option(
+    "--prompts",
+    type=PATH,
+    metavar="FILE",
+    required=True,
+    help="Rows with an instruction, as of a dataset or AlpacaEval, or lines of text.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=FILE,
+    metavar="OUT",
+    required=True,
+    help="The file to write, in AlpacaEval's format.",
+)
+@setting_option("answer", "template")
+@limit_option("prompts")
+@setting_option("answer", "parallel")
+@json_option
+def answer(prompts: Path, out: Path, *, limit: int | None, as_json: bool, **options: Any) -> int:
+    """Have a local model answer a file of prompts, for burnish judge.
+
+    Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
+    command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
+    answer; they are in OUT with an empty output.
+    """
+    import asyncio
+
+    from engine.formats.names import Format
+    from engine.formats.write import refuse, write_dataset
+    from engine.judge import answers
+    from engine.judge.record import Record
+    from engine.run.settings import load_settings
+    from tui.cli.console import output, print_facts
+
+    settings = load_settings(given(options)).answer
+    answers.check_answering(settings)
+    assert settings.name is not None
+    refuse(out, [prompts])
+    asked = answers.prompts(prompts, limit)
+    kept = out.with_name(f"{out.name}.answers")
+    with Record.at(kept) as record:
+        found = asyncio.run(_answer(record, settings, asked))
+    rows = answers.rows(asked, found, settings.name)
+    write_dataset(out, Format.ALPACA, rows, protected=[prompts, kept])
+    if as_json:
+        result = {
+            "out": str(out),
+            "generator": answers.generator(settings.name),
+            "record": str(kept),
+            "prompts": len(asked),
+            "answered": len(found.texts),
+            "cut": found.cut,
+            "failures": {str(n): failure.model_dump(mode="json") for n, failure in found.failures.items()},
+        }
+        print(json.dumps(result))
+    else:
+        print_facts(output(), _facts(found, len(asked), out, kept))
+    return PARTLY if found.failures else DONE
+
+
+async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPrompt]) -> Answers:
+    from engine.judge.answers import answer
+    from engine.judge.recorded_model import RecordedModel
+    from engine.method.templates import TemplateName
+    from tui.cli.console import errors
+    from tui.cli.progress import display
+
+    chat = settings.template is TemplateName.CHAT
+    with display(errors(), "prompts") as shown:
+        async with RecordedModel(record, settings, shown.on_event, chat=chat) as model:
+            return await answer(model, asked, settings.template)
+
+
+def _facts(answers: Answers, asked: int, out: Path, kept: Path) -> Iterator[Fact]:
+    yield "answered", f"{len(answers.texts)} of {asked} prompts"
+    if answers.cut:
+        yield "cut", f"{answers.cut} answers reached the limit of tokens (setting answer.max_tokens)"
+    for number, failure in islice(sorted(answers.failures.items()), LISTED):
+        yield f"prompt {number}", f"{failure.fault}: {failure.message}"
+    yield "answers", str(out)
+    yield "kept", str(kept)

@@ -1,0 +1,43 @@
+"""`burnish doctor`: this machine checked, or what leaves it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from tui.cli.exit_codes import DONE, FAILED
+from tui.cli.options import given, json_option, setting_option
+from tui.platform.environment import DEVELOPERS
+
+
+@click.command()
+@setting_option("teacher", "name", help="Check this teacher [the settings' own].")
+@setting_option("student", "name", help="Check this student [the settings' own].")
+@click.option(
+    "--privacy",
+    is_flag=True,
+    help="Say instead what is contacted and what is stored where, and fail if anything could leave.",
+)
+@json_option
+def doctor(*, privacy: bool, as_json: bool, **options: Any) -> int:
+    """Check this machine, and say what to do about what is wrong."""
+    import asyncio
+
+    from engine.health.doctor import check
+    from engine.health.privacy import check_privacy
+    from engine.run.settings import load_settings
+    from tui.cli.console import output
+    from tui.text.tables import check_lines
+
+    settings = load_settings(given(options))
+    checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
+    if as_json:
+        print(json.dumps([asdict(one) for one in checks]))
+    else:
+        out = output()
+        for line in check_lines(checks):
+            out.print(line, soft_wrap=True)
+    return FAILED if any(one.state == "problem" for one in checks) else DONE

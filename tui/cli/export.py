@@ -1,0 +1,79 @@
+"""`burnish export`: the refined dataset as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui.cli.exit_codes import DONE
+from tui.cli.options import (
+    FORMATS,
+    PATH,
+    RULES,
+    TRAINERS,
+    format_option,
+    json_option,
+    workspace_argument,
+)
+
+
+@click.command()
+@workspace_argument
+@click.argument("out", type=PATH)
+@click.option(
+    "--rule",
+    type=click.Choice(RULES),
+    default="all",
+    show_default=True,
+    help="Which samples: all; paper: whose response was replaced; strict: paper, and both scores below 1; "
+    "accepted: by a person; top: largest IFD below 1.",
+)
+@click.option(
+    "--top", "share", metavar="N|N%", default="5%", show_default=True, help="How many, with --rule top."
+)
+@format_option(f"The format to write [the dataset's own]: {', '.join(FORMATS)}.")
+@click.option(
+    "--trainer", type=click.Choice(TRAINERS), help="Write that trainer's layout, with its config beside it."
+)
+@click.option(
+    "--with-trace", is_flag=True, help="Carry along how each row came to be, in the field `burnish`."
+)
+@json_option
+def export(
+    workspace: Path,
+    out: Path,
+    *,
+    rule: str,
+    share: str,
+    format_: str | None,
+    trainer: str | None,
+    with_trace: bool,
+    as_json: bool,
+) -> int:
+    """Write the refined dataset to OUT, in one step or not at all."""
+    from engine.export.export import ExportRequest, RowProgress, write
+    from engine.export.trainers import Trainer
+    from engine.formats.names import Format
+    from engine.store.leaving import ExportRule, TopShare
+    from tui.cli.console import output, print_facts
+
+    wanted = ExportRequest(
+        ExportRule(rule),
+        TopShare.parse(share),
+        Format(format_) if format_ else None,
+        Trainer(trainer) if trainer else None,
+        with_trace,
+    )
+    report = write(workspace, out, wanted, RowProgress())
+    if as_json:
+        result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
+        result |= {"config": str(report.config), "use": report.use} if trainer else {"format": report.format}
+        print(json.dumps(result))
+    else:
+        facts = [("written", f"{report.rows} of {report.of} samples, rule {rule}"), ("export", str(out))]
+        facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
+        print_facts(output(), facts)
+    return DONE

@@ -1,0 +1,125 @@
+"""`burnish judge`: a local model's verdicts on two sides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from models.errors import UsageError
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+
+if TYPE_CHECKING:
+    from engine.formats.read import BadRow
+    from engine.judge.pairs import Sides
+    from engine.judge.record import Comparison, Record
+    from engine.run.settings import JudgeSettings
+
+LISTED = 20
+"""Disagreements that are shown in words; --json tells of all."""
+
+
+@click.command()
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH, required=False)
+@setting_option("judge", "name")
+@click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
+@limit_option("samples, or rows,")
+@setting_option("judge", "parallel")
+@setting_option("judge", "reply_form")
+@click.option(
+    "--record",
+    type=FILE,
+    metavar="FILE",
+    help="Where replies and verdicts are kept [A's name with .judged, beside it].",
+)
+@json_option
+def judge(
+    a: Path,
+    b: Path | None,
+    *,
+    refined_only: bool,
+    limit: int | None,
+    record: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Have a local model judge whether B is better than A.
+
+    A alone is a workspace: the original of each sample against what was made of it, and what the student chose
+    between in each stage. A and B are two files of answers to the same instructions: exports, datasets, or
+    AlpacaEval's outputs, such as burnish answer writes.
+
+    Every pair is judged twice, with the places swapped. B wins where it wins both orders, or one with the other
+    tied; one won and one lost is a tie. The score is (wins - losses) / pairs + 1.
+
+    Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
+    goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
+    """
+    import asyncio
+
+    from engine.judge.record import Record, judged_path
+    from engine.judge.results import results
+    from engine.run.settings import load_settings
+    from engine.run.teachers import check_teacher
+    from tui.cli.console import output, print_facts
+    from tui.text.judge_tables import print_results
+
+    settings = load_settings(given(options)).judge
+    if settings.name is None:
+        raise UsageError(
+            "no judge: give --judge with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
+        )
+    check_teacher(settings)
+    sides = _sides(a, b, refined_only=refined_only, limit=limit)
+    with Record.at(record or judged_path(a)) as opened:
+        comparison = asyncio.run(_judge(opened, settings, sides))
+        found = results(opened.judged(comparison))
+        if as_json:  # tui/cli/README.md documents the fields
+            about = comparison.about.model_dump(exclude={"run", "refined_only"})
+            print(json.dumps({"record": str(opened.path), **about, **found.model_dump(mode="json")}))
+        else:
+            out = output()
+            print_results(out, comparison.about, found, LISTED)
+            facts = [("record", str(opened.path))]
+            if found.disagreements:
+                facts.append(("next", f"burnish show {a} {found.disagreements[0].row}"))
+            print_facts(out, facts)
+    return PARTLY if found.faults else DONE
+
+
+async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Comparison:
+    from engine.judge.judge import judge
+    from engine.judge.recorded_model import RecordedModel
+    from tui.cli.console import errors
+    from tui.cli.progress import display
+
+    with display(errors(), "pairs") as shown:
+        async with RecordedModel(record, settings, shown.on_event) as model:
+            return await judge(model, sides, settings.reply_form)
+
+
+def _sides(a: Path, b: Path | None, *, refined_only: bool, limit: int | None) -> Sides:
+    from engine.judge.pairs import file_sides, workspace_sides
+    from engine.run.opening import is_workspace
+    from tui.cli.console import errors, say
+
+    if b is None:
+        if not is_workspace(a):
+            raise UsageError(f"{a}: not a workspace; give one, or two files of answers to compare")
+        return workspace_sides(a, refined_only=refined_only, limit=limit)
+    for path in (a, b):
+        if is_workspace(path):
+            raise UsageError(f"{path}: a workspace is judged by itself; burnish export makes a file of it")
+
+    def on_bad(path: Path, bad: BadRow) -> None:
+        say(errors(), f"left out {path}: {bad.where}: {bad.message}")
+
+    sides = file_sides(a, b, limit=limit, on_bad=on_bad)
+    for path, alone in zip((a, b), sides.unmatched, strict=True):
+        if alone:
+            say(errors(), f"{path}: {alone} rows have no partner in the other file, and are left out")
+    return sides

@@ -1,0 +1,116 @@
+"""What `run`, `score`, `reselect`, `show` and `demo` have in common: a dataset's workspace, and what a run came to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from engine.formats.layouts import earlier_turns
+from engine.formats.names import DatasetError, Format
+from engine.formats.read import BadRow
+from engine.method.recipe import Method
+from engine.run import session
+from engine.run.opening import open_workspace, workspace_for
+from engine.run.plan import RunSummary
+from engine.run.settings import Settings
+from engine.sample import Outcome, Sample
+from engine.store.leaving import exported
+from engine.store.overview import overview
+from engine.store.workspace import Run, Workspace
+from tui.cli.console import errors, output, print_facts, say
+from tui.cli.progress import display
+from tui.text import tables
+
+EXAMPLES, FAILURES = 5, 20
+"""Samples shown after a run, and failed samples that are told of."""
+
+
+def open_data(data: Path, workspace: Path | None, format_: str | None, *, skip_bad: bool) -> Workspace:
+    """The dataset's workspace. A new one says what was left out of it, and which of its samples have a history."""
+    console = errors()
+
+    def on_bad(bad: BadRow) -> None:
+        if not skip_bad:
+            raise DatasetError(f"{data}: {bad.where}: {bad.message}; --skip-bad imports the other rows")
+        say(console, f"skipped {data}: {bad.where}: {bad.message}")
+
+    path = workspace or workspace_for(data)
+    new = not path.exists()
+    opened = open_workspace(path, data, Format(format_) if format_ else None, on_bad)
+    if new:
+        format = Format(opened.source().format)
+        turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())
+        if turns:
+            say(
+                console,
+                f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
+                "the turns before it are exported as they are",
+            )
+    return opened
+
+
+def refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary:
+    with display(errors()) as shown:
+        return asyncio.run(session.refine_workspace(opened, settings, shown.on_event, **options))
+
+
+def finished(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sample, Outcome]]:
+    """The finished samples of the first `limit`, in order."""
+    for row in exported(opened, run):
+        if limit is not None and row.sample.index >= limit:
+            return
+        if row.outcome is not None:
+            yield row.sample, row.outcome
+
+
+def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
+    """What `run --json` and `show --json` print; tui/cli/README.md documents the fields."""
+    return {
+        "workspace": str(opened.path),
+        "dataset": opened.source().model_dump(),
+        **run.record.model_dump(include={"teacher", "student"}),
+        "recipe": run.recipe.model_dump(mode="json"),
+        **overview(opened, run).model_dump(mode="json"),
+    }
+
+
+def show_result(opened: Workspace, summary: RunSummary, *, as_json: bool, export: Path | None = None) -> None:
+    """A run's end: the totals, a few samples before and after, and where everything is."""
+    if as_json:
+        extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}
+        print(json.dumps(run_json(opened, summary.run) | extra))
+        return
+    out = output()
+    show_examples(out, opened, summary.run, EXAMPLES)
+    show_totals(out, opened, summary.run)
+    command = ("next", f"burnish export {opened.path} OUT")
+    print_facts(out, [("export", str(export)) if export is not None else command])
+
+
+def show_examples(out: Console, opened: Workspace, run: Run, count: int) -> None:
+    """The first samples that are done: their scores, or what became of them."""
+    more = opened.count(run)[0] - count
+    items = list(islice(finished(opened, run, None), count))
+    if run.recipe.method is Method.SCORE:
+        for sample, outcome in items:
+            assert outcome.before is not None
+            out.print(tables.score_line(sample, outcome.before), no_wrap=True, overflow="ellipsis")
+    elif items:
+        out.print(tables.samples_table(items))
+    if more > 0:
+        out.print(f"… and {more} more (burnish show {opened.path} SAMPLE)", soft_wrap=True)
+
+
+def show_totals(out: Console, opened: Workspace, run: Run) -> None:
+    counted = overview(opened, run)
+    pairs = list(tables.overview_facts(counted))
+    if counted.failed:
+        failed = (outcome for _, outcome in finished(opened, run, None) if outcome.failures)
+        pairs += map(tables.failure_fact, islice(failed, FAILURES))
+    print_facts(out, [*pairs, ("workspace", str(opened.path))])

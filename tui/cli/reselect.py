@@ -1,0 +1,49 @@
+"""`burnish reselect`: another student's choice among the replies that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.options import given, json_option, setting_option, workspace_argument
+
+
+@click.command()
+@workspace_argument
+@setting_option("student", "name", required=True)
+@setting_option("student", "exact")
+@click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
+@json_option
+def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: Any) -> int:
+    """Choose again with another student, from the same replies.
+
+    Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
+    left, unless --ask-teacher is given.
+    """
+    import asyncio
+
+    from engine.run import session
+    from engine.run.settings import load_settings
+    from engine.store.workspace import Workspace
+    from tui.cli.console import errors, say
+    from tui.cli.progress import display
+    from tui.cli.refining import show_result
+
+    student = load_settings(given(options)).student
+    console = errors()
+    with Workspace.open(workspace) as opened:
+        with display(console) as shown:
+            summary = asyncio.run(session.reselect(opened, student, shown.on_event, ask_teacher=False))
+        if summary.waiting:
+            missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
+            say(console, f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}")
+            if ask_teacher:
+                with display(console) as shown:
+                    summary = asyncio.run(session.reselect(opened, student, shown.on_event, ask_teacher=True))
+            else:
+                say(console, "give --ask-teacher to ask for them; the others are chosen")
+        show_result(opened, summary, as_json=as_json)
+    return PARTLY if summary.failed or summary.waiting else DONE

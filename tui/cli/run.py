@@ -1,0 +1,61 @@
+"""`burnish run`: a dataset refined in a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.options import PATH, data_options, given, json_option, setting_option, student_options
+
+
+@click.command()
+@click.argument("data", type=PATH)
+@data_options
+@setting_option("teacher", "name")
+@student_options
+@setting_option("run", "method")
+@setting_option("run", "reply_form")
+@setting_option("run", "schedule")
+@setting_option("teacher", "parallel")
+@setting_option("run", "candidates")
+@setting_option("run", "both_branches")
+@click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
+@click.option(
+    "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."
+)
+@json_option
+def run(
+    data: Path,
+    *,
+    workspace: Path | None,
+    limit: int | None,
+    format_: str | None,
+    skip_bad: bool,
+    retry_failed: bool,
+    allow_remote_teacher: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Refine DATA with a teacher and a student, in a workspace.
+
+    Given again on the same workspace, it goes on where it was.
+    """
+    from engine.run import session
+    from engine.run.settings import load_settings
+    from tui.cli.refining import open_data, refine, show_result
+
+    settings = load_settings(given(options))
+    session.check(settings, allow_remote_teacher=allow_remote_teacher)
+    with open_data(data, workspace, format_, skip_bad=skip_bad) as opened:
+        summary = refine(
+            opened,
+            settings,
+            limit=limit,
+            retry_failed=retry_failed,
+            allow_remote_teacher=allow_remote_teacher,
+        )
+        show_result(opened, summary, as_json=as_json)
+    return PARTLY if summary.failed else DONE

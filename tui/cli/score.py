@@ -1,0 +1,74 @@
+"""`burnish score`: a dataset's IFD and r-IFD, as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.exit_codes import DONE
+from tui.cli.options import PATH, data_options, given, json_option, student_options
+
+if TYPE_CHECKING:
+    from engine.sample import Scores
+
+LISTED = 20
+"""Samples that are shown; --json prints all."""
+
+
+@click.command()
+@click.argument("data", type=PATH)
+@data_options
+@student_options
+@json_option
+def score(
+    data: Path,
+    *,
+    workspace: Path | None,
+    limit: int | None,
+    format_: str | None,
+    skip_bad: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Score DATA as it is, without a teacher: IFD and r-IFD."""
+    from engine.run import session
+    from engine.run.settings import load_settings
+    from tui.cli.console import output, print_facts
+    from tui.cli.refining import finished, open_data, refine, show_examples, show_totals
+
+    settings = load_settings(given({**options, "run__method": "score"}))
+    session.check(settings)
+    with open_data(data, workspace, format_, skip_bad=skip_bad) as opened:
+        summary = refine(opened, settings, limit=limit)
+        if as_json:
+            for _, outcome in finished(opened, summary.run, limit):
+                assert outcome.before is not None
+                print(json.dumps(_json(outcome.index, outcome.before)))
+        else:
+            out = output()
+            show_examples(out, opened, summary.run, LISTED)
+            show_totals(out, opened, summary.run)
+            print_facts(out, [("next", f"burnish export {opened.path} OUT --rule top --top 5%")])
+    return DONE
+
+
+def _json(index: int, scores: Scores) -> dict[str, Any]:
+    """A line of `score --json`; tui/cli/README.md documents the fields."""
+    losses = {
+        "response": scores.ifd.alone,
+        "response_given_instruction": scores.ifd.given,
+        "instruction": scores.r_ifd.alone,
+        "instruction_given_response": scores.r_ifd.given,
+    }
+    return {
+        "index": index,
+        "ifd": scores.ifd.value,
+        "r_ifd": scores.r_ifd.value,
+        "loss": {name: loss.mean if loss else None for name, loss in losses.items()},
+        "scored": {name: loss.scored if loss else 0 for name, loss in losses.items()},
+        "truncated": scores.ifd.truncated or scores.r_ifd.truncated,
+        "reason": scores.ifd.reason or scores.r_ifd.reason,
+    }

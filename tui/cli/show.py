@@ -1,0 +1,50 @@
+"""`burnish show`: a workspace, or one sample of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tui.cli.exit_codes import DONE
+from tui.cli.options import json_option, workspace_argument
+
+LISTED = 20
+"""Samples that are shown."""
+
+
+@click.command()
+@workspace_argument
+@click.argument("sample", type=click.IntRange(0), required=False)
+@json_option
+def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
+    """Show a workspace, or one SAMPLE's whole way.
+
+    Samples count from 0.
+    """
+    from engine.store.workspace import Workspace
+    from tui.cli.console import output, print_facts
+    from tui.cli.refining import run_json, show_examples, show_totals
+    from tui.text.tables import sample_page, workspace_facts
+
+    out = output()
+    with Workspace.read(workspace) as opened:
+        latest = opened.latest_run()
+        if sample is not None:
+            one = opened.sample(sample)
+            outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
+            if as_json:
+                parts = {"sample": one, "outcome": outcome, "review": review}
+                print(
+                    json.dumps({name: part and part.model_dump(mode="json") for name, part in parts.items()})
+                )
+            else:
+                out.print(sample_page(one, outcome, review))
+        elif as_json:
+            print(json.dumps(run_json(opened, latest)))
+        else:
+            show_examples(out, opened, latest, LISTED)
+            print_facts(out, workspace_facts(opened.source(), latest))
+            show_totals(out, opened, latest)
+    return DONE

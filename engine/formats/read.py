@@ -1,4 +1,4 @@
-"""Datasets in: what a file holds, told from its content, and its samples, one at a time.
+"""Datasets in: the format of a file, told from its content, and its samples, one at a time.
 
 Memory does not grow with the file: JSON arrays pass through a window, JSON Lines and CSV line by line, Parquet
 in batches. Files are opened for reading only.
@@ -47,7 +47,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A file that holds a dataset, and how."""
+    """A file that holds a dataset, and its format."""
 
     path: Path
     format: Format
@@ -159,7 +159,7 @@ def demo_dataset() -> Path:
 
 
 def _problem(row: object, layout: Layout) -> str:
-    """What is wrong with a bad row."""
+    """The fault of a bad row."""
     if isinstance(row, RowError):
         return str(row)
     try:
@@ -188,7 +188,7 @@ def _container(path: Path, format: Format | None) -> Container:
 
 
 def _beginning(path: Path) -> tuple[Container, bytes]:
-    """What a file is by how it begins, and that. Text that is not JSON is a table."""
+    """The container that a file's first 64 KiB show, and these bytes. Text that is not JSON is a table."""
     try:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
@@ -232,7 +232,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(header: str) -> str:
-    """What parts the columns: the comma, or what spreadsheets write where the comma is the decimal sign."""
+    """The mark between the columns: the comma, or the ones spreadsheets write where that is the decimal sign."""
     marks = (mark for mark in ",;\t" if fields_of(dict.fromkeys(_split(header, mark))) is not None)
     return next(marks, ",")
 

@@ -90,7 +90,7 @@ FINISHED = _leaving_of(
 
 
 class ExportRule(StrEnum):
-    """Which samples leave, as `_CONDITIONS` says in SQL."""
+    """A rule for the samples that leave; `_CONDITIONS` says each in SQL."""
 
     ALL = "all"
     PAPER = "paper"
@@ -101,7 +101,7 @@ class ExportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopShare:
-    """How much `top` takes: a count, or a share of all samples."""
+    """The samples that `top` takes: a count, or a share of all."""
 
     count: int | None = None
     percent: float | None = None
@@ -135,7 +135,7 @@ class LeavingSample:
     review: Review | None
 
     def trace(self, run: Run) -> dict[str, Any]:
-        """How this row came to be; README documents the fields."""
+        """The history of this row; the README documents the fields."""
         outcome, review = self.outcome, self.review
         return {
             "index": self.sample.index,
@@ -182,7 +182,7 @@ def count_exported(
     *,
     threshold: float | None = None,
 ) -> int:
-    """How many samples `exported` gives; with a threshold, those whose IFD, of what leaves, is at or above it."""
+    """The number of samples that `exported` gives; with a threshold, of those whose IFD after is at or above it."""
     condition, values = _condition(workspace, run, rule, share)
     if threshold is not None:
         condition += " AND ifd_after >= :threshold"

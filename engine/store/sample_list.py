@@ -318,7 +318,7 @@ class SampleList:
 
 
 def _pattern(text: str) -> str:
-    """A pattern for LIKE that finds a text as JSON writes it; of a long one the beginning, for patterns have a limit."""
+    """A pattern for LIKE that finds a text as JSON writes it; of a long one the beginning, as patterns have a limit."""
     stored = json.dumps(text[:1000])[1:-1].replace("%", "\1%").replace("_", "\1_")
     return f"%{stored}%"
 

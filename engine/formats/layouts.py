@@ -196,7 +196,12 @@ def fits(row: object, layout: Layout) -> bool:
 
 
 def version_of(row: object, layout: Layout) -> Version:
-    """The sample a row holds: of several turns, the last user's and the answer to it. `RowError`: it holds none."""
+    """The sample a row holds: of several turns, the last user's and the answer to it.
+
+    Raises the `RowError` that stands for a row that could not be read, or one of its own where it holds no sample.
+    """
+    if isinstance(row, RowError):
+        raise row
     if not isinstance(row, dict):
         raise RowError(f"expected an object, found {_kind(row)}")
     return _turns_version(row, layout) if layout in _STYLES else _flat_version(row)

@@ -71,8 +71,6 @@ class Dataset:
         layout, count = self.format.layout, 0
         for number, row in self.rows():
             try:
-                if isinstance(row, RowError):
-                    raise row
                 version = version_of(row, layout)
             except RowError as error:
                 bad = BadRow(self.where(number), str(error))
@@ -105,10 +103,13 @@ def open_dataset(path: Path, format: Format | None = None) -> Dataset:
         if isinstance(row, dict) and fits(row, format.layout):
             return Dataset(path, format, tuple(row))
     number, row = rows[0]
-    problem = _problem(row, format.layout)
     if container is Container.JSONL and isinstance(row, RowError):
         expected = "a file that begins with `{` is JSON Lines: one object a line"
-    raise DatasetError(f"{path}: {_UNIT[container]} {number}: {problem}; {expected}")
+    try:
+        version_of(row, format.layout)
+    except RowError as error:
+        raise DatasetError(f"{path}: {_UNIT[container]} {number}: {error}; {expected}") from None
+    raise AssertionError("a row that holds a sample fits its layout")
 
 
 def _layout(rows: list[object]) -> Layout:
@@ -120,10 +121,7 @@ def _layout(rows: list[object]) -> Layout:
 
 def _rows(path: Path, container: Container) -> Iterator[Row]:
     try:
-        if container is Container.PARQUET:
-            yield from extras.parquet(path).parquet_rows(path)
-        else:
-            yield from _READERS[container](path)
+        yield from _READERS[container](path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -156,17 +154,6 @@ def demo_dataset() -> Path:
     path = resources.files("engine") / "demo" / "instructions.json"
     assert isinstance(path, Path), "burnish is installed as files"
     return path
-
-
-def _problem(row: object, layout: Layout) -> str:
-    """The fault of a bad row."""
-    if isinstance(row, RowError):
-        return str(row)
-    try:
-        version_of(row, layout)
-    except RowError as error:
-        return str(error)
-    return ""
 
 
 # Containers -----------------------------------------------------------------------------------------------
@@ -300,5 +287,6 @@ _READERS: dict[Container, Callable[[Path], Iterator[Row]]] = {
     Container.JSON: array_rows,
     Container.JSONL: line_rows,
     Container.CSV: _table_rows,
+    Container.PARQUET: lambda path: extras.parquet(path).parquet_rows(path),
 }
 _UNIT = {Container.JSON: "row", Container.JSONL: "line", Container.CSV: "line", Container.PARQUET: "row"}

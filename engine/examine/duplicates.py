@@ -1,13 +1,13 @@
-"""Samples that are there twice, or nearly: equal texts, and MinHash for texts that share most of their word trigrams.
+"""Duplicate samples and near duplicates: equal texts, and MinHash for texts that share most of their word trigrams.
 
 Two samples are duplicates where instruction, input and response are the same but for white space. They are near
 duplicates where the sets A and B of their word trigrams have |A ∩ B| / |A ∪ B| (Jaccard's index) of `NEAR` or more,
 as estimated from 128 MinHashes (Broder, "On the resemblance and containment of documents", 1997; its standard error at
-0.8 is 0.035). Who is compared with whom is found by banding (Leskovec, Rajaraman, Ullman, "Mining of Massive
+0.8 is 0.035). Banding says which samples are compared (Leskovec, Rajaraman, Ullman, "Mining of Massive
 Datasets", 3.4): 16 bands of 8 find a pair at 0.8 with a probability of 0.95, one at 0.9 with 0.9999.
 
-Written out here in NumPy, because the libraries for it keep every signature and band in memory, 1.7 and 2.8 KB a
-sample where it was measured: here each leaves 256 bytes in temporary files and, at the end, some 40 in memory.
+Written out in NumPy, because the libraries for it keep every signature and band in memory, 1.7 and 2.8 KB a
+sample where it was measured: with this each leaves 256 bytes in temporary files and, at the end, some 40 in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AT_ONCE = 4096  # trigrams, samples, or pairs: what is in memory at a time
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A sample that is there before."""
+    """A sample that is like an earlier one."""
 
     sample: int
     of: int  # the earlier one, the first that it was found to be like
@@ -45,7 +45,7 @@ class Duplicate:
 
 
 class Duplicates:
-    """What the samples added so far have in common. Samples are numbered as they are added, from 0."""
+    """The duplicates among the samples added so far, which are numbered as they are added, from 0."""
 
     def __init__(self) -> None:
         self._texts = array("Q")  # a digest of each sample
@@ -85,7 +85,7 @@ class Duplicates:
         self._bytes.clear()
 
     def found(self) -> Iterator[Duplicate]:
-        """The samples that are there before, the equal ones first, each kind in order."""
+        """The samples that are like an earlier one, the equal ones first, each kind in order."""
         count = len(self._texts)
         if count < 2:
             return

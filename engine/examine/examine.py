@@ -1,19 +1,20 @@
-"""A look through a dataset before it is refined: what it holds, and which samples are worth a person's look first.
+"""The examination of a dataset before it is refined: what it holds, and which samples a person should see first.
 
-One pass, one sample in memory at a time. What is found goes into a temporary database; a few dozen bytes a sample
-stay in memory, and 256 in temporary files (`duplicates`).
+One pass, one sample in memory at a time. The findings go into temporary files, one a flag; a few dozen bytes a sample
+stay in memory, and 256 in further temporary files (`duplicates`).
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -31,22 +32,21 @@ Details = Sequence[Mapping[str, Any]]
 
 
 class Examination:
-    """A look through a dataset. To be closed: what it found lies in temporary files."""
+    """The examination of one dataset. To be closed: its findings lie in temporary files."""
 
     def __init__(self, against: Path | None = None) -> None:
         """`against`: a test's file, of rows of any shape. Raises `DatasetError` where it cannot be read."""
         self._test = TestTexts(any_rows(against)) if against is not None else None
         self._against = against
-        # SQLite's own temporary file: on the disk once it is large, gone with the connection.
-        # One thread after another: what one found another may keep.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute(
-            "CREATE TABLE findings (flag, sample, details, PRIMARY KEY (flag, sample)) WITHOUT ROWID"
-        )
-        self._db.execute("BEGIN")
+        self._files = ExitStack()
+        # Of each flag its findings, in order of the samples: a line of JSON each.
+        self._found = {flag: self._files.enter_context(_spool()) for flag in Flag}
+        self._counts = Counter[Flag]()  # samples
+        self._personal = Counter[str]()  # samples by kind
+        self._flagged = bytearray()  # by sample: 1 where it has a flag
 
     def close(self) -> None:
-        self._db.close()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -55,49 +55,53 @@ class Examination:
         self.close()
 
     def examine(self, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
-        """Look, once, through all samples, which are numbered from 0 in order. `step` is called for each."""
+        """Go, once, through all samples, which are numbered from 0 in order. `step` is called for each."""
         languages, asked, answered = Languages(), array("L"), array("L")
         with closing(Duplicates()) as duplicates:
             for sample in samples:
                 step()
                 version = sample.original
                 duplicates.add(version)
+                self._flagged.append(0)
                 languages.add(version.instruction, version.input, version.response)
                 asked.append(len(version.instruction) + len(version.input))
                 answered.append(len(version.response))
                 for flag, details in self._flags(version):
                     self._keep(sample.index, flag, details)
-            for again in duplicates.found():
-                if again.likeness is None:
-                    self._keep(again.sample, Flag.DUPLICATE, [{"of": again.of}])
+            for found in duplicates.found():
+                if found.likeness is None:
+                    self._keep(found.sample, Flag.DUPLICATE, [{"of": found.of}])
                 else:
                     self._keep(
-                        again.sample, Flag.NEAR_DUPLICATE, [{"of": again.of, "likeness": again.likeness}]
+                        found.sample, Flag.NEAR_DUPLICATE, [{"of": found.of, "likeness": found.likeness}]
                     )
         for index, language in languages.others():
             self._keep(index, Flag.OTHER_LANGUAGE, [{"language": language}])
         return Stats(
             samples=len(asked),
-            flagged=self._count("SELECT count(DISTINCT sample) FROM findings"),
+            flagged=sum(self._flagged),
             flags={
-                flag: self._count("SELECT count(*) FROM findings WHERE flag = ?", flag)
-                for flag in self._sought()
+                flag: self._counts[flag]
+                for flag in Flag
+                if flag is not Flag.IN_TEST or self._test is not None
             },
             languages=languages.counts(),
             instruction=_lengths(asked),
             response=_lengths(answered),
-            personal=dict(self._db.execute(_PERSONAL, (Flag.PERSONAL,))),
+            personal=dict(sorted(self._personal.items(), key=lambda kind: (-kind[1], kind[0]))),
             against=self._tested(),
         )
 
-    def findings(self, flag: Flag, limit: int = -1) -> Iterator[Finding]:
-        """The samples with a flag, in order; the first of them with a limit."""
-        query = "SELECT sample, details FROM findings WHERE flag = ? ORDER BY sample LIMIT ?"
-        for sample, details in self._db.execute(query, (flag, limit)):
-            yield Finding(sample, flag, tuple(json.loads(details)))
+    def findings(self, flag: Flag, limit: int | None = None) -> Iterator[Finding]:
+        """The samples with a flag, in order; the first of them with a limit. One walk through a flag at a time."""
+        file = self._found[flag]
+        file.seek(0)
+        for line in islice(file, limit):
+            sample, details = json.loads(line)
+            yield Finding(sample, flag, tuple(details))
 
     def all_findings(self) -> Iterator[Finding]:
-        """Those of every flag, flag by flag."""
+        """The findings of every flag, flag by flag."""
         return (found for flag in Flag for found in self.findings(flag))
 
     def _flags(self, version: Version) -> Iterator[tuple[Flag, Details]]:
@@ -117,15 +121,13 @@ class Examination:
                 ],
             )
 
-    def _sought(self) -> list[Flag]:
-        return [flag for flag in Flag if flag is not Flag.IN_TEST or self._test is not None]
-
     def _keep(self, sample: int, flag: Flag, details: Details) -> None:
         if details:
-            self._db.execute("INSERT INTO findings VALUES (?, ?, ?)", (flag, sample, json.dumps(details)))
-
-    def _count(self, query: str, *values: str) -> int:
-        return int(self._db.execute(query, values).fetchone()[0])
+            self._found[flag].write(json.dumps([sample, details]).encode("ascii") + b"\n")
+            self._counts[flag] += 1
+            self._flagged[sample] = 1
+            if flag is Flag.PERSONAL:
+                self._personal.update({str(found["kind"]) for found in details})
 
     def _tested(self) -> TestSet | None:
         test, path = self._test, self._against
@@ -136,13 +138,17 @@ class Examination:
         )
 
 
+def _spool() -> IO[bytes]:
+    return tempfile.TemporaryFile()  # closed with the examination
+
+
 def _excerpt(text: str, start: int = 0, end: int | None = None) -> str:
-    """As much of a part of a text as tells what is meant, and nothing personal whole."""
+    """The beginning of a part of a text, everything personal in it masked."""
     return without_personal_data(text, start, end).strip()[:100]
 
 
 def _personal(field: str, text: str) -> list[Mapping[str, Any]]:
-    """What is likely personal in a field, a kind each: how often, and the first masked."""
+    """The kinds of personal data in a field: how often each, and the first of them, masked."""
     counts, masked = Counter[str](), dict[str, str]()
     for found in personal_data(text):
         counts[found.kind] += 1
@@ -151,12 +157,6 @@ def _personal(field: str, text: str) -> list[Mapping[str, Any]]:
         {"field": field, "kind": kind, "count": count, "masked": masked[kind]}
         for kind, count in counts.items()
     ]
-
-
-_PERSONAL = """
-SELECT json_extract(value, '$.kind'), count(DISTINCT sample) FROM findings, json_each(details)
-WHERE flag = ? GROUP BY 1 ORDER BY 2 DESC, 1
-"""
 
 
 def _lengths(values: array[int]) -> Lengths:

@@ -1,4 +1,4 @@
-"""What may be wrong with a sample before anything is refined, and what an examination of a dataset says."""
+"""The flags on samples before anything is refined, and the results of examining a dataset."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Lengths(Frozen):
 
 
 class TestSet(Frozen):
-    """What the samples were held against."""
+    """The test that the samples were compared with."""
 
     __test__ = False  # no test of ours
 
@@ -58,7 +58,7 @@ class TestSet(Frozen):
 
 
 class Stats(Frozen):
-    """What a dataset holds, and what may be wrong with it."""
+    """The contents of a dataset in numbers, and its flags."""
 
     samples: int
     flagged: int  # samples with a flag or more
@@ -71,7 +71,7 @@ class Stats(Frozen):
 
 
 def empty_fields(version: Version) -> list[dict[str, Any]]:
-    """The fields that say nothing. An input that is not there is none of them."""
+    """The fields that say nothing. An empty input is none of them."""
     fields = version.model_dump().items()
     return [
         {"field": name, "text": text.strip()} for name, text in fields if text and _NOTHING.fullmatch(text)

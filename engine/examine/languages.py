@@ -1,4 +1,4 @@
-"""Which languages a dataset is in, by py3langid's offline model: 4 MB, some tenths of a millisecond a text."""
+"""The languages of a dataset, by py3langid's offline model: 4 MB, some tenths of a millisecond a text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNKNOWN = "unknown"
 """The language of a text that says too little, is in several, or is no text: numbers, code."""
 
 NONE = "zxx"
-"""How the model calls what is no language."""
+"""The model's code for text that is in no language."""
 
 LETTERS = 12
 """A text with fewer says too little."""
@@ -21,7 +21,7 @@ SURE = 0.2
 """The least probability that is believed; prose has 0.5 and more, code 0.1 and less."""
 
 READ = 200
-"""Characters of each text that are looked at, from the first: prose needs no more, and this is what takes the time."""
+"""Characters of each text that are read, from the first: prose needs no more, and this is what takes the time."""
 
 
 def language(*texts: str) -> str:

@@ -22,7 +22,7 @@ LONGEST, SHORTEST = 13, 8
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Where a text meets a test."""
+    """The place where a text shares words with a test."""
 
     row: int  # of the test, from 0
     start: int  # of the words they share, in the text
@@ -64,9 +64,9 @@ class TestTexts:
         for length, (runs, rows) in self._runs.items():
             mine = grams(found, length)
             places = np.searchsorted(runs, mine)
-            there = np.flatnonzero(runs[np.minimum(places, len(runs) - 1)] == mine)
-            if len(there):
-                at = int(there[0])
+            shared = np.flatnonzero(runs[np.minimum(places, len(runs) - 1)] == mine)
+            if len(shared):
+                at = int(shared[0])
                 return Overlap(int(rows[places[at]]), *stretch(text, at, length))
         return None
 

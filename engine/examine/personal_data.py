@@ -1,4 +1,4 @@
-"""What is likely personal or secret in a text: addresses, numbers and keys, found by their form and check digits.
+"""Likely personal or secret parts of a text: addresses, numbers and keys, found by their form and check digits.
 
 Likely, not surely: a name has no form, and a number may be nobody's. What is found is only ever shown masked.
 """
@@ -30,7 +30,7 @@ class Secret:
 
 
 def personal_data(text: str) -> Iterator[Secret]:
-    """What is found in a text, kind by kind."""
+    """The likely personal parts of a text, kind by kind."""
     if "@" in text:
         for found in _EMAIL.finditer(text):
             if not _NOBODY.search(found[0]):
@@ -115,7 +115,7 @@ def _only_digits(text: str) -> str:
 
 
 def _is_card(digits: str) -> bool:
-    """Whether an issuer gives such numbers, and the last digit is right (Luhn; ISO/IEC 7812-1)."""
+    """True where an issuer gives such numbers and the last digit is right (Luhn; ISO/IEC 7812-1)."""
     if not _ISSUED.fullmatch(digits) or len(set(digits)) == 1:
         return False
     total = sum(int(digit) for digit in digits[-1::-2])

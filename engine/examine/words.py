@@ -1,4 +1,4 @@
-"""Texts as words, and words as numbers: what near duplicates and overlaps with a test are told by."""
+"""Texts as words, and words as numbers, for finding near duplicates and overlaps with a test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def numbers(text: str) -> Numbers:
 
 
 def stretch(text: str, first: int, count: int) -> tuple[int, int]:
-    """Where in a text its word `first` begins, and where the last of `count` words ends."""
+    """The span in a text of `count` words, from its word `first`: where they begin and end."""
     found = list(islice(_WORD.finditer(text), first, first + count))
     return found[0].start(), found[-1].end()
 

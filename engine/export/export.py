@@ -1,4 +1,4 @@
-"""The one way out of a workspace, for the command and the screen: what is wanted in, a file and a report out."""
+"""The one way out of a workspace, for the command and the screen: a request in, a file and a report out."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ ENDINGS = {
 
 
 class ExportStopped(Exception):  # noqa: N818 - asked for, no error
-    """The writing, or the looking, was given up on a person's word. Nothing is left of it."""
+    """An export that a person stopped. Nothing is left of it."""
 
 
 class RowProgress:
-    """How far a thread has come with rows; another may read it, and stop the thread."""
+    """A thread's progress through rows; another may read it, and stop the thread."""
 
     def __init__(self) -> None:
         self.rows = self.total = 0
@@ -58,7 +58,7 @@ class RowProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What is to leave, and as what."""
+    """The samples that are to leave, and their format."""
 
     rule: ExportRule = ExportRule.ALL
     share: TopShare = TopShare(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
@@ -67,13 +67,13 @@ class ExportRequest:
     trace: bool = False  # how each row came to be goes along
 
     def format_for(self, source: Format) -> Format:
-        """What a dataset in the format `source` is written in."""
+        """The format that a dataset in the format `source` is written in."""
         return trainer_format(self.trainer, source) if self.trainer else self.format or source
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written."""
+    """The files that were written."""
 
     path: Path
     format: Format
@@ -86,7 +86,7 @@ class ExportResult:
 
 @dataclass(frozen=True, slots=True)
 class ExportPreview:
-    """What would be written."""
+    """The file that would be written."""
 
     leaving: dict[ExportRule, int]  # rows, by rule
     of: int  # samples in the workspace
@@ -99,35 +99,35 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
     """Write what is wanted to `out`, in one step or not at all. Raises `BurnishError`, or `ExportStopped`."""
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
-        here = Format(source.format)
-        there = wanted.format_for(here)
+        target = wanted.format_for(source.format)
         rows = count_exported(opened, run, wanted.rule, wanted.share)
-        progress.expect(rows, passes=2 if is_table(there) else 1)
+        progress.expect(rows, passes=2 if is_table(target) else 1)
         kept = protected(workspace)
         chosen = exported(opened, run, wanted.rule, wanted.share)
         config = use = None
         if wanted.trainer is not None:
             items = (_item(row, run, wanted) for row in chosen)
-            files = write_for_trainer(wanted.trainer, out, here, items, protected=kept, step=progress.step)
+            files = write_for_trainer(
+                wanted.trainer, out, source.format, items, protected=kept, step=progress.step
+            )
             rows, config, use = files.rows, files.config, files.use
         else:
-            records = _records(chosen, run, wanted, here)
-            rows = write_dataset(out, there, records, protected=kept, step=progress.step)
-        return ExportResult(out, there, rows, len(opened), out.stat().st_size, config, use)
+            records = _records(chosen, run, wanted, source.format)
+            rows = write_dataset(out, target, records, protected=kept, step=progress.step)
+        return ExportResult(out, target, rows, len(opened), out.stat().st_size, config, use)
 
 
 def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
-    """What `write` would write, with the first rows. Raises `BurnishError`."""
+    """The file that `write` would make, with the first rows. Raises `BurnishError`."""
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
-        here = Format(source.format)
-        there = wanted.format_for(here)
+        target = wanted.format_for(source.format)
         first = list(islice(exported(opened, run, wanted.rule, wanted.share), rows))
         return ExportPreview(
             {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule},
             len(opened),
-            there,
-            tuple(row_texts(there, list(_records(iter(first), run, wanted, here)))),
+            target,
+            tuple(row_texts(target, list(_records(iter(first), run, wanted, source.format)))),
             tuple(row.sample.index for row in first),
         )
 
@@ -152,13 +152,13 @@ def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> lis
 
 
 def _records(
-    chosen: Iterator[LeavingSample], run: Run, wanted: ExportRequest, here: Format
+    chosen: Iterator[LeavingSample], run: Run, wanted: ExportRequest, source: Format
 ) -> Iterator[Record]:
-    there = wanted.format_for(here)
+    target = wanted.format_for(source)
     items = (_item(row, run, wanted) for row in chosen)
     if wanted.trainer is not None:
-        return trainer_records(there, here, items)
-    return (render(sample, version, here, there, trace) for sample, version, trace in items)
+        return trainer_records(target, source, items)
+    return (render(sample, version, source, target, trace) for sample, version, trace in items)
 
 
 def _item(row: LeavingSample, run: Run, wanted: ExportRequest) -> Item:
@@ -166,7 +166,7 @@ def _item(row: LeavingSample, run: Run, wanted: ExportRequest) -> Item:
 
 
 def protected(workspace: Path) -> list[Path]:
-    """What an export never replaces: the dataset, the workspace, and what lies beside that while it is open."""
+    """The files an export never replaces: the dataset, the workspace, and those beside that while it is open."""
     with Workspace.read(workspace) as opened:
         source = Path(opened.source().path)
     return [source, *(workspace.with_name(workspace.name + end) for end in ("", "-wal", "-shm", "-lock"))]

@@ -26,7 +26,7 @@ class Trainer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrainerFiles:
-    """What was written for a trainer."""
+    """The files that were written for a trainer."""
 
     rows: int
     dataset: Path
@@ -98,7 +98,7 @@ def write_for_trainer(
 
 
 def config_path(trainer: Trainer, path: Path) -> Path:
-    """Where the entry or config of a dataset at `path` goes. `UsageError`: the name does not suit the trainer."""
+    """The place of the entry or config of a dataset at `path`. `UsageError`: the name does not suit the trainer."""
     if trainer is not Trainer.LLAMAFACTORY:
         return path.with_name(f"{path.stem}.{trainer.value}.yaml")
     if path.suffix not in (".json", ".jsonl") or path.name == "dataset_info.json":

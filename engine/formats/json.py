@@ -12,7 +12,7 @@ from typing import BinaryIO
 from engine.formats.names import LOST, BrokenError, Row, RowError, is_deep, shown
 
 DEPTH = 100
-"""Of a row. What is read must be written again, and Python's decoder goes deeper than its encoder."""
+"""Levels of nesting that a row may have: Python's decoder goes deeper than its encoder, and rows are written again."""
 
 
 def skip_bom(file: BinaryIO) -> int:
@@ -22,7 +22,7 @@ def skip_bom(file: BinaryIO) -> int:
 
 
 class _Decoder:
-    """Python's own JSON decoder, kept to JSON: what JSON cannot write again is noted in `fault`.
+    """Python's own JSON decoder, kept to JSON: a value that JSON cannot write again is noted in `fault`.
 
     ijson's fast backend turns lone surrogates into question marks and ends at integers of more than 64 bits,
     and its exact backend is six times slower than this.
@@ -146,7 +146,7 @@ def _bytes(text: str) -> int:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether text decoded with surrogateescape held nothing but UTF-8."""
+    """True where text decoded with surrogateescape held nothing but UTF-8."""
     if text.isascii():
         return True
     try:

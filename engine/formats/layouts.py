@@ -1,4 +1,4 @@
-"""How a row holds a sample, and how a sample becomes a row again, in the same layout or another."""
+"""The layouts of rows: a row becomes a sample, and a sample a row again, in the same layout or another."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _ROLES = {
 
 
 class TurnStyle(NamedTuple):
-    """How a layout writes a turn: the keys of role and text, and its names for the roles."""
+    """A layout's way to write a turn: the keys of role and text, and its names for the roles."""
 
     field: str
     role: str
@@ -189,21 +189,26 @@ def layout_of(row: object) -> Layout | None:
 
 
 def fits(row: object, layout: Layout) -> bool:
-    """Whether a row has the fields of this layout, good or bad."""
+    """True where a row has the fields of this layout, good or bad."""
     if not isinstance(row, dict):
         return False
     return _STYLES[layout].field in row if layout in _STYLES else fields_of(row) is not None
 
 
 def version_of(row: object, layout: Layout) -> Version:
-    """The sample a row holds: of several turns, the last user's and the answer to it. `RowError`: it holds none."""
+    """The sample a row holds: of several turns, the last user's and the answer to it.
+
+    Raises the `RowError` that stands for a row that could not be read, or one of its own where it holds no sample.
+    """
+    if isinstance(row, RowError):
+        raise row
     if not isinstance(row, dict):
         raise RowError(f"expected an object, found {_kind(row)}")
     return _turns_version(row, layout) if layout in _STYLES else _flat_version(row)
 
 
 def earlier_turns(row: dict[str, Any], format: Format) -> int:
-    """How many turns, a system message included, stand before the exchange that is refined."""
+    """The number of turns, a system message included, before the exchange that is refined."""
     if format.layout in _STYLES:
         turns = row.get(_STYLES[format.layout].field)
         return max(len(turns) - 2, 0) if isinstance(turns, list) else 0
@@ -228,13 +233,13 @@ def render(
     come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`, or the row is not
     in `source`'s layout, as in a workspace that burnish did not write.
     """
-    row, here, there = sample.row, source.layout, target.layout
+    row = sample.row
     with _of(sample):
-        if here in _STYLES and here is there:
-            record = _rewrite_turns(row, version, here)
-        elif here in _STYLES or there in _STYLES:
-            record = convert(sample, version, here, there)
-        elif here is Layout.ALPACA and there is Layout.WIZARDLM:
+        if source.layout in _STYLES and source.layout is target.layout:
+            record = _rewrite_turns(row, version, source.layout)
+        elif source.layout in _STYLES or target.layout in _STYLES:
+            record = convert(sample, version, source.layout, target.layout)
+        elif source.layout is Layout.ALPACA and target.layout is Layout.WIZARDLM:
             record = _rewrite_without_input(row, version)
         else:
             record = _rewrite_flat(row, version)
@@ -242,7 +247,7 @@ def render(
 
 
 def convert(sample: Sample, version: Version, source: Layout, target: Layout) -> dict[str, Any]:
-    """The row of `sample` in layout `there`, in that layout's own names, its unknown fields after them."""
+    """The row of `sample` in the layout `target`, in that layout's own names, its unknown fields after them."""
     with _of(sample):
         parts = _parts_of_turns(sample.row, source) if source in _STYLES else _parts_of_flat(sample.row)
     if target in _STYLES:
@@ -258,7 +263,7 @@ def convert(sample: Sample, version: Version, source: Layout, target: Layout) ->
 
 @contextmanager
 def _of(sample: Sample) -> Iterator[None]:
-    """What is wrong with a row, said of the sample it belongs to."""
+    """Turn a `RowError` into a `DatasetError` that names the sample."""
     try:
         yield
     except RowError as error:
@@ -266,7 +271,7 @@ def _of(sample: Sample) -> Iterator[None]:
 
 
 class _Parts(NamedTuple):
-    """What a row holds beside the version of its sample, whatever its layout."""
+    """The contents of a row beside the version of its sample, whatever its layout."""
 
     earlier: list[ConversationTurn]
     user: dict[str, Any]  # the last user turn's other keys

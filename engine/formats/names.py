@@ -17,11 +17,11 @@ class DatasetError(BurnishError):
 
 
 class RowError(ValueError):
-    """What is wrong with one row, without saying where the row is."""
+    """A fault of one row, without the row's place."""
 
 
 class BrokenError(RowError):
-    """The file's syntax is broken here, so that nothing after it can be read."""
+    """A break in the file's syntax: nothing after it can be read."""
 
 
 LOST = "nothing after it can be read"
@@ -34,7 +34,7 @@ Row = tuple[int, object]
 
 
 class Container(StrEnum):
-    """How rows lie in a file."""
+    """A kind of file that holds rows."""
 
     JSON = "a JSON array"
     JSONL = "JSON Lines"
@@ -43,7 +43,7 @@ class Container(StrEnum):
 
 
 class Layout(StrEnum):
-    """How a row holds a sample."""
+    """The fields in which a row holds a sample."""
 
     ALPACA = "instruction, input, output"
     WIZARDLM = "instruction, output"
@@ -100,7 +100,7 @@ _SHAPES = {
 
 
 def is_deep(value: object, room: int) -> bool:
-    """Whether objects and lists are nested more than `room` deep in a value."""
+    """True where objects and lists are nested more than `room` deep in a value."""
     if isinstance(value, dict):
         value = list(value.values())
     return isinstance(value, list) and (not room or any(is_deep(item, room - 1) for item in value))

@@ -1,4 +1,4 @@
-"""Datasets in: what a file holds, told from its content, and its samples, one at a time.
+"""Datasets in: the format of a file, told from its content, and its samples, one at a time.
 
 Memory does not grow with the file: JSON arrays pass through a window, JSON Lines and CSV line by line, Parquet
 in batches. Files are opened for reading only.
@@ -47,7 +47,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A file that holds a dataset, and how."""
+    """A file that holds a dataset, and its format."""
 
     path: Path
     format: Format
@@ -71,8 +71,6 @@ class Dataset:
         layout, count = self.format.layout, 0
         for number, row in self.rows():
             try:
-                if isinstance(row, RowError):
-                    raise row
                 version = version_of(row, layout)
             except RowError as error:
                 bad = BadRow(self.where(number), str(error))
@@ -105,10 +103,13 @@ def open_dataset(path: Path, format: Format | None = None) -> Dataset:
         if isinstance(row, dict) and fits(row, format.layout):
             return Dataset(path, format, tuple(row))
     number, row = rows[0]
-    problem = _problem(row, format.layout)
     if container is Container.JSONL and isinstance(row, RowError):
         expected = "a file that begins with `{` is JSON Lines: one object a line"
-    raise DatasetError(f"{path}: {_UNIT[container]} {number}: {problem}; {expected}")
+    try:
+        version_of(row, format.layout)
+    except RowError as error:
+        raise DatasetError(f"{path}: {_UNIT[container]} {number}: {error}; {expected}") from None
+    raise AssertionError("a row that holds a sample fits its layout")
 
 
 def _layout(rows: list[object]) -> Layout:
@@ -120,10 +121,7 @@ def _layout(rows: list[object]) -> Layout:
 
 def _rows(path: Path, container: Container) -> Iterator[Row]:
     try:
-        if container is Container.PARQUET:
-            yield from extras.parquet(path).parquet_rows(path)
-        else:
-            yield from _READERS[container](path)
+        yield from _READERS[container](path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
 
@@ -158,17 +156,6 @@ def demo_dataset() -> Path:
     return path
 
 
-def _problem(row: object, layout: Layout) -> str:
-    """What is wrong with a bad row."""
-    if isinstance(row, RowError):
-        return str(row)
-    try:
-        version_of(row, layout)
-    except RowError as error:
-        return str(error)
-    return ""
-
-
 # Containers -----------------------------------------------------------------------------------------------
 
 _BOM = codecs.BOM_UTF8
@@ -188,7 +175,7 @@ def _container(path: Path, format: Format | None) -> Container:
 
 
 def _beginning(path: Path) -> tuple[Container, bytes]:
-    """What a file is by how it begins, and that. Text that is not JSON is a table."""
+    """The container that a file's first 64 KiB show, and these bytes. Text that is not JSON is a table."""
     try:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
@@ -232,7 +219,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(header: str) -> str:
-    """What parts the columns: the comma, or what spreadsheets write where the comma is the decimal sign."""
+    """The mark between the columns: the comma, or the ones spreadsheets write where that is the decimal sign."""
     marks = (mark for mark in ",;\t" if fields_of(dict.fromkeys(_split(header, mark))) is not None)
     return next(marks, ",")
 
@@ -300,5 +287,6 @@ _READERS: dict[Container, Callable[[Path], Iterator[Row]]] = {
     Container.JSON: array_rows,
     Container.JSONL: line_rows,
     Container.CSV: _table_rows,
+    Container.PARQUET: lambda path: extras.parquet(path).parquet_rows(path),
 }
 _UNIT = {Container.JSON: "row", Container.JSONL: "line", Container.CSV: "line", Container.PARQUET: "row"}

@@ -43,7 +43,7 @@ def write_dataset(
 
 
 def is_table(format: Format) -> bool:
-    """Whether a file of this format has a head that depends on all rows, so that they are gone through twice."""
+    """True where a file of this format has a head that depends on all rows, so that they are gone through twice."""
     return format.container in (Container.CSV, Container.PARQUET)
 
 
@@ -132,7 +132,7 @@ _Look = Callable[[list[Record]], None]
 
 @contextmanager
 def _spooled(path: Path, records: Iterable[Record], look: _Look, step: Step) -> Iterator[Iterator[Record]]:
-    """The rows over again, from a nameless file: a table's head depends on all of them, which `look` sees first."""
+    """The rows once more, from a nameless file: a table's head depends on all of them, which `look` sees first."""
     with tempfile.TemporaryFile(dir=path.resolve().parent) as spool:
         count, rows = 0, iter(records)
         while batch := list(islice(rows, _BATCH)):

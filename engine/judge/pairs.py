@@ -188,8 +188,6 @@ class _File:
 
     def _version(self, row: object) -> Version:
         """The version in a row. Of all texts an answer may be empty: then the model said nothing."""
-        if isinstance(row, RowError):
-            raise row
         fields = fields_of(row) if isinstance(row, dict) else None
         if isinstance(row, dict) and fields is not None and row[fields.response] == "":
             filled = version_of(row | {fields.response: "-"}, self._dataset.format.layout)

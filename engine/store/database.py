@@ -176,7 +176,7 @@ class Database:
 
     @contextmanager
     def deferred(self) -> Iterator[sqlite3.Connection]:
-        """What is written inside is committed with the next transaction, or by the first use of this a second later."""
+        """Everything written inside is committed with the next transaction, or when this is used a second later."""
         with explained(self.path):
             self._begin()
             yield self._db

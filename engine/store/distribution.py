@@ -1,4 +1,4 @@
-"""How a run's scores, lengths and verdicts are spread: counted by SQLite, so that memory does not grow with them."""
+"""The distribution of a run's scores, lengths and verdicts, counted by SQLite, so that memory stays constant."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MEASURES = {
     "log_length_before": "ln(nullif(length_before, 0))",
     "log_length_after": "ln(nullif(length_after, 0))",
 }
-"""What can be plotted, by name, as SQL over `FINISHED`. Lengths are characters of the response, their logarithms
-natural; after: of what would leave now, a person's decisions included."""
+"""The measures that can be plotted, by name, as SQL over `FINISHED`. Lengths are characters of the response, their
+logarithms natural; after: of what would leave now, a person's decisions included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How many samples went which way: by (instruction stage's verdict, response stage's verdict)."""
+    """Counts of samples by (instruction stage's verdict, response stage's verdict)."""
 
     counts: dict[tuple[str | None, str | None], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How the responses' lengths changed where a sample was rewritten."""
+    """Changes of the responses' lengths, over the samples that were rewritten."""
 
     rewritten: int
     longer: int

@@ -1,8 +1,9 @@
 """The version of each sample that would leave the workspace now, and which samples an export lets through.
 
-`_leaving_of` is the one place that says, in SQL, that a person's decision comes before the student's, and that before
-the original. The samples' list, the distribution, the report, the judge and the export read it. Export rules are
-separate from selection: the student's verdicts stay what they are, and any rule may be tried later.
+A person's decision comes before the student's, and that before the original. One piece of SQL says so of the figures
+(`_leaving_of`), one function of the texts (`_leaving`): the samples' list, the distribution, the report, the judge and
+the export read these. Export rules are separate from selection: the student's verdicts stay what they are, and any rule
+may be tried later.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ def _leaving_of(tables: str, sample: str, body: str) -> str:
 
     `tables` has `figures AS f` and `standing AS t`; `sample` and `body` are SQL for the sample's number and original.
     """
-    outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
     score = (
         "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
         "ELSE f.{0}_after END"
@@ -47,12 +47,10 @@ def _leaving_of(tables: str, sample: str, body: str) -> str:
 SELECT
     {sample} AS sample,
     {body} AS body,                                       -- the original, see `samples`
-    coalesce(json_extract(t.body, '$.version'), json_extract({outcome}, '$.final'))
-        AS version,                                       -- what leaves, as JSON; NULL: the original
     t.decision,                                           -- a person's; NULL without one
     t.body AS review,
     f.sample IS NOT NULL AS finished,                     -- it has an outcome in the run
-    {outcome} AS outcome,
+    (SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample}) AS outcome,
     coalesce(t.decision, iif(f.sample IS NULL, 'waiting', iif(f.failed, 'failed', 'done'))) AS state,
     f.failed, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable,
     f.ifd_before,
@@ -90,7 +88,7 @@ FINISHED = _leaving_of(
 
 
 class ExportRule(StrEnum):
-    """Which samples leave, as `_CONDITIONS` says in SQL."""
+    """A rule for the samples that leave; `_CONDITIONS` says each in SQL."""
 
     ALL = "all"
     PAPER = "paper"
@@ -101,7 +99,7 @@ class ExportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopShare:
-    """How much `top` takes: a count, or a share of all samples."""
+    """The samples that `top` takes: a count, or a share of all."""
 
     count: int | None = None
     percent: float | None = None
@@ -135,7 +133,7 @@ class LeavingSample:
     review: Review | None
 
     def trace(self, run: Run) -> dict[str, Any]:
-        """How this row came to be; README documents the fields."""
+        """The history of this row; the README documents the fields."""
         outcome, review = self.outcome, self.review
         return {
             "index": self.sample.index,
@@ -182,7 +180,7 @@ def count_exported(
     *,
     threshold: float | None = None,
 ) -> int:
-    """How many samples `exported` gives; with a threshold, those whose IFD, of what leaves, is at or above it."""
+    """The number of samples that `exported` gives; with a threshold, of those whose IFD after is at or above it."""
     condition, values = _condition(workspace, run, rule, share)
     if threshold is not None:
         condition += " AND ifd_after >= :threshold"
@@ -226,15 +224,13 @@ def _leaving(
 ) -> Iterator[LeavingSample]:
     """The samples that a condition lets through, in order, a window at a time."""
     query = (
-        f"SELECT sample, body, version, outcome, review FROM {samples} "
+        f"SELECT sample, body, outcome, review FROM {samples} "
         f"WHERE sample > :last AND ({condition}) ORDER BY sample LIMIT :window"
     )
     database = workspace.database
-    for index, body, version, outcome, review in database.walk(query, WINDOW, run=run.id, **values):
+    for index, body, outcome_body, review_body in database.walk(query, WINDOW, run=run.id, **values):
         sample = workspace.stored_sample(index, body)
-        yield LeavingSample(
-            sample,
-            database.parsed(Version.model_validate, version) if version else sample.original,
-            database.parsed(Outcome.model_validate, outcome) if outcome else None,
-            database.parsed(Review.model_validate, review) if review else None,
-        )
+        outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
+        review = database.parsed(Review.model_validate, review_body) if review_body else None
+        version = review.version if review else outcome.final if outcome else sample.original
+        yield LeavingSample(sample, version, outcome, review)

@@ -1,4 +1,4 @@
-"""What a run came to, counted over its outcomes."""
+"""The results of a run in a few numbers, counted over its outcomes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Medians(Frozen):
 
 
 class Overview(Frozen):
+    """The results of a run."""
+
     samples: int  # in the dataset
     done: int
     failed: int

@@ -1,4 +1,4 @@
-"""What a run was told when it was last started, for people to read: what decides an outcome is its recipe."""
+"""The settings and models a run was last started with, to be read: what decides an outcome is its recipe."""
 
 from __future__ import annotations
 

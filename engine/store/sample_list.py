@@ -1,7 +1,7 @@
 """The samples as a person goes through them: in any order, some of them or all, a window at a time.
 
 An order or a filter is worked out by SQLite into a table of positions that lives as long as the listing; the
-dataset's own order needs none, so that a first look takes the same time whatever the number of samples.
+dataset's own order needs none, so that the first rows are there at once, whatever the number of samples.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHOWN = 400
 
 
 class SampleState(StrEnum):
-    """How far a sample has come. A person's word comes before the student's."""
+    """The progress of a sample. A person's decision comes before the student's."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -48,7 +48,7 @@ class SampleColumn(StrEnum):
 
 
 class FilterTerm(StrEnum):
-    """What a filter can ask for. Of marks of one kind any will do; every kind asked for must be met."""
+    """A mark that a filter can ask for. Of marks of one kind any will do; every kind asked for must be met."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -82,7 +82,7 @@ _KEYS = {
     SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', 0, SOH)}, 1, 80))",
     SampleColumn.VERDICT: "2 * (instruction = 'replaced') + (response = 'replaced')",
 }
-"""What the samples are ordered by, as SQL over `LEAVING AS s`."""
+"""The keys that samples are ordered by, as SQL over `LEAVING AS s`."""
 
 _KINDS: tuple[dict[FilterTerm, str], ...] = (
     {mark: f"state = '{mark}'" for mark in map(FilterTerm, SampleState)},
@@ -106,7 +106,7 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SampleFilter:
-    """Which samples: those that hold `text` (ASCII letters of either case) in their original, with all marks."""
+    """The samples that hold `text` in their original (ASCII letters of either case), with all marks."""
 
     text: str = ""
     marks: frozenset[FilterTerm] = frozenset()
@@ -114,7 +114,7 @@ class SampleFilter:
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A sample in a list. Scores and lengths after: of what would leave now. None: not known, or not yet."""
+    """A sample in a list. Scores and lengths after are those of what would leave now; None: not known, or not yet."""
 
     index: int
     instruction: str  # its beginning
@@ -134,7 +134,7 @@ class SampleRow:
 
 
 class SampleList:
-    """One person's view of a workspace. Used by one thread; only `interrupt` may be called from another."""
+    """The samples of a workspace, ordered and filtered. Used by one thread, but for `interrupt`."""
 
     def __init__(self, workspace: Workspace, run: Run | None) -> None:
         """`workspace` is read through a connection of this listing's own; None for `run`: nothing was run yet."""
@@ -160,7 +160,7 @@ class SampleList:
 
     @property
     def examined(self) -> bool:
-        """Whether `stats` has looked through the dataset: before, no sample has a flag."""
+        """True once `stats` went through the dataset: before, no sample has a flag."""
         return bool(self.reading.database.execute("SELECT 1 FROM examined"))
 
     def follow(self, run: Run | None) -> None:
@@ -245,7 +245,7 @@ class SampleList:
         return int(rows[0][0])
 
     def position_of(self, sample: int) -> int | None:
-        """Where a sample stands; None if it is left out."""
+        """The position of a sample; None if it is left out."""
         if self._arranged is None:
             if not 0 <= sample < len(self):
                 return None
@@ -257,16 +257,16 @@ class SampleList:
         """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
         (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
         forward = (step > 0) != (self._arranged is None and self._downwards)
-        here: int
+        place: int
         if self._arranged is None:
-            column, here = "s.sample", len(self) - 1 - position if self._downwards else position
+            column, place = "s.sample", len(self) - 1 - position if self._downwards else position
         else:
-            column, here = "position", position + 1
+            column, place = "position", position + 1
         sign, order = (">", "ASC") if forward else ("<", "DESC")
-        for limit in (f"AND {column} {sign} :here", ""):
+        for limit in (f"AND {column} {sign} :place", ""):
             rows = self._rows(
                 f"SELECT {column} FROM {self._tables()} AND {condition} {limit} ORDER BY {column} {order} LIMIT 1",
-                here=here,
+                place=place,
             )
             if rows:
                 found = int(rows[0][0])
@@ -318,7 +318,7 @@ class SampleList:
 
 
 def _pattern(text: str) -> str:
-    """What LIKE needs to find a text as JSON writes it; of a long one the beginning, for patterns have an end."""
+    """A pattern for LIKE that finds a text as JSON writes it; of a long one the beginning, as patterns have a limit."""
     stored = json.dumps(text[:1000])[1:-1].replace("%", "\1%").replace("_", "\1_")
     return f"%{stored}%"
 
@@ -330,7 +330,7 @@ def _opening(stored: Any) -> str:
 
 
 def _finite(numbers: list[Any]) -> list[Any]:
-    """The numbers; `ValueError` or `TypeError` where one of them, unless it is None, is none."""
+    """The numbers as they are. Raises ValueError or TypeError for one that is neither finite nor None."""
     if not all(number is None or math.isfinite(number) for number in numbers):
         raise ValueError
     return numbers

@@ -136,7 +136,7 @@ CREATE TABLE findings (                                   -- the samples it flag
 
 
 def _fourth(db: sqlite3.Connection) -> None:
-    """How a teacher thinks, its context, its prompts and both branches join the keys of runs and of their replies.
+    """Add thinking, context, the prompts' version and both branches to the keys of runs and of their replies.
 
     They were only in the settings that a run was last started with. Before this schema there was one version of the
     prompts. A reply gets the key that the latest run with its teacher would ask under: of the same teacher under
@@ -147,9 +147,9 @@ def _fourth(db: sqlite3.Connection) -> None:
     for run, *texts in runs:
         recipe, record = map(json.loads, texts)
         settings, teacher = record.get("settings", {}), record.get("teacher")
-        told = settings.get("teacher", {})
-        think = told.get("think", False)
-        context = teacher and teacher.get("context", told.get("context", DEFAULT_CONTEXT))
+        set_for_teacher = settings.get("teacher", {})
+        think = set_for_teacher.get("think", False)
+        context = teacher and teacher.get("context", set_for_teacher.get("context", DEFAULT_CONTEXT))
         both = settings.get("run", {}).get("both_branches", False)
         recipe |= {"think": think, "teacher_context": context, "both_branches": both, "prompts": 1}
         db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
@@ -170,6 +170,6 @@ def rekey_replies(db: sqlite3.Connection, asked: Mapping[str | None, tuple[bool,
 
 
 DEFAULT_CONTEXT = 8192
-"""The context of a teacher or a judge that nothing was said of, before schema 4."""
+"""The context, in tokens, of a teacher or a judge without a recorded one, from before schema 4."""
 
 MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth)

@@ -2,7 +2,7 @@
 
 A teacher's reply is committed before anything is computed from it, and found again under the digest of its
 request; token losses likewise under the digest of their passage and student. So a run that was cut short at
-any moment goes on by going through the same steps again: whatever was answered is here.
+any moment is resumed by the same steps: each finds its answers in the file.
 
 Texts are kept as JSON in ASCII, so that NUL, lone surrogates and control characters survive byte for byte.
 """
@@ -164,10 +164,10 @@ class Workspace:
 
         return self.database.parsed(sample, body)
 
-    # --- what an examination of it found ---------------------------------------------------------------------
+    # --- the findings of an examination ---------------------------------------------------------------------
 
     def keep_examination(self, stats: Stats, findings: Iterable[Finding]) -> None:
-        """Keep what `stats` found, in place of what it found before."""
+        """Keep the result of `stats` and its findings, in place of the last."""
         with self.database.transaction() as db:
             db.execute("DELETE FROM examined")
             db.execute("DELETE FROM findings")
@@ -178,7 +178,7 @@ class Workspace:
             )
 
     def examination(self) -> Stats | None:
-        """What `stats` last said of the dataset; None before it was asked."""
+        """The result of the last `stats` of the dataset; None before the first."""
         rows = self.database.execute("SELECT body FROM examined")
         return self.database.parsed(Stats.model_validate, rows[0][0]) if rows else None
 
@@ -191,7 +191,7 @@ class Workspace:
         ]
 
     def found_in(self, sample: int) -> list[Finding]:
-        """What is flagged of a sample."""
+        """The findings about a sample."""
         query = (
             "SELECT flag, details FROM findings WHERE flag IN (SELECT value FROM json_each(?)) AND sample = ?"
         )
@@ -202,7 +202,7 @@ class Workspace:
             if flag in found
         ]
 
-    # --- what the teacher said -------------------------------------------------------------------------------
+    # --- the teacher's replies -------------------------------------------------------------------------------
 
     def reply(self, sample: int, request: bytes) -> Reply | None:
         """The reply to a request, by its digest."""
@@ -229,10 +229,10 @@ class Workspace:
             (self.database.parsed(dict, about), self.database.parsed(_reply, body)) for about, body in rows
         ]
 
-    # --- what the student said -------------------------------------------------------------------------------
+    # --- the student's losses -------------------------------------------------------------------------------
 
     def losses(self, sample: int, keys: Iterable[bytes]) -> dict[bytes, Losses]:
-        """The token losses that are here of those asked for, by passage digest."""
+        """The token losses that are stored, of the passages with these digests."""
         found = {}
         for key in keys:
             rows = self.database.execute(
@@ -258,7 +258,7 @@ class Workspace:
                 ),
             )
 
-    # --- decisions -------------------------------------------------------------------------------------------
+    # --- runs and outcomes -------------------------------------------------------------------------------------------
 
     def run(self, recipe: Recipe, record: RunRecord) -> Run:
         """The run with this recipe, begun or taken up again; it becomes the latest."""
@@ -320,12 +320,12 @@ class Workspace:
         return done, failed
 
     def retries(self, sample: int) -> int:
-        """How often a person asked to try this sample's failed stages again."""
+        """The number of times a person had this sample's failed stages retried."""
         rows = self.database.execute("SELECT rounds FROM retries WHERE sample = ?", sample)
         return int(rows[0][0]) if rows else 0
 
     def retry_failed(self, run: Run) -> int:
-        """Open the samples that failed in a run again, with new attempts; the number of them."""
+        """Reopen the samples that failed in a run, for new attempts; returns how many."""
         with self.database.transaction() as db:
             db.execute(
                 "INSERT INTO retries SELECT sample, 1 FROM outcomes WHERE run = ? AND failed "
@@ -337,7 +337,7 @@ class Workspace:
 
 
 def _figures(outcome: Outcome, length_before: int) -> dict[str, Any]:
-    """What lists and plots need of an outcome, by column."""
+    """The columns of `figures` for an outcome: all that lists and plots need of it."""
     stages: dict[str, str | None] = dict.fromkeys(Stage)
     for choice in outcome.choices:
         stages[choice.stage] = "failed" if choice.failure else choice.verdict

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from models.errors import ModelFileError
 from models.files.gguf_types import (
@@ -134,17 +134,12 @@ class _HeadReader:
         if self.at > HEAD_LIMIT:
             raise self.fail(f"its header runs past {HEAD_LIMIT // 2**20} MiB; the file is damaged")
 
-    def number(self, code: int) -> int | float:
-        kind = SCALARS[code]
-        value: int | float = kind.unpack(self.take(kind.size))[0]
-        return value
-
-    def whole(self, kind: struct.Struct) -> int:
-        value: int = kind.unpack(self.take(kind.size))[0]
-        return value
+    def number(self, kind: struct.Struct) -> Any:
+        """An int, or a float of a struct for floats."""
+        return kind.unpack(self.take(kind.size))[0]
 
     def text(self, limit: int, what: str) -> str:
-        length = self.whole(U64)
+        length = self.number(U64)
         if length > limit:
             raise self.fail(f"{what} is {length} bytes long, expected at most {limit}; the file is damaged")
         return self.take(length).decode("utf-8", "replace")
@@ -166,13 +161,13 @@ class _HeadReader:
         if magic[:4] != b"GGUF":
             raise self.fail(f"{_looks_like(magic)}; expected a GGUF file")
         self.take(4)
-        version = self.whole(U32)
+        version = self.number(U32)
         if version & 0xFFFF == 0 and version:
             raise self.fail("a big-endian GGUF; convert it to little-endian (gguf-convert-endian)")
         if version not in (2, 3):
             fate = "no longer read; convert it again" if version < 2 else "newer than burnish; update burnish"
             raise self.fail(f"GGUF version {version}, {fate}")
-        counts = (self.whole(U64), self.whole(U64))
+        counts = (self.number(U64), self.number(U64))
         for count, limit in zip(counts, (TENSOR_LIMIT, PAIR_LIMIT), strict=True):
             if count > min(limit, self.size // 12):
                 raise self.fail(f"says it holds {counts[0]} tensors and {counts[1]} key-values; damaged")
@@ -182,31 +177,31 @@ class _HeadReader:
         key = self.text(1024, "a key")
         if not key or key in self.lengths:
             raise self.fail(f"key {key!r} is {'there twice' if key else 'empty'}; the file is damaged")
-        code = self.whole(U32)
+        code = self.number(U32)
         self.lengths[key] = 1
         if code == STRING:
             if key in KEPT_TEXTS:
                 self.values[key] = self.text(4096, key)
             else:
-                self.lengths[key] = length = self.whole(U64)
+                self.lengths[key] = length = self.number(U64)
                 self.skip(length)
         elif code == ARRAY:
             self.array(key)
         elif code in SCALARS:
-            number = self.number(code)
+            number = self.number(SCALARS[code])
             self.values[key] = bool(number) if code == BOOL else number
         else:
             raise self.fail(f"key {key!r} has type {code}, which GGUF does not know; the file is damaged")
 
     def array(self, key: str) -> None:
-        code, count = self.whole(U32), self.whole(U64)
+        code, count = self.number(U32), self.number(U64)
         self.lengths[key] = count
         if code == STRING:
             self.skip_strings(count)
         elif code not in SCALARS:
             raise self.fail(f"key {key!r} is an array of type {code}, which GGUF does not know; damaged")
         elif key.endswith(KEPT_ARRAYS) and count <= LAYER_LIMIT:
-            numbers = (self.number(code) for _ in range(count))
+            numbers = (self.number(SCALARS[code]) for _ in range(count))
             self.values[key] = tuple(int(n) for n in numbers if isinstance(n, int))
         else:
             self.skip(count * SCALARS[code].size)
@@ -223,15 +218,15 @@ class _HeadReader:
         return parameters
 
     def tensor(self, name: str, alignment: int) -> int:
-        dimensions = self.whole(U32)
+        dimensions = self.number(U32)
         if dimensions > 4:
             raise self.fail(f"tensor {name!r} has {dimensions} dimensions, expected at most 4; damaged")
         row, elements = 1, 1
         for dimension in range(dimensions):
-            length = self.whole(U64)
+            length = self.number(U64)
             elements *= length
             row = length if dimension == 0 else row
-        code, offset = self.whole(U32), self.whole(U64)
+        code, offset = self.number(U32), self.number(U64)
         if elements >= 2**63:
             raise self.fail(f"tensor {name!r} has {elements} elements; the file is damaged")
         kind, block, size = TENSOR_TYPES.get(code, (f"type {code}", 1, 0))

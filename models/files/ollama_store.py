@@ -124,7 +124,10 @@ def list_blobs(stores: Sequence[Path]) -> dict[str, Blob | ModelFileError]:
             for entry in _entries(store):
                 name = next(entry.names)
                 if name not in found:
-                    found[name] = _blob_or_error(entry)
+                    try:
+                        found[name] = _blob(entry)
+                    except ModelFileError as error:
+                        found[name] = error
         except PermissionError as error:
             found[str(store)] = _closed(error)
     return found
@@ -157,13 +160,6 @@ def _children(path: Path) -> list[Path]:
             return sorted(path / item.name for item in items)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _blob_or_error(entry: _Entry) -> Blob | ModelFileError:
-    try:
-        return _blob(entry)
-    except ModelFileError as error:
-        return error
 
 
 def _blob(entry: _Entry) -> Blob:

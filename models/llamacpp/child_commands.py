@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from models.errors import BurnishError
 from models.llamacpp import bindings
@@ -22,14 +22,10 @@ SEQUENCES = 32  # passages in a decode
 LOGITS = 80 * 2**20  # bytes of logits a decode may leave; llama.cpp holds them twice
 
 
-class Send(Protocol):
-    def __call__(self, header: dict[str, Any], *blobs: bytes) -> None: ...
-
-
 class ChildCommands:
-    """One model at a time, held until the process ends."""
+    """One model at a time, held until the process ends. `send`: takes an answer's header and its blobs."""
 
-    def __init__(self, send: Send, cancelled: set[int]) -> None:
+    def __init__(self, send: Callable[..., None], cancelled: set[int]) -> None:
         self.send, self.cancelled = send, cancelled
         self.scorer: Scorer | None = None
         self.writer: TextGenerator | None = None

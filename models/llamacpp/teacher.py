@@ -91,7 +91,14 @@ class EmbeddedTeacher:
             ) from refusal
         except ChildDied as death:
             raise TeacherError(Fault.BROKEN, f"{self.name}: llama.cpp {death}") from death
-        return self._reply(request, answer.header["written"])
+        written = answer.header["written"]
+        if written["finish"] == "too-long":
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"{self.name}: the request takes {written['prompt_tokens']} tokens and the context has "
+                f"{self._loaded['context']}; give it a larger context",
+            )
+        return Reply(**written)
 
     async def unload(self) -> None:
         await self.close()
@@ -124,12 +131,3 @@ class EmbeddedTeacher:
                     raise
                 self._loaded = answer.header["info"]
             return child
-
-    def _reply(self, request: Request, written: dict[str, Any]) -> Reply:
-        if written["finish"] == "too-long":
-            raise TeacherError(
-                Fault.TOO_LONG,
-                f"{self.name}: the request takes {written['prompt_tokens']} tokens and the context has "
-                f"{self._loaded['context']}; give it a larger context",
-            )
-        return Reply(**written)

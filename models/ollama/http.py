@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import httpx
@@ -95,6 +96,7 @@ class FailedMidwayError(TeacherError):
         self.reason = reason  # the server's own words, on one line
 
 
+@dataclass(eq=False)
 class Transport(httpx.AsyncBaseTransport):
     """One exchange with one server, under a client that reads its answer.
 
@@ -105,63 +107,47 @@ class Transport(httpx.AsyncBaseTransport):
     FailedMidwayError for a line that says so.
     """
 
-    def __init__(
-        self,
-        url: str,
-        answer: type[BaseModel],
-        *,
-        first: float,
-        silence: float,
-        limit: int = WHOLE,
-        streamed: bool = False,
-        model: str = "",
-        also: Mapping[str, Any] | None = None,
-    ) -> None:
-        """
-        url: the server's. answer: what each line of the answer is, or the whole of one that is not `streamed`.
-        first, silence: seconds to the first byte of the answer, and between two of its lines. limit: bytes the
-        answer may have. model: the one that is asked, for messages. also: fields of the body that the client does
-        not know.
-        """
-        self._url = url
-        self._answer = answer
-        self._first = first
-        self._silence = silence
-        self._limit = limit
-        self._streamed = streamed
-        self._model = model
-        self._also = also
+    url: str  # the server's
+    answer: type[BaseModel]  # each line of the answer; or the whole of it, where it is not `streamed`
+    first: float  # seconds to the first byte of the answer
+    silence: float  # seconds between two of its lines
+    limit: int = WHOLE  # bytes the answer may have
+    streamed: bool = False
+    model: str = ""  # the one that is asked, for messages
+    also: Mapping[str, Any] | None = None  # fields of the body that the client does not know
+
+    def __post_init__(self) -> None:
         # Reading the certificates takes 50 ms, which plain HTTP need not pay.
-        self._way = httpx.AsyncHTTPTransport(verify=url.startswith("https:"), trust_env=False)
+        self._way = httpx.AsyncHTTPTransport(verify=self.url.startswith("https:"), trust_env=False)
 
     async def aclose(self) -> None:
         await self._way.aclose()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The head of a good answer, with a body of checked lines."""
-        home = httpx.URL(self._url)
+        home = httpx.URL(self.url)
         if (request.url.scheme, request.url.host, request.url.port) != (home.scheme, home.host, home.port):
-            raise TeacherError(Fault.FORBIDDEN, f"only {self._url} is asked, and not {request.url.host}")
+            raise TeacherError(Fault.FORBIDDEN, f"only {self.url} is asked, and not {request.url.host}")
         for name in ("authorization", "cookie"):
             request.headers.pop(name, None)
         request.headers["accept-encoding"] = "identity"
-        if self._also:
+        if self.also:
             del request.headers["content-length"]
-            body = json.loads(request.content) | self._also
+            body = json.loads(request.content) | self.also
             request = httpx.Request(
                 request.method, request.url, headers=request.headers, json=body, extensions=request.extensions
             )
         try:
-            async with asyncio.timeout(self._first):
+            async with asyncio.timeout(self.first):
                 response = await self._way.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise TeacherError(
                 Fault.UNREACHABLE,
-                f"nothing answers at {self._url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
+                f"nothing answers at {self.url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
                 "it listens",
             ) from None
         except (TimeoutError, httpx.TimeoutException):
-            raise self._silent(self._first) from None
+            raise self._silent(self.first) from None
         except httpx.TransportError as error:
             raise self._broken(f"closed the connection before it answered ({one_line(str(error))})") from None
         if response.status_code == 200:
@@ -179,11 +165,11 @@ class Transport(httpx.AsyncBaseTransport):
                 Fault.FORBIDDEN,
                 status,
                 "",
-                f"{self._url} sends requests on to {target}, and burnish follows no redirect: set OLLAMA_HOST to "
+                f"{self.url} sends requests on to {target}, and burnish follows no redirect: set OLLAMA_HOST to "
                 "the Ollama server itself",
             )
         try:
-            silence = min(AT_ONCE, self._silence)
+            silence = min(AT_ONCE, self.silence)
             text = b"\n".join([line async for line in self._lines(response, 1 << 16, silence)])
             reason = one_line(_Failure.model_validate_json(text).error)
         except ValidationError:
@@ -193,20 +179,20 @@ class Transport(httpx.AsyncBaseTransport):
                     Fault.UNREACHABLE,
                     status,
                     reason,
-                    f"what answers at {self._url} is not Ollama, or is too old (404: {reason}): set OLLAMA_HOST to "
+                    f"what answers at {self.url} is not Ollama, or is too old (404: {reason}): set OLLAMA_HOST to "
                     "where a newer one listens",
                 )
         except TeacherError as error:  # the status alone says enough
             reason = one_line(str(error))
         fault = fault_of(status, reason)
         return RefusedError(
-            fault, status, reason, f"Ollama at {self._url} says {status}: {reason}{ADVICE.get(fault, '')}"
+            fault, status, reason, f"Ollama at {self.url} says {status}: {reason}{ADVICE.get(fault, '')}"
         )
 
     async def _checked_lines(self, response: httpx.Response) -> AsyncGenerator[bytes]:
-        silence = self._silence if self._streamed else min(AT_ONCE, self._silence)
-        async with aclosing(self._lines(response, self._limit, silence)) as lines:
-            if self._streamed:
+        silence = self.silence if self.streamed else min(AT_ONCE, self.silence)
+        async with aclosing(self._lines(response, self.limit, silence)) as lines:
+            if self.streamed:
                 async for line in lines:
                     yield self._checked(line) + b"\n"
             else:
@@ -217,7 +203,7 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             beside = _Beside.model_validate_json(line)
             if not (beside.error or beside.remote_host or beside.remote_model):
-                self._answer.model_validate_json(line, strict=True)
+                self.answer.model_validate_json(line, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(step) for step in first["loc"]) or "the answer"
@@ -228,7 +214,7 @@ class Transport(httpx.AsyncBaseTransport):
             reason = one_line(beside.error)
             raise FailedMidwayError(fault_of(500, reason), reason)
         if beside.remote_host or beside.remote_model:
-            raise cloud_refused(self._model)
+            raise cloud_refused(self.model)
         # Ollama sends the first three unescaped, within strings. A carriage return can only be between two values.
         return line.decode().translate(_LINE_ENDS).encode()
 
@@ -271,11 +257,11 @@ class Transport(httpx.AsyncBaseTransport):
     def _silent(self, limit: float) -> TeacherError:
         return TeacherError(
             Fault.SILENT,
-            f"Ollama at {self._url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
+            f"Ollama at {self.url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
         )
 
     def _broken(self, what: str) -> TeacherError:
-        return TeacherError(Fault.BROKEN, f"{self._url} {what}: see the server's log if it happens again")
+        return TeacherError(Fault.BROKEN, f"{self.url} {what}: see the server's log if it happens again")
 
 
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029", 0x0D: " "}

@@ -12,9 +12,9 @@ from textual.widgets import Footer
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import ShowSample
+from tui.screens.title import Title
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
-from tui.widgets.title import Title
 
 
 class AppScreen(Screen[None]):

@@ -209,7 +209,7 @@ class DataPane(Vertical):
         facts: list[Fact] = [("", Content(NOTHING))]
         if workbench.is_open and workbench.path is not None and (source := workbench.source) is not None:
             facts = [("workspace", shown(_from_home(str(workbench.path)), "bold"))]
-            there = await on_daemon_thread(_is_file, Path(source.path))
+            there = await on_daemon_thread(_is_file, source.path)
             gone = ("" if there else "  no longer there", "$text-warning")
             facts.append(("dataset", Content.assemble(shown(_from_home(source.path)), gone)))
             with suppress(ValueError):  # a format of a later burnish
@@ -234,7 +234,7 @@ class DataPane(Vertical):
     @work(exclusive=True, group="recent")
     async def show_recent(self, recent: Sequence[str]) -> None:
         """List workspaces, the latest first; those that are gone say so."""
-        self._recent = await on_daemon_thread(lambda: [(Path(name), _is_file(Path(name))) for name in recent])
+        self._recent = await on_daemon_thread(lambda: [(Path(name), _is_file(name)) for name in recent])
         with suppress(NoMatches):  # the app was left meanwhile
             self._draw_recent()
 
@@ -291,8 +291,5 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  Path.is_file() raises where a folder may not be looked into

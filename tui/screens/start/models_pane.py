@@ -1,4 +1,4 @@
-"""Teacher and student: what is here, what is chosen, whether it fits, and the way to fetch another."""
+"""The choice of teacher and student: the models that are here, whether two of them fit, and how to fetch another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ModelsPane(Vertical):
         self._workbench = workbench
         self._listed: ModelList | None = None
         self._listed_for = self._places
-        self._pair: ModelFit | None = None
+        self._fit: ModelFit | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("Models", classes="heading")
@@ -66,7 +66,7 @@ class ModelsPane(Vertical):
         self.picker("student").show_name(settings.student.name)
         if self._listed_for != self._places:
             self.list_models()
-        self._update_fit()
+        self.update_fit()
 
     def picker(self, role: Role) -> ModelPicker:
         return self.query_one(f"#{role}", ModelPicker)
@@ -89,7 +89,7 @@ class ModelsPane(Vertical):
             for picker in self.query(ModelPicker):
                 picker.show_models(here.models)
             self._say(lines)
-        self._update_fit()
+        self.update_fit()
 
     def _say(self, lines: list[Content]) -> None:
         said = self.query_one("#server", Static)
@@ -98,14 +98,12 @@ class ModelsPane(Vertical):
 
     @on(ModelPicker.Named)
     def _named(self, message: ModelPicker.Named) -> None:
-        message.stop()
         self._workbench.settings = with_setting(self._workbench.settings, message.role, "name", message.name)
         self.post_message(SettingsChanged())
-        self._update_fit()
+        self.update_fit()
 
     @on(PullBar.Pulled)
     def _pulled(self, message: PullBar.Pulled) -> None:
-        message.stop()
         self.notify(shown(f"{message.name} is here").plain, markup=False)
         if self._workbench.settings.teacher.name is None:
             self._workbench.settings = with_setting(self._workbench.settings, "teacher", "name", message.name)
@@ -116,55 +114,52 @@ class ModelsPane(Vertical):
     def pull(self) -> None:
         """Ask which model to fetch: to begin with, the one that is chosen and missing."""
         settings = self._workbench.settings
-        half = self._pair.teacher if self._pair else None
+        half = self._fit.teacher if self._fit else None
         self.query_one(PullBar).ask(
             settings.teacher.name if half and half.missing else None, settings.teacher.host
         )
 
     @work(exclusive=True, group="weigh")
-    async def _update_fit(self) -> None:
+    async def update_fit(self) -> None:
+        """Say what the chosen models need, and whether there is room for them."""
         await asyncio.sleep(PAUSE)
         settings = self._workbench.settings
-        self._pair = pair = await on_daemon_thread(model_fit, settings, self._listed)
+        self._fit = fit = await on_daemon_thread(model_fit, settings, self._listed)
         method = settings.run.method
         idle = f"not used by method {method}"
-        teacher = _need_text(pair.teacher, idle if method is Method.SCORE else "")
-        student = _need_text(pair.student, idle if method is Method.REFLECT else "")
+        teacher = _need_text(fit.teacher, idle if method is Method.SCORE else "")
+        student = _need_text(fit.student, idle if method is Method.REFLECT else "")
         with suppress(NoMatches):  # the app was left meanwhile
             self.picker("teacher").say(teacher)
             self.picker("student").say(student)
-            self.query_one("#memory", Facts).show([("memory", _memory(pair))])
-
-    def update_fit(self) -> None:
-        self._update_fit()
+            self.query_one("#memory", Facts).show([("memory", _memory(fit))])
 
 
 def _need_text(half: ModelNeed | None, idle: str) -> Content:
+    """The memory that a model needs, or what is wrong with it; `idle`: why no model is needed."""
     if half is None:
         return Content.styled(idle or "none chosen yet", "$text-muted")
-    if half.wrong:
-        return Content.assemble(("✗ ", "bold $text-error"), shown(half.description))
-    return (
-        Content.assemble(("✓ ", "bold $text-success"), shown(half.description))
-        if half.description
-        else Content("")
-    )
+    if not half.wrong and not half.description:
+        return Content("")
+    mark = ("✗ ", "bold $text-error") if half.wrong else ("✓ ", "bold $text-success")
+    return Content.assemble(mark, shown(half.description))
 
 
-METER = 24  # cells
+METER = 24
+"""Cells of the bar of memory."""
 
 
-def _memory(pair: ModelFit) -> Content:
-    """Needed against free, as a bar and in words."""
-    if not pair.need:
-        return Content(f"{pair.free / GIB:.1f} GiB free")
-    share = pair.need / max(pair.free, 1)
+def _memory(fit: ModelFit) -> Content:
+    """Memory needed against memory free, as a bar and in words."""
+    if not fit.need:
+        return Content(f"{fit.free / GIB:.1f} GiB free")
+    share = fit.need / max(fit.free, 1)
     filled = min(METER, max(1, round(share * METER)))
     enough = share <= 1
     return Content.assemble(
         ("█" * filled, "$success" if enough else "$warning"),
         ("░" * (METER - filled), "$text-muted"),
-        f"  {pair.need / GIB:.1f} of {pair.free / GIB:.1f} GiB free",
-        "" if enough else ", too little for both" if pair.teacher and pair.student else ", too little",
-        (f"\n{pair.fit}" if pair.fit else "", "$text-muted"),
+        f"  {fit.need / GIB:.1f} of {fit.free / GIB:.1f} GiB free",
+        "" if enough else ", too little for both" if fit.teacher and fit.student else ", too little",
+        (f"\n{fit.fit}" if fit.fit else "", "$text-muted"),
     )

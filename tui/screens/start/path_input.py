@@ -1,4 +1,8 @@
-"""A path to type: what could be meant is listed below while one types, and Tab and the arrows complete it."""
+"""A line for a path: the paths that could be meant are listed below it, and Tab and the arrows complete it.
+
+Textual's `Input(suggester=...)` shows one completion behind the cursor. It is used for that; the list, Tab as in a
+shell, and letters of either case are ours.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,10 @@ from tui.widgets.plain_input import PlainInput
 KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 OURS = tuple(f".burnish-{kind}" for kind in ("lock", "wal", "shm", "new"))
 """Files beside a workspace that nobody opens."""
-ENTRIES_READ = 20_000  # entries of a folder
+ENTRIES_READ = 20_000
+"""Entries of a folder, at most."""
 LISTED = 50
+"""Completions, at most."""
 
 
 def completions(typed: str) -> list[str]:
@@ -105,7 +111,6 @@ class PathField(Vertical):
     def __init__(self, placeholder: str, **options: Any) -> None:
         super().__init__(**options)
         self._placeholder = placeholder
-        self._typed = ""
         self._matches: list[str] = []
         self._looking = asyncio.Lock()
         self._last: tuple[str, list[str]] | None = None
@@ -127,7 +132,7 @@ class PathField(Vertical):
     async def matches(self, typed: str) -> list[str]:
         """The completions of a text; a folder is looked into once for the list and for the suggestion."""
         async with self._looking:
-            if typed != self._typed:
+            if typed != self.input.value:
                 return []
             if self._last is None or self._last[0] != typed:
                 self._last = (typed, await on_daemon_thread(completions, typed))
@@ -141,16 +146,11 @@ class PathField(Vertical):
         self.remove_class("-listing")
 
     @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._typed = event.value
-        self._renew()
-
     @work(exclusive=True)
     async def _renew(self) -> None:
-        typed = self._typed
+        typed = self.input.value
         matches = await self.matches(typed)
-        if typed != self._typed or not self.has_focus_within:
+        if typed != self.input.value or not self.has_focus_within:
             return
         self._matches = [] if matches == [typed] else matches
         listed = self._list
@@ -191,7 +191,6 @@ class PathField(Vertical):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
         at = self._list.highlighted
         if self.has_class("-listing") and at is not None:
             self._take(self._matches[at])
@@ -200,7 +199,6 @@ class PathField(Vertical):
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
         self._take(self._matches[event.option_index])
 
     def _take(self, path: str) -> None:

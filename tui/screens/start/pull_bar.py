@@ -1,4 +1,4 @@
-"""Have Ollama fetch a model: its name, the download's bar, and how it ended."""
+"""A bar to have Ollama fetch a model: the model's name, how far the download is, and how it ended."""
 
 from __future__ import annotations
 
@@ -78,7 +78,6 @@ class PullBar(Vertical):
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
         name = event.value.strip()
         if name and not self.pulling:
             self._pulling = self._pull(name)

@@ -1,4 +1,4 @@
-"""Choose data, models and method, and start."""
+"""The Start screen: data, models and method are chosen, and the run is started."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
+from textual.events import ScreenResume
 from textual.widgets import Button, Input, Static
 
 from engine.health.models_here import ANSWERS, Role
@@ -99,13 +100,8 @@ class StartScreen(AppScreen):
         elif self.first is None and not self._recent():
             self._data.ask()
 
-    def on_screen_resume(self) -> None:
-        self._renew()
-
+    @on(ScreenResume)
     @on(WorkspaceChanged)
-    def _changed(self) -> None:
-        self._renew()
-
     def _renew(self) -> None:
         self._data.show_facts()
         self._data.show_recent(self._recent())
@@ -199,10 +195,6 @@ class StartScreen(AppScreen):
         return super().check_action(action, parameters)
 
     @on(Button.Pressed, "#begin")
-    def _begin_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_begin()
-
     @work(exclusive=True, group="begin")
     async def action_begin(self) -> None:
         """Start the run, if nothing can be said against it yet."""

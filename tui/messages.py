@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from engine.events import Event
+from models.errors import BurnishError
 
 
 class EngineReported(Message):
@@ -24,6 +25,14 @@ class WorkspaceChanged(Message):
 
 class ReviewsChanged(Message):
     """A screen has decided about samples, or taken a decision back. The app tells every screen `WorkspaceChanged`."""
+
+
+class Failed(Message):
+    """A part of a screen could not do what was asked for; the screen says the error."""
+
+    def __init__(self, error: BurnishError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class SettingsChanged(Message):

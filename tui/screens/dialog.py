@@ -1,4 +1,4 @@
-"""What the small questions over a screen have in common: one frame, enter agrees, escape leaves."""
+"""The base of the small questions over a screen: one frame, enter agrees, escape leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T | None]):
-    """Subclasses set `HEADING` and compose their `questions`; `answer` is what enter gives."""
+    """A question; its result is None if a person leaves. Subclasses set `HEADING`, and compose their `questions`."""
 
     HEADING = ""
     BINDINGS = [  # noqa: RUF012 - Textual's
@@ -53,6 +53,7 @@ class Dialog(ModalScreen[T | None]):
         raise NotImplementedError
 
     def answer(self) -> T:
+        """The result when a person agrees."""
         raise NotImplementedError
 
     def action_agree(self) -> None:

@@ -1,4 +1,4 @@
-"""The line at the top: the program, the workspace, where one is and where one can go, and how the run is."""
+"""The title line of every screen: the tabs with their keys, the workspace, and the state of the run or the judge."""
 
 from __future__ import annotations
 

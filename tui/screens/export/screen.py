@@ -51,13 +51,13 @@ from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
 ROWS = 6
-"""Rows shown before they are written."""
+"""Rows in the preview."""
 
 CALM = 0.08
-"""Seconds without a change before the workspace is looked into: keys may repeat."""
+"""Seconds without a change before the preview is made: keys may repeat."""
 
 AFRESH = 5.0
-"""Seconds between two looks while a run decides more and more samples."""
+"""Seconds between two previews while a run decides more and more samples."""
 
 NO_TRAINER = "none"
 
@@ -123,7 +123,7 @@ class ExportScreen(AppScreen):
         self._suggested = ""  # the path, as long as it is not the person's own
         self._preview: ExportPreview | None = None
         self._problem = ""  # why nothing can leave
-        self._ended: Content | None = None  # what came of the last writing
+        self._ended: Content | None = None  # how the last writing ended
         self._at_rest = Event()  # no thread writes
         self._at_rest.set()
         self._stale = False
@@ -168,7 +168,7 @@ class ExportScreen(AppScreen):
     @on(ScreenResume)
     @on(WorkspaceChanged)
     def _renew(self) -> None:
-        """Look again; at another workspace, with a form filled in anew."""
+        """Make the preview again; for another workspace, fill in the form anew."""
         workbench = self.workbench
         if workbench.path is not None and workbench.source is not None and workbench.path != self._workspace:
             self._workspace, self._preview, self._ended = workbench.path, None, None
@@ -236,7 +236,7 @@ class ExportScreen(AppScreen):
         return None if word == NO_TRAINER else Trainer(word)
 
     def _request(self) -> ExportRequest:
-        """What the form says. Raises `UsageError`."""
+        """The export that the form describes. Raises `UsageError`."""
         rule, text = self._rules.rule, self._share.value
         try:
             share = TopShare.parse(text)
@@ -249,7 +249,7 @@ class ExportScreen(AppScreen):
         return ExportRequest(rule, share, self._format, self._trainer, self._traces.chosen == "yes")
 
     def _out(self) -> Path:
-        """Where to. Raises `UsageError`."""
+        """The path to write to. Raises `UsageError`."""
         text = self._path.value.strip()
         if not text or text.endswith("/"):
             raise UsageError("the file needs a name")
@@ -419,7 +419,7 @@ def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
 
 
 def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPreview, Content]:
-    """What would be written, and the first rows to look at. Takes a while."""
+    """The export that would be written, and its first rows as text. Takes a while."""
     found = preview(workspace, request, ROWS)
     heads = [f"sample {index}" for index in found.samples]
     heads = ["head", *heads] if len(found.rows) > len(heads) else heads
@@ -431,7 +431,7 @@ def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPrevie
 
 
 def _result_text(report: ExportResult) -> Content:
-    """What was written, and what to do with it."""
+    """An export that was written, and how to use it."""
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]

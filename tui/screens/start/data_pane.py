@@ -1,4 +1,4 @@
-"""The data: workspaces opened lately, a path to open, an import under way, and what is open."""
+"""The pane for the data: a path to open, an import under way, the open workspace, and those opened lately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.css.query import NoMatches
-from textual.message import Message
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -22,7 +21,7 @@ from engine.formats.read import BadRow
 from engine.run.opening import BadRowsError, Import, OpenTarget, StoppedError, target
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
-from tui.messages import WorkspaceOpened
+from tui.messages import Failed, WorkspaceOpened
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
 from tui.state.workbench import Workbench
@@ -54,18 +53,11 @@ class DataPane(Vertical):
     DataPane #recent { height: auto; max-height: 14; background: $background; }
     """
 
-    class OpenFailed(Message):
-        """Something could not be opened."""
-
-        def __init__(self, error: BurnishError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
         self._workbench = workbench
         self._opening = False
-        self._import: Import | None = None  # of what is open, or is on its way
+        self._import: Import | None = None  # that made the open workspace, or is under way
         self._import_path = Path()
         self._recent: list[tuple[Path, bool]] = []  # and whether they are there
 
@@ -134,7 +126,7 @@ class DataPane(Vertical):
 
     @work(group="open")
     async def open(self, path: Path, *, skip_bad: bool = False) -> None:
-        """Open what is at a path. Posts `WorkspaceOpened` or `OpenFailed`; bad rows are shown, and what can be done."""
+        """Open the workspace or the dataset at a path. Posts `WorkspaceOpened` or `Failed`, or shows the bad rows."""
         if self._opening:
             self._fail(UsageError("something is being opened: stop that first"))
             return
@@ -190,7 +182,7 @@ class DataPane(Vertical):
         line = self.query_one("#error", Static)
         line.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
         line.display = True
-        self.post_message(self.OpenFailed(error))
+        self.post_message(Failed(error))
 
     def _show_bad(self, path: Path, bad: Sequence[BadRow]) -> None:
         name = shown_line(path.name, 60, "bold")
@@ -204,7 +196,7 @@ class DataPane(Vertical):
 
     @work(exclusive=True, group="facts")
     async def show_facts(self) -> None:
-        """Show the open workspace: where it is, what it was made from, how far it is."""
+        """Show the facts of the open workspace: its file, its dataset, how far its run is."""
         workbench = self._workbench
         facts: list[Fact] = [("", Content(NOTHING))]
         if workbench.is_open and workbench.path is not None and (source := workbench.source) is not None:
@@ -269,7 +261,7 @@ def _import_facts(imported: Import | None) -> Iterator[Fact]:
 
 
 def _bad_lines(bad: Sequence[BadRow]) -> Content:
-    """How many rows there are without a sample, and the first of them with the reason."""
+    """The number of rows that hold no sample, and the first of them with the reason."""
     lines = [Content(f"{len(bad):,} {'row holds' if len(bad) == 1 else 'rows hold'} no sample")]
     lines += [
         Content.assemble((f"  {one.where}: ", "bold"), shown_line(one.message, 300)) for one in bad[:BAD_ROWS]

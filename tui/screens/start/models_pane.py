@@ -53,14 +53,14 @@ class ModelsPane(Vertical):
 
     @property
     def _places(self) -> tuple[object, ...]:
-        """Where models are looked for."""
+        """The server and the folders that models are looked for in."""
         return self._workbench.settings.teacher.host, self._workbench.settings.model_folders
 
     def on_mount(self) -> None:
         self.list_models()
 
     def show_settings(self) -> None:
-        """Show the workbench's, after somebody else changed them."""
+        """Show the settings of the workbench, after they were changed elsewhere."""
         settings = self._workbench.settings
         self.picker("teacher").show_name(settings.teacher.name)
         self.picker("student").show_name(settings.student.name)
@@ -112,7 +112,7 @@ class ModelsPane(Vertical):
         self.list_models()
 
     def pull(self) -> None:
-        """Ask which model to fetch: to begin with, the one that is chosen and missing."""
+        """Ask for the name of a model to fetch; the one that is chosen and missing stands there."""
         settings = self._workbench.settings
         half = self._fit.teacher if self._fit else None
         self.query_one(PullBar).ask(

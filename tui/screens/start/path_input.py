@@ -37,7 +37,7 @@ LISTED = 50
 
 
 def completions(typed: str) -> list[str]:
-    """Paths that begin as typed, as the person would type them; folders end with a slash. Reads one folder.
+    """The paths that begin as typed, written as a person would; folders end with a slash. Reads one folder.
 
     Folders come first, then what may be a dataset or a workspace, then the rest. Letter case does not matter.
     """
@@ -45,7 +45,7 @@ def completions(typed: str) -> list[str]:
         return ["~/"]
     head, slash, start = typed.rpartition("/")
     found: list[tuple[int, str]] = []
-    # No such folder or user, or not for us to see: there is nothing to list.
+    # Where there is no such folder or user, or it may not be read, there is nothing to list.
     with suppress(OSError, RuntimeError, ValueError), os.scandir(_folder(head + slash)) as entries:
         for entry in islice(entries, ENTRIES_READ):
             name = entry.name
@@ -78,7 +78,7 @@ class _Completer(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         first = next(iter(await self._field.matches(value)), "")
-        # What would act is not shown here, where it cannot be pictured; it stands in the list.
+        # A name with characters that act is shown in the list alone: here they could not be replaced by pictures.
         return first if first.startswith(value) and one_line(first) == first else None
 
 
@@ -102,7 +102,7 @@ class PathField(Vertical):
     ]
 
     class PathChosen(Message):
-        """Something to open."""
+        """A path was chosen, to be opened."""
 
         def __init__(self, path: Path) -> None:
             super().__init__()
@@ -130,7 +130,7 @@ class PathField(Vertical):
         return self.query_one(OptionList)
 
     async def matches(self, typed: str) -> list[str]:
-        """The completions of a text; a folder is looked into once for the list and for the suggestion."""
+        """The completions of a text. The folder is read once, for the list and for the suggestion."""
         async with self._looking:
             if typed != self.input.value:
                 return []
@@ -160,7 +160,7 @@ class PathField(Vertical):
         self.set_class(bool(self._matches), "-listing")
 
     def action_move(self, step: int) -> None:
-        """Through the list; without one, to the next widget."""
+        """Go through the list; without one, to the next widget."""
         listed = self._list
         if not self.has_class("-listing"):
             self.screen.focus_next() if step > 0 else self.screen.focus_previous()
@@ -170,7 +170,7 @@ class PathField(Vertical):
             listed.highlighted = (listed.highlighted + step) % len(self._matches)
 
     def action_complete(self) -> None:
-        """As far as the matches agree, or the one that is highlighted; with nothing to complete, go on."""
+        """Take the completion that is highlighted, else the beginning that all share; else go to the next widget."""
         at = self._list.highlighted
         if not self.has_class("-listing"):
             self.screen.focus_next()
@@ -215,6 +215,6 @@ class PathField(Vertical):
 
 
 def _shown(match: str, head: int) -> Content:
-    """The end of a path, as the list shows it."""
+    """A completion in the list: its last part, `head` being the length of the folder that was typed."""
     name = match[head:].removeprefix("/") if head else match
     return Content.styled(one_line(name), "bold" if match.endswith("/") else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from textual import events, on
@@ -49,20 +50,18 @@ class ModelPicker(Vertical):
     ModelPicker #note { height: auto; padding-left: 2; color: $text-muted; }
     """
 
+    @dataclass
     class Named(Message):
         """The role has another model, or none."""
 
-        def __init__(self, role: Role, name: str | None) -> None:
-            super().__init__()
-            self.role: Role = role
-            self.name = name
+        role: Role
+        name: str | None
 
+    @dataclass
     class ModelRefused(Message):
         """A model was chosen that cannot have the role."""
 
-        def __init__(self, why: str) -> None:
-            super().__init__()
-            self.why = why
+        why: str
 
     class Settled(Message):
         """A person is done with it."""

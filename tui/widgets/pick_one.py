@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events
@@ -34,13 +35,12 @@ class PickOne(Widget, can_focus=True):
     words: reactive[Sequence[str]] = reactive((), layout=True)
     chosen: reactive[str] = reactive("")
 
+    @dataclass
     class WordPicked(Message):
         """Another word was chosen by hand."""
 
-        def __init__(self, picker: PickOne, word: str) -> None:
-            super().__init__()
-            self.picker = picker
-            self.word = word
+        picker: PickOne
+        word: str
 
         @property
         def control(self) -> PickOne:

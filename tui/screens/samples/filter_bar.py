@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -64,12 +65,11 @@ class FilterBar(Widget, can_focus=True):
         Binding("space,enter", "tick", show=False),
     ]
 
+    @dataclass
     class Ticked(Message):
         """A box was ticked or cleared; `marks` are those that are ticked."""
 
-        def __init__(self, marks: frozenset[FilterTerm]) -> None:
-            super().__init__()
-            self.marks = marks
+        marks: frozenset[FilterTerm]
 
     marks: reactive[frozenset[FilterTerm]] = reactive(frozenset())
     at: reactive[tuple[int, int]] = reactive((0, 0))

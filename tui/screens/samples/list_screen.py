@@ -64,33 +64,19 @@ class ListScreen(CursorKeys, AppScreen):
         self._took = 0.0  # seconds that took
         self._looking = False  # for so long that it is said
 
-    def body(self) -> ComposeResult:
-        yield FilterBar()
-        yield SampleTable(self._window)
-        yield AskLine("/", "words in the instruction, the input or the response", id="search")
-        yield AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
-        yield Static(id="line")
-        yield Static(_legend(), id="legend")
+        self.table = SampleTable(self._window)
+        self.filter = FilterBar()
+        self.search = AskLine("/", "words in the instruction, the input or the response", id="search")
+        self.jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        self._status = Static(id="line")
 
-    @property
-    def table(self) -> SampleTable:
-        return self.query_one(SampleTable)
+    def body(self) -> ComposeResult:
+        yield from (self.filter, self.table, self.search, self.jump, self._status)
+        yield Static(_legend(), id="legend")
 
     @property
     def cursor_list(self) -> SampleTable:
         return self.table
-
-    @property
-    def search(self) -> AskLine:
-        return self.query_one("#search", AskLine)
-
-    @property
-    def jump(self) -> AskLine:
-        return self.query_one("#jump", AskLine)
-
-    @property
-    def filter(self) -> FilterBar:
-        return self.query_one(FilterBar)
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
@@ -391,8 +377,7 @@ class ListScreen(CursorKeys, AppScreen):
         return ""
 
     def _update_line(self) -> None:
-        if self.is_attached:
-            self.query_one("#line", Static).update(self._line())
+        self._status.update(self._line())
 
     def _line(self) -> Content:
         """How many samples are listed, which of them, and in which order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
@@ -52,12 +53,11 @@ class SampleTable(CursorList):
     }
     """
 
+    @dataclass
     class TitleClicked(Message):
         """The title of a column that can be sorted by was clicked."""
 
-        def __init__(self, column: SampleColumn) -> None:
-            super().__init__()
-            self.column = column
+        column: SampleColumn
 
     class MarkClicked(Message):
         """The place of the mark was clicked in the row that is now under the cursor."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -101,12 +102,11 @@ class PathField(Vertical):
         Binding("escape", "leave_line", "Leave line"),
     ]
 
+    @dataclass
     class PathChosen(Message):
         """A path was chosen, to be opened."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__()
-            self.path = path
+        path: Path
 
     def __init__(self, placeholder: str, **options: Any) -> None:
         super().__init__(**options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -38,12 +39,11 @@ class PullBar(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
+    @dataclass
     class Pulled(Message):
         """The server has a model that it had not."""
 
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

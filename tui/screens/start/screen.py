@@ -73,16 +73,21 @@ class StartScreen(AppScreen):
         super().__init__(workbench, keymap)
         self.first = first
         self._recent = recent
+        self._data, self._models, self._form = (
+            DataPane(workbench),
+            ModelsPane(workbench),
+            MethodForm(workbench),
+        )
 
     def body(self) -> ComposeResult:
         with ScrollableContainer(id="panes", can_focus=False):
             with ScrollableContainer(id="data", classes="pane", can_focus=False):
-                yield DataPane(self.workbench)
+                yield self._data
             with ScrollableContainer(id="choices", can_focus=False):
                 with ScrollableContainer(id="models", classes="pane", can_focus=False):
-                    yield ModelsPane(self.workbench)
+                    yield self._models
                 with ScrollableContainer(id="method", classes="pane", can_focus=False):
-                    yield MethodForm(self.workbench)
+                    yield self._form
         with Horizontal(id="bar"):
             yield Static(id="ready")
             yield Button("Start", id="begin", variant="primary", compact=True)
@@ -105,18 +110,6 @@ class StartScreen(AppScreen):
         self._data.show_facts()
         self._data.show_recent(self._recent())
         self._say_ready()
-
-    @property
-    def _data(self) -> DataPane:
-        return self.query_one(DataPane)
-
-    @property
-    def _models(self) -> ModelsPane:
-        return self.query_one(ModelsPane)
-
-    @property
-    def _form(self) -> MethodForm:
-        return self.query_one(MethodForm)
 
     # --- messages of the panes --------------------------------------------------------------------------------------
 

@@ -57,8 +57,9 @@ class DataPane(Vertical):
         super().__init__(**options)
         self._workbench = workbench
         self._opening = False
-        self._import: Import | None = None  # that made the open workspace, or is under way
+        self._import: Import | None = None  # the last, which may be under way
         self._import_path = Path()
+        self._imported: Import | None = None  # that made the open workspace
         self._recent: list[tuple[Path, bool]] = []  # and whether they are there
 
     def compose(self) -> ComposeResult:
@@ -151,7 +152,7 @@ class DataPane(Vertical):
         except BurnishError as error:
             self._fail(error)
         else:
-            self._import = incoming
+            self._imported = incoming
             self.post_message(WorkspaceOpened())
         finally:
             self._opening = False
@@ -208,7 +209,7 @@ class DataPane(Vertical):
                 facts.append(("format", Content(f"{source.format}, {Format(source.format).container}")))
             facts.append(("fields", shown_line(", ".join(source.fields), 300)))
             facts.append(("rows", Content.styled(f"{workbench.samples:,}", "bold")))
-            facts += _import_facts(self._import)
+            facts += _import_facts(self._imported)
             facts.append(("run", await self._run_fact()))
         with suppress(NoMatches):  # the app was left meanwhile
             self.query_one(Facts).show(facts)

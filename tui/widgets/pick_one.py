@@ -26,8 +26,8 @@ class PickOne(Widget, can_focus=True):
     PickOne:focus { background: $surface; text-style: underline; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "turn(-1)", show=False),
-        Binding("right,l,space,enter", "turn(1)", show=False),
+        Binding("left,h", "step(-1)", show=False),
+        Binding("right,l,space,enter", "step(1)", show=False),
         Binding("up", "app.focus_previous", show=False),
         Binding("down", "app.focus_next", show=False),
     ]
@@ -59,9 +59,9 @@ class PickOne(Widget, can_focus=True):
             for word in self.words
         )
 
-    def action_turn(self, step: int) -> None:
+    def action_step(self, by: int) -> None:
         at = self.words.index(self.chosen) if self.chosen in self.words else -1
-        self.pick(self.words[(at + step) % len(self.words)])
+        self.pick(self.words[(at + by) % len(self.words)])
 
     def on_click(self, event: events.Click) -> None:
         if (word := self.word_at(event.x, event.y)) is not None:

@@ -22,8 +22,8 @@ class RuleList(PickOne, inherit_bindings=False):
 
     DEFAULT_CSS = "RuleList:focus { text-style: none; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "turn(-1)", show=False),
-        Binding("down,j", "turn(1)", show=False),
+        Binding("up,k", "step(-1)", show=False),
+        Binding("down,j", "step(1)", show=False),
     ]
 
     counts: reactive[Mapping[ExportRule, int]] = reactive(dict)
@@ -53,11 +53,11 @@ class RuleList(PickOne, inherit_bindings=False):
             (f"{count:>{digits + 2}}", "bold" if chosen else "$text-muted"),
         )
 
-    def action_turn(self, step: int) -> None:
-        at = self.words.index(self.chosen) + step
+    def action_step(self, by: int) -> None:
+        at = self.words.index(self.chosen) + by
         if 0 <= at < len(self.words):
             self.pick(self.words[at])
-        elif step > 0:
+        elif by > 0:
             self.screen.focus_next()
 
     def word_at(self, x: int, y: int) -> str | None:

@@ -260,7 +260,7 @@ class ExportScreen(AppScreen):
 
     # --- what would be written ------------------------------------------------------------------------------------
 
-    @work(exclusive=True, group="look")
+    @work(exclusive=True, group="preview")
     async def _load_preview(self) -> None:
         workspace = self._workspace
         if workspace is None:

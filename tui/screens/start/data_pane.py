@@ -12,7 +12,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -62,31 +61,39 @@ class DataPane(Vertical):
         self._imported: Import | None = None  # that made the open workspace
         self._recent: list[tuple[Path, bool]] = []  # and whether they are there
 
+        self._path, self._facts = (
+            PathField("the path of a dataset or a workspace", id="path"),
+            Facts(11, id="facts"),
+        )
+        self._format = Select(
+            [(format.value, format) for format in Format],
+            prompt="what it looks like",
+            compact=True,
+            id="format",
+        )
+        self._error, self._rows, self._bad_rows = Static(id="error"), Static(id="rows"), Static(id="rows-bad")
+        self._recent_list = OptionList(id="recent", compact=True)
+
     def compose(self) -> ComposeResult:
         yield Static("Data", classes="heading")
         with Horizontal(id="open"):
-            yield PathField("the path of a dataset or a workspace", id="path")
+            yield self._path
             yield Button("Browse", id="browse", compact=True)
         with Horizontal(id="reading"):
             yield Static("read as", id="reading-as")
-            yield Select(
-                [(format.value, format) for format in Format],
-                prompt="what it looks like",
-                compact=True,
-                id="format",
-            )
-        yield Static(id="error")
+            yield self._format
+        yield self._error
         with Horizontal(id="import"):
-            yield Static(id="rows")
+            yield self._rows
             yield Button("Stop", id="stop", compact=True)
         with Vertical(id="bad"):
-            yield Static(id="rows-bad")
+            yield self._bad_rows
             with Horizontal():
                 yield Button("Import without them", id="skip", variant="warning", compact=True)
                 yield Button("Leave it", id="leave", compact=True)
-        yield Facts(11, id="facts")
+        yield self._facts
         yield Static("Recent", classes="subheading", id="recent-heading")
-        yield OptionList(id="recent", compact=True)
+        yield self._recent_list
 
     def on_mount(self) -> None:
         self._counting = self.set_interval(0.2, self._count, pause=True)
@@ -95,7 +102,7 @@ class DataPane(Vertical):
 
     def ask(self) -> None:
         """Have a path typed."""
-        self.query_one(PathField).input.focus()
+        self._path.input.focus()
 
     @on(PathField.PathChosen)
     def _path_chosen(self, message: PathField.PathChosen) -> None:
@@ -132,11 +139,11 @@ class DataPane(Vertical):
             self._fail(UsageError("something is being opened: stop that first"))
             return
         self._opening = True
-        self.query_one("#bad").display = self.query_one("#error").display = False
+        self.query_one("#bad").display = self._error.display = False
         incoming = None
         try:
-            format = self.query_one("#format", Select).value
-            found = await on_daemon_thread(target, path, format if isinstance(format, Format) else None)
+            format = self._format.value if isinstance(self._format.value, Format) else None
+            found = await on_daemon_thread(target, path, format)
             if found.found is not None:
                 incoming = Import(found.found.format, skip_bad=skip_bad)
                 self._import, self._import_path = incoming, path
@@ -177,19 +184,16 @@ class DataPane(Vertical):
             bad = f", {len(incoming.bad):,} without a sample" if incoming.bad else ""
             name = shown_line(self._import_path.name, 40)
             count = f": {incoming.rows:,} samples so far{bad}"
-            self.query_one("#rows", Static).update(Content.assemble(("importing ", "bold"), name, count))
+            self._rows.update(Content.assemble(("importing ", "bold"), name, count))
 
     def _fail(self, error: BurnishError) -> None:
-        line = self.query_one("#error", Static)
-        line.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
-        line.display = True
+        self._error.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
+        self._error.display = True
         self.post_message(Failed(error))
 
     def _show_bad(self, path: Path, bad: Sequence[BadRow]) -> None:
         name = shown_line(path.name, 60, "bold")
-        self.query_one("#rows-bad", Static).update(
-            Content.assemble(("! ", "bold $text-warning"), name, ": ", _bad_lines(bad))
-        )
+        self._bad_rows.update(Content.assemble(("! ", "bold $text-warning"), name, ": ", _bad_lines(bad)))
         self.query_one("#bad").display = True
         self.query_one("#skip", Button).focus()
 
@@ -202,8 +206,8 @@ class DataPane(Vertical):
         facts: list[Fact] = [("", Content(NOTHING))]
         if workbench.is_open and workbench.path is not None and (source := workbench.source) is not None:
             facts = [("workspace", shown(_from_home(str(workbench.path)), "bold"))]
-            there = await on_daemon_thread(_is_file, source.path)
-            gone = ("" if there else "  no longer there", "$text-warning")
+            present = await on_daemon_thread(_is_file, source.path)
+            gone = ("" if present else "  no longer there", "$text-warning")
             facts.append(("dataset", Content.assemble(shown(_from_home(source.path)), gone)))
             with suppress(ValueError):  # a format of a later burnish
                 facts.append(("format", Content(f"{source.format}, {Format(source.format).container}")))
@@ -211,8 +215,7 @@ class DataPane(Vertical):
             facts.append(("rows", Content.styled(f"{workbench.samples:,}", "bold")))
             facts += _import_facts(self._imported)
             facts.append(("run", await self._run_fact()))
-        with suppress(NoMatches):  # the app was left meanwhile
-            self.query_one(Facts).show(facts)
+        self._facts.show(facts)
 
     async def _run_fact(self) -> Content:
         workbench = self._workbench
@@ -228,28 +231,28 @@ class DataPane(Vertical):
     async def show_recent(self, recent: Sequence[str]) -> None:
         """List workspaces, the latest first; those that are gone say so."""
         self._recent = await on_daemon_thread(lambda: [(Path(name), _is_file(name)) for name in recent])
-        with suppress(NoMatches):  # the app was left meanwhile
-            self._draw_recent()
+        self._draw_recent()
 
     def on_resize(self, _: events.Resize) -> None:
         self._draw_recent()
 
     def _draw_recent(self) -> None:
-        listed = self.query_one("#recent", OptionList)
-        highlighted = listed.highlighted
-        listed.set_options([Option(self._recent_row(path, there=there)) for path, there in self._recent])
-        listed.highlighted = (
-            highlighted if highlighted is not None and highlighted < len(self._recent) else None
-        )
-        listed.display = self.query_one("#recent-heading").display = bool(self._recent)
+        highlighted = self._recent_list.highlighted
+        rows = [Option(self._recent_row(path, present=present)) for path, present in self._recent]
+        self._recent_list.set_options(rows)
+        still = highlighted is not None and highlighted < len(rows)
+        self._recent_list.highlighted = highlighted if still else None
+        self.query("#recent, #recent-heading").set(
+            display=bool(rows)
+        )  # none are left while the app is being quit
 
-    def _recent_row(self, path: Path, *, there: bool) -> Content:
+    def _recent_row(self, path: Path, *, present: bool) -> Content:
         room = max(20, self.size.width - 2)
-        name = shown_line(path.name, 120, "bold" if there else "$text-muted")
+        name = shown_line(path.name, 120, "bold" if present else "$text-muted")
         folder = shown_line(_from_home(str(path.parent)), 200, "$text-muted")
         is_open = self._workbench.path is not None and path == self._workbench.path.absolute()
         row = Content.assemble(("● " if is_open else "  ", "$success"), name, "  ", folder)
-        if there:
+        if present:
             return row.truncate(room, ellipsis=True)
         return Content.assemble(row.truncate(room - 10, ellipsis=True), ("  missing", "$text-warning"))
 

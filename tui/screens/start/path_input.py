@@ -110,24 +110,15 @@ class PathField(Vertical):
 
     def __init__(self, placeholder: str, **options: Any) -> None:
         super().__init__(**options)
-        self._placeholder = placeholder
+        self.input = PlainInput(placeholder=placeholder, suggester=_Completer(self), select_on_focus=False)
+        self._list = OptionList(compact=True)
+        self._list.can_focus = False  # the arrows move its highlight while the input has the focus
         self._matches: list[str] = []
         self._looking = asyncio.Lock()
         self._last: tuple[str, list[str]] | None = None
 
     def compose(self) -> ComposeResult:
-        yield PlainInput(placeholder=self._placeholder, suggester=_Completer(self), select_on_focus=False)
-        matches = OptionList(compact=True)
-        matches.can_focus = False  # the arrows move its highlight while the input has the focus
-        yield matches
-
-    @property
-    def input(self) -> PlainInput:
-        return self.query_one(PlainInput)
-
-    @property
-    def _list(self) -> OptionList:
-        return self.query_one(OptionList)
+        yield from (self.input, self._list)
 
     async def matches(self, typed: str) -> list[str]:
         """The completions of a text. The folder is read once, for the list and for the suggestion."""
@@ -153,10 +144,9 @@ class PathField(Vertical):
         if typed != self.input.value or not self.has_focus_within:
             return
         self._matches = [] if matches == [typed] else matches
-        listed = self._list
-        listed.clear_options()
-        listed.add_options([Option(_shown(match, len(typed.rpartition("/")[0]))) for match in self._matches])
-        listed.highlighted = None
+        folder = len(typed.rpartition("/")[0])
+        self._list.set_options([Option(_shown(match, folder)) for match in self._matches])
+        self._list.highlighted = None
         self.set_class(bool(self._matches), "-listing")
 
     def action_move(self, step: int) -> None:

@@ -127,7 +127,7 @@ class StartScreen(AppScreen):
         if role is None:
             self.query_one("#begin", Button).focus(scroll_visible=False)
         else:
-            self._models.picker(role).input.focus()
+            (self._models.teacher if role == "teacher" else self._models.student).input.focus()
 
     @on(ModelPicker.ModelRefused)
     def _refused(self, message: ModelPicker.ModelRefused) -> None:

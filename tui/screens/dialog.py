@@ -35,8 +35,7 @@ class Dialog(ModalScreen[T | None]):
             border: round $primary;
         }
         & #dialog-heading { text-style: bold; color: $primary; margin-bottom: 1; }
-        & .question { color: $text-muted; margin-top: 1; }
-        & .question { height: 1; }
+        & .question { color: $text-muted; margin-top: 1; height: 1; }
         & PickOne:focus { background: $panel; }
         & Input { background: $panel; width: 1fr; }
         & #dialog-keys { color: $text-muted; margin-top: 1; width: 100%; height: auto; }

@@ -148,21 +148,20 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
 def test_the_facts_of_what_is_open_know_nothing_of_an_import_that_was_left(tmp_path: Path) -> None:
     dataset(Path("data.json"), [*SHORT, {"instruction": "", "output": "x"}])
 
-    async def main() -> None:
-        async with started(scene(tmp_path)) as here:
-            await here.press("1")
-            await here.until(lambda: here.workbench.is_open and "selective" in here.said("#facts"))
-            await here.open("data.json")
-            await here.until(lambda: here.start.query_one("#bad").display)
-            here.start.query_one("#leave").focus()
-            await here.press("enter", "f5")
-            await here.until(lambda: not here.start.query_one("#bad").display)
-            await here.press("escape", "f5")
-            await here.pilot.pause(0.2)
-            assert "24" in here.said("#facts")
-            assert "left out" not in here.said("#facts")
+    async def steps(seat: StartSeat) -> None:
+        await seat.press("1")
+        await seat.until(lambda: seat.workbench.is_open and "selective" in seat.shown("#facts"))
+        await seat.open("data.json")
+        await seat.until(lambda: seat.screen.query_one("#bad").display)
+        seat.screen.query_one("#leave").focus()
+        await seat.press("enter")
+        await seat.until(lambda: not seat.screen.query_one("#bad").display)
+        await seat.press("escape", "f5")
+        await seat.pilot.pause(0.2)
+        assert "24" in seat.shown("#facts")
+        assert "left out" not in seat.shown("#facts")
 
-    run(main)
+    StartSeat(scene(tmp_path)).play(steps)
 
 
 WRONG: dict[str, tuple[bytes | None, str]] = {

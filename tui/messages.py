@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.message import Message
 
 from engine.events import Event
+from models.errors import BurnishError
 
 
+@dataclass
 class EngineReported(Message):
     """Events of the engine, since the last of these. Sent to every screen of the stack."""
 
-    def __init__(self, events: list[Event]) -> None:
-        super().__init__()
-        self.events = events
+    events: list[Event]
 
 
 class WorkspaceChanged(Message):
@@ -26,6 +28,13 @@ class ReviewsChanged(Message):
     """A screen has decided about samples, or taken a decision back. The app tells every screen `WorkspaceChanged`."""
 
 
+@dataclass
+class Failed(Message):
+    """A part of a screen could not do what was asked for; the screen says the error."""
+
+    error: BurnishError
+
+
 class SettingsChanged(Message):
     """The settings of the next run were changed, in the workbench."""
 
@@ -34,18 +43,16 @@ class WorkspaceOpened(Message):
     """Another workspace was opened in the workbench."""
 
 
+@dataclass
 class ShowSample(Message):
     """A screen asks to see one sample in Review, at this position of the list."""
 
-    def __init__(self, position: int) -> None:
-        super().__init__()
-        self.position = position
+    position: int
 
 
+@dataclass(kw_only=True)
 class StartRun(Message):
     """A screen asks for the run with the workbench's settings."""
 
-    def __init__(self, *, limit: int | None = None, retry_failed: bool = False) -> None:
-        super().__init__()
-        self.limit = limit
-        self.retry_failed = retry_failed
+    limit: int | None = None
+    retry_failed: bool = False

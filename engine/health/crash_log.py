@@ -1,4 +1,4 @@
-"""What is kept when something in burnish breaks: where it broke, and nothing of what was worked on."""
+"""The log of a crash: where burnish broke, and nothing of what was worked on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from models.system.atomic_file import atomic_file
 
 
 def write_crash_log(error: BaseException) -> Path | None:
-    """The log's path; None where it cannot be written. Messages are left out: they may quote a sample."""
+    """Write the log and return its path; None where it cannot be written.
+
+    It holds no message of an error, for a message may quote a sample.
+    """
     path = crash_log_path()
     head = f"burnish {version('burnish')}, textual {version('textual')}, python {platform.python_version()}, "
     try:
@@ -26,7 +29,7 @@ def write_crash_log(error: BaseException) -> Path | None:
 
 
 def without_messages(error: BaseException) -> str:
-    """The frames and the kinds of an error and of those that led to it, the first of them first."""
+    """The frames and types of an error and of those that led to it, the earliest first."""
     parts: list[str] = []
     seen: set[int] = set()
     one: BaseException | None = error

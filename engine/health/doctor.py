@@ -1,4 +1,4 @@
-"""`burnish doctor`: what on this machine would keep a run from working, or from working well, and what to do."""
+"""The checks of `burnish doctor`: what keeps a run from working, or from working well, and what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEAST = 200 * MIB
 NO_CLOUD = "set OLLAMA_NO_CLOUD=1 for the server and restart it (Linux: sudo systemctl edit ollama)"
 
 CheckState = Literal["ok", "advice", "problem"]
-"""Problem: a run would fail."""
+"""`problem`: a run would fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What the Ollama server says of itself and of the teacher."""
+    """The Ollama server's answers about itself and the teacher."""
 
     version: str = ""
     cloud_disabled: bool | None = None
@@ -50,9 +50,9 @@ class _Server:
 
 
 async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
-    """Every check, for the teacher and student of `settings` and a workspace in `folder`. Raises nothing of a user's.
+    """Every check, for the teacher and student of `settings` and a workspace in `folder`.
 
-    Takes a second or two: llama.cpp is asked in a process of its own.
+    Raises no error of a user's. Takes a second or two: llama.cpp is asked in a process of its own.
     """
     embedded = _file(teacher_file, settings.teacher.name)
     student = _file(student_file, settings.student.name)

@@ -1,4 +1,4 @@
-"""Every model that is here, for the command line and for the app."""
+"""The models that are on this machine: Ollama's, and GGUF files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NO_TEMPLATE = "has no chat template, so it was not taught to follow instructions
 ANSWERS = 10.0  # seconds a healthy server needs at most for the list of its models
 
 Role = Literal["teacher", "student", "judge"]
-"""A judge is whatever can be a teacher."""
+"""Any teacher can be a judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model, and what to call it as a teacher and as a student. The fields are those of `models --json`."""
+    """A model, with its names as a teacher and as a student. The fields are those of `models --json`."""
 
     name: str
     kind: Literal["ollama", "gguf"]
@@ -44,7 +44,7 @@ class ListedModel:
         return self.student if role == "student" else self.teacher
 
     def unfit(self, role: Role) -> str | None:
-        """Why it cannot have this role; None where it can."""
+        """The reason why it cannot have this role; None where it can."""
         if self.called(role) is not None:
             return None
         return self.problem or NO_TEMPLATE
@@ -54,7 +54,7 @@ class ListedModel:
 class ModelList:
     models: tuple[ListedModel, ...]
     problem: TeacherError | None  # why there are no tags of a server's among them
-    complete: bool  # whether there was time to look everywhere
+    complete: bool  # False: there was no time to look everywhere
 
 
 async def list_models(settings: Settings) -> ModelList:
@@ -63,7 +63,7 @@ async def list_models(settings: Settings) -> ModelList:
         _tags(settings.teacher.host), on_daemon_thread(find_ggufs, settings.model_folders)
     )
     problem, served = (tags, ()) if isinstance(tags, TeacherError) else (None, tags)
-    models = await on_daemon_thread(_models, served, search.found)
+    models = await on_daemon_thread(lambda: tuple(_models(served, search.found)))
     return ModelList(models, problem, search.complete)
 
 
@@ -74,11 +74,7 @@ async def _tags(host: str | None) -> tuple[Tag, ...] | TeacherError:
         return error
 
 
-def _models(tags: Iterable[Tag], found: Iterable[FoundModel]) -> tuple[ListedModel, ...]:
-    return tuple(_each(tags, found))
-
-
-def _each(tags: Iterable[Tag], found: Iterable[FoundModel]) -> Iterator[ListedModel]:
+def _models(tags: Iterable[Tag], found: Iterable[FoundModel]) -> Iterator[ListedModel]:
     """Every model once: the server's tags, each with its weights in the store where they can be read, then files."""
     files = {file.path: file for file in found}
     blobs = {full_name(name): blob for name, blob in list_blobs(default_stores()).items()}

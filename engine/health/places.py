@@ -1,4 +1,4 @@
-"""Every file burnish may leave on this machine: where it is, and what is in it."""
+"""Every file burnish may leave on this machine, with its place and its content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EDITOR_KEPT = "burnish-kept-"  # and of one with a sample that could not be read
 
 @dataclass(frozen=True, slots=True)
 class LeftFile:
-    """A file or folder of burnish's, there or not."""
+    """A file or folder of burnish's, whether it exists or not."""
 
     name: str  # the kind of it
     path: Path

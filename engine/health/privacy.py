@@ -1,4 +1,4 @@
-"""`burnish doctor --privacy`: what would be contacted, what is stored where, and whether anything could leave."""
+"""The checks of `burnish doctor --privacy`: what is contacted, what is stored where, and what could leave."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ IGNORED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OLLAMA_API_KEY")  # variab
 async def check_privacy(
     settings: Settings, folder: Path = Path(), *, ignored: Collection[str] = ()
 ) -> list[Check]:
-    """A `problem` for all that could leave this machine, or of which nobody can say that it does not.
+    """Every check; a `problem` for whatever could leave this machine, or cannot be known not to.
 
-    `folder`: where workspaces and exports are; `ignored`: variables that the caller takes no notice of, besides
-    those that nothing here does. No server but the teacher's is asked, and nothing is written.
+    `folder`: where workspaces and exports are; `ignored`: variables that the caller ignores, besides those
+    that burnish always does. No server but the teacher's is asked, and nothing is written.
     """
     return [*await _teacher(settings), *_here(folder, {*IGNORED, *ignored})]
 
@@ -112,7 +112,7 @@ def _program(url: str, found: Listener | None, worst: CheckState) -> Check:
 
 
 def _requests(found: Listener | None) -> Iterator[Check]:
-    """Whether Ollama keeps what it is asked. That stays on this machine."""
+    """Checks that Ollama logs no requests. Its logs stay on this machine."""
     if found is None:
         here = _asked_to_log(os.environ) or "neither"
         finding = (
@@ -130,7 +130,7 @@ def _requests(found: Listener | None) -> Iterator[Check]:
 
 
 def _asked_to_log(environment: Mapping[str, str]) -> str:
-    """The variables by which Ollama logs; it takes for yes what is no plain no."""
+    """The variables that make Ollama log, joined by "and". Ollama takes any value but a plain no for yes."""
     no = ("", "0", "f", "false")
     return " and ".join(name for name in LOGGING if environment.get(name, "").strip("\"' ").lower() not in no)
 
@@ -153,7 +153,7 @@ def _here(folder: Path, ignoring: Collection[str]) -> Iterator[Check]:
 
 
 def _workspaces(folder: Path) -> list[Path]:
-    """Those in this folder, and those opened lately."""
+    """The workspaces in this folder, and those opened lately."""
     found = [*folder.glob("*.burnish"), *map(Path, recall().recent)]
     return sorted({path for path in found if path.is_file()})
 
@@ -172,7 +172,7 @@ def _place(folder: Path) -> Check:
 
 
 def _left(file: LeftFile) -> Iterator[Check]:
-    """A file or folder, if it is there."""
+    """The check of a file or folder; none where it does not exist."""
     try:
         mode = stat.S_IMODE(file.path.stat().st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""What the app remembers between two times: the workspaces opened lately, and the theme. Nothing of any sample."""
+"""The app's memory from one start to the next: the workspaces opened lately, and the theme. Nothing of any sample."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Remembered:
     recent: tuple[str, ...] = field(default=())  # workspaces, the latest first
 
     def opened(self, path: Path) -> Remembered:
-        """With a workspace put first among the recent ones."""
+        """This memory with a workspace put first among the recent ones."""
         name = str(path.absolute())
         return replace(self, recent=(name, *(other for other in self.recent if other != name))[:RECENT])
 
 
 def recall() -> Remembered:
-    """What was remembered; the defaults where nothing was, or nothing that can be read."""
+    """The memory on disk; the defaults where there is none, or none that can be read."""
     try:
         stored = json.loads(remembered_path().read_text("utf-8"))
         recent = tuple(name for name in stored["recent"] if isinstance(name, str))
@@ -35,7 +35,7 @@ def recall() -> Remembered:
 
 
 def remember(what: Remembered) -> None:
-    """Keep it, where that can be done; a folder that cannot be written costs only the memory."""
+    """Write the memory, where that can be done; a folder that cannot be written costs nothing else."""
     path = remembered_path()
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

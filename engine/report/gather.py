@@ -1,4 +1,4 @@
-"""`burnish report`: what a run made of a dataset, gathered once for the page and for the terminal."""
+"""The data of `burnish report`, gathered once for the page and for the terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from models.files import catalog
 from models.files.digest import sha256_of
 
 SAMPLES = 20
-"""Shown before and after."""
+"""Samples shown before and after."""
 
 LISTED = 20
 """Near ties, and failed samples, that are listed."""
@@ -44,8 +44,7 @@ BINS = 40
 class MeasureFigure:
     """A measure before and after, in bins over one axis."""
 
-    title: str
-    about: str
+    measure: str  # "ifd", "r_ifd" or "length"
     logarithmic: bool  # positions are natural logarithms
     before: Histogram
     after: Histogram | None  # None: there is no after, or nothing has it
@@ -55,7 +54,7 @@ class MeasureFigure:
 
 @dataclass(frozen=True, slots=True)
 class NearTie:
-    """A stage that was decided by next to nothing."""
+    """A choice whose margin is below the run's setting near_tie."""
 
     sample: int
     choice: Choice
@@ -64,7 +63,7 @@ class NearTie:
 
 @dataclass(frozen=True, slots=True)
 class ReportedSample:
-    """A sample before and after, and what is known of the way."""
+    """A sample before and after, with its outcome and what changed."""
 
     sample: Sample
     after: Version  # what would leave now
@@ -77,7 +76,7 @@ class ReportedSample:
 
 @dataclass(frozen=True, slots=True)
 class JudgedSides:
-    """What a judge says of the original and the refined side."""
+    """A judge's results on the original and the refined side."""
 
     about: Judging
     results: Results
@@ -85,7 +84,7 @@ class JudgedSides:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All there is to say."""
+    """Everything that a report shows."""
 
     path: Path
     made: date
@@ -109,10 +108,10 @@ class Report:
 
 
 def gather(path: Path, student: str | None, record: Path | None) -> Report:
-    """What there is to say about a workspace's latest run.
+    """The report of a workspace's latest run.
 
-    `student`: to draw the heat maps with. `record`: what judges said, if it is not where `judge` keeps it unless told
-    otherwise. Raises `WorkspaceError`, and `UsageError` where the student is not the run's.
+    `student`: its name, to draw heat maps with. `record`: a judge's record, if it is not at `judged_path`.
+    Raises `WorkspaceError`, and `UsageError` where the student is not the run's.
     """
     with Workspace.read(path) as opened:
         opened.database.freeze()  # one moment of it, while a run may go on
@@ -146,7 +145,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
 
 
 def _judged(path: Path, run: Run, record: Path | None) -> Iterator[JudgedSides]:
-    """What was judged of this run, the latest first."""
+    """The judgings of this run, the latest first."""
     usual = judged_path(path)
     if record is None and not usual.exists():
         return
@@ -157,32 +156,26 @@ def _judged(path: Path, run: Run, record: Path | None) -> Iterator[JudgedSides]:
 
 
 def _figures(distribution: Distribution, run: Run) -> Iterator[MeasureFigure]:
-    measures = (
-        ("IFD", "how little the instruction helps to say the response", "ifd", False),
-        ("r-IFD", "how little the response helps to guess the instruction", "r_ifd", False),
-        ("Response length", "characters", "log_length", True),
-    )
-    for title, about, measure, logarithmic in measures:
-        before = distribution.spread(f"{measure}_before")
+    for measure, column in (("ifd", "ifd"), ("r_ifd", "r_ifd"), ("length", "log_length")):
+        before = distribution.spread(f"{column}_before")
         if before.median is None:
             continue
-        spread = distribution.spread(f"{measure}_after")
+        spread = distribution.spread(f"{column}_after")
         after = None if run.recipe.method is Method.SCORE or spread.median is None else spread
         low, high = common_range(before, *([after] if after is not None else []))
         bins = max(8, min(BINS, 4 * round(math.cbrt(before.count))))
         yield MeasureFigure(
-            title,
-            about,
-            logarithmic,
-            distribution.histogram(f"{measure}_before", low, high, bins),
-            distribution.histogram(f"{measure}_after", low, high, bins) if after is not None else None,
+            measure,
+            measure == "length",
+            distribution.histogram(f"{column}_before", low, high, bins),
+            distribution.histogram(f"{column}_after", low, high, bins) if after is not None else None,
             (before.median, after.median if after is not None else None),
             (before.count, after.count if after is not None else 0),
         )
 
 
 def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
-    """The narrowest."""
+    """The near ties with the narrowest margins."""
     found = (
         NearTie(row.sample.index, choice, row.sample.original.instruction)
         for row in near_ties(opened, run)
@@ -211,7 +204,7 @@ def _pair(
 
 
 def _scores(sample: Sample, outcome: Outcome, review: Review | None, right: Version) -> Scores | None:
-    """What the student says of what would leave, where it was weighed."""
+    """The student's scores of the version that leaves; None where it was not scored."""
     if right == outcome.final:
         return outcome.after
     if right == sample.original:
@@ -222,7 +215,7 @@ def _scores(sample: Sample, outcome: Outcome, review: Review | None, right: Vers
 def _heats(
     path: Path, run: Run, samples: Sequence[int], student: str
 ) -> dict[int, tuple[TokenGains, TokenGains]]:
-    """Token by token, before and after: the losses that the run kept, laid out by its own student."""
+    """The token gains of samples before and after, from the losses kept by the run, by its own student."""
     weighed_by = run.record.student
     file = catalog.student_file(student)
     if weighed_by is None or (file.digest or sha256_of(file.path)) != weighed_by.digest:

@@ -1,4 +1,8 @@
-"""What changed between two texts, word by word: difflib over the words, and the white space between them."""
+"""The differences of two texts, word by word.
+
+difflib finds the words that changed. It knows nothing of the white space between them, nor of what reads well: changes
+with next to nothing between them are joined here, and white space is compared where the words are the same.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 
 WORDS = 4000
-"""Words of each side that are compared, not counting what both begin and end with. Tried: 20 ms for prose, and
-half a second for the worst that could be thought of."""
+"""Words of each side that are compared, besides those that both begin or end with. Measured: 20 ms for prose, half a
+second for the worst text that was tried."""
 
 Span = tuple[int, int]
-"""From one character to before another."""
+"""Characters, from one to before another."""
 
 # One ideograph or kana (such writing has no spaces), one mark of punctuation, or a run of anything else.
 _WIDE = "\u2e80-\u2fff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -37,7 +41,7 @@ class TextDiff:
 
 
 class _Words:
-    """A text's words and where they stand, between two that are empty, at its beginning and its end."""
+    """A text's words and their positions, with an empty word at the beginning and at the end."""
 
     def __init__(self, text: str) -> None:
         found = list(_WORD.finditer(text))
@@ -52,7 +56,7 @@ class _Words:
 
 
 def compare(left: str, right: str) -> TextDiff:
-    """What became of `left` on the way to `right`.
+    """The characters that `left` loses and `right` gains.
 
     What both begin and end with is found at once; of the rest, the first `WORDS` words of either side are compared
     and what comes after counts as neither removed nor added.
@@ -96,7 +100,7 @@ _Change = tuple[int, int, int, int]
 
 
 def _shared(one: Iterable[str], other: Iterable[str]) -> int:
-    """How many words both begin with."""
+    """The number of words that both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
@@ -118,7 +122,7 @@ def _merged(opcodes: Iterable[tuple[str, int, int, int, int]]) -> list[_Change]:
 def _facing(
     changes: Iterable[_Change], old_end: int, new_end: int, old: _Words, new: _Words
 ) -> Iterator[tuple[int, int]]:
-    """Words of either side the white space before which stands in the same place."""
+    """Pairs of words, one of either side, whose preceding white space stands in the same place."""
     i = j = 1
     for i1, i2, j1, j2 in (*changes, (old_end, old_end, new_end, new_end)):
         same = old.text[old.ends[i - 1] : old.ends[i1 - 1]] == new.text[new.ends[j - 1] : new.ends[j1 - 1]]
@@ -143,5 +147,5 @@ def _joined(spans: list[Span]) -> tuple[Span, ...]:
 
 
 def _counted(words: Iterable[str]) -> int:
-    """Words that are more than punctuation."""
+    """The number of words that are more than punctuation."""
     return sum(1 for word in words if any(map(str.isalnum, word)))

@@ -60,7 +60,7 @@ class Option:
 
 
 class Schedule(StrEnum):
-    """How the two models of a run share the machine."""
+    """The two ways the models of a run share the machine."""
 
     INTERLEAVED = "interleaved"  # both models in memory, the student's work behind the teacher's
     STAGED = "staged"  # one model in memory at a time
@@ -239,13 +239,13 @@ class Settings(BaseSettings):
 
 
 def config_path() -> Path:
-    """The settings file, there or not."""
+    """The path of the settings file, whether it exists or not."""
     named = os.environ.get("BURNISH_CONFIG")
     return Path(named) if named else user_config_path("burnish") / "config.toml"
 
 
 def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """The settings in force, `options` (group -> name -> value; None: not given) before all others.
+    """The settings in force. `options`: group -> name -> value, before all other sources; None: not given.
 
     Raises `UsageError` that names the setting, what it may be and where settings come from.
     """
@@ -279,7 +279,7 @@ def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
 
 
 def with_setting(settings: Settings, group: str, name: str, value: object) -> Settings:
-    """The settings with one value changed: `(settings, "run", "candidates", 3)`. `UsageError`: it may not be that."""
+    """The settings with one value changed: `(settings, "run", "candidates", 3)`. Raises `UsageError`."""
     before: SettingsGroup = getattr(settings, group)
     try:
         after = type(before).model_validate(before.model_dump() | {name: value})

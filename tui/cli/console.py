@@ -1,4 +1,4 @@
-"""The two ways out: results to standard output, everything else to standard error."""
+"""Output to a terminal or a pipe: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `burnish` says to the shell when it ends."""
+"""The exit codes of `burnish`."""
 
 DONE = 0
 FAILED = 1

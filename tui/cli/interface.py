@@ -1,4 +1,4 @@
-"""From the command line into the terminal interface, and out again."""
+"""The terminal interface, run from the command line until it is left."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 
 LONGEST = 4.0
-"""Seconds from a signal to the end at the latest."""
+"""Seconds within which the process ends after a signal."""
 
 GONE = 1.0
-"""The same where the terminal is gone: Textual then waits for ever for a thread of its own that broke on writing to it,
+"""The same without a terminal: Textual then waits for ever for a thread of its own that broke on writing to it,
 and there is nothing to give back."""
 
 
 def open_interface(path: Path | None) -> int:
-    """Run the app until it is left; the exit code."""
+    """Run the app until it is left, and return the exit code. `path`: a dataset or a workspace to open."""
     sweep()
     limit_memory()
     app = BurnishApp(Workbench(), path)
@@ -52,8 +52,7 @@ def _say(what: str, *, err: bool = False) -> None:
 
 
 class _ExitHandler:
-    """Whatever asks the program to end has it end as a person does who quits: the terminal as it was before, the
-    run where it can be taken up again."""
+    """Ends the app on a signal as a person does who quits: the terminal restored, the run ready to be resumed."""
 
     SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 

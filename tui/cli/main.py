@@ -75,7 +75,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _broken(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """A mistake of ours is allowed to look like one, but not to quote the samples it met."""
+    """Print the traceback of a fault of burnish's without the messages, which may quote samples."""
     from engine.health.crash_log import without_messages
 
     frames = without_messages(error)
@@ -94,7 +94,7 @@ class _Commands(click.Group):
 
 
 def _is_meant_as_a_path(name: str) -> bool:
-    """No command has a dot or a slash, and an option is none of either."""
+    """True for a name with a dot or a slash: no command has one. An option is no path."""
     return not name.startswith("-") and any(mark in name for mark in (".", "/", os.sep))
 
 

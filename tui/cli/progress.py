@@ -1,4 +1,4 @@
-"""What a running command shows: a live display on a terminal, plain lines elsewhere. Always on standard error."""
+"""The progress of a running command on standard error: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunDisplay(Protocol):
 
 
 def display(console: Console, unit: str = "samples") -> RunDisplay:
-    """The display that suits where standard error goes. `unit`: what is gone through, in the plural."""
+    """The display that suits where standard error goes. `unit`: the things that are counted, in the plural."""
     # FORCE_COLOR makes any file a terminal to rich; bars that move are for real ones.
     live = console.is_interactive and console.file.isatty()
     return LiveDisplay(console, unit) if live else PlainDisplay(console, unit)
@@ -55,7 +55,7 @@ class _Rate(ProgressColumn):
 
 
 class LiveDisplay:
-    """Bars that move."""
+    """Bars of the stages, the speeds, and the reply that is being written."""
 
     def __init__(self, console: Console, unit: str = "samples") -> None:
         self._console = console
@@ -99,15 +99,15 @@ class LiveDisplay:
             case ReplyGrew():
                 which = f"{event.stage} " * (event.stage in self._tasks)
                 head = f"{self._unit.removesuffix('s')} {event.sample}, {which}{event.question}: "
-                said = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
-                self._growing = head + (said + event.text)[-400:]
+                written = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
+                self._growing = head + (written + event.text)[-400:]
             case Notice(text=text):
                 say(self._console, text, style="dim")
             case _:
                 pass
 
     def picture(self) -> RenderableType:
-        """The display as it stands."""
+        """The display of this moment; rich asks for it eight times a second."""
         tally = self._tally
         for stage, task in self._tasks.items():
             self._bars.update(task, completed=tally.reached(stage), pace=tally.pace(stage))
@@ -120,9 +120,9 @@ class LiveDisplay:
         if tally.paused:
             lines.append(Text(f"paused: {literal(tally.paused)}", style="bold yellow"))
         elif self._growing:
-            head, _, said = self._growing.partition(": ")
+            head, _, reply = self._growing.partition(": ")
             room = max(self._console.width - len(head) - 4, 10)
-            lines.append(Text(f"{head}: {first_line(said[-room:], room)}", style="dim", no_wrap=True))
+            lines.append(Text(f"{head}: {first_line(reply[-room:], room)}", style="dim", no_wrap=True))
         return Group(*lines)
 
 

@@ -1,4 +1,4 @@
-"""What `run`, `score`, `reselect`, `show` and `demo` have in common: a dataset's workspace, and what a run came to."""
+"""Shared by `run`, `score`, `reselect`, `show` and `demo`: the workspace of a dataset, and the results of a run."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ from tui.cli.progress import display
 from tui.text import tables
 
 EXAMPLES, FAILURES = 5, 20
-"""Samples shown after a run, and failed samples that are told of."""
+"""Samples shown after a run, and failed samples listed."""
 
 
 def open_data(data: Path, workspace: Path | None, format_: str | None, *, skip_bad: bool) -> Workspace:
-    """The dataset's workspace. A new one says what was left out of it, and which of its samples have a history."""
+    """The workspace of a dataset, opened or made.
+
+    Making it prints the rows that are skipped, and how many samples have earlier turns.
+    Raises `DatasetError` for a row without a sample, unless `skip_bad`.
+    """
     console = errors()
 
     def on_bad(bad: BadRow) -> None:
@@ -70,7 +74,7 @@ def finished(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[S
 
 
 def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
-    """What `run --json` and `show --json` print; tui/cli/README.md documents the fields."""
+    """The object of `run --json` and `show --json`; tui/cli/README.md documents the fields."""
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(),
@@ -81,7 +85,7 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
 
 
 def show_result(opened: Workspace, summary: RunSummary, *, as_json: bool, export: Path | None = None) -> None:
-    """A run's end: the totals, a few samples before and after, and where everything is."""
+    """Print a run's end: a few samples before and after, the totals, and where everything is."""
     if as_json:
         extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}
         print(json.dumps(run_json(opened, summary.run) | extra))
@@ -94,7 +98,7 @@ def show_result(opened: Workspace, summary: RunSummary, *, as_json: bool, export
 
 
 def show_examples(out: Console, opened: Workspace, run: Run, count: int) -> None:
-    """The first samples that are done: their scores, or what became of them."""
+    """Print the first samples that are done: their scores, or each before and after."""
     more = opened.count(run)[0] - count
     items = list(islice(finished(opened, run, None), count))
     if run.recipe.method is Method.SCORE:

@@ -10,13 +10,13 @@ from tui.text.axis import Tick, linear_ticks, log_ticks
 from tui.text.flow_layout import FlowBand, flow_bands, flow_columns, links
 
 WIDTH, HEIGHT = 640, 132
-"""Of a plot without its axis, in the picture's own units."""
+"""The size of a plot without its axis, in the picture's own units."""
 
 NODE, GAP, FLOW_HEIGHT = 10, 14, 150
 """A node's width, the gap between two, and the height of all samples."""
 
 COLUMNS = (0, 260, 520)
-"""Where the flow's columns of nodes begin."""
+"""The left edges of the flow's columns of nodes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,18 +23,16 @@ from engine.method.token_gain import SampleHalf, spans
 from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
-from tui.report.words import decided, lead, made_from, number, said, scores, settings
+from tui.report.words import decided, lead, made_from, medians, number, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.literal import first_line, literal
-from tui.text.vocabulary import EXPORT_RULES, FINDINGS, RULES, STUDENT_DID
+from tui.text.vocabulary import EXPORT_RULES, FINDINGS, MEASURES, RULES, STUDENT_DID
 
 LONGEST = 6000
 """Characters of a text that are shown."""
 
-TOKENS = 1500
-
-LISTED = 10
-"""Of the judge's and the student's disagreements."""
+TOKENS, LISTED = 1500, 10
+"""Tokens of a heat map, and disagreements of the judge and the student, that are shown."""
 
 FULL, STEPS = 4.0, 8
 """Nats at which a token's colour is at its fullest, and the steps up to there: as in the app's heat map."""
@@ -43,7 +41,7 @@ _FOLDER = Path(__file__).parent
 
 
 def page(report: Report) -> str:
-    """The whole file."""
+    """The whole HTML file."""
     style = (_FOLDER / "page.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = _environment().get_template("page.html")
@@ -62,6 +60,7 @@ def page(report: Report) -> str:
         rules=RULES,
         export_rules=EXPORT_RULES,
         student_did=STUDENT_DID,
+        measures=MEASURES,
         width=WIDTH,
         height=HEIGHT,
         node=NODE,
@@ -84,20 +83,20 @@ def _environment() -> Environment:
         "pieces": pieces,
         "tokens": tokens,
         "decided": decided,
-        "said": said,
+        "medians": medians,
         "scores": scores,
         "rows": rows,
         "shares": shares,
         "lengths": lambda length: [(between(b.low, b.high), b.counts) for b in length.bins if b.counts.total],
         "between": lambda bin: "none" if bin.low is None else between(bin.low, bin.high),
-        "told": lambda verdicts: list(words(verdicts.about, verdicts.results, LISTED)),
+        "trust": lambda verdicts: list(words(verdicts.about, verdicts.results, LISTED)),
         "count": lambda value: f"{value:,}",
     }
     return environment
 
 
 def _shown(value: Any) -> Any:
-    """What is put into the page: everything as a text that acts on nothing, but for markup of our own."""
+    """A value as the page shows it: text that acts on nothing, unless it is markup of our own."""
     return value if hasattr(value, "__html__") else literal(str(value))
 
 
@@ -114,7 +113,7 @@ def pieces(text: str, changed: Sequence[Span]) -> Iterator[tuple[str, bool]]:
 
 
 def tokens(half: SampleHalf) -> Iterator[tuple[str, str, str]]:
-    """A half token by token: its text, the name of its colour, and what it gains."""
+    """The tokens of a half: each with its text, the name of its colour, and its gain in nats."""
     for span in islice(spans(half.tokens), TOKENS):
         if span.gain is None:
             yield span.text, "", "not scored"
@@ -128,16 +127,16 @@ def tokens(half: SampleHalf) -> Iterator[tuple[str, str, str]]:
 
 
 def rows(figure: MeasureFigure) -> Iterator[tuple[str, str, int, int]]:
-    """A figure's bins."""
+    """The bins of a figure: lower edge, upper edge, count before, count after."""
     low, high, counts = figure.before.low, figure.before.high, figure.before.counts
     edges = [low + (high - low) * number / len(counts) for number in range(len(counts) + 1)]
-    told = [f"{math.exp(edge):,.0f}" if figure.logarithmic else f"{edge:.3f}" for edge in edges]
+    labels = [f"{math.exp(edge):,.0f}" if figure.logarithmic else f"{edge:.3f}" for edge in edges]
     after = figure.after.counts if figure.after is not None else counts
-    yield from zip(told, told[1:], counts, after, strict=False)
+    yield from zip(labels, labels[1:], counts, after, strict=False)
 
 
 def shares(counts: Counts) -> Iterator[tuple[str, float, float]]:
-    """Wins, ties and losses as parts of a bar: its name, where it begins, how wide it is."""
+    """Wins, ties and losses as parts of a bar: name, left edge and width of each."""
     x = 0.0
     for name, count in (("win", counts.wins), ("tie", counts.ties), ("lose", counts.losses)):
         wide = WIDTH * count / counts.total

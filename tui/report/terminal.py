@@ -11,18 +11,18 @@ from rich.text import Text
 
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
-from tui.report.words import decided, lead, made_from, said, scores
+from tui.report.words import decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import print_results
 from tui.text.literal import first_line, literal, one_line
-from tui.text.vocabulary import EXPORT_RULES
+from tui.text.vocabulary import EXPORT_RULES, MEASURES
 
 LONGEST = 800
 """Characters of a text that are shown."""
 
 LISTED = 5
-"""Of the judge's and the student's disagreements."""
+"""Disagreements of the judge and the student that are shown."""
 
 INDENT = 2
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -40,9 +40,10 @@ def show(out: Console, report: Report) -> None:
         _section(out, "What the stages did")
         out.print(_flow(report))
     for figure in report.figures:
-        _section(out, f"{figure.title}: {figure.about}")
+        title, about = MEASURES[figure.measure]
+        _section(out, f"{title}: {about}")
         out.print(_bars(figure, min(out.width - 2 * INDENT, 80)))
-        out.print(Text(said(figure), style="dim"))
+        out.print(Text(medians(figure), style="dim"))
     for verdicts in report.judged:
         _section(out, "Judged")
         print_results(out, verdicts.about, verdicts.results, LISTED)
@@ -93,13 +94,12 @@ def _flags(report: Report) -> RenderableType:
 def _flow(report: Report) -> RenderableType:
     # The medians stand with their pictures, of what would leave now.
     counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith("median"))
-    told = tables.facts(counted)
     rules = ((rule, f"{count:,}", EXPORT_RULES[rule].full) for rule, count in report.leaving.items())
-    return Group(told, _table(("rule", "samples", "what it takes"), rules))
+    return Group(tables.facts(counted), _table(("rule", "samples", "what it takes"), rules))
 
 
 def _bars(figure: MeasureFigure, width: int) -> Text:
-    """Before above, after below, on one scale."""
+    """A figure in blocks: before above, after below, on one scale."""
     shown = Text()
     sides = [("before", figure.before)] + ([("after", figure.after)] if figure.after is not None else [])
     most = max(count for _, side in sides for count in side.counts) or 1
@@ -122,35 +122,35 @@ def _bars(figure: MeasureFigure, width: int) -> Text:
 
 
 def _pair(pair: ReportedSample) -> RenderableType:
-    told = Text(f"\n{pair.sample.index}", style="bold")
+    page = Text(f"\n{pair.sample.index}", style="bold")
     for name, before, after in scores(pair):
-        told.append(f"   {name} {before} → {after}", style="dim")
+        page.append(f"   {name} {before} → {after}", style="dim")
     if pair.decision is not None:
-        told.append(f"   decided by a person: {pair.decision}", style="dim")
+        page.append(f"   decided by a person: {pair.decision}", style="dim")
     for name, change in pair.changes.items():
         before, after = getattr(pair.sample.original, name), getattr(pair.after, name)
         if not before and not after:
             continue
-        told.append(f"\n{name}\n", style="bold cyan")
+        page.append(f"\n{name}\n", style="bold cyan")
         if before == after:
-            told.append(literal(_cut(before)))
+            page.append(literal(_cut(before)))
         else:
-            _marked(told, before, change.removed, "red strike")
-            told.append("\n→ ", style="dim")
-            _marked(told, after, change.added, "green underline")
+            _marked(page, before, change.removed, "red strike")
+            page.append("\n→ ", style="dim")
+            _marked(page, after, change.added, "green underline")
     for choice in pair.outcome.choices:
-        told.append(f"\n{one_line(decided(choice))}", style="dim")
-    return told
+        page.append(f"\n{one_line(decided(choice))}", style="dim")
+    return page
 
 
-def _marked(told: Text, text: str, changed: Sequence[Span], style: str) -> None:
+def _marked(page: Text, text: str, changed: Sequence[Span], style: str) -> None:
     at = 0
     for start, end in (*changed, (LONGEST, LONGEST)):
-        told.append(literal(text[at : min(start, LONGEST)]))
-        told.append(literal(text[start : min(end, LONGEST)]), style=style)
+        page.append(literal(text[at : min(start, LONGEST)]))
+        page.append(literal(text[start : min(end, LONGEST)]), style=style)
         at = end
     if len(text) > LONGEST:
-        told.append(_more(text), style="dim")
+        page.append(_more(text), style="dim")
 
 
 def _cut(text: str) -> str:

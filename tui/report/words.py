@@ -1,4 +1,4 @@
-"""What the report says in words and figures, the same on the page and on the terminal."""
+"""The report's sentences and figures, the same on the page and on the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from models.system.units import size
 from tui.text.tables import Fact
-from tui.text.vocabulary import METHODS
+from tui.text.vocabulary import MEASURES, METHODS
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -19,18 +19,18 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def lead(report: Report) -> str:
-    """What came of it, in a sentence or two."""
+    """The outcome of the run, in a sentence or two."""
     counted = report.overview
-    said = f"{counted.done:,} of {counted.samples:,} samples are done"
+    sentence = f"{counted.done:,} of {counted.samples:,} samples are done"
     if report.run.recipe.method is Method.SCORE:
-        return f"{said}; they were scored as they are, and nothing was rewritten."
-    said += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
-    said += f"; for {counted.failed:,} a stage failed." if counted.failed else "."
+        return f"{sentence}; they were scored as they are, and nothing was rewritten."
+    sentence += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
+    sentence += f"; for {counted.failed:,} a stage failed." if counted.failed else "."
     for figure in report.figures:
         if figure.after is not None and not figure.logarithmic:
             before, after = (median(figure, position) for position in figure.medians)
-            said += f" The median {figure.title} went from {before} to {after}."
-    return said
+            sentence += f" The median {MEASURES[figure.measure].title} went from {before} to {after}."
+    return sentence
 
 
 def made_from(report: Report) -> Iterator[Fact]:
@@ -52,7 +52,7 @@ def made_from(report: Report) -> Iterator[Fact]:
 
 
 def settings(report: Report) -> Iterator[Fact]:
-    """All that was set: what decides an outcome first."""
+    """Every setting of the run; those that decide an outcome first."""
     yield from (
         (name.replace("_", " "), _value(value))
         for name, value in report.run.recipe.model_dump().items()
@@ -76,7 +76,7 @@ def median(figure: MeasureFigure, position: float | None) -> str:
     return f"{math.exp(position):,.0f}" if figure.logarithmic else f"{position:.3f}"
 
 
-def said(figure: MeasureFigure) -> str:
+def medians(figure: MeasureFigure) -> str:
     before, after = (median(figure, position) for position in figure.medians)
     if figure.after is None:
         return f"median {before}, {figure.counts[0]:,} samples"
@@ -84,21 +84,21 @@ def said(figure: MeasureFigure) -> str:
 
 
 def decided(choice: Choice) -> str:
-    """What a stage decided, by which numbers."""
+    """A stage's verdict, with the numbers that decided."""
     if choice.failure is not None:
         return f"{choice.stage}: failed, {choice.failure.fault}"
-    told = f"{choice.stage}: {choice.verdict}"
+    text = f"{choice.stage}: {choice.verdict}"
     if choice.before is not None or choice.after is not None:
-        told += f", {number(choice.before)} → {number(choice.after)}"
+        text += f", {number(choice.before)} → {number(choice.after)}"
     if choice.margin is not None:
-        told += f", margin {choice.margin:+.4f}"
-    return told + (", a near tie" if choice.near_tie else "")
+        text += f", margin {choice.margin:+.4f}"
+    return text + (", a near tie" if choice.near_tie else "")
 
 
 def scores(pair: ReportedSample) -> Iterator[tuple[str, str, str]]:
-    """Each score before and after."""
+    """IFD and r-IFD before and after, of those that are known."""
     for name in ("ifd", "r_ifd"):
         before = getattr(pair.outcome.before, name).value if pair.outcome.before is not None else None
         after = getattr(pair.scores, name).value if pair.scores is not None else None
         if before is not None or after is not None:
-            yield {"ifd": "IFD", "r_ifd": "r-IFD"}[name], number(before), number(after)
+            yield MEASURES[name].title, number(before), number(after)

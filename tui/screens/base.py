@@ -1,9 +1,10 @@
-"""What every screen of the app has: the workbench, a title line with the way to the others, and its keys."""
+"""The base of every screen of the app: the workbench, its keys, and a title line with the way to the others."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -11,10 +12,10 @@ from textual.widgets import Footer
 
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
-from tui.messages import ShowSample
+from tui.messages import Failed, ShowSample
+from tui.screens.title import Title
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
-from tui.widgets.title import Title
 
 
 class AppScreen(Screen[None]):
@@ -37,15 +38,19 @@ class AppScreen(Screen[None]):
         raise NotImplementedError
 
     def say(self, text: str, *, warning: bool = False) -> None:
-        """A toast."""
+        """Show a toast."""
         self.notify(shown(text).plain, severity="warning" if warning else "information", markup=False)
 
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self.say_error(message.error)
+
     def say_error(self, error: BurnishError) -> None:
-        """One line about what went wrong and what to do; nothing was lost."""
+        """Show an error, which says in a line what went wrong and what to do."""
         self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)
 
     async def show_sample(self, sample: int) -> None:
-        """Show a sample in Review, if the list of Samples has it."""
+        """Show a sample, by its number, in Review, if it is listed in Samples."""
         try:
             position = await self.workbench.reader.ask_list(lambda listing: listing.position_of(sample))
         except BurnishError as error:

@@ -1,4 +1,4 @@
-"""What the small questions over a screen have in common: one frame, enter agrees, escape leaves."""
+"""The base of the small questions over a screen: one frame, enter agrees, escape leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T | None]):
-    """Subclasses set `HEADING` and compose their `questions`; `answer` is what enter gives."""
+    """A question; its result is None if a person leaves. Subclasses set `HEADING`, and compose their `questions`."""
 
     HEADING = ""
     BINDINGS = [  # noqa: RUF012 - Textual's
@@ -35,8 +35,7 @@ class Dialog(ModalScreen[T | None]):
             border: round $primary;
         }
         & #dialog-heading { text-style: bold; color: $primary; margin-bottom: 1; }
-        & .question { color: $text-muted; margin-top: 1; }
-        & .question { height: 1; }
+        & .question { color: $text-muted; margin-top: 1; height: 1; }
         & PickOne:focus { background: $panel; }
         & Input { background: $panel; width: 1fr; }
         & #dialog-keys { color: $text-muted; margin-top: 1; width: 100%; height: auto; }
@@ -53,6 +52,7 @@ class Dialog(ModalScreen[T | None]):
         raise NotImplementedError
 
     def answer(self) -> T:
+        """The result when a person agrees."""
         raise NotImplementedError
 
     def action_agree(self) -> None:

@@ -1,4 +1,4 @@
-"""Numbers along an axis: round ones, as many as there is room for."""
+"""The ticks of an axis: round numbers, as many as there is room for."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Tick = tuple[float, str]
-"""A position on the axis and what to write there."""
+"""A position on the axis, and its label."""
 
 Ticks = Callable[[float, float, int], list[Tick]]
-"""The ticks from a low to a high position, at most so many."""
+"""A function from (low, high, most) to at most `most` ticks between two positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Positions from `low` to `high`, laid over so many cells."""
+    """Positions from `low` to `high`, laid over `cells` cells."""
 
     low: float
     high: float
     cells: int
 
     def cell(self, position: float) -> int:
-        """Where a position falls; outside of 0 to cells - 1 it is not on the axis."""
+        """The cell of a position; below 0 or above cells - 1 for one beyond the axis."""
         return math.floor((position - self.low) / (self.high - self.low) * self.cells)
 
     def position(self, cell: float) -> float:
@@ -33,7 +33,7 @@ class Axis:
 
 
 def round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is at least so much."""
+    """The smallest of 1, 2 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 

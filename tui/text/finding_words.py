@@ -1,4 +1,4 @@
-"""What `burnish stats` found, in words: of one sample, and of a dataset as a page."""
+"""The findings of `burnish stats` in words: of one sample, and of a dataset as a page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.text.vocabulary import FINDINGS
 
 
 def finding_text(found: Finding) -> str:
-    """Holds words of the dataset: show it as such."""
+    """The details of a finding, in a sentence. It quotes the dataset: show it through `literal`."""
     return "; ".join(map(_detail, found.details))
 
 
@@ -51,8 +51,11 @@ def print_examination(
     first_bad: Sequence[str],
     findings: Mapping[Flag, Sequence[Finding]],
 ) -> None:
-    """The page of a dataset. `bad`: rows that hold no sample, with what is wrong with the first of them;
-    `findings`: the first samples of each flag."""
+    """Print the page of a dataset.
+
+    `bad`: how many rows hold no sample; `first_bad`: what is wrong with the first of them; `findings`: the first
+    samples of each flag.
+    """
     out.print(tables.facts(_facts(data, found, bad, first_bad)), soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("flag")

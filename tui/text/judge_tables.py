@@ -1,4 +1,4 @@
-"""What a judge's verdicts come to, as tables and sentences."""
+"""The results of a judging as tables and sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.text.vocabulary import SCORES, STUDENT_DID
 
 
 def print_results(out: Console, about: Judging, found: Results, listed: int) -> None:
-    """All tables and sentences of a judging; of the disagreements, the first `listed`."""
+    """Print all tables and sentences of a judging; of the disagreements, the first `listed`."""
     if found.counts.total:
         out.print(score_table(about, found))
         out.print(length_table(about, found.length))
@@ -40,7 +40,7 @@ def score_table(about: Judging, found: Results) -> Table:
 
 
 def length_table(about: Judging, length: LengthBias) -> Table:
-    """The same by the answers' lengths."""
+    """Wins, ties and losses, by the ratio of the answers' lengths."""
     title = f"by length of the answer, {one_line(about.b)} / {one_line(about.a)}"
     table = _table(title, "", "pairs", "wins", "ties", "losses", "score")
     for bin in length.bins:
@@ -50,7 +50,7 @@ def length_table(about: Judging, length: LengthBias) -> Table:
 
 
 def student_table(bins: Sequence[MarginBin]) -> Table:
-    """Where the judge and the student agree, by how sure the student was."""
+    """Agreement of the judge with the student, by the student's margin."""
     table = _table(
         "the student's choices, and the judge's",
         *("stage", "the student", "margin", "rewrite better", "tie", "rewrite worse", "agree"),
@@ -70,7 +70,7 @@ def student_table(bins: Sequence[MarginBin]) -> Table:
 
 
 def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
-    """What stands beside the tables."""
+    """The sentences beside the tables; of the disagreements, the first `listed`."""
     counts, bias, length = found.counts, found.bias, found.length
     a, b = about.a, about.b
     parts = [f"{counts.total} with a verdict"]

@@ -17,7 +17,7 @@ def literal(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same on a single line: line breaks and tabs are pictures, too."""
+    """`literal` on a single line: line breaks and tabs are pictures, too."""
     return literal(text).replace("\n", "␊").replace("\t", "␉")
 
 

@@ -1,4 +1,4 @@
-"""Text of a dataset or a model on its way to a widget. There is no other way."""
+"""Text of a dataset or a model as a widget's content. All such text reaches widgets through here."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def shown(text: str, style: str = "") -> Content:
 
 
 def shown_line(text: str, width: int, style: str = "") -> Content:
-    """Its beginning on one line of at most `width` characters."""
+    """The beginning of a text, on one line of at most `width` characters."""
     return Content.styled(first_line(text, width), style)

@@ -21,7 +21,7 @@ from tui.text.literal import first_line, literal, one_line
 from tui.text.vocabulary import CHECKS, RULES
 
 Fact = tuple[str, str]
-"""A name and what stands beside it."""
+"""A name, and the text beside it."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -62,7 +62,7 @@ def score_line(sample: Sample, scores: Scores) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class _Clipped:
-    """A text in at most so many lines of whatever width it gets."""
+    """A text cut to `lines` lines, at the width it is rendered in."""
 
     text: Text
     lines: int
@@ -82,7 +82,7 @@ def _before(version: Version) -> Group:
 
 
 def _after(original: Version, final: Version) -> RenderableType:
-    """What became of a sample; what stayed is not shown twice."""
+    """The refined version; a half that stayed the same is not shown twice."""
     if final == original:
         return Text("as it was", style="dim")
     if _asked(final) == _asked(original):
@@ -151,13 +151,13 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
 
 
 def failure_fact(outcome: Outcome) -> Fact:
-    """Which sample a stage failed for, and why."""
+    """A sample for which a stage failed, and the reason."""
     failure = outcome.failures[0]
     return f"sample {outcome.index}", f"{failure.fault}: {failure.message}"
 
 
 def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
-    """What a workspace was made from, and how it was last worked on."""
+    """The dataset of a workspace, and the models and method of a run."""
     yield "dataset", f"{source.path} ({source.format})"
     teacher, student = run.record.teacher, run.record.student
     for role, model in (("teacher", teacher), ("student", student)):
@@ -173,7 +173,7 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
 
 
 def sample_page(sample: Sample, outcome: Outcome | None, review: Review | None) -> RenderableType:
-    """One sample's whole way."""
+    """A sample from its original through each stage to a person's review."""
     parts: list[RenderableType] = [
         _version_panel("original", sample.original, outcome.before if outcome else None)
     ]
@@ -211,8 +211,8 @@ def _ratio(ratio: Ratio) -> str:
 
 def _choice_panel(choice: Choice) -> Panel:
     text = Text()
-    for criterion, said in choice.critique.items():
-        text.append(literal(criterion) + "\n", style="bold cyan").append(literal(said) + "\n\n")
+    for criterion, critique in choice.critique.items():
+        text.append(literal(criterion) + "\n", style="bold cyan").append(literal(critique) + "\n\n")
     text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule].sentence}")
     if choice.margin is not None:
         tie = "; a near tie, look at it" if choice.near_tie else ""
@@ -253,7 +253,7 @@ def models_table(models: Iterable[ListedModel]) -> Table:
 
 
 def check_lines(checks: Iterable[Check]) -> Iterator[Text]:
-    """What `burnish doctor` found, a line each, with what to do about it below."""
+    """The findings of `burnish doctor`, a line each, with what to do below it."""
     styles = {"ok": "green", "advice": "yellow", "problem": "bold red"}
     for one in checks:
         mark = (f"{CHECKS[one.state]} ", styles[one.state])

@@ -35,11 +35,11 @@ SCHEDULES = {
 # A stage's end ----------------------------------------------------------------------------------------------
 
 VERDICTS = {"replaced": "+", "kept": "=", "failed": "✗"}
-"""How a stage ended, and the sign of it: the rewrite taken, turned down, or none to be had."""
+"""The ends of a stage, each with its sign: the rewrite taken, turned down, or none to be had."""
 
 
 class StudentDid(NamedTuple):
-    """What the student did with a rewrite."""
+    """The student's answer to a rewrite, in a narrow column and in a table."""
 
     brief: str
     full: str
@@ -109,7 +109,7 @@ STATES = {
 """Each state's sign and style in a list."""
 
 FLAGS = {"near tie": "≈", "truncated": "…", "unscorable": "∅", "failed": "✗", "edited": "✎"}
-"""What is to be known of a sample in a list, and the sign of it."""
+"""Marks of a sample in a list, each with its sign."""
 
 FINDINGS = {
     Flag.DUPLICATE: "the same texts as an earlier sample, but for white space",
@@ -121,11 +121,11 @@ FINDINGS = {
     Flag.PERSONAL: "likely an e-mail address, a phone, card or account number, or a key",
     Flag.IN_TEST: "13 words in a row are also in the test (of a shorter text there: all, 8 at least)",
 }
-"""What `burnish stats` flags."""
+"""The flags of `burnish stats`."""
 
 
 class DecisionWords(NamedTuple):
-    """What a person decided of a sample."""
+    """A person's decision on a sample."""
 
     heading: str
     style: str
@@ -144,7 +144,7 @@ DECISIONS = {
 
 
 class ExportRuleWords(NamedTuple):
-    """Which samples a rule of export takes."""
+    """The samples that a rule of export takes."""
 
     full: str  # in the report
     line: str  # in a list, on at most 48 cells
@@ -192,7 +192,7 @@ RESULTS = {
 # This machine -----------------------------------------------------------------------------------------------
 
 CHECKS = {"ok": "✓", "advice": "!", "problem": "✗"}
-"""The sign of what `burnish doctor` found."""
+"""The sign of each state of a check of `burnish doctor`."""
 
 
 def unread_note(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Where the lines of a text end on a screen of some width: quick for any text, and for any script."""
+"""Breaks a text into the lines of a screen of some width: quick for any text, and for any script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EMOJI = "\ufe0f"
 
 
 class WrappedLine(NamedTuple):
-    """What stands on one line of the screen: characters `start` to before `end`, of the text's n-th own line."""
+    """A line of the screen: characters `start` to before `end` of the text, from its own line number `own`."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ def wrap(text: str, width: int) -> list[WrappedLine]:
 
 
 def _ascii(text: str, width: int) -> Iterator[tuple[int, int]]:
-    """Every character is one cell."""
+    """The lines of a text in which every character is one cell."""
     at = 0
     while len(text) - at > width:
         space = text.rfind(" ", at + 1, at + width + 1)
@@ -63,7 +63,7 @@ def _any(text: str, width: int) -> Iterator[tuple[int, int]]:
 
 
 def _breakable(text: str, cells: list[int], at: int) -> bool:
-    """Whether a line may end before this character."""
+    """True where a line may end before the character at this position."""
     if text[at] == " ":
         return True
     wide = cells[at] == 2 or cells[at - 1] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from textual import events, on
@@ -49,20 +50,18 @@ class ModelPicker(Vertical):
     ModelPicker #note { height: auto; padding-left: 2; color: $text-muted; }
     """
 
+    @dataclass
     class Named(Message):
         """The role has another model, or none."""
 
-        def __init__(self, role: Role, name: str | None) -> None:
-            super().__init__()
-            self.role: Role = role
-            self.name = name
+        role: Role
+        name: str | None
 
+    @dataclass
     class ModelRefused(Message):
         """A model was chosen that cannot have the role."""
 
-        def __init__(self, why: str) -> None:
-            super().__init__()
-            self.why = why
+        why: str
 
     class Settled(Message):
         """A person is done with it."""
@@ -70,22 +69,15 @@ class ModelPicker(Vertical):
     def __init__(self, role: Role, name: str | None, **options: Any) -> None:
         super().__init__(**options)
         self.role: Role = role
-        self._first = name
         self._models: tuple[ListedModel, ...] = ()
 
-    def compose(self) -> ComposeResult:
-        yield Static(
-            Content.assemble((f"{self.role.capitalize():<10}", "bold"), (TASKS[self.role], "$text-muted")),
-            id="task",
-        )
-        yield PlainInput(self._first, placeholder=NAMES[self.role])
-        yield Static(id="said")
-        yield OptionList(compact=True)
-        yield Static(id="note")
+        self.input = PlainInput(name, placeholder=NAMES[role])
+        self._said, self._list, self._note = Static(id="said"), OptionList(compact=True), Static(id="note")
 
-    @property
-    def input(self) -> PlainInput:
-        return self.query_one(PlainInput)
+    def compose(self) -> ComposeResult:
+        task = Content.assemble((f"{self.role.capitalize():<10}", "bold"), (TASKS[self.role], "$text-muted"))
+        yield Static(task, id="task")
+        yield from (self.input, self._said, self._list, self._note)
 
     @property
     def name_given(self) -> str | None:
@@ -100,7 +92,7 @@ class ModelPicker(Vertical):
 
     def say(self, said: Content) -> None:
         """What the chosen model is and needs, or what is wrong with it."""
-        self.query_one("#said", Static).update(said)
+        self._said.update(said)
 
     def show_models(self, models: Sequence[ListedModel]) -> None:
         """Those that can have the role first; the others with the reason why not."""
@@ -111,16 +103,15 @@ class ModelPicker(Vertical):
         self._draw()
 
     def _draw(self) -> None:
-        listed = self.query_one(OptionList)
-        at = listed.highlighted
+        highlighted = self._list.highlighted
         room = max(30, self.size.width - 2)
-        listed.set_options([Option(self._row(model, room)) for model in self._models])
-        listed.highlighted = at if at is not None and at < len(self._models) else None
-        listed.display = bool(self._models)
+        self._list.set_options([Option(self._row(model, room)) for model in self._models])
+        still = highlighted is not None and highlighted < len(self._models)
+        self._list.highlighted = highlighted if still else None
+        self._list.display = bool(self._models)
         unread = sum(model.unfit(self.role) == UNREAD for model in self._models)
-        note = self.query_one("#note", Static)
-        note.update(unread_note(unread))
-        note.display = unread > 0
+        self._note.update(unread_note(unread))
+        self._note.display = unread > 0
 
     def _row(self, model: ListedModel, room: int) -> Content:
         why = model.unfit(self.role)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import events
@@ -14,28 +15,32 @@ from textual.widget import Widget
 
 
 class PickOne(Widget, can_focus=True):
-    """Words of ours, one of them chosen."""
+    """Words of ours, one of them chosen.
+
+    Beside Textual's `RadioSet`: the words stand in a line, the keys choose at once (there is no second cursor), and up
+    and down go to the widgets around.
+    """
 
     DEFAULT_CSS = """
     PickOne { height: auto; width: 1fr; }
     PickOne:focus { background: $surface; text-style: underline; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "turn(-1)", show=False),
-        Binding("right,l,space,enter", "turn(1)", show=False),
+        Binding("left,h", "step(-1)", show=False),
+        Binding("right,l,space,enter", "step(1)", show=False),
         Binding("up", "app.focus_previous", show=False),
         Binding("down", "app.focus_next", show=False),
     ]
 
+    words: reactive[Sequence[str]] = reactive((), layout=True)
     chosen: reactive[str] = reactive("")
 
+    @dataclass
     class WordPicked(Message):
         """Another word was chosen by hand."""
 
-        def __init__(self, control: PickOne, word: str) -> None:
-            super().__init__()
-            self.picker = control
-            self.word = word
+        picker: PickOne
+        word: str
 
         @property
         def control(self) -> PickOne:
@@ -43,30 +48,36 @@ class PickOne(Widget, can_focus=True):
 
     def __init__(self, words: Sequence[str], chosen: str, **options: Any) -> None:
         super().__init__(**options)
-        self._words = tuple(words)
+        self.set_reactive(PickOne.words, words)
         self.set_reactive(PickOne.chosen, chosen)
 
     def render(self) -> Content:
-        parts = []
-        for word in self._words:
-            here = word == self.chosen
-            parts.append(
-                Content.styled(f"● {word}" if here else f"○ {word}", "bold" if here else "$text-muted")
-            )
-        return Content("   ").join(parts)
+        return Content("   ").join(
+            Content.styled(f"● {word}", "bold")
+            if word == self.chosen
+            else Content.styled(f"○ {word}", "$text-muted")
+            for word in self.words
+        )
 
-    def action_turn(self, step: int) -> None:
-        at = self._words.index(self.chosen) if self.chosen in self._words else -1
-        self._take(self._words[(at + step) % len(self._words)])
+    def action_step(self, by: int) -> None:
+        at = self.words.index(self.chosen) if self.chosen in self.words else -1
+        self.pick(self.words[(at + by) % len(self.words)])
 
     def on_click(self, event: events.Click) -> None:
-        at = 0
-        for word in self._words:
-            if at <= event.x < at + len(word) + 2 and event.y == 0:
-                self._take(word)
-            at += len(word) + 5
+        if (word := self.word_at(event.x, event.y)) is not None:
+            self.pick(word)
 
-    def _take(self, word: str) -> None:
+    def word_at(self, x: int, y: int) -> str | None:
+        """The word that is drawn at a cell."""
+        start = 0
+        for word in self.words:
+            if start <= x < start + len(word) + 2 and y == 0:
+                return word
+            start += len(word) + 5
+        return None
+
+    def pick(self, word: str) -> None:
+        """Choose a word as if by hand."""
         if word != self.chosen:
             self.chosen = word
             self.post_message(self.WordPicked(self, word))

@@ -113,7 +113,7 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
     ("module", "where", "kind"),
     [
         ("tui.screens.run.screen", "RunScreen.body", "ValueError"),
-        ("tui.widgets.title", "Title.renew", "KeyError"),  # by a timer
+        ("tui.screens.title", "Title.renew", "KeyError"),  # by a timer
         ("tui.state.workbench", "Workbench.open", "ZeroDivisionError"),  # in a worker
         ("tui.app", "BurnishApp.action_show_help", "RuntimeError"),  # by a key
     ],

@@ -72,6 +72,6 @@ class SamplesSeat(Seat):
         await self.pilot.resize_terminal(*size)
         await self.workbench.reader.arrange(SampleColumn.NUMBER, descending=False, only=SampleFilter())
         self.app.clear_notifications()
-        self.screen._begin(self.workbench.reader)
+        self.screen._show_workspace(self.workbench.reader)
         self.table.focus()
         await self.settled()

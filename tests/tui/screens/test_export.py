@@ -112,7 +112,7 @@ def test_every_format_can_be_picked_and_brings_its_ending(workspace: Path) -> No
             files = seat.screen.query_one("#container", PickOne)
             files.focus()
             for _ in range(4):
-                met.add(seat.screen._wanted().format)
+                met.add(seat.screen._request().format)
                 assert seat.path.value.endswith(ENDINGS[seat.screen._format.container])
                 await seat.press("right")
             layouts.focus()
@@ -129,7 +129,7 @@ def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: P
         for trainer in Trainer:
             seat.screen.query_one("#trainer", PickOne).focus()
             await seat.press("right")
-            assert seat.screen._wanted().trainer is trainer
+            assert seat.screen._request().trainer is trainer
             assert seat.screen.query_one("#layout", PickOne).disabled
             seat.path.value = str(workspace.parent / f"for-{trainer}.json")
             await seat.press("ctrl+s")

@@ -202,7 +202,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(seat: SamplesSeat) -> 
     await seat.press("space")
     assert seat.samples == []
     await seat.press("escape")
-    assert not bar.shown
+    assert not bar.display
     assert seat.table.has_focus
     await seat.press("escape")
     assert seat.table.total == 24
@@ -217,7 +217,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(seat: SamplesSeat) -> 
     assert bar.marks == {FilterTerm.NEAR_TIE}
     assert seat.samples == [2, 10, 18]
     await seat.press("f")
-    assert not bar.shown
+    assert not bar.display
     assert seat.table.total == 3
 
 

@@ -145,6 +145,25 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
     StartSeat().play(steps)
 
 
+def test_the_facts_of_what_is_open_know_nothing_of_an_import_that_was_left(tmp_path: Path) -> None:
+    dataset(Path("data.json"), [*SHORT, {"instruction": "", "output": "x"}])
+
+    async def steps(seat: StartSeat) -> None:
+        await seat.press("1")
+        await seat.until(lambda: seat.workbench.is_open and "selective" in seat.shown("#facts"))
+        await seat.open("data.json")
+        await seat.until(lambda: seat.screen.query_one("#bad").display)
+        seat.screen.query_one("#leave").focus()
+        await seat.press("enter")
+        await seat.until(lambda: not seat.screen.query_one("#bad").display)
+        await seat.press("escape", "f5")
+        await seat.pilot.pause(0.2)
+        assert "24" in seat.shown("#facts")
+        assert "left out" not in seat.shown("#facts")
+
+    StartSeat(scene(tmp_path)).play(steps)
+
+
 WRONG: dict[str, tuple[bytes | None, str]] = {
     "missing.json": (None, "No such file"),
     "empty.json": (b"", "empty"),

@@ -1,4 +1,4 @@
-"""A row of an export as it will stand in the file, made to be looked at: long texts cut, names coloured."""
+"""A row of an export as the preview shows it: as it will stand in the file, with long texts cut and names coloured."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from textual.content import Content
 from engine.formats.names import Container, Format
 from tui.text.shown import shown
 
-READ = 1_000_000  # characters of a row that are looked at
-LONG, HEAD, TAIL = 400, 280, 60  # a text longer than the first is shown with its middle left out
-MOST = 6_000  # characters of a row that are shown, about
+READ = 1_000_000
+"""Characters of a row that are read, at most."""
+
+LONG, HEAD, TAIL = 400, 280, 60
+"""Characters: of a text longer than the first, only the head and the tail are shown."""
+
+MOST = 6_000
+"""Characters of a row that are shown, about."""
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)')
 _LEFT_OUT = "$text-muted italic"
 
 
 def row_text(text: str, format: Format) -> Content:
-    """One row. What is left out is said in its place. Takes a while for a row of a million characters."""
+    """A row, with a note in place of each part left out. Takes a while for a row of a million characters."""
     if format.container is Container.CSV:
         row, left = shown(text[:MOST]), len(text) - MOST
     else:
@@ -28,7 +33,7 @@ def row_text(text: str, format: Format) -> Content:
 
 
 def _json(text: str) -> tuple[Content, int]:
-    """The row, and where in it the end came."""
+    """A row of JSON, and how many of its characters are shown or noted."""
     parts: list[Content] = []
     at = length = 0
     for string in _STRING.finditer(text):

@@ -3,79 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from engine.store.leaving import ExportRule
 from tui.text.vocabulary import EXPORT_RULES
+from tui.widgets.pick_one import PickOne
+
+SENTENCE = 48
+"""Cells of a sentence, where there is room."""
 
 
-class RuleList(Widget, can_focus=True):
-    """Posts `RulePicked` for a choice made by hand."""
+class RuleList(PickOne, inherit_bindings=False):
+    """A choice with a line for each word: up and down go through them, and down past the last to the next widget."""
 
-    DEFAULT_CSS = """
-    RuleList { height: auto; width: 1fr; }
-    RuleList:focus { background: $surface; }
-    """
+    DEFAULT_CSS = "RuleList:focus { text-style: none; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "turn(-1)", show=False),
-        Binding("down,j", "turn(1)", show=False),
+        Binding("up,k", "step(-1)", show=False),
+        Binding("down,j", "step(1)", show=False),
     ]
 
-    chosen: reactive[ExportRule] = reactive(ExportRule.ALL)
     counts: reactive[Mapping[ExportRule, int]] = reactive(dict)
 
-    class RulePicked(Message):
-        """Another rule."""
+    def __init__(self, **options: Any) -> None:
+        super().__init__(tuple(ExportRule), ExportRule.ALL, **options)
+
+    @property
+    def rule(self) -> ExportRule:
+        return ExportRule(self.chosen)
 
     def render(self) -> Content:
-        width = max((len(f"{count:,}") for count in self.counts.values()), default=1)
-        room = self.size.width - 12 - width - 2
-        lines = []
-        for rule in ExportRule:
-            here = rule is self.chosen
-            sentence = EXPORT_RULES[rule].line
-            sentence = sentence if len(sentence) <= room else f"{sentence[: max(room - 1, 0)]}…"
-            count = f"{self.counts[rule]:,}" if rule in self.counts else ""
-            marker = ("● " if here else "○ ", "bold $primary" if here else "$text-muted")
-            lines.append(
-                Content.assemble(
-                    marker,
-                    (rule, "bold underline" if here and self.has_focus else "bold" if here else ""),
-                    " " * (10 - len(rule)),
-                    (f"{sentence:<{min(max(room, 0), 48)}}", "" if here else "$text-muted"),
-                    (f"{count:>{width + 2}}", "bold" if here else "$text-muted"),
-                )
-            )
-        return Content("\n").join(lines)
+        digits = max((len(f"{count:,}") for count in self.counts.values()), default=1)
+        room = max(self.size.width - 12 - digits - 2, 0)
+        return Content("\n").join(self._line(rule, digits, room) for rule in ExportRule)
 
-    def on_focus(self) -> None:
-        self.refresh()
+    def _line(self, rule: ExportRule, digits: int, room: int) -> Content:
+        chosen, sentence = rule is self.rule, EXPORT_RULES[rule].line
+        if len(sentence) > room:
+            sentence = f"{sentence[: max(room - 1, 0)]}…"
+        count = f"{self.counts[rule]:,}" if rule in self.counts else ""
+        return Content.assemble(
+            ("● ", "bold $primary") if chosen else ("○ ", "$text-muted"),
+            (rule, "bold underline" if chosen and self.has_focus else "bold" if chosen else ""),
+            " " * (10 - len(rule)),
+            (f"{sentence:<{min(room, SENTENCE)}}", "" if chosen else "$text-muted"),
+            (f"{count:>{digits + 2}}", "bold" if chosen else "$text-muted"),
+        )
 
-    def on_blur(self) -> None:
-        self.refresh()
-
-    def action_turn(self, step: int) -> None:
-        """To the next rule; past the last, to the next widget."""
-        rules = list(ExportRule)
-        at = rules.index(self.chosen) + step
-        if 0 <= at < len(rules):
-            self._take(rules[at])
-        elif step > 0:
+    def action_step(self, by: int) -> None:
+        at = self.words.index(self.chosen) + by
+        if 0 <= at < len(self.words):
+            self.pick(self.words[at])
+        elif by > 0:
             self.screen.focus_next()
 
-    def on_click(self, event: events.Click) -> None:
-        rules = list(ExportRule)
-        if 0 <= event.y < len(rules):
-            self._take(rules[event.y])
-
-    def _take(self, rule: ExportRule) -> None:
-        if rule is not self.chosen:
-            self.chosen = rule
-            self.post_message(self.RulePicked())
+    def word_at(self, x: int, y: int) -> str | None:
+        return self.words[y] if 0 <= y < len(self.words) else None

@@ -1,10 +1,11 @@
-"""Export: which samples leave, as what and whereto; the first of them as they will be written; the writing."""
+"""The Export screen: a form of which samples leave, as what and whereto; their first rows; the writing."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
@@ -14,7 +15,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.timer import Timer
+from textual.events import ScreenResume
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, ProgressBar, Static
 
@@ -49,17 +51,15 @@ from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
 ROWS = 6
-"""Rows shown before they are written."""
+"""Rows in the preview."""
 
 CALM = 0.08
-"""Seconds without a change before the workspace is looked into: keys may repeat."""
+"""Seconds without a change before the preview is made: keys may repeat."""
 
 AFRESH = 5.0
-"""Seconds between two looks while a run decides more and more samples."""
+"""Seconds between two previews while a run decides more and more samples."""
 
 NO_TRAINER = "none"
-CONTAINERS = {container.name.lower(): container for container in Container}
-LAYOUTS = {layout.name.lower(): layout for layout in Layout}
 
 
 class FormLine(PlainInput):
@@ -71,14 +71,13 @@ class FormLine(PlainInput):
     ]
 
 
-class ContainerPick(PickOne):
-    """The kinds of file that can hold the rows."""
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A file that may be written only if a person says so."""
 
-    def offer(self, format: Format) -> None:
-        """Those for this format's layout, with its own chosen."""
-        self._words = tuple(other.container.name.lower() for other in Format if other.layout is format.layout)
-        self.chosen = format.container.name.lower()
-        self.refresh(layout=True)
+    out: Path
+    request: ExportRequest
+    present: tuple[Path, ...]  # the files that would be replaced
 
 
 class ExportScreen(AppScreen):
@@ -111,28 +110,29 @@ class ExportScreen(AppScreen):
     ExportScreen.-wide #sight { margin: 0 0 0 3; height: 100%; }
     """
 
+    writing: reactive[RowProgress | None] = reactive(None, repaint=False, bindings=True, init=False)
+    """The progress of a writing under way."""
+
+    asked: reactive[Replacement | None] = reactive(None, repaint=False, bindings=True, init=False)
+    """The replacement that a person is asked about."""
+
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
         self._workspace: Path | None = None  # that the form is about
         self._format = Format.ALPACA  # as picked by hand; a trainer's comes before it
         self._suggested = ""  # the path, as long as it is not the person's own
-        self._seen: ExportPreview | None = None
+        self._preview: ExportPreview | None = None
         self._problem = ""  # why nothing can leave
-        self._asking: tuple[Path, ExportRequest, list[Path]] | None = (
-            None  # whether these files may be replaced
-        )
-        self._progress: RowProgress | None = None  # of a writing under way
+        self._ended: Content | None = None  # how the last writing ended
         self._at_rest = Event()  # no thread writes
         self._at_rest.set()
-        self._ended: Content | None = None  # what came of the last writing
-        self._ticking: Timer | None = None
         self._stale = False
 
         # The threads' answers come in while the app closes, too, when a query would find nothing any more.
-        self._rules = RuleList()
+        self._rules = RuleList(id="rule")
         self._share = FormLine("5%", id="share")
-        self._layouts = PickOne(tuple(LAYOUTS), Layout.ALPACA.name.lower(), id="layout")
-        self._containers = ContainerPick((), "", id="container")
+        self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
+        self._containers = PickOne((), "", id="container")
         self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
         self._traces = PickOne(("no", "yes"), "no", id="trace")
         self._path = FormLine(id="path", select_on_focus=False)
@@ -159,24 +159,19 @@ class ExportScreen(AppScreen):
         self._ticking = self.set_interval(0.1, self._show_status, pause=True)
         self.set_interval(AFRESH, self._reload_preview)
 
-    def on_screen_resume(self) -> None:
-        self._renew()
-
     async def on_unmount(self) -> None:
         """Nothing half written stays behind when the app is left."""
-        if self._progress is not None:
-            self._progress.stop()
-        for _ in range(50):
-            if self._at_rest.is_set():
-                break
-            await asyncio.sleep(0.02)
+        if self.writing is not None:
+            self.writing.stop()
+        await on_daemon_thread(self._at_rest.wait, 1.0)
 
+    @on(ScreenResume)
     @on(WorkspaceChanged)
     def _renew(self) -> None:
-        """Look again; at another workspace, with a form filled in anew."""
+        """Make the preview again; for another workspace, fill in the form anew."""
         workbench = self.workbench
         if workbench.path is not None and workbench.source is not None and workbench.path != self._workspace:
-            self._workspace, self._seen, self._ended = workbench.path, None, None
+            self._workspace, self._preview, self._ended = workbench.path, None, None
             self._format = Format(workbench.source.format)
             self._path.value = self._suggested
             self._put_format()
@@ -193,50 +188,31 @@ class ExportScreen(AppScreen):
             self._load_preview()
 
     # --- the form -------------------------------------------------------------------------------------------------
-
-    @on(RuleList.RulePicked)
-    def _pick_rule(self) -> None:
-        self.set_class(self._rules.chosen is ExportRule.TOP, "-top")
-        self._differ()
+    # Textual calls the handlers of a message in this order.
 
     @on(PickOne.WordPicked, "#layout")
     def _pick_layout(self, event: PickOne.WordPicked) -> None:
-        layout = LAYOUTS[event.word]
-        fitting = [format for format in Format if format.layout is layout]
+        """The format of this layout in the same kind of file, or the first there is."""
+        fitting = [format for format in Format if _word(format.layout) == event.word]
         same = [format for format in fitting if format.container is self._format.container]
         self._format = (same or fitting)[0]
-        self._put_format()
-        self._differ()
 
     @on(PickOne.WordPicked, "#container")
     def _pick_container(self, event: PickOne.WordPicked) -> None:
-        self._format = Format.of(CONTAINERS[event.word], self._format.layout)
-        self._put_format()
-        self._differ()
+        self._format = Format.of(Container[event.word.upper()], self._format.layout)
 
-    @on(PickOne.WordPicked, "#trainer")
-    def _pick_trainer(self) -> None:
-        self._put_format()
-        self._differ()
-
-    @on(PickOne.WordPicked, "#trace")
+    @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
-    def _pick_other(self) -> None:
-        self._differ()
+    def _form_changed(self) -> None:
+        self.set_class(self._rules.rule is ExportRule.TOP, "-top")
+        self._put_format()
+        self._ended = self.asked = None
+        self._load_preview()
 
     @on(Input.Changed, "#path")
-    def _another_path(self) -> None:
-        self._ask(None)
+    def _path_changed(self) -> None:
+        self.asked = None
         self._show_status()
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        self.action_write()
-
-    def _differ(self) -> None:
-        self._ended = None
-        self._ask(None)
-        self._load_preview()
 
     def _put_format(self) -> None:
         """Show the format that will be written, and a path to suit it."""
@@ -244,14 +220,14 @@ class ExportScreen(AppScreen):
         if source is None or self._workspace is None:
             return
         format = trainer_format(trainer, Format(source.format)) if trainer else self._format
-        layouts, containers = self._layouts, self._containers
-        layouts.chosen = format.layout.name.lower()
-        containers.offer(format)
-        layouts.disabled = containers.disabled = trainer is not None
-        path, usual = self._path, str(default_path(self._workspace, format))
-        if path.value == self._suggested:
-            path.value = usual
-            path.cursor_position = len(usual)
+        self._layouts.chosen = _word(format.layout)
+        self._containers.words = [_word(one.container) for one in Format if one.layout is format.layout]
+        self._containers.chosen = _word(format.container)
+        self._layouts.disabled = self._containers.disabled = trainer is not None
+        usual = str(default_path(self._workspace, format))
+        if self._path.value == self._suggested:
+            self._path.value = usual
+            self._path.cursor_position = len(usual)
         self._suggested = usual
 
     @property
@@ -259,9 +235,9 @@ class ExportScreen(AppScreen):
         word = self._trainers.chosen
         return None if word == NO_TRAINER else Trainer(word)
 
-    def _wanted(self) -> ExportRequest:
-        """What the form says. Raises `UsageError`."""
-        rule, text = self._rules.chosen, self._share.value
+    def _request(self) -> ExportRequest:
+        """The export that the form describes. Raises `UsageError`."""
+        rule, text = self._rules.rule, self._share.value
         try:
             share = TopShare.parse(text)
         except UsageError:
@@ -270,11 +246,10 @@ class ExportScreen(AppScreen):
                     f"{text or 'nothing'}: take a share such as 5%, or a count such as 500"
                 ) from None
             share = TopShare(percent=5)
-        trace = self._traces.chosen == "yes"
-        return ExportRequest(rule, share, self._format, self._trainer, trace)
+        return ExportRequest(rule, share, self._format, self._trainer, self._traces.chosen == "yes")
 
     def _out(self) -> Path:
-        """Where to. Raises `UsageError`."""
+        """The path to write to. Raises `UsageError`."""
         text = self._path.value.strip()
         if not text or text.endswith("/"):
             raise UsageError("the file needs a name")
@@ -285,86 +260,77 @@ class ExportScreen(AppScreen):
 
     # --- what would be written ------------------------------------------------------------------------------------
 
-    @work(exclusive=True, group="look")
+    @work(exclusive=True, group="preview")
     async def _load_preview(self) -> None:
         workspace = self._workspace
         if workspace is None:
             return
         await asyncio.sleep(CALM)
         try:
-            wanted = self._wanted()
-            seen, rows = await on_daemon_thread(_preview, workspace, wanted)
+            found, rows = await on_daemon_thread(_read_preview, workspace, self._request())
         except BurnishError as error:
-            self._seen, self._problem = None, str(error)
+            self._preview, self._problem = None, str(error)
             rows = Content("")
         else:
-            self._seen, self._problem = seen, ""
-            self._rules.counts = seen.leaving
+            self._preview, self._problem = found, ""
+            self._rules.counts = found.leaving
         if workspace == self._workspace:
             self._rows.update(rows)
             self._show_status()
 
     # --- writing --------------------------------------------------------------------------------------------------
 
+    @on(Input.Submitted)
     @work(exclusive=True, group="begin")
     async def action_write(self) -> None:
         workspace = self._workspace
         if workspace is None:
             return
-        if self._progress is not None:
+        if self.writing is not None:
             self.say("a file is being written", warning=True)
             return
         try:
-            out, wanted = self._out(), self._wanted()
-            there = await on_daemon_thread(files_in_the_way, workspace, out, wanted.trainer)
+            out, request = self._out(), self._request()
+            present = await on_daemon_thread(files_in_the_way, workspace, out, request.trainer)
         except BurnishError as error:
             self.say_error(error)
             return
-        if there:
-            self._ask((out, wanted, there))
+        if present:
+            self.asked = Replacement(out, request, tuple(present))
             self._rules.focus()  # a line to type in would take the answer
         else:
-            self._write(workspace, out, wanted)
+            self._write(workspace, out, request)
 
     def action_replace(self) -> None:
-        asked, workspace = self._asking, self._workspace
-        if asked is not None and workspace is not None:
-            self._ask(None)
-            self._write(workspace, asked[0], asked[1])
+        asked, self.asked = self.asked, None
+        if asked is not None and self._workspace is not None:
+            self._write(self._workspace, asked.out, asked.request)
 
     def action_cancel(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-        elif self._asking is None:
+        if self.writing is not None:
+            self.writing.stop()
+        elif self.asked is None:
             self.set_focus(None)
-        self._ask(None)
+        self.asked = None
 
     def action_preview(self) -> None:
         self._load_preview()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "replace":
-            return self._asking is not None
+            return self.asked is not None
         if action == "cancel":
-            busy = self._asking is not None or self._progress is not None
-            return busy or isinstance(self.focused, Input)
+            return bool(self.asked or self.writing) or isinstance(self.focused, Input)
         return True
 
-    def _ask(self, what: tuple[Path, ExportRequest, list[Path]] | None) -> None:
-        if what != self._asking:
-            self._asking = what
-            self.refresh_bindings()
-            self._show_status()
-
     @work(group="write")
-    async def _write(self, workspace: Path, out: Path, wanted: ExportRequest) -> None:
-        progress = self._progress = RowProgress()
+    async def _write(self, workspace: Path, out: Path, request: ExportRequest) -> None:
         self._at_rest.clear()
-        self._set_writing(writing=True)
+        progress = self.writing = RowProgress()
 
         def work() -> ExportResult:
             try:
-                return write(workspace, out, wanted, progress)
+                return write(workspace, out, request, progress)
             finally:
                 self._at_rest.set()
 
@@ -383,37 +349,35 @@ class ExportScreen(AppScreen):
                 self.say(f"written: {report.rows:,} samples to {report.path}")
         finally:
             progress.stop()  # the thread, where it is this work that was cancelled
-            self._progress = None
-        self._set_writing(writing=False)
+            self.writing = None
 
-    def _set_writing(self, *, writing: bool) -> None:
-        """Into writing, or out of it."""
-        self._bar.set_class(writing, "-writing")
-        if self._ticking is not None:
-            self._ticking.resume() if writing else self._ticking.pause()
-        self.refresh_bindings()
+    def watch_writing(self) -> None:
+        self._bar.set_class(self.writing is not None, "-writing")
+        self._ticking.resume() if self.writing is not None else self._ticking.pause()
+        self._show_status()
+
+    def watch_asked(self) -> None:
         self._show_status()
 
     # --- in words -------------------------------------------------------------------------------------------------
 
     def _show_status(self) -> None:
         self._status.update(self._state())
-        if self._progress is not None:
-            self._bar.update(total=self._progress.total or None, progress=self._progress.rows)
-        seen = self._seen
-        heading = "" if seen is None else "First rows, as they will stand in the file" if seen.rows else ""
-        self._heading.update(heading)
+        if self.writing is not None:
+            self._bar.update(total=self.writing.total or None, progress=self.writing.rows)
+        rows = self._preview is not None and self._preview.rows
+        self._heading.update("First rows, as they will stand in the file" if rows else "")
 
     def _state(self) -> Content:
-        if self._progress is not None:
-            rows, total = self._progress.rows, self._progress.total
+        if self.writing is not None:
             return Content.assemble(
-                ("writing ", "bold"), f"{rows:,} of {total:,} rows", ("   esc stops", "$text-muted")
+                ("writing ", "bold"),
+                f"{self.writing.rows:,} of {self.writing.total:,} rows",
+                ("   esc stops", "$text-muted"),
             )
-        if self._asking is not None:
-            _, _, there = self._asking
-            names = " and ".join(path.name for path in there)
-            question = f"{one_line(names)} {'is' if len(there) == 1 else 'are'} there already: "
+        if self.asked is not None:
+            names = one_line(" and ".join(path.name for path in self.asked.present))
+            question = f"{names} {'is' if len(self.asked.present) == 1 else 'are'} there already: "
             return Content.assemble(
                 shown(question, "bold $text-warning"),
                 (self.keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
@@ -423,23 +387,26 @@ class ExportScreen(AppScreen):
             return self._ended
         if self._problem:
             return shown(one_line(self._problem), "$text-warning")
-        return self._summary() if self._seen is not None else Content("")
+        return Content("") if self._preview is None else self._summary(self._preview)
 
-    def _summary(self) -> Content:
-        assert self._seen is not None
-        seen, rule = self._seen, self._rules.chosen
-        count = seen.leaving[rule]
+    def _summary(self, found: ExportPreview) -> Content:
+        count = found.leaving[self._rules.rule]
         if not count:
-            return Content.styled(f"no sample of {seen.of:,} passes this rule", "$text-warning")
+            return Content.styled(f"no sample of {found.of:,} passes this rule", "$text-warning")
         beside = ""
         if (trainer := self._trainer) is Trainer.LLAMAFACTORY:
             beside = ", with an entry in dataset_info.json beside it"
         elif trainer is not None:
             beside = f", with a {trainer}.yaml beside it"
         return Content.assemble(
-            (f"{count:,}", "bold"), f" of {seen.of:,} samples leave as {seen.format.container}: ",
-            f"{seen.format.layout}{beside}",
+            (f"{count:,}", "bold"), f" of {found.of:,} samples leave as {found.format.container}: ",
+            f"{found.format.layout}{beside}",
         )  # fmt: skip
+
+
+def _word(kind: Layout | Container) -> str:
+    """The word that a layout or a container is chosen by."""
+    return kind.name.lower()
 
 
 def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
@@ -451,20 +418,20 @@ def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
             yield Static(hint, classes="hint")
 
 
-def _preview(workspace: Path, wanted: ExportRequest) -> tuple[ExportPreview, Content]:
-    """What would be written, and the first rows to look at. Takes a while."""
-    seen = preview(workspace, wanted, ROWS)
-    heads = [f"sample {index}" for index in seen.samples]
-    heads = ["head", *heads] if len(seen.rows) > len(heads) else heads
+def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPreview, Content]:
+    """The export that would be written, and its first rows as text. Takes a while."""
+    found = preview(workspace, request, ROWS)
+    heads = [f"sample {index}" for index in found.samples]
+    heads = ["head", *heads] if len(found.rows) > len(heads) else heads
     rows = [
-        Content.assemble((head, "$text-muted italic"), "\n", row_text(row, seen.format))
-        for head, row in zip(heads, seen.rows, strict=True)
+        Content.assemble((head, "$text-muted italic"), "\n", row_text(row, found.format))
+        for head, row in zip(heads, found.rows, strict=True)
     ]
-    return seen, Content("\n\n").join(rows)
+    return found, Content("\n\n").join(rows)
 
 
 def _result_text(report: ExportResult) -> Content:
-    """What was written, and what to do with it."""
+    """An export that was written, and how to use it."""
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]

@@ -1,4 +1,4 @@
-"""Every key, and what it does, from the one registry; what is typed narrows it down."""
+"""The Help screen: every action and its keys, from the one registry; a search narrows them down."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HelpScreen(ModalScreen[None]):
     """
 
     def __init__(self, scope: str, keymap: Keymap) -> None:
-        """`scope`: where one came from, which is told first."""
+        """`scope`: of the screen below, whose actions come first."""
         super().__init__()
         self._scope = scope
         self._keymap = keymap
@@ -55,7 +55,7 @@ class HelpScreen(ModalScreen[None]):
         self._narrow("")
 
     def on_resize(self) -> None:
-        # When the list has its width, too.
+        # Only then the list has its width.
         self.call_after_refresh(lambda: self._narrow(self.query_one("#search", Input).value))
 
     @on(Input.Changed, "#search")
@@ -64,7 +64,7 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def _narrow(self, typed: str) -> None:
-        """Show the actions in which every word is found."""
+        """Show the actions in which every word that was typed is found."""
         words = typed.casefold().split()
         room = max(self.query_one(VerticalScroll).scrollable_content_region.width - KEYS - LABEL, 20)
         sections = []
@@ -93,9 +93,9 @@ class HelpScreen(ModalScreen[None]):
     def _line(self, action: Action, room: int) -> Content:
         keys = "  ".join(key_names(self._keymap.keys[action.id]))
         keys = keys if len(keys) < KEYS else f"{keys[: KEYS - 2]}…"
-        told, *more = wrap(action.help, room)
+        first, *more = wrap(action.help, room)
         line = Content.assemble(
-            (f"{keys:<{KEYS}}", "bold"), f"{action.label:<{LABEL}}", (told, "$text-muted")
+            (f"{keys:<{KEYS}}", "bold"), f"{action.label:<{LABEL}}", (first, "$text-muted")
         )
         indented = (Content.styled(f"{'':<{KEYS + LABEL}}{part}", "$text-muted") for part in more)
         return Content("\n").join([line, *indented])

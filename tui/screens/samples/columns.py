@@ -1,4 +1,4 @@
-"""What a row of the sample table shows at a width: which columns, how wide, and each one's text."""
+"""The columns of the sample table at some width, and the text of each for a row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,21 @@ ENOUGH = 16
 """Cells that the instruction gets before anything else has a place."""
 
 MISSING = "—"
-"""For a number that there is none of; a sample that waits shows nothing."""
+"""Stands for a score that there is none of; a sample that waits shows nothing."""
+
+ORDERS = {
+    SampleColumn.NUMBER: ("number", "first first", "last first"),
+    SampleColumn.STATE: ("state", "from A", "from Z"),
+    SampleColumn.INSTRUCTION: ("instruction", "from A", "from Z"),
+    SampleColumn.IFD_BEFORE: ("IFD before", "smallest first", "largest first"),
+    SampleColumn.IFD_AFTER: ("IFD after", "smallest first", "largest first"),
+    SampleColumn.R_IFD_BEFORE: ("r-IFD before", "smallest first", "largest first"),
+    SampleColumn.R_IFD_AFTER: ("r-IFD after", "smallest first", "largest first"),
+    SampleColumn.LENGTH_BEFORE: ("length before", "shortest first", "longest first"),
+    SampleColumn.LENGTH_AFTER: ("length after", "shortest first", "longest first"),
+    SampleColumn.VERDICT: ("verdict", "kept first", "replaced first"),
+}
+"""The order by each column in words, ascending and descending."""
 
 Shown = tuple[str, str]
 """A cell's text, safe to show, and the name of its style."""
@@ -26,10 +40,12 @@ Shown = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ColumnCell:
-    column: SampleColumn | None  # what a click on its header sorts by
+    """A column: its place and its title, and how a row is read."""
+
+    column: SampleColumn | None  # a click on the title sorts by it
     title: str
-    gap: int  # before it
-    width: int
+    gap: int  # cells before it
+    width: int  # cells
     read: Callable[[SampleRow, int], Shown]  # from a row and the width
     right: bool = False
 
@@ -38,7 +54,7 @@ class ColumnCell:
         return self.gap + self.width
 
     def head(self, sign: str = "") -> str:
-        """Its header, with the sign of the order where the rows are sorted by it; the gap may hold that."""
+        """The title, with the sign of the order where the rows are sorted by it; the sign may stand in the gap."""
         if self.right:
             return fitted(sign + self.title, self.whole, right=True)
         if len(self.title) < self.width:
@@ -80,7 +96,7 @@ def cells(width: int, samples: int) -> list[ColumnCell]:
         _verdicts,
     )
     flags = ColumnCell(None, "flags", 3 if wide else 2, 26 if wide else 5, _flags)
-    # What goes first where there is little room stands last.
+    # Where there is little room, the last goes first.
     optional = [(flags,), scores[0], (verdicts,), scores[1], *([lengths] if normal else [])]
     while optional and width - _sum([number, state, text], *optional) < ENOUGH:
         optional.pop()
@@ -94,7 +110,7 @@ def _sum(*groups: Sequence[ColumnCell]) -> int:
 
 
 def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """The text, which is safe to show, on exactly `width` cells."""
+    """A text that is safe to show, cut or filled up to exactly `width` cells."""
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…" if width > 0 else ""
@@ -159,7 +175,7 @@ def _verdicts(row: SampleRow, width: int) -> Shown:
 
 
 def flags(row: SampleRow) -> list[str]:
-    """What is to be known of a row, by name."""
+    """The names of a row's flags."""
     held = (row.near_tie, row.truncated, row.unscorable, row.failed, row.state is SampleState.EDITED)
     return [name for name, holds in zip(FLAGS, held, strict=True) if holds]
 
@@ -168,6 +184,6 @@ def _flags(row: SampleRow, width: int) -> Shown:
     found = flags(row)
     words = "  ".join(f"{FLAGS[name]} {name}" for name in found)
     if len(words) > width or width <= len(FLAGS):
-        # Each in its own place, so that a column of them can be read down.
+        # Each has its own place, so that a column of them can be read down.
         words = "".join(glyph if name in found else " " for name, glyph in FLAGS.items())
     return words, "bad" if "failed" in found else "warn"

@@ -1,7 +1,8 @@
-"""Which samples are to be shown, as boxes to tick: of one kind any will do, every kind ticked must be met."""
+"""The filter of the samples, as boxes to tick: of one kind any will do, every kind ticked must be met."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -22,37 +23,38 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
     "Review": (FilterTerm.UNREVIEWED,),
     "Data": tuple(map(FilterTerm, Flag)),
 }
-"""The marks by kind, as `engine.store.sample_list` joins them. Data: what `burnish stats` found."""
+"""The terms by kind, as `engine.store.sample_list` joins them. Data: the flags of `burnish stats`."""
 
-COLUMNS = (("State",), ("Verdict",), ("Flag", "Review"), ("Data",))
-"""The kinds as they stand on the bar, which fits 80 cells."""
-
-LINES: tuple[tuple[str, ...], ...] = tuple(
-    tuple(line for title in column for line in (title, *KINDS[title])) for column in COLUMNS
+COLUMNS: tuple[tuple[str, ...], ...] = tuple(
+    tuple(line for kind in kinds for line in (kind, *KINDS[kind]))
+    for kinds in (("State",), ("Verdict",), ("Flag", "Review"), ("Data",))
 )
-"""Each column's lines: titles, and marks to tick."""
+"""The lines of each column of the bar, which fits 80 cells: titles, and marks to tick."""
 
-BOXES = tuple(tuple(line for line in lines if isinstance(line, FilterTerm)) for lines in LINES)
+BOXES = tuple(tuple(line for line in lines if isinstance(line, FilterTerm)) for lines in COLUMNS)
 
 GAP = 2
+"""Cells between two columns."""
 
-HEIGHT = max(map(len, LINES))
+HEIGHT = max(map(len, COLUMNS))
 
 
 def words(marks: frozenset[FilterTerm]) -> str:
-    """What is asked for, in a person's words."""
+    """A filter in a person's words."""
     kinds = [" or ".join(mark for mark in kind if mark in marks) for kind in KINDS.values()]
     return ", and ".join(kind for kind in kinds if kind)
 
 
 class FilterBar(Widget, can_focus=True):
-    """The arrows go from box to box, space or enter ticks one; a click does both."""
+    """The arrows go from box to box, space or enter ticks one; a click does both.
+
+    Beside Textual's `SelectionList`: the boxes stand in columns, with the titles of their kinds between them.
+    """
 
     DEFAULT_CSS = f"""
     FilterBar {{
         height: {HEIGHT + 1}; padding: 0 1; background: $surface; display: none;
         text-wrap: nowrap; text-overflow: clip;
-        &.-shown {{ display: block; }}
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,27 +65,15 @@ class FilterBar(Widget, can_focus=True):
         Binding("space,enter", "tick", show=False),
     ]
 
+    @dataclass
     class Ticked(Message):
-        """Other marks are asked for."""
+        """A box was ticked or cleared; `marks` are those that are ticked."""
 
-        def __init__(self, marks: frozenset[FilterTerm]) -> None:
-            super().__init__()
-            self.marks = marks
+        marks: frozenset[FilterTerm]
 
     marks: reactive[frozenset[FilterTerm]] = reactive(frozenset())
     at: reactive[tuple[int, int]] = reactive((0, 0))
-    """The box that the keys are at: column, and place in it."""
-
-    def open(self) -> None:
-        self.add_class("-shown")
-        self.focus()
-
-    def close(self) -> None:
-        self.remove_class("-shown")
-
-    @property
-    def shown(self) -> bool:
-        return self.has_class("-shown")
+    """The box under the cursor: its column, and its place in that."""
 
     def action_go(self, across: int, down: int) -> None:
         column = (self.at[0] + across) % len(BOXES)
@@ -98,38 +88,38 @@ class FilterBar(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         event.stop()
         x, y = event.x - self.gutter.left, event.y - self.gutter.top
-        for number, (start, end) in enumerate(self._spans()):
-            line = LINES[number][y] if 0 <= y < len(LINES[number]) else ""
-            if start <= x < end and isinstance(line, FilterTerm):
+        for number, (lines, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True)):
+            line = lines[y] if 0 <= y < len(lines) else ""
+            if 0 <= x < width and isinstance(line, FilterTerm):
                 self.at = (number, BOXES[number].index(line))
                 self.action_tick()
-
-    def _spans(self) -> list[tuple[int, int]]:
-        """Where each column of boxes begins and ends."""
-        spans, start = [], 0
-        for lines in LINES:
-            end = start + max(len(_label(line) if isinstance(line, FilterTerm) else line) for line in lines)
-            spans.append((start, end))
-            start = end + GAP
-        return spans
+            x -= width + GAP
 
     def render(self) -> Content:
-        return Content("\n").join(self._line(y) for y in range(HEIGHT))
+        return Content("\n").join(
+            Content(" " * GAP).join(
+                self._cell(lines[y] if y < len(lines) else "", width)
+                for lines, width in zip(COLUMNS, (*WIDTHS[:-1], 0), strict=True)
+            )
+            for y in range(HEIGHT)
+        )
 
-    def _line(self, y: int) -> Content:
-        parts: list[Content] = []
-        for number, (start, end) in enumerate(self._spans()):
-            line = LINES[number][y] if y < len(LINES[number]) else ""
-            text, style = line, "bold $primary"
-            if isinstance(line, FilterTerm):
-                text = _label(line, ticked=line in self.marks)
-                style = "bold" if line in self.marks else "$text-muted"
-                if self.has_focus and BOXES[self.at[0]][self.at[1]] is line:
-                    style = "bold reverse"
-            parts += [Content.styled(text, style), Content(" " * (end - start - len(text) + GAP))]
-        return Content("").join(parts[:-1])
+    def _cell(self, line: str, width: int) -> Content:
+        text, style = line, "bold $primary"
+        if isinstance(line, FilterTerm):
+            text = _label(line, ticked=line in self.marks)
+            style = "bold" if line in self.marks else "$text-muted"
+            if self.has_focus and BOXES[self.at[0]][self.at[1]] is line:
+                style = "bold reverse"
+        return Content.assemble((text, style), " " * (width - len(text)))
 
 
 def _label(mark: FilterTerm, *, ticked: bool = False) -> str:
     glyph = STATES[SampleState(mark)][0] if mark in KINDS["State"] else FLAGS.get(mark, "")
     return f"[{'x' if ticked else ' '}] {glyph}{' ' if glyph else ''}{mark}"
+
+
+WIDTHS = tuple(
+    max(len(_label(line) if isinstance(line, FilterTerm) else line) for line in lines) for lines in COLUMNS
+)
+"""Cells of each column."""

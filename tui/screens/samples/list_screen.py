@@ -1,4 +1,4 @@
-"""Every sample in a table: in any order, some or all of them, and which of them are marked."""
+"""The list of samples: its order, its search and filter, the cursor and the marks. Decisions are in `screen`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import ScreenResume
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from engine.events import Finished
@@ -22,27 +21,28 @@ from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
-from tui.screens.samples.filter_bar import KINDS, FilterBar
-from tui.screens.samples.status_line import list_line
+from tui.screens.samples.columns import ORDERS
+from tui.screens.samples.filter_bar import KINDS, FilterBar, words
 from tui.screens.samples.table import SampleTable
 from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
+from tui.text.literal import first_line
 from tui.text.vocabulary import FLAGS
 from tui.widgets.ask_line import AskLine
 from tui.widgets.cursor_list import CursorKeys
 
 TICK = 0.25
-"""Seconds between two looks at what a run finished, and between two lines of progress."""
+"""Seconds between two updates of the rows that a run finished, and of the line of progress."""
 
 CALM = 3.0
-"""Seconds that a filtered list stays as it is, at least, while a run goes on."""
+"""Seconds between two arrangements of a filtered list, at least, while a run goes on."""
 
 T = TypeVar("T")
 
 
 class ListScreen(CursorKeys, AppScreen):
-    """The samples in a table: in any order, some or all of them, and which of them are marked."""
+    """The samples in a table, in any order, all of them or those that a search and a filter let through."""
 
     DEFAULT_CSS = """
     ListScreen {
@@ -54,43 +54,29 @@ class ListScreen(CursorKeys, AppScreen):
 
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
-        self._seen: ReaderThread | None = None  # whose samples are shown
-        self._by = SampleColumn.NUMBER
+        self._reader: ReaderThread | None = None  # of the workspace that is shown
+        self._sorted_by = SampleColumn.NUMBER
         self._descending = False
-        self._only = SampleFilter()
+        self._filter = SampleFilter()
         self._marked = MarkedSamples(0)
-        self._finished: set[int] = set()  # since the rows were last renewed
-        self._arranged = 0.0  # when, and how long it took: seconds
-        self._took = 0.0
-        self._looking = False  # so long already that it is said
+        self._finished: set[int] = set()  # by a run, since the rows were last fetched
+        self._arranged = 0.0  # when the list was last arranged: monotonic seconds
+        self._took = 0.0  # seconds that took
+        self._looking = False  # for so long that it is said
+
+        self.table = SampleTable(self._window)
+        self.filter = FilterBar()
+        self.search = AskLine("/", "words in the instruction, the input or the response", id="search")
+        self.jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        self._status = Static(id="line")
 
     def body(self) -> ComposeResult:
-        yield FilterBar()
-        yield SampleTable(self._window)
-        yield AskLine("/", "words in the instruction, the input or the response", id="search")
-        yield AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
-        yield Static(id="line")
+        yield from (self.filter, self.table, self.search, self.jump, self._status)
         yield Static(_legend(), id="legend")
-
-    @property
-    def table(self) -> SampleTable:
-        return self.query_one(SampleTable)
 
     @property
     def cursor_list(self) -> SampleTable:
         return self.table
-
-    @property
-    def search(self) -> AskLine:
-        return self.query_one("#search", AskLine)
-
-    @property
-    def jump(self) -> AskLine:
-        return self.query_one("#jump", AskLine)
-
-    @property
-    def filter(self) -> FilterBar:
-        return self.query_one(FilterBar)
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
@@ -112,30 +98,30 @@ class ListScreen(CursorKeys, AppScreen):
             self._refresh_list()
 
     def _refresh_list(self) -> None:
-        """Show what the workbench has now."""
+        """Show the samples as they are now."""
         if not self.workbench.is_open:
-            self._begin(None)
-        elif self.workbench.reader is not self._seen:
-            self._begin(self.workbench.reader)
-        elif self._only.marks:
+            self._show_workspace(None)
+        elif self.workbench.reader is not self._reader:
+            self._show_workspace(self.workbench.reader)
+        elif self._filter.marks:
             self._arrange(stay=True)
         else:
             self.table.renew()
         self._finished.clear()
-        self._say()
+        self._update_line()
 
-    def _begin(self, reader: ReaderThread | None) -> None:
-        """Another workspace, or none."""
-        self._seen, self.workbench.at = reader, None
-        self._by, self._descending, self._only = SampleColumn.NUMBER, False, SampleFilter()
+    def _show_workspace(self, reader: ReaderThread | None) -> None:
+        """Show another workspace, or none, in the dataset's own order."""
+        self._reader, self.workbench.at = reader, None
+        self._sorted_by, self._descending, self._filter = SampleColumn.NUMBER, False, SampleFilter()
         samples = self.workbench.samples if reader is not None else 0
         self._marked = MarkedSamples(samples)
         self.table.mark(self._marked)
         self.search.close()
         self.jump.close()
-        self.filter.close()
+        self.filter.display = False
         self.filter.marks, self.filter.at = frozenset(), (0, 0)
-        # The dataset's own order is there at once: the first look waits for nothing.
+        # That order is there at once: the first picture waits for nothing.
         empty = f"no workspace is open: {self.keymap.first('app.go_start')} opens a dataset or a workspace"
         self.table.show(samples, samples=samples, empty=empty)
 
@@ -144,10 +130,6 @@ class ListScreen(CursorKeys, AppScreen):
             raise Interrupted
         return await self.workbench.reader.ask_list(lambda listing: listing.window(start, count))
 
-    @on(SampleTable.ReadFailed)
-    def _failed(self, message: SampleTable.ReadFailed) -> None:
-        self.say_error(message.error)
-
     @on(EngineReported)
     def _heard(self, message: EngineReported) -> None:
         if self.is_current:
@@ -155,28 +137,28 @@ class ListScreen(CursorKeys, AppScreen):
 
     def _tick(self) -> None:
         if self.doing:
-            self._say()
+            self._update_line()
         if not self._finished or not self.is_current or not self.workbench.is_open:
             return
-        if not self._only.marks:
+        if not self._filter.marks:
             self.table.renew(self._finished)
         elif time.monotonic() - self._arranged > max(CALM, 20 * self._took):
             self._arrange(stay=True)
         else:
             self.table.renew(self._finished)
-            return  # whether they belong in the list is still to be seen
+            return  # the next arrangement decides about these once more
         self._finished.clear()
 
     # --- the order and the filter ---------------------------------------------------------------------------------
 
     @work(exclusive=True, group="arrange")
     async def _arrange(self, *, stay: bool = False) -> None:
-        """Have the listing arranged as is asked for, and show it, the cursor on the sample it was on. Where that is
-        left out, the cursor goes to the first row, or with `stay` stays where it is."""
+        """Sort and filter, and show the result with the cursor on the sample it was on. Where that is left out, the
+        cursor goes to the first row, or with `stay` keeps its position."""
         if not self.workbench.is_open:
             return
         reader, table = self.workbench.reader, self.table
-        by, descending, only = self._by, self._descending, self._only
+        by, descending, only = self._sorted_by, self._descending, self._filter
         cursor, above, lines = table.cursor, table.cursor - table.top, table.page
         sample = table.current.index if table.current is not None else None
         began = time.monotonic()
@@ -197,12 +179,13 @@ class ListScreen(CursorKeys, AppScreen):
             position, first, rows = await reader.ask_list(settled)
             examined = await reader.ask_list(lambda listing: listing.examined)
         except Interrupted:
-            return  # a later one is under way
+            return  # a later arrangement is under way
         except BurnishError as error:
             self.say_error(error)
             return
         finally:
-            self._calm(patience)
+            patience.stop()
+            self._looking = False
         self._arranged = time.monotonic()
         self._took = self._arranged - began
         empty = f"nothing matches: {self.keymap.first('samples.clear')} leaves the search, then the filter"
@@ -219,46 +202,43 @@ class ListScreen(CursorKeys, AppScreen):
             empty=empty,
         )
         table.bring_into_sight()
-        self._say()
+        self._update_line()
 
     def _still_looking(self) -> None:
         self._looking = True
-        self._say()
-
-    def _calm(self, patience: Timer) -> None:
-        patience.stop()
-        self._looking = False
+        self._update_line()
 
     def _sort(self, by: SampleColumn, *, descending: bool) -> None:
-        self._by, self._descending = by, descending
-        self._say()
+        self._sorted_by, self._descending = by, descending
+        self._update_line()
         self._arrange(stay=True)
 
     def action_sort(self) -> None:
         columns = list(SampleColumn)
-        self._sort(columns[(columns.index(self._by) + 1) % len(columns)], descending=False)
+        self._sort(columns[(columns.index(self._sorted_by) + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:
-        self._sort(self._by, descending=not self._descending)
+        self._sort(self._sorted_by, descending=not self._descending)
 
     @on(SampleTable.TitleClicked)
     def _headed(self, message: SampleTable.TitleClicked) -> None:
-        again = message.column is self._by
-        self._sort(message.column, descending=again and not self._descending)
+        same = message.column is self._sorted_by
+        self._sort(message.column, descending=same and not self._descending)
 
     def action_filter(self) -> None:
-        if self.filter.shown:
+        if self.filter.display:
             self._close_filter()
         else:
-            self.filter.open()
+            self.filter.display = True
+            self.filter.focus()
 
     def _close_filter(self) -> None:
-        self.filter.close()
+        self.filter.display = False
         self.table.focus()
 
     @on(FilterBar.Ticked)
     def _ticked(self, message: FilterBar.Ticked) -> None:
-        self._only = replace(self._only, marks=message.marks)
+        self._filter = replace(self._filter, marks=message.marks)
         self._arrange()
 
     def action_search(self) -> None:
@@ -267,7 +247,7 @@ class ListScreen(CursorKeys, AppScreen):
 
     @on(Input.Changed, "#search Input")
     def _searched(self, message: Input.Changed) -> None:
-        self._only = replace(self._only, text=message.value)
+        self._filter = replace(self._filter, text=message.value)
         self._arrange()
 
     @on(Input.Submitted, "#search Input")
@@ -277,26 +257,25 @@ class ListScreen(CursorKeys, AppScreen):
         self.table.focus()
 
     def action_clear(self) -> None:
-        """The innermost of what there is to leave."""
+        """Leave the innermost: the line that is open, then the filter, then the marks."""
         if self.jump.shown:
             self.jump.close()
             self.table.focus()
         elif self.search.shown:
             self.search.close()
             self.table.focus()
-            if self._only.text:
-                self._only = replace(self._only, text="")
+            if self._filter.text:
+                self._filter = replace(self._filter, text="")
                 self._arrange(stay=True)
-        elif self.filter.shown:
+        elif self.filter.display:
             self._close_filter()
-        elif self._only.marks:
+        elif self._filter.marks:
             self.filter.marks = frozenset()
-            self._only = replace(self._only, marks=frozenset())
+            self._filter = replace(self._filter, marks=frozenset())
             self._arrange(stay=True)
         elif self._marked:
             self._marked.clear()
-            self.table.mark(self._marked)
-            self._say()
+            self._show_marks()
 
     # --- where the cursor is --------------------------------------------------------------------------------------
 
@@ -323,7 +302,7 @@ class ListScreen(CursorKeys, AppScreen):
                 f"there is no sample {sample}; they go from 0 to {self.workbench.samples - 1:,}", warning=True
             )
             return
-        position = await self._asked(lambda listing: listing.position_of(sample))
+        position = await self._ask_list(lambda listing: listing.position_of(sample))
         if position is None:
             self.say(f"sample {sample} is left out by the search or the filter", warning=True)
         else:
@@ -337,20 +316,20 @@ class ListScreen(CursorKeys, AppScreen):
 
     @work(exclusive=True, group="go")
     async def _go_next(self, mark: FilterTerm, otherwise: str) -> None:
-        here = self.table.cursor
-        position = await self._asked(lambda listing: listing.next(here, mark))
+        cursor = self.table.cursor
+        position = await self._ask_list(lambda listing: listing.next(cursor, mark))
         if position is None:
-            self.say(f"{otherwise}{' among these' if self._only != SampleFilter() else ''}")
+            self.say(f"{otherwise}{' among these' if self._filter != SampleFilter() else ''}")
         else:
             self._show_at(position)
 
     def _show_at(self, position: int) -> None:
-        """Out of sight it comes to the middle: one sees what stands around it."""
+        """Move the cursor; where the row is out of sight, it comes to the middle, with its neighbours around it."""
         self.table.cursor = position
         self.table.centre()
 
-    async def _asked(self, question: Callable[[SampleList], T]) -> T:
-        """An answer of the listing's; where there is none, this is the worker's end."""
+    async def _ask_list(self, question: Callable[[SampleList], T]) -> T:
+        """The list's answer to a question. Where there is none, the worker that asks is cancelled."""
         try:
             if self.workbench.is_open:
                 return await self.workbench.reader.ask_list(question)
@@ -364,51 +343,60 @@ class ListScreen(CursorKeys, AppScreen):
 
     @on(SampleTable.MarkClicked)
     def _marking(self) -> None:
-        self._toggle()
+        self._toggle_mark()
 
     def action_mark(self) -> None:
-        """Mark, and go on: several in a row are marked by holding the key."""
-        self._toggle()
+        """Mark, and go to the next row: several are marked by holding the key."""
+        self._toggle_mark()
         self.action_down()
 
-    def _toggle(self) -> None:
+    def _toggle_mark(self) -> None:
         if (row := self.table.current) is not None:
             self._marked.toggle(row.index)
-            self.table.mark(self._marked)
-            self._say()
+            self._show_marks()
 
     @work(exclusive=True, group="mark")
     async def action_mark_all(self) -> None:
         samples = self.workbench.samples
-        shown = await self._asked(lambda listing: MarkedSamples(samples, listing.samples()))
+        shown = await self._ask_list(lambda listing: MarkedSamples(samples, listing.samples()))
         if self._marked.covers(shown):
             self._marked.clear()
         else:
             self._marked.add(shown)
+        self._show_marks()
+
+    def _show_marks(self) -> None:
         self.table.mark(self._marked)
-        self._say()
+        self._update_line()
 
     # --- the lines below ------------------------------------------------------------------------------------------
 
     @property
     def doing(self) -> str:
-        """What is being done to many samples, and how far it is."""
+        """The progress of an action on many samples, in words; empty where there is none."""
         return ""
 
-    def _say(self) -> None:
-        if self.is_attached:
-            self.query_one("#line", Static).update(self._line())
+    def _update_line(self) -> None:
+        self._status.update(self._line())
 
     def _line(self) -> Content:
+        """How many samples are listed, which of them, and in which order."""
         if self.doing:
             stop = f"{self.keymap.first('samples.clear')} stops"
             return Content.assemble((self.doing, "bold $primary"), (f"  ·  {stop}", "$text-muted"))
         if not self.workbench.is_open:
             return Content("")
-        samples, marked = self.workbench.samples, len(self._marked)
-        parts = list_line(
-            self.table.total, samples, marked, self._only, self._by, descending=self._descending
-        )
+        samples, total = self.workbench.samples, self.table.total
+        parts = [Content(f"{total:,} of {samples:,} samples" if total != samples else f"{samples:,} samples")]
+        if marked := len(self._marked):
+            parts.append(Content.styled(f"◆ {marked:,} marked", "$accent"))
+        if self._filter.marks:
+            parts.append(Content.styled(words(self._filter.marks), "$primary"))
+        if self._filter.text:
+            parts.append(Content.styled(f"with “{first_line(self._filter.text, 30)}”", "$primary"))
+        if (self._sorted_by, self._descending) != (SampleColumn.NUMBER, False):
+            name, *directions = ORDERS[self._sorted_by]
+            parts.append(Content.styled(f"by {name}, {directions[self._descending]}", "$text-muted"))
         if self._looking:
             parts.append(Content.styled("looking…", "$text-muted"))
         if self.workbench.run is None:

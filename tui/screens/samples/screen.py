@@ -1,4 +1,4 @@
-"""The list of samples, and what is done to one of them or to several at once."""
+"""The Samples screen: the list of samples, and the decisions about one of them or about many at once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ Decide = Callable[[Workspace, Iterable[int]], Reviews]
 
 
 class SamplesScreen(ListScreen):
+    """The list with its actions. One action on many samples at a time; the line below tells how far it is."""
+
     SCOPE = "samples"
     BINDINGS = bindings("samples")
 
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
         self._bulk: BulkJob | None = None
-        self._asking: Worker[None] | None = None  # of the teacher
+        self._asking: Worker[None] | None = None  # the worker that asks the teacher again
 
     @property
     def doing(self) -> str:
@@ -45,7 +47,7 @@ class SamplesScreen(ListScreen):
         if self._asking is not None:
             self._asking.cancel()
 
-    def _meant(self) -> MarkedSamples | None:
+    def _targets(self) -> MarkedSamples | None:
         """The marked samples, or else the one under the cursor."""
         if self._marked:
             return self._marked.copy()
@@ -74,16 +76,16 @@ class SamplesScreen(ListScreen):
 
     def _decide(self, what: str, reviews: Decide) -> None:
         if self._marked:
-            if self._free():
+            if self._is_free():
                 self._bulk = BulkJob("deciding about", len(self._marked))
                 self._keep_marked(what, reviews, self._marked.copy(), self._bulk)
         elif (row := self.table.current) is not None:
-            # The next key is for the next row, however soon it comes.
+            # At once: the next key is for the next row, however soon it comes.
             self.action_down()
             self._keep(what, lambda workspace: reviews(workspace, [row.index]))
 
-    def _free(self) -> bool:
-        """Whether nothing is being done to many samples."""
+    def _is_free(self) -> bool:
+        """True, unless an action on many samples is under way, which is then said."""
         if self._bulk is not None:
             self.say(
                 f"{self._bulk.line()}: wait, or stop it with {self.keymap.first('samples.clear')}",
@@ -104,7 +106,7 @@ class SamplesScreen(ListScreen):
 
     @work(group="bulk")
     async def _keep_marked(self, what: str, reviews: Decide, samples: MarkedSamples, bulk: BulkJob) -> None:
-        """Decide about the samples in one act."""
+        """Decide about many samples in one act, which one undo takes back."""
         try:
             count = await self.workbench.decide_from(
                 what, lambda workspace: reviews(workspace, bulk.through(samples))
@@ -115,20 +117,20 @@ class SamplesScreen(ListScreen):
             self.say_error(error)
         else:
             self._marked.clear()
-            self.table.mark(self._marked)
+            self._show_marks()
             waiting = f"; {left:,} have no outcome yet" if (left := len(samples) - count) else ""
             self.say(f"{what}: {count:,} samples{waiting}. {self.keymap.first('app.undo')} takes it back")
             self.post_message(ReviewsChanged())
         finally:
             self._bulk = None
-            self._say()
+            self._update_line()
 
     def on_unmount(self) -> None:
         if self._bulk is not None:
             self._bulk.stop()
 
     def action_regenerate(self) -> None:
-        if not self.workbench.is_open or not self._free() or (samples := self._meant()) is None:
+        if not self.workbench.is_open or not self._is_free() or (samples := self._targets()) is None:
             return
         self._bulk = BulkJob("asking the teacher again about", len(samples))
         self._asking = self._regenerate(samples, self._bulk)
@@ -152,22 +154,22 @@ class SamplesScreen(ListScreen):
             self.say_error(error)
         finally:
             self._bulk = self._asking = None
-            self._say()
+            self._update_line()
             made = bulk.done - bulk.failed
             failed = f"; {bulk.failed} gave nothing usable{why}" if bulk.failed else ""
             stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""
-            told = f"rewrites of {made} samples" if made != 1 else "a rewrite of one sample"
-            self.say(f"{told}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
+            rewrites = f"rewrites of {made} samples" if made != 1 else "a rewrite of one sample"
+            self.say(f"{rewrites}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
             self.post_message(ReviewsChanged())
 
     def action_examine(self) -> None:
-        if self.workbench.is_open and self._free():
+        if self.workbench.is_open and self._is_free():
             self._bulk = BulkJob("looking at", self.workbench.samples)
             self._examine(self._bulk)
 
     @work(group="bulk")
     async def _examine(self, bulk: BulkJob) -> None:
-        """Look through all samples for what is worth a person's look."""
+        """Have all samples examined, and list what was flagged."""
         try:
             stats = await self.workbench.examine(bulk)
         except BulkStopped:
@@ -182,7 +184,7 @@ class SamplesScreen(ListScreen):
             self._arrange(stay=True)
         finally:
             self._bulk = None
-            self._say()
+            self._update_line()
 
     async def _original(self, sample: int) -> Version:
         return (

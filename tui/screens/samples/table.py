@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,14 +14,15 @@ from textual.strip import Strip
 from engine.store.database import Interrupted
 from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
+from tui.messages import Failed
 from tui.screens.samples.columns import ColumnCell, cells, fitted
 from tui.widgets.cursor_list import CursorList
 
 FetchRows = Callable[[int, int], Awaitable[Sequence[SampleRow]]]
-"""The rows at some positions on, so many at most. Raises `Interrupted` and `BurnishError`."""
+"""Gives the rows from a position on, at most so many. Raises `Interrupted` and `BurnishError`."""
 
 KEPT = 4
-"""Screenfuls of rows on either side of what is in sight that stay in memory."""
+"""Screenfuls of rows that stay in memory on either side of those in sight."""
 
 POINTER = 3
 """Cells of the pointer and the mark, and the gap after them."""
@@ -51,22 +53,14 @@ class SampleTable(CursorList):
     }
     """
 
+    @dataclass
     class TitleClicked(Message):
         """The title of a column that can be sorted by was clicked."""
 
-        def __init__(self, column: SampleColumn) -> None:
-            super().__init__()
-            self.column = column
+        column: SampleColumn
 
     class MarkClicked(Message):
         """The place of the mark was clicked in the row that is now under the cursor."""
-
-    class ReadFailed(Message):
-        """The rows cannot be read."""
-
-        def __init__(self, error: BurnishError) -> None:
-            super().__init__()
-            self.error = error
 
     def __init__(self, fetch: FetchRows) -> None:
         super().__init__()
@@ -78,7 +72,7 @@ class SampleTable(CursorList):
         self._marked: Container[int] = ()
         self._empty = ""
         self._fetching = False
-        self._outdated = False  # what is in sight is to be asked for again
+        self._outdated = False  # rows in sight are to be fetched again
         self._arrangement = 0
 
     # --- what it shows --------------------------------------------------------------------------------------------
@@ -95,8 +89,8 @@ class SampleTable(CursorList):
         rows: Sequence[SampleRow] = (),
         empty: str = "",
     ) -> None:
-        """Show another arrangement: `total` rows of `samples`, the cursor, the first row in sight, and the rows that
-        are known from position `first` on. `empty` is said where there are none."""
+        """Show another arrangement: `total` rows of `samples`, with the cursor at a position and `top` the first in
+        sight. `rows` are those known already, from position `first` on; `empty` is said where there are none."""
         self._arrangement += 1
         self._rows = dict(enumerate(rows, start=first))
         self._samples, self._order, self._empty = samples, order, empty
@@ -109,12 +103,12 @@ class SampleTable(CursorList):
         self._fetch_missing()
 
     def mark(self, marked: Container[int]) -> None:
-        """Which samples are marked, from now on."""
+        """Draw these samples as marked."""
         self._marked = marked
         self.refresh()
 
     def renew(self, samples: Iterable[int] | None = None) -> None:
-        """What is known of some samples, or of all, is out of date; it is shown until the new is here."""
+        """Fetch the rows of some samples, or of all, again; the old ones are shown until then."""
         changed = None if samples is None else set(samples)
         in_sight = self.in_sight
         for position, row in list(self._rows.items()):
@@ -126,7 +120,7 @@ class SampleTable(CursorList):
         self._fetch_missing()
 
     def row(self, position: int) -> SampleRow | None:
-        """What is known of a row."""
+        """The row at a position, where it is known."""
         return self._rows.get(position)
 
     @property
@@ -134,17 +128,17 @@ class SampleTable(CursorList):
         """The row under the cursor, where it is known."""
         return self._rows.get(self.cursor)
 
-    # --- asking ---------------------------------------------------------------------------------------------------
+    # --- fetching ---------------------------------------------------------------------------------------------------
 
     def _wanted(self) -> range | None:
-        """The rows to ask for now."""
+        """The rows to fetch now."""
         if not self.size.height or not self.total:
             return None
-        lines = self.page
-        near = range(max(0, self.top - lines // 2), min(self.total, self.top + lines + lines // 2))
+        top, page = self.top, self.page
+        near = range(max(0, top - page // 2), min(self.total, top + page + page // 2))
         if not self._outdated and all(position in self._rows for position in near):
             return None
-        return range(max(0, self.top - 2 * lines), min(self.total, self.top + 3 * lines))
+        return range(max(0, top - 2 * page), min(self.total, top + 3 * page))
 
     def _fetch_missing(self) -> None:
         if not self._fetching and self._wanted():
@@ -153,7 +147,7 @@ class SampleTable(CursorList):
 
     @work(group="rows")
     async def _fetch(self) -> None:
-        """Ask until all that is in sight is known. Where one scrolls faster, what was passed is never asked for."""
+        """Fetch until the rows in sight are known. Where one scrolls faster, the rows passed by are never fetched."""
         try:
             while wanted := self._wanted():
                 arrangement, self._outdated = self._arrangement, False
@@ -163,7 +157,7 @@ class SampleTable(CursorList):
         except Interrupted:
             pass
         except BurnishError as error:
-            self.post_message(self.ReadFailed(error))
+            self.post_message(Failed(error))
         finally:
             self._fetching = False
 

@@ -19,16 +19,19 @@ from tui.screens.start.path_input import OURS
 from tui.text.literal import one_line
 from tui.text.shown import shown_line
 
-SHOWN = 2000  # entries of a folder
+SHOWN = 2000
+"""Entries of a folder, at most."""
 
 
 class _Tree(DirectoryTree):
+    """Textual's tree, without hidden files and those beside a workspace."""
+
     ICON_NODE = "▸ "
     ICON_NODE_EXPANDED = "▾ "
     ICON_FILE = "  "
 
     def process_label(self, label: str | Text) -> Text:
-        """File names are anyone's."""
+        """The label with every character that would act as a picture: file names are anyone's."""
         text = super().process_label(label)
         return Text(one_line(text.plain)[:300])
 
@@ -39,7 +42,7 @@ class _Tree(DirectoryTree):
 
 
 class BrowseScreen(ModalScreen[Path | None]):
-    """Gives the file that was chosen, or None."""
+    """A dialog whose result is the file that was chosen, or None."""
 
     DEFAULT_CSS = """
     BrowseScreen { align: center middle; }

@@ -1,4 +1,4 @@
-"""The data: workspaces opened lately, a path to open, an import under way, and what is open."""
+"""The pane for the data: a path to open, an import under way, the open workspace, and those opened lately."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.css.query import NoMatches
-from textual.message import Message
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -22,17 +20,17 @@ from engine.formats.read import BadRow
 from engine.run.opening import BadRowsError, Import, OpenTarget, StoppedError, target
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
-from tui.messages import WorkspaceOpened
+from tui.messages import Failed, WorkspaceOpened
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 from tui.widgets.facts import Fact, Facts
 
-LISTED = 5
-"""Bad rows shown."""
-
 NOTHING = "nothing is open yet; a dataset is JSON, JSON Lines, CSV or Parquet"
+
+BAD_ROWS = 5
+"""Bad rows that are shown, at most."""
 
 
 class DataPane(Vertical):
@@ -54,47 +52,48 @@ class DataPane(Vertical):
     DataPane #recent { height: auto; max-height: 14; background: $background; }
     """
 
-    class OpenFailed(Message):
-        """Something could not be opened."""
-
-        def __init__(self, error: BurnishError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
         self._workbench = workbench
         self._opening = False
-        self._refused: Path | None = None  # the dataset whose bad rows are shown
-        self._incoming: Import | None = None  # of what is open, or is on its way
-        self._incoming_path: Path | None = None
-        self._recent: list[tuple[Path, bool]] = []
+        self._import: Import | None = None  # the last, which may be under way
+        self._import_path = Path()
+        self._imported: Import | None = None  # that made the open workspace
+        self._recent: list[tuple[Path, bool]] = []  # and whether they are there
+
+        self._path, self._facts = (
+            PathField("the path of a dataset or a workspace", id="path"),
+            Facts(11, id="facts"),
+        )
+        self._format = Select(
+            [(format.value, format) for format in Format],
+            prompt="what it looks like",
+            compact=True,
+            id="format",
+        )
+        self._error, self._rows, self._bad_rows = Static(id="error"), Static(id="rows"), Static(id="rows-bad")
+        self._recent_list = OptionList(id="recent", compact=True)
 
     def compose(self) -> ComposeResult:
         yield Static("Data", classes="heading")
         with Horizontal(id="open"):
-            yield PathField("the path of a dataset or a workspace", id="path")
+            yield self._path
             yield Button("Browse", id="browse", compact=True)
         with Horizontal(id="reading"):
             yield Static("read as", id="reading-as")
-            yield Select(
-                [(format.value, format) for format in Format],
-                prompt="what it looks like",
-                compact=True,
-                id="format",
-            )
-        yield Static(id="error")
+            yield self._format
+        yield self._error
         with Horizontal(id="import"):
-            yield Static(id="rows")
+            yield self._rows
             yield Button("Stop", id="stop", compact=True)
         with Vertical(id="bad"):
-            yield Static(id="rows-bad")
+            yield self._bad_rows
             with Horizontal():
                 yield Button("Import without them", id="skip", variant="warning", compact=True)
                 yield Button("Leave it", id="leave", compact=True)
-        yield Facts(11, id="facts")
+        yield self._facts
         yield Static("Recent", classes="subheading", id="recent-heading")
-        yield OptionList(id="recent", compact=True)
+        yield self._recent_list
 
     def on_mount(self) -> None:
         self._counting = self.set_interval(0.2, self._count, pause=True)
@@ -103,67 +102,54 @@ class DataPane(Vertical):
 
     def ask(self) -> None:
         """Have a path typed."""
-        self.query_one(PathField).input.focus()
+        self._path.input.focus()
 
     @on(PathField.PathChosen)
-    def _chosen(self, message: PathField.PathChosen) -> None:
-        message.stop()
+    def _path_chosen(self, message: PathField.PathChosen) -> None:
         self.open(message.path)
 
-    @property
-    def _format(self) -> Format | None:
-        """What a dataset that is opened is read as; None: what its content says."""
-        chosen = self.query_one("#format", Select).value
-        return chosen if isinstance(chosen, Format) else None
-
     @on(Button.Pressed, "#browse")
-    def _browse(self, event: Button.Pressed) -> None:
-        event.stop()
-
-        def chosen(path: Path | None) -> None:
-            if path is not None:
-                self.open(path)
-
-        self.app.push_screen(BrowseScreen(Path()), chosen)
+    @work
+    async def _browse(self) -> None:
+        if (path := await self.app.push_screen_wait(BrowseScreen(Path()))) is not None:
+            self.open(path)
 
     @on(OptionList.OptionSelected, "#recent")
-    def _retry(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
+    def _recent_chosen(self, event: OptionList.OptionSelected) -> None:
         self.open(self._recent[event.option_index][0])
 
     @on(Button.Pressed, "#skip")
-    def _skip(self, event: Button.Pressed) -> None:
-        event.stop()
-        if self._refused is not None:
-            self.open(self._refused, skip_bad=True)
+    def _skip_bad(self) -> None:
+        self.open(self._import_path, skip_bad=True)
 
     @on(Button.Pressed, "#leave")
-    def _leave(self, event: Button.Pressed) -> None:
-        event.stop()
-        self._show_bad(None, ())
+    def _leave_bad(self) -> None:
+        self.query_one("#bad").display = False
         self.ask()
 
     @on(Button.Pressed, "#stop")
-    def _stop(self, event: Button.Pressed) -> None:
-        event.stop()
-        if self._incoming is not None:
-            self._incoming.stop()
+    def _stop_import(self) -> None:
+        if self._import is not None:
+            self._import.stop()
 
     @work(group="open")
     async def open(self, path: Path, *, skip_bad: bool = False) -> None:
-        """Open what is at a path. Posts `WorkspaceOpened` or `OpenFailed`; bad rows are shown, and what can be done."""
+        """Open the workspace or the dataset at a path. Posts `WorkspaceOpened` or `Failed`, or shows the bad rows."""
         if self._opening:
             self._fail(UsageError("something is being opened: stop that first"))
             return
         self._opening = True
-        self._show_bad(None, ())
-        self.query_one("#error").display = False
+        self.query_one("#bad").display = self._error.display = False
         incoming = None
         try:
-            found = await on_daemon_thread(target, path, self._format)
+            format = self._format.value if isinstance(self._format.value, Format) else None
+            found = await on_daemon_thread(target, path, format)
             if found.found is not None:
                 incoming = Import(found.found.format, skip_bad=skip_bad)
-                self._begin(incoming, path)
+                self._import, self._import_path = incoming, path
+                self.query_one("#import").display = True
+                self._count()
+                self._counting.resume()
             await self._open(found, incoming)
         except StoppedError as error:
             self.notify(str(error), markup=False)
@@ -173,7 +159,7 @@ class DataPane(Vertical):
         except BurnishError as error:
             self._fail(error)
         else:
-            self._incoming = incoming
+            self._imported = incoming
             self.post_message(WorkspaceOpened())
         finally:
             self._opening = False
@@ -185,7 +171,7 @@ class DataPane(Vertical):
         if (
             workbench.run_job.running
             and workbench.path is not None
-            and not await on_daemon_thread(_same, found.workspace, workbench.path)
+            and not await on_daemon_thread(_same_file, found.workspace, workbench.path)
         ):
             raise UsageError("a run is under way: stop it before another workspace is opened")
         if found.data is None:
@@ -193,127 +179,100 @@ class DataPane(Vertical):
         else:
             await workbench.create(found.data, found.workspace, incoming)
 
-    def _begin(self, incoming: Import, path: Path) -> None:
-        self._incoming, self._incoming_path = incoming, path
-        self.query_one("#import").display = True
-        self._count()
-        self._counting.resume()
-
     def _count(self) -> None:
-        if (incoming := self._incoming) is None or self._incoming_path is None:
-            return
-        bad = f", {len(incoming.bad):,} without a sample" if incoming.bad else ""
-        text = Content.assemble(
-            ("importing ", "bold"),
-            shown_line(self._incoming_path.name, 40),
-            f": {incoming.rows:,} samples so far{bad}",
-        )
-        self.query_one("#rows", Static).update(text)
+        if (incoming := self._import) is not None:
+            bad = f", {len(incoming.bad):,} without a sample" if incoming.bad else ""
+            name = shown_line(self._import_path.name, 40)
+            count = f": {incoming.rows:,} samples so far{bad}"
+            self._rows.update(Content.assemble(("importing ", "bold"), name, count))
 
     def _fail(self, error: BurnishError) -> None:
-        said = self.query_one("#error", Static)
-        said.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
-        said.display = True
-        self.post_message(self.OpenFailed(error))
+        self._error.update(Content.assemble(("✗ ", "bold $text-error"), shown(str(error)[:2000])))
+        self._error.display = True
+        self.post_message(Failed(error))
 
-    def _show_bad(self, path: Path | None, bad: Sequence[BadRow]) -> None:
-        self._refused = path
-        pane = self.query_one("#bad")
-        pane.display = path is not None
-        if path is not None:
-            self.query_one("#rows-bad", Static).update(
-                Content.assemble(
-                    ("! ", "bold $text-warning"),
-                    shown_line(path.name, 60, "bold"),
-                    f": {_rows(len(bad))} no sample\n",
-                    _bad_lines(bad),
-                )
-            )
-            pane.query_one("#skip", Button).focus()
+    def _show_bad(self, path: Path, bad: Sequence[BadRow]) -> None:
+        name = shown_line(path.name, 60, "bold")
+        self._bad_rows.update(Content.assemble(("! ", "bold $text-warning"), name, ": ", _bad_lines(bad)))
+        self.query_one("#bad").display = True
+        self.query_one("#skip", Button).focus()
 
     # --- what is open -----------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="facts")
     async def show_facts(self) -> None:
-        """Show the open workspace: where it is, what it was made from, how far it is."""
-        workbench, run = self._workbench, self._workbench.run
-        if not workbench.is_open or workbench.path is None or workbench.source is None:
-            self.query_one(Facts).show([("", Content(NOTHING))])
-            return
-        done, failed = (
-            (0, 0) if run is None else await workbench.reader.ask_workspace(lambda opened: opened.count(run))
-        )
-        there = await on_daemon_thread(_there, Path(workbench.source.path))
-        with suppress(NoMatches):  # the app was left meanwhile
-            self.query_one(Facts).show(_facts(workbench, self._incoming, done, failed, there=there))
+        """Show the facts of the open workspace: its file, its dataset, how far its run is."""
+        workbench = self._workbench
+        facts: list[Fact] = [("", Content(NOTHING))]
+        if workbench.is_open and workbench.path is not None and (source := workbench.source) is not None:
+            facts = [("workspace", shown(_from_home(str(workbench.path)), "bold"))]
+            present = await on_daemon_thread(_is_file, source.path)
+            gone = ("" if present else "  no longer there", "$text-warning")
+            facts.append(("dataset", Content.assemble(shown(_from_home(source.path)), gone)))
+            with suppress(ValueError):  # a format of a later burnish
+                facts.append(("format", Content(f"{source.format}, {Format(source.format).container}")))
+            facts.append(("fields", shown_line(", ".join(source.fields), 300)))
+            facts.append(("rows", Content.styled(f"{workbench.samples:,}", "bold")))
+            facts += _import_facts(self._imported)
+            facts.append(("run", await self._run_fact()))
+        self._facts.show(facts)
+
+    async def _run_fact(self) -> Content:
+        workbench = self._workbench
+        if (run := workbench.run) is None:
+            return Content.styled("none yet", "$text-muted")
+        done, failed = await workbench.reader.ask_workspace(lambda opened: opened.count(run))
+        count = f": {done:,} of {workbench.samples:,} done" + (f", {failed:,} failed" if failed else "")
+        return Content.assemble(shown_line(str(run.recipe.method), 20), count)
 
     # --- the recent ones --------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="recent")
     async def show_recent(self, recent: Sequence[str]) -> None:
         """List workspaces, the latest first; those that are gone say so."""
-        self._recent = await on_daemon_thread(lambda: [(Path(name), _there(Path(name))) for name in recent])
-        with suppress(NoMatches):  # the app was left meanwhile
-            self._draw_recent()
+        self._recent = await on_daemon_thread(lambda: [(Path(name), _is_file(name)) for name in recent])
+        self._draw_recent()
 
     def on_resize(self, _: events.Resize) -> None:
         self._draw_recent()
 
     def _draw_recent(self) -> None:
-        room = max(20, self.size.width - 2)
-        listed = self.query_one("#recent", OptionList)
-        at = listed.highlighted
-        listed.set_options(
-            [Option(self._recent_row(path, room, there=there)) for path, there in self._recent]
-        )
-        listed.highlighted = at if at is not None and at < len(self._recent) else None
-        listed.display = self.query_one("#recent-heading").display = bool(self._recent)
+        highlighted = self._recent_list.highlighted
+        rows = [Option(self._recent_row(path, present=present)) for path, present in self._recent]
+        self._recent_list.set_options(rows)
+        still = highlighted is not None and highlighted < len(rows)
+        self._recent_list.highlighted = highlighted if still else None
+        self.query("#recent, #recent-heading").set(
+            display=bool(rows)
+        )  # none are left while the app is being quit
 
-    def _recent_row(self, path: Path, room: int, *, there: bool) -> Content:
-        name = shown_line(path.name, 120, "bold" if there else "$text-muted")
-        folder = _from_home(str(path.parent))
-        here = self._workbench.path is not None and path == self._workbench.path.absolute()
-        mark = ("● " if here else "  ", "$success")
-        row = Content.assemble(mark, name, "  ", shown_line(folder, 200, "$text-muted"))
-        if there:
+    def _recent_row(self, path: Path, *, present: bool) -> Content:
+        room = max(20, self.size.width - 2)
+        name = shown_line(path.name, 120, "bold" if present else "$text-muted")
+        folder = shown_line(_from_home(str(path.parent)), 200, "$text-muted")
+        is_open = self._workbench.path is not None and path == self._workbench.path.absolute()
+        row = Content.assemble(("● " if is_open else "  ", "$success"), name, "  ", folder)
+        if present:
             return row.truncate(room, ellipsis=True)
         return Content.assemble(row.truncate(room - 10, ellipsis=True), ("  missing", "$text-warning"))
 
 
-def _facts(
-    workbench: Workbench, incoming: Import | None, done: int, failed: int, *, there: bool
-) -> Iterator[Fact]:
-    path, source, run = workbench.path, workbench.source, workbench.run
-    assert path is not None
-    assert source is not None
-    yield "workspace", shown(_from_home(str(path)), "bold")
-    yield (
-        "dataset",
-        Content.assemble(
-            shown(_from_home(source.path)), ("" if there else "  no longer there", "$text-warning")
-        ),
-    )
-    with suppress(ValueError):  # a format of a later burnish
-        yield "format", Content(f"{source.format}, {Format(source.format).container}")
-    yield "fields", shown_line(", ".join(source.fields), 300)
-    yield "rows", Content.styled(f"{workbench.samples:,}", "bold")
-    if incoming is not None and incoming.continued:
-        yield "turns", Content(f"{incoming.continued:,} have earlier turns: their last exchange is refined")
-    if incoming is not None and incoming.bad:
-        yield (
-            "left out",
-            Content.assemble(f"{_rows(len(incoming.bad))} no sample\n", _bad_lines(incoming.bad)),
-        )
-    if run is None:
-        yield "run", Content.styled("none yet", "$text-muted")
-        return
-    yield (
-        "run",
-        Content.assemble(
-            shown_line(str(run.recipe.method), 20),
-            f": {done:,} of {workbench.samples:,} done" + (f", {failed:,} failed" if failed else ""),
-        ),
-    )
+def _import_facts(imported: Import | None) -> Iterator[Fact]:
+    if imported is not None and imported.continued:
+        yield "turns", Content(f"{imported.continued:,} have earlier turns: their last exchange is refined")
+    if imported is not None and imported.bad:
+        yield "left out", _bad_lines(imported.bad)
+
+
+def _bad_lines(bad: Sequence[BadRow]) -> Content:
+    """The number of rows that hold no sample, and the first of them with the reason."""
+    lines = [Content(f"{len(bad):,} {'row holds' if len(bad) == 1 else 'rows hold'} no sample")]
+    lines += [
+        Content.assemble((f"  {one.where}: ", "bold"), shown_line(one.message, 300)) for one in bad[:BAD_ROWS]
+    ]
+    if len(bad) > BAD_ROWS:
+        lines.append(Content.styled(f"  … and {len(bad) - BAD_ROWS:,} more", "$text-muted"))
+    return Content("\n").join(lines)
 
 
 def _from_home(path: str) -> str:
@@ -321,28 +280,12 @@ def _from_home(path: str) -> str:
     return "~" + path[len(home) :] if f"{path}/".startswith(f"{home}/") else path
 
 
-def _bad_lines(bad: Sequence[BadRow]) -> Content:
-    lines = [
-        Content.assemble((f"  {one.where}: ", "bold"), shown_line(one.message, 300)) for one in bad[:LISTED]
-    ]
-    if len(bad) > LISTED:
-        lines.append(Content.styled(f"  … and {len(bad) - LISTED:,} more", "$text-muted"))
-    return Content("\n").join(lines)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row holds' if count == 1 else 'rows hold'}"
-
-
-def _same(one: Path, other: Path) -> bool:
+def _same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
         return False
 
 
-def _there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  Path.is_file() raises where a folder may not be looked into

@@ -1,4 +1,4 @@
-"""What doctor found, and what to do about it."""
+"""The findings of doctor, problems first, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -24,50 +24,7 @@ from tui.text.shown import shown
 from tui.text.vocabulary import CHECKS
 
 STYLES = {"problem": "$text-error", "advice": "$text-warning", "ok": "$text-success"}
-ORDER = tuple(STYLES)
-
-
-class CheckList(Vertical):
-    """Findings, a line each; under it what to do. Problems come first."""
-
-    DEFAULT_CSS = """
-    CheckList { height: auto; }
-    CheckList Horizontal { height: auto; margin-bottom: 1; }
-    CheckList .mark { width: 3; }
-    CheckList .name { width: 12; text-style: bold; }
-    CheckList .finding { width: 1fr; }
-    """
-
-    def __init__(self, checks: Sequence[Check], **options: Any) -> None:
-        super().__init__(**options)
-        self._checks = sorted(checks, key=lambda one: ORDER.index(one.state))
-
-    def compose(self) -> ComposeResult:
-        for one in self._checks:
-            with Horizontal():
-                yield Static(Content.styled(CHECKS[one.state], f"bold {STYLES[one.state]}"), classes="mark")
-                yield Static(shown(one.name), classes="name")
-                yield Static(_check_text(one), classes="finding")
-
-
-def _check_text(one: Check) -> Content:
-    if not one.fix:
-        return shown(one.finding)
-    return Content.assemble(shown(one.finding), "\n", ("→ ", "$primary"), shown(one.fix, "$text-muted"))
-
-
-def in_short(checks: Sequence[Check]) -> Content:
-    """One line about all of them."""
-    problems, advice = (sum(one.state == state for one in checks) for state in ORDER[:2])
-    if problems:
-        return Content.styled(
-            f"✗ {problems} problem{'s' * (problems > 1)}: a run would not work", "bold $text-error"
-        )
-    if advice:
-        return Content.styled(
-            f"! nothing keeps a run from working; {advice} to improve", "bold $text-warning"
-        )
-    return Content.styled("✓ nothing keeps a run from working", "bold $text-success")
+"""By a check's state, in the order in which the checks are listed."""
 
 
 class DoctorDialog(ModalScreen[None]):
@@ -80,6 +37,10 @@ class DoctorDialog(ModalScreen[None]):
     }
     DoctorDialog #short { margin-bottom: 1; height: auto; }
     DoctorDialog VerticalScroll { height: auto; max-height: 65vh; scrollbar-size-vertical: 1; }
+    DoctorDialog .check { height: auto; margin-bottom: 1; }
+    DoctorDialog .mark { width: 3; }
+    DoctorDialog .name { width: 12; text-style: bold; }
+    DoctorDialog .finding { width: 1fr; }
     DoctorDialog #keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -109,10 +70,39 @@ class DoctorDialog(ModalScreen[None]):
         # On a thread: it reads model files, and asks the system about its hardware.
         checks = await on_daemon_thread(lambda: asyncio.run(check(settings, folder)))
         with suppress(NoMatches):  # closed meanwhile
-            self.query_one("#short", Static).update(in_short(checks))
+            self.query_one("#short", Static).update(_in_short(checks))
             found = self.query_one("#checks", VerticalScroll)
             await found.remove_children()
-            await found.mount(CheckList(checks))
+            await found.mount_all(
+                _row(one) for one in sorted(checks, key=lambda one: list(STYLES).index(one.state))
+            )
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+def _row(one: Check) -> Horizontal:
+    """A finding, and under it what to do."""
+    finding = shown(one.finding)
+    if one.fix:
+        finding = Content.assemble(finding, "\n", ("→ ", "$primary"), shown(one.fix, "$text-muted"))
+    return Horizontal(
+        Static(Content.styled(CHECKS[one.state], f"bold {STYLES[one.state]}"), classes="mark"),
+        Static(shown(one.name), classes="name"),
+        Static(finding, classes="finding"),
+        classes="check",
+    )
+
+
+def _in_short(checks: Sequence[Check]) -> Content:
+    """One line about all of them."""
+    problems, advice = (sum(one.state == state for one in checks) for state in ("problem", "advice"))
+    if problems:
+        return Content.styled(
+            f"✗ {problems} problem{'s' * (problems > 1)}: a run would not work", "bold $text-error"
+        )
+    if advice:
+        return Content.styled(
+            f"! nothing keeps a run from working; {advice} to improve", "bold $text-warning"
+        )
+    return Content.styled("✓ nothing keeps a run from working", "bold $text-success")

@@ -1,4 +1,4 @@
-"""How samples are refined: each setting with the sentences that stand under it in engine/run/settings.py."""
+"""The form of how samples are refined: some settings, rendered from their declarations, and a limit for this run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.run.settings import DECLARED, Setting, with_setting
@@ -18,9 +19,9 @@ from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
-FIELDS = tuple(
-    DECLARED[key]
-    for key in (
+FIELDS = {
+    f"{group}-{name}": DECLARED[group, name]
+    for group, name in (
         ("run", "method"),
         ("run", "template"),
         ("run", "schedule"),
@@ -30,7 +31,9 @@ FIELDS = tuple(
         ("run", "both_branches"),
         ("student", "exact"),
     )
-)
+}
+"""The settings in the form, by the ids of their widgets."""
+
 LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
 
 
@@ -50,34 +53,24 @@ class MethodForm(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("Refining", classes="heading")
-        for field in FIELDS:
-            with Horizontal(classes="field"):
-                yield Static(field.label, classes="label")
-                with Vertical(classes="control"):
-                    value = self._value(field)
-                    if field.choices:
-                        yield PickOne(field.choices, value, id=_id(field))
-                    else:
-                        yield PlainInput(value, type="integer", max_length=9, id=_id(field))
-                    yield Static(self._help(field), classes="help", id=f"help-{_id(field)}")
-        with Horizontal(classes="field"):
-            yield Static("Limit", classes="label")
-            with Vertical(classes="control"):
-                yield PlainInput(placeholder="all", type="integer", max_length=9, id="limit")
-                yield Static(LIMIT, classes="help", id="help-limit")
+        for id, field in FIELDS.items():
+            value = self._value(field)
+            control = PickOne(field.choices, value, id=id) if field.choices else _number(id, value)
+            yield from _row(field.label, control, _help(field))
+        yield from _row("Limit", _number("limit", placeholder="all"), Content(LIMIT))
 
     def show_settings(self) -> None:
-        """Show the workbench's, after somebody else changed them."""
-        for field in FIELDS:
+        """Show the settings of the workbench, after they were changed elsewhere."""
+        for id, field in FIELDS.items():
             if field.choices:
-                self.query_one(f"#{_id(field)}", PickOne).chosen = self._value(field)
+                self.query_one(f"#{id}", PickOne).chosen = self._value(field)
             else:
                 with self.prevent(Input.Changed):
-                    self.query_one(f"#{_id(field)}", PlainInput).value = self._value(field)
-                self._explain(_id(field), self._help(field))
+                    self.query_one(f"#{id}", PlainInput).value = self._value(field)
+                self._explain(id, _help(field))
 
     def limit(self) -> int | None:
-        """The first so many samples; None: all. Raises `UsageError`."""
+        """How many samples the run refines at most; None: all. Raises `UsageError`."""
         given = self.query_one("#limit", PlainInput).value.strip()
         if not given:
             return None
@@ -86,12 +79,11 @@ class MethodForm(Vertical):
         return int(given)
 
     def check(self) -> None:
-        """Raise `UsageError` where a number was typed that may not be."""
-        for field in FIELDS:
-            if not field.choices:
-                given = self.query_one(f"#{_id(field)}", PlainInput).value
+        """Raise `UsageError` where a number that was typed is out of bounds."""
+        for control in self.query(PlainInput):
+            if (field := FIELDS.get(control.id or "")) is not None:
                 try:
-                    with_setting(self._workbench.settings, field.group, field.name, given)
+                    with_setting(self._workbench.settings, field.group, field.name, control.value)
                 except UsageError as error:
                     raise UsageError(f"{field.label.lower()}: {error}") from None
         self.limit()
@@ -100,54 +92,57 @@ class MethodForm(Vertical):
         value = getattr(getattr(self._workbench.settings, field.group), field.name)
         return field.choices[value] if field.kind == "switch" else str(value)
 
-    def _help(self, field: Setting) -> Content:
-        parts = field.help.split("`")
-        return Content.assemble(*((part, "bold" if n % 2 else "") for n, part in enumerate(parts)))
-
     @on(PickOne.WordPicked)
     def _picked(self, message: PickOne.WordPicked) -> None:
-        message.stop()
-        field = _field(message.picker.id)
-        self._set(field, message.word == "yes" if field.kind == "switch" else message.word)
+        self._set(message.picker.id or "", message.word)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if event.input.id == "limit":
-            try:
-                self.limit()
-            except UsageError as error:
-                self._explain("limit", _wrong(error))
-            else:
-                self._explain("limit", Content(LIMIT))
-            self.post_message(SettingsChanged())
+        if event.input.id != "limit":
+            self._set(event.input.id or "", event.value)
+            return
+        try:
+            self.limit()
+        except UsageError as error:
+            self._explain("limit", _wrong(error))
         else:
-            self._set(_field(event.input.id), event.value)
+            self._explain("limit", Content(LIMIT))
+        self.post_message(SettingsChanged())
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
+    def _entered(self) -> None:
         self.screen.focus_next()
 
-    def _set(self, field: Setting, value: object) -> None:
+    def _set(self, id: str, value: str) -> None:
+        """Change a setting to a value as it was typed, or to the word that was chosen."""
+        field = FIELDS[id]
         try:
             self._workbench.settings = with_setting(self._workbench.settings, field.group, field.name, value)
         except UsageError as error:
-            self._explain(_id(field), _wrong(error))
+            self._explain(id, _wrong(error))
         else:
-            self._explain(_id(field), self._help(field))
+            self._explain(id, _help(field))
         self.post_message(SettingsChanged())
 
-    def _explain(self, id: str, what: Content) -> None:
-        self.query_one(f"#help-{id}", Static).update(what)
+    def _explain(self, id: str, text: Content) -> None:
+        self.query_one(f"#help-{id}", Static).update(text)
 
 
-def _id(field: Setting) -> str:
-    return f"{field.group}-{field.name}"
+def _number(id: str, value: str = "", placeholder: str = "") -> PlainInput:
+    return PlainInput(value, placeholder=placeholder, type="integer", max_length=9, id=id)
 
 
-def _field(id: str | None) -> Setting:
-    return next(field for field in FIELDS if _id(field) == id)
+def _row(label: str, control: Widget, help: Content) -> ComposeResult:
+    with Horizontal(classes="field"):
+        yield Static(label, classes="label")
+        with Vertical(classes="control"):
+            yield control
+            yield Static(help, classes="help", id=f"help-{control.id}")
+
+
+def _help(field: Setting) -> Content:
+    parts = field.help.split("`")
+    return Content.assemble(*((part, "bold" if n % 2 else "") for n, part in enumerate(parts)))
 
 
 def _wrong(error: UsageError) -> Content:

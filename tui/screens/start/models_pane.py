@@ -1,19 +1,17 @@
-"""Teacher and student: what is here, what is chosen, whether it fits, and the way to fetch another."""
+"""The choice of teacher and student: the models that are here, whether two of them fit, and how to fetch another."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.widgets import Static
 
-from engine.health.models_here import ModelList, Role, list_models
+from engine.health.models_here import ModelList, list_models
 from engine.method.recipe import Method
 from engine.run.settings import with_setting
 from models.system.threads import on_daemon_thread
@@ -41,71 +39,66 @@ class ModelsPane(Vertical):
         self._workbench = workbench
         self._listed: ModelList | None = None
         self._listed_for = self._places
-        self._pair: ModelFit | None = None
+        self._fit: ModelFit | None = None
+
+        settings = workbench.settings
+        self.teacher = ModelPicker("teacher", settings.teacher.name, id="teacher")
+        self.student = ModelPicker("student", settings.student.name, id="student")
+        self._pull_bar, self._memory = PullBar(), Facts(10, id="memory")
+        self._server = Static("looking for models …", id="server", classes="muted")
 
     def compose(self) -> ComposeResult:
         yield Static("Models", classes="heading")
-        yield PullBar()
-        yield Static("looking for models …", id="server", classes="muted")
-        yield ModelPicker("teacher", self._workbench.settings.teacher.name, id="teacher")
-        yield ModelPicker("student", self._workbench.settings.student.name, id="student")
-        yield Facts(10, id="memory")
+        yield from (self._pull_bar, self._server, self.teacher, self.student, self._memory)
 
     @property
     def _places(self) -> tuple[object, ...]:
-        """Where models are looked for."""
+        """The server and the folders that models are looked for in."""
         return self._workbench.settings.teacher.host, self._workbench.settings.model_folders
 
     def on_mount(self) -> None:
         self.list_models()
 
     def show_settings(self) -> None:
-        """Show the workbench's, after somebody else changed them."""
+        """Show the settings of the workbench, after they were changed elsewhere."""
         settings = self._workbench.settings
-        self.picker("teacher").show_name(settings.teacher.name)
-        self.picker("student").show_name(settings.student.name)
+        self.teacher.show_name(settings.teacher.name)
+        self.student.show_name(settings.student.name)
         if self._listed_for != self._places:
             self.list_models()
-        self._update_fit()
-
-    def picker(self, role: Role) -> ModelPicker:
-        return self.query_one(f"#{role}", ModelPicker)
+        self.update_fit()
 
     @work(exclusive=True, group="list")
     async def list_models(self) -> None:
-        """List the models that are here."""
+        """List the models that are found."""
         self._listed_for = self._places
         self._say([Content.styled("looking for models …", "$text-muted")])
-        self._listed = here = await list_models(self._workbench.settings)
+        self._listed = found = await list_models(self._workbench.settings)
         lines = []
-        if here.problem is not None:
-            problem = shown(str(here.problem))
+        if found.problem is not None:
+            problem = shown(str(found.problem))
             lines.append(Content.assemble(("! ", "bold $text-warning"), problem, "; f5 looks again"))
-        if not here.complete:
+        if not found.complete:
             lines.append(
                 Content("! there was no time to look everywhere; name folders in the setting model_folders")
             )
-        with suppress(NoMatches):  # the app was left meanwhile
-            for picker in self.query(ModelPicker):
-                picker.show_models(here.models)
-            self._say(lines)
-        self._update_fit()
+        self._say(lines)
+        self.teacher.show_models(found.models)
+        self.student.show_models(found.models)
+        self.update_fit()
 
     def _say(self, lines: list[Content]) -> None:
-        said = self.query_one("#server", Static)
-        said.update(Content("\n").join(lines))
-        said.display = bool(lines)
+        self._server.update(Content("\n").join(lines))
+        self._server.display = bool(lines)
 
     @on(ModelPicker.Named)
     def _named(self, message: ModelPicker.Named) -> None:
-        message.stop()
         self._workbench.settings = with_setting(self._workbench.settings, message.role, "name", message.name)
         self.post_message(SettingsChanged())
-        self._update_fit()
+        self.update_fit()
 
     @on(PullBar.Pulled)
     def _pulled(self, message: PullBar.Pulled) -> None:
-        message.stop()
         self.notify(shown(f"{message.name} is here").plain, markup=False)
         if self._workbench.settings.teacher.name is None:
             self._workbench.settings = with_setting(self._workbench.settings, "teacher", "name", message.name)
@@ -114,57 +107,49 @@ class ModelsPane(Vertical):
         self.list_models()
 
     def pull(self) -> None:
-        """Ask which model to fetch: to begin with, the one that is chosen and missing."""
+        """Ask for the name of a model to fetch; the one that is chosen and missing stands there."""
         settings = self._workbench.settings
-        half = self._pair.teacher if self._pair else None
-        self.query_one(PullBar).ask(
-            settings.teacher.name if half and half.missing else None, settings.teacher.host
-        )
+        half = self._fit.teacher if self._fit else None
+        self._pull_bar.ask(settings.teacher.name if half and half.missing else None, settings.teacher.host)
 
     @work(exclusive=True, group="weigh")
-    async def _update_fit(self) -> None:
+    async def update_fit(self) -> None:
+        """Say what the chosen models need, and whether there is room for them."""
         await asyncio.sleep(PAUSE)
         settings = self._workbench.settings
-        self._pair = pair = await on_daemon_thread(model_fit, settings, self._listed)
+        self._fit = fit = await on_daemon_thread(model_fit, settings, self._listed)
         method = settings.run.method
         idle = f"not used by method {method}"
-        teacher = _need_text(pair.teacher, idle if method is Method.SCORE else "")
-        student = _need_text(pair.student, idle if method is Method.REFLECT else "")
-        with suppress(NoMatches):  # the app was left meanwhile
-            self.picker("teacher").say(teacher)
-            self.picker("student").say(student)
-            self.query_one("#memory", Facts).show([("memory", _memory(pair))])
-
-    def update_fit(self) -> None:
-        self._update_fit()
+        self.teacher.say(_need_text(fit.teacher, idle if method is Method.SCORE else ""))
+        self.student.say(_need_text(fit.student, idle if method is Method.REFLECT else ""))
+        self._memory.show([("memory", _memory_text(fit))])
 
 
 def _need_text(half: ModelNeed | None, idle: str) -> Content:
+    """The memory that a model needs, or what is wrong with it; `idle`: why no model is needed."""
     if half is None:
         return Content.styled(idle or "none chosen yet", "$text-muted")
-    if half.wrong:
-        return Content.assemble(("✗ ", "bold $text-error"), shown(half.description))
-    return (
-        Content.assemble(("✓ ", "bold $text-success"), shown(half.description))
-        if half.description
-        else Content("")
-    )
+    if not half.wrong and not half.description:
+        return Content("")
+    mark = ("✗ ", "bold $text-error") if half.wrong else ("✓ ", "bold $text-success")
+    return Content.assemble(mark, shown(half.description))
 
 
-METER = 24  # cells
+METER = 24
+"""Cells of the bar of memory."""
 
 
-def _memory(pair: ModelFit) -> Content:
-    """Needed against free, as a bar and in words."""
-    if not pair.need:
-        return Content(f"{pair.free / GIB:.1f} GiB free")
-    share = pair.need / max(pair.free, 1)
+def _memory_text(fit: ModelFit) -> Content:
+    """Memory needed against memory free, as a bar and in words."""
+    if not fit.need:
+        return Content(f"{fit.free / GIB:.1f} GiB free")
+    share = fit.need / max(fit.free, 1)
     filled = min(METER, max(1, round(share * METER)))
     enough = share <= 1
     return Content.assemble(
         ("█" * filled, "$success" if enough else "$warning"),
         ("░" * (METER - filled), "$text-muted"),
-        f"  {pair.need / GIB:.1f} of {pair.free / GIB:.1f} GiB free",
-        "" if enough else ", too little for both" if pair.teacher and pair.student else ", too little",
-        (f"\n{pair.fit}" if pair.fit else "", "$text-muted"),
+        f"  {fit.need / GIB:.1f} of {fit.free / GIB:.1f} GiB free",
+        "" if enough else ", too little for both" if fit.teacher and fit.student else ", too little",
+        (f"\n{fit.fit}" if fit.fit else "", "$text-muted"),
     )

@@ -1,10 +1,15 @@
-"""A path to type: what could be meant is listed below while one types, and Tab and the arrows complete it."""
+"""A line for a path: the paths that could be meant are listed below it, and Tab and the arrows complete it.
+
+Textual's `Input(suggester=...)` shows one completion behind the cursor. It is used for that; the list, Tab as in a
+shell, and letters of either case are ours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,12 +31,14 @@ from tui.widgets.plain_input import PlainInput
 KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 OURS = tuple(f".burnish-{kind}" for kind in ("lock", "wal", "shm", "new"))
 """Files beside a workspace that nobody opens."""
-ENTRIES_READ = 20_000  # entries of a folder
+ENTRIES_READ = 20_000
+"""Entries of a folder, at most."""
 LISTED = 50
+"""Completions, at most."""
 
 
 def completions(typed: str) -> list[str]:
-    """Paths that begin as typed, as the person would type them; folders end with a slash. Reads one folder.
+    """The paths that begin as typed, written as a person would; folders end with a slash. Reads one folder.
 
     Folders come first, then what may be a dataset or a workspace, then the rest. Letter case does not matter.
     """
@@ -39,7 +46,7 @@ def completions(typed: str) -> list[str]:
         return ["~/"]
     head, slash, start = typed.rpartition("/")
     found: list[tuple[int, str]] = []
-    # No such folder or user, or not for us to see: there is nothing to list.
+    # Where there is no such folder or user, or it may not be read, there is nothing to list.
     with suppress(OSError, RuntimeError, ValueError), os.scandir(_folder(head + slash)) as entries:
         for entry in islice(entries, ENTRIES_READ):
             name = entry.name
@@ -72,7 +79,7 @@ class _Completer(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         first = next(iter(await self._field.matches(value)), "")
-        # What would act is not shown here, where it cannot be pictured; it stands in the list.
+        # A name with characters that act is shown in the list alone: here they could not be replaced by pictures.
         return first if first.startswith(value) and one_line(first) == first else None
 
 
@@ -95,39 +102,28 @@ class PathField(Vertical):
         Binding("escape", "leave_line", "Leave line"),
     ]
 
+    @dataclass
     class PathChosen(Message):
-        """Something to open."""
+        """A path was chosen, to be opened."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__()
-            self.path = path
+        path: Path
 
     def __init__(self, placeholder: str, **options: Any) -> None:
         super().__init__(**options)
-        self._placeholder = placeholder
-        self._typed = ""
+        self.input = PlainInput(placeholder=placeholder, suggester=_Completer(self), select_on_focus=False)
+        self._list = OptionList(compact=True)
+        self._list.can_focus = False  # the arrows move its highlight while the input has the focus
         self._matches: list[str] = []
         self._looking = asyncio.Lock()
         self._last: tuple[str, list[str]] | None = None
 
     def compose(self) -> ComposeResult:
-        yield PlainInput(placeholder=self._placeholder, suggester=_Completer(self), select_on_focus=False)
-        matches = OptionList(compact=True)
-        matches.can_focus = False  # the arrows move its highlight while the input has the focus
-        yield matches
-
-    @property
-    def input(self) -> PlainInput:
-        return self.query_one(PlainInput)
-
-    @property
-    def _list(self) -> OptionList:
-        return self.query_one(OptionList)
+        yield from (self.input, self._list)
 
     async def matches(self, typed: str) -> list[str]:
-        """The completions of a text; a folder is looked into once for the list and for the suggestion."""
+        """The completions of a text. The folder is read once, for the list and for the suggestion."""
         async with self._looking:
-            if typed != self._typed:
+            if typed != self.input.value:
                 return []
             if self._last is None or self._last[0] != typed:
                 self._last = (typed, await on_daemon_thread(completions, typed))
@@ -141,26 +137,20 @@ class PathField(Vertical):
         self.remove_class("-listing")
 
     @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._typed = event.value
-        self._renew()
-
     @work(exclusive=True)
     async def _renew(self) -> None:
-        typed = self._typed
+        typed = self.input.value
         matches = await self.matches(typed)
-        if typed != self._typed or not self.has_focus_within:
+        if typed != self.input.value or not self.has_focus_within:
             return
         self._matches = [] if matches == [typed] else matches
-        listed = self._list
-        listed.clear_options()
-        listed.add_options([Option(_shown(match, len(typed.rpartition("/")[0]))) for match in self._matches])
-        listed.highlighted = None
+        folder = len(typed.rpartition("/")[0])
+        self._list.set_options([Option(_shown(match, folder)) for match in self._matches])
+        self._list.highlighted = None
         self.set_class(bool(self._matches), "-listing")
 
     def action_move(self, step: int) -> None:
-        """Through the list; without one, to the next widget."""
+        """Go through the list; without one, to the next widget."""
         listed = self._list
         if not self.has_class("-listing"):
             self.screen.focus_next() if step > 0 else self.screen.focus_previous()
@@ -170,7 +160,7 @@ class PathField(Vertical):
             listed.highlighted = (listed.highlighted + step) % len(self._matches)
 
     def action_complete(self) -> None:
-        """As far as the matches agree, or the one that is highlighted; with nothing to complete, go on."""
+        """Take the completion that is highlighted, else the beginning that all share; else go to the next widget."""
         at = self._list.highlighted
         if not self.has_class("-listing"):
             self.screen.focus_next()
@@ -191,7 +181,6 @@ class PathField(Vertical):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
         at = self._list.highlighted
         if self.has_class("-listing") and at is not None:
             self._take(self._matches[at])
@@ -200,7 +189,6 @@ class PathField(Vertical):
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
         self._take(self._matches[event.option_index])
 
     def _take(self, path: str) -> None:
@@ -217,6 +205,6 @@ class PathField(Vertical):
 
 
 def _shown(match: str, head: int) -> Content:
-    """The end of a path, as the list shows it."""
+    """A completion in the list: its last part, `head` being the length of the folder that was typed."""
     name = match[head:].removeprefix("/") if head else match
     return Content.styled(one_line(name), "bold" if match.endswith("/") else "")

@@ -1,8 +1,9 @@
-"""Have Ollama fetch a model: its name, the download's bar, and how it ended."""
+"""A bar to have Ollama fetch a model: the model's name, how far the download is, and how it ended."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -17,12 +18,13 @@ from textual.worker import Worker
 from models.ollama.server import OllamaServer
 from models.system.units import size
 from models.teacher import TeacherError
+from tui.messages import Failed
 from tui.text.shown import shown, shown_line
 from tui.widgets.plain_input import PlainInput
 
 
 class PullBar(Vertical):
-    """Hidden until it is asked for. The download goes on while other screens are looked at."""
+    """Hidden until `ask`. The download goes on while other screens are shown."""
 
     DEFAULT_CSS = """
     PullBar { height: auto; display: none; margin-bottom: 1; padding: 0 1; background: $surface; }
@@ -37,17 +39,11 @@ class PullBar(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
+    @dataclass
     class Pulled(Message):
-        """The server has a model it had not."""
+        """The server has a model that it had not."""
 
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
-    class PullFailed(Message):
-        def __init__(self, error: TeacherError) -> None:
-            super().__init__()
-            self.error = error
+        name: str
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -67,18 +63,17 @@ class PullBar(Vertical):
         return self._pulling is not None
 
     def ask(self, name: str | None, host: str | None) -> None:
-        """Open, with a name to begin with."""
+        """Open the bar and have a name typed; `name` stands there. `host`: the server, None for the usual one."""
         self.add_class("-open")
         field = self.query_one(PlainInput)
         if not self.pulling:
             self._host = host
             field.value = name or field.value
             self._say("the one thing here that uses the network; your data stays where it is")
-        self.call_after_refresh(field.focus)  # where it is, is known only then
+        self.call_after_refresh(field.focus)  # only then it has a place
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
         name = event.value.strip()
         if name and not self.pulling:
             self._pulling = self._pull(name)
@@ -117,7 +112,7 @@ class PullBar(Vertical):
             self.query_one("#status", Static).update(
                 Content.assemble(("✗ ", "$text-error"), shown(str(error)))
             )
-            self.post_message(self.PullFailed(error))
+            self.post_message(Failed(error))
         else:
             self._end()
             self._say(f"✓ {name} is here")

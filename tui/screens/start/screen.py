@@ -1,4 +1,4 @@
-"""Choose data, models and method, and start."""
+"""The Start screen: data, models and method are chosen, and the run is started."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
+from textual.events import ScreenResume
 from textual.widgets import Button, Input, Static
 
 from engine.health.models_here import ANSWERS, Role
@@ -28,7 +29,6 @@ from tui.screens.start.data_pane import DataPane
 from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.method_form import MethodForm
 from tui.screens.start.models_pane import ModelsPane
-from tui.screens.start.pull_bar import PullBar
 from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
 from tui.widgets.model_picker import ModelPicker
@@ -69,20 +69,25 @@ class StartScreen(AppScreen):
         recent: Callable[[], Sequence[str]],
         first: Path | None = None,
     ) -> None:
-        """`recent`: the workspaces opened lately, the latest first; `first`: what to open at once."""
+        """`recent`: the workspaces opened lately, the latest first; `first`: a path to open at once."""
         super().__init__(workbench, keymap)
         self.first = first
         self._recent = recent
+        self._data, self._models, self._form = (
+            DataPane(workbench),
+            ModelsPane(workbench),
+            MethodForm(workbench),
+        )
 
     def body(self) -> ComposeResult:
         with ScrollableContainer(id="panes", can_focus=False):
             with ScrollableContainer(id="data", classes="pane", can_focus=False):
-                yield DataPane(self.workbench)
+                yield self._data
             with ScrollableContainer(id="choices", can_focus=False):
                 with ScrollableContainer(id="models", classes="pane", can_focus=False):
-                    yield ModelsPane(self.workbench)
+                    yield self._models
                 with ScrollableContainer(id="method", classes="pane", can_focus=False):
-                    yield MethodForm(self.workbench)
+                    yield self._form
         with Horizontal(id="bar"):
             yield Static(id="ready")
             yield Button("Start", id="begin", variant="primary", compact=True)
@@ -93,37 +98,20 @@ class StartScreen(AppScreen):
         self.call_after_refresh(self._first_focus)
 
     def _first_focus(self) -> None:
-        """Where a person begins: with what is open, with what was open lately, or with a path."""
+        """Focus the next choice for the open workspace, or the path where none is open and none was lately."""
         if self.workbench.is_open:
             self._go_on()
         elif self.first is None and not self._recent():
             self._data.ask()
 
-    def on_screen_resume(self) -> None:
-        self._renew()
-
+    @on(ScreenResume)
     @on(WorkspaceChanged)
-    def _changed(self) -> None:
-        self._renew()
-
     def _renew(self) -> None:
         self._data.show_facts()
         self._data.show_recent(self._recent())
         self._say_ready()
 
-    @property
-    def _data(self) -> DataPane:
-        return self.query_one(DataPane)
-
-    @property
-    def _models(self) -> ModelsPane:
-        return self.query_one(ModelsPane)
-
-    @property
-    def _form(self) -> MethodForm:
-        return self.query_one(MethodForm)
-
-    # --- what the panes say -----------------------------------------------------------------------------------------
+    # --- messages of the panes --------------------------------------------------------------------------------------
 
     @on(WorkspaceOpened)
     def _opened(self) -> None:
@@ -134,17 +122,12 @@ class StartScreen(AppScreen):
 
     @on(ModelPicker.Settled)
     def _go_on(self) -> None:
-        """To what has to be chosen yet, and when all is, to the start."""
+        """Focus the next choice to make, or when all are made, the button that starts."""
         role = _missing(self.workbench.settings)
         if role is None:
             self.query_one("#begin", Button).focus(scroll_visible=False)
         else:
-            self._models.picker(role).input.focus()
-
-    @on(DataPane.OpenFailed)
-    @on(PullBar.PullFailed)
-    def _failed(self, message: DataPane.OpenFailed | PullBar.PullFailed) -> None:
-        self.say_error(message.error)
+            (self._models.teacher if role == "teacher" else self._models.student).input.focus()
 
     @on(ModelPicker.ModelRefused)
     def _refused(self, message: ModelPicker.ModelRefused) -> None:
@@ -159,7 +142,7 @@ class StartScreen(AppScreen):
         self.query_one("#ready", Static).update(self._ready())
 
     def _ready(self) -> Content:
-        """What Start would do now, or what is missing."""
+        """A line about the run that would start now, or about what is missing."""
         settings = self.workbench.settings
         if not self.workbench.is_open:
             return Content.styled("open a dataset or a workspace to begin", "$text-muted")
@@ -199,13 +182,9 @@ class StartScreen(AppScreen):
         return super().check_action(action, parameters)
 
     @on(Button.Pressed, "#begin")
-    def _begin_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_begin()
-
     @work(exclusive=True, group="begin")
     async def action_begin(self) -> None:
-        """Start the run, if nothing can be said against it yet."""
+        """Start the run, unless a check finds what would keep it from working."""
         settings = self.workbench.settings
         try:
             if not self.workbench.is_open:
@@ -230,7 +209,7 @@ class StartScreen(AppScreen):
 
 
 def _missing(settings: Settings) -> Role | None:
-    """Which model has to be chosen first."""
+    """The role of the first model that is not chosen yet; None: all are that the method needs."""
     if settings.run.method is not Method.SCORE and settings.teacher.name is None:
         return "teacher"
     if settings.run.method is not Method.REFLECT and settings.student.name is None:
@@ -239,7 +218,7 @@ def _missing(settings: Settings) -> Role | None:
 
 
 async def _check_server(settings: Settings) -> None:
-    """Raise `TeacherError` where the teacher's server does not answer, or has the model not, or in the cloud."""
+    """Raise `TeacherError` where the server does not answer, or has no such teacher, or only in the cloud."""
     name = settings.teacher.name
     if (
         settings.run.method is Method.SCORE

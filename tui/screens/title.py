@@ -1,4 +1,4 @@
-"""The line at the top: the program, the workspace, where one is and where one can go, and how the run is."""
+"""The title line of every screen: the tabs with their keys, the workspace, and the state of the run or the judge."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Title(Horizontal):
                 line.update(content)
 
     def _tabs(self) -> Content:
-        here = UNDER.get(self._scope, self._scope)
+        current = UNDER.get(self._scope, self._scope)
         actions = {action.name.removeprefix("go_"): action for action in of_scope("app")}
         parts = [Content.styled(" burnish ", "bold $primary")]
         wide = self.size.width >= 100
         for tab in TABS:
-            style = "bold reverse" if tab == here else "$text-muted"
+            style = "bold reverse" if tab == current else "$text-muted"
             action = actions[tab]
-            label = action.label if wide or tab == here else action.label[:3]
+            label = action.label if wide or tab == current else action.label[:3]
             parts.append(Content.styled(f" {self._keymap.first(action.id)} {label} ", style))
         return Content("").join(parts)
 

@@ -1,4 +1,6 @@
-"""The papers: Reflection-Tuning (arXiv 2310.11716) and Selective Reflection-Tuning (arXiv 2402.10110).
+"""The engine: datasets, the two papers' method, the workspace, runs, the judge and the report; no terminal, no screen.
 
-Knows samples and scores; knows no terminal.
+`tui` imports it, and it imports `models`. It reports by the events in `events`, which `progress` counts for both
+fronts; `sample` has the data that flows through all of it. Start with `method/refine.py`, the papers' figure 1, then
+`run`.
 """

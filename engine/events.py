@@ -53,7 +53,7 @@ class SampleAdvanced:
 
 
 class Place(NamedTuple):
-    """The question of a run that a request to the teacher puts."""
+    """The place of a question in a run."""
 
     sample: int
     stage: Stage

@@ -7,26 +7,18 @@ import signal
 import termios
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import ALONE
-from tests.ollama.script import Ending, Nothing, Script
 from tests.ollama.server import FakeOllama
-from tests.running import SHORT, TEACHER, brief, workspace
+from tests.running import SHORT, TEACHER, once, workspace
 from tests.terminal import Terminal
 
 SECONDS = 2.0
 """The longest that leaving may take."""
-
-
-def once() -> Script:
-    """Answers once, and then no more."""
-    asked = count()
-    return lambda chat: Nothing(Ending.STALL) if next(asked) else brief(chat)
 
 
 def begun(folder: Path, server: FakeOllama, *, method: str = "reflect") -> Terminal:

@@ -1,4 +1,4 @@
-"""Runs for tests and benchmarks: a workspace from samples, settings with a scripted teacher, what came of it."""
+"""Runs for tests and benchmarks: a workspace from samples, settings with a scripted teacher, the outcomes."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def outcomes(opened: Workspace) -> list[Outcome | None]:
 
 
 def finals(opened: Workspace) -> list[tuple[Version, list[str]] | None]:
-    """What each sample became, and by which verdicts: what must not depend on the way a run took."""
+    """Each sample's final version and its verdicts, which must not depend on the way a run took."""
     return [
         (outcome.final, [f"{c.stage} {c.verdict} {c.rule}" for c in outcome.choices]) if outcome else None
         for outcome in outcomes(opened)

@@ -82,7 +82,7 @@ ATTRIBUTES = {
 
 
 class Page(HTMLParser):
-    """What a browser would make of a file, as far as Python's parser tells."""
+    """A page's tags, attributes and text, as Python's parser reads them."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

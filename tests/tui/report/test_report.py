@@ -34,7 +34,7 @@ def test_the_page_says_what_the_workspace_holds(made: Path) -> None:
     with Workspace.read(made) as opened:
         source, run = opened.source(), opened.latest_run()
     assert run.record.student is not None
-    for said in (
+    for words in (
         source.path, source.sha256, teacher_info().digest, "qwen3:8b, Q4_K_M", run.record.student.digest,
         "21 of 24 samples are done, and of 18 of them a rewrite leaves", "The median IFD went from 0.655 to 0.708",
         "18 replaced", "3 kept", "12 replaced", "6 kept", "3 failed", "top 20 samples with an IFD below 1",
@@ -43,21 +43,21 @@ def test_the_page_says_what_the_workspace_holds(made: Path) -> None:
         "Complexity of the Topic: too short.", f"burnish run {source.path} -w {made} --teacher qwen3:8b --student demo",
         "It was not looked through: burnish stats", "The token heat maps are left out", "run.template vicuna",
     ):  # fmt: skip
-        assert said in text, said
+        assert words in text, words
 
 
 def test_the_terminal_says_the_same(made: Path) -> None:
     ended = burnish("report", made, environment={"COLUMNS": "160"})
     assert (ended.code, ended.err) == (0, "")
     text = one_line(ended.out)
-    for said in (
+    for words in (
         "The median IFD went from 0.655 to 0.708", teacher_info().digest,
         "response stage 12 replaced, 6 kept, 3 failed",
         "top 20 samples with an IFD below 1", "IFD: how little the instruction helps", "median 36 before",
         "unparsable: expected the headings Critique", "18 samples before and after", "Each of these is supported",
         "burnish export",
     ):  # fmt: skip
-        assert said in text, said
+        assert words in text, words
 
 
 def test_what_changed_is_marked_word_by_word(made: Path) -> None:
@@ -73,12 +73,12 @@ def test_what_stats_and_a_judge_found_is_in_it(tmp_path: Path) -> None:
     elsewhere = judge(path, "gemma3:4b").rename(tmp_path / "other.judged")
     assert "Judged" not in Page(written(path)).text
     html = one_line(Page(written(path, "--record", elsewhere)).text)
-    told = one_line(burnish("report", path, "--record", elsewhere).out)
-    for text in (html, told):
+    terminal = one_line(burnish("report", path, "--record", elsewhere).out)
+    for text in (html, terminal):
         assert "judged by gemma3:4b" in text
         assert "other language 1" in text
     assert "3 wins, 1 ties, 0 losses: score 1.750, 95 % interval" in html
-    assert "all 4 3 1 0 1.750" in told
+    assert "all 4 3 1 0 1.750" in terminal
 
 
 def test_heat_maps_are_drawn_from_the_losses_of_both_sides(made: Path) -> None:
@@ -96,7 +96,7 @@ def test_heat_maps_are_drawn_from_the_losses_of_both_sides(made: Path) -> None:
     )
     assert [name for name, _, _ in spans] == ["", "", "h8", "m2", "", "h8", ""]
     assert [gain for _, gain, _ in spans][:4] == ["not scored", "+0.00 nat", "+4.00 nat", "-1.00 nat"]
-    assert unescape("".join(said for _, _, said in spans)) == text
+    assert unescape("".join(words for _, _, words in spans)) == text
     assert Page(html).odd == []
 
 

@@ -29,7 +29,7 @@ TRAPS = [
 
 
 def judge(path: Path, name: str) -> Path:
-    """What a judge said about a workspace: three wins for the refined, a tie, and a pair without a verdict."""
+    """A judging beside a workspace: three wins for the refined, a tie, and a pair without a verdict."""
     about = judging(name, sources=(str(path.absolute()),), run=1, refined_only=False, pairs=5, same=3)
     choice = StudentChoice(stage=Stage.RESPONSE, verdict=Verdict.REPLACED, margin=0.1)
     with Record.at(path.with_suffix(".judged")) as record:

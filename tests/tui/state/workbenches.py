@@ -30,7 +30,7 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def heard(workbench: Workbench, kind: type) -> Callable[[], bool]:
-    """Whether the engine has reported this since the last look."""
+    """A condition: the engine has reported an event of this kind since the last call."""
     return lambda: any(isinstance(event, kind) for event in workbench.take_events())
 
 

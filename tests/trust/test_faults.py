@@ -303,7 +303,7 @@ def test_a_line_that_has_begun_is_not_waited_for_as_long_as_its_beginning(
 ) -> None:
     monkeypatch.setattr(models.ollama.http, "AT_ONCE", 0.4)
     with FakeOllama(lambda chat: Answer("A trickle.", byte_seconds=0.02)) as server:
-        assert fails(server, silence=600.0, answer="no whole line for 0.4") is Fault.SILENT
+        assert fails(server, silence=600.0, words="no whole line for 0.4") is Fault.SILENT
 
 
 # What a run makes of them ---------------------------------------------------------------------------------------
@@ -411,4 +411,4 @@ def test_a_list_of_models_that_is_refused_is_no_fault_of_the_sample(
 def test_a_model_that_goes_between_the_list_and_its_description_says_how_to_get_it() -> None:
     gone = Refusal(404, json.loads(recorded("20e_show_unknown")["body"])["error"])
     with FakeOllama(instead={"/api/show": gone}) as server:
-        assert fails(server, answer=f"burnish pull {TEACHER}") is Fault.MODEL_MISSING
+        assert fails(server, words=f"burnish pull {TEACHER}") is Fault.MODEL_MISSING

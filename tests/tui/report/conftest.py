@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.run import session
+from engine.run.opening import open_workspace
 from engine.sample import Failure
 from models.teacher import Fault
 from tests.running import dataset
@@ -28,7 +28,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     path = folder / "trap<i>.burnish"
     rows = [{"instruction": trap, "input": trap, "output": trap} for trap in TRAPS]
-    with session.open_workspace(path, dataset(folder / "trap.json", rows), None, None) as opened:
+    with open_workspace(path, dataset(folder / "trap.json", rows), None, None) as opened:
         run = started(opened, TRAPS[0])
         for sample in list(opened.samples()):
             trap = TRAPS[sample.index]

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.method.token_gain import TokenGains, half
 from engine.report.gather import gather
-from engine.run import session
+from engine.run.opening import open_workspace
 from engine.sample import Decision, Review
 from engine.store.workspace import Workspace
 from models.student import Losses

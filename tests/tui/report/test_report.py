@@ -184,7 +184,7 @@ def test_the_command_lines_tell_what_was_set_and_no_more(tmp_path: Path) -> None
         settings["student"] |= {"exact": True}
         settings["run"] |= {"candidates": 3}
         opened.run(run.recipe, run.record.model_copy(update={"settings": settings}))
-    command = gather(path, None, None).again[1]
+    command = gather(path, None, None).commands[1]
     assert command.startswith("BURNISH_TEACHER__TEMPERATURE=0.7 burnish run ")
     assert command.endswith("--teacher qwen3:8b --student demo --teacher-parallel 4 --exact --candidates 3")
     assert "'\"'\"'" in command, "the path is quoted"

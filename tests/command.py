@@ -40,7 +40,7 @@ class Ended:
 
     @property
     def complaint(self) -> str:
-        """What it said when it failed: one line, fit for a terminal."""
+        """The one line, fit for a terminal, with which it failed."""
         (line,) = self.err.splitlines()
         assert self.err == line + "\n"
         assert line.startswith("burnish: ")
@@ -65,11 +65,11 @@ def burnish(*arguments: object, environment: Mapping[str, str] | None = None) ->
         except SystemExit as left:
             code = left.code
     assert isinstance(code, int)
-    said = []
+    texts = []
     for stream in (out, err):
         stream.flush()
-        said.append(stream.buffer.getvalue().decode())
-    return Ended(code, *said)
+        texts.append(stream.buffer.getvalue().decode())
+    return Ended(code, *texts)
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def reflect(data: Path, server: FakeOllama | str = NOWHERE, *options: object, pa
 
 
 def words(*arguments: object) -> list[str]:
-    """The same as a command of the operating system's."""
+    """`burnish ARGUMENTS` as a command of the operating system's."""
     return [sys.executable, "-m", "tui", *map(str, arguments)]
 
 

@@ -38,7 +38,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def painted(app: App[None]) -> list[str]:
-    """What the terminal is told to show, a line each."""
+    """The lines on the terminal."""
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 

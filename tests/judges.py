@@ -1,4 +1,4 @@
-"""Scripted judges: what they say depends on what they are shown, and on nothing else unless they say so."""
+"""Scripted judges, whose scores depend on the two answers alone, or on their order alone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def shown(chat: Chat) -> tuple[str, str]:
 
 
 def verdict(first: int, second: int, reason: str = "It is better.") -> str:
-    said = {"critique": "One says more.", "reason": reason, "score_1": first, "score_2": second}
-    return json.dumps(said)
+    opinion = {"critique": "One says more.", "reason": reason, "score_1": first, "score_2": second}
+    return json.dumps(opinion)
 
 
 def first_place(_chat: Chat) -> str:
@@ -29,5 +29,5 @@ def longer(chat: Chat) -> str:
 
 
 def markers(chat: Chat) -> str:
-    said: dict[str, object] = json.loads(longer(chat))
-    return "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in said.items())
+    opinion: dict[str, object] = json.loads(longer(chat))
+    return "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in opinion.items())

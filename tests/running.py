@@ -1,4 +1,4 @@
-"""Runs for tests and benchmarks: a workspace from samples, settings with a scripted teacher, what came of it."""
+"""Runs for tests and benchmarks: a workspace from samples, settings with a scripted teacher, the outcomes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from engine.store.leaving import exported
 from engine.store.workspace import Workspace
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
-from tests.ollama.script import Chat
+from tests.ollama.script import Chat, Ending, Nothing, Script
 from tests.ollama.server import FakeOllama
 
 TEACHER = "qwen0.5b"
@@ -58,6 +59,12 @@ def brief(chat: Chat) -> str:
     assert chat.schema is not None
     definitions = chat.schema.get("$defs", {})
     return json.dumps(part(dict(chat.schema)))
+
+
+def once() -> Script:
+    """A teacher that answers the first question, and falls silent at the next."""
+    asked = count()
+    return lambda chat: Nothing(Ending.STALL) if next(asked) else brief(chat)
 
 
 def demo_rows(count: int) -> list[dict[str, str]]:
@@ -103,7 +110,7 @@ def outcomes(opened: Workspace) -> list[Outcome | None]:
 
 
 def finals(opened: Workspace) -> list[tuple[Version, list[str]] | None]:
-    """What each sample became, and by which verdicts: what must not depend on the way a run took."""
+    """Each sample's final version and its verdicts, which must not depend on the way a run took."""
     return [
         (outcome.final, [f"{c.stage} {c.verdict} {c.rule}" for c in outcome.choices]) if outcome else None
         for outcome in outcomes(opened)

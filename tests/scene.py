@@ -29,7 +29,7 @@ from tests.factory import choice, failed, judging, opinion, ratio, recipe, revie
 from tests.running import dataset, demo_rows
 
 KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
-"""What sample n is: KINDS[n % 8]."""
+"""The kinds of outcomes: sample n is of KINDS[n % 8]."""
 
 
 def critique(words: str) -> dict[str, str]:
@@ -126,8 +126,8 @@ def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
 
 
 ORDERS = (((4, 8), (5, 7)), ((6, 6), (6, 6)), ((8, 4), (7, 5)), ((4, 8), (8, 4)), None, ((3, 9), (6, 6)))
-"""What the judge gives pair n's sides a and b in either order, ORDERS[n % 6]: better, tie, worse, a tie that the order
-makes, no verdict, better."""
+"""The judge's scores for pair n's sides a and b in either order, ORDERS[n % 6]: better, tie, worse, a tie that
+the order makes, no verdict, better."""
 
 
 def judged(path: Path, judge: str = "gemma3:12b", says: str = "It gives reasons.") -> Path:

@@ -1,4 +1,4 @@
-"""A student that says anything at once, for tests of what is around it; and one that takes its time."""
+"""A student without a model, as quick or as slow as a test wants it."""
 
 from __future__ import annotations
 

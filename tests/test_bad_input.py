@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (None, "No such file"),
         ("a folder", "found something else"),
@@ -50,7 +50,7 @@ def data(tmp_path: Path) -> Path:
         (b"PAR1 and then nothing", "data.json"),
     ],
 )  # fmt: skip
-def test_a_dataset_that_cannot_be_read(tmp_path: Path, content: bytes | str | None, said: str) -> None:
+def test_a_dataset_that_cannot_be_read(tmp_path: Path, content: bytes | str | None, expected: str) -> None:
     data = tmp_path / "data.json"
     if isinstance(content, bytes):
         data.write_bytes(content)
@@ -60,7 +60,7 @@ def test_a_dataset_that_cannot_be_read(tmp_path: Path, content: bytes | str | No
     ended = reflect(data)
     assert ended.code == 1
     assert str(data) in ended.complaint
-    assert said in ended.complaint
+    assert expected in ended.complaint
     after = contents(tmp_path)
     after.pop("w.burnish-lock", None)  # empty, and the place of the next one
     assert after == before
@@ -105,7 +105,7 @@ def model(folder: Path, content: bytes | Mapping[str, Any]) -> Path:
 @pytest.mark.parametrize("kind", UNREADABLE)
 @pytest.mark.parametrize("role", ["student", "teacher"])
 def test_a_model_s_file_that_cannot_serve(tmp_path: Path, data: Path, kind: str, role: str) -> None:
-    content, said = UNREADABLE[kind]
+    content, expected = UNREADABLE[kind]
     path = model(tmp_path, content)
     names = {"student": "demo", "teacher": "demo"} | {role: path if role == "student" else f"gguf:{path}"}
     before = contents(tmp_path)
@@ -121,7 +121,7 @@ def test_a_model_s_file_that_cannot_serve(tmp_path: Path, data: Path, kind: str,
     )
     assert ended.code == 1
     assert str(path) in ended.complaint
-    assert said in ended.complaint
+    assert expected in ended.complaint
     assert contents(tmp_path) == before
 
 
@@ -137,23 +137,23 @@ def test_a_model_that_needs_a_newer_llama_cpp(tmp_path: Path, data: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (["--teacher", "gguf:none.gguf", "--student", "demo"], "none.gguf: no such file"),
         (["--teacher", "demo", "--student", "none.gguf"], "none.gguf: no such file"),
         (["--teacher", "demo", "--student", "ollama:none"], "none"),
     ],
 )
-def test_a_model_that_is_not_there(tmp_path: Path, data: Path, options: list[str], said: str) -> None:
+def test_a_model_that_is_not_there(tmp_path: Path, data: Path, options: list[str], expected: str) -> None:
     before = contents(tmp_path)
     ended = burnish("run", data, "-w", tmp_path / "w.burnish", *options)
     assert ended.code == 1
-    assert said in ended.complaint
+    assert expected in ended.complaint
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (["--student", "demo"], "no teacher: give --teacher"),
         (["--teacher", "demo"], "no student: give --student"),
@@ -162,12 +162,12 @@ def test_a_model_that_is_not_there(tmp_path: Path, data: Path, options: list[str
     ],
 )
 def test_a_request_that_makes_no_sense_is_wrong_usage(
-    tmp_path: Path, data: Path, options: list[str], said: str
+    tmp_path: Path, data: Path, options: list[str], expected: str
 ) -> None:
     before = contents(tmp_path)
     ended = burnish("run", data, "-w", tmp_path / "w.burnish", *options)
     assert ended.code == 2
-    assert said in ended.complaint
+    assert expected in ended.complaint
     assert contents(tmp_path) == before
 
 
@@ -216,7 +216,7 @@ FAR = {"remote_host": "https://cloud.example", "remote_model": "far"}
 
 
 @pytest.mark.parametrize(
-    ("teacher", "said"),
+    ("teacher", "expected"),
     [
         ("nope:1b", "burnish pull nope:1b"),
         ("far:cloud", "runs in Ollama's cloud"),
@@ -224,12 +224,12 @@ FAR = {"remote_host": "https://cloud.example", "remote_model": "far"}
         ("stub:1b", "runs in Ollama's cloud"),
     ],
 )
-def test_a_teacher_that_is_missing_or_in_the_cloud(data: Path, teacher: str, said: str) -> None:
+def test_a_teacher_that_is_missing_or_in_the_cloud(data: Path, teacher: str, expected: str) -> None:
     with FakeOllama(models=[Model.named("stub:1b", **FAR)]) as server:
         ended = reflect(data, server, "--teacher", teacher)
         assert server.chats == []
     assert ended.code == 1
-    assert said in ended.complaint
+    assert expected in ended.complaint
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7:11434", "http://ollama.example", "127.0.0.1.example:11434"])
@@ -307,17 +307,17 @@ def test_a_sample_too_long_is_listed_with_the_numbers_and_exported_as_it_was(tmp
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("teacher = ", "not valid TOML"),
         ("[teacher]\ntemperature = 9", "teacher.temperature"),
         ("[teacher]\nmodel = 'x'", "teacher.model"),
     ],
 )
-def test_settings_that_make_no_sense(tmp_path: Path, data: Path, content: str, said: str) -> None:
+def test_settings_that_make_no_sense(tmp_path: Path, data: Path, content: str, expected: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text(content)
     ended = burnish("run", data, "--teacher", TEACHER, environment={"BURNISH_CONFIG": str(path)})
     assert ended.code == 2
     assert str(path) in ended.complaint
-    assert said in ended.complaint
+    assert expected in ended.complaint

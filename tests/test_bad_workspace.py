@@ -57,7 +57,7 @@ def foreign(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["run", "score", "reselect", "show", "export"])
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "expected"),
     [
         (newer, "made by a newer burnish"),
         (foreign, "not a burnish workspace"),
@@ -67,14 +67,14 @@ def foreign(path: Path) -> None:
     ids=["newer", "foreign", "text", "truncated"],
 )
 def test_a_workspace_that_is_none_or_not_ours(
-    folder: Path, name: str, spoil: Callable[[Path], object], said: str
+    folder: Path, name: str, spoil: Callable[[Path], object], expected: str
 ) -> None:
     spoil(folder / "w.burnish")
     before = contents(folder)
     ended = burnish(*commands(folder)[name])
     assert ended.code == 1
     assert str(folder / "w.burnish") in ended.complaint
-    assert said in ended.complaint
+    assert expected in ended.complaint
     assert contents(folder) | before == contents(folder), "nothing that was there has changed"
 
 

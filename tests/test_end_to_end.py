@@ -52,7 +52,7 @@ def parts(text: str) -> Any:
 
 
 class Recorded:
-    """What the recorded teacher said, by sample and by what it was said of."""
+    """The recorded teacher's replies, by sample and by the version they are about."""
 
     def __init__(self) -> None:
         self.replies: dict[tuple[int, str, str], dict[str, Any]] = {}
@@ -97,7 +97,7 @@ def pair(row: dict[str, str]) -> Pair:
 
 
 def shown(version: Pair) -> str:
-    """How a prompt to the teacher holds a version."""
+    """A version as a prompt to the teacher holds it."""
     instruction, input, response = version
     middle = f"<input>\n{input}\n</input>\n" if input else ""
     return f"<instruction>\n{instruction}\n</instruction>\n{middle}<response>\n{response}\n</response>"
@@ -129,8 +129,8 @@ class Rules:
 
     def log_ifd(self, version: Pair) -> float | None:
         instruction, input, response = version
-        said = f"{instruction}\nInput:\n{input}" if input else instruction
-        return difference(self.loss(VICUNA.format(said), response), self.loss("", response))
+        shown_text = f"{instruction}\nInput:\n{input}" if input else instruction
+        return difference(self.loss(VICUNA.format(shown_text), response), self.loss("", response))
 
     def log_r_ifd(self, version: Pair) -> float | None:
         instruction, input, response = version

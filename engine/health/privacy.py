@@ -53,12 +53,12 @@ async def _teacher(settings: Settings) -> list[Check]:
             )
         ]
     if inside:
-        told = (
+        contacted = (
             f"{url}, Ollama, for the list of its models; no text goes there, for {name} runs inside burnish"
         )
     else:
-        told = f"{url}, Ollama, which gets the texts; nothing else"
-    checks = [Check("contacted", "ok", told)]
+        contacted = f"{url}, Ollama, which gets the texts; nothing else"
+    checks = [Check("contacted", "ok", contacted)]
     # Where no text goes to the server, what it does with texts is worth a word and no more.
     worst: CheckState = "advice" if inside else "problem"
     try:
@@ -114,9 +114,9 @@ def _program(url: str, found: Listener | None, worst: CheckState) -> Check:
 def _requests(found: Listener | None) -> Iterator[Check]:
     """Checks that Ollama logs no requests. Its logs stay on this machine."""
     if found is None:
-        here = _asked_to_log(os.environ) or "neither"
+        set_here = _asked_to_log(os.environ) or "neither"
         finding = (
-            f"cannot be known: the server's environment is not ours to read; in this shell {here} is set"
+            f"cannot be known: the server's environment is not ours to read; in this shell {set_here} is set"
         )
         fix = f"neither {' nor '.join(LOGGING)} should be set there (Linux: systemctl show ollama -p Environment)"
         yield Check("requests", "advice", finding, fix)

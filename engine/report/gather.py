@@ -104,7 +104,7 @@ class Report:
     judged: tuple[JudgedSides, ...]  # a judge each
     pairs: tuple[ReportedSample, ...]
     heated: bool
-    again: tuple[str, ...]  # command lines
+    commands: tuple[str, ...]  # that make the run again
 
 
 def gather(path: Path, student: str | None, record: Path | None) -> Report:
@@ -140,7 +140,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
             judged=tuple(_judged(path, run, record)),
             pairs=tuple(_pair(opened, run, index, heats.get(index)) for index in chosen),
             heated=student is not None,
-            again=commands(path, opened.source(), run),
+            commands=commands(path, opened.source(), run),
         )
 
 

@@ -9,7 +9,6 @@ without it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from array import array
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -135,11 +134,11 @@ class ReviewLog:
                 count += len(found)
                 whole = len(found) < SLICE
                 with self._database.transaction() as db:
-                    act = act or _new_row(
-                        db.execute(
-                            "INSERT INTO acts (what, undone) VALUES (?, ?)", (what, _ActState.UNDER_WAY)
+                    if not act:
+                        values = what, _ActState.UNDER_WAY
+                        act = (
+                            db.execute("INSERT INTO acts (what, undone) VALUES (?, ?)", values).lastrowid or 0
                         )
-                    )
                     db.executemany(
                         "INSERT INTO reviews (sample, body, act) VALUES (?, ?, ?)",
                         ((sample, _body(review), act) for sample, review in found),
@@ -255,7 +254,9 @@ class ReviewLog:
                 "SELECT rowid, body FROM reviews WHERE sample = ?", sample
             ):
                 review = None if body == "null" else self._database.parsed(Review.model_validate, body)
-                if review is not None and _lacks(review, version):
+                if review is None or review.decision not in (Decision.CHOSEN, Decision.EDITED):
+                    continue
+                if review.scores is None and review.version == version:
                     weighed = _body(review.model_copy(update={"scores": scores}))
                     db.execute("UPDATE reviews SET body = ? WHERE rowid = ?", (weighed, rowid))
             self._stand([sample], counting=None)
@@ -283,11 +284,6 @@ def _whole(steps: Steps[T]) -> T:
             return result
 
 
-def _new_row(inserted: sqlite3.Cursor) -> int:
-    assert inserted.lastrowid is not None
-    return inserted.lastrowid
-
-
 def _stored(index: int, decision: Decision, version: str) -> StoredReview:
     """A review from its parts as they are stored, without a `Review` on the way: there may be a million."""
     return StoredReview(
@@ -297,9 +293,3 @@ def _stored(index: int, decision: Decision, version: str) -> StoredReview:
 
 def _body(review: Review | StoredReview | None) -> str:
     return json.dumps(review.model_dump(mode="json")) if isinstance(review, Review) else review or "null"
-
-
-def _lacks(review: Review, version: Version) -> bool:
-    """True for a decision for this version that could have scores of its own, and has none."""
-    own = review.decision in (Decision.CHOSEN, Decision.EDITED)
-    return own and review.scores is None and review.version == version

@@ -209,7 +209,7 @@ class Workspace:
         rows = self.database.execute(
             "SELECT body FROM replies WHERE sample = ? AND request = ?", sample, request
         )
-        return self.database.parsed(_reply, rows[0][0]) if rows else None
+        return self.database.parsed(_REPLY.validate_python, rows[0][0]) if rows else None
 
     def keep_reply(self, sample: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
         """Commit a reply. `about`: stage, question, attempt, candidate, teacher digest, ... for provenance."""
@@ -226,7 +226,8 @@ class Workspace:
             "SELECT about, body FROM replies WHERE sample = ? ORDER BY rowid", sample
         )
         return [
-            (self.database.parsed(dict, about), self.database.parsed(_reply, body)) for about, body in rows
+            (self.database.parsed(dict, about), self.database.parsed(_REPLY.validate_python, body))
+            for about, body in rows
         ]
 
     # --- the student's losses -------------------------------------------------------------------------------
@@ -365,7 +366,3 @@ def _sample_body(sample: Sample) -> str:
 
 _DETAILS = TypeAdapter(tuple[dict[str, Any], ...])
 _REPLY = TypeAdapter(Reply)
-
-
-def _reply(body: Any) -> Reply:
-    return _REPLY.validate_python(body)

@@ -107,9 +107,9 @@ def find_blob(tag: str, stores: Sequence[Path]) -> Blob:
         raise _closed(closed) from closed
     opened = [store for store in stores if _children(store)]
     if not opened:
-        looked = ", ".join(map(str, stores))
+        places = ", ".join(map(str, stores))
         raise ModelFileError(
-            Path(f"ollama:{tag}"), f"found no Ollama model store (looked in {looked}); set OLLAMA_MODELS"
+            Path(f"ollama:{tag}"), f"found no Ollama model store (looked in {places}); set OLLAMA_MODELS"
         )
     near = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"'burnish pull {tag}' fetches it"

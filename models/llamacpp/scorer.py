@@ -47,7 +47,7 @@ class _Job:
 class _CachedPrefix:
     ids: Ids
     sequence: int
-    cells: int  # of the cache that are its own; the rest it shares with another head
+    cells: int  # of the cache that are its own; the rest it shares with another prefix
 
 
 @dataclass(eq=False, slots=True)
@@ -113,7 +113,7 @@ class Scorer:
     def _learn_prefixes(self, contexts: list[Ids]) -> None:
         """Keep what two different contexts begin with, if it is worth it: a template's opening, mostly."""
         for context in contexts:
-            have = max((_common(head.ids, context) for head in self.prefixes), default=0)
+            have = max((_common(prefix.ids, context) for prefix in self.prefixes), default=0)
             starts = ((_common(other, context), len(other)) for other in self.recent)
             # A context that is the other one's beginning is the same text again, not a template.
             shared = max((n for n, length in starts if n < min(length, len(context))), default=0)
@@ -126,10 +126,10 @@ class Scorer:
     def _add_prefix(self, ids: Ids) -> None:
         while self.prefixes and (
             len(self.prefixes) == PREFIXES
-            or sum(len(head.ids) for head in self.prefixes) + len(ids) > PREFIX_CELLS
+            or sum(len(prefix.ids) for prefix in self.prefixes) + len(ids) > PREFIX_CELLS
         ):
             self.context.forget(self.prefixes.pop(0).sequence)
-        sequence = min(set(range(PREFIXES)) - {head.sequence for head in self.prefixes})
+        sequence = min(set(range(PREFIXES)) - {prefix.sequence for prefix in self.prefixes})
         job = _Job(ids, len(ids) + 1, np.empty(0, np.float32), sequence=sequence)
         self._start_from_prefix(job)
         cells = len(ids) - job.at
@@ -143,15 +143,15 @@ class Scorer:
     def _start_from_prefix(self, job: _Job) -> None:
         # The token before the first scored one is decoded again: its logits are what is asked for.
         most = min(job.first, len(job.ids)) - 1
-        shared, head = max(
-            ((_common(head.ids[:most], job.ids), head) for head in self.prefixes),
+        shared, prefix = max(
+            ((_common(prefix.ids[:most], job.ids), prefix) for prefix in self.prefixes),
             key=lambda found: found[0],
             default=(0, None),
         )
-        if head is not None and shared >= PREFIX_GAIN:
-            self.prefixes.remove(head)
-            self.prefixes.append(head)
-            self.context.share(head.sequence, job.sequence, shared)
+        if prefix is not None and shared >= PREFIX_GAIN:
+            self.prefixes.remove(prefix)
+            self.prefixes.append(prefix)
+            self.context.share(prefix.sequence, job.sequence, shared)
             job.at = shared
 
     # Decoding
@@ -171,8 +171,8 @@ class Scorer:
         takes cells, which every token of the next decode is held against.
         """
         shape = self.context.shape
-        # The cells of the heads are in use as well.
-        batch = max(shape.batch - sum(head.cells for head in self.prefixes), shape.batch // 2)
+        # The cells of the prefixes are in use as well.
+        batch = max(shape.batch - sum(prefix.cells for prefix in self.prefixes), shape.batch // 2)
         count = rows = 0
         slices: list[_Slice] = []
         for job in sorted(waiting, key=lambda job: job.at == 0):

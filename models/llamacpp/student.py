@@ -180,9 +180,9 @@ class EmbeddedStudent:
             except ChildDied as death:
                 deaths += death.guilty
                 if deaths == 2:
-                    _fail([item], await self._verdict(item.passage, death))
+                    _fail([item], await self._second_death(item.passage, death))
 
-    async def _verdict(self, passage: Passage, death: ChildDied) -> StudentError:
+    async def _second_death(self, passage: Passage, death: ChildDied) -> StudentError:
         """The error that a second death at a passage amounts to."""
         text = f'{self._name}: llama.cpp {death}, twice, at the text "{printable(passage.target[:60])}"'
         if not death.failed:

@@ -144,10 +144,10 @@ class Terminal:
         return 1000 * (time.perf_counter() - began)
 
     def _read(self, seconds: float) -> bool:
-        there = bool(select.select([self._child.child_fd], [], [], max(seconds, 0))[0])
-        if there:
+        ready = bool(select.select([self._child.child_fd], [], [], max(seconds, 0))[0])
+        if ready:
             self._written += os.read(self._child.child_fd, 1 << 20)
-        return there
+        return ready
 
 
 def keys(path: Path, rounds: int, *, scoring: bool) -> dict[str, list[float]]:

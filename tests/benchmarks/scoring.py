@@ -151,7 +151,7 @@ async def measure(model: Path, packaged: Path, all_rows: list[Row], options: arg
 
 
 def tasks(served: dict[str, Served]) -> Iterator[tuple[str, str]]:
-    """What is timed, each beside what it is compared with."""
+    """The tasks that are timed, each beside the one it is compared with."""
     keys = {
         "one": ("a", "c"),
         "versions": ("a", "b", "b1", "d", "e"),

@@ -41,12 +41,12 @@ from tui.app import TIDY
 from tui.platform.memory import PAUSE, limit_memory
 
 NOTES = 40
-"""How often a process is looked at."""
+"""Measurements of a process, evenly over its samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How a process stood after so many samples."""
+    """A process after so many samples."""
 
     samples: int
     memory: float  # MiB
@@ -138,7 +138,7 @@ def measured(what: str, count: int) -> list[Note]:
 
 
 def slope(notes: list[Note], figure: Callable[[Note], float]) -> float:
-    """What a thousand samples add to a figure, over the second half."""
+    """The growth of a figure by a thousand samples, over the second half."""
     half = notes[len(notes) // 2 :]
     samples, figures = np.array([n.samples for n in half]), np.array([figure(n) for n in half])
     return float(np.polyfit(samples / 1000, figures, 1)[0])

@@ -1,4 +1,4 @@
-"""What several of the engine's tests stand on."""
+"""A workspace and a run that several of the engine's tests use, and a folder where file modes count."""
 
 from __future__ import annotations
 

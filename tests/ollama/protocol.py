@@ -137,16 +137,16 @@ class Handler(BaseHTTPRequestHandler):
         state = self.server.state
         body = read_body(raw)
         unknown = [{"status": "pulling manifest"}, {"error": "pull model manifest: file does not exist"}]
-        said = state.registry.get(body["model"], unknown)
-        done = said[-1].get("status") == "success"
+        steps = state.registry.get(body["model"], unknown)
+        done = steps[-1].get("status") == "success"
         if done and state.find(body["model"]) is None:
             state.models.append(Model.named(body["model"]))
         if body.get("stream") is False:
             status, kind = (200, _JSON) if done else (500, _BARE_JSON)
-            self._json(said[-1], status=status, kind=kind)
+            self._json(steps[-1], status=status, kind=kind)
             return
         self._head(200, _NDJSON)
-        for line in said:
+        for line in steps:
             self._chunk(go_json(line) + b"\n")
         self._settle("answered" if done else "failed")
         self._chunk(b"")
@@ -181,17 +181,17 @@ class Handler(BaseHTTPRequestHandler):
         streamed = body.get("stream", True)
         fault = faulty_schema(wanted)
         if not isinstance(wanted, dict):
-            said = f'invalid format: {json.dumps(json.dumps(wanted))}; expected "json" or a valid JSON Schema object'
+            error = f'invalid format: {json.dumps(json.dumps(wanted))}; expected "json" or a valid JSON Schema object'
         elif fault == "invalid":
-            said = "invalid JSON schema in format"
+            error = "invalid JSON schema in format"
         elif fault == "crash" and model.tag["details"]["family"] == "gemma3":
-            said = "failed to load model vocabulary required for format"
+            error = "failed to load model vocabulary required for format"
         elif fault == "crash":
             self.server.state.unload(model)
-            said = CRASHED
+            error = CRASHED
         else:
             return
-        raise Failure(500, said, streamed=streamed)
+        raise Failure(500, error, streamed=streamed)
 
     def _perform(self, chat: Chat, model: Model, context: int) -> None:
         match self.server.state.script(chat):
@@ -202,9 +202,9 @@ class Handler(BaseHTTPRequestHandler):
             case other:
                 self._scripted(other)
 
-    def _scripted(self, said: Scripted) -> None:
-        """What any path may be answered with."""
-        match said:
+    def _scripted(self, reply: Scripted) -> None:
+        """A scripted reply of any kind, which any path may be answered with."""
+        match reply:
             case Refusal(status, error):
                 raise Failure(status, error)
             case Raw() as raw:
@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
             case Nothing(ending):
                 self._finish(ending)
             case _:
-                raise TypeError(f"only a chat is answered with {said!r}")
+                raise TypeError(f"only a chat is answered with {reply!r}")
 
     def _reply(self, answer: Answer, chat: Chat, model: Model, context: int) -> None:
         state = self.server.state
@@ -320,7 +320,7 @@ class Handler(BaseHTTPRequestHandler):
         return model
 
     def _left(self) -> bool:
-        """Whether the client has closed the connection."""
+        """True once the client has closed the connection."""
         if not select.select([self.connection], [], [], 0)[0]:
             return False
         return not self.connection.recv(1, socket.MSG_PEEK)

@@ -114,14 +114,14 @@ class State:
     def asked_again(self) -> list[Any]:
         """The bodies of chats that came after the very same chat had been answered."""
         answered: dict[str, float] = {}  # when, by question
-        again = []
+        repeated = []
         for exchange in self.chats:
             key = json.dumps(exchange.body, sort_keys=True)
             if answered.get(key, exchange.began) < exchange.began:
-                again.append(exchange.body)
+                repeated.append(exchange.body)
             if exchange.outcome == "answered" and exchange.ended is not None:
                 answered.setdefault(key, exchange.ended)
-        return again
+        return repeated
 
     def begin(self, path: str, body: Any, headers: Mapping[str, str]) -> Exchange:
         with self._lock:

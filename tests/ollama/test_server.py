@@ -133,8 +133,8 @@ def test_the_record_tells_which_answered_chats_came_again() -> None:
     ) as server:
         for prompt in ("fails", "fails", "works", "works", "other"):
             _chat(server, messages=[{"role": "user", "content": prompt}])
-        again = [body["messages"][0]["content"] for body in server.asked_again()]
-    assert again == ["works"]
+        repeated = [body["messages"][0]["content"] for body in server.asked_again()]
+    assert repeated == ["works"]
 
 
 def test_the_same_question_gets_the_same_plausible_answer_and_it_obeys_the_schema() -> None:
@@ -219,8 +219,8 @@ def _prepare(server: State, name: str, exchange: dict[str, Any]) -> None:
         server.parallel = server.max_queue = 0
     if exchange["request"]["path"] == "/api/pull":
         asked = json.loads(exchange["request"]["body"])["model"]
-        said = [json.loads(line) for line in exchange["body"].splitlines()]
-        server.registry[asked] = said
+        lines = [json.loads(line) for line in exchange["body"].splitlines()]
+        server.registry[asked] = lines
 
 
 def _send(

@@ -39,11 +39,11 @@ def read_body(raw: bytes) -> dict[str, Any]:
     messages, think, keep_alive = body.get("messages", []), body.get("think"), body.get("keep_alive")
     if not isinstance(messages, list):
         kind = {str: "string", dict: "object", bool: "bool"}.get(type(messages), "number")
-        said = f"cannot unmarshal {kind} into Go struct field ChatRequest.messages of type []api.Message"
-        raise Failure(400, f"json: {said}")
+        reason = f"cannot unmarshal {kind} into Go struct field ChatRequest.messages of type []api.Message"
+        raise Failure(400, f"json: {reason}")
     if think not in (None, True, False, "high", "medium", "low", "max"):
-        said = '(must be "high", "medium", "low", "max", true, or false)'
-        raise Failure(400, f'invalid think value: "{think}" {said}')
+        reason = '(must be "high", "medium", "low", "max", true, or false)'
+        raise Failure(400, f'invalid think value: "{think}" {reason}')
     if keep_alive is not None and seconds_of(keep_alive) is None:
         raise Failure(400, f'time: invalid duration "{keep_alive}"')
     if not 0 <= body.get("top_logprobs", 0) <= 20:

@@ -143,8 +143,8 @@ UNHEARD = [
 def _recorded(name: str) -> Kind:
     exchange = recorded(name)
     headers = [tuple(header) for header in exchange["headers"] if header[0] == "Content-Type"]
-    said = Raw(exchange["body"].encode(), exchange["status"], headers, chunked=False)
-    return Kind(name, STATUSES[name], lambda asked: said)
+    answer = Raw(exchange["body"].encode(), exchange["status"], headers, chunked=False)
+    return Kind(name, STATUSES[name], lambda asked: answer)
 
 
 STATUSES: Mapping[str, Fault] = (
@@ -192,7 +192,7 @@ STATUSES: Mapping[str, Fault] = (
         "51_server_busy_max_queue": Fault.BUSY,
     }
 )
-"""What each error status that a real server was heard to send means when it comes in place of a reply."""
+"""The fault of each error status that a real server was heard to send in place of a reply."""
 
 NOT_OURS = {"24_think_unsupported"}  # burnish asks again without, which is no failure: see tests/models
 SPOKEN = {"/api/chat", "/api/version", "/api/nothing"}
@@ -230,7 +230,7 @@ SAID = [
 
 
 def _answers(form: ReplyFormName, place: Place) -> bool:
-    """Whether the question is for an answer of the model's own, or a new instruction: a critique may say anything."""
+    """True if the question is for an answer of the model's own, or a new instruction: a critique may say anything."""
     return place.step != "critique"
 
 
@@ -248,11 +248,11 @@ def _in_json(form: ReplyFormName, place: Place) -> bool:
 
 def _says(text: str) -> Callable[[Asked], Scripted]:
     """A reply that says this where the new instruction, and its answer, belong."""
-    return lambda asked: asked.answer(asked.said(text, text))
+    return lambda asked: asked.answer(asked.reply_of(text, text))
 
 
 def _echo(asked: Asked) -> Scripted:
-    return asked.answer(asked.said(asked.old, asked.old))
+    return asked.answer(asked.reply_of(asked.old, asked.old))
 
 
 def _changed(change: Callable[[dict[str, object]], object]) -> Callable[[Asked], Scripted]:
@@ -291,7 +291,7 @@ KINDS: Sequence[Kind] = (*HARMLESS, *UNHEARD, *SAID, *USELESS)
 # --- schedules ---------------------------------------------------------------------------------------------------
 
 Schedule = Mapping[Place, Sequence[Kind]]
-"""What happens to the requests of a question, one after the other; the next one is answered soundly."""
+"""The faults of a question's requests, one after the other; the next one is answered soundly."""
 
 
 def doom(kinds: Iterable[Kind]) -> Fault | None:

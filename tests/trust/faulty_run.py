@@ -62,7 +62,7 @@ class Failing:
 
 @dataclass
 class Ended:
-    """What came of a run."""
+    """The outcomes of a run, and all that was counted meanwhile."""
 
     finals: list[Any]
     outcomes: list[Outcome]
@@ -86,16 +86,16 @@ class Listening:
     script: Failing
     unused: dict[Place, list[Fault]] = field(default_factory=dict)
     paused: Counter[Fault] = field(default_factory=Counter)
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptFailed):
             place = Place(event.sample, event.stage, event.question)
             self.unused.setdefault(place, []).append(event.fault)
-            self.said.append(event.why)
+            self.messages.append(event.why)
         elif isinstance(event, Paused):
             self.paused[event.fault] += 1
-            self.said.append(event.message)
+            self.messages.append(event.message)
             if event.fault is Fault.UNREACHABLE:
                 self.server.accept()
         if self.script.refusing:
@@ -122,7 +122,7 @@ def refined(folder: Path, name: str, form: ReplyFormName, samples: int, schedule
             summary = asyncio.run(session.refine_workspace(opened, given, listening))
         seconds, growth = time.monotonic() - began, peak() - before
         assert (summary.total, summary.done, summary.waiting) == (samples, samples, ())
-        assert all(said.isprintable() and len(said) < 600 for said in listening.said)
+        assert all(messages.isprintable() and len(messages) < 600 for messages in listening.messages)
         return Ended(
             finals=finals(opened),
             outcomes=[outcome for outcome in outcomes(opened) if outcome is not None],

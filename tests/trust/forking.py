@@ -75,8 +75,8 @@ def main() -> None:
                 os._exit(70)
         print(pid, flush=True)
         os.close(writing)
-        with os.fdopen(reading) as said:
-            text = said.read()
+        with os.fdopen(reading) as pipe:
+            text = pipe.read()
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         out, err = json.loads(text) if code >= 0 else ("", "")
         print(json.dumps([code, out, err]), flush=True)

@@ -55,7 +55,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended."""
+    """The end of a run."""
 
     code: int  # -9: it was killed
     out: str
@@ -88,8 +88,8 @@ class Killing:
         asked = len(self.server.chats)
         ended = self._killed(moments)
         bodies = [json.dumps(chat.body, sort_keys=True) for chat in self.server.chats[asked:]]
-        again = self.committed & {brief(Chat(0, json.loads(body))) for body in bodies}
-        assert not again, "a reply that was committed was asked for again"
+        asked_again = self.committed & {brief(Chat(0, json.loads(body))) for body in bodies}
+        assert not asked_again, "a reply that was committed was asked for again"
         assert len(bodies) == len(set(bodies)), "one process asked the same twice"
         before, self.committed = self.committed, _replies(self.path)
         assert before <= self.committed, "a reply that was committed is gone"

@@ -66,7 +66,7 @@ def _told(family: str, rest: str) -> str:
 
 
 def _straces(folder: Path) -> bool:
-    """Whether there is a strace here that may look: not every container lets it."""
+    """True if there is a strace that may look: not every container lets it."""
     if shutil.which("strace") is None:
         return False
     command = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(folder / "tried"), "true"]

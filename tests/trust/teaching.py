@@ -73,10 +73,10 @@ class Asked:
     def sound(self) -> str:
         """A reply that can be used."""
         instruction = f"Describe how case {self.place.sample} went: {_sentence(self.dice)}"
-        return self.said(instruction, _sentence(self.dice))
+        return self.reply_of(instruction, _sentence(self.dice))
 
-    def said(self, instruction: str, answer: str) -> str:
-        """A reply in the layout asked for that says this, where it is asked for that."""
+    def reply_of(self, instruction: str, answer: str) -> str:
+        """A reply of these texts in the layout that is asked for."""
         critique = _sentence(self.dice)
         match self.form, self.place.stage:
             case ReplyFormName.JSON, Stage.INSTRUCTION:

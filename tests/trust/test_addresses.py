@@ -289,18 +289,18 @@ class Swapped:
 
 @pytest.mark.usefixtures("always_looked_at")
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "expected"),
     [(STUB, "runs in Ollama's cloud"), (OTHER, "is not the model any more")],
     ids=["stub", "other"],
 )
 def test_a_tag_that_becomes_another_model_under_a_run_is_asked_nothing_more(
-    tmp_path: Path, model: Model, said: str
+    tmp_path: Path, model: Model, expected: str
 ) -> None:
     data, swapped = dataset(tmp_path / "data.json", SHORT[:3]), Swapped(model, replies=2)
     with swapped.server as server:
         ended = reflect(data, server)
         assert ended.code == 1
-        assert said in ended.err.splitlines()[-1]
+        assert expected in ended.err.splitlines()[-1]
         assert len(server.chats) == 2
         swapped.mend()
         assert reflect(data, server).code == 0, "it goes on where it was"

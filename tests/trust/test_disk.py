@@ -31,7 +31,7 @@ from tests.trust.schemas.make import HERE
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mounts, fork and a preloaded library")
 
 Fault = tuple[Call, int]
-SAID: dict[Fault, str] = {
+COMPLAINTS: dict[Fault, str] = {
     ("write", errno.ENOSPC): "database or disk is full; free some space and run the same command again",
     ("write", errno.EIO): "disk I/O error; check the disk",
     ("sync", errno.EIO): "disk I/O error; check the disk",
@@ -62,7 +62,7 @@ def forking(disk: Disk) -> Iterator[Forking]:
         yield started
 
 
-class Here:
+class DataFolder:
     """A folder with data.json, and commands about it."""
 
     def __init__(self, folder: Path, forking: Forking, server: FakeOllama) -> None:
@@ -88,16 +88,16 @@ class Here:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, forking: Forking, server: FakeOllama) -> list[Any]:
-    """What the run makes of the samples where nothing fails."""
-    here = Here(tmp_path_factory.mktemp("whole"), forking, server)
-    assert here.run().code == 0
-    with Workspace.read(here.path) as whole:
+    """The outcomes of a run where nothing fails."""
+    data_folder = DataFolder(tmp_path_factory.mktemp("whole"), forking, server)
+    assert data_folder.run().code == 0
+    with Workspace.read(data_folder.path) as whole:
         return finals(whole)
 
 
 IMPORTS = [  # each with how many such calls go well before
     (call, number, pattern, after)
-    for call, number in SAID
+    for call, number in COMPLAINTS
     for pattern, after in (("*/w.burnish-new-wal", 3), ("*/w.burnish-new", 0), ("*/w.burnish-new", 2))
     if (call, after) != ("sync", 2)
 ]
@@ -106,17 +106,17 @@ IMPORTS = [  # each with how many such calls go well before
 def test_an_import_leaves_nothing_behind_and_is_there_when_it_is_tried_again(
     tmp_path: Path, disk: Disk, forking: Forking, server: FakeOllama
 ) -> None:
-    here = Here(tmp_path, forking, server)
+    data_folder = DataFolder(tmp_path, forking, server)
     before = contents(tmp_path)
     for call, number, pattern, after in IMPORTS:
         with disk.fails(call, number, pattern, after):
-            ended = here.run()
-        assert (ended.code, SAID[call, number] in ended.complaint) == (1, True), (pattern, after)
+            ended = data_folder.run()
+        assert (ended.code, COMPLAINTS[call, number] in ended.complaint) == (1, True), (pattern, after)
         left = contents(tmp_path)
         assert left.pop("w.burnish-lock", None) is not None
         assert left == before
-    assert here.run().code == 0
-    assert here.export().code == 0
+    assert data_folder.run().code == 0
+    assert data_folder.export().code == 0
 
 
 def test_a_run_loses_nothing_that_was_committed_and_ends_as_if_nothing_had_been(
@@ -129,73 +129,73 @@ def test_a_run_loses_nothing_that_was_committed_and_ends_as_if_nothing_had_been(
 ) -> None:
     afters = range(0, 90, 3) if pytestconfig.getoption("--whole") else (15,)
     for number_of_case, (call, number, after) in enumerate(
-        (call, number, after) for call, number in SAID for after in afters
+        (call, number, after) for call, number in COMPLAINTS for after in afters
     ):
-        here = Here(tmp_path / str(number_of_case), forking, server)
+        data_folder = DataFolder(tmp_path / str(number_of_case), forking, server)
         asked = len(server.chats)
         with disk.fails(call, number, "*/w.burnish-wal", after if call == "write" else after // 3):
-            ended = here.run()
+            ended = data_folder.run()
         if ended.code == 0:
             continue  # it needed fewer
         *_, last = ended.err.splitlines()
         assert ended.code == 1
-        assert last.startswith(f"burnish: {here.path}: {SAID[call, number]}")
+        assert last.startswith(f"burnish: {data_folder.path}: {COMPLAINTS[call, number]}")
         assert "nothing committed is lost" in last
         assert "Traceback" not in ended.err
-        kept = here.kept()
+        kept = data_folder.kept()
         committed = {text for texts in kept for text in texts}
         answered = len(server.chats)
-        assert here.run().code == 0
-        again = {wordy(Chat(0, chat.body)) for chat in server.chats[answered:]}
-        assert not committed & again, "what was committed is not asked for again"
-        assert [texts[: len(before)] for texts, before in zip(here.kept(), kept, strict=True)] == kept
+        assert data_folder.run().code == 0
+        asked_again = {wordy(Chat(0, chat.body)) for chat in server.chats[answered:]}
+        assert not committed & asked_again, "what was committed is not asked for again"
+        assert [texts[: len(before)] for texts, before in zip(data_folder.kept(), kept, strict=True)] == kept
         assert answered - asked <= len(committed) + 1, "and one reply at most was lost"
-        with Workspace.read(here.path) as done:
+        with Workspace.read(data_folder.path) as done:
             assert finals(done) == expected
 
 
-@pytest.mark.parametrize("fault", SAID)
+@pytest.mark.parametrize("fault", COMPLAINTS)
 def test_a_checkpoint_that_fails_is_made_up_for_later(
     tmp_path: Path, disk: Disk, forking: Forking, server: FakeOllama, expected: list[Any], fault: Fault
 ) -> None:
-    here = Here(tmp_path, forking, server)
+    data_folder = DataFolder(tmp_path, forking, server)
     with disk.fails(*fault, "*/w.burnish"):
-        assert here.run().code == 0, "what is committed is in the log beside it"
+        assert data_folder.run().code == 0, "what is committed is in the log beside it"
         assert (tmp_path / "w.burnish-wal").stat().st_size > 10_000
-    with Workspace.open(here.path) as opened:
+    with Workspace.open(data_folder.path) as opened:
         assert finals(opened) == expected
     assert not (tmp_path / "w.burnish-wal").exists()
 
 
-@pytest.mark.parametrize("fault", SAID)
+@pytest.mark.parametrize("fault", COMPLAINTS)
 def test_an_export_leaves_what_was_there(
     tmp_path: Path, disk: Disk, forking: Forking, server: FakeOllama, fault: Fault
 ) -> None:
-    here = Here(tmp_path, forking, server)
-    assert here.run().code == 0
-    here.out.write_text("an older export")
+    data_folder = DataFolder(tmp_path, forking, server)
+    assert data_folder.run().code == 0
+    data_folder.out.write_text("an older export")
     before = contents(tmp_path)
     with disk.fails(*fault, f"{tmp_path}/#*"):
-        ended = here.export()
+        ended = data_folder.export()
     assert ended.code == 1
     assert (
-        f"{here.out}: cannot be written: {os.strerror(fault[1])}; what was there is as it was"
+        f"{data_folder.out}: cannot be written: {os.strerror(fault[1])}; what was there is as it was"
         in ended.complaint
     )
     assert before.items() <= contents(tmp_path).items()
     assert {path.name for path in tmp_path.iterdir()} - before.keys() <= {"w.burnish-wal", "w.burnish-shm"}
-    assert here.export().code == 0
-    assert len(json.loads(here.out.read_bytes())) == len(SHORT)
+    assert data_folder.export().code == 0
+    assert len(json.loads(data_folder.out.read_bytes())) == len(SHORT)
 
 
-@pytest.mark.parametrize("fault", SAID)
+@pytest.mark.parametrize("fault", COMPLAINTS)
 def test_a_workspace_that_could_not_be_brought_up_to_date_is_as_it_was(
     tmp_path: Path, disk: Disk, forking: Forking, fault: Fault
 ) -> None:
     path = Path(shutil.copyfile(HERE / "schema-1.sqlite", tmp_path / "w.burnish"))
     with disk.fails(*fault, "*/w.burnish-wal"):
         ended = forking.run("reselect", path, "--student", "demo")
-    assert (ended.code, SAID[fault] in ended.complaint) == (1, True)
+    assert (ended.code, COMPLAINTS[fault] in ended.complaint) == (1, True)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -233,13 +233,13 @@ def test_a_review_that_cannot_be_kept_is_said_and_what_was_written_is_still_ther
 def test_a_disk_that_is_really_full(tmp_path: Path, server: FakeOllama, expected: list[Any]) -> None:
     (folder := tmp_path / "small").mkdir()
     with mounted(tmpfs(600), folder) as (prefix, outside), Forking(prefix=prefix) as forking:
-        here = Here(tmp_path, forking, server)
-        here.path, here.out = folder / "w.burnish", folder / "out.json"
+        data_folder = DataFolder(tmp_path, forking, server)
+        data_folder.path, data_folder.out = folder / "w.burnish", folder / "out.json"
         ballast = outside / "ballast"
         lines = []
         for kib in (590, 500, 290, 0):  # room for no workspace, for a part of the run, for all
             ballast.write_bytes(b"x" * kib * 1024)
-            ended = here.run()
+            ended = data_folder.run()
             lines.append(ended.err.splitlines()[-1])
             assert "Traceback" not in ended.err
         assert ended.code == 0
@@ -248,11 +248,11 @@ def test_a_disk_that_is_really_full(tmp_path: Path, server: FakeOllama, expected
 
         room = shutil.disk_usage(outside).free
         ballast.write_bytes(b"x" * (room - 4096))
-        ended = here.export()
+        ended = data_folder.export()
         assert (ended.code, "space" in ended.complaint) == (1, True), ended
         assert not (outside / "out.json").exists()
         ballast.unlink()
-        assert here.export().code == 0
+        assert data_folder.export().code == 0
         assert len(json.loads((outside / "out.json").read_bytes())) == len(SHORT)
         shutil.copy(outside / "w.burnish", tmp_path / "copy.burnish")
     with Workspace.read(tmp_path / "copy.burnish") as done:
@@ -263,20 +263,20 @@ def test_a_folder_that_may_only_be_read_can_be_looked_at_and_stays_as_it_is(
     tmp_path: Path, forking: Forking, server: FakeOllama
 ) -> None:
     (folder := tmp_path / "kept").mkdir()
-    here = Here(folder, forking, server)
-    assert here.run().code == 0
+    data_folder = DataFolder(folder, forking, server)
+    assert data_folder.run().code == 0
     before = contents(folder)
     with mounted(READ_ONLY, folder) as (prefix, _), Forking(prefix=prefix) as inside:
-        run = inside.run("run", here.data, "-w", here.path, *REFLECT)
+        run = inside.run("run", data_folder.data, "-w", data_folder.path, *REFLECT)
         assert (run.code, "Read-only file system" in run.complaint) == (1, True)
-        new = inside.run("run", here.data, "-w", folder / "new.burnish", *REFLECT)
+        new = inside.run("run", data_folder.data, "-w", folder / "new.burnish", *REFLECT)
         assert (new.code, "folder must be writable" in new.complaint) == (1, True)
-        into = inside.run("export", here.path, folder / "out.json")
+        into = inside.run("export", data_folder.path, folder / "out.json")
         assert (into.code, "cannot be written: Read-only file system" in into.complaint) == (1, True)
         for command in (
-            ("show", here.path),
-            ("show", here.path, 0),
-            ("export", here.path, tmp_path / "out.json"),
+            ("show", data_folder.path),
+            ("show", data_folder.path, 0),
+            ("export", data_folder.path, tmp_path / "out.json"),
         ):
             assert inside.run(*command).code == 0
     assert contents(folder) == before

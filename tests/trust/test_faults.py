@@ -100,11 +100,11 @@ ADVICE = {
     Fault.OUT_OF_MEMORY: "choose a smaller model or context, or free memory",
     Fault.BUSY: "ask for less in parallel",
 }
-"""What a failure's message holds: what happened, or what to do."""
+"""The words of a failure's message: what happened, or what to do."""
 
 
-def told(fault: Fault, message: str) -> bool:
-    """Whether a message is fit for a line, and holds one of what it is to hold."""
+def is_helpful(fault: Fault, message: str) -> bool:
+    """The message is fit for a line, and says what happened or what to do."""
     assert message.isprintable()
     assert len(message) < 700
     return any(words in message for words in ADVICE.get(fault, "").split("|"))
@@ -155,7 +155,7 @@ def test_a_fault_that_lasts_ends_the_run_with_its_own_name_words_and_code(
             assert ended.code == 1, (kind, form, ended)
             complaint = ended.err.splitlines()[-1].removeprefix("burnish: ")
             assert f"paused: {complaint}" in ended.err.splitlines()
-            assert told(kind.fault, complaint), (kind, complaint)
+            assert is_helpful(kind.fault, complaint), (kind, complaint)
             continue
         result = json.loads(ended.out)
         assert ended.code == (3 if kind.fault else 0), (kind, form, ended)
@@ -167,7 +167,7 @@ def test_a_fault_that_lasts_ends_the_run_with_its_own_name_words_and_code(
             outcome = opened.outcome(opened.latest_run(), 0)
         assert outcome is not None
         for failure in outcome.failures:
-            assert told(failure.fault, failure.message), (kind, failure)
+            assert is_helpful(failure.fault, failure.message), (kind, failure)
 
 
 # Instead of what the server is, and has -----------------------------------------------------------------------
@@ -206,7 +206,7 @@ ASKED: dict[str, Callable[[OllamaServer], Awaitable[object]]] = {
     "/api/show": lambda server: server.show(TEACHER),
     "/api/ps": lambda server: server.loaded(),
 }
-"""What is asked of a server besides chats."""
+"""Requests to a server besides chats."""
 FLOODS = ("100-mb-line", "100-mb-of-lines", "100-mb-error")
 TOLD_OTHERWISE = {("404", "/api/status")}  # that is how an old server says that it knows no cloud
 
@@ -230,7 +230,7 @@ def test_a_fault_in_any_other_answer_has_its_own_name_and_words(
     async def fault_of(kind: str) -> Fault:
         with FakeOllama(instead={path: ELSEWHERE[kind][0]}) as fake, pytest.raises(TeacherError) as caught:
             await ASKED[path](OllamaServer(fake.url, first=2.0))
-        assert told(caught.value.fault, str(caught.value)), (kind, caught.value)
+        assert is_helpful(caught.value.fault, str(caught.value)), (kind, caught.value)
         return caught.value.fault
 
     kinds = [kind for kind in ELSEWHERE if kind not in FLOODS and (kind, path) not in TOLD_OTHERWISE]
@@ -246,7 +246,7 @@ def test_a_run_whose_teacher_cannot_be_looked_up_ends_at_once_with_one_line(
             ended = run(tmp_path, server, ReplyFormName.JSON)
             assert server.chats == []
         assert ended.code == 1, (kind, ended)
-        assert told(fault_at(path, kind), ended.complaint), (kind, ended.complaint)
+        assert is_helpful(fault_at(path, kind), ended.complaint), (kind, ended.complaint)
 
 
 def test_the_doctor_and_the_list_of_models_end_whatever_the_server_says(
@@ -254,16 +254,16 @@ def test_the_doctor_and_the_list_of_models_end_whatever_the_server_says(
 ) -> None:
     monkeypatch.setattr(models.ollama.http, "AT_ONCE", 2.0)
     for kind in some(some([*ELSEWHERE])):  # it looks at the machine each time
-        said, fault = ELSEWHERE[kind]
-        with FakeOllama(instead={"/api/version": said, "/api/tags": said}) as server:
+        answer, fault = ELSEWHERE[kind]
+        with FakeOllama(instead={"/api/version": answer, "/api/tags": answer}) as server:
             environment = {"OLLAMA_HOST": server.url}
             doctor = burnish("doctor", "--teacher", TEACHER, "--json", environment=environment)
             listed = burnish("models", "--json", environment=environment)
         (check,) = [check for check in json.loads(doctor.out) if check["name"] == "Ollama"]
         assert (doctor.code, check["state"]) == (1, "problem"), kind
-        assert told(fault, check["finding"]), (kind, check)
+        assert is_helpful(fault, check["finding"]), (kind, check)
         assert listed.code == (0 if fault is Fault.UNREACHABLE else 1), (kind, listed)
-        assert told(fault_at("/api/tags", kind), listed.err.splitlines()[-1]), (kind, listed)
+        assert is_helpful(fault_at("/api/tags", kind), listed.err.splitlines()[-1]), (kind, listed)
 
 
 # Memory and time ----------------------------------------------------------------------------------------------
@@ -288,14 +288,14 @@ def fetch(fake: FakeOllama, path: str) -> None:
 @MEMORY
 @pytest.mark.parametrize(("path", "flood"), FLOODED)
 def test_an_answer_of_100_mb_takes_a_few_of_memory(path: str, flood: str) -> None:
-    said, fault = ELSEWHERE[flood]
-    with FakeOllama(lambda chat: said, instead={} if path == "/api/chat" else {path: said}) as fake:
+    answer, fault = ELSEWHERE[flood]
+    with FakeOllama(lambda chat: answer, instead={} if path == "/api/chat" else {path: answer}) as fake:
         before = memory()
         with pytest.raises(TeacherError) as caught:
             fetch(fake, path)
         assert peak() - before < 48 << 20
     assert caught.value.fault is fault
-    assert told(fault, str(caught.value))
+    assert is_helpful(fault, str(caught.value))
 
 
 def test_a_line_that_has_begun_is_not_waited_for_as_long_as_its_beginning(
@@ -303,7 +303,7 @@ def test_a_line_that_has_begun_is_not_waited_for_as_long_as_its_beginning(
 ) -> None:
     monkeypatch.setattr(models.ollama.http, "AT_ONCE", 0.4)
     with FakeOllama(lambda chat: Answer("A trickle.", byte_seconds=0.02)) as server:
-        assert fails(server, silence=600.0, said="no whole line for 0.4") is Fault.SILENT
+        assert fails(server, silence=600.0, words="no whole line for 0.4") is Fault.SILENT
 
 
 # What a run makes of them ---------------------------------------------------------------------------------------
@@ -411,4 +411,4 @@ def test_a_list_of_models_that_is_refused_is_no_fault_of_the_sample(
 def test_a_model_that_goes_between_the_list_and_its_description_says_how_to_get_it() -> None:
     gone = Refusal(404, json.loads(recorded("20e_show_unknown")["body"])["error"])
     with FakeOllama(instead={"/api/show": gone}) as server:
-        assert fails(server, said=f"burnish pull {TEACHER}") is Fault.MODEL_MISSING
+        assert fails(server, words=f"burnish pull {TEACHER}") is Fault.MODEL_MISSING

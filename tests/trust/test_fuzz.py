@@ -29,7 +29,7 @@ CASES = {
     "workspaces": 20,
     "commands": 15,
 }
-"""What takes about half a second each."""
+"""Targets whose cases take about half a second each."""
 
 KEPT = sorted(path for path in (Path(__file__).parent / "fuzz" / "cases").glob("*/*") if path.is_file())
 

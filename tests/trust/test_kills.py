@@ -54,7 +54,7 @@ def moment(dice: random.Random, victim: Victim) -> Moment:
 
 
 def undisturbed(folder: Path) -> list[Any]:
-    """What a run makes of the samples that nothing happens to."""
+    """The outcomes of a run that nothing happens to."""
     with FakeOllama(brief, parallel=2) as server, workspace(folder / "whole.burnish", ROWS) as whole:
         refine(whole, settings(server, teacher={"parallel": 2}, student={"name": "demo"}))
         found = outcomes(whole)
@@ -75,9 +75,9 @@ def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: 
             code = ended.code
             assert code in (0, 1, -signal.SIGKILL), ended.err
             if code == 1:  # no more than one restart for one passage: a person shall hear of it
-                said = ended.err.splitlines()[-1]
-                assert said.startswith("burnish: ")
-                assert "was ended by SIGKILL" in said
+                complaint = ended.err.splitlines()[-1]
+                assert complaint.startswith("burnish: ")
+                assert "was ended by SIGKILL" in complaint
         assert json.loads(ended.out)["done"] == len(ROWS)
         assert killing.left_behind() == set(), "no student outlives its run"
         assert {path.name for path in folder.iterdir()} <= {"data.json", "w.burnish", "w.burnish-lock"}

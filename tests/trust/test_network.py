@@ -51,11 +51,11 @@ def test_the_watch_sees_what_it_is_there_to_see_in_children_too(tmp_path: Path, 
 def test_a_whole_run_needs_no_network_but_loopback_and_tries_no_other(tmp_path: Path) -> None:
     command = [*UNSHARE, sys.executable, "-m", "tests.trust.without_network", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT, timeout=300)
-    told = json.loads(done.stdout)
-    assert told["interfaces"] == ["lo"]
-    assert told["code"] == 0, told["error"]
-    assert json.loads(told["result"])["done"] == 1
-    assert told["seen"] == [told["teacher"].removeprefix("http://")]
+    report = json.loads(done.stdout)
+    assert report["interfaces"] == ["lo"]
+    assert report["code"] == 0, report["error"]
+    assert json.loads(report["result"])["done"] == 1
+    assert report["seen"] == [report["teacher"].removeprefix("http://")]
 
 
 QUICK = ("export", "doctor")

@@ -64,8 +64,8 @@ def ollama() -> Iterator[FakeOllama]:
     name.write_text(before)
 
 
-def told(server: FakeOllama | str, *options: object, code: int) -> dict[str, list[dict[str, str]]]:
-    """What `doctor --privacy` says, by name."""
+def privacy_checks(server: FakeOllama | str, *options: object, code: int) -> dict[str, list[dict[str, str]]]:
+    """The checks of `doctor --privacy`, by name."""
     host = server if isinstance(server, str) else server.url
     ended = burnish("doctor", "--privacy", "--json", *options, environment={"OLLAMA_HOST": host})
     assert ended.code == code, ended.out + ended.err
@@ -87,7 +87,7 @@ def test_where_nothing_can_leave_the_doctor_says_so_and_writes_nothing(
     home: Path, ollama: FakeOllama
 ) -> None:
     before = contents(home)
-    found = told(ollama, "--teacher", TEACHER, code=0)
+    found = privacy_checks(ollama, "--teacher", TEACHER, code=0)
     assert {state for name in found for state in states(found, name)} == {"ok"}
     assert ollama.url in found["contacted"][0]["finding"]
     assert "cloud" in found
@@ -115,12 +115,12 @@ def test_where_something_could_leave_the_doctor_names_it_and_fails(ollama: FakeO
     host, teacher = how.pop("host", ollama.url), how.pop("teacher", TEACHER)
     for field, value in how.items():
         setattr(ollama, field, value)
-    found = told(str(host), "--teacher", teacher, code=1)
+    found = privacy_checks(str(host), "--teacher", teacher, code=1)
     assert [n for n in found if "problem" in states(found, n)] == [name]
 
 
 def test_a_teacher_inside_burnish_needs_no_server_that_can_be_trusted() -> None:
-    found = told(NOWHERE, "--teacher", "demo", code=0)
+    found = privacy_checks(NOWHERE, "--teacher", "demo", code=0)
     assert states(found, "cloud") == ["advice"]
     assert "no text goes there" in found["contacted"][0]["finding"]
 
@@ -130,7 +130,7 @@ def test_another_program_on_the_port_and_a_folder_on_another_machine_could_carry
 ) -> None:
     Path("/proc/self/comm").write_text("ssh")
     monkeypatch.setattr(privacy, "file_system", lambda path: "nfs4" if path == Path.cwd() else "ext4")
-    found = told(ollama, "--teacher", TEACHER, code=1)
+    found = privacy_checks(ollama, "--teacher", TEACHER, code=1)
     assert "ssh" in found["server"][0]["finding"]
     assert (states(found, "server"), states(found, "folder")) == (["problem"], ["ok", "problem"])
 
@@ -144,7 +144,7 @@ def test_whether_ollama_logs_what_it_is_asked_is_read_from_its_own_environment(
     monkeypatch.setenv("OLLAMA_DEBUG_LOG_REQUESTS", value)
     with spawned() as url:
         monkeypatch.delenv("OLLAMA_DEBUG_LOG_REQUESTS")
-        (requests,) = told(url, "--teacher", TEACHER, code=1)["requests"]
+        (requests,) = privacy_checks(url, "--teacher", TEACHER, code=1)["requests"]
     assert (requests["state"] == "advice") == logs
     assert ("OLLAMA_DEBUG_LOG_REQUESTS" in requests["finding"]) == logs
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_known_is_said_to_be_so(
     monkeypatch.setattr(privacy, "listener", lambda port: None)
     monkeypatch.setattr(privacy, "file_system", lambda path: None)
     (home / "tmp" / "ollama-request-logs-1").mkdir()
-    found = told(ollama, "--teacher", TEACHER, code=0)
+    found = privacy_checks(ollama, "--teacher", TEACHER, code=0)
     for name in ("server", "requests", "folder"):
         assert found[name][0]["state"] == "advice"
         assert "cannot be known" in found[name][0]["finding"]
@@ -173,12 +173,12 @@ def test_everything_that_is_stored_is_listed_with_its_mode(home: Path, ollama: F
     write_crash_log(ValueError(SAMPLE))
     with Workspace.open(path) as opened:
         opened.samples()
-        found = told(ollama, "--teacher", TEACHER, code=0)
+        found = privacy_checks(ollama, "--teacher", TEACHER, code=0)
         assert len(found["workspace"]) == 3, "its journal is there as long as it is open"
     assert {"remembered", "digests", "crash log", "editor", "export"} <= found.keys()
     assert {state for name in found for state in states(found, name)} == {"ok"}
     path.chmod(0o644)
-    (workspace,) = told(ollama, "--teacher", TEACHER, code=0)["workspace"]
+    (workspace,) = privacy_checks(ollama, "--teacher", TEACHER, code=0)["workspace"]
     assert (workspace["state"], workspace["fix"]) == ("advice", f"chmod go= {path}")
     assert "mode 0644" in workspace["finding"]
 

@@ -39,17 +39,22 @@ def version(path: Path) -> int:
         return int(number)
 
 
-def told(whole: dict[str, Any]) -> dict[str, Any]:
-    """What a workspace holds in the words of today: what was unknown to its burnish has the value it always had."""
-    told: dict[str, Any] = json.loads(json.dumps(whole))
+def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
+    """A workspace's content in today's models: a field that its burnish did not know has the value it always had."""
+    in_todays_models: dict[str, Any] = json.loads(json.dumps(whole))
     usual = {"prompts": 1, "think": False, "teacher_context": 8192, "both_branches": False}
-    told["recipe"] = Recipe.model_validate(usual | told["recipe"])
-    told["outcomes"] = [body and Outcome.model_validate(body) for body in told["outcomes"]]
-    told["candidates"] = [
-        [Candidate.model_validate(body) for body in bodies] for bodies in told.get("candidates", [])
+    in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
+    in_todays_models["outcomes"] = [
+        body and Outcome.model_validate(body) for body in in_todays_models["outcomes"]
     ]
-    told["reviews"] = [[Review.model_validate(body) for body in bodies] for bodies in told["reviews"]]
-    return told
+    in_todays_models["candidates"] = [
+        [Candidate.model_validate(body) for body in bodies]
+        for bodies in in_todays_models.get("candidates", [])
+    ]
+    in_todays_models["reviews"] = [
+        [Review.model_validate(body) for body in bodies] for bodies in in_todays_models["reviews"]
+    ]
+    return in_todays_models
 
 
 def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
@@ -60,7 +65,7 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
     for _ in range(2):  # the second time there is nothing left to do
         with Workspace.open(path) as opened:
             found = held(opened)
-            assert told({name: found[name] for name in expected}) == told(expected)
+            assert in_todays_models({name: found[name] for name in expected}) == in_todays_models(expected)
     assert version(path) == len(MIGRATIONS)
 
     with Workspace.read(path) as reading:
@@ -73,7 +78,7 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
     kept = {index for index in reviewed if expected["reviews"][index][-1]["decision"] == "original"}
     replaced = {
         index
-        for index, outcome in enumerate(told(expected)["outcomes"])
+        for index, outcome in enumerate(in_todays_models(expected)["outcomes"])
         if outcome and outcome.choices[1].verdict is Verdict.REPLACED and index not in kept
     }
     assert (leave[ExportRule.ALL], leave[ExportRule.ACCEPTED]) == (len(expected["samples"]), len(reviewed))

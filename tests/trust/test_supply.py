@@ -41,7 +41,7 @@ COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 """Dependencies of dependencies that burnish has no use for: the demo's model is found and not imported, and llama.cpp's
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
 OUR_OWN_TEMPLATES = {"tui/report/html.py"}
-"""What fills templates of burnish's; a model's own go through Jinja's sandbox."""
+"""The call that fills burnish's own templates; a model's own go through Jinja's sandbox."""
 
 
 def pinned() -> dict[str, str]:
@@ -54,7 +54,7 @@ def pinned() -> dict[str, str]:
 
 
 def wanted() -> list[Requirement]:
-    """What pyproject.toml asks for: to run, of every extra, and to develop."""
+    """The requirements in pyproject.toml: to run, of every extra, and to develop."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"].values()
     groups = project["dependency-groups"].values()
@@ -134,7 +134,7 @@ def offences(tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "expected"),
     [
         ("import pickle", "pickle"),
         ("from pickle import loads", "pickle"),
@@ -147,8 +147,8 @@ def offences(tree: ast.AST) -> Iterator[str]:
         ("jinja2.sandbox; Environment().from_string(text)", "Environment"),
     ],
 )
-def test_what_is_looked_for_is_found(source: str, said: str) -> None:
-    assert said in offences(ast.parse(source))
+def test_what_is_looked_for_is_found(source: str, expected: str) -> None:
+    assert expected in offences(ast.parse(source))
 
 
 def test_packages_that_merely_come_along_are_not_loaded() -> None:
@@ -163,13 +163,13 @@ def test_packages_that_merely_come_along_are_not_loaded() -> None:
         "for name in json.loads(sys.argv[1]): importlib.import_module(name)\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
-    told = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", script, json.dumps(modules)],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    loaded = set(json.loads(told.stdout))
+    loaded = set(json.loads(finished.stdout))
     assert {"tui", "engine", "models", "textual", "httpx"} <= loaded
     assert not loaded & (COME_ALONG | {"llama_cpp"})

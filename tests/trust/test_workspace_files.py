@@ -84,7 +84,7 @@ PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("place", PLACES)
 def test_what_is_no_file_at_all(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path may not be long
-    make, said = PLACES[place]
+    make, expected = PLACES[place]
     path = Path("w.burnish")
     dataset(Path("scene.json"), SHORT[:1])
     make(path)
@@ -94,7 +94,7 @@ def test_what_is_no_file_at_all(tmp_path: Path, place: str, monkeypatch: pytest.
             ended = burnish(*command)
         assert ended.code in (1, 2)
         assert "w.burnish" in (ended.err if ended.code == 2 else ended.complaint)
-        assert said in ended.err or ended.code == 2
+        assert expected in ended.err or ended.code == 2
         assert "Traceback" not in ended.err
     after = os.lstat(path)
     assert (after.st_mode, after.st_ino, after.st_size) == (before.st_mode, before.st_ino, before.st_size)

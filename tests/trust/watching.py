@@ -52,7 +52,7 @@ class Watch:
         os.close(self._descriptor)
 
     def seen(self, seconds: float = 0.0) -> list[tuple[str, Change]]:
-        """What has happened since this was last asked, waiting so long for the first: the file's name, and what."""
+        """The changes since the last call, waiting so long for the first: each file's name, and what happened to it."""
         if not select.select([self._descriptor], [], [], seconds)[0]:
             return []
         data, found = os.read(self._descriptor, 1 << 16), []
@@ -64,7 +64,7 @@ class Watch:
         return found
 
     def wait(self, name: str, number: int, seconds: float) -> bool:
-        """Whether that many changes to files whose names begin so came within this time; returns at the last."""
+        """True if that many changes to files whose names begin so came within this time; returns at the last."""
         deadline = time.monotonic() + seconds
         while number > 0 and (left := deadline - time.monotonic()) > 0:
             number -= sum(file.startswith(name) for file, _ in self.seen(left))

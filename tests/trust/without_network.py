@@ -21,7 +21,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
 def loopback_up() -> None:
-    """What `ip link set lo up` does, which is not everywhere."""
+    """Do as `ip link set lo up`, a command that is not everywhere."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh14x", b"lo", 0)
         name, flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request))
@@ -39,7 +39,7 @@ def main(folder: Path) -> None:
             environment={**watch.environment, "OLLAMA_HOST": server.url},
             prefix=watch.prefix,
         )
-    told = {
+    report = {
         "interfaces": [name for _, name in socket.if_nameindex()],
         "code": ended.code,
         "error": ended.err,
@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
         "teacher": server.url,
         "seen": sorted(watch.seen()),
     }
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

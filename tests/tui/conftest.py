@@ -1,4 +1,4 @@
-"""What the tests of what a person sees have in common: places of their own, and workspaces that real commands made."""
+"""Fixtures of the interface's tests: places of their own, and workspaces that real commands made."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def nothing_of_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def nothing_of_this_machine_s(
     nothing_of_the_user_s: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor its models, and no time spent on its hardware; a home and a working folder that are empty."""
+    """The same, with none of this machine's models, no look at its hardware, and an empty home and working folder."""
     (home := tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("OLLAMA_MODELS", os.devnull)

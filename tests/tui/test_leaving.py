@@ -7,26 +7,18 @@ import signal
 import termios
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from engine.store.workspace import Workspace
 from tests.command import ALONE
-from tests.ollama.script import Ending, Nothing, Script
 from tests.ollama.server import FakeOllama
-from tests.running import SHORT, TEACHER, brief, workspace
+from tests.running import SHORT, TEACHER, once, workspace
 from tests.terminal import Terminal
 
 SECONDS = 2.0
 """The longest that leaving may take."""
-
-
-def once() -> Script:
-    """Answers once, and then no more."""
-    asked = count()
-    return lambda chat: Nothing(Ending.STALL) if next(asked) else brief(chat)
 
 
 def begun(folder: Path, server: FakeOllama, *, method: str = "reflect") -> Terminal:
@@ -78,7 +70,7 @@ def left(terminal: Terminal, leave: Callable[[], object]) -> tuple[int, str]:
 
 
 def cooked(terminal: Terminal) -> bool:
-    """Whether the terminal is as a shell leaves it."""
+    """The terminal echoes what is typed, as a shell leaves it."""
     return bool(termios.tcgetattr(terminal.child.child_fd)[3] & termios.ECHO)
 
 
@@ -105,12 +97,12 @@ def test_ctrl_q_ends_it_gives_the_terminal_back_and_prints_how_to_go_on(tmp_path
         kept = sum(chat.outcome == "answered" for chat in server.chats)
         mine = children(terminal.child.pid)
         assert mine, "the student has a process"
-        code, said = left(terminal, lambda: terminal.press("ctrl+q"))
+        code, printed = left(terminal, lambda: terminal.press("ctrl+q"))
         assert code == 0
-        assert "Traceback" not in said
+        assert "Traceback" not in printed
         command = shlex.join(["burnish", "my w.burnish"])
-        assert f"burnish: the run is not done; {command} takes it up again" in said
-        assert "\x1b[?25h" in said, "the cursor is shown"
+        assert f"burnish: the run is not done; {command} takes it up again" in printed
+        assert "\x1b[?25h" in printed, "the cursor is shown"
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in mine))
     whole(tmp_path / "my w.burnish", kept)
 
@@ -119,11 +111,11 @@ def test_ctrl_q_ends_it_gives_the_terminal_back_and_prints_how_to_go_on(tmp_path
 def test_a_signal_ends_it_likewise(tmp_path: Path, number: signal.Signals) -> None:
     with FakeOllama(once()) as server, begun(tmp_path, server) as terminal:
         kept = sum(chat.outcome == "answered" for chat in server.chats)
-        code, said = left(terminal, lambda: terminal.child.kill(number))
+        code, printed = left(terminal, lambda: terminal.child.kill(number))
         assert code == 130
-        assert "Traceback" not in said
-        assert "takes it up again" in said
-        assert "\x1b[?25h" in said
+        assert "Traceback" not in printed
+        assert "takes it up again" in printed
+        assert "\x1b[?25h" in printed
     whole(tmp_path / "my w.burnish", kept)
 
 

@@ -30,7 +30,7 @@ ADDED = "I checked this myself. "
 
 
 def weighed(path: Path) -> bool:
-    """Whether the student has said what it thinks of the edit."""
+    """The student has scored the edit."""
     with Workspace.read(path) as workspace:
         review = workspace.reviews.standing(0)
         return review is not None and review.scores is not None

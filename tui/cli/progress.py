@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -23,16 +22,22 @@ PLAIN_EVERY = 10.0
 """Seconds between two plain lines of progress."""
 
 
-class RunDisplay(Protocol):
+class RunDisplay:
     """Shows the events of a run or a judging while it lasts."""
 
-    def __enter__(self) -> Self: ...
+    def __init__(self, console: Console, unit: str = "samples") -> None:
+        self._console = console
+        self._unit = unit
+        self._tally = Tally()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def on_event(self, event: Event | JudgeEvent) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def on_event(self, event: Event | JudgeEvent) -> None:
+        self._tally.add(event)
 
 
 def display(console: Console, unit: str = "samples") -> RunDisplay:
@@ -54,13 +59,11 @@ class _Rate(ProgressColumn):
         )
 
 
-class LiveDisplay:
+class LiveDisplay(RunDisplay):
     """Bars of the stages, the speeds, and the reply that is being written."""
 
     def __init__(self, console: Console, unit: str = "samples") -> None:
-        self._console = console
-        self._unit = unit
-        self._tally = Tally()
+        super().__init__(console, unit)
         self._bars = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=None),
@@ -78,14 +81,12 @@ class LiveDisplay:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._growing = ""
         self._live.stop()
 
     def on_event(self, event: Event | JudgeEvent) -> None:
-        self._tally.add(event)
+        super().on_event(event)
         match event:
             case Started():
                 for stage in (*event.stages, None):
@@ -126,25 +127,18 @@ class LiveDisplay:
         return Group(*lines)
 
 
-class PlainDisplay:
+class PlainDisplay(RunDisplay):
     """A line now and then, for logs and pipes."""
 
     def __init__(self, console: Console, unit: str) -> None:
-        self._console = console
-        self._unit = unit
-        self._tally = Tally()
+        super().__init__(console, unit)
         self._printed_at = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._print_state()
 
     def on_event(self, event: Event | JudgeEvent) -> None:
-        self._tally.add(event)
+        super().on_event(event)
         match event:
             case Started():
                 self._say(f"{event.total} {self._unit}, {event.done} of them done before")

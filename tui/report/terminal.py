@@ -66,7 +66,7 @@ def show(out: Console, report: Report) -> None:
         for pair in report.pairs:
             out.print(_pair(pair))
     _section(out, "Doing it again")
-    for command in report.again:
+    for command in report.commands:
         out.print(Text(one_line(command)), soft_wrap=True)
 
 

@@ -112,16 +112,16 @@ def test_languages_and_lengths_are_counted(against: Path) -> None:
         stats = examination.examine(samples(VERSIONS))
     assert stats.languages == {"en": 11, "de": 1, UNKNOWN: 1}
     assert Flag.IN_TEST not in stats.flags, "no test was given"
-    for said, lengths in (
+    for summary, lengths in (
         (stats.response, [len(v.response) for v in VERSIONS]),
         (stats.instruction, [len(v.instruction) + len(v.input) for v in VERSIONS]),
     ):
-        assert (said.least, said.median, said.most) == (
+        assert (summary.least, summary.median, summary.most) == (
             min(lengths),
             statistics.median_low(lengths),
             max(lengths),
         )
-        assert said.least <= said.low <= said.median <= said.high <= said.most
+        assert summary.least <= summary.low <= summary.median <= summary.high <= summary.most
 
 
 @pytest.mark.parametrize(

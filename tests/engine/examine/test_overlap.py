@@ -14,11 +14,11 @@ WORDS = QUESTION.split()
 def test_thirteen_words_in_a_row_are_an_overlap_and_twelve_are_none() -> None:
     test = TestTexts([{"question": "short"}, {"question": QUESTION, "choices": ["one", "two"]}])
     for start in range(len(WORDS) - 12):
-        said = "He asked: " + " ".join(WORDS[start : start + 13]) + " and went."
-        found = test.find(said)
+        text = "He asked: " + " ".join(WORDS[start : start + 13]) + " and went."
+        found = test.find(text)
         assert found is not None
         assert found.row == 1
-        assert words(said[found.start : found.end]) == [
+        assert words(text[found.start : found.end]) == [
             word.strip("?").lower() for word in WORDS[start : start + 13]
         ]
     for start in range(len(WORDS) - 11):
@@ -54,10 +54,10 @@ def test_no_run_of_words_leads_from_one_text_into_another() -> None:
 
 def test_writing_without_spaces_is_taken_by_the_character() -> None:
     test = TestTexts(["將下列句子翻譯成英文請勿離開本機"])
-    said = "題目：將下列句子翻譯成英文，請勿離開。"
-    found = test.find(said)
+    text = "題目：將下列句子翻譯成英文，請勿離開。"
+    found = test.find(text)
     assert found is not None
-    assert said[found.start : found.end] == "將下列句子翻譯成英文，請勿離"
+    assert text[found.start : found.end] == "將下列句子翻譯成英文，請勿離"
     assert test.find("將下列句子翻譯成英語請勿離開") is None
 
 

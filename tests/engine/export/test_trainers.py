@@ -43,7 +43,7 @@ def items(
 def written(
     trainer: Trainer, path: Path, row: dict[str, Any], format: Format
 ) -> tuple[TrainerFiles, Any, Any]:
-    """What was written, the first row of it, and the config."""
+    """The exported file, its first row, and the config."""
     files = write_for_trainer(trainer, path, format, items(row, format=format))
     first = next(open_dataset(files.dataset).samples()).row
     return files, first, files.config.read_text()

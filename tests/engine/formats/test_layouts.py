@@ -135,8 +135,8 @@ def test_turns_change_their_names_between_the_layouts() -> None:
             {"from": "gpt", "value": "d"},
         ],
     }
-    there = render(sample(row, Format.SHAREGPT), NEW, Format.SHAREGPT, Format.MESSAGES)
-    assert there == {
+    converted = render(sample(row, Format.SHAREGPT), NEW, Format.SHAREGPT, Format.MESSAGES)
+    assert converted == {
         "messages": [
             {"role": "system", "content": "s"},
             {"role": "user", "content": "a", "weight": 0},
@@ -146,7 +146,7 @@ def test_turns_change_their_names_between_the_layouts() -> None:
         ],
         "id": 1,
     }
-    back = render(sample(there, Format.MESSAGES), NEW, Format.MESSAGES, Format.SHAREGPT_JSONL)
+    back = render(sample(converted, Format.MESSAGES), NEW, Format.MESSAGES, Format.SHAREGPT_JSONL)
     assert [turn["from"] for turn in back["conversations"]] == ["system", "human", "gpt", "human", "gpt"]
 
 
@@ -163,8 +163,8 @@ def test_earlier_turns_become_a_history_and_turns_again() -> None:
         "id": 1,
     }
     assert earlier_turns(flat, Format.ALPACA) == 3
-    again = sample(flat, Format.ALPACA)
-    turns = render(again, Version(instruction="c", response="d"), Format.ALPACA, Format.MESSAGES)
+    converted = sample(flat, Format.ALPACA)
+    turns = render(converted, Version(instruction="c", response="d"), Format.ALPACA, Format.MESSAGES)
     assert turns == row
     assert "history" in render(sample(row, Format.MESSAGES), NEW, Format.MESSAGES, Format.WIZARDLM)
 

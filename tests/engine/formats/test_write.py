@@ -105,9 +105,9 @@ def test_json_brings_back_every_row_exactly(tmp_path: Path, format: Format, data
     samples = written_and_read(tmp_path, format, records)
     assert json.dumps([sample.row for sample in samples]) == json.dumps(records)
     # And once more through the program's own reading and rendering: byte for byte the same file.
-    again = [render(sample, sample.original, format, format) for sample in samples]
+    rewritten = [render(sample, sample.original, format, format) for sample in samples]
     before = (tmp_path / "data").read_bytes()
-    write_dataset(tmp_path / "data", format, again)
+    write_dataset(tmp_path / "data", format, rewritten)
     assert (tmp_path / "data").read_bytes() == before
 
 

@@ -112,8 +112,8 @@ def test_a_model_s_answers_are_alpacaeval_s_file_and_judge_can_read_it(tmp_path:
 
 def test_what_a_model_says_is_written_byte_for_byte(tmp_path: Path) -> None:
     texts = [f" {text}\n" for name, text in CORPUS.items() if text.strip() and "surrogate" not in name]
-    said = iter(texts)
-    with FakeOllama(lambda _: Answer(text=[next(said)])) as server:
+    replies = iter(texts)
+    with FakeOllama(lambda _: Answer(text=[next(replies)])) as server:
         asked = [AnswerPrompt(f"{n}") for n in range(len(texts))]
         answers = answered(tmp_path / "w", server, asked, max_tokens=4096)
     out = tmp_path / "out.json"

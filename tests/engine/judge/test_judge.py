@@ -80,7 +80,7 @@ class Court:
     def asked(self) -> int:
         return len(self.server.chats)
 
-    def told(self, kind: type[JudgeEvent]) -> list[Any]:
+    def events_of(self, kind: type[JudgeEvent]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -109,10 +109,10 @@ def test_every_pair_is_shown_in_both_orders_and_the_opinions_are_kept(court: Cou
     assert (first.forward.first, first.forward.second) == (5, 7)
     assert (first.swapped.first, first.swapped.second) == (7, 5)
     assert (first.forward.critique, first.forward.reason) == ("One says more.", "It is better.")
-    (started,), (opened,) = court.told(Started), court.told(TeacherOpened)
+    (started,), (opened,) = court.events_of(Started), court.events_of(TeacherOpened)
     assert (started.total, started.done, started.failed) == (5, 0, 0)
     assert opened.info.name == TEACHER
-    assert [event.number for event in court.told(PairJudged)] == [0, 1, 2, 3, 4]
+    assert [event.number for event in court.events_of(PairJudged)] == [0, 1, 2, 3, 4]
 
 
 def test_a_judge_of_first_places_is_found_out(court: Court) -> None:
@@ -156,7 +156,7 @@ def test_a_pair_that_gets_no_verdict_is_invalid_and_the_others_go_on(court: Cour
     asked = court.asked
     assert court.judge(FIVE) == verdicts
     assert court.asked == asked, "what gave no verdict is not asked for again either"
-    (started,) = court.told(Started)
+    (started,) = court.events_of(Started)
     assert (started.done, started.failed) == (4, 0)
 
 
@@ -223,15 +223,15 @@ def test_cancelled_anywhere_it_goes_on_and_asks_for_no_reply_that_was_kept(
             court = Court(tmp_path / f"{after}.judged", server)
             server.exchanges.clear()
             court.judge(FIVE, stop=partial(_asked, server, after))
-            assert len(court.told(PairJudged)) < 5
+            assert len(court.events_of(PairJudged)) < 5
             with Record.read(court.path) as record:
                 ((kept,),) = record.database.execute("SELECT count(*) FROM replies")
             assert after - 1 <= kept <= after
             server.exchanges.clear()
             assert court.judge(FIVE) == whole
             assert court.asked == 10 - kept
-            (before,) = court.told(JudgedBefore)
-            assert sum(before.results.values()) + len(court.told(PairJudged)) == 5
+            (before,) = court.events_of(JudgedBefore)
+            assert sum(before.results.values()) + len(court.events_of(PairJudged)) == 5
 
 
 def _asked(server: FakeOllama, count: int, _event: JudgeEvent) -> bool:
@@ -286,8 +286,8 @@ def test_sides_that_change_meanwhile_give_no_pair_another_s_verdict(court: Court
     looks = iter((before, after))
     judged = court.judge(Sides("one", "other", (), lambda: iter(next(looks))))
     assert [one.pair for one in judged] == [before[1]]
-    assert [told.number for told in court.told(PairJudged)] == [1]
-    assert any("2 pairs are not what they were" in notice.text for notice in court.told(Notice))
+    assert [events_of.number for events_of in court.events_of(PairJudged)] == [1]
+    assert any("2 pairs are not what they were" in notice.text for notice in court.events_of(Notice))
 
 
 def test_a_limit_is_taken_up_by_a_larger_one_and_leaves_what_is_beyond_alone(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_held_judge_begins_nothing_new_until_it_is_let_go(court: Court) -> Non
             async with RecordedModel(record, court.settings(), court.events.append) as respondent:
                 respondent.gate.hold()
                 task = asyncio.create_task(judge(respondent, FIVE, court.settings().reply_form))
-                while not court.told(Started):
+                while not court.events_of(Started):
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.1)
                 asked.append(court.asked)
@@ -328,11 +328,11 @@ def test_a_held_judge_begins_nothing_new_until_it_is_let_go(court: Court) -> Non
 
 def test_a_judge_of_its_own_rewrites_is_told_of(court: Court) -> None:
     court.judge(FIVE)
-    assert court.told(Notice) == []
-    (opened,) = court.told(TeacherOpened)
+    assert court.events_of(Notice) == []
+    (opened,) = court.events_of(TeacherOpened)
     own = Sides("original", "refined", (), FIVE.pairs, teacher=opened.info.digest)
     court.judge(own)
-    (notice,) = court.told(Notice)
+    (notice,) = court.events_of(Notice)
     assert "favour" in notice.text
 
 

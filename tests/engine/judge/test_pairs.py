@@ -215,14 +215,14 @@ def test_files_of_any_layout_meet(tmp_path: Path) -> None:
 def test_rows_without_an_answer_are_told_of_once_and_left_out(tmp_path: Path) -> None:
     a = written(tmp_path / "a.json", [row("x", "1"), {"instruction": "y"}, 7])
     b = written(tmp_path / "b.json", [row("x", "2"), row("", "3"), row("y", " ")])
-    told: list[tuple[str, str]] = []
+    notices: list[tuple[str, str]] = []
 
     def on_bad(path: Path, bad: BadRow) -> None:
-        told.append((path.name, bad.where))
+        notices.append((path.name, bad.where))
 
     sides = file_sides(a, b, on_bad=on_bad)
     assert answers(sides) == [("x", "1", "2")]
-    assert sorted(told) == [
+    assert sorted(notices) == [
         ("a.json", "row 2"),
         ("a.json", "row 3"),
         ("b.json", "row 2"),

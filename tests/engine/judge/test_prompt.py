@@ -77,7 +77,7 @@ def prompt(first: Version, second: Version, form: ReplyFormName = ReplyFormName.
 
 
 def fenced(text: str) -> dict[str, str]:
-    """What stands between tags, by their names."""
+    """The texts between tags, by the tags' names."""
     mark = re.search(r"bear the mark (\w+) ", text)
     assert mark is not None
     return dict(re.findall(rf"<([a-z]+(?: \d)?) {mark[1]}>\n(.*?)\n</\1 {mark[1]}>", text, re.DOTALL))
@@ -126,22 +126,23 @@ def test_the_judge_criticises_before_it_scores() -> None:
 
 
 def reply(form: ReplyFormName, **changes: Any) -> str:
-    said = {"critique": "Both name one.", "reason": "The second says why.", "score_1": 6, "score_2": 9}
-    said |= changes
+    fields = {"critique": "Both name one.", "reason": "The second says why.", "score_1": 6, "score_2": 9}
+    fields |= changes
     if form is ReplyFormName.JSON:
-        return json.dumps(said)
+        return json.dumps(fields)
     return (
-        "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in said.items()) + "\n[End]"
+        "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in fields.items())
+        + "\n[End]"
     )
 
 
-def take(form: ReplyFormName, said: Reply | str) -> Opinion:
-    return question(ASKED, OTHER, form).parse(Reply(said) if isinstance(said, str) else said)
+def take(form: ReplyFormName, reply: Reply | str) -> Opinion:
+    return question(ASKED, OTHER, form).parse(Reply(reply) if isinstance(reply, str) else reply)
 
 
-def fault(form: ReplyFormName, said: Reply | str) -> Fault:
+def fault(form: ReplyFormName, reply: Reply | str) -> Fault:
     with pytest.raises(UnusableReply) as caught:
-        take(form, said)
+        take(form, reply)
     assert str(caught.value)
     return caught.value.fault
 

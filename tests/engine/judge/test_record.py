@@ -74,9 +74,9 @@ def test_the_comparison_that_was_begun_last_is_the_latest(path: Path) -> None:
         assert record.latest() is None
         first = record.begin(judging(a="1", pairs=1))
         second = record.begin(judging(a="2", pairs=1))
-        again = record.begin(judging(a="1", pairs=2))
-        assert (again.id, again.about.pairs) == (first.id, 2)
-        assert record.comparisons() == [again, second]
+        same = record.begin(judging(a="1", pairs=2))
+        assert (same.id, same.about.pairs) == (first.id, 2)
+        assert record.comparisons() == [same, second]
 
 
 def test_verdicts_beyond_the_comparison_s_pairs_are_kept_and_not_shown(path: Path) -> None:

@@ -78,11 +78,11 @@ CHANGES: dict[str, Any] = {
     ],
 )
 def test_a_setting_that_decides_an_outcome_is_in_the_recipe(group: str, name: str) -> None:
-    def told(settings: Settings) -> Recipe:
+    def recipe_with(settings: Settings) -> Recipe:
         file = student_file(str(made_once("chance.gguf", runnable)))
         return recipe_of(settings, ReplyFormName.JSON, sampling_of(settings.teacher), TEACHER, file)
 
-    assert told(Settings()) != told(with_setting(Settings(), group, name, CHANGES[name]))
+    assert recipe_with(Settings()) != recipe_with(with_setting(Settings(), group, name, CHANGES[name]))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Request)])

@@ -43,19 +43,19 @@ def improvement(response: str, critique: str = "Thin.") -> str:
 
 
 Script = Mapping[tuple[Stage, int], str | Exception]
-"""What the teacher says to (stage, candidate)."""
+"""The teacher's reply to each (stage, candidate)."""
 
 
 @dataclass
 class ScriptedModels:
-    """A teacher and a student who say what they were told to, and note what they were asked."""
+    """A teacher and a student with scripted replies and scores, which note what they were asked."""
 
     replies: Script
     ifds: Mapping[str, float | None] = field(default_factory=dict)  # log-ratio by response
     r_ifds: Mapping[str, float | None] = field(default_factory=dict)
     asked: list[tuple[Stage, int, str]] = field(default_factory=list)  # stage, candidate, question
     scored: list[tuple[str, tuple[Version, ...]]] = field(default_factory=list)
-    told: list[Choice] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
 
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         async def ask(question: Question[T], /) -> T:
@@ -79,7 +79,7 @@ class ScriptedModels:
         return Scores(ifd=ifd, r_ifd=r_ifd)
 
     def chosen(self, choice: Choice) -> None:
-        self.told.append(choice)
+        self.choices.append(choice)
 
     def calls(self) -> list[tuple[Stage, int]]:
         return [(stage, candidate) for stage, candidate, _ in self.asked]
@@ -161,7 +161,7 @@ def test_every_choice_keeps_the_critique_that_led_to_it_and_is_told_when_it_is_m
     models = ScriptedModels(REPLIES)
     outcome = run(models)
     assert [choice.critique for choice in outcome.choices] == [{"Critique": "Vague."}, {"Critique": "Thin."}]
-    assert tuple(models.told) == outcome.choices
+    assert tuple(models.choices) == outcome.choices
 
 
 def test_an_exact_tie_keeps_what_was_there_in_both_stages() -> None:
@@ -224,7 +224,7 @@ def test_a_failed_instruction_stage_keeps_the_original_says_why_and_the_next_sta
     assert (first.failure.fault, first.failure.message) == (Fault.EMPTY, "the new instruction is empty")
     assert second.verdict is Verdict.REPLACED
     assert outcome.failures == (first.failure,)
-    assert tuple(models.told) == outcome.choices
+    assert tuple(models.choices) == outcome.choices
 
 
 def test_a_failed_response_stage_keeps_what_the_first_stage_chose_and_says_why() -> None:
@@ -268,7 +268,7 @@ def test_a_lost_server_is_no_failure_of_the_sample_and_stops_it(
     with pytest.raises(TeacherError) as caught:
         run(models, candidates=candidates)
     assert caught.value.fault is fault
-    assert [choice.stage for choice in models.told] == list(Stage)[: list(Stage).index(stage)]
+    assert [choice.stage for choice in models.choices] == list(Stage)[: list(Stage).index(stage)]
 
 
 # Candidates
@@ -391,7 +391,7 @@ def test_score_asks_no_teacher_and_changes_nothing() -> None:
     models = ScriptedModels({}, ifds={"y0": -0.5}, r_ifds={"y0": None})
     outcome = run(models, Method.SCORE)
     assert models.asked == []
-    assert models.told == []
+    assert models.choices == []
     assert (outcome.final, outcome.choices) == (V0, ())
     assert outcome.before == outcome.after
     assert outcome.after is not None

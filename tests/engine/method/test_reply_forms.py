@@ -34,8 +34,8 @@ def test_the_instruction_stage_asks_for_all_nine_criteria_and_shows_the_whole_sa
     ask = Scripted(*replies(form, Stage.INSTRUCTION, "New answer."))
     reflect(form, Stage.INSTRUCTION, OLD, ask)
     (prompt,) = ask.prompts()
-    for said in (*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
-        assert said in prompt
+    for part in (*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert part in prompt
 
 
 @pytest.mark.parametrize("form", [ReplyFormName.JSON, ReplyFormName.MARKERS])
@@ -43,8 +43,8 @@ def test_the_response_stage_asks_only_for_the_four_of_a_response(form: ReplyForm
     ask = Scripted(*replies(form, Stage.RESPONSE, "New answer."))
     reflect(form, Stage.RESPONSE, OLD, ask)
     (prompt,) = ask.prompts()
-    for said in (*RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
-        assert said in prompt
+    for part in (*RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert part in prompt
     assert not any(title in prompt for title in INSTRUCTION_CRITERIA.values())
 
 
@@ -74,8 +74,8 @@ def test_in_steps_the_input_goes_into_the_new_instruction_and_that_alone_is_answ
     reflection = reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, ask)
     critique, rewrite, answer = ask.prompts()
     assert [question.name for question in ask.asked] == ["critique", "rewrite", "answer"]
-    for said in OLD.model_dump().values():
-        assert said in critique
+    for part in OLD.model_dump().values():
+        assert part in critique
     assert OLD.instruction in rewrite
     assert OLD.input in rewrite
     assert answer == "New question?"
@@ -87,7 +87,7 @@ def test_in_steps_the_response_is_improved_with_the_input_in_sight() -> None:
     reflect(ReplyFormName.STEPS, Stage.RESPONSE, OLD, ask)
     assert [question.name for question in ask.asked] == ["critique", "improve"]
     for prompt in ask.prompts():
-        assert all(said in prompt for said in OLD.model_dump().values())
+        assert all(part in prompt for part in OLD.model_dump().values())
 
 
 def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
@@ -173,10 +173,10 @@ def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str, ascii_: bool, indent: int | None
 ) -> None:
     *criticism, instruction, response = [f"{pad}{part}{pad}" for part in parts]
-    said = dict(zip([*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA], criticism, strict=False))
+    part = dict(zip([*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA], criticism, strict=False))
     reply = {
-        "instruction_critique": {field: said[field] for field in INSTRUCTION_CRITERIA},
-        "response_critique": {field: said[field] for field in RESPONSE_CRITERIA},
+        "instruction_critique": {field: part[field] for field in INSTRUCTION_CRITERIA},
+        "response_critique": {field: part[field] for field in RESPONSE_CRITERIA},
         "cause": criticism[-1],
         "new_instruction": instruction,
         "new_response": response,
@@ -246,12 +246,12 @@ ANYTHING = st.one_of(
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
 @settings(max_examples=60, deadline=None)
-@given(said=st.lists(ANYTHING, min_size=3, max_size=3))
+@given(part=st.lists(ANYTHING, min_size=3, max_size=3))
 def test_any_reply_at_all_is_usable_or_unusable_and_nothing_else(
-    form: ReplyFormName, stage: Stage, said: list[str]
+    form: ReplyFormName, stage: Stage, part: list[str]
 ) -> None:
     try:
-        reflection = read(form, stage, *said)
+        reflection = read(form, stage, *part)
     except UnusableReply:
         return
     new = reflection.version

@@ -90,14 +90,14 @@ def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers
 def test_a_recorded_json_reply_gives_its_own_words() -> None:
     original, calls = list(recorded(ReplyFormName.JSON))[3]
     reflection = read(ReplyFormName.JSON, Stage.INSTRUCTION, in_our_fields(reply_of(calls[0])), old=original)
-    said = json.loads(reply_of(calls[0]).text)
+    fields = json.loads(reply_of(calls[0]).text)
     assert reflection.version == Version(
         instruction="Convert 100 kilometers to meters.", response="100 kilometers is 10000 meters."
     )
     assert list(reflection.critique.values()) == [
-        *said["instruction_critique"].values(),
-        *said["response_critique"].values(),
-        said["cause"],
+        *fields["instruction_critique"].values(),
+        *fields["response_critique"].values(),
+        fields["cause"],
     ]
 
 

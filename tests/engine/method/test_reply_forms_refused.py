@@ -99,32 +99,32 @@ def test_an_answer_that_only_sounds_like_a_refusal_is_an_answer(answer: str) -> 
 @pytest.mark.parametrize("form", ReplyFormName)
 def test_a_refusal_is_no_instruction(form: ReplyFormName) -> None:
     refusal = "I'm sorry, but I can't help with that."
-    said = {
+    by_form = {
         ReplyFormName.JSON: [instruction_json(instruction=refusal)],
         ReplyFormName.MARKERS: [
             markers(("[Critique]", "c"), ("[New Instruction]", refusal), ("[New Response]", "New answer."))
         ],
         ReplyFormName.STEPS: ["c", refusal, "New answer."],
     }
-    assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.REFUSAL
+    assert fault(form, Stage.INSTRUCTION, *by_form[form]) is Fault.REFUSAL
 
 
 @pytest.mark.parametrize("form", ReplyFormName)
 def test_the_old_response_once_more_is_a_copy(form: ReplyFormName) -> None:
-    said = replies(form, Stage.RESPONSE, "  Old \n answer. ")
-    assert fault(form, Stage.RESPONSE, *said) is Fault.COPY
+    copied = replies(form, Stage.RESPONSE, "  Old \n answer. ")
+    assert fault(form, Stage.RESPONSE, *copied) is Fault.COPY
 
 
 @pytest.mark.parametrize("form", ReplyFormName)
 def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: ReplyFormName) -> None:
-    said = {
+    by_form = {
         ReplyFormName.JSON: [instruction_json("Old question?")],
         ReplyFormName.MARKERS: [
             markers(("[Critique]", "c"), ("[New Instruction]", "Old question?"), ("[New Response]", "New."))
         ],
         ReplyFormName.STEPS: ["c", "Old question?", "New."],
     }
-    assert fault(form, Stage.INSTRUCTION, *said[form]) is Fault.COPY
+    assert fault(form, Stage.INSTRUCTION, *by_form[form]) is Fault.COPY
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_headings_that_are_not_each_once_in_order_on_their_own_line_are_unparsab
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)
 def test_thoughts_before_a_reply_are_not_part_of_it(form: ReplyFormName, stage: Stage) -> None:
-    said = [
+    texts = [
         f"\n<think>\n[New Response]\n{{}} </thinking>\n</think>\n\n{text}"
         for text in replies(form, stage, "New <think>answer</think>.")
     ]
-    reflection = read(form, stage, *said)
+    reflection = read(form, stage, *texts)
     assert reflection.version.response == "New <think>answer</think>."
     assert "[New Response]" not in " ".join(reflection.critique.values())
 

@@ -21,21 +21,21 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 LONG = 4096
 
 
-def said(nll: list[float], *, room: int = LONG, tokens: int | None = None, bos: bool = True) -> Losses:
-    """What a student says of a target: without a BOS its first token is kept but not scored."""
+def losses_of(nll: list[float], *, room: int = LONG, tokens: int | None = None, bos: bool = True) -> Losses:
+    """A student's losses for a target: without a BOS its first token is kept but not scored."""
     kept = len(nll) + (not bos)
     lengths = np.ones(kept, np.uint16)
     return Losses(np.array(nll, np.float32), lengths, kept if tokens is None else tokens, room)
 
 
 def in_window(nll: list[float], room: int, *, bos: bool) -> Losses:
-    """What a student says of a target whose tokens have these losses, where only `room` of them fit."""
+    """A student's losses for a target whose tokens have these losses, where only `room` of them fit."""
     kept = min(len(nll), max(room, 0))
     return Losses(np.array(nll[:kept][not bos :], np.float32), np.ones(kept, np.uint16), len(nll), room)
 
 
 def unscorable(score: Ratio) -> str:
-    """Why there is no score, once it is sure that there is none at all."""
+    """The reason of a score that is missing in all its fields."""
     assert (score.value, score.log_ratio, score.alone, score.given) == (None, None, None, None)
     assert score.reason
     return score.reason
@@ -58,7 +58,7 @@ def test_both_ratios_agree_with_the_ones_pytorch_computed(row: dict[str, Any]) -
         ("r_ifd", "instruction", "instruction_given_response"),
     ):
         nll, bos = row["nll"], bool(row["bos"])
-        score = ratio(said(nll[alone], bos=bos), said(nll[conditional], bos=bos))
+        score = ratio(losses_of(nll[alone], bos=bos), losses_of(nll[conditional], bos=bos))
         assert score.value == pytest.approx(row[name], rel=1e-4)
         assert score.alone is not None
         assert score.given is not None
@@ -159,15 +159,18 @@ def test_both_losses_are_over_the_same_tokens_or_there_is_no_score(
 )
 def test_what_only_one_passage_had_room_for_counts_in_neither(short: list[float], tail: list[float]) -> None:
     whole = short + tail
-    cut = said(short, tokens=len(whole), room=MIN_TARGET)
-    assert ratio(said(whole), cut).alone == ratio(said(short), said(short)).alone
-    assert ratio(cut, said(whole)).given == ratio(said(short), said(short)).given
-    assert ratio(said(whole), cut).truncated
-    assert ratio(cut, said(whole)).truncated
+    cut = losses_of(short, tokens=len(whole), room=MIN_TARGET)
+    assert ratio(losses_of(whole), cut).alone == ratio(losses_of(short), losses_of(short)).alone
+    assert ratio(cut, losses_of(whole)).given == ratio(losses_of(short), losses_of(short)).given
+    assert ratio(losses_of(whole), cut).truncated
+    assert ratio(cut, losses_of(whole)).truncated
 
 
 def test_the_score_says_how_little_the_context_helps() -> None:
-    helped, hindered = ratio(said([3.0, 1.0]), said([1.0, 1.0])), ratio(said([1.0]), said([1.5]))
+    helped, hindered = (
+        ratio(losses_of([3.0, 1.0]), losses_of([1.0, 1.0])),
+        ratio(losses_of([1.0]), losses_of([1.5])),
+    )
     assert helped.value == pytest.approx(math.exp(-1))
     assert hindered.value == pytest.approx(math.exp(0.5))
 
@@ -181,8 +184,10 @@ def test_an_empty_text_has_no_score() -> None:
 
 
 def test_one_token_without_a_start_token_has_no_score_and_with_one_it_has() -> None:
-    assert "the first has nothing before it" in unscorable(ratio(said([], bos=False), said([], bos=False)))
-    assert ratio(said([2.0]), said([2.0])).value == 1
+    assert "the first has nothing before it" in unscorable(
+        ratio(losses_of([], bos=False), losses_of([], bos=False))
+    )
+    assert ratio(losses_of([2.0]), losses_of([2.0])).value == 1
 
 
 @pytest.mark.parametrize("room", [15, 1, 0, -300])
@@ -206,11 +211,11 @@ def test_a_target_cut_to_sixteen_tokens_has_a_score_and_a_short_whole_one_too() 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("side", ["alone", "given", "both"])
 def test_losses_that_are_no_numbers_make_no_score(bad: float, side: str) -> None:
-    good, broken = said([1.0, 2.0]), said([1.0, bad])
+    good, broken = losses_of([1.0, 2.0]), losses_of([1.0, bad])
     score = ratio(broken if side != "given" else good, broken if side != "alone" else good)
     assert "not finite" in unscorable(score)
 
 
 @pytest.mark.parametrize(("alone", "after"), [(0.0, 1e4), (0.0, 3e38), (1e4, 0.0)])
 def test_losses_too_far_apart_for_a_ratio_make_no_score(alone: float, after: float) -> None:
-    unscorable(ratio(said([alone]), said([after])))
+    unscorable(ratio(losses_of([alone]), losses_of([after])))

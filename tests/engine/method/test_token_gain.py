@@ -20,7 +20,7 @@ LONG = 4096
 def losses(
     sizes: Sequence[int], nll: Sequence[float], *, tokens: int | None = None, room: int = LONG
 ) -> Losses:
-    """What a student says of a target; one loss fewer than tokens: a vocabulary without a start token."""
+    """A student's losses for a target; one loss fewer than tokens: a vocabulary without a start token."""
     count = len(sizes) if tokens is None else tokens
     return Losses(np.array(nll, np.float32), np.array(sizes, np.uint16), count, room)
 

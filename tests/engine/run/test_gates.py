@@ -37,7 +37,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def reference(tmp_path: Path) -> list[Any]:
-    """What a run that was never held makes of the samples."""
+    """The outcomes of a run that was never held."""
     with FakeOllama(brief) as server, workspace(tmp_path / "reference.burnish", SHORT) as opened:
         refine(opened, settings(server))
         return finals(opened)

@@ -100,12 +100,12 @@ def test_where_both_do_not_fit_the_student_is_asked_in_its_turn(
 
     events, (scores,) = asking(tmp_path, 3, ask)
     assert scores is not None
-    told = [event for event in events if isinstance(event, Notice) and "waits for its turn" in event.text]
+    notices = [event for event in events if isinstance(event, Notice) and "waits for its turn" in event.text]
     if free:
-        assert (loaded, told) == ([("teacher", 1)], [])
+        assert (loaded, notices) == ([("teacher", 1)], [])
     else:
         assert loaded == [("student", 1)]
-        assert len(told) == 1
+        assert len(notices) == 1
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -42,10 +42,10 @@ def outcomes(opened: Workspace) -> list[Outcome]:
 def test_scores_and_heat_are_what_the_run_stored_and_nothing_is_computed_for_them(
     scored: Workspace, settings: Settings
 ) -> None:
-    said: list[Event] = []
+    events: list[Event] = []
 
     async def main() -> None:
-        async with Session(scored, settings, said.append) as session:
+        async with Session(scored, settings, events.append) as session:
             for outcome in outcomes(scored):
                 original = scored.sample(outcome.index).original
                 assert outcome.before is not None
@@ -57,7 +57,7 @@ def test_scores_and_heat_are_what_the_run_stored_and_nothing_is_computed_for_the
                 )
 
     asyncio.run(main())
-    assert not [event for event in said if isinstance(event, Scored)]
+    assert not [event for event in events if isinstance(event, Scored)]
 
 
 def test_the_tokens_are_the_texts_and_their_losses_the_score_s(scored: Workspace, settings: Settings) -> None:
@@ -91,10 +91,10 @@ def means(score: Ratio) -> list[float]:
 def test_a_new_version_is_weighed_once_and_its_heat_map_costs_nothing_more(
     scored: Workspace, settings: Settings
 ) -> None:
-    said: list[Event] = []
+    events: list[Event] = []
 
     async def main() -> None:
-        async with Session(scored, settings, said.append) as session:
+        async with Session(scored, settings, events.append) as session:
             (scores,) = await session.scores(0, [NEW])
             assert scores.ifd.value is not None
             heat = await session.heat(0, NEW)
@@ -102,7 +102,7 @@ def test_a_new_version_is_weighed_once_and_its_heat_map_costs_nothing_more(
             assert await session.scores(0, [NEW]) == [scores]
 
     asyncio.run(main())
-    assert len([event for event in said if isinstance(event, Scored)]) == 1
+    assert len([event for event in events if isinstance(event, Scored)]) == 1
 
 
 def test_one_student_serves_a_session_and_closing_it_ends_the_child(

@@ -26,7 +26,7 @@ from models.errors import UsageError
 
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the settings file would be, on a machine where nothing is set yet."""
+    """The place of the settings file, on a machine where nothing is set yet."""
     for name in os.environ:
         if name.startswith("BURNISH_"):
             monkeypatch.delenv(name)

@@ -174,16 +174,16 @@ def test_spreads_histograms_and_scatter_count_what_there_is(
         assert distribution.finished() == sum(case.outcome is not None for case in drawn)
         for measure in MEASURED:
             all = measured(drawn, measure)
-            there = [value for value in all if value is not None]
+            known = [value for value in all if value is not None]
             spread = distribution.spread(measure)
-            assert (spread.count, spread.missing) == (len(there), len(all) - len(there))
-            if there:
-                assert (spread.low, spread.high) == (min(there), max(there))
-                assert spread.median == pytest.approx(statistics.median(there))
-            counted = Counter(bin_of(value, low, high, bins) for value in there)
+            assert (spread.count, spread.missing) == (len(known), len(all) - len(known))
+            if known:
+                assert (spread.low, spread.high) == (min(known), max(known))
+                assert spread.median == pytest.approx(statistics.median(known))
+            counted = Counter(bin_of(value, low, high, bins) for value in known)
             histogram = distribution.histogram(measure, low, high, bins)
             assert histogram.counts == tuple(counted[number] for number in range(bins))
-            assert histogram.missing == len(all) - len(there)
+            assert histogram.missing == len(all) - len(known)
 
         scatter = distribution.scatter("ifd_after", "r_ifd_after", (low, high), (low, high), bins, 4)
         cells: Counter[tuple[int, int]] = Counter()

@@ -61,7 +61,7 @@ def opened(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def standing(workspace: Workspace) -> list[str | None]:
-    """What each sample's decision is."""
+    """Each sample's decision, None where there is none."""
     reviews = [workspace.reviews.standing(index) for index in range(len(workspace))]
     return [None if review is None else str(review.decision) for review in reviews]
 
@@ -99,9 +99,9 @@ def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(t
         workspace.reviews.undo()
     with Workspace.open(path) as workspace:
         assert standing(workspace) == ["edited", "edited", None, None, None]
-        again = workspace.reviews.redo()
-        assert again is not None
-        assert list(again.samples) == [2], "what was undone last is the first to come back"
+        redone = workspace.reviews.redo()
+        assert redone is not None
+        assert list(redone.samples) == [2], "what was undone last is the first to come back"
         for _ in range(3):
             workspace.reviews.undo()
         assert workspace.reviews.undo() is None
@@ -258,7 +258,7 @@ def act_of(words: dict[int, str | None]) -> Act:
 
 
 def left(steps: engine.store.reviews.Steps[object], after: int) -> bool:
-    """Go so many steps and no further; whether that was all."""
+    """Go so many steps and no further; True if that was all."""
     try:
         for _ in range(after):
             next(steps)
@@ -358,9 +358,11 @@ class Acts(RuleBasedStateMachine):
         if not hasattr(self, "workspace"):
             return
         for index in SAMPLES:
-            said = [act[index] for act in self.done if index in act]
-            assert self.workspace.reviews.standing(index) == (said[-1] if said else None)
-            assert self.workspace.reviews.history(index) == [review for review in said if review is not None]
+            decisions = [act[index] for act in self.done if index in act]
+            assert self.workspace.reviews.standing(index) == (decisions[-1] if decisions else None)
+            assert self.workspace.reviews.history(index) == [
+                review for review in decisions if review is not None
+            ]
 
 
 Acts.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
@@ -384,7 +386,7 @@ def outcomes() -> list[Outcome]:
     ]
 
 
-def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[Review]) -> None:
+def schema_1(path: Path, texts: list[Sample], found: list[Outcome], decisions: list[Review]) -> None:
     """A workspace as the first version of the program wrote it."""
     with sqlite3.connect(path) as db:
         db.executescript(f"BEGIN; {MIGRATIONS[0]}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;")
@@ -404,7 +406,7 @@ def schema_1(path: Path, texts: list[Sample], found: list[Outcome], said: list[R
             body = json.dumps(outcome.model_dump(mode="json"))
             failed = bool(outcome.failures)
             db.execute("INSERT INTO outcomes VALUES (1, ?, ?, ?)", (outcome.index, failed, body))
-        for review in said:
+        for review in decisions:
             body = json.dumps(review.model_dump(mode="json", exclude={"scores"}))
             db.execute("INSERT INTO reviews (sample, body) VALUES (?, ?)", (review.index, body))
     db.close()
@@ -422,21 +424,21 @@ def decided(workspace: Workspace) -> list[Any]:
 
 def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written_now(tmp_path: Path) -> None:
     texts = [sample(index, ODD if index % 2 else "x") for index in range(5)]
-    said = [edit(1, ODD), back(1), edit(2, ODD), back(0)]
+    decisions = [edit(1, ODD), back(1), edit(2, ODD), back(0)]
     old, new = tmp_path / "old.burnish", tmp_path / "new.burnish"
-    schema_1(old, texts, outcomes(), said)
+    schema_1(old, texts, outcomes(), decisions)
     with Workspace.open(old) as before, Workspace.create(new, SOURCE, texts) as now:
         run: Run = now.run(recipe(), RECORD)
         for outcome in outcomes():
             now.keep_outcome(run, outcome)
-        for review in said:
+        for review in decisions:
             now.reviews.keep(review)
         assert figures(before) == figures(now)
         assert len(figures(before)) == 4
         assert decided(before) == decided(now)
         assert [before.reviews.standing(n) for n in range(5)] == [now.reviews.standing(n) for n in range(5)]
         assert before.outcome(before.latest_run(), 1) == outcomes()[1]
-        for _ in said:
+        for _ in decisions:
             taken, expected = before.reviews.undo(), now.reviews.undo()
             assert taken is not None
             assert expected is not None

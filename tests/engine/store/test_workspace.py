@@ -146,15 +146,15 @@ def test_token_losses_come_back_bit_for_bit(
 ) -> None:
     workspace, place, elsewhere = shelf
     sample = next(place)
-    said = Losses(np.array(nll, np.float32), np.array(lengths, np.uint16), tokens, room)
-    workspace.keep_losses(sample, {b"a": said})
+    losses = Losses(np.array(nll, np.float32), np.array(lengths, np.uint16), tokens, room)
+    workspace.keep_losses(sample, {b"a": losses})
     back = workspace.losses(sample, [b"a", b"b"])
     assert list(back) == [b"a"]
     assert workspace.losses(elsewhere, [b"a"]) == {}
     assert [str(back[b"a"].nll.dtype), str(back[b"a"].lengths.dtype)] == ["float32", "uint16"]
     assert (back[b"a"].nll.tobytes(), back[b"a"].lengths.tobytes()) == (
-        said.nll.tobytes(),
-        said.lengths.tobytes(),
+        losses.nll.tobytes(),
+        losses.lengths.tobytes(),
     )
     assert (back[b"a"].tokens, back[b"a"].room) == (tokens, room)
 
@@ -201,9 +201,9 @@ def test_the_same_recipe_is_the_same_run_and_the_last_one_begun_is_the_latest(wo
     second = workspace.run(recipe(candidates=1, seed=3), RECORD)
     assert first.id != second.id
     assert workspace.latest_run() == second
-    again = workspace.run(recipe(seed=2, candidates=1), RunRecord(settings={"parallel": 4}))
-    assert (again.id, again.record.settings) == (first.id, {"parallel": 4})
-    assert workspace.latest_run() == again
+    same = workspace.run(recipe(seed=2, candidates=1), RunRecord(settings={"parallel": 4}))
+    assert (same.id, same.record.settings) == (first.id, {"parallel": 4})
+    assert workspace.latest_run() == same
 
 
 def test_pending_are_the_first_samples_without_an_outcome_in_this_run(workspace: Workspace, run: Run) -> None:

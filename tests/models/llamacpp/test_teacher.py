@@ -156,15 +156,15 @@ def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
     bindings.start()
     model = Model(smollm2)
     context = Context(model, ContextShape(4096, 128, 1, 1), exact=False, threads=2)
-    said: list[str] = []
+    pieces: list[str] = []
     written = TextGenerator(model, context, window=4096).generate(
         [("Once upon a time", False)],
         seed=1,
         temperature=0.0,
         max_tokens=4000,
         schema=None,
-        on_text=said.append,
-        cancelled=lambda: len(said) == 3,
+        on_text=pieces.append,
+        cancelled=lambda: len(pieces) == 3,
     )
     assert written.finish == "cancelled"
     assert written.tokens < 6

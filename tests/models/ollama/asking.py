@@ -35,14 +35,14 @@ def ask(server: FakeOllama, request: Request = QUESTION, *, on_text: Any = None,
     return reply
 
 
-def fails(server: FakeOllama, request: Request = QUESTION, *, said: str = "", **settings: Any) -> Fault:
+def fails(server: FakeOllama, request: Request = QUESTION, *, words: str = "", **settings: Any) -> Fault:
     """The fault of a request that must fail, with a message fit for a terminal's line."""
     with pytest.raises(TeacherError) as caught:
         ask(server, request, **settings)
     message = str(caught.value)
     assert message.isprintable()
     assert len(message) < 600
-    assert said in message
+    assert words in message
     return caught.value.fault
 
 

@@ -41,7 +41,7 @@ def test_a_cloud_model_is_refused_by_its_description(monkeypatch: pytest.MonkeyP
 
 def test_a_model_that_cannot_write_is_refused() -> None:
     with FakeOllama(models=[Model.named("embedder", ["embedding"])]) as server:
-        assert fails(server, name="embedder", said="embedding") is Fault.REJECTED
+        assert fails(server, name="embedder", words="embedding") is Fault.REJECTED
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -49,7 +49,7 @@ def test_a_redirect_is_refused_and_not_followed(status: int) -> None:
     with FakeOllama() as elsewhere, FakeOllama() as server:
         target = ("Location", f"{elsewhere.url}/api/chat")
         server.script = lambda chat: Raw(b"", status, [target], chunked=False)
-        assert fails(server, said=elsewhere.url) is Fault.FORBIDDEN
+        assert fails(server, words=elsewhere.url) is Fault.FORBIDDEN
     assert elsewhere.exchanges == []
 
 

@@ -50,7 +50,7 @@ def test_a_server_that_goes_in_the_middle_is_broken_then_unreachable_then_back()
 
 def test_a_missing_model_says_how_to_get_it() -> None:
     with FakeOllama() as server:
-        assert fails(server, name="nope:1b", said="burnish pull nope:1b") is Fault.MODEL_MISSING
+        assert fails(server, name="nope:1b", words="burnish pull nope:1b") is Fault.MODEL_MISSING
 
 
 def test_a_model_removed_in_the_middle_says_how_to_get_it() -> None:
@@ -123,8 +123,8 @@ def test_a_server_too_old_for_status_does_not_say_whether_the_cloud_is_off() -> 
 
 def test_a_download_is_followed_to_its_end() -> None:
     layer = {"status": "pulling 1d96", "digest": "sha256:1d96", "total": 1000}
-    said = [{"status": "pulling manifest"}, layer, {**layer, "completed": 1000}, {"status": "success"}]
-    with FakeOllama(registry={"new:1b": said}) as fake:
+    words = [{"status": "pulling manifest"}, layer, {**layer, "completed": 1000}, {"status": "success"}]
+    with FakeOllama(registry={"new:1b": words}) as fake:
         steps = pull(fake, "new:1b")
         assert [(step.status, step.completed, step.total) for step in steps] == [
             ("pulling manifest", 0, 0),
@@ -136,7 +136,7 @@ def test_a_download_is_followed_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "fault"),
+    ("name", "words", "fault"),
     [
         ("a", {"error": "pull model manifest: file does not exist"}, Fault.MODEL_MISSING),
         ("a", json.loads(recorded("44_pull_unreachable_stream")["body"].splitlines()[1]), Fault.UNREACHABLE),
@@ -146,8 +146,8 @@ def test_a_download_is_followed_to_its_end() -> None:
         ("a:cloud", {"status": "success"}, Fault.FORBIDDEN),
     ],
 )
-def test_a_download_that_fails_says_why(name: str, said: dict[str, str], fault: Fault) -> None:
-    registry = {name: [{"status": "pulling manifest"}, said]}
+def test_a_download_that_fails_says_why(name: str, words: dict[str, str], fault: Fault) -> None:
+    registry = {name: [{"status": "pulling manifest"}, words]}
     with FakeOllama(registry=registry) as fake, pytest.raises(TeacherError) as caught:
         pull(fake, name)
     assert caught.value.fault is fault

@@ -160,7 +160,7 @@ def test_every_recorded_stream_is_read_as_what_it_was(name: str) -> None:
 def test_what_cannot_fit_is_never_sent() -> None:
     long = Request((Message("user", "word " * 2000),), 1, 0.0, 1000)
     with FakeOllama() as server:
-        assert fails(server, long, context=4096, said="4096") is Fault.TOO_LONG
+        assert fails(server, long, context=4096, words="4096") is Fault.TOO_LONG
     assert server.chats == []
 
 
@@ -197,9 +197,9 @@ def test_the_estimate_is_above_every_count_a_real_server_gave() -> None:
     for path in (RECORDED / "teacher").glob("*.jsonl"):
         for line in path.read_text("utf-8").splitlines():
             for call in json.loads(line)["calls"]:
-                said = tuple(Message(m["role"], m["content"]) for m in call["request"]["messages"])
+                words = tuple(Message(m["role"], m["content"]) for m in call["request"]["messages"])
                 assert (
-                    estimated_tokens(Request(said, 1, 0.0, 1))
+                    estimated_tokens(Request(words, 1, 0.0, 1))
                     > json.loads(call["response"])["prompt_eval_count"]
                 )
                 seen += 1

@@ -102,8 +102,8 @@ def test_threads_of_one_core_count_once_and_a_quota_caps_them(tmp_path: Path) ->
 
 
 def test_nvidia_boards_are_read_even_where_they_keep_their_memory_to_themselves() -> None:
-    told = "NVIDIA GeForce RTX 4090, 24564, 20000\nNVIDIA GB10, [N/A], [N/A]\n"
-    assert nvidia_gpus(told) == (
+    listing = "NVIDIA GeForce RTX 4090, 24564, 20000\nNVIDIA GB10, [N/A], [N/A]\n"
+    assert nvidia_gpus(listing) == (
         GPU("CUDA", "NVIDIA GeForce RTX 4090", Memory(24564 * MIB, 20000 * MIB)),
         GPU("CUDA", "NVIDIA GB10", None),
     )

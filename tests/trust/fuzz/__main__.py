@@ -113,8 +113,8 @@ def fuzz(name: str, seed: int, count: int, out: Path) -> dict[str, Any]:
         number = state["next"]
         if number < count:
             (out / f"{number}").write_bytes((out / "case").read_bytes())
-            said = " ".join(done.stderr.split())[-300:]
-            total["findings"][f"the process ended with {done.returncode} at case {number}: {said}"] += 1
+            complaint = " ".join(done.stderr.split())[-300:]
+            total["findings"][f"the process ended with {done.returncode} at case {number}: {complaint}"] += 1
             number += 1
     return total | {"seconds": time.monotonic() - began}
 

@@ -71,7 +71,7 @@ def judge(case: bytes, folder: Path) -> bool:
 
 
 def _held(value: str) -> bool:
-    """Whether an environment can hold it."""
+    """True if an environment can hold it."""
     try:
         value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -137,19 +137,19 @@ def _read(data: Path, format: Format | None, some: int) -> bool:
     finally:
         for row in bad[:SHOWN]:
             one_line(DatasetError(row.message))
-    here, there = dataset.format, list(Format)[some // 16 % len(Format)]
+    source, target = dataset.format, list(Format)[some // 16 % len(Format)]
     first = samples[:SHOWN]
     try:
-        records = [render(sample, sample.original, here, there) for sample in first]
-        row_texts(there, records)
-        write_dataset(data.with_name("out"), there, iter(records))
+        records = [render(sample, sample.original, source, target) for sample in first]
+        row_texts(target, records)
+        write_dataset(data.with_name("out"), target, iter(records))
         trainer = list(Trainer)[some // 256 % len(Trainer)]
         write_for_trainer(
-            trainer, data.with_name("out.json"), here, ((s, s.original, {"a": 1}) for s in first)
+            trainer, data.with_name("out.json"), source, ((s, s.original, {"a": 1}) for s in first)
         )
     except (DatasetError, UsageError) as error:
         one_line(error)
-    assert all(earlier_turns(sample.row, here) >= 0 for sample in first)
+    assert all(earlier_turns(sample.row, source) >= 0 for sample in first)
     return True
 
 

@@ -27,7 +27,7 @@ LAST = {
     "model": NAME, "message": {"role": "assistant", "content": "."}, "done": True, "done_reason": "stop",
     "prompt_eval_count": 20, "eval_count": 3, "eval_duration": 1000,
 }  # fmt: skip
-SAID: dict[str, list[Any]] = {
+ANSWERS: dict[str, list[Any]] = {
     "/api/version": [{"version": "0.24.0"}],
     "/api/status": [{"cloud": {"disabled": True}}],
     "/api/tags": [{"models": [{"name": NAME, "size": 352151968, "digest": "a" * 64, "details": DETAILS}]}],
@@ -84,8 +84,8 @@ QUESTION = Request(
 
 
 def make(dice: Random) -> bytes:
-    path = dice.choice(list(SAID))
-    lines = SAID[path]
+    path = dice.choice(list(ANSWERS))
+    lines = ANSWERS[path]
     for _ in range(dice.randint(0, 2)):
         changed = bent(lines, dice)
         lines = changed if isinstance(changed, list) else [changed]
@@ -103,7 +103,12 @@ def _answer(lines: list[Any]) -> bytes:
 def judge(case: bytes, folder: Path) -> bool:
     path, answer = json.loads(case)
     return asyncio.run(
-        _asked({**{place: _answer(said) for place, said in SAID.items()}, path: answer.encode("latin-1")})
+        _asked(
+            {
+                **{place: _answer(answer_text) for place, answer_text in ANSWERS.items()},
+                path: answer.encode("latin-1"),
+            }
+        )
     )
 
 

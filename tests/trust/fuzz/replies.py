@@ -71,23 +71,23 @@ TOKENS = tuple(
 
 def make(dice: Random) -> bytes:
     form, stage = dice.choice(list(ReplyFormName)), dice.choice(list(Stage))
-    said = replies(form, stage, "New answer.")
-    at = dice.randint(0, len(said) - 1)
+    texts = replies(form, stage, "New answer.")
+    at = dice.randint(0, len(texts) - 1)
     if form is ReplyFormName.JSON and dice.randint(0, 1):
-        said[at] = as_json(bent(json.loads(said[at]), dice))
+        texts[at] = as_json(bent(json.loads(texts[at]), dice))
     if dice.randint(0, 4):
-        said[at] = mutated(said[at].encode(), dice, TOKENS).decode("utf-8", "replace")
-    return json.dumps([form, stage, said]).encode()
+        texts[at] = mutated(texts[at].encode(), dice, TOKENS).decode("utf-8", "replace")
+    return json.dumps([form, stage, texts]).encode()
 
 
 def judge(case: bytes, folder: Path) -> bool:
-    form, stage, said = json.loads(case)
-    for text in said:
+    form, stage, texts = json.loads(case)
+    for text in texts:
         for end in (len(text) // 3, len(text) - 1, len(text)):
             growing = growing_part(text[:end])
             literal(first_line(growing.text, 80))
     try:
-        found = asyncio.run(_reflected(ReplyFormName(form), Stage(stage), said))
+        found = asyncio.run(_reflected(ReplyFormName(form), Stage(stage), texts))
     except UnusableReply as unusable:
         one_line(unusable)
         return False
@@ -99,8 +99,8 @@ def judge(case: bytes, folder: Path) -> bool:
     return True
 
 
-async def _reflected(form: ReplyFormName, stage: Stage, said: list[str]) -> Reflection:
-    coming = cycle(said)
+async def _reflected(form: ReplyFormName, stage: Stage, texts: list[str]) -> Reflection:
+    coming = cycle(texts)
 
     async def ask(question: Any, /) -> Any:
         return question.parse(Reply(next(coming)))

@@ -61,8 +61,8 @@ def fit_for_a_terminal(error: BaseException) -> None:
 
 
 def one_line(error: BaseException) -> None:
-    """What is refused is refused in one line of a few words that end."""
-    said = str(error)
-    assert said.strip(), f"{type(error).__name__} says nothing"
-    assert "\n" not in said.strip(), f"{said[:300]!r} is not one line"
-    assert len(said) < 5_000, f"{len(said)} characters of {type(error).__name__}"
+    """A refusal must be one line of a few words that end."""
+    message = str(error)
+    assert message.strip(), f"{type(error).__name__} says nothing"
+    assert "\n" not in message.strip(), f"{message[:300]!r} is not one line"
+    assert len(message) < 5_000, f"{len(message)} characters of {type(error).__name__}"

@@ -168,13 +168,13 @@ def put(case: bytes, folder: Path) -> Path:
     for file in folder.glob("w.burnish*"):
         file.unlink()
     whole = bytearray(_sound()[0])
-    told = json.loads(case)
-    if "at" in told:
-        piece = bytes.fromhex(told["bytes"])
-        whole[told["at"] : told["at"] + len(piece)] = piece
+    decoded = json.loads(case)
+    if "at" in decoded:
+        piece = bytes.fromhex(decoded["bytes"])
+        whole[decoded["at"] : decoded["at"] + len(piece)] = piece
     path.write_bytes(whole)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for change in told.get("changes", ()):
+        for change in decoded.get("changes", ()):
             try:
                 if isinstance(change, str):
                     connection.executescript(change)
@@ -182,7 +182,7 @@ def put(case: bytes, folder: Path) -> Path:
                     _write(connection, *change)
             except (sqlite3.Error, OverflowError):  # the schema allows no such row
                 continue
-        if "at" not in told:
+        if "at" not in decoded:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
 

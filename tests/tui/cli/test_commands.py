@@ -67,16 +67,16 @@ def test_run_prints_its_result_as_one_object(tmp_path: Path) -> None:
     with FakeOllama(brief) as server:
         command = ("run", data, "-w", path, *REFLECT, "--limit", "2", "--json")
         ended = burnish(*command, environment={"OLLAMA_HOST": server.url})
-        again = burnish(*command, environment={"OLLAMA_HOST": server.url})
+        second = burnish(*command, environment={"OLLAMA_HOST": server.url})
         assert len(server.chats) == 4
-    assert (ended.code, again.code) == (0, 0)
+    assert (ended.code, second.code) == (0, 0)
     result = json.loads(ended.out)
     assert set(result) == RUN
     assert (result["samples"], result["total"], result["done"], result["failed"]) == (4, 2, 2, 0)
     assert result["teacher"]["name"] == TEACHER
     assert result["student"] is None
     assert (result["faults"], result["waiting"], result["export"]) == ({}, [], None)
-    assert json.loads(again.out) == result
+    assert json.loads(second.out) == result
 
 
 def test_show_prints_a_workspace_and_a_sample_as_objects(refined: Path) -> None:
@@ -153,9 +153,9 @@ def test_earlier_turns_are_counted_and_exported_as_they_were(tmp_path: Path) -> 
     data, path = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish"
     with FakeOllama(brief) as server:
         ended = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
-        again = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
+        second = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
     assert "1 of 2 samples have earlier turns" in ended.err
-    assert "earlier turns" not in again.err, "a workspace is told of once"
+    assert "earlier turns" not in second.err, "a workspace is told of once"
     out = tmp_path / "out.json"
     assert burnish("export", path, out).code == 0
     one, two = json.loads(out.read_text("utf-8"))
@@ -266,8 +266,8 @@ def test_models_lists_a_tag_once_with_its_weights_and_a_cloud_model_as_no_use(
         table = burnish("models", environment=environment)
     rows = {row["name"]: row for row in json.loads(ended.out)}
     assert list(rows) == ["here:1b", "embed:1b", "closed:1b", "far:cloud", "demo"]
-    here, embed, closed, far, demo = rows.values()
-    assert (here["teacher"], here["student"], here["problem"]) == ("here:1b", "ollama:here:1b", None)
+    local, embed, closed, far, demo = rows.values()
+    assert (local["teacher"], local["student"], local["problem"]) == ("here:1b", "ollama:here:1b", None)
     assert (embed["student"], closed["student"], closed["teacher"]) == (None, None, "closed:1b")
     assert "embedding" in embed["problem"]
     assert (far["local"], far["teacher"], far["student"]) == (False, None, None)
@@ -291,8 +291,8 @@ def test_models_without_a_server_lists_files_and_says_why_there_are_no_tags(
 
 def test_pull_follows_a_download_to_its_end() -> None:
     layer = {"status": "pulling 1d96", "digest": "sha256:1d96", "total": 1000}
-    said = [{"status": "pulling manifest"}, layer, {**layer, "completed": 1000}, {"status": "success"}]
-    with FakeOllama(registry={"new:1b": said}) as server:
+    steps = [{"status": "pulling manifest"}, layer, {**layer, "completed": 1000}, {"status": "success"}]
+    with FakeOllama(registry={"new:1b": steps}) as server:
         ended = burnish("pull", "new:1b", environment={"OLLAMA_HOST": server.url})
         assert server.find("new:1b")
     assert (ended.code, ended.out) == (0, "")

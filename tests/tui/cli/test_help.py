@@ -94,8 +94,8 @@ def words(group: str, name: str) -> tuple[str, ...]:
 
 
 def test_the_settings_offered_are_those_declared() -> None:
-    told = (Path(options.__file__).with_name("options.json")).read_text("utf-8")
-    assert told == options_json(), "python -m engine.run.settings > tui/cli/options.json"
+    stored = (Path(options.__file__).with_name("options.json")).read_text("utf-8")
+    assert stored == options_json(), "python -m engine.run.settings > tui/cli/options.json"
 
 
 @pytest.mark.parametrize(

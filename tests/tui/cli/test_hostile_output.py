@@ -51,8 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
 
 def harmless(ended: Ended, *, coloured: bool = False) -> None:
     assert "Traceback" not in ended.err
-    for said in (ended.out, ended.err):
-        plain = COLOURS.sub("", said) if coloured else said
+    for output in (ended.out, ended.err):
+        plain = COLOURS.sub("", output) if coloured else output
         assert not ACTIVE.search(plain)
 
 
@@ -141,13 +141,13 @@ def test_a_growing_reply_does_not_act_on_the_terminal_it_grows_on(tmp_path: Path
             seen = b"".join(iter(lambda: _read(ours), b""))
         os.close(ours)
         assert run.returncode == 0
-    said = seen.decode().replace("\r\n", "\n")
-    assert MOVES.search(said), "it was the display that moves"
-    assert "sample 0, instruction reflect: " in said
-    plain = COLOURS.sub("", MOVES.sub("", said)).replace("\r", "")
+    output = seen.decode().replace("\r\n", "\n")
+    assert MOVES.search(output), "it was the display that moves"
+    assert "sample 0, instruction reflect: " in output
+    plain = COLOURS.sub("", MOVES.sub("", output)).replace("\r", "")
     assert not ACTIVE.search(plain)
-    assert "\x1b[8m" not in said
-    assert "␛[8m" in said
+    assert "\x1b[8m" not in output
+    assert "␛[8m" in output
 
 
 def _read(descriptor: int) -> bytes:

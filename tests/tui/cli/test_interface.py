@@ -132,11 +132,11 @@ def test_what_breaks_is_one_line_and_a_log_without_a_sample(
             terminal.press(F1)
         assert terminal.wait_for_end() == 1
         log = tmp_path / "state" / "burnish" / "log" / "crash.log"
-        said = terminal.sent.rpartition(LEFT)[2].decode()
-        assert "Traceback" not in said
+        printed = terminal.sent.rpartition(LEFT)[2].decode()
+        assert "Traceback" not in printed
         assert "the words of a sample" not in terminal.sent.decode()
-        assert "burnish: something in burnish broke" in said
-        assert str(log) in said.replace("\r\n", "")
+        assert "burnish: something in burnish broke" in printed
+        assert str(log) in printed.replace("\r\n", "")
         written = log.read_text("utf-8")
         assert written.rstrip().endswith(kind)
         assert "in broken" in written

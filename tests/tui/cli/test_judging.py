@@ -77,10 +77,10 @@ def test_a_workspace_is_judged_shown_and_kept_and_nothing_is_asked_again(tmp_pat
         command = ("judge", path, *JUDGE, "--limit", "4")
         ended = burnish(*command, environment=at(server))
         asked = len(server.chats)
-        again = burnish(*command, "--json", environment=at(server))
+        second = burnish(*command, "--json", environment=at(server))
         assert len(server.chats) == asked
-    assert (ended.code, again.code) == (0, 0), ended.err
-    result = json.loads(again.out)
+    assert (ended.code, second.code) == (0, 0), ended.err
+    result = json.loads(second.out)
     assert set(result) == RESULTS
     assert (result["a"], result["b"], result["judge"]["name"]) == ("original", "refined", TEACHER)
     assert (result["counts"]["wins"], result["counts"]["losses"]) == (3, 0)
@@ -102,7 +102,7 @@ def test_a_workspace_is_judged_shown_and_kept_and_nothing_is_asked_again(tmp_pat
         assert word in text
     assert f"{result['pairs']}/{result['pairs']} pairs" in ended.err
     assert f"win {result['pairs']} · tie 0 · lose 0" in ended.err
-    assert f"{result['pairs']} pairs, {result['pairs']} of them done before" in again.err
+    assert f"{result['pairs']} pairs, {result['pairs']} of them done before" in second.err
     assert contents(tmp_path)["scene.burnish"] == before, "a workspace is only looked at"
     assert stat.S_IMODE(path.with_suffix(".judged").stat().st_mode) == 0o600
 
@@ -181,7 +181,7 @@ def test_sides_that_are_the_same_leave_nothing_to_judge(tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line_before_anything_is_asked(tmp_path: Path) -> None:
     workspace = scene(tmp_path)
     a, b = two_files(tmp_path)
-    for code, arguments, said in (
+    for code, arguments, expected in (
         (2, ("judge", workspace), "no judge: give --judge"),
         (2, ("judge", a, *JUDGE), "not a workspace"),
         (2, ("judge", a, workspace, *JUDGE), "a workspace is judged by itself"),
@@ -200,7 +200,7 @@ def test_wrong_usage_is_one_line_before_anything_is_asked(tmp_path: Path) -> Non
         (2, ("answer", "--model", TEACHER, "--prompts", a, "-o", b, "--template", "vicuna"), "own template"),
     ):
         ended = burnish(*arguments, environment=at("127.0.0.1:9"))
-        assert (ended.code, said in ended.complaint) == (code, True), (arguments, ended.err)
+        assert (ended.code, expected in ended.complaint) == (code, True), (arguments, ended.err)
     assert not (tmp_path / "o.json").exists()
 
 
@@ -232,8 +232,8 @@ def test_answers_are_not_written_before_all_are_there(tmp_path: Path) -> None:
         assert len(json.loads(out.read_text())) == 2
         ended = burnish(*command, "--json", environment=at(server) | environment)
         assert len(server.chats) == 4
-    told = json.loads(ended.out)
-    assert told == {
+    result = json.loads(ended.out)
+    assert result == {
         "out": str(out), "generator": TEACHER, "record": f"{out}.answers",
         "prompts": 4, "answered": 4, "cut": 0, "failures": {},
     }  # fmt: skip
@@ -293,8 +293,8 @@ def chats(log: Path) -> int:
 
 def harmless(ended: Ended) -> None:
     assert "Traceback" not in ended.err
-    for said in (ended.out, ended.err):
-        assert not ACTIVE.search(said)
+    for output in (ended.out, ended.err):
+        assert not ACTIVE.search(output)
 
 
 @pytest.mark.parametrize("width", ["40", "120"])

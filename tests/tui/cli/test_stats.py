@@ -87,15 +87,15 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
 
 def test_nothing_personal_is_told_or_kept_whole(data: Path, tmp_path: Path) -> None:
     test = dataset(tmp_path / "test.json", [ROWS[3]])
-    said = [burnish("stats", data, "--against", test, *more).out for more in ((), ("--json",))]
+    reports = [burnish("stats", data, "--against", test, *more).out for more in ((), ("--json",))]
     with made(tmp_path / "w.burnish", [ROWS[3]]) as opened:
         path = opened.path
-    said.append(burnish("stats", path, "--against", test, "--json").out)
+    reports.append(burnish("stats", path, "--against", test, "--json").out)
     with Workspace.read(path) as opened:
-        said.append(
+        reports.append(
             json.dumps([opened.findings(flag, 9)[0].details for flag in (Flag.PERSONAL, Flag.IN_TEST)])
         )
-    for text in said:
+    for text in reports:
         assert "ghp_…" in text or "ghp_\\u2026" in text
         for secret in (*SECRETS, KEY):
             assert secret not in text

@@ -52,10 +52,10 @@ def test_every_group_has_a_place() -> None:
 
 
 def test_every_action_can_be_done_where_it_is_offered() -> None:
-    def there(action: Action) -> bool:
+    def offered(action: Action) -> bool:
         return callable(getattr(WHERE[action.scope], f"action_{action.name}", None))
 
-    assert [action.id for action in ACTIONS if not there(action)] == []
+    assert [action.id for action in ACTIONS if not offered(action)] == []
 
 
 def test_no_screen_has_keys_of_its_own() -> None:
@@ -140,7 +140,7 @@ def test_an_unsound_line_is_told_and_counts_for_nothing(tmp_path: Path, line: st
     path = keys_file(tmp_path, f'"run.cancel" = "x"\n{line}\n')
     keymap = load_keymap(path)
     assert keymap.changed == {"run.cancel": "x"}
-    assert any(told.startswith(f"{path}: {problem}") for told in keymap.problems)
+    assert any(shown_problem.startswith(f"{path}: {problem}") for shown_problem in keymap.problems)
 
 
 def test_a_line_that_stood_on_a_dropped_one_is_dropped_too(tmp_path: Path) -> None:

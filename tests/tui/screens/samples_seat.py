@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Self
 
 from engine.store.sample_list import SampleColumn, SampleFilter
 from tests.tui.seat import Seat
@@ -64,14 +65,24 @@ class SamplesSeat(Seat):
             await self.app.workers.wait_for_complete(workers)
             await self.pilot.pause()
 
-    async def reset(self, size: tuple[int, int]) -> None:
+    async def reset(self) -> None:
         """The screen as at first: every sample, by number, with the cursor on the first."""
         while self.app.screen is not self.screen:
             self.app.pop_screen()
             await self.pilot.pause()
-        await self.pilot.resize_terminal(*size)
+        await self.pilot.resize_terminal(*self._size)
         await self.workbench.reader.arrange(SampleColumn.NUMBER, descending=False, only=SampleFilter())
         self.app.clear_notifications()
         self.screen._show_workspace(self.workbench.reader)
         self.table.focus()
         await self.settled()
+
+    def visit(self, *claims: Callable[[Self], Awaitable[None]]) -> None:
+        """Open the app once, and take each claim in turn, the screen as at first."""
+
+        async def steps(seat: Self) -> None:
+            for claim in claims:
+                await seat.reset()
+                await claim(seat)
+
+        self.play(steps)

@@ -159,7 +159,7 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
         return "copied"
 
     monkeypatch.setattr(of_screen, "copy", copy)
-    said: list[str] = []
+    label: list[str] = []
 
     async def steps(seat: DistributionSeat) -> None:
         for rule in (*ExportRule, ExportRule.ALL):
@@ -174,14 +174,14 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
             await seat.pilot.press("t", *["backspace"] * 6, *typed, "enter")
             await seat.wait_for(f"IFD ≥ {typed.replace(',', '.')} keeps", within="#kept")
             assert "…" in seat.shown("#command"), "for a long path there is no room"
-            said.append(seat.kept)
+            label.append(seat.kept)
             await seat.pilot.press("y")
         await seat.until(lambda: len(copied) == 4)
 
     DistributionSeat(path, size=(80, 24)).play(steps)
     everything, *by_ifd = copied
     assert everything == f"burnish export {path} {path.with_name('scene-refined.json')} --rule all"
-    for command, sentence in zip(by_ifd, said, strict=True):
+    for command, sentence in zip(by_ifd, label, strict=True):
         program, *words = shlex.split(command)
         assert program == "burnish"
         Path(words[2]).unlink(missing_ok=True)
@@ -361,7 +361,7 @@ def test_an_axis_has_round_numbers_within_it_and_no_more_than_asked_for(low: flo
         assert len(ticks) <= most + 1
         slack = 1e-6 * (high - low)
         assert all(low - slack <= position <= high + slack for position, _ in ticks)
-        assert len({said for _, said in ticks}) == len(ticks)
+        assert len({label for _, label in ticks}) == len(ticks)
         logs = log_ticks(math.log(max(low, 1)), math.log(max(high, 2)), most)
         assert len(logs) <= most
-        assert all(len(said) <= 5 for _, said in logs if high < 1e9)
+        assert all(len(label) <= 5 for _, label in logs if high < 1e9)

@@ -64,8 +64,8 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
         assert await seat.review(0) is None
         assert "Your version" not in seat.head
         await seat.press("U")
-        again = await seat.review(0)
-        assert again == saved, "the numbers come back with the edit"
+        redone = await seat.review(0)
+        assert redone == saved, "the numbers come back with the edit"
 
         await seat.pilot.press("e")
         seat.part("response").left.focus()

@@ -52,7 +52,7 @@ class ExportSeat(Seat):
 
     @property
     def report(self) -> str:
-        """What is said of the export: what would leave, what is asked, what was written."""
+        """The lines about the export: what would leave, what is asked, what was written."""
         return self.shown("#told")
 
 

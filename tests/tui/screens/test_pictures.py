@@ -36,7 +36,7 @@ SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 GIB = 2**30
 
 Step = tuple[str, str]
-"""What is waited for, and the keys that are then pressed."""
+"""Words to wait for, and the keys that are then pressed."""
 
 
 @dataclass(frozen=True)

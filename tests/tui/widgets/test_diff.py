@@ -143,11 +143,11 @@ def test_only_what_is_in_sight_is_drawn_and_a_selection_is_of_the_text() -> None
             prose = app.query_one(Prose)
             line = prose.render_line
 
-            def told(y: int) -> Strip:
+            def counting(y: int) -> Strip:
                 drawn.append(y)
                 return line(y)
 
-            vars(prose)["render_line"] = told
+            vars(prose)["render_line"] = counting
             prose.show(text, [(0, 4, "added"), (35, 41, "removed")])
             await pilot.pause()
             assert prose.size.height == 40_000

@@ -237,18 +237,15 @@ class BurnishApp(PatchedApp):
                 self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
         self.post_changed()
 
-    def leave(self) -> None:
+    def action_leave(self) -> None:
         """Quit. What was under way can be taken up again."""
         path, judging = self.workbench.path, self.workbench.judge_job
         self.unfinished = path if self.workbench.run_job.running else None
         self.unjudged = judging.command(path) if path is not None and judging.running else None
         self.exit()
 
-    def action_leave(self) -> None:
-        self.leave()
-
     async def action_quit(self) -> None:
-        self.leave()
+        self.action_leave()
 
     def action_help_quit(self) -> None:
         """Say how to quit: Ctrl-C copies the selection, where there is one."""

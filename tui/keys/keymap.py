@@ -48,12 +48,10 @@ def load_keymap(path: Path | None = None) -> Keymap:
         lines = dict(_flat(tomllib.loads(path.read_text("utf-8"))))
     except FileNotFoundError:
         return Keymap(path, usual, ())
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # no UTF-8, no TOML, or more digits than Python reads
-        problem = f"{path}: cannot be read as TOML ({_reason(error)}); the usual keys are used"
+    except (OSError, ValueError, RecursionError) as error:
+        # The file cannot be read, is no UTF-8 or no TOML, or has more digits than Python reads.
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        problem = f"{path}: cannot be read as TOML ({reason}); the usual keys are used"
         return Keymap(path, usual, (problem,))
     wanted, problems = {}, []
     for id, value in lines.items():
@@ -134,10 +132,6 @@ def _named(character: str) -> str:
         return {",": "comma", " ": "space"}[character]
     (binding,) = Binding.make_bindings([(character, "", "")])
     return binding.key
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 _IDS = {action.id for action in ACTIONS}

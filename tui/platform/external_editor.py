@@ -109,11 +109,7 @@ class EditorText:
                 raise ValueError("a heading of the file was changed")
             parts.append(before)
         # Each part follows its heading's line break; an editor may have made that one \r\n.
-        instruction, input, response = (_without_break(part) for part in parts[1:])
+        instruction, input, response = (part.removeprefix("\r").removeprefix("\n") for part in parts[1:])
         if not instruction.strip() or not response.strip():
             raise ValueError("an instruction and a response are needed, and one of them is empty")
         return Version(instruction=instruction, input=input, response=response)
-
-
-def _without_break(part: str) -> str:
-    return part.removeprefix("\r").removeprefix("\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.examine.flags import Finding
@@ -61,35 +61,27 @@ class OfferedVersion:
     criticism: tuple[Criticism, ...] = ()
 
 
-def view_sample(
-    run: Run | None, find: Callable[[SampleList], int | None]
-) -> Callable[[SampleList], SampleView | None]:
-    """A question for the reader: the sample whose number `find` gives, with its outcome in `run`; None without one."""
-
-    def view(listing: SampleList) -> SampleView | None:
-        if (index := find(listing)) is None:
-            return None
-        reading = listing.reading
-        return SampleView(
-            position=listing.position_of(index),
-            total=len(listing),
-            sample=reading.sample(index),
-            outcome=reading.outcome(run, index) if run is not None else None,
-            candidates=tuple(reading.reviews.candidates(index)),
-            reviews=tuple(reading.reviews.history(index)),
-            standing=reading.reviews.standing(index),
-            findings=tuple(reading.found_in(index)),
-        )
-
-    return view
+def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
+    """A sample with its outcome in a run. Reads the workspace, so it is for the reader's thread."""
+    reading = listing.reading
+    return SampleView(
+        position=listing.position_of(index),
+        total=len(listing),
+        sample=reading.sample(index),
+        outcome=reading.outcome(run, index) if run is not None else None,
+        candidates=tuple(reading.reviews.candidates(index)),
+        reviews=tuple(reading.reviews.history(index)),
+        standing=reading.reviews.standing(index),
+        findings=tuple(reading.found_in(index)),
+    )
 
 
 def offers(view: SampleView) -> list[OfferedVersion]:
     """The student's choice first, then the teacher's other rewrites, then a person's versions; each text once."""
     found: list[OfferedVersion] = []
     if view.outcome is not None:
-        found.append(_of_student(view, view.outcome))
-        found += [_of_stage(view, choice) for choice in view.outcome.choices if choice.rewrite]
+        found.append(_of_student(view.outcome))
+        found += [_of_stage(choice) for choice in view.outcome.choices if choice.rewrite]
     for candidate in view.candidates:
         found.append(_asked(candidate))
     for review in reversed(view.reviews):
@@ -126,20 +118,21 @@ def mixed(
     sides = {"original": view.sample.original, "shown": shown.version}
     asks, answers = sides[instruction], sides[response]
     version = Version(instruction=asks.instruction, input=asks.input, response=answers.response)
-    if view.outcome is not None and version == view.outcome.final:
-        return version, Decision.ACCEPTED
-    if version == view.sample.original:
-        return version, Decision.ORIGINAL
-    return version, Decision.EDITED if shown.decision is Decision.EDITED else Decision.CHOSEN
+    own = Decision.EDITED if shown.decision is Decision.EDITED else Decision.CHOSEN
+    return version, _as_it_was(view, version) or own
 
 
 def edited(view: SampleView, version: Version) -> Decision:
     """The decision of taking a version that a person typed: EDITED, unless there was such a version before."""
+    offered = (offer.decision for offer in offers(view) if offer.version == version)
+    return _as_it_was(view, version) or next(offered, Decision.EDITED)
+
+
+def _as_it_was(view: SampleView, version: Version) -> Decision | None:
+    """The decision of taking the run's result, or the original; None for any other version."""
     if view.outcome is not None and version == view.outcome.final:
         return Decision.ACCEPTED
-    if version == view.sample.original:
-        return Decision.ORIGINAL
-    return next((o.decision for o in offers(view) if o.version == version), Decision.EDITED)
+    return Decision.ORIGINAL if version == view.sample.original else None
 
 
 def put_aside(view: SampleView, version: Version) -> list[tuple[int, Review | None]]:
@@ -148,7 +141,7 @@ def put_aside(view: SampleView, version: Version) -> list[tuple[int, Review | No
     return [(index, Review(index=index, decision=Decision.EDITED, version=version)), (index, view.standing)]
 
 
-def _of_student(view: SampleView, outcome: Outcome) -> OfferedVersion:
+def _of_student(outcome: Outcome) -> OfferedVersion:
     taken = [str(c.stage) for c in outcome.choices if c.verdict is Verdict.REPLACED]
     failed = [str(c.stage) for c in outcome.choices if c.failure]
     if len(taken) == 2:
@@ -172,7 +165,7 @@ def _of_student(view: SampleView, outcome: Outcome) -> OfferedVersion:
     )
 
 
-def _of_stage(view: SampleView, choice: Choice) -> OfferedVersion:
+def _of_stage(choice: Choice) -> OfferedVersion:
     assert choice.rewrite is not None
     turned_down = choice.verdict is Verdict.KEPT
     origin = "turned down by the student" if turned_down else "taken; its response was rewritten"

@@ -81,39 +81,23 @@ class Workbench:
 
     async def open(self, path: Path) -> None:
         """Open an existing workspace, and close the one that is open."""
-        await _carried_through(
-            self._change(path, lambda: Workspace.open(path), lambda _: None), self._changes
-        )
+        await _carried_through(self._change(path, None, None), self._changes)
 
     async def create(self, data: Path, path: Path, incoming: Import | None = None) -> None:
         """Open the workspace of a dataset, made if it is not there. `incoming` is told how the import gets on, and
         says what becomes of bad rows; without it the first is an error."""
+        await _carried_through(self._change(path, data, incoming), self._changes)
 
-        def made() -> Workspace:
-            if incoming is None:
-                return open_workspace(path, data, None, None)
-            return open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
-
-        def check(source: Source) -> None:
-            check_source(path, source, data)
-
-        await _carried_through(self._change(path, made, check, incoming), self._changes)
-
-    async def _change(
-        self,
-        path: Path,
-        make: Callable[[], Workspace],
-        check: Callable[[Source], None],
-        incoming: Import | None = None,
-    ) -> None:
-        """Have the workspace that `make` gives take the place of the one that is open, unless it is that one."""
+    async def _change(self, path: Path, data: Path | None, incoming: Import | None) -> None:
+        """Have another workspace take the place of the one that is open, unless it is that one."""
         async with self._changing:
             if (source := self.source) is not None and await self._engine.call(_same, path, self.path):
-                await self._engine.call(check, source)
+                if data is not None:
+                    await self._engine.call(check_source, path, source, data)
                 return
             self._incoming = incoming
             try:
-                workspace = await self._engine.call(make)
+                workspace = await self._engine.call(_opened, path, data, incoming)
             finally:
                 self._incoming = None
 
@@ -299,6 +283,14 @@ def _carried_through(work: Coroutine[Any, Any, T], under_way: set[asyncio.Task[A
     # Where nobody waits any more, nobody needs to hear why it failed.
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return asyncio.shield(task)
+
+
+def _opened(path: Path, data: Path | None, incoming: Import | None) -> Workspace:
+    if data is None:
+        return Workspace.open(path)
+    if incoming is None:
+        return open_workspace(path, data, None, None)
+    return open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
 
 
 def _same(path: Path, other: Path | None) -> bool:

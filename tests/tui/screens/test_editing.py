@@ -140,7 +140,7 @@ def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: s
                 seat.app.action_go_distribution()
                 await seat.pilot.pause()
             case _:
-                seat.app.leave()
+                seat.app.action_leave()
 
     ReviewSeat(path, NEAR_TIE).play(steps)
     with Workspace.open(path) as workspace:

@@ -115,7 +115,7 @@ class PairScreen(AppScreen):
         self.query_one("#about", Static).update(
             Content.assemble((f"Sample {line.row}", "bold"), (place, "$text-muted"))
         )
-        self.query_one("#verdict", Static).update(Content("\n").join(verdict_text(line, judged, names)))
+        self.query_one("#verdict", Static).update(Content("\n").join(verdict_text(judged, names)))
         for id, opinion, order in (
             ("#forward", judged.forward, names),
             ("#swapped", judged.swapped, names[::-1]),
@@ -151,7 +151,7 @@ def names_of(line: PairLine) -> tuple[str, str]:
     return ("original", "refined") if line.compared else ("before", "rewrite")
 
 
-def verdict_text(line: PairLine, judged: Judged, names: tuple[str, str]) -> Iterator[Content]:
+def verdict_text(judged: Judged, names: tuple[str, str]) -> Iterator[Content]:
     """The verdict over both orders, and the student's beside it."""
     words, style = RESULTS[judged.result]
     if judged.failure is not None or judged.result is Result.INVALID:

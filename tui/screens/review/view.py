@@ -153,9 +153,13 @@ class SampleViewScreen(AppScreen):
         """Show the sample that `find` names, with this version of it; say `none` if it names none."""
         if not self.workbench.is_open or self.workbench.path != self._path:
             return
-        self._coming = find, version, none
+        self._coming, run = (find, version, none), self.workbench.run
+
+        def viewed(listing: SampleList) -> SampleView | None:
+            return None if (index := find(listing)) is None else view_sample(listing, run, index)
+
         try:
-            view = await self.workbench.reader.ask_list(view_sample(self.workbench.run, find))
+            view = await self.workbench.reader.ask_list(viewed)
         except BurnishError as error:
             self._coming, self._steps = None, 0
             self.say_error(error)

@@ -87,8 +87,9 @@ def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
     before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"
     if tally.over:
         before = f"{tally.replies:,} replies"
-    sparks = spark(tally.teacher_pulse, _room(width))
-    return _model("teacher", _teacher(tally.teacher, name), speed, (sparks, "$primary"), before, width)
+    info = tally.teacher
+    who = _who(info.name if info else name, info)
+    return _model("teacher", who, speed, (tally.teacher_pulse, "$primary"), before, width)
 
 
 def student_line(tally: Tally, name: str | None, width: int) -> Content:
@@ -100,12 +101,20 @@ def student_line(tally: Tally, name: str | None, width: int) -> Content:
         before = "loading"
     else:
         before = f"{tally.student_queue} waiting" if tally.student_queue else "idle"
-    sparks = spark(tally.student_pulse, _room(width))
-    return _model("student", _student(tally.student, name), speed, (sparks, "$secondary"), before, width)
+    info = tally.student
+    who = _who(name or (info.name if info else None), info)
+    return _model("student", who, speed, (tally.student_pulse, "$secondary"), before, width)
 
 
-def _model(label: str, who: Content, speed: str, sparks: tuple[str, str], before: str, width: int) -> Content:
-    blocks, colour = sparks
+def _who(name: str | None, info: TeacherInfo | StudentInfo | None) -> Content:
+    known = shown_line(info.quantisation, 12, "$text-muted") if info else ""
+    return Content.assemble(shown_line(name or "none", 60), "  " if info else "", known)
+
+
+def _model(
+    label: str, who: Content, speed: str, pulse: tuple[Pulse, str], before: str, width: int
+) -> Content:
+    blocks, colour = spark(pulse[0], _room(width)), pulse[1]
     rest = LABEL + SPEED + (2 + len(blocks) if blocks else 0) + BEFORE
     room = min(max(10, width - rest), MODEL)
     line = Content.assemble(
@@ -132,20 +141,6 @@ def spark(pulse: Pulse, width: int) -> str:
         for amount in amounts
     )
     return "".join(blocks).rjust(width)
-
-
-def _teacher(info: TeacherInfo | None, name: str | None) -> Content:
-    if info is None:
-        return shown_line(name or "none", 60)
-    return Content.assemble(shown_line(info.name, 60), "  ", shown_line(info.quantisation, 12, "$text-muted"))
-
-
-def _student(info: StudentInfo | None, name: str | None) -> Content:
-    if info is None:
-        return shown_line(name or "none", 60)
-    return Content.assemble(
-        shown_line(name or info.name, 60), "  ", shown_line(info.quantisation, 12, "$text-muted")
-    )
 
 
 def backend(info: StudentInfo) -> str:

@@ -83,6 +83,17 @@ class Prose(Widget, can_focus=True):
         self._starts = [start for start, _, _ in marks]
         self.refresh(layout=True)
 
+    def show_pieces(self, pieces: Iterable[tuple[str, str]]) -> None:
+        """Show raw texts one after the other, each with the name of its mark, or ""; line breaks at the end go."""
+        marks, whole = [], ""
+        for piece, name in pieces:
+            text = displayed(piece)
+            if name:
+                marks.append((len(whole), len(whole) + len(text.rstrip("\n")), name))
+            whole += text
+        whole = whole.rstrip("\n")
+        self.show(whole, [(start, min(end, len(whole)), name) for start, end, name in marks])
+
     def _wrapped(self, width: int) -> list[WrappedLine]:
         if self._lines is None or self._lines[0] != width:
             self._lines = width, wrap(self._text, width)

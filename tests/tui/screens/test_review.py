@@ -37,9 +37,8 @@ from tests.tui.screens.review_seat import (
 from tui.messages import WorkspaceChanged
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
-from tui.screens.review.ask_again_dialog import AskAgainDialog
 from tui.screens.review.critique import growing
-from tui.screens.review.mix_dialog import MixDialog
+from tui.screens.review.dialogs import AskAgainDialog, MixDialog
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

@@ -25,7 +25,7 @@ from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.text.vocabulary import RESULTS, SCORES
 from tui.widgets.diff import PartDiff, differences
-from tui.widgets.prose import Prose, displayed
+from tui.widgets.prose import Prose
 
 BEST = 10
 """The highest score."""
@@ -122,8 +122,7 @@ class PairScreen(AppScreen):
         ):
             column = self.query_one(id)
             column.query_one(Static).update(_scores(opinion, order))
-            text, marks = _opinion(opinion)
-            column.query_one(Prose).show(text, marks)
+            column.query_one(Prose).show_pieces(_opinion(opinion))
         self.query_one("#head-left", Static).update(names[0].capitalize())
         self.query_one("#head-right", Static).update(names[1].capitalize())
 
@@ -196,14 +195,13 @@ def _scores(opinion: Opinion | None, order: tuple[str, str]) -> Content:
     return Content("\n").join(lines)
 
 
-def _opinion(opinion: Opinion | None) -> tuple[str, list[tuple[int, int, str]]]:
-    """The judge's words, and marks for `Prose` on their titles."""
+def _opinion(opinion: Opinion | None) -> list[tuple[str, str]]:
+    """The judge's words, in pieces for `Prose`."""
     if opinion is None:
-        text = "no verdict in this order"
-        return text, [(0, len(text), "note")]
-    text, marks = "", []
-    for title, words in (("Critique", opinion.critique), ("Reason", opinion.reason)):
-        text += "\n\n" * bool(text)
-        marks.append((len(text), len(text) + len(title), "title"))
-        text += f"{title}\n{displayed(words)}"
-    return text, marks
+        return [("no verdict in this order", "note")]
+    return [
+        ("Critique\n", "title"),
+        (f"{opinion.critique}\n\n", ""),
+        ("Reason\n", "title"),
+        (opinion.reason, ""),
+    ]

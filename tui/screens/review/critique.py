@@ -1,4 +1,4 @@
-"""What the teacher says of a version, criterion by criterion, and as it comes."""
+"""The teacher's criticism of a version, criterion by criterion, also while it is being written."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from textual.widget import Widget
 from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from tui.state.live_replies import LiveReply
 from tui.state.versions import Criticism
-from tui.widgets.prose import Prose, displayed
+from tui.widgets.prose import Prose
 
 FIELDS = INSTRUCTION_CRITERIA | RESPONSE_CRITERIA | {"cause": CAUSE}
-"""The json form's fields, by what a person calls them."""
+"""The titles of the json form's fields, for a person."""
 
 CURSOR = "▍"
 
 
 class Critique(Prose):
-    """While the teacher writes about the sample, that alone; its end stays in sight while it was in sight."""
+    """The criticism of the version shown; while the teacher writes about the sample, only what it writes.
+
+    The end of what is written stays in sight while it was in sight.
+    """
 
     def criticise(self, criticism: Iterable[Criticism], parts: Iterable[LiveReply], *, asked: bool) -> None:
-        """`criticism` of the version shown; `parts`: what the teacher writes about this sample now, `asked` or not."""
+        """`parts`: the replies that the teacher is at for this sample; `asked`: a person waits for one of them."""
         pieces: list[tuple[str, str]] = []
         if writing := list(parts):
             pieces.append((f"The teacher is writing: {writing[-1].stage} stage\n", "fresh"))
             for part in writing:
-                said = growing(part.text)
-                pieces += _criteria(said if said is not None else {part.question.capitalize(): part.text})
+                criteria = growing(part.text)
+                pieces += _criteria({part.question.capitalize(): part.text} if criteria is None else criteria)
             last, name = pieces.pop()
             pieces += [(last.rstrip("\n"), name), (CURSOR, "cursor")]
         elif asked:
@@ -38,26 +41,15 @@ class Critique(Prose):
             for about, critique in criticism:
                 pieces += [(f"{about}\n", "note"), *_criteria(critique), ("\n", "")]
         at_end = isinstance(self.parent, Widget) and self.parent.is_vertical_scroll_end
-        self._put(pieces or [("no criticism: the teacher was not asked about this version", "note")])
+        self.show_pieces(pieces or [("no criticism: the teacher was not asked about this version", "note")])
         if writing and at_end and isinstance(self.parent, Widget):
             self.parent.scroll_end(animate=False)
-
-    def _put(self, pieces: list[tuple[str, str]]) -> None:
-        text, marks, at = [], [], 0
-        for piece, name in pieces:
-            shown = displayed(piece)
-            if name:
-                marks.append((at, at + len(shown.rstrip("\n")), name))
-            text.append(shown)
-            at += len(shown)
-        whole = "".join(text).rstrip("\n")
-        self.show(whole, [(start, min(end, len(whole)), name) for start, end, name in marks])
 
 
 def _criteria(critique: Mapping[str, str]) -> list[tuple[str, str]]:
     pieces: list[tuple[str, str]] = []
-    for title, said in critique.items():
-        pieces += [(f"{title}\n", "title"), (f"{said}\n", "")]
+    for title, text in critique.items():
+        pieces += [(f"{title}\n", "title"), (f"{text}\n", "")]
     return pieces
 
 

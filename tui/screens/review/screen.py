@@ -14,9 +14,8 @@ from tui.keys.keymap import Keymap
 from tui.messages import ReviewsChanged
 from tui.platform.external_editor import EditorError, editor
 from tui.platform.external_editor import edited as edited_outside
-from tui.screens.review.ask_again_dialog import AskAgainDialog, RewriteRequest
+from tui.screens.review.dialogs import AskAgainDialog, MixDialog, MixRequest, RewriteRequest
 from tui.screens.review.editor import VersionEditor
-from tui.screens.review.mix_dialog import MixDialog, MixRequest
 from tui.screens.review.view import SampleViewScreen
 from tui.state.versions import SampleView, edited, mixed, put_aside, scores_of, teacher_version
 from tui.state.workbench import Workbench
@@ -101,7 +100,7 @@ class ReviewScreen(SampleViewScreen):
         self.run_worker(decided(), group="decide")
 
     async def _keep(self, what: str, *reviews: tuple[int, Review | None]) -> bool:
-        """Have it written down, and the other screens told."""
+        """Keep reviews as one act, named `what`, and tell the other screens; False where it failed and was told."""
         self._deciding = True
         try:
             await self.workbench.decide(what, reviews)
@@ -192,7 +191,7 @@ class ReviewScreen(SampleViewScreen):
         return self.has_class("-editing")
 
     def _start(self, view: SampleView) -> Version:
-        """What an edit begins with."""
+        """The version that an edit or another rewrite starts from."""
         return view.sample.original if self._offer is None else self._offer.version
 
     def action_edit(self) -> None:
@@ -265,24 +264,24 @@ class ReviewScreen(SampleViewScreen):
         if index in self._asking:
             self.say("the teacher is at it")
             return
-        again: RewriteRequest | None = await self.app.push_screen_wait(AskAgainDialog())
-        if again is not None:
+        request: RewriteRequest | None = await self.app.push_screen_wait(AskAgainDialog())
+        if request is not None:
             self._asking.add(index)
             self._criticise()
-            of = view.sample.original if again.of_original else start
-            self.app.run_worker(self._regenerate(index, of, again), group="regenerate")
+            version = view.sample.original if request.of_original else start
+            self.app.run_worker(self._regenerate(index, version, request), group="regenerate")
 
-    async def _regenerate(self, index: int, version: Version, again: RewriteRequest) -> None:
+    async def _regenerate(self, index: int, version: Version, request: RewriteRequest) -> None:
+        """Have the teacher rewrite the version; show what came, or tell of it where another sample is shown by then."""
         try:
-            candidate = await self.workbench.regenerate(index, version, again.stage, again.remark)
+            candidate = await self.workbench.regenerate(index, version, request.stage, request.remark)
         except (BurnishError, UnusableReply) as error:
             why = shown(str(error)).plain
             self.app.notify(
                 f"sample {index}: no new rewrite: {why}", severity="error", timeout=10, markup=False
             )
         else:
-            here = self._view is not None and self._view.sample.index == index
-            if here and self.is_attached:
+            if self.is_attached and self._view is not None and self._view.sample.index == index:
                 self._reload(candidate.version)
             else:
                 self.app.notify(f"sample {index} has a new rewrite", markup=False)

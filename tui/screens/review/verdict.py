@@ -1,10 +1,11 @@
-"""The student's numbers for both sides, and how it came to its choice: rule, scores and margin of each stage."""
+"""The student's numbers for both sides, and the ground of its choice: rule, scores and margin of each stage."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from textwrap import wrap
 
 from textual.content import Content
@@ -35,8 +36,8 @@ class VerdictPanel(Static):
     """
 
     def judge(self, view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str) -> None:
-        """`offer`: the version shown; `near_tie`: the margin below which the run calls it one; `weighing`: what is
-        said where the version shown has no scores."""
+        """`offer`: the version shown; `near_tie`: the margin below which the run calls it one; `weighing`: stands where
+        the version shown has no scores."""
         self.update(Content("\n").join(_lines(view, offer, near_tie, weighing)))
 
 
@@ -101,28 +102,16 @@ class _Score:
         return self.before.value if self.before else None
 
 
-def _scores(view: SampleView, offer: OfferedVersion | None) -> tuple[_Score, _Score]:
-    before = view.outcome.before if view.outcome else None
-    after = offer.scores if offer else None
-    known = (offer.ifd, offer.r_ifd) if offer else (None, None)
-    return (
-        _Score(
-            "IFD",
-            before.ifd if before else None,
-            after.ifd if after else None,
-            after.ifd.value if after else known[0],
-        ),
-        _Score(
-            "r-IFD",
-            before.r_ifd if before else None,
-            after.r_ifd if after else None,
-            after.r_ifd.value if after else known[1],
-        ),
-    )
+def _scores(view: SampleView, offer: OfferedVersion | None) -> Iterator[_Score]:
+    original = view.outcome.before if view.outcome else None
+    shown = offer.scores if offer else None
+    for name, field in (("IFD", "ifd"), ("r-IFD", "r_ifd")):
+        before, after = (getattr(scores, field, None) for scores in (original, shown))
+        yield _Score(name, before, after, after.value if after else getattr(offer, field, None))
 
 
 def _change(score: _Score, *, word: bool) -> Content:
-    """Which way a score went. The instruction stage wants a larger IFD, the response stage a smaller r-IFD."""
+    """The way a score went. The instruction stage wants a larger IFD, the response stage a smaller r-IFD."""
     left, right = score.left, score.right
     if left is None or right is None:
         return Content("")
@@ -149,7 +138,7 @@ def _number(value: float | None, ratio: Ratio | None) -> str:
 
 
 def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
-    """Why a number is missing, or is of a part only."""
+    """The reasons why a number is missing, or is of a part only."""
     for score in _scores(view, offer):
         for side, ratio in (("original", score.before), ("shown", score.after)):
             if ratio is not None and ratio.reason is not None:
@@ -204,25 +193,14 @@ def _margin(choice: Choice, margin: float) -> Content:
 
 def _losses(before: Scores | None, after: Scores | None) -> Iterator[Content]:
     yield Content.styled(f"{'Losses, nats a token':<22}{'original':>9}{'shown':>9}", "$text-muted")
-    rows = (
-        ("response alone", "ifd", "alone"),
-        ("… after instruction", "ifd", "given"),
-        ("instruction alone", "r_ifd", "alone"),
-        ("… after response", "r_ifd", "given"),
-    )
-    for label, ratio, passage in rows:
-        old, new = (_loss(scores, ratio, passage) for scores in (before, after))
-        tokens = "/".join(f"{loss.scored:,}" if loss else "·" for loss in (old, new))
-        row = f"{label:<22}{_mean(old):>9}{_mean(new):>9}"
-        yield Content.assemble(row, (f"  {tokens} tokens" if passage == "alone" else "", "$text-muted"))
-
-
-def _loss(scores: Scores | None, ratio: str, passage: str) -> Loss | None:
-    if scores is None:
-        return None
-    loss: Loss | None = getattr(getattr(scores, ratio), passage)
-    return loss
-
-
-def _mean(loss: Loss | None) -> str:
-    return "·" if loss is None else f"{loss.mean:.4f}"
+    for label, passage in (
+        ("response alone", attrgetter("ifd.alone")),
+        ("… after instruction", attrgetter("ifd.given")),
+        ("instruction alone", attrgetter("r_ifd.alone")),
+        ("… after response", attrgetter("r_ifd.given")),
+    ):
+        losses: list[Loss | None] = [passage(scores) if scores else None for scores in (before, after)]
+        means = "".join(f"{f'{loss.mean:.4f}' if loss else '·':>9}" for loss in losses)
+        tokens = "/".join(f"{loss.scored:,}" if loss else "·" for loss in losses)
+        remark = f"  {tokens} tokens" if label.endswith("alone") else ""
+        yield Content.assemble(f"{label:<22}{means}", (remark, "$text-muted"))

@@ -1,4 +1,4 @@
-"""What the teacher is asked once more, and with which remark."""
+"""The questions of Review: what to ask the teacher again, and which halves of two versions to mix."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from tui.widgets.plain_input import PlainInput
 
 STAGES = {"a response": Stage.RESPONSE, "an instruction, and its answer": Stage.INSTRUCTION}
 STARTS = ("the version shown", "the original")
+SIDES = {"the original": "original", "the version shown": "shown"}
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteRequest:
+    """Another rewrite, and a remark to the teacher, which may be empty."""
+
     stage: Stage
     of_original: bool  # or of the version shown
     remark: str
@@ -40,3 +43,26 @@ class AskAgainDialog(Dialog[RewriteRequest]):
             self.query_one("#start", PickOne).chosen == STARTS[1],
             self.query_one("#remark", PlainInput).value.strip(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MixRequest:
+    """The sides that the instruction and the response are of: "original" or "shown"."""
+
+    instruction: str
+    response: str
+
+
+class MixDialog(Dialog[MixRequest]):
+    HEADING = "Mix two versions"
+
+    def questions(self) -> ComposeResult:
+        original, shown = SIDES
+        yield Label("Instruction, and its input, of", classes="question")
+        yield PickOne(tuple(SIDES), original, id="instruction")
+        yield Label("Response of", classes="question")
+        yield PickOne(tuple(SIDES), shown, id="response")
+
+    def answer(self) -> MixRequest:
+        instruction, response = (SIDES[pick.chosen] for pick in self.query(PickOne))
+        return MixRequest(instruction, response)

@@ -12,7 +12,7 @@ from tui.widgets.plain_input import PlainInput
 
 
 class AskLine(Horizontal):
-    """Not shown until `ask`. The input's own messages, `WorkspaceChanged` and `Submitted`, go to whoever holds it."""
+    """Not shown until `ask`. The input's own messages, `Changed` and `Submitted`, go to the widget around it."""
 
     DEFAULT_CSS = """
     AskLine {

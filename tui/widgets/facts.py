@@ -13,7 +13,7 @@ Fact = tuple[str, Content]
 
 
 class Facts(Static):
-    """Shows facts, a line each or as many as they take."""
+    """Facts, each on a line or on as many as it takes."""
 
     DEFAULT_CSS = "Facts { height: auto; }"
 

@@ -29,7 +29,7 @@ def displayed(text: str) -> str:
 
 
 class Prose(Widget, can_focus=True):
-    """`text` is shown as it is given: pass it through `displayed` first. `raw` is what is copied.
+    """A text with marks, wrapped to the width there is. `raw` is what is copied.
 
     Marks are stretches of the text with a name: `added` and `removed` have a sign in the margin as well, `title`,
     `note`, `fresh` and `cursor` are only drawn differently.
@@ -74,7 +74,7 @@ class Prose(Widget, can_focus=True):
         return self._text
 
     def show(self, text: str, marks: Iterable[tuple[int, int, str]] = (), *, raw: str | None = None) -> None:
-        """Marks do not overlap."""
+        """Show a text that went through `displayed`. Marks are (start, end, name), and do not overlap."""
         self.raw = text if raw is None else raw
         marks = sorted(marks)
         if (text, marks) == (self._text, self._marks):

@@ -12,7 +12,7 @@ MOST = 100
 """Cells of the bar."""
 
 WINS, TIES, LOSSES = ("█", "$success"), ("▒", "$text-muted"), ("░", "$error")
-"""Told apart by their blocks, whatever the colours."""
+"""The blocks and colours of a bar; the blocks differ also where there are no colours."""
 
 WIDEST = 2.0
 """Of the score: everything won. Nothing is better at 1."""
@@ -41,27 +41,27 @@ class ScoreBar(Widget):
         return Content("\n").join([blocks(counts, width), _legend(counts), self._axis(counts.score, width)])
 
     def _axis(self, score: float, width: int) -> Content:
-        said = said_score(score, self._interval)
-        room = width - 4 - len(said) - 3
+        sentence = score_sentence(score, self._interval)
+        room = width - 4 - len(sentence) - 3
         if room < 11 or self._interval is None:
-            return Content(said)
-        low, high, here, one = (
+            return Content(sentence)
+        low, high, at, one = (
             round(value / WIDEST * (room - 1)) for value in (*self._interval, score, WIDEST / 2)
         )
         parts: list[Content | tuple[str, str]] = [("0 ", "$text-muted")]
         for cell in range(room):
-            if cell == here:
+            if cell == at:
                 parts.append(("●", "bold"))
             elif cell == one:
                 parts.append(("┼", "$primary"))
             else:
                 inside = low <= cell <= high
                 parts.append(("━" if inside else "─", "" if inside else "$text-muted"))
-        return Content.assemble(*parts, (" 2", "$text-muted"), "   ", said)
+        return Content.assemble(*parts, (" 2", "$text-muted"), "   ", sentence)
 
 
 def blocks(counts: Counts, width: int) -> Content:
-    """The three as stretches of a bar; what there is has a cell at least."""
+    """Wins, ties and losses as stretches of a bar, each of which has at least one cell if it is not 0."""
     shares = [(counts.wins, WINS), (counts.ties, TIES), (counts.losses, LOSSES)]
     cells = [max(round(count / (counts.total or 1) * width), 1) if count else 0 for count, _ in shares]
     cells[cells.index(max(cells))] += width - sum(cells) if counts.total else 0
@@ -86,7 +86,7 @@ def _legend(counts: Counts) -> Content:
     return Content("   ").join(parts)
 
 
-def said_score(score: float, interval: tuple[float, float] | None) -> str:
+def score_sentence(score: float, interval: tuple[float, float] | None) -> str:
     """The score, its interval, and what that says."""
     if interval is None:
         return f"score {score:.3f}"

@@ -1,4 +1,4 @@
-"""How far a run has come: a bar a stage, with what is done, how fast it goes and the time that is left."""
+"""A run's progress: a bar a stage, with the samples done, their pace and the time that is left."""
 
 from __future__ import annotations
 

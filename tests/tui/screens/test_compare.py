@@ -29,7 +29,7 @@ from tui.screens.compare.screen import CompareScreen
 from tui.screens.review.screen import ReviewScreen
 from tui.state.verdicts import PairFilter
 from tui.widgets.prose import Prose
-from tui.widgets.score_bar import blocks, said_score
+from tui.widgets.score_bar import blocks, score_sentence
 
 KINDS = ("replaced", "kept", "near tie", "waiting")
 
@@ -381,6 +381,6 @@ def test_a_bar_is_full_and_what_there_is_has_a_cell(counts: tuple[int, int, int]
 
 
 def test_an_interval_says_which_side_is_better_only_beyond_1() -> None:
-    assert said_score(1.2, (1.01, 1.4)).endswith("refined is better")
-    assert said_score(1.2, (1.0, 1.4)).endswith("no clear difference")
-    assert said_score(0.5, (0.2, 0.9)).endswith("refined is worse")
+    assert score_sentence(1.2, (1.01, 1.4)).endswith("refined is better")
+    assert score_sentence(1.2, (1.0, 1.4)).endswith("no clear difference")
+    assert score_sentence(0.5, (0.2, 0.9)).endswith("refined is worse")

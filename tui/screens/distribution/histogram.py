@@ -27,12 +27,12 @@ class HistogramSide:
     counts: tuple[int, ...]
     number: int  # samples counted
     median: float  # its position on the axis
-    said: str  # the median in figures
+    figures: str  # the median, as it is written
 
 
 @dataclass(frozen=True, slots=True)
 class HistogramBars:
-    """What is drawn. Without `hanging` there is one histogram, as high as two."""
+    """The bars of a measure, over one axis. Without `hanging` there is one histogram, as high as two."""
 
     low: float
     high: float
@@ -68,7 +68,7 @@ class HistogramPlot(Plot[HistogramBars]):
         self._ticks = ticks
 
     def bins(self, samples: int) -> int:
-        """How many bins suit so many samples and the columns there are: few samples make wide bars."""
+        """The number of bins for so many samples and the columns there are: few samples make wide bars."""
         wanted = max(12, round(2 * math.cbrt(samples)))
         return max(self._columns // math.ceil(self._columns / wanted), 1)
 
@@ -81,7 +81,7 @@ class HistogramPlot(Plot[HistogramBars]):
 
     @property
     def step(self) -> float:
-        """A round number, a column's worth or a little less: what the threshold moves by."""
+        """The threshold's step: a round number, a column's worth or a little less."""
         return round_step((self._axis.high - self._axis.low) / self._axis.cells / 2.5)
 
     def rounded(self, position: float) -> float:
@@ -171,12 +171,12 @@ class HistogramPlot(Plot[HistogramBars]):
     def _draw_median(
         self, canvas: Canvas, side: HistogramSide, place: tuple[int, int, int], mark: str, style: str
     ) -> None:
-        """Whose bars these are and where their median is, on a row, between two columns of it."""
+        """Write a side's name and median, marked where the median is, within `place`: a row and two columns of it."""
         row, first, last = place
         column = GUTTER + min(max(self._axis.cell(side.median), 0), self._axis.cells - 1)
-        brief = f"{side.name} {side.said}"
-        for said in (f"{side.name} · median {side.said}", brief):
-            right, left = f"{mark} {said}", f"{said} {mark}"
+        brief = f"{side.name} {side.figures}"
+        for label in (f"{side.name} · median {side.figures}", brief):
+            right, left = f"{mark} {label}", f"{label} {mark}"
             if first <= column <= last - len(right):
                 canvas.put(column, row, right, f"bold {style}")
                 return

@@ -1,4 +1,4 @@
-"""How scores, lengths and verdicts are spread, before and after, and what an export rule keeps of it."""
+"""Distribution: the spread of scores, lengths and verdicts before and after, and what an export rule keeps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tui.text.axis import linear_ticks, log_ticks
 from tui.text.flow_layout import links
 from tui.text.shown import shown_line
 from tui.text.vocabulary import MEASURES
-from tui.widgets.score_bar import blocks, said_score
+from tui.widgets.score_bar import blocks, score_sentence
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,7 +49,7 @@ EVERY = 3.0
 """Seconds between two counts while a run goes on; more where counting takes long."""
 
 IDLE = 10
-"""How many times as long as it counted it then waits: counting must not take the machine from the run."""
+"""Times the seconds of a count that are waited after it: counting must not take the machine from the run."""
 
 ENOUGH = 20
 """Rewritten samples from which on a correlation is worth a word."""
@@ -99,7 +99,7 @@ class DistributionScreen(AppScreen):
         self._threshold: float | None = None
         self._shown: tuple[Path | None, str | None] = None, None  # the workspace, and its run's method
         self._stale = False
-        self._counted = 0.0  # when
+        self._counted = 0.0  # the time of the last count
         self._took = 0.0  # seconds
 
     def body(self) -> ComposeResult:
@@ -128,7 +128,7 @@ class DistributionScreen(AppScreen):
 
     @on(events.ScreenSuspend)
     def _suspended(self) -> None:
-        """What other screens ask comes first."""
+        """Stop counting: other screens' questions come first."""
         self.workers.cancel_group(self, "count")
 
     @on(WorkspaceChanged)
@@ -248,7 +248,7 @@ class DistributionScreen(AppScreen):
                     ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")
                 ),
                 blocks(counts, self.query_one(FlowDiagram).size.width),
-                Content(said_score(counts.score, found.results.interval)),
+                Content(score_sentence(counts.score, found.results.interval)),
             )
             judged.update(Content("\n").join(lines))
 
@@ -316,8 +316,8 @@ class DistributionScreen(AppScreen):
             self.say_error(error)
         else:
             kept = KeptCounts(rule, threshold, all, above, self.workbench.samples)
-            here, out = (_near(one) for one in (path, default_path(path, Format(source.format))))
-            self.query_one(ThresholdBar).show(kept, here, out)
+            out = default_path(path, Format(source.format))
+            self.query_one(ThresholdBar).show(kept, _near(path), _near(out))
 
     def _move_to(self, threshold: float | None) -> None:
         if self.has_class("-unscored") or self.has_class("-empty"):
@@ -393,8 +393,8 @@ class DistributionScreen(AppScreen):
 class PlottedMeasure:
     """A measure with a histogram of its own."""
 
-    id: str  # its name in `MEASURES`, but for when
-    binned: str  # the same, as it is laid along the axis
+    id: str  # its name in `MEASURES`, without "_before" or "_after"
+    binned: str  # the name of what is laid along the axis
     position: Callable[[float], float]  # of a value on the axis
     figures: Callable[[float], str]  # a value in figures
     nothing: str  # stands in the plot's place when no sample has the measure
@@ -408,7 +408,7 @@ LENGTH = PlottedMeasure(
 
 
 def _remark(missing: list[int]) -> str:
-    """How many samples are not in the picture."""
+    """A remark on the samples without the measure, before and after; empty where there are none."""
     if not any(missing):
         return ""
     if len(set(missing)) == 1:
@@ -417,7 +417,7 @@ def _remark(missing: list[int]) -> str:
 
 
 def _confound(growth: Growth, *, scored: bool) -> Content:
-    """What the change in length says about the change in IFD."""
+    """A sentence on the change in length, and whether the change in IFD goes with it."""
     if not growth.rewritten:
         return Content("no sample was rewritten yet")
     longer, shorter = (percent(count, growth.rewritten) for count in (growth.longer, growth.shorter))

@@ -1,4 +1,4 @@
-"""What an export rule keeps, with a threshold on IFD, and the command that exports it."""
+"""The samples that an export rule and a threshold on IFD keep, and the command that exports them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tui.widgets.plain_input import PlainInput
 
 @dataclass(frozen=True, slots=True)
 class KeptCounts:
-    """What came of asking."""
+    """The samples that a rule and a threshold keep."""
 
     rule: ExportRule
     threshold: float | None
@@ -35,7 +35,7 @@ class KeptCounts:
 
     @property
     def share(self) -> str | None:
-        """What `--top` takes just as many with; None where that cannot be said, or is everything."""
+        """The value of `--top` that takes as many; None without a threshold, or where nothing is at or above it."""
         share = share_taking(self.above, self.total) if self.above is not None else None
         return f"{share.percent:.12g}%" if share is not None else None
 
@@ -94,7 +94,7 @@ class ThresholdBar(Vertical):
     # --- what is shown ------------------------------------------------------------------------------------------
 
     def say(self, status: str) -> None:
-        """How the counting is."""
+        """Show how far the counting is."""
         self.query_one("#status", Static).update(Content(status))
 
     def choose(self, rule: ExportRule) -> None:
@@ -133,17 +133,17 @@ class ThresholdBar(Vertical):
 
     def _show_command(self) -> None:
         if self._command is None:
-            said = Content.styled("nothing would be exported", "$text-warning")
+            shown = Content.styled("nothing would be exported", "$text-warning")
         else:
             room = max(self.content_size.width, 20)
             full, brief = self._command
             line = shown_line(full if len(full) <= room else brief, room, "$text-accent")
-            said = (
+            shown = (
                 line + Content.styled(self._after, "dim")
                 if line.cell_length + len(self._after) <= room
                 else line
             )
-        self.query_one("#command", Static).update(said)
+        self.query_one("#command", Static).update(shown)
 
     # --- typing -------------------------------------------------------------------------------------------------
 

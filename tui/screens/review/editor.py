@@ -72,7 +72,7 @@ class VersionEditor(Vertical):
             self.version = version
 
     class EditorLeft(Message):
-        """`version`: what would be lost; None where that is nothing, or a person wants it so."""
+        """`version`: the edit that would be lost; None where nothing was changed, or a person throws it away."""
 
         def __init__(self, version: Version | None) -> None:
             super().__init__()
@@ -118,7 +118,7 @@ class VersionEditor(Vertical):
 
     @property
     def version(self) -> Version:
-        """As it stands."""
+        """The version as it is edited so far."""
         return Version(**{part: self._text(part) for part in PARTS})
 
     def _text(self, part: str) -> str:
@@ -147,8 +147,8 @@ class VersionEditor(Vertical):
 
     def action_turn(self, step: int) -> None:
         """To the next part, around: the rest of the screen is not reached while a text is being edited."""
-        here = [self._areas[part].has_focus for part in PARTS]
-        at = here.index(True) if any(here) else -1
+        focused = [self._areas[part].has_focus for part in PARTS]
+        at = focused.index(True) if any(focused) else -1
         self._areas[PARTS[(at + step) % len(PARTS)]].focus()
 
     def action_step_out(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands above a sample in review: which it is, what was decided, and which of its versions is shown."""
+"""The lines above a sample in Review: its place, the decision about it, and the version that is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.text.vocabulary import DECISIONS
 
 
 def place_line(view: SampleView) -> Content:
-    """Which sample, and what to be wary of."""
+    """The sample's number and place in the list, and warnings: a near tie, a failed stage."""
     place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
     parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
     if view.near_tie:
@@ -23,7 +23,7 @@ def place_line(view: SampleView) -> Content:
 
 
 def decision_line(view: SampleView) -> Content:
-    """What a person said, or how far the run came."""
+    """The decision that stands, or how far the run came with the sample."""
     if view.standing is not None:
         words = DECISIONS[view.standing.decision]
         return Content.styled(words.heading, words.style)
@@ -33,7 +33,7 @@ def decision_line(view: SampleView) -> Content:
 
 
 def version_line(offers: Sequence[OfferedVersion], at: int) -> Content:
-    """The version shown, how many there are, and where it comes from."""
+    """The version shown, its place among all there are, and its origin."""
     if not offers:
         return Content.styled("not refined yet", "$text-muted italic")
     offer = offers[at]

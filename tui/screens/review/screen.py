@@ -27,7 +27,7 @@ DONE = {
     Decision.CHOSEN: "chose a version",
     Decision.EDITED: "edited",
 }
-"""What an act is called when it is undone."""
+"""The name of a decision's act, told when it is undone."""
 
 ASIDE = "an edit, put aside"
 """The act of leaving an edit that was not saved."""

@@ -1,4 +1,4 @@
-"""One sample: both its sides, what became of it and why, and the way to the others."""
+"""One sample: both its sides, its versions with their numbers and criticism, and the way to other samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Find = Callable[[SampleList], int | None]
 
 
 class SampleViewScreen(AppScreen):
-    """Shows a sample, with any of the versions there are of it, and what is said of that. Decides nothing."""
+    """Shows a sample and one of its versions, with the numbers and the criticism of that. Decides nothing."""
 
     AUTO_FOCUS = "#texts"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
@@ -94,8 +94,8 @@ class SampleViewScreen(AppScreen):
         self._offers: list[OfferedVersion] = []
         self._at = 0  # of the offers
         self._steps = 0  # asked for, and not yet gone
-        self._coming: tuple[Find, Version | None, str] | None = None  # what `_load` is at
-        self._weighing: set[tuple[int, Version]] = set()  # what the student is at
+        self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
+        self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
         self._asking: set[int] = set()  # samples of which the teacher writes another rewrite
 
     def body(self) -> ComposeResult:
@@ -120,7 +120,7 @@ class SampleViewScreen(AppScreen):
             yield from self.more()
 
     def more(self) -> ComposeResult:
-        """What else stands there, to the right."""
+        """Widgets of a subclass, to the right of the texts."""
         yield from ()
 
     def on_mount(self) -> None:
@@ -141,7 +141,7 @@ class SampleViewScreen(AppScreen):
     # --- looking --------------------------------------------------------------------------------------------------
 
     def _reload(self, version: Version | None = None) -> None:
-        """Look at the same sample again, or at the one that is on its way; show `version`, or what was shown."""
+        """Load the same sample anew, or the one under way; show `version`, or the version that was shown."""
         if self._coming is not None:
             self._load(*self._coming)
         elif self._view is not None:
@@ -189,7 +189,7 @@ class SampleViewScreen(AppScreen):
                     self.query_one(scroll).scroll_home(animate=False)
 
     def _renew(self) -> None:
-        """What is not the text: where one is, what was decided, the numbers, the criticism."""
+        """Show all but the text: the headings, the numbers, the criticism."""
         if (view := self._view) is None:
             return
         lines = {
@@ -250,7 +250,7 @@ class SampleViewScreen(AppScreen):
     # --- where to -------------------------------------------------------------------------------------------------
 
     def _beside(self, steps: int) -> Find:
-        """The sample so many places from this one, wherever this one stands by then."""
+        """Finds the sample so many places from this one, wherever this one stands in the list by then."""
         view, position = self._view, self.position
 
         def find(listing: SampleList) -> int | None:
@@ -342,7 +342,7 @@ class SampleViewScreen(AppScreen):
 
 
 def _default(view: SampleView, found: list[OfferedVersion], version: Version | None) -> int:
-    """Which version to show: the one asked for, or what was decided, or the first."""
+    """The place of the version to show: the one asked for, or the one decided on, or the first."""
     for wanted in (version, view.standing and view.standing.version):
         for at, offer in enumerate(found):
             if offer.version == wanted:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -122,38 +123,29 @@ class DistributionScreen(AppScreen):
 
     # --- when to count ------------------------------------------------------------------------------------------
 
-    @on(events.ScreenResume)
-    def _resumed(self) -> None:
-        self._refresh_all()
-
     @on(events.ScreenSuspend)
     def _suspended(self) -> None:
         """Stop counting: other screens' questions come first."""
         self.workers.cancel_group(self, "count")
 
-    @on(WorkspaceChanged)
-    def _changed(self) -> None:
-        self._refresh_all()
-
     @on(EngineReported)
     def _heard(self, message: EngineReported) -> None:
         self._stale |= any(isinstance(event, Finished) for event in message.events)
-
-    def action_refresh(self) -> None:
-        self._refresh_all()
 
     def _catch_up(self) -> None:
         """Count again when samples were finished, but not all the time."""
         due = self._counted + max(EVERY, IDLE * self._took)
         if self._stale and self.is_current and time.monotonic() > due:
-            self._refresh_all()
+            self.action_refresh()
 
     @on(Plot.Resized)
     def _resized(self) -> None:
         if not all(plot.fits for plot in self.query(Plot)):
             self._count()
 
-    def _refresh_all(self) -> None:
+    @on(events.ScreenResume)
+    @on(WorkspaceChanged)
+    def action_refresh(self) -> None:
         run = self.workbench.run
         method = run.recipe.method if run is not None else None
         if (self.workbench.path, method) != self._shown:
@@ -334,12 +326,6 @@ class DistributionScreen(AppScreen):
         self.query_one(ThresholdBar).choose(self._rule)
         self._keep()
 
-    def action_lower(self) -> None:
-        self._step(-1)
-
-    def action_higher(self) -> None:
-        self._step(1)
-
     def _step(self, direction: int) -> None:
         """A step of the histogram; to the left of it there is no threshold."""
         picture = self.query_one("#ifd", HistogramPlot)
@@ -354,6 +340,9 @@ class DistributionScreen(AppScreen):
         self._move_to(
             None if to < low and direction < 0 else min(to, picture.rounded(high + picture.step / 2))
         )
+
+    action_lower = partialmethod(_step, -1)
+    action_higher = partialmethod(_step, 1)
 
     @on(HistogramPlot.PositionPicked, "#ifd")
     def _picked(self, message: HistogramPlot.PositionPicked) -> None:
@@ -376,11 +365,11 @@ class DistributionScreen(AppScreen):
 
     # --- moving about -------------------------------------------------------------------------------------------
 
-    def action_down(self) -> None:
-        self.query_one("#scroll").scroll_relative(y=2, animate=False)
+    def _scroll(self, rows: int) -> None:
+        self.query_one("#scroll").scroll_relative(y=rows, animate=False)
 
-    def action_up(self) -> None:
-        self.query_one("#scroll").scroll_relative(y=-2, animate=False)
+    action_down = partialmethod(_scroll, 2)
+    action_up = partialmethod(_scroll, -2)
 
     def action_page_down(self) -> None:
         self.query_one("#scroll").scroll_page_down(animate=False)

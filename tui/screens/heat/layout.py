@@ -1,4 +1,4 @@
-"""Tokens set as text: words wrap whole, line breaks are kept and seen, and each token knows its cells."""
+"""Tokens set as text in lines: words wrap whole, line breaks are kept and seen, and each token knows its cells."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def lay_out(spans: Sequence[TokenSpan], rest: str, width: int) -> list[list[Toke
 
 
 def _safe(text: str) -> str:
-    """Each character with a picture if it acts, by itself or on its neighbours."""
+    """The text with a picture for each character that would act, by itself or on its neighbours."""
     text = literal(text)
     if text.isascii():
         return text
@@ -78,31 +78,31 @@ class _Setter:
     def add(self, span: int | None, text: str) -> None:
         for match in _PART.finditer(text):
             part = match[0]
+            if not part.isspace():
+                self._add_word(span, part)
+                continue
+            self._end_word()
+            # White space that is all of a token has a loss of its own, and must be there to be seen.
+            if part not in "\n\t" and not text.isspace():
+                self._gap.append((span, part, cell_len(part)))
+                continue
+            self._put_gap()
             if part == "\n":
-                self._end_word()
-                self._put_gap()
                 self._put(span, BREAK, 1, "mark")
                 self._end_line()
-            elif part == "\t":
-                self._end_word()
-                self._put_gap()
-                self._put_mark(span, TAB.ljust(TAB_WIDTH - self._x % TAB_WIDTH))
-            elif part.isspace():
-                self._end_word()
-                if text.isspace():  # all of a token: it has a loss of its own, and must be there to be seen
-                    self._put_gap()
-                    self._put_mark(span, SPACE * cell_len(part))
-                else:
-                    self._gap.append((span, part, cell_len(part)))
-            elif part.isascii() or (cells := cell_len(part)) == len(part):
-                self._word.append((span, part, len(part)))
-            elif cells < len(part):
-                self._word.append((span, part, cells))
-            else:
-                self._add_wide(span, part)
+                continue
+            tab = TAB.ljust(TAB_WIDTH - self._x % TAB_WIDTH)
+            mark = tab if part == "\t" else SPACE * cell_len(part)
+            if self._x and self._x + len(mark) > self._width:
+                self._end_line()
+            self._put(span, mark, len(mark), "mark")
 
-    def _add_wide(self, span: int | None, part: str) -> None:
-        """Writing in wide characters may break between any two."""
+    def _add_word(self, span: int | None, part: str) -> None:
+        cells = cell_len(part)
+        if cells <= len(part):
+            self._word.append((span, part, cells))
+            return
+        # Writing in wide characters may break between any two.
         for cluster in _clusters(part):
             cells = cell_len(cluster)
             if cells > 1:
@@ -134,11 +134,6 @@ class _Setter:
             if self._x + cells <= self._width:
                 self._put(span, text, cells, "gap")
         self._gap.clear()
-
-    def _put_mark(self, span: int | None, text: str) -> None:
-        if self._x and self._x + len(text) > self._width:
-            self._end_line()
-        self._put(span, text, len(text), "mark")
 
     def _put(self, span: int | None, text: str, cells: int, kind: str) -> None:
         """Set it, in pieces where a line cannot hold it. A line break may hang over by its one cell."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partialmethod
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -100,7 +102,7 @@ class HeatScreen(AppScreen):
     def __init__(
         self, workbench: Workbench, keymap: Keymap, sample: int, versions: dict[str, Version]
     ) -> None:
-        """`versions`: what can be looked at, by title, the first one shown first."""
+        """`versions`: by title; the first one is shown first."""
         super().__init__(workbench, keymap)
         self.sample = sample
         self.versions = versions
@@ -257,33 +259,22 @@ class HeatScreen(AppScreen):
 
     # --- what a person does ---------------------------------------------------------------------------------------
 
-    def action_next_token(self) -> None:
-        self._side.map.move(1)
+    def _go(self, move: Callable[[HeatMap, int], None], by: int) -> None:
+        move(self._side.map, by)
 
-    def action_previous_token(self) -> None:
-        self._side.map.move(-1)
-
-    def action_line_down(self) -> None:
-        self._side.map.move_line(1)
-
-    def action_line_up(self) -> None:
-        self._side.map.move_line(-1)
-
-    def action_page_down(self) -> None:
-        self._side.map.move_page(1)
-
-    def action_page_up(self) -> None:
-        self._side.map.move_page(-1)
-
-    def action_extreme(self) -> None:
-        self._jump(1)
-
-    def action_previous_extreme(self) -> None:
-        self._jump(-1)
+    action_next_token = partialmethod(_go, HeatMap.move, 1)
+    action_previous_token = partialmethod(_go, HeatMap.move, -1)
+    action_line_down = partialmethod(_go, HeatMap.move_line, 1)
+    action_line_up = partialmethod(_go, HeatMap.move_line, -1)
+    action_page_down = partialmethod(_go, HeatMap.move_page, 1)
+    action_page_up = partialmethod(_go, HeatMap.move_page, -1)
 
     def _jump(self, by: int) -> None:
         if self._side.text is not None and not self._side.map.move_to_notable(by):
             self.say("no token stands out")
+
+    action_extreme = partialmethod(_jump, 1)
+    action_previous_extreme = partialmethod(_jump, -1)
 
     def action_measure(self) -> None:
         measures = list(HeatMeasure)

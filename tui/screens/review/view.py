@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partialmethod
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -270,11 +271,8 @@ class SampleViewScreen(AppScreen):
         if self._steps:
             self._load(self._beside(self._steps), none=f"this is the {which} sample of the list")
 
-    def action_next(self) -> None:
-        self._step(1)
-
-    def action_previous(self) -> None:
-        self._step(-1)
+    action_next = partialmethod(_step, 1)
+    action_previous = partialmethod(_step, -1)
 
     def _next_marked(self, mark: FilterTerm, none: str) -> None:
         view, position = self._view, self.position
@@ -289,17 +287,12 @@ class SampleViewScreen(AppScreen):
 
         self._load(find, none=none)
 
-    def action_next_unreviewed(self) -> None:
-        self._next_marked(FilterTerm.UNREVIEWED, "no other refined sample of the list is undecided")
-
-    def action_next_near_tie(self) -> None:
-        self._next_marked(FilterTerm.NEAR_TIE, "there is no other near tie in the list")
-
-    def action_previous_candidate(self) -> None:
-        self._page(-1)
-
-    def action_next_candidate(self) -> None:
-        self._page(1)
+    action_next_unreviewed = partialmethod(
+        _next_marked, FilterTerm.UNREVIEWED, "no other refined sample of the list is undecided"
+    )
+    action_next_near_tie = partialmethod(
+        _next_marked, FilterTerm.NEAR_TIE, "there is no other near tie in the list"
+    )
 
     @work(exclusive=True, group="look")
     async def _page(self, step: int) -> None:
@@ -314,6 +307,12 @@ class SampleViewScreen(AppScreen):
             )
             return
         await self._show(view, self._offers, at)
+
+    def action_previous_candidate(self) -> None:
+        self._page(-1)
+
+    def action_next_candidate(self) -> None:
+        self._page(1)
 
     def action_heat(self) -> None:
         view, offer = self._view, self._offer

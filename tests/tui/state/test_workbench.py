@@ -228,24 +228,26 @@ class TestRuns:
     ) -> None:
         monkeypatch.setattr(engine.store.reviews, "SLICE", 1)
         taken: list[int] = []
+        between: list[int] = []  # how many were taken, each time that others had their turn
 
         async def work(workbench: Workbench) -> None:
             await workbench.open(path)
             version = await workbench.reader.ask_workspace(lambda reading: reading.sample(0).original)
 
             def reviews() -> Iterator[tuple[int, Review]]:
+                loop = asyncio.get_running_loop()
                 for index in range(4):
                     taken.append(index)
+                    loop.call_soon(lambda: between.append(len(taken)))
                     yield index, Review(index=index, decision=Decision.ORIGINAL, version=version)
 
             deciding = workbench.decide("original", reviews())
-            while not (seen := await workbench._engine.call(lambda: len(taken))):
-                pass
-            assert seen < 4
+            await until(lambda: bool(between))
             deciding.cancel()
             act = await workbench.undo()
             assert act is not None
             assert list(act.samples) == [0, 1, 2, 3]
+            assert between == [1, 2, 3, 4]
             asyncio.get_running_loop().call_soon(workbench.decide_in_background, "original", reviews())
             await asyncio.sleep(0)
 

@@ -18,6 +18,7 @@ from engine.judge.prompt import Judged, Result
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Frozen
 from engine.store.database import Database, FileKind, WorkspaceError
+from engine.store.log import add_mark
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
 from models.teacher import Reply, TeacherInfo
 
@@ -104,7 +105,7 @@ class Comparison:
 RECORD = FileKind(
     name="record",
     application=0x62726E72,  # 'brnr'
-    migrations=(_FIRST, _second),
+    migrations=(_FIRST, _second, add_mark),
     made="burnish judge",
     busy="or name another file for this one",
 )

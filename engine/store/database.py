@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from engine.store.log import Mark, OpenLog, leftover, lock_path, log_path, why_not_its_log
 from models.errors import BurnishError
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Database:
         self._db = connection
         self._lock = lock
         self._began = 0.0  # when the open transaction did
+        self._log: OpenLog | None = None  # from the first write on
 
     @classmethod
     def create(cls, kind: FileKind, path: Path, fill: Callable[[Database], None]) -> None:
@@ -70,8 +72,7 @@ class Database:
         # Built beside its place and moved there when whole: a crash on the way leaves nothing half done.
         beside = path.with_name(path.name + "-new")
         try:
-            if path.exists():
-                raise WorkspaceError(f"{path}: already exists; open it, or choose another name")
+            _check_free(kind, path)
             _remove(beside)
             os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             new = cls(kind, beside, _connect(beside, "mode=rw"), None)
@@ -99,28 +100,33 @@ class Database:
                 f"{path}: the same file has {names} names (hard links), and work on it is safe under one only; "
                 "work on a copy of it (`cp`), or remove the other names"
             )
+        _check_log(path)
         lock = _locked(kind, path)
         try:
+            cut_short = leftover(path)
             connection = _connect(path, "mode=rw")
             try:
                 _check_version(kind, path, connection)
+                if cut_short:
+                    _check_whole(path, connection)
                 _prepare(kind, path, connection)
+                opened = cls(kind, path, connection, lock)
+                if cut_short:
+                    opened._begin_log()
             except BaseException:
                 connection.close()
                 raise
         except BaseException:
             lock.release()
             raise
-        return cls(kind, path, connection, lock)
+        return opened
 
     @classmethod
     def read(cls, kind: FileKind, path: Path) -> Database:
         """An existing file, to read it, also while a run writes to it."""
         _check_header(kind, path)
-        # In a folder that cannot be written SQLite cannot keep its readers' index, and needs none if nobody writes.
-        wal = _log(path)
-        frozen = not os.access(wal.parent, os.W_OK) and not wal.exists()
-        opened = cls(kind, path, _connect(path, "mode=ro&immutable=1" if frozen else "mode=ro"), None)
+        _check_log(path)
+        opened = cls(kind, path, _connect(path, _to_read(path)), None)
         try:
             version = _check_version(kind, path, opened._db)
         except BaseException:
@@ -132,13 +138,49 @@ class Database:
             raise WorkspaceError(f"{path}: made by an older burnish; `{command}` brings it up to date")
         return opened
 
+    @classmethod
+    def copy(cls, kind: FileKind, path: Path, to: Path) -> None:
+        """Make a whole copy, mode 0600, with an identity of its own, also while a run writes to the file.
+
+        A file whose log is lost is copied as it stands.
+        """
+        _check_header(kind, path)
+        if log_path(path).exists():
+            _check_log(path)
+        lock = _locked(kind, to)
+        beside = to.with_name(to.name + "-new")
+        try:
+            _check_free(kind, to)
+            _remove(beside)
+            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with (
+                closing(_connect(path, _to_read(path))) as source,
+                closing(_connect(beside, "mode=rw")) as copy,
+            ):
+                with explained(path):
+                    version = _check_version(kind, path, source)
+                    source.backup(copy)
+                with explained(beside):
+                    if version == len(kind.migrations):
+                        Mark.new().write(copy)
+                    copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            beside.rename(to)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{to}: cannot be created ({error.strerror}); choose another place"
+            ) from error
+        finally:
+            _remove(beside)
+            lock.release()
+
     def close(self) -> None:
-        """Commit what is open and let go of the file; once closed, do nothing."""
+        """Commit what is open and let go of the file, with nothing left in its log; once closed, do nothing."""
         lock, self._lock = self._lock, None
         try:
             with explained(self.path):
-                if _is_open(self._db) and self._db.in_transaction:
-                    self._db.execute("COMMIT")
+                if _is_open(self._db) and self._log is not None and self._log.gone is None:
+                    self._commit()
+                    self._log.finish()
         finally:
             self._db.close()
             if lock is not None:
@@ -164,7 +206,7 @@ class Database:
             self._begin()
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self._commit()
             except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -181,12 +223,25 @@ class Database:
             self._begin()
             yield self._db
             if time.monotonic() - self._began > 1:
-                self._db.execute("COMMIT")
+                self._commit()
 
     def _begin(self) -> None:
         if not self._db.in_transaction:
+            if self._log is None and self._lock is not None:
+                self._begin_log()
             self._db.execute("BEGIN IMMEDIATE")
             self._began = time.monotonic()
+
+    def _begin_log(self) -> None:
+        with explained(self.path), understood(self.path):
+            self._log = OpenLog(self.path, self._db)
+
+    def _commit(self) -> None:
+        """Commit what is written. Raises where the file is not in its place any more: then it is committed there."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        if self._log is not None and (gone := self._log.committed()):
+            raise WorkspaceError(f"{self.path}: {gone}")
 
     def walk(self, query: str, window: int, **values: object) -> Iterator[tuple[Any, ...]]:
         """Rows of a query, `window` at a time: memory does not grow with their number.
@@ -220,7 +275,7 @@ def _locked(kind: FileKind, path: Path) -> FileLock:
     if not path.parent.is_dir():
         raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
     # Beside the file itself, as SQLite's own files are: two names for it are one place to work at.
-    lock = FileLock(os.path.realpath(path) + "-lock", timeout=0, mode=0o600)
+    lock = FileLock(lock_path(path), timeout=0, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
@@ -248,8 +303,16 @@ def _check_header(kind: FileKind, path: Path) -> None:
         raise WorkspaceError(f"{path}: not a burnish {kind.name}; `{kind.made}` makes one")
     # SQLite would notice only where it reads, and meanwhile write. While there is a log, pages may be in that.
     pages, page = int.from_bytes(header[28:32], "big"), int.from_bytes(header[16:18], "big")
-    if not _size(_log(path)) and _size(path) < pages * page:
+    if not _size(log_path(path)) and _size(path) < pages * page:
         raise damaged(path, f"holds {_size(path)} of {pages * page} bytes")
+
+
+def _check_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise where a file that was not closed is damaged."""
+    with explained(path):
+        ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise damaged(path, str(found))
 
 
 def _check_version(kind: FileKind, path: Path, connection: sqlite3.Connection) -> int:
@@ -266,10 +329,12 @@ def _check_version(kind: FileKind, path: Path, connection: sqlite3.Connection) -
 def _prepare(kind: FileKind, path: Path, connection: sqlite3.Connection) -> None:
     """Durable, and at this version's schema."""
     with explained(path):
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < len(kind.migrations):
+            # A log can be held to its file only where the file has a mark: until then, without one.
+            connection.execute("PRAGMA journal_mode = DELETE")
         # Each is one transaction: until it is whole, the file is what it was.
         for number, migration in enumerate(kind.migrations[version:], start=version + 1):
             if isinstance(migration, str):
@@ -281,6 +346,7 @@ def _prepare(kind: FileKind, path: Path, connection: sqlite3.Connection) -> None
             connection.execute(f"PRAGMA application_id = {kind.application}")
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager
@@ -329,9 +395,26 @@ def damaged(path: Path, fault: str) -> WorkspaceError:
     )
 
 
-def _log(path: Path) -> Path:
-    """SQLite's write-ahead log: beside the file itself, whatever link led to it."""
-    return Path(os.path.realpath(path) + "-wal")
+def _check_free(kind: FileKind, path: Path) -> None:
+    if path.exists():
+        raise WorkspaceError(f"{path}: already exists; open it, or choose another name")
+    if leftover(path):
+        raise WorkspaceError(
+            f"{path}: {log_path(path).name} lies there already, the log of a {kind.name} that had this name before; "
+            "bring that file back, or move the log away, and nothing is lost"
+        )
+
+
+def _to_read(path: Path) -> str:
+    """How SQLite is to open a file for reading."""
+    # In a folder that cannot be written it cannot keep its readers' index, and needs none if nobody writes.
+    log = log_path(path)
+    return "mode=ro" if os.access(log.parent, os.W_OK) or log.exists() else "mode=ro&immutable=1"
+
+
+def _check_log(path: Path) -> None:
+    if why := why_not_its_log(path):
+        raise WorkspaceError(f"{path}: {why}")
 
 
 def _size(path: Path) -> int:

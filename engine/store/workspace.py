@@ -97,6 +97,11 @@ class Workspace:
         """An existing workspace, to read it, also while a run writes to it."""
         return cls(Database.read(WORKSPACE, path))
 
+    @staticmethod
+    def copy(path: Path, to: Path) -> None:
+        """A whole copy of a workspace, also while a run works on it; see `Database.copy`."""
+        Database.copy(WORKSPACE, path, to)
+
     @property
     def path(self) -> Path:
         return self.database.path

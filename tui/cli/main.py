@@ -15,6 +15,7 @@ import click
 from models.errors import BurnishError, UsageError
 from models.system.core_files import no_core_file
 from tui.cli.answer import answer
+from tui.cli.copy import copy
 from tui.cli.demo import demo
 from tui.cli.doctor import doctor
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
@@ -117,6 +118,21 @@ def cli(ctx: click.Context) -> int | None:
     return None if ctx.invoked_subcommand else ctx.invoke(open_, path=None)
 
 
-COMMANDS = (run, score, reselect, export, show, report, stats, judge, answer, models, pull, doctor, demo)
+COMMANDS = (
+    run,
+    score,
+    reselect,
+    export,
+    copy,
+    show,
+    report,
+    stats,
+    judge,
+    answer,
+    models,
+    pull,
+    doctor,
+    demo,
+)
 for command in COMMANDS:
     cli.add_command(command)

@@ -249,7 +249,8 @@ def test_a_damaged_sample_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "w.burnish"
     fill(path, [PlainSample(("a", "", ""))])
     with Workspace.open(path) as opened:
-        opened.database.execute("UPDATE samples SET body = '[3'")
+        with opened.database.transaction() as db:
+            db.execute("UPDATE samples SET body = '[3'")
         listing = SampleList(opened, None)
         with pytest.raises(WorkspaceError, match="damaged"):
             listing.window(0, 10)

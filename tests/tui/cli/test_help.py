@@ -52,6 +52,7 @@ WORKING = {
     "score": ["/nowhere.json", "--student", "demo"],
     "reselect": ["{}", "--student", "/nowhere.gguf"],
     "export": ["{}", "{}.json"],
+    "copy": ["{}", "{}.copy"],
     "show": ["{}"],
     "report": ["{}"],
     "stats": ["{}"],

@@ -1,0 +1,245 @@
+"""SQLite's log beside a workspace: applied to its own file only, never lost, and gone when work ends in order."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.judge.record import Record
+from engine.store import log as logs
+from engine.store.database import WorkspaceError
+from engine.store.workspace import Workspace
+from models.teacher import Reply
+from tests.command import REFLECT, Ended, burnish
+from tests.factory import new_workspace
+from tests.ollama.script import Chat, Scripted
+from tests.ollama.server import FakeOllama
+from tests.running import SHORT, brief, dataset
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="open files are renamed, and found by /proc")
+
+REPLIES = 5
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def key(number: int) -> bytes:
+    return b"%016d" % number
+
+
+def keep(opened: Workspace, number: int) -> None:
+    opened.keep_reply(number % 3, key(number), Reply("a reply " * 50), {"stage": "instruction"})
+
+
+def holds(path: Path) -> int:
+    """Replies in a workspace, which is opened to work on it."""
+    with Workspace.open(path) as opened:
+        return sum(opened.reply(number % 3, key(number)) is not None for number in range(REPLIES))
+
+
+def killed(folder: Path, number: int = REPLIES) -> Path:
+    """A workspace as `kill -9` leaves it: everything since it was made is in its log."""
+    folder.mkdir(exist_ok=True)
+    made, path = new_workspace(folder / "made.burnish"), folder / "w.burnish"
+    with Workspace.open(made) as opened:
+        for one in range(number):
+            keep(opened, one)
+        for ending in ("", "-wal", "-lock"):
+            shutil.copyfile(f"{made}{ending}", f"{path}{ending}")
+    return path
+
+
+def refusal(open_: Callable[[Path], object], path: Path) -> str:
+    """The line with which a file is refused; it and its log stay as they were."""
+    files = [one for one in (path, log_of(path)) if one.exists()]
+    before = [one.read_bytes() for one in files]
+    with pytest.raises(WorkspaceError) as caught:
+        open_(path)
+    assert [one.read_bytes() for one in files] == before
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert line.isprintable()
+    return line
+
+
+def run(path: Path, server: FakeOllama) -> Ended:
+    data = path.with_name("data.json")
+    return burnish("run", data, "-w", path, *REFLECT, "--json", environment={"OLLAMA_HOST": server.url})
+
+
+def test_a_killed_workspace_is_taken_up_with_its_log(tmp_path: Path) -> None:
+    path = killed(tmp_path)
+    with Workspace.read(path) as reading:
+        assert reading.reply(0, key(0)) is not None
+    assert holds(path) == REPLIES
+    assert not log_of(path).exists()
+    assert holds(path) == REPLIES
+
+
+@pytest.mark.parametrize("open_", [Workspace.open, Workspace.read], ids=["open", "read"])
+def test_the_log_of_another_workspace_is_not_applied(tmp_path: Path, open_: Callable[[Path], object]) -> None:
+    path, other = killed(tmp_path / "a"), killed(tmp_path / "b")
+    shutil.copyfile(log_of(other), log_of(path))
+    assert "w.burnish-wal beside it is not its log" in refusal(open_, path)
+
+
+def test_a_new_workspace_does_not_take_over_a_dead_one_s_log(tmp_path: Path) -> None:
+    path = killed(tmp_path)
+    path.unlink()
+    log = log_of(path).read_bytes()
+    dataset(tmp_path / "data.json", SHORT)
+    with FakeOllama(brief) as server:
+        ended = run(path, server)
+        assert (ended.code, server.chats) == (1, [])
+    assert (
+        "w.burnish-wal lies there already, the log of a workspace that had this name before"
+        in ended.complaint
+    )
+    assert (path.exists(), log_of(path).read_bytes() == log) == (False, True)
+
+
+@pytest.mark.parametrize("open_", [Workspace.open, Workspace.read], ids=["open", "read"])
+def test_a_workspace_that_was_moved_without_its_log_asks_for_it(
+    tmp_path: Path, open_: Callable[[Path], object]
+) -> None:
+    path, moved = killed(tmp_path / "a"), tmp_path / "moved.burnish"
+    path.rename(moved)
+    assert "its log moved.burnish-wal is not beside it" in refusal(open_, moved)
+    log_of(path).rename(log_of(moved))
+    assert holds(moved) == REPLIES
+
+
+def test_a_workspace_whose_log_is_lost_is_copied_as_it_stands(tmp_path: Path) -> None:
+    path, moved = killed(tmp_path / "a"), tmp_path / "moved.burnish"
+    path.rename(moved)
+    assert burnish("copy", moved, tmp_path / "copy.burnish").code == 0
+    assert holds(tmp_path / "copy.burnish") == 0
+
+
+def test_a_backup_put_in_the_place_of_a_killed_workspace_does_not_get_its_log(tmp_path: Path) -> None:
+    made = new_workspace(tmp_path / "made.burnish")
+    backup, copy, path = (tmp_path / f"{name}.burnish" for name in ("backup", "copy", "w"))
+    shutil.copyfile(made, backup)
+    Workspace.copy(made, copy)
+    for number in range(2):
+        with Workspace.open(made) as opened:
+            keep(opened, number)
+    with Workspace.open(made) as opened:
+        keep(opened, 2)
+        for ending in ("-wal", "-lock"):
+            shutil.copyfile(f"{made}{ending}", f"{path}{ending}")
+    shutil.copyfile(backup, path)
+    assert "goes on from another state of it" in refusal(Workspace.open, path)
+    shutil.copyfile(copy, path)
+    assert "is not its log" in refusal(Workspace.open, path)
+    log_of(path).unlink()
+    assert holds(path) == 0
+
+
+def test_a_finished_run_leaves_one_file_and_its_lock(tmp_path: Path) -> None:
+    dataset(tmp_path / "data.json", SHORT)
+    with FakeOllama(brief) as server:
+        assert run(tmp_path / "w.burnish", server).code == 0
+    assert {one.name for one in tmp_path.iterdir()} == {"data.json", "w.burnish", "w.burnish-lock"}
+
+
+def during(tmp_path: Path, act: Callable[[Path], object]) -> tuple[Path, Ended]:
+    """A run over a workspace with which something is done at the third request; the fifth is not to come."""
+    path = tmp_path / "w.burnish"
+    dataset(tmp_path / "data.json", SHORT)
+    asked: list[Chat] = []
+
+    def replies(chat: Chat) -> Scripted:
+        asked.append(chat)
+        if len(asked) == 3:
+            act(path)
+        return brief(chat)
+
+    with FakeOllama(replies) as server:
+        return path, run(path, server)
+
+
+def test_a_workspace_that_is_renamed_under_a_run_stops_it_and_has_every_reply(tmp_path: Path) -> None:
+    moved = tmp_path / "moved.burnish"
+    path, ended = during(tmp_path, lambda path: path.rename(moved))
+    assert ended.code == 1
+    assert (
+        f"{path}: was moved to {moved} while burnish worked on it; stopped, and everything is in it"
+        in ended.err
+    )
+    with FakeOllama(brief) as server:
+        assert run(moved, server).code == 0
+        assert len(server.chats) == 2 * len(SHORT) - 3
+
+
+def test_a_folder_that_is_renamed_under_a_run_stops_it_and_has_every_reply(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    _, ended = during(tmp_path / "old", lambda path: path.parent.rename(tmp_path / "new"))
+    assert (ended.code, str(tmp_path / "new" / "w.burnish") in ended.err) == (1, True)
+    with FakeOllama(brief) as server:
+        assert run(tmp_path / "new" / "w.burnish", server).code == 0
+        assert len(server.chats) == 2 * len(SHORT) - 3
+
+
+@pytest.mark.parametrize("act", [Path.unlink, lambda path: new_workspace(path.with_name("n")).replace(path)])
+def test_a_workspace_that_is_deleted_or_replaced_under_a_run_stops_it(
+    tmp_path: Path, act: Callable[[Path], object]
+) -> None:
+    path, ended = during(tmp_path, act)
+    assert ended.code == 1
+    assert f"{path}: was deleted or replaced while burnish worked on it; stopped" in ended.err
+
+
+def test_a_copy_made_during_a_run_is_whole_and_goes_on_by_itself(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.burnish"
+    _, ended = during(tmp_path, lambda path: Workspace.copy(path, copy))
+    assert (ended.code, copy.stat().st_mode & 0o777) == (0, 0o600)
+    with FakeOllama(brief) as server:
+        assert run(copy, server).code == 0
+        assert len(server.chats) == 2 * len(SHORT) - 2
+    again = burnish("copy", copy, copy)
+    assert (again.code, "already exists" in again.complaint) == (1, True)
+
+
+@pytest.mark.parametrize("reader", [False, True], ids=["alone", "beside a reader"])
+def test_a_log_tells_whose_it_is_at_every_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: bool
+) -> None:
+    monkeypatch.setattr(logs, "SIZE", 20_000)
+    made, path = new_workspace(tmp_path / "made.burnish"), tmp_path / "w.burnish"
+    sizes = []
+    with Workspace.open(made) as opened:
+        for number in range(120):
+            reading = Workspace.read(made) if reader and number % 40 == 20 else None
+            if reading is not None:
+                reading.database.freeze()
+                len(reading)
+            keep(opened, number)
+            sizes.append(log_of(made).stat().st_size)
+            for ending in ("", "-wal"):
+                shutil.copyfile(f"{made}{ending}", f"{path}{ending}")
+            with Workspace.open(path) as copied:
+                assert copied.reply(number % 3, key(number)) is not None
+            path.unlink()
+            if reading is not None:
+                reading.close()
+    assert max(sizes) < 120_000, "it was brought in again and again"
+
+
+def test_a_record_is_held_to_its_log_as_well(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Record.at(tmp_path / f"{name}.made").close()
+        with Record.at(tmp_path / f"{name}.made") as record:
+            record.keep_reply(0, key(0), Reply("a reply"), {})
+            for ending in ("", "-wal", "-lock"):
+                shutil.copyfile(f"{tmp_path / name}.made{ending}", f"{tmp_path / name}.judged{ending}")
+    shutil.copyfile(tmp_path / "a.judged-wal", tmp_path / "b.judged-wal")
+    assert "is not its log" in refusal(Record.at, tmp_path / "b.judged")
+    (tmp_path / "a.judged").unlink()
+    assert "lies there already, the log of a record" in refusal(Record.at, tmp_path / "a.judged")

@@ -1,0 +1,24 @@
+"""`burnish copy`: a backup of a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tui.cli.exit_codes import DONE
+from tui.cli.options import PATH, workspace_argument
+
+
+@click.command()
+@workspace_argument
+@click.argument("to", type=PATH)
+def copy(workspace: Path, to: Path) -> int:
+    """Copy a workspace to TO as one whole file, also while a run works on it."""
+    from engine.store.workspace import Workspace
+    from tui.cli.console import output, print_facts
+
+    Workspace.copy(workspace, to)
+    with Workspace.read(to) as copied:
+        print_facts(output(), [("copied", f"{len(copied)} samples"), ("workspace", str(to))])
+    return DONE

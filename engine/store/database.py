@@ -323,7 +323,39 @@ def _check_version(kind: FileKind, path: Path, connection: sqlite3.Connection) -
         raise WorkspaceError(
             f"{path}: made by a newer burnish (schema {version}, this one knows {known}); upgrade burnish"
         )
+    with explained(path):
+        found = _schema(connection)
+    # A view in the place of a table, or a trigger, would do in burnish's name whatever it says.
+    if strange := found ^ _expected_schema(kind, version):
+        kind_of_thing, name, _ = min(strange)
+        raise damaged(path, f"its schema is not burnish's (see the {kind_of_thing} {ascii(name)[1:-1]})")
     return version
+
+
+def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+    """The tables, indices, views and triggers of a file: kind, name and SQL of each."""
+    query = (
+        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+    )
+    return frozenset(connection.execute(query))
+
+
+@cache
+def _expected_schema(kind: FileKind, version: int) -> frozenset[tuple[str, str, str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
+        for migration in kind.migrations[:version]:
+            _migrate(empty, migration)
+            empty.execute("COMMIT")
+        return _schema(empty)
+
+
+def _migrate(connection: sqlite3.Connection, migration: Migration) -> None:
+    """Take a migration's step in a transaction, which is left open."""
+    if isinstance(migration, str):
+        connection.executescript(f"BEGIN IMMEDIATE; {migration}")
+    else:
+        connection.execute("BEGIN IMMEDIATE")
+        migration(connection)
 
 
 def _prepare(kind: FileKind, path: Path, connection: sqlite3.Connection) -> None:
@@ -337,12 +369,8 @@ def _prepare(kind: FileKind, path: Path, connection: sqlite3.Connection) -> None
             connection.execute("PRAGMA journal_mode = DELETE")
         # Each is one transaction: until it is whole, the file is what it was.
         for number, migration in enumerate(kind.migrations[version:], start=version + 1):
-            if isinstance(migration, str):
-                connection.executescript(f"BEGIN IMMEDIATE; {migration}")
-            else:
-                connection.execute("BEGIN IMMEDIATE")
-                with understood(path):
-                    migration(connection)
+            with understood(path):
+                _migrate(connection, migration)
             connection.execute(f"PRAGMA application_id = {kind.application}")
             connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")

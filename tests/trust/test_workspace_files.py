@@ -7,11 +7,12 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,26 @@ def test_while_the_interface_has_it_open_a_run_is_refused_and_reading_is_not(tmp
         terminal.press("ctrl+q")
         assert terminal.wait_for_end() == 0
     Workspace.open(path).close()
+
+
+PLANTED = {
+    "a view in a table's place": (
+        "ALTER TABLE samples RENAME TO kept; CREATE VIEW samples AS WITH RECURSIVE n(sample, body) AS "
+        "(SELECT 0, '[]' UNION ALL SELECT sample + 1, body FROM n) SELECT sample, body FROM n"
+    ),
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON replies BEGIN DELETE FROM replies; END",
+    "a table": "CREATE TABLE more (body)",
+    "no index": "DROP INDEX replies_by_request",
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_a_schema_that_is_not_burnish_s_is_refused_at_once(whole: Path, tmp_path: Path, planted: str) -> None:
+    path = Path(shutil.copy(whole, tmp_path / "w.burnish"))
+    shutil.copy(whole.with_suffix(".json"), tmp_path / "scene.json")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(PLANTED[planted])
+    for command in commands(path).values():
+        with soon():
+            ended = burnish(*command)
+        assert (ended.code, "its schema is not burnish's (see the " in ended.complaint) == (1, True)

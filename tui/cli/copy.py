@@ -14,7 +14,7 @@ from tui.cli.options import PATH, workspace_argument
 @workspace_argument
 @click.argument("to", type=PATH)
 def copy(workspace: Path, to: Path) -> int:
-    """Copy a workspace to TO as one whole file, also while a run works on it."""
+    """Back a workspace up as TO, also while a run works on it."""
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
 

@@ -149,4 +149,5 @@ class JobScreen(AppScreen):
         await asyncio.sleep(0)
         self._renew()
         await ending
+        self._renew()
         self.say(f"stopped; {self.keymap.first(f'{self.SCOPE}.begin')} takes it up again")

@@ -45,7 +45,7 @@ class _Open(Question[Reply]):
     """A question whose answer is whatever the model says; one that was cut is what it said so far."""
 
     def parse(self, reply: Reply) -> Reply:
-        text = reply_text(reply)
+        text = reply_text(reply, self.messages)
         return replace(reply, text=text if text == reply.text else text.lstrip())
 
 

@@ -22,7 +22,7 @@ from engine.method.reflection import (
     UnusableReply,
     required_text,
 )
-from engine.method.reply_forms import ReplyFormName, StrictReply, layout, parsed, sections
+from engine.method.reply_forms import JsonReply, ReplyFormName, layout, parsed, sections
 from engine.sample import Failure, Frozen, Stage, Verdict, Version
 from models.teacher import Fault, Message
 
@@ -165,7 +165,7 @@ def question(first: Version, second: Version, form: ReplyFormName) -> Question[O
 _Score = Annotated[int, Field(strict=True, ge=1, le=10, json_schema_extra={"enum": [*range(1, 11)]})]
 
 
-class _Reply(StrictReply):
+class _Reply(JsonReply):
     # In this order: a judge that scores first only defends its scores.
     # The limits keep a small model from filling its reply with one string; longer texts of others are as good.
     critique: str = Field(json_schema_extra={"maxLength": 800})

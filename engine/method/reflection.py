@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.method.thoughts import quoted_marks, without_thoughts
 from engine.sample import Failure, Version
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
@@ -92,12 +93,17 @@ class Question(Generic[T]):
         """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
             raise UnusableReply(Fault.CUT, f"the reply was cut at {reply.tokens} tokens")
-        return self.read(reply_text(reply))
+        return self.read(reply_text(reply, self.messages))
 
 
-def reply_text(reply: Reply) -> str:
-    """A reply's text without the thoughts in it. Raises `UnusableReply` if nothing is left."""
-    text = _THOUGHTS.sub("", reply.text)
+def reply_text(reply: Reply, asked: tuple[Message, ...]) -> str:
+    """A reply's text without the thoughts before it. Raises `UnusableReply` if nothing is left.
+
+    asked: the messages it answers. Where they quote a model's mark of thoughts the reply may as well, except for the
+    mark that most models use.
+    """
+    quoted = quoted_marks(*(message.content for message in asked))
+    text = without_thoughts(reply.text, quoted - {"<think>"})
     if not text.strip():
         raise UnusableReply(Fault.EMPTY, "the reply is empty")
     return text
@@ -123,23 +129,28 @@ class AskTeacher(Protocol):
 
 def new_version(old: Version, instruction: str, response: str) -> Version:
     """The instruction stage's result: both halves usable, or neither is taken."""
-    instruction = _answer("new instruction", instruction)
+    instruction = _answer("new instruction", instruction, old)
     if _same(instruction, old.instruction):
         raise UnusableReply(Fault.COPY, "the new instruction is the old one")
-    return Version(instruction=instruction, response=_answer("new response", response))
+    return Version(instruction=instruction, response=_answer("new response", response, old))
 
 
 def better_response(old: Version, response: str) -> Version:
     """The response stage's result: the same instruction, a new response."""
-    response = _answer("better response", response)
+    response = _answer("better response", response, old)
     if _same(response, old.response):
         raise UnusableReply(Fault.COPY, "the better response is the old one")
     return old.model_copy(update={"response": response})
 
 
-def required_text(name: str, text: str) -> str:
-    """A part of a reply, stripped. Raises `UnusableReply` if nothing, or a placeholder, stands where text belongs."""
-    text = text.strip()
+def required_text(name: str, text: str, old: Version | None = None) -> str:
+    """A part of a reply, without space and thoughts before it.
+
+    old: the version it is about; marks of thoughts that stand there are text here too. Raises `UnusableReply` if
+    nothing, or a placeholder, stands where text belongs.
+    """
+    quoted = quoted_marks(old.instruction, old.input, old.response) if old else ()
+    text = without_thoughts(text, quoted).strip()
     if not text:
         raise UnusableReply(Fault.EMPTY, f"the {name} is empty")
     if _PLACEHOLDER.fullmatch(text):
@@ -147,8 +158,8 @@ def required_text(name: str, text: str) -> str:
     return text
 
 
-def _answer(name: str, text: str) -> str:
-    text = required_text(name, text)
+def _answer(name: str, text: str, old: Version) -> str:
+    text = required_text(name, text, old)
     if is_refusal(text):
         raise UnusableReply(Fault.REFUSAL, f"the {name} is a refusal")
     return text
@@ -162,9 +173,6 @@ def is_refusal(answer: str) -> bool:
 def _same(a: str, b: str) -> bool:
     return a.split() == b.split()
 
-
-# A thinking model behind a server that does not know it thinks writes its thoughts into the reply.
-_THOUGHTS = re.compile(r"\A\s*<think>.*?(</think>|\Z)", re.DOTALL)
 
 # The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.
 _PLACEHOLDER = re.compile(

@@ -7,8 +7,11 @@ million parameters, which repeat themselves for ever under a schema.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -76,13 +79,13 @@ def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
 # --- json -----------------------------------------------------------------------------------------------------
 
 
-class StrictReply(BaseModel):
-    """A reply, or a part of one, with exactly these fields."""
+class JsonReply(BaseModel):
+    """A reply, or a part of one: asked for with exactly these fields, and read without those that it has beside."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
 
-class _InstructionCritique(StrictReply):
+class _InstructionCritique(JsonReply):
     complexity_of_the_topic: str
     level_of_detail_required: str
     knowledge_required: str
@@ -90,14 +93,14 @@ class _InstructionCritique(StrictReply):
     logical_reasoning_or_problem_solving: str
 
 
-class _ResponseCritique(StrictReply):
+class _ResponseCritique(JsonReply):
     helpfulness: str
     relevance: str
     accuracy: str
     level_of_details: str
 
 
-class _InstructionReply(StrictReply):
+class _InstructionReply(JsonReply):
     instruction_critique: _InstructionCritique
     response_critique: _ResponseCritique
     cause: str
@@ -105,12 +108,12 @@ class _InstructionReply(StrictReply):
     new_response: str
 
 
-class _ResponseReply(StrictReply):
+class _ResponseReply(JsonReply):
     response_critique: _ResponseCritique
     better_response: str
 
 
-R = TypeVar("R", bound=StrictReply)
+R = TypeVar("R", bound=JsonReply)
 
 
 class _JsonForm:
@@ -139,14 +142,49 @@ class _JsonForm:
         return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema()))
 
 
+# A doubled brace, or one in a sentence before the object, is followed by no name of a field.
+_OBJECT = re.compile(r'\{(?=\s*+")')
+_MOST_OBJECTS = 50  # that are looked at: each may be read to the end of the reply
+_DECODER = json.JSONDecoder(strict=False)  # models that no grammar holds write line breaks as they are
+
+
 def parsed(model: type[R], text: str) -> R:
-    """The reply that a JSON text is. Raises `UnusableReply` if it is none."""
+    """The one object of this model in a text: alone, in a fence, or between sentences.
+
+    Raises `UnusableReply` where there is none, and where there are two.
+    """
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the reply"
-        raise UnusableReply(Fault.UNPARSABLE, f"{where}: {first['msg']}") from None
+        why = _first_error(error)
+    found = []
+    for value in _objects(text):
+        try:
+            found.append(model.model_validate_json(value))
+        except ValidationError as error:
+            why = _first_error(error)
+    if len(found) == 1:
+        return found[0]
+    raise UnusableReply(Fault.UNPARSABLE, f"the reply holds {len(found)} such objects" if found else why)
+
+
+def _objects(text: str) -> Iterator[str]:
+    """The JSON objects in a text, without those inside another; as JSON that any reader takes."""
+    end = 0
+    for start in islice(_OBJECT.finditer(text), _MOST_OBJECTS):
+        if start.start() < end:
+            continue
+        try:
+            value, end = _DECODER.raw_decode(text, start.start())
+            written = json.dumps(value)
+        except (ValueError, RecursionError):
+            continue
+        yield written
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the reply'}: {first['msg']}"
 
 
 def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:

@@ -101,12 +101,29 @@ def refuse(asked: Asked) -> Answer:
     return asked.answer(asked.sound())
 
 
+def _in_json(form: ReplyFormName, place: Place) -> bool:
+    return form is ReplyFormName.JSON
+
+
+def _changed(change: Callable[[dict[str, object]], object]) -> Callable[[Asked], Scripted]:
+    """A JSON reply that does not obey its schema."""
+
+    def make(asked: Asked) -> Scripted:
+        reply = json.loads(asked.sound())
+        change(reply)
+        return asked.answer(json.dumps(reply))
+
+    return make
+
+
 HARMLESS = [
     Kind("refused-afterwards", None, refuse),
     Kind("reset-after", None, _sound(ending=Ending.DONE_RESET)),
     Kind("done-twice", None, _sound(late=DONE)),
     Kind("all-twice", None, _sound(late=LINE % b"Late" + DONE)),
     Kind("junk-after", None, _sound(late=b"\xff\x00" * 999)),
+    Kind("schema-field-too-many", None, _changed(lambda r: r.update(more="")), _in_json),
+    Kind("schema-in-a-fence", None, lambda a: a.answer(f"Sure!\n```json\n{a.sound()}\n```"), _in_json),
 ]
 UNHEARD = [
     Kind("reset-before", Fault.BROKEN, lambda a: Nothing(Ending.RESET)),
@@ -242,10 +259,6 @@ def _laid_out(form: ReplyFormName, place: Place) -> bool:
     return form is not ReplyFormName.STEPS
 
 
-def _in_json(form: ReplyFormName, place: Place) -> bool:
-    return form is ReplyFormName.JSON
-
-
 def _says(text: str) -> Callable[[Asked], Scripted]:
     """A reply that says this where the new instruction, and its answer, belong."""
     return lambda asked: asked.answer(asked.reply_of(text, text))
@@ -253,17 +266,6 @@ def _says(text: str) -> Callable[[Asked], Scripted]:
 
 def _echo(asked: Asked) -> Scripted:
     return asked.answer(asked.reply_of(asked.old, asked.old))
-
-
-def _changed(change: Callable[[dict[str, object]], object]) -> Callable[[Asked], Scripted]:
-    """A JSON reply that does not obey its schema."""
-
-    def make(asked: Asked) -> Scripted:
-        reply = json.loads(asked.sound())
-        change(reply)
-        return asked.answer(json.dumps(reply))
-
-    return make
 
 
 USELESS = [
@@ -278,7 +280,9 @@ USELESS = [
     Kind("twice-in-one-reply", Fault.UNPARSABLE, lambda a: a.answer(f"{a.sound()}\n" * 2), _laid_out),
     Kind("schema-broken-off", Fault.UNPARSABLE, lambda a: a.answer(a.sound()[:-9]), _in_json),
     Kind("schema-field-missing", Fault.UNPARSABLE, _changed(dict.popitem), _in_json),
-    Kind("schema-field-too-many", Fault.UNPARSABLE, _changed(lambda r: r.update(more="")), _in_json),
+    Kind(
+        "schema-inside-another", Fault.UNPARSABLE, lambda a: a.answer(f'{{"reply": {a.sound()}}}'), _in_json
+    ),
     Kind("schema-wrong-type", Fault.UNPARSABLE, _changed(lambda r: r.update(response_critique=[])), _in_json),
     Kind("schema-null", Fault.UNPARSABLE, lambda a: a.answer("null"), _in_json),
     Kind("placeholder", Fault.PLACEHOLDER, _says("[your response here]"), _answers),

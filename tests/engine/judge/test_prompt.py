@@ -154,6 +154,24 @@ def test_a_reply_is_read_in_either_form(form: ReplyFormName) -> None:
     assert take(form, f"<think>first 1, second 1</think>\n{reply(form)}") == expected
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"```json\n{reply(ReplyFormName.JSON)}\n```",
+        f"Here is my verdict:\n\n{reply(ReplyFormName.JSON)}\nI hope this helps.",
+        f"{{{reply(ReplyFormName.JSON)}}}",
+        reply(ReplyFormName.JSON, winner="2"),
+        f"first 1, second 1\n</think>\n{reply(ReplyFormName.JSON)}",
+        reply(ReplyFormName.JSON, critique="<thinking>first 1</thinking>Both name one."),
+    ],
+)
+def test_a_json_verdict_is_read_in_a_fence_between_sentences_and_without_fields_too_many(
+    written: str,
+) -> None:
+    expected = Opinion(critique="Both name one.", reason="The second says why.", first=6, second=9)
+    assert take(ReplyFormName.JSON, written) == expected
+
+
 @pytest.mark.parametrize("score", ["8", " 8 ", "8/10", "8 / 10", "**8**", "8.0", "8."])
 def test_a_score_in_markers_may_be_written_as_people_write_scores(score: str) -> None:
     assert take(ReplyFormName.MARKERS, reply(ReplyFormName.MARKERS, score_1=score)).first == 8
@@ -184,7 +202,6 @@ def test_faults_are_told_apart_as_the_teacher_s(form: ReplyFormName) -> None:
 
 def test_scores_without_a_critique_are_no_verdict() -> None:
     assert fault(ReplyFormName.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
-    assert fault(ReplyFormName.JSON, reply(ReplyFormName.JSON, winner="2")) is Fault.UNPARSABLE
     assert fault(ReplyFormName.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
     swapped = "[Score 1]\n3\n[Score 2]\n4\n[Critique]\nc\n[Reason]\nr"
     assert fault(ReplyFormName.MARKERS, swapped) is Fault.UNPARSABLE

@@ -138,6 +138,68 @@ def test_json_names_every_criterion_as_the_papers_do_in_their_order() -> None:
     ]
 
 
+ONE = instruction_json()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"```json\n{ONE}\n```",
+        f"```\n{ONE}\n```",
+        f"~~~json\n{ONE}\n~~~",
+        f"Here is the JSON you asked for:\n\n{ONE}",
+        f"Sure! {ONE} I hope this helps.",
+        f"Sure:\n\n```json\n{ONE}\n```\n\nLet me know whether {{this}} helps.",
+        f"The object {{...}} with its {{fields}}:\n{ONE}",
+        f'My plan: {{"steps": 2}}\n{ONE}',
+        f"{{{ONE}",
+        f"{{{ONE}}}",
+        f"{{\n{ONE}\n}}",
+        f"{ONE}}}",
+        f"[{ONE}]",
+        f"\ufeff{ONE}",
+        f"Half of one: {ONE[:40]}\nWhole: {ONE}",
+        instruction_json(notes="x"),
+        instruction_json(notes={"more": [1, None]}, better_response="Another."),
+        json.dumps({"thought": "Hm.", **json.loads(ONE)}),
+        json.dumps(json.loads(ONE), indent=2).replace("New answer.", "New answer.\\n"),
+    ],
+)
+def test_json_is_read_in_a_fence_between_sentences_and_with_fields_too_many(reply: str) -> None:
+    assert read(ReplyFormName.JSON, Stage.INSTRUCTION, reply) == read(
+        ReplyFormName.JSON, Stage.INSTRUCTION, ONE
+    )
+
+
+def test_a_criterion_too_many_is_left_out() -> None:
+    critique = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"style": "Plain."}
+    reflection = read(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=critique))
+    assert list(reflection.critique) == [*RESPONSE_CRITERIA.values()]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "```json\n{}\n```",
+        '{"better_response": "x"}',
+        response_json("x"),
+        "a\n```\nb",
+        "}",
+        "{{name}}",
+        "Two\nlines.",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Sure:\n{}\nDone."])
+def test_an_answer_that_holds_json_or_fences_is_read_whole(around: str, answer: str) -> None:
+    reply = around.replace("{}", response_json(answer))
+    assert read(ReplyFormName.JSON, Stage.RESPONSE, reply).version.response == answer
+
+
+def test_a_line_break_that_no_grammar_forbade_is_one() -> None:
+    reply = response_json("One.|Two.").replace("|", "\n")
+    assert read(ReplyFormName.JSON, Stage.RESPONSE, reply).version.response == "One.\nTwo."
+
+
 WORDS = [
     "End",
     "N/A",

@@ -130,10 +130,17 @@ def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: Re
 @pytest.mark.parametrize(
     "reply",
     [
-        "Sure! " + instruction_json(),
-        f"```json\n{instruction_json()}\n```",
         instruction_json() + instruction_json(),
-        instruction_json(extra="field"),
+        f"First:\n```json\n{instruction_json()}\n```\nBetter:\n```json\n{instruction_json('Q?')}\n```",
+        f"```json\n{instruction_json()[:-2]}\n```",
+        f"```json\n{response_json('New answer.')}\n```",
+        f"Sure! {instruction_json(new_response=42)}",
+        f'{{"reply": {instruction_json()}}}',
+        f"Sure! {instruction_json(cause=None)} Done.",
+        "Sure! Here is the JSON: {...}",
+        '{"thought": "The user has provided an example."}',
+        '{"a":' * 50_000,
+        '{"a' * 50_000,
         instruction_json(new_response=42),
         instruction_json(cause=None),
         instruction_json(response_critique={"helpfulness": "High."}),
@@ -143,6 +150,7 @@ def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: Re
         '"New answer."',
         "[" * 100_000,
         '{"new_response": "\\ud800"}',
+        "Sure! " + instruction_json(new_response="\ud800"),
         "\ud800",
     ],
 )

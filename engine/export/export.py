@@ -11,6 +11,7 @@ from threading import Event
 from engine.export.trainers import (
     Item,
     Trainer,
+    check_entry,
     config_path,
     trainer_format,
     trainer_records,
@@ -142,8 +143,10 @@ def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> lis
     files = [out]
     if trainer is not None:
         config = config_path(trainer, out)
-        # LLaMA-Factory's gets an entry more, and keeps the others.
-        files += [config] if trainer is not Trainer.LLAMAFACTORY else []
+        if trainer is Trainer.LLAMAFACTORY:  # its config gets an entry more, and keeps the others
+            check_entry(out)
+        else:
+            files.append(config)
     try:
         refuse(out, protected(workspace))
         return [file for file in files if file.is_file()]
@@ -157,7 +160,7 @@ def _records(
     target = wanted.format_for(source)
     items = (_item(row, run, wanted) for row in chosen)
     if wanted.trainer is not None:
-        return trainer_records(target, source, items)
+        return trainer_records(wanted.trainer, target, source, items)
     return (render(sample, version, source, target, trace) for sample, version, trace in items)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.formats.layouts import convert
-from engine.formats.names import TRACE, DatasetError, Format, Layout
+from engine.formats.names import TRACE, DatasetError, Format, Layout, shown
 from engine.formats.write import Step, nothing, replacing, write_dataset
 from engine.sample import Sample, Version
 from models.errors import UsageError
@@ -34,6 +36,36 @@ class TrainerFiles:
     use: str  # how to hand it to the trainer, one line
 
 
+# Fields beside the turns or texts that a trainer may read: by the trainer's name for each, the names that rows
+# give it. What a trainer's config does not name, it does not read, without a word:
+# - LLaMA-Factory, src/llamafactory/data/parser.py: a column that `columns` leaves out is None, and so is a tag that
+#   `tags` leaves out. data/README.md: `history` goes with the alpaca formatting alone; `kto_tag` is a boolean, in
+#   its own demonstration set under the name `label`.
+# - Axolotl, src/axolotl/prompt_strategies/chat_template.py: `field_tools` and `field_system`, and `images` under
+#   that name only. prompt_strategies/alpaca_chat.py: instruction, input and output alone.
+# - TRL, trl/scripts/utils.py: `columns` are all that is loaded. docs/source/dataset_formats.md and sft_trainer.md:
+#   `messages`, `tools`, `images` or `image`, and `chat_template_kwargs`.
+_FIELDS: dict[Trainer, dict[str, tuple[str, ...]]] = {
+    Trainer.LLAMAFACTORY: {
+        "system": ("system",),
+        "tools": ("tools",),
+        "images": ("images", "image"),
+        "videos": ("videos", "video"),
+        "audios": ("audios", "audio"),
+    },
+    Trainer.AXOLOTL: {"tools": ("tools",), "system": ("system",), "images": ("images",)},
+    Trainer.TRL: {
+        "tools": ("tools",),
+        "images": ("images", "image"),
+        "chat_template_kwargs": ("chat_template_kwargs",),
+    },
+}
+_NAMES = {Trainer.AXOLOTL: "Axolotl", Trainer.TRL: "TRL"}
+_KTO = ("kto_tag", "label")
+
+# Fields that a model is trained with wherever they are read.
+_MATTER = ("system", "history", "tools", "images", "image", "videos", "video", "audios", "audio")
+
 Item = tuple[Sample, Version, Mapping[str, Any] | None]
 """A sample, the version of it to train on, and its trace, if that is to be carried along."""
 
@@ -48,16 +80,59 @@ def trainer_format(trainer: Trainer, source: Format) -> Format:
     return Format.MESSAGES
 
 
-def trainer_records(target: Format, source: Format, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
+def trainer_records(
+    trainer: Trainer, target: Format, source: Format, items: Iterable[Item]
+) -> Iterator[dict[str, Any]]:
     """Rows in the field names of a trainer's format, their trace last. `DatasetError`: the trainer cannot hold one."""
     for sample, version, trace in items:
         record = convert(sample, version, source.layout, target.layout)
-        if target is Format.ALPACA_JSONL and (record.get("system") or record.get("history")):
+        if record.get("tools") is not None:
+            record["tools"] = _tools(trainer, record["tools"], sample.index)
+        lost = [f"`{name}`" for name in _MATTER if record.get(name)]
+        if target is Format.ALPACA_JSONL and lost:
             raise DatasetError(
-                f"sample {sample.index}: Axolotl's alpaca type would drop its `system` and `history`; "
+                f"sample {sample.index}: Axolotl's alpaca type would drop its {' and '.join(lost)}; "
                 "export it as messages without a trainer"
             )
+        if target is Format.ALPACA and record.get("history") and not _is_history(record["history"]):
+            raise DatasetError(
+                f"sample {sample.index}: its `history` is not pairs of question and answer, as LLaMA-Factory takes it"
+            )
         yield record if trace is None else record | {TRACE: dict(trace)}
+
+
+def _tools(trainer: Trainer, given: object, index: int) -> object:
+    """A row's tools as the trainer takes them: JSON in one text for LLaMA-Factory, a list of objects for the others.
+
+    LLaMA-Factory's data/formatter.py parses the text, Axolotl's chat_template.py refuses anything but a list, and
+    TRL hands them to the chat template. Raises `DatasetError`.
+    """
+    as_text = trainer is Trainer.LLAMAFACTORY
+    tools = given
+    if isinstance(tools, str):
+        if not tools.strip():
+            return given if as_text else None
+        try:
+            tools = json.loads(tools)
+        except (ValueError, RecursionError):
+            tools = None
+    if isinstance(tools, dict):
+        tools = [tools]
+    elif not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise DatasetError(
+            f"sample {index}: its `tools` are no list of objects, which trainers take: {shown(given)}"
+        )
+    elif isinstance(given, str) and as_text:
+        return given
+    return json.dumps(tools, ensure_ascii=False) if as_text else tools
+
+
+def _is_history(value: object) -> bool:
+    """True for pairs of question and answer."""
+    return isinstance(value, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        for pair in value
+    )
 
 
 def write_for_trainer(
@@ -72,29 +147,59 @@ def write_for_trainer(
     """Write the dataset to `path` and the trainer's entry or config beside it.
 
     Rows get the trainer's own field names; unknown fields come after them. `UsageError`: the file's name does
-    not suit the trainer. `DatasetError`: as `write_dataset`, or rows the trainer cannot hold.
+    not suit the trainer. `DatasetError`: as `write_dataset`, rows the trainer cannot hold, or a dataset_info.json
+    that cannot take the entry; then nothing is written.
     """
     target = trainer_format(trainer, source)
     config = config_path(trainer, path)
-    seen: set[str] = set()
+    if trainer is Trainer.LLAMAFACTORY:
+        check_entry(path)
+    filled: Counter[str] = Counter()
+    flags: Counter[str] = Counter()
 
     def records() -> Iterator[dict[str, Any]]:
-        for record in trainer_records(target, source, items):
-            seen.update(record)
+        for record in trainer_records(trainer, target, source, items):
+            filled.update(name for name, value in record.items() if value not in (None, "", [], {}))
+            flags.update(name for name in _KTO if isinstance(record.get(name), bool))
             yield record
 
     rows = write_dataset(path, target, records(), protected=protected, step=step)
+    columns = _columns(trainer, filled)
     if trainer is Trainer.LLAMAFACTORY:
-        _add_entry(config, path, target, seen)
-        use = f"llamafactory-cli train --dataset_dir {path.parent} --dataset {path.stem} ..."
-    else:
-        text = _axolotl(path, target) if trainer is Trainer.AXOLOTL else _trl(path)
-        with replacing(config) as file:
-            file.write(text.encode())
-        use = (
-            f"trl sft --config {config} ..." if trainer is Trainer.TRL else f"merge {config} into your config"
-        )
+        if "history" in filled and target.layout is Layout.ALPACA:
+            columns["history"] = "history"
+        if kto := next((name for name in _KTO if rows and flags[name] == rows), None):
+            columns["kto_tag"] = kto
+        replaced = _add_entry(config, path, target, columns)
+        stage = ["--stage", "kto"] if kto else []
+        command = [
+            "llamafactory-cli",
+            "train",
+            *stage,
+            "--dataset_dir",
+            str(path.parent),
+            "--dataset",
+            path.stem,
+        ]
+        use = f"{shlex.join(command)} ..." + ("  # its entry was there and has changed" if replaced else "")
+        return TrainerFiles(rows, path, config, use)
+    unread = [name for name in _MATTER if name in filled and name not in columns.values()]
+    text = f"# In the rows, but not read by {_NAMES[trainer]}: {', '.join(unread)}\n" if unread else ""
+    text += _axolotl(path, target, columns) if trainer is Trainer.AXOLOTL else _trl(path, columns)
+    with replacing(config) as file:
+        file.write(text.encode())
+    quoted = shlex.quote(str(config))
+    use = f"trl sft --config {quoted} ..." if trainer is Trainer.TRL else f"merge {quoted} into your config"
     return TrainerFiles(rows, path, config, use)
+
+
+def _columns(trainer: Trainer, filled: Collection[str]) -> dict[str, str]:
+    """The rows' fields that a trainer reads beside turns or texts, by its own names for them."""
+    found = (
+        (column, next((name for name in names if name in filled), None))
+        for column, names in _FIELDS[trainer].items()
+    )
+    return {column: name for column, name in found if name is not None}
 
 
 def config_path(trainer: Trainer, path: Path) -> Path:
@@ -103,43 +208,84 @@ def config_path(trainer: Trainer, path: Path) -> Path:
         return path.with_name(f"{path.stem}.{trainer.value}.yaml")
     if path.suffix not in (".json", ".jsonl") or path.name == "dataset_info.json":
         raise UsageError(f"{path}: LLaMA-Factory tells a file's format from its ending; call it NAME.json")
+    if "," in path.stem or path.stem != path.stem.strip():
+        raise UsageError(f"{path}: LLaMA-Factory takes a comma or outer space in a name for the end of it")
     return path.with_name("dataset_info.json")
 
 
 # LLaMA-Factory --------------------------------------------------------------------------------------------
 
 
-def _add_entry(config: Path, path: Path, target: Format, fields: Collection[str]) -> None:
-    """Put this dataset into the folder's dataset_info.json, whose other entries stay as they are."""
-    info: object = {}
-    if config.exists():
-        try:
-            info = json.loads(config.read_bytes())
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{config}: cannot be read, so no entry was added: {error}") from None
+def check_entry(path: Path) -> None:
+    """Raise `DatasetError` where the dataset at `path` cannot be put into its folder's dataset_info.json.
+
+    The file may be broken, or hold an entry of that name for another dataset.
+    """
+    _entries(path.with_name("dataset_info.json"), path)
+
+
+# Keys of an entry that say how its rows are read.
+_DESCRIBE = ("file_name", "formatting", "columns", "tags", "ranking")
+# An entry with one of these is not a file's, whatever its `file_name` (data/parser.py).
+_ELSEWHERE = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name")
+
+
+def _entries(config: Path, path: Path) -> dict[str, Any]:
+    """The entries of a dataset_info.json, none where it is not there. Raises as `check_entry`."""
+    try:
+        info = json.loads(config.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{config}: cannot be read, so no entry was added: {error}") from None
     if not isinstance(info, dict):
         raise DatasetError(f"{config}: expected an object with one entry a dataset; no entry was added")
-    info[path.stem] = {"file_name": path.name} | _entry(target, fields)
+    entry = info.get(path.stem, {"file_name": path.name})
+    if (
+        not isinstance(entry, dict)
+        or any(name in entry for name in _ELSEWHERE)
+        or not isinstance(entry.get("file_name"), str)
+        or Path(entry["file_name"]) != Path(path.name)
+    ):
+        raise DatasetError(
+            f"{config}: its entry {shown(path.stem)} is another dataset's, and no entry was added; give the export "
+            "another name, or remove that entry"
+        )
+    return info
+
+
+def _add_entry(config: Path, path: Path, target: Format, columns: Mapping[str, str]) -> bool:
+    """Put this dataset into the folder's dataset_info.json, whose other entries stay as they are.
+
+    An entry that this file had keeps what does not describe its rows, such as `num_samples`. Returns True
+    where there was one and it has changed.
+    """
+    info = _entries(config, path)
+    before = info.get(path.stem)
+    kept = {name: value for name, value in (before or {}).items() if name not in _DESCRIBE}
+    info[path.stem] = {"file_name": path.name} | kept | _entry(target, columns)
     with replacing(config) as file:
         file.write(json.dumps(info, indent=2).encode() + b"\n")
+    return before is not None and before != info[path.stem]
 
 
-def _entry(target: Format, fields: Collection[str]) -> dict[str, Any]:
+def _entry(target: Format, columns: Mapping[str, str]) -> dict[str, Any]:
     """A dataset's entry as LLaMA-Factory's data/README.md defines it."""
     if target.layout is Layout.SHAREGPT:
         return {
             "formatting": "sharegpt",
-            "columns": {"messages": "conversations"},
+            "columns": {"messages": "conversations", **columns},
             "tags": {
                 "role_tag": "from",
                 "content_tag": "value",
                 "user_tag": "human",
                 "assistant_tag": "gpt",
+                "observation_tag": "observation",
+                "function_tag": "function_call",
                 "system_tag": "system",
             },
         }
-    columns = {"prompt": "instruction", "query": "input", "response": "output"}
-    return {"columns": columns | {name: name for name in ("system", "history") if name in fields}}
+    return {"columns": {"prompt": "instruction", "query": "input", "response": "output", **columns}}
 
 
 # YAML, in which a JSON string is a string -----------------------------------------------------------------
@@ -149,21 +295,27 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path.resolve()), ensure_ascii=False)
 
 
-def _axolotl(path: Path, target: Format) -> str:
+def _axolotl(path: Path, target: Format, columns: Mapping[str, str]) -> str:
     head = f"datasets:\n  - path: {_quoted(path)}\n    ds_type: json\n"
     if target.layout is Layout.ALPACA:
         return f"{head}    type: alpaca\n"
+    # `images` are read under that name, and no key of the config gives them another.
+    fields = "".join(
+        f"    field_{column}: {name}\n" for column, name in columns.items() if column != "images"
+    )
     return (
         "# A base model brings no chat template: then ChatML's is used.\n"
         "chat_template: tokenizer_default_fallback_chatml\n"
         f"{head}    type: chat_template\n    field_messages: messages\n"
+        f"{fields}"
         "    message_property_mappings:\n      role: role\n      content: content\n"
     )
 
 
-def _trl(path: Path) -> str:
+def _trl(path: Path, columns: Mapping[str, str]) -> str:
+    names = ", ".join(["messages", *columns.values()])
     return (
         "# trl sft --config THIS_FILE --model_name_or_path MODEL --output_dir FOLDER\n"
         "# A base model without a chat template also needs chat_template_path: a model or a Jinja file that has one.\n"
-        f"datasets:\n  - path: json\n    data_files: {_quoted(path)}\n    columns: [messages]\n"
+        f"datasets:\n  - path: json\n    data_files: {_quoted(path)}\n    columns: [{names}]\n"
     )

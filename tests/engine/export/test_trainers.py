@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,40 @@ def test_llamafactory_gets_turns_under_the_tags_its_entry_names(tmp_path: Path) 
 
 def test_llamafactorys_other_entries_stay(tmp_path: Path) -> None:
     config = tmp_path / "dataset_info.json"
-    config.write_text('{"other": {"hf_hub_url": "é"}, "mine": {"file_name": "old.json"}}')
-    _, _, text = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
+    config.write_text('{"other": {"hf_hub_url": "é"}, "mine": {"file_name": "mine.json", "num_samples": 5}}')
+    files, _, text = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
     info = json.loads(text)
     assert info["other"] == {"hf_hub_url": "é"}
     assert info["mine"]["file_name"] == "mine.json"
+    assert info["mine"]["num_samples"] == 5
+    assert files.use.endswith("# its entry was there and has changed")
+    again, _, unchanged = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
+    assert unchanged == text
+    assert again.use.endswith("--dataset mine ...")
 
 
-@pytest.mark.parametrize("content", ["[1]", "{", "\ud800"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"file_name": "old.json"},
+        {"file_name": "mine.jsonl"},
+        {"file_name": "mine.json", "hf_hub_url": "someone/set"},
+        {"script_url": "mine"},
+        {"file_name": 1},
+        "mine.json",
+        None,
+    ],
+)
+def test_another_datasets_entry_of_that_name_is_not_replaced(tmp_path: Path, entry: object) -> None:
+    config = tmp_path / "dataset_info.json"
+    config.write_text(json.dumps({"mine": entry}))
+    with pytest.raises(DatasetError, match=r"its entry \"mine\" is another dataset's"):
+        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
+    assert list(tmp_path.iterdir()) == [config], "nothing was written"
+    assert json.loads(config.read_text()) == {"mine": entry}
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", "\ud800", "[" * 200_000])
 def test_a_broken_dataset_info_is_left_alone(tmp_path: Path, content: str) -> None:
     config = tmp_path / "dataset_info.json"
     config.write_bytes(content.encode("utf-8", "surrogatepass"))
@@ -99,6 +126,14 @@ def test_a_broken_dataset_info_is_left_alone(tmp_path: Path, content: str) -> No
     with pytest.raises(DatasetError, match=r"dataset_info\.json: .*no entry was added"):
         write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
     assert config.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [config], "nor is the dataset written"
+
+
+@pytest.mark.parametrize("name", ["a,b.json", " a.json", "a .jsonl"])
+def test_llamafactory_would_cut_a_name_at_a_comma_or_space(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="takes a comma or outer space"):
+        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / name, Format.ALPACA, items(FLAT))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["mine", "mine.txt", "dataset_info.json"])
@@ -168,3 +203,137 @@ def test_the_source_is_protected(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not write over its own source"):
         write_for_trainer(Trainer.TRL, source, Format.ALPACA, items(FLAT), protected=[source])
     assert source.read_text() == json.dumps(FLAT)
+
+
+# Fields beside the texts ----------------------------------------------------------------------------------
+
+TOOL = {
+    "name": "kiln",
+    "description": "Temperature of the kiln",
+    "parameters": {"type": "object", "properties": {}},
+}
+WITH_TOOLS = {
+    "conversations": [
+        {"from": "human", "value": "What does a jointer plane do?"},
+        {"from": "gpt", "value": "It makes the edge of a board straight before glueing."},
+    ],
+    "tools": json.dumps([TOOL]),
+}
+MEDIA = {"images": ["a.png"], "videos": ["a.mp4"], "audios": ["a.wav"]}
+KWARGS = {"enable_thinking": False}
+
+
+def entry_columns(config: str) -> dict[str, str]:
+    """The columns of LLaMA-Factory's entry beside those that every dataset has."""
+    [entry] = json.loads(config).values()
+    usual = ("prompt", "query", "response", "messages")
+    return {column: name for column, name in entry["columns"].items() if column not in usual}
+
+
+def trl_columns(config: str) -> str:
+    return config.split("columns: ")[1].strip()
+
+
+@pytest.mark.parametrize(
+    ("beside", "columns"),
+    [
+        ({"tools": json.dumps([TOOL])}, {"tools": "tools"}),
+        (MEDIA, {"images": "images", "videos": "videos", "audios": "audios"}),
+        ({"image": "a.png"}, {"images": "image"}),
+        ({"kto_tag": True}, {"kto_tag": "kto_tag"}),
+        ({"label": False}, {"kto_tag": "label"}),
+        ({"label": "news"}, {}),
+        ({"tools": "", "images": [], "videos": None, "source": "web"}, {}),
+    ],
+)
+@pytest.mark.parametrize(("row", "format"), [(FLAT, Format.ALPACA), (TURNS, Format.SHAREGPT)])
+def test_llamafactorys_entry_names_every_field_it_reads(
+    tmp_path: Path, row: dict[str, Any], format: Format, beside: dict[str, Any], columns: dict[str, str]
+) -> None:
+    path = tmp_path / "mine.json"
+    files, first, config = written(Trainer.LLAMAFACTORY, path, row | beside, format)
+    assert entry_columns(config) == columns
+    assert {name: first[name] for name in beside} == beside
+    assert ("--stage kto" in files.use) == ("kto_tag" in columns)
+
+
+def test_a_field_of_one_row_is_named_and_a_label_that_not_all_have_is_none(tmp_path: Path) -> None:
+    rows = items(WITH_TOOLS | {"label": True}, TURNS, format=Format.SHAREGPT)
+    files = write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    assert entry_columns(files.config.read_text()) == {"tools": "tools"}
+
+
+def test_llamafactorys_entry_names_every_tag(tmp_path: Path) -> None:
+    """A tag that `tags` leaves out is None, and a turn with that role makes LLaMA-Factory skip the row."""
+    _, _, config = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", TURNS, Format.SHAREGPT)
+    tags = json.loads(config)["mine"]["tags"]
+    assert set(tags) == {
+        f"{tag}_tag" for tag in ("role", "content", "user", "assistant", "observation", "function", "system")
+    }
+
+
+def test_axolotls_config_names_tools_and_says_what_it_does_not_read(tmp_path: Path) -> None:
+    row = WITH_TOOLS | MEDIA
+    _, first, config = written(Trainer.AXOLOTL, tmp_path / "mine.jsonl", row, Format.SHAREGPT)
+    assert "    field_messages: messages\n    field_tools: tools\n    message_property" in config
+    assert config.startswith("# In the rows, but not read by Axolotl: videos, audios\n")
+    assert first["tools"] == [TOOL], "Axolotl refuses a text"
+    assert first["images"] == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["tools", "images", "videos"])
+def test_axolotls_alpaca_drops_nothing_in_silence(tmp_path: Path, name: str) -> None:
+    row = FLAT | {name: [TOOL]}
+    with pytest.raises(DatasetError, match=f"^sample 0: Axolotl's alpaca type would drop its `{name}`"):
+        write_for_trainer(Trainer.AXOLOTL, tmp_path / "mine.jsonl", Format.ALPACA, items(row))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("row", [WITH_TOOLS, FLAT | {"tools": TOOL}])
+def test_trls_columns_are_those_it_reads(tmp_path: Path, row: dict[str, Any]) -> None:
+    format = Format.ALPACA if row.get("response") else Format.SHAREGPT
+    row = row | MEDIA | {"chat_template_kwargs": KWARGS, "source": "web"}
+    _, first, config = written(Trainer.TRL, tmp_path / "mine.jsonl", row, format)
+    assert trl_columns(config) == "[messages, tools, images, chat_template_kwargs]"
+    assert config.startswith("# In the rows, but not read by TRL: videos, audios\n")
+    assert first["tools"] == [TOOL]
+
+
+def test_trl_is_told_of_no_images_where_there_are_none(tmp_path: Path) -> None:
+    """Their column alone makes it refuse every model that takes text only."""
+    row = TURNS | {"images": [], "tools": "  "}
+    _, first, config = written(Trainer.TRL, tmp_path / "mine.jsonl", row, Format.SHAREGPT)
+    assert trl_columns(config) == "[messages]"
+    assert first["tools"] is None
+
+
+def test_llamafactory_gets_tools_as_one_text(tmp_path: Path) -> None:
+    row = WITH_TOOLS | {"tools": [TOOL]}
+    _, first, _ = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", row, Format.SHAREGPT)
+    assert json.loads(first["tools"]) == [TOOL]
+
+
+@pytest.mark.parametrize("tools", ["hammer, saw", '["hammer"]', 7, "[" * 200_000])
+@pytest.mark.parametrize("trainer", Trainer)
+def test_a_row_whose_tools_no_trainer_takes_is_named(tmp_path: Path, trainer: Trainer, tools: object) -> None:
+    rows = items(TURNS, TURNS | {"tools": tools}, format=Format.SHAREGPT)
+    with pytest.raises(DatasetError, match=r"^sample 1: its `tools` are no list of objects"):
+        write_for_trainer(trainer, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_llamafactory_gets_no_history_it_cannot_read(tmp_path: Path) -> None:
+    row = FLAT | {"history": [{"question": "a", "answer": "b"}]}
+    with pytest.raises(DatasetError, match=r"^sample 0: its `history` is not pairs"):
+        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(row))
+
+
+@pytest.mark.parametrize("trainer", Trainer)
+def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path: Path, trainer: Trainer) -> None:
+    folder = tmp_path / "my sets; $(rm -rf x)"
+    folder.mkdir()
+    files, _, _ = written(trainer, folder / "it's mine.json", FLAT, Format.ALPACA)
+    named = str(folder) if trainer is Trainer.LLAMAFACTORY else str(files.config)
+    words = shlex.split(files.use)
+    assert named in words
+    assert trainer is not Trainer.LLAMAFACTORY or "it's mine" in words

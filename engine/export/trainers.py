@@ -17,6 +17,8 @@ from engine.formats.write import Step, nothing, replacing, write_dataset
 from engine.sample import Sample, Version
 from models.errors import UsageError
 
+SHOWN = 5  # of the rows that a trainer skips, by number
+
 
 class Trainer(StrEnum):
     """A program that fine-tunes; the value is its name on the command line."""
@@ -156,9 +158,12 @@ def write_for_trainer(
         check_entry(path)
     filled: Counter[str] = Counter()
     flags: Counter[str] = Counter()
+    skipped: list[int] = []  # row numbers
 
     def records() -> Iterator[dict[str, Any]]:
-        for record in trainer_records(trainer, target, source, items):
+        for number, record in enumerate(trainer_records(trainer, target, source, items), 1):
+            if target is Format.SHAREGPT and not _alternates(record["conversations"]):
+                skipped.append(number)
             filled.update(name for name, value in record.items() if value not in (None, "", [], {}))
             flags.update(name for name in _KTO if isinstance(record.get(name), bool))
             yield record
@@ -181,7 +186,13 @@ def write_for_trainer(
             "--dataset",
             path.stem,
         ]
-        use = f"{shlex.join(command)} ..." + ("  # its entry was there and has changed" if replaced else "")
+        notes = ["its entry was there and has changed"] if replaced else []
+        if skipped:
+            numbers = ", ".join(str(number) for number in skipped[:SHOWN]) + (
+                ", ..." if skipped[SHOWN:] else ""
+            )
+            notes.append(f"rows it skips, whose roles do not alternate: {len(skipped)} of {rows} ({numbers})")
+        use = f"{shlex.join(command)} ..." + (f"  # {'; '.join(notes)}" if notes else "")
         return TrainerFiles(rows, path, config, use)
     unread = [name for name in _MATTER if name in filled and name not in columns.values()]
     text = f"# In the rows, but not read by {_NAMES[trainer]}: {', '.join(unread)}\n" if unread else ""
@@ -191,6 +202,19 @@ def write_for_trainer(
     quoted = shlex.quote(str(config))
     use = f"trl sft --config {quoted} ..." if trainer is Trainer.TRL else f"merge {quoted} into your config"
     return TrainerFiles(rows, path, config, use)
+
+
+def _alternates(turns: Collection[Mapping[str, Any]]) -> bool:
+    """True where LLaMA-Factory takes these turns: after a system's, a user's and an answer in turn.
+
+    Rows with others it skips with a warning (data/converter.py, SharegptDatasetConverter).
+    """
+    roles = [turn.get("from") for turn in turns]
+    roles = roles[1:] if roles[:1] == ["system"] else roles
+    pairs = zip(roles[::2], roles[1::2], strict=False)
+    return len(roles) % 2 == 0 and all(
+        asked in ("human", "observation") and told in ("gpt", "function_call") for asked, told in pairs
+    )
 
 
 def _columns(trainer: Trainer, filled: Collection[str]) -> dict[str, str]:

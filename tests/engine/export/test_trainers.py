@@ -337,3 +337,14 @@ def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path: Path, trainer: Tr
     words = shlex.split(files.use)
     assert named in words
     assert trainer is not Trainer.LLAMAFACTORY or "it's mine" in words
+
+
+def test_rows_that_llamafactory_skips_are_named(tmp_path: Path) -> None:
+    said = [{"from": role, "value": "a"} for role in ("human", "human", "gpt")]
+    late = [{"from": role, "value": "a"} for role in ("human", "gpt", "system", "human", "gpt")]
+    bad = [{"conversations": turns} for turns in (said, late)]
+    rows = items(TURNS, *bad, WITH_TOOLS, *bad, *bad, format=Format.SHAREGPT)
+    files = write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    note = "  # rows it skips, whose roles do not alternate: 6 of 8 (2, 3, 5, 6, 7, ...)"
+    assert files.use.endswith(f"--dataset mine ...{note}")
+    assert files.rows == 8, "they are left in: only their owner can say what they should be"

@@ -56,7 +56,7 @@ class _Decoder:
         return number
 
     def _constant(self, name: str) -> None:
-        self.fault = f"{name} is not JSON; write null"
+        """NaN and Infinity, which pandas and Python write for a missing number, are null, as in Parquet."""
 
 
 class _Window:

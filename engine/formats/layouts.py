@@ -12,9 +12,13 @@ from engine.sample import Sample, Version
 # Rows with one exchange -----------------------------------------------------------------------------------
 
 # Each field's own name first, then the names other datasets give it (Dolly: context, response; TRL: prompt,
-# completion). A row keeps its own names when it is exported.
+# completion), in any letter case. A row keeps its own names when it is exported.
 _INSTRUCTION = ("instruction", "prompt")
 _RESPONSE = ("output", "response", "completion")
+# These count only where a row has none of the names above for it: beside those they are often something else, such
+# as the question that a filled-in prompt was made of.
+_QUESTION = ("question", "query")
+_ANSWER = "answer"
 
 
 class Fields(NamedTuple):
@@ -27,14 +31,27 @@ class Fields(NamedTuple):
 
 def fields_of(row: Mapping[str, Any]) -> Fields | None:
     """The names under which this row holds an instruction and a response, or None."""
-    instruction = next((name for name in _INSTRUCTION if name in row), None)
-    response = next((name for name in _RESPONSE if name in row), None)
+    named: dict[str, str] = {}
+    for name in row:
+        named.setdefault(name.strip().casefold(), name)
+    named |= {name: name for name in row}  # where two differ in case alone, the exact one
+
+    def found(*names: str) -> str | None:
+        return next((named[name] for name in names if name in named), None)
+
+    instruction, question, response = found(*_INSTRUCTION), found(*_QUESTION), found(*_RESPONSE)
+    if response is None and (instruction is None or question is None):
+        response = found(_ANSWER)
+    instruction = instruction or question
+    given, context = found("input"), found("context")
+    if instruction is None:
+        instruction, given = given, None
     if instruction is None or response is None:
         return None
-    if "input" in row:
-        return Fields(instruction, "input", response)
     # Elsewhere `context` may be a list of documents or the like: that is not an input, it just travels along.
-    return Fields(instruction, "context" if isinstance(row.get("context"), str) else None, response)
+    if given is None and context is not None and isinstance(row[context], str):
+        given = context
+    return Fields(instruction, given, response)
 
 
 def _fields(row: dict[str, Any]) -> Fields:
@@ -46,16 +63,32 @@ def _fields(row: dict[str, Any]) -> Fields:
 
 def _flat_version(row: dict[str, Any]) -> Version:
     fields = _fields(row)
+    response = _filled(row[fields.response], f"`{fields.response}`")
     given = row[fields.input] if fields.input else ""
-    return Version(
-        instruction=_filled(row[fields.instruction], f"`{fields.instruction}`"),
-        input="" if given is None else _text(given, f"`{fields.input}`"),
-        response=_filled(row[fields.response], f"`{fields.response}`"),
-    )
+    input = "" if given is None else _text(given, f"`{fields.input}`")
+    if _asks_in_input(row, fields):
+        return Version(instruction=input, response=response)
+    instruction = _filled(row[fields.instruction], f"`{fields.instruction}`")
+    return Version(instruction=instruction, input=input, response=response)
+
+
+def _asks_in_input(row: Mapping[str, Any], fields: Fields) -> bool:
+    """True where the whole question stands in the input and the instruction is blank."""
+    if fields.input is None:
+        return False
+    return _is_blank(row[fields.instruction]) and not _is_blank(row[fields.input])
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
     fields = _fields(row)
+    if fields.input and not version.input and _asks_in_input(row, fields):
+        return row | {fields.input: version.instruction, fields.response: version.response}
+    if fields.instruction.strip().casefold() == "input":  # the row has no place for another
+        return row | {fields.instruction: as_one_text(version), fields.response: version.response}
     record = row | {fields.instruction: version.instruction, fields.response: version.response}
     # A null input and one that is not there mean the same as an empty one, and stay as they are.
     if version.input or (fields.input and row[fields.input]):
@@ -84,15 +117,15 @@ def _flat_history(row: Mapping[str, Any]) -> list[ConversationTurn]:
 
 # Rows of turns --------------------------------------------------------------------------------------------
 
+# In any letter case. ShareGPT's dumps name the assistant after the service, OpenAssistant's user is the prompter.
 _ROLES = {
-    "system": "system",
-    "developer": "system",
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "assistant": "assistant",
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("human", "user", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "llm"), "assistant"),
+    **dict.fromkeys(("bing", "bard", "claude", "gemini", "copilot"), "assistant"),
 }
+# Parts of the names that a program's turns have: no two speakers, even where only these two take turns.
+_PROGRAMS = ("tool", "function", "observation", "python", "interpreter", "execut", "environment")
 
 
 class TurnStyle(NamedTuple):
@@ -118,11 +151,65 @@ class ConversationTurn(NamedTuple):
     role: str  # system, user or assistant, whatever the row calls them
     text: str
     rest: dict[str, Any]  # the turn's other keys
+    is_null: bool = False  # the text was null, and is carried as an empty one
 
 
 def _keys(turn: Mapping[str, Any]) -> tuple[str, str]:
     """The keys of a turn's role and text: either layout's are found in the other's rows."""
-    return ("from", "value") if "from" in turn else ("role", "content")
+    role, text, other = ("from", "value", "content") if "from" in turn else ("role", "content", "value")
+    return role, next((key for key in (text, other, "text") if key in turn), text)
+
+
+def _speaker(turn: object) -> str:
+    """The name of a turn's role as it is looked up, "" where it has none."""
+    name = turn.get(_keys(turn)[0]) if isinstance(turn, dict) else None
+    return name.strip().casefold() if isinstance(name, str) else ""
+
+
+def _roles(turns: list[object]) -> Mapping[str, str]:
+    """The roles by name. One that is not known is told where its turns and another's alternate up to the answer."""
+    names = [name for turn in turns if _ROLES.get(name := _speaker(turn)) != "system"]
+    if len(names) < 2 or all(name in _ROLES for name in names):
+        return _ROLES
+    user, assistant = names[-2:]
+    alternate = set(names[-2::-2]) == {user} and set(names[::-2]) == {assistant} and user != assistant
+    # Of two names that are both not known, the one that begins asks and the other one answers.
+    one_known = user in _ROLES or assistant in _ROLES
+    if not alternate or not (one_known or len(names) % 2 == 0):
+        return _ROLES
+    if not (user and assistant) or any(part in name for name in (user, assistant) for part in _PROGRAMS):
+        return _ROLES
+    if _ROLES.get(user, "user") != "user" or _ROLES.get(assistant, "assistant") != "assistant":
+        return _ROLES
+    return _ROLES | {user: "user", assistant: "assistant"}
+
+
+def _content(given: object, name: str) -> str:
+    """A turn's text, put together of its parts where it is a list of them, as chat templates do. `RowError`."""
+    if isinstance(given, list):
+        texts = [part[key] for part in given if (key := _part_key(part))]
+        if len(texts) == len(given):
+            return "".join(texts)
+    return _text(given, name)
+
+
+def _part_key(part: Any) -> str | None:
+    """The key of a text part's text; None for another part, such as an image."""
+    if not isinstance(part, dict) or part.get("type") not in ("text", "input_text", "output_text"):
+        return None
+    return next((key for key in ("text", "value") if isinstance(part.get(key), str)), None)
+
+
+def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
+    """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
+    key = _keys(turn)[1]
+    given = turn[key]
+    if not isinstance(given, list):
+        return turn | {key: text}
+    if _content(given, key) == text:
+        return turn
+    first = next(part for part in given if _content([part], key))
+    return turn | {key: [first | {_part_key(first): text}]}
 
 
 def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
@@ -132,20 +219,23 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     if not isinstance(given, list):
         found = _kind(given) if field in row else _names(row)
         raise RowError(f"expected `{field}`, a list of turns, found {found}")
-    turns = []
+    turns, roles = [], _roles(given)
     for number, turn in enumerate(given, 1):
         if not isinstance(turn, dict):
             raise RowError(f"turn {number}: expected an object with role and text, found {_kind(turn)}")
         role_key, text_key = _keys(turn)
         name = turn.get(role_key)
-        role = _ROLES.get(name) if isinstance(name, str) else None
+        role = roles.get(_speaker(turn))
         if turn.get("tool_calls") or turn.get("function_call"):
             raise RowError(f"turn {number} calls a tool: only turns of plain text can be refined")
         if role is None:
             raise RowError(f"turn {number}: expected a system, user or assistant turn, found {shown(name)}")
-        text = _text(turn.get(text_key), f"turn {number}: `{text_key}`")
+        text = turn.get(text_key)
+        # What comes before the exchange is not refined: a null there, as HF datasets writes a missing text, is none.
+        if text is not None or number > len(given) - 2:
+            text = _content(text, f"turn {number}: `{text_key}`")
         rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
-        turns.append(ConversationTurn(role, text, rest))
+        turns.append(ConversationTurn(role, text or "", rest, is_null=text is None))
     if [turn.role for turn in turns[-2:]] != ["user", "assistant"]:
         raise RowError("expected a user's turn and the assistant's answer as the last two turns")
     return turns
@@ -166,8 +256,8 @@ def _rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dic
     return row | {
         field: [
             *earlier,
-            user | {_keys(user)[1]: as_one_text(version)},
-            assistant | {_keys(assistant)[1]: version.response},
+            _with_content(user, as_one_text(version)),
+            _with_content(assistant, version.response),
         ]
     }
 
@@ -281,6 +371,7 @@ class _Parts(NamedTuple):
 
 def _parts_of_turns(row: dict[str, Any], layout: Layout) -> _Parts:
     *earlier, user, assistant = _turns(row, layout)
+    earlier = [turn for turn in earlier if not (turn.role == "system" and turn.is_null)]
     known = {_STYLES[layout].field}
     # LLaMA-Factory's rows of turns may have their system message beside the turns.
     if not (earlier and earlier[0].role == "system") and (system := _flat_history(row | {"history": None})):

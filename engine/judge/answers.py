@@ -81,6 +81,8 @@ def _prompt(path: Path, number: int, row: object) -> AnswerPrompt:
     fields = fields_of(row | {"output": ""}) if isinstance(row, dict) else None
     if isinstance(row, dict) and fields is not None:
         instruction, input = row[fields.instruction], row.get(fields.input or "")
+        if isinstance(input, str) and not (isinstance(instruction, str) and instruction.strip()):
+            instruction, input = input, None  # the whole question stands there
         dataset = row.get("dataset")
         if isinstance(instruction, str) and instruction.strip() and isinstance(input, str | None):
             return AnswerPrompt(instruction, input or "", dataset if isinstance(dataset, str) else None)

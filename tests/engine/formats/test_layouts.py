@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.formats.layouts import earlier_turns, render, version_of
+from engine.formats.layouts import as_one_text, earlier_turns, render, version_of
 from engine.formats.names import TRACE, DatasetError, Format
 from engine.sample import Sample, Version
 
@@ -64,6 +66,31 @@ def test_a_sample_that_was_not_changed_is_its_own_row(format: Format) -> None:
             {"instruction": "i", "output": "o"},
             Version(instruction="I", input="U", response="O"),
             {"instruction": "I", "output": "O", "input": "U"},
+        ),
+        (
+            {"instruction": "", "input": "i", "output": "o"},
+            NEW,
+            {"instruction": "", "input": "New?", "output": "Newer."},
+        ),
+        (
+            {"prompt": None, "context": "i", "response": "o"},
+            NEW,
+            {"prompt": None, "context": "New?", "response": "Newer."},
+        ),
+        (
+            {"instruction": " ", "input": "i", "output": "o"},
+            Version(instruction="I", input="U", response="O"),
+            {"instruction": "I", "input": "U", "output": "O"},
+        ),
+        (
+            {"Answer": "o", "Question": "i"},
+            Version(instruction="I", input="U", response="O"),
+            {"Answer": "O", "Question": "I", "input": "U"},
+        ),
+        (
+            {"input": "i", "output": "o"},
+            Version(instruction="I", input="U", response="O"),
+            {"input": "I\nU", "output": "O"},
         ),
     ],
 )
@@ -195,3 +222,136 @@ def test_a_trace_comes_last_and_takes_an_older_ones_place(target: Format) -> Non
     of = sample({"burnish": {"old": 1}, "instruction": "i", "output": "o"}, Format.WIZARDLM)
     rendered = render(of, NEW, Format.WIZARDLM, target, {"ifd": 0.5})
     assert rendered[TRACE] == {"ifd": 0.5}
+
+
+def test_a_question_in_the_input_is_the_instruction_elsewhere() -> None:
+    of = sample({"instruction": "", "input": "i", "output": "o", "id": 1}, Format.ALPACA)
+    assert render(of, of.original, Format.ALPACA, Format.WIZARDLM) == {
+        "instruction": "i",
+        "output": "o",
+        "id": 1,
+    }
+    assert render(of, of.original, Format.ALPACA, Format.MESSAGES)["messages"][0] == {
+        "role": "user",
+        "content": "i",
+    }
+
+
+def test_a_refined_text_goes_back_into_its_part() -> None:
+    parts = [{"type": "text", "text": "a", "cache": 1}, {"type": "text", "text": "b"}]
+    row = {
+        "messages": [
+            {"role": "system", "content": parts},
+            {"role": "user", "content": parts},
+            {"role": "assistant", "content": [{"type": "text", "value": "c"}], "loss_weight": 1.0},
+        ]
+    }
+    expected = {
+        "messages": [
+            {"role": "system", "content": parts},
+            {"role": "user", "content": [{"type": "text", "text": "New?", "cache": 1}]},
+            {"role": "assistant", "content": [{"type": "text", "value": "Newer."}], "loss_weight": 1.0},
+        ]
+    }
+    assert same(row, Format.MESSAGES, NEW) == json.dumps(expected)
+    assert same(row, Format.MESSAGES, Version(instruction="ab", response="c")) == json.dumps(row)
+    assert render(sample(row, Format.MESSAGES), NEW, Format.MESSAGES, Format.WIZARDLM)["system"] == "ab"
+
+
+def test_a_null_system_turn_is_left_out_of_another_layout() -> None:
+    turns = [
+        {"from": "system", "value": None},
+        {"from": "human", "value": "a"},
+        {"from": "gpt", "value": "b"},
+    ]
+    row = {"conversations": turns, "system": "s"}
+    of = sample(row, Format.SHAREGPT)
+    assert render(of, NEW, Format.SHAREGPT, Format.ALPACA) == {
+        "instruction": "New?",
+        "input": "",
+        "output": "Newer.",
+        "system": "s",
+    }
+    assert earlier_turns(row, Format.SHAREGPT) == 1
+
+
+def test_names_of_roles_change_between_the_layouts() -> None:
+    turns = [{"from": name, "value": "x"} for name in ("Prompter", "vicuna", "Prompter", "vicuna")]
+    of = sample({"conversations": turns}, Format.SHAREGPT)
+    rendered = render(of, NEW, Format.SHAREGPT, Format.MESSAGES)
+    assert [turn["role"] for turn in rendered["messages"]] == ["user", "assistant"] * 2
+
+
+# Any row as datasets have it ------------------------------------------------------------------------------
+
+text = st.text(min_size=1, max_size=8).filter(lambda found: not found.isspace())
+blank = st.sampled_from([None, "", " ", "\n"])
+
+
+@st.composite
+def flat_rows(draw: st.DrawFn) -> dict[str, Any]:
+    asked, answered = draw(
+        st.sampled_from(
+            [
+                ("instruction", "output"),
+                ("Instruction", "Response"),
+                ("question", "answer"),
+                ("query", "response"),
+                ("PROMPT", "completion"),
+                ("input", "output"),
+            ]
+        )
+    )
+    row: dict[str, Any] = {asked: draw(text), answered: draw(text), "id": draw(st.none() | st.integers())}
+    if asked != "input" and draw(st.booleans()):
+        beside = draw(st.sampled_from(["input", "Input", "context"]))
+        row[beside] = draw(text | st.sampled_from(["", " "]))
+        if row[beside].strip() and draw(st.booleans()):
+            row[asked] = draw(blank)
+    return dict(draw(st.permutations(list(row.items()))))
+
+
+@st.composite
+def turn_rows(draw: st.DrawFn) -> dict[str, Any]:
+    role, words = draw(st.sampled_from([("from", "value"), ("role", "content"), ("role", "text")]))
+    pair = draw(st.sampled_from([("human", "gpt"), ("User", "bing"), ("prompter", "ai"), ("x", "y")]))
+
+    def content() -> st.SearchStrategy[Any]:
+        key = draw(st.sampled_from(["text", "value"]))
+        part = st.fixed_dictionaries({"type": st.just("text"), key: text}, optional={"n": st.none()})
+        return text | st.lists(part, min_size=1, max_size=3)
+
+    turns = [{role: "system", words: draw(st.none() | content())}] * draw(st.booleans())
+    for _ in range(draw(st.integers(0, 2))):
+        turns += [{role: name, words: draw(st.none() | content())} for name in pair]
+    turns += [{role: name, words: draw(content()), "weight": None} for name in pair]
+    return {"id": 1, "conversations": turns}
+
+
+@given(row=flat_rows() | turn_rows(), asked=text, given_input=st.just("") | text, answered=text)
+def test_a_row_comes_out_as_it_came_and_a_refined_one_holds_the_new_texts_in_its_own_form(
+    row: dict[str, Any], asked: str, given_input: str, answered: str
+) -> None:
+    format = Format.SHAREGPT if "conversations" in row else Format.ALPACA
+    assert same(row, format, version_of(row, format.layout)) == json.dumps(row)
+    new = Version(instruction=asked, input=given_input, response=answered)
+    rendered = json.loads(same(row, format, new))
+    assert as_one_text(version_of(rendered, format.layout)) == as_one_text(new)
+    assert version_of(rendered, format.layout).response == answered
+    assert set(rendered) - set(row) <= {"input"}
+    if format is Format.SHAREGPT:
+        before, after = row["conversations"], rendered["conversations"]
+        assert after[:-2] == before[:-2]
+        for old, turn in zip(before[-2:], after[-2:], strict=True):
+            assert [(key, type(value)) for key, value in turn.items()] == [
+                (key, type(value)) for key, value in old.items()
+            ]
+
+
+@pytest.mark.parametrize("target", list(Format))
+@given(row=flat_rows() | turn_rows())
+def test_a_row_keeps_its_texts_in_every_other_layout(target: Format, row: dict[str, Any]) -> None:
+    format = Format.SHAREGPT if "conversations" in row else Format.ALPACA
+    of = sample(row, format)
+    found = version_of(render(of, of.original, format, target), target.layout)
+    assert (as_one_text(found), found.response) == (as_one_text(of.original), of.original.response)

@@ -117,6 +117,20 @@ def test_a_given_format_is_held_to(tmp_path: Path) -> None:
         ({"instruction": "a", "context": ["d"], "output": "c"}, ("a", "", "c")),
         ({"instruction": "a", "input": None, "output": "c"}, ("a", "", "c")),
         ({"prompt": "p", "instruction": "a", "response": "r", "output": "c"}, ("a", "", "c")),
+        ({"Instruction": "a", "Input": "b", "Output": "c"}, ("a", "b", "c")),
+        ({"INSTRUCTION": "a", "RESPONSE": "c", "SOURCE": "s"}, ("a", "", "c")),
+        ({"Instruction": "x", "instruction": "a", "output": "c"}, ("a", "", "c")),
+        ({"question": "a", "answer": "c"}, ("a", "", "c")),
+        ({"Question": "a", "Context": "b", "Answer": "c"}, ("a", "b", "c")),
+        ({"system_prompt": "s", "question": "a", "response": "c"}, ("a", "", "c")),  # OpenOrca
+        ({"query": "a", "response": "c", "original_question": "q"}, ("a", "", "c")),  # MetaMathQA
+        ({"query": "a", "answer": "c"}, ("a", "", "c")),
+        ({"prompt": "a", "answer": "c"}, ("a", "", "c")),
+        ({"prompt": "a", "response": "c", "question": "q", "answer": "w"}, ("a", "", "c")),
+        ({"input": "a", "output": "c"}, ("a", "", "c")),
+        ({"instruction": "", "input": "a", "output": "c"}, ("a", "", "c")),
+        ({"instruction": None, "input": "a", "output": "c"}, ("a", "", "c")),
+        ({"prompt": " ", "context": "a", "response": "c"}, ("a", "", "c")),
     ],
 )
 def test_other_names_of_the_fields_are_understood(
@@ -125,6 +139,96 @@ def test_other_names_of_the_fields_are_understood(
     sample = next(open_dataset(write(tmp_path, lines(row))).samples())
     assert (sample.original.instruction, sample.original.input, sample.original.response) == version
     assert sample.row == row
+
+
+def test_an_answer_beside_an_instruction_and_a_question_is_not_guessed_at(tmp_path: Path) -> None:
+    row = {"instruction": "Answer.", "question": "Why?", "answer": "So."}
+    assert "row 1: expected the fields `instruction` and `output`, found" in fault(tmp_path, array(row))
+
+
+@pytest.mark.parametrize(
+    ("header", "version"),
+    [
+        ("Question,Answer", Version(instruction="a", response="b")),
+        ("input,output", Version(instruction="a", response="b")),
+        ("Instruction; Response", Version(instruction="a", response="b")),
+    ],
+)
+def test_a_tables_columns_may_have_other_names(tmp_path: Path, header: str, version: Version) -> None:
+    mark = ";" if ";" in header else ","
+    sample = next(open_dataset(write(tmp_path, f"{header}\na{mark}b\n")).samples())
+    assert sample.original == version
+
+
+@pytest.mark.parametrize(
+    ("user", "assistant"),
+    [
+        *[("human", name) for name in ("bing", "bard", "claude", "bot", "model", "AI", "gpt-4", "Vicuna")],
+        ("user", "model"),
+        ("Human", "Assistant"),
+        ("USER", "GPT"),
+        ("prompter", "assistant"),
+        ("customer", "assistant"),
+        ("Ann", "Bob"),
+    ],
+)
+@pytest.mark.parametrize("exchanges", [1, 3])
+def test_roles_are_known_by_the_names_that_datasets_give_them(
+    tmp_path: Path, user: str, assistant: str, exchanges: int
+) -> None:
+    turns = [{"from": "System", "value": "s"}]
+    turns += [{"from": user, "value": "a"}, {"from": assistant, "value": "b"}] * exchanges
+    sample = next(open_dataset(write(tmp_path, array({"conversations": turns}))).samples())
+    assert sample.original == Version(instruction="a", response="b")
+    assert sample.row == {"conversations": turns}
+
+
+def test_an_unknown_name_may_also_begin(tmp_path: Path) -> None:
+    turns = [{"from": name, "value": name} for name in ("vicuna", "human", "vicuna")]
+    sample = next(open_dataset(write(tmp_path, array({"conversations": turns}))).samples())
+    assert sample.original == Version(instruction="human", response="vicuna")
+
+
+@pytest.mark.parametrize("keys", [("role", "value"), ("from", "content"), ("role", "text")])
+def test_a_turns_text_may_be_under_another_key(tmp_path: Path, keys: tuple[str, str]) -> None:
+    role, text = keys
+    turns = [{role: "user", text: "a"}, {role: "assistant", text: "b"}]
+    sample = next(open_dataset(write(tmp_path, array({"messages": turns}))).samples())
+    assert sample.original == Version(instruction="a", response="b")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"type": "text", "text": "ab"}],
+        [{"type": "text", "value": "ab"}],
+        [{"type": "text", "text": "ab", "value": None, "image_url": None}],
+        [{"type": "input_text", "text": "a"}, {"type": "text", "text": "b"}],
+    ],
+)
+def test_content_may_be_a_list_of_text_parts(tmp_path: Path, parts: list[dict[str, Any]]) -> None:
+    turns = [{"role": "user", "content": parts}, {"role": "assistant", "content": parts}]
+    sample = next(open_dataset(write(tmp_path, lines({"messages": turns}))).samples())
+    assert sample.original == Version(instruction="ab", response="ab")
+
+
+@pytest.mark.parametrize("role", ["system", "human", "gpt"])
+def test_a_null_earlier_turn_is_carried_along(tmp_path: Path, role: str) -> None:
+    earlier = [{"from": role, "value": None}, {"from": role}]
+    row = {"conversations": [*earlier, *SHAREGPT["conversations"]]}
+    sample = next(open_dataset(write(tmp_path, array(row))).samples())
+    assert sample.original == Version(instruction="Hi", response="Hello")
+    assert sample.row == row
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_number_for_is_null(tmp_path: Path, value: str) -> None:
+    row = f'{{"instruction": "a", "input": {value}, "output": "b", "scores": [{value}, 1.5]}}'
+    for content in (f"[{row}, {row}]", f"{row}\n{row}\n"):
+        samples = list(open_dataset(write(tmp_path, content)).samples())
+        assert [sample.row["scores"] for sample in samples] == [[None, 1.5]] * 2
+        assert samples[0].row["input"] is None
+        assert samples[0].original == Version(instruction="a", response="b")
 
 
 def test_the_last_exchange_of_several_turns_is_the_sample(tmp_path: Path) -> None:
@@ -210,11 +314,16 @@ def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
             'row 2: expected the fields `instruction` and `output`, found "ins',
         ),
         (array(ALPACA, ALPACA | {"output": ""}), "row 2: `output` is empty"),
-        (array(ALPACA, ALPACA | {"instruction": " \n"}), "row 2: `instruction` is empty"),
+        (array(ALPACA, WIZARD | {"instruction": " \n"}), "row 2: `instruction` is empty"),
+        (array(ALPACA, ALPACA | {"instruction": "", "input": " "}), "row 2: `instruction` is empty"),
+        (array(WIZARD, WIZARD | {"instruction": None}), "row 2: `instruction`: expected text, found null"),
         (array(ALPACA, ALPACA | {"output": None}), "row 2: `output`: expected text, found null"),
         (array(ALPACA, ALPACA | {"output": 3}), "row 2: `output`: expected text, found a number"),
         (array(ALPACA, ALPACA | {"input": True}), "row 2: `input`: expected text, found true or false"),
-        (lines(ALPACA) + '{"instruction": "a", "output": NaN}', "line 2: NaN is not JSON; write null"),
+        (
+            lines(ALPACA) + '{"instruction": "a", "output": NaN}',
+            "line 2: `output`: expected text, found null",
+        ),
         (lines(ALPACA) + '{"n": 1e999}', "line 2: 1e999 is too large for a number"),
         (lines(ALPACA) + '{"n": ' + "9" * 5000 + "}", "line 2: a number of 5000 digits"),
         (GOOD + '\n{"a": 1', "line 2: byte 40: broken JSON (Expecting ',' delimiter)"),
@@ -262,6 +371,23 @@ def test_every_fault_is_one_line_that_says_where(tmp_path: Path, content: str | 
         (
             [("human", "a"), ("tool", "x"), ("gpt", "b")],
             'turn 2: expected a system, user or assistant turn, found "t',
+        ),
+        ([("human", "a"), ("function_call", "{}")], "turn 2: expected a system, user or assistant turn"),
+        ([("gpt", "a"), ("critic", "b")], "turn 2: expected a system, user or assistant turn"),
+        ([("critic", "a"), ("human", "b")], "turn 1: expected a system, user or assistant turn"),
+        ([("", "a"), ("gpt", "b")], "turn 1: expected a system, user or assistant turn"),
+        ([("a", "a"), ("b", "b"), ("a", "c")], "turn 1: expected a system, user or assistant turn"),
+        ([("a", "a"), ("a", "b")], "turn 1: expected a system, user or assistant turn"),
+        ([("human", "a"), ("x", "b"), ("y", "c")], "turn 2: expected a system, user or assistant turn"),
+        ([("system", None), ("human", None), ("gpt", "b")], "turn 2: `value`: expected text, found null"),
+        ([("human", []), ("gpt", "b")], "the last user turn is empty"),
+        (
+            [("human", [{"type": "text", "text": "a"}, {"type": "image"}]), ("gpt", "b")],
+            "turn 1: `value`: expected text, found a list",
+        ),
+        (
+            [("human", [{"type": "text", "text": 1}]), ("gpt", "b")],
+            "turn 1: `value`: expected text, found a l",
         ),
         ([("human", "a"), ("gpt", ["b"])], "turn 2: `value`: expected text, found a list"),
         ([("human", "a"), ("gpt", None)], "turn 2: `value`: expected text, found null"),
@@ -369,7 +495,7 @@ def test_where_a_chunk_ends_changes_nothing(
 ) -> None:
     monkeypatch.setattr("engine.formats.json._Window.CHUNK", chunk)
     rows = [ALPACA | {"x": [True, None, -1.5e-3, 123456, 'é😀\ud800\\"']}, WIZARD, ALPACA]
-    content = json.dumps(rows, indent=1) + " \n"
+    content = json.dumps(rows, indent=1).replace("null", "-Infinity") + " \n"
     assert [sample.row for sample in open_dataset(write(tmp_path, content)).samples()] == rows
     numbers, bad = rest(tmp_path, '[1234567, {"instruction": "a", "output": "b"}, "é😀"]')
     assert numbers == ["a"]

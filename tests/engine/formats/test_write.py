@@ -52,7 +52,8 @@ values = st.recursive(
 
 def names(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     known = {"instruction", "input", "output", "context", "conversations", "messages", "burnish"}
-    return text.filter(lambda name: name not in known and name not in ("prompt", "response", "completion"))
+    known |= {"prompt", "response", "completion", "question", "query", "answer"}
+    return text.filter(lambda name: name.strip().casefold() not in known)
 
 
 def rows(

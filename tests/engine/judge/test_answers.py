@@ -63,6 +63,10 @@ def test_prompts_are_read_from_whatever_holds_instructions(tmp_path: Path) -> No
 
     evaluation = [{"dataset": "helpful_base", "instruction": "x", "output": "y", "generator": "z"}]
     assert read("a.json", json.dumps(evaluation)) == [AnswerPrompt("x", "", "helpful_base")]
+    assert read("i.jsonl", '{"instruction": "", "input": "x"}\n{"question": "y", "answer": "z"}') == [
+        AnswerPrompt("x"),
+        AnswerPrompt("y"),
+    ]
     assert read("b.jsonl", '{"prompt": "x", "context": "u"}\n{"instruction": "y", "input": null}') == [
         *(AnswerPrompt("x", "u"), AnswerPrompt("y")),
     ]
@@ -76,7 +80,7 @@ def test_prompts_are_read_from_whatever_holds_instructions(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "", '[{"question": "x"}]', '[{"instruction": " "}]', '[{"instruction": 7}]', "[7]",
+    ["[]", "", '[{"problem": "x"}]', '[{"instruction": " "}]', '[{"instruction": 7}]', "[7]",
      '[{"instruction": "x", "input": 7}]', '[{"instruction": "x"}, null]', '[{"messages": []}]', "[{"],
 )  # fmt: skip
 def test_what_holds_none_is_one_line(tmp_path: Path, text: str) -> None:

@@ -114,7 +114,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             rows, config, use = files.rows, files.config, files.use
         else:
             records = _records(chosen, run, wanted, source.format)
-            rows = write_dataset(out, target, records, protected=kept, step=progress.step)
+            rows = write_dataset(out, target, records, types=source.types, protected=kept, step=progress.step)
         return ExportResult(out, target, rows, len(opened), out.stat().st_size, config, use)
 
 

@@ -57,6 +57,14 @@ class Dataset:
         """Every row as it is, by its number; `RowError` in place of one that cannot be read."""
         return _rows(self.path, self.format.container)
 
+    def types(self) -> str | None:
+        """The types of a Parquet file's columns, for an export to keep; None: the format has no types but JSON's."""
+        return (
+            extras.parquet(self.path).types_of(self.path)
+            if self.format.container is Container.PARQUET
+            else None
+        )
+
     def where(self, number: int) -> str:
         """A row's place, as a message gives it."""
         return f"{_UNIT[self.format.container]} {number}"

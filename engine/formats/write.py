@@ -30,15 +30,20 @@ def write_dataset(
     format: Format,
     records: Iterable[Record],
     *,
+    types: str | None = None,
     protected: Collection[Path] = (),
     step: Step = nothing,
 ) -> int:
     """Write rows as `render` makes them; returns how many.
 
+    `types`: of the source's columns, as `Dataset.types` gives them; a Parquet file keeps them.
+
     One row is in memory at a time (Parquet: a batch). The file appears complete or not at all, over an older
     one, but never over one of `protected`: the source dataset, the workspace. `DatasetError`.
     """
     with replacing(path, protected) as file:
+        if format.container is Container.PARQUET:
+            return _write_parquet(file, path, records, types, step)
         return _WRITERS[format.container](file, path, records, step)
 
 
@@ -191,8 +196,10 @@ def _cell(value: object) -> str:
     return "" if value is None else _ENCODER.encode(value)
 
 
-def _write_parquet(file: BinaryIO, path: Path, records: Iterable[Record], step: Step) -> int:
-    columns = extras.parquet(path).Columns()
+def _write_parquet(
+    file: BinaryIO, path: Path, records: Iterable[Record], types: str | None, step: Step
+) -> int:
+    columns = extras.parquet(path).Columns(types)
     with _spooled(path, records, columns.look, step) as rows:
         count: int = columns.write(file, rows)
     return count
@@ -202,5 +209,4 @@ _WRITERS: dict[Container, Callable[[BinaryIO, Path, Iterable[Record], Step], int
     Container.JSON: _write_array,
     Container.JSONL: _write_lines,
     Container.CSV: _write_csv,
-    Container.PARQUET: _write_parquet,
 }

@@ -94,6 +94,7 @@ def open_workspace(
             format=dataset.format,
             fields=dataset.fields,
             sha256=sha256_of(data),
+            types=dataset.types(),
         )
         return Workspace.create(path, source, through(dataset.samples(on_bad)))
     workspace = Workspace.open(path)

@@ -40,6 +40,7 @@ class Source(BaseModel, frozen=True):
     format: Format
     fields: tuple[str, ...]
     sha256: str
+    types: str | None = None  # of a Parquet file's columns, in Arrow's own form: JSON's rows do not tell them
 
 
 class Run(BaseModel, frozen=True):

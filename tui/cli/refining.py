@@ -77,7 +77,7 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     """The object of `run --json` and `show --json`; tui/cli/README.md documents the fields."""
     return {
         "workspace": str(opened.path),
-        "dataset": opened.source().model_dump(),
+        "dataset": opened.source().model_dump(exclude={"types"}),
         **run.record.model_dump(include={"teacher", "student"}),
         "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),

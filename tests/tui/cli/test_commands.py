@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from engine.store.leaving import exported
@@ -183,6 +187,29 @@ def test_a_workspace_is_exported_in_every_format(refined: Path, tmp_path: Path, 
         assert len(json.loads(out.read_text("utf-8"))) == 3
     else:
         assert len(list(map(json.loads, out.read_text("utf-8").splitlines()))) == 3
+
+
+def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: Path) -> None:
+    at = datetime.datetime(2024, 2, 3, 4, 5, 6, 7)
+    columns: dict[str, tuple[pa.DataType, list[Any]]] = {
+        "instruction": (pa.string(), ["Name a fruit.", "Name a bird."]),
+        "output": (pa.string(), ["A pear.", "A wren."]),
+        "made": (pa.timestamp("us"), [at, None]),
+        "turns": (pa.int32(), [1, 2]),
+        "score": (pa.float32(), [0.1, 0.2]),
+        "price": (pa.decimal128(9, 2), [Decimal("1.50"), Decimal("0.00")]),
+        "facts": (pa.map_(pa.string(), pa.int64()), [[("length", 60)], []]),
+    }
+    data, workspace, out = tmp_path / "data.parquet", tmp_path / "w.burnish", tmp_path / "out.parquet"
+    pq.write_table(pa.table({name: pa.array(held, kind) for name, (kind, held) in columns.items()}), data)
+    before = pq.read_table(data)
+    ended = burnish("run", data, "-w", workspace, "--method", "score", "--student", "demo", "--json")
+    assert ended.code == 0, ended.err
+    assert set(json.loads(ended.out)["dataset"]) == {"path", "format", "fields", "sha256"}
+    data.unlink()
+    assert burnish("export", workspace, out).code == 0
+    assert pq.read_table(out).equals(before)
+    assert pq.read_schema(out).equals(before.schema)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ in batches. Files are opened for reading only.
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,10 +13,19 @@ from dataclasses import dataclass
 from importlib import resources
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from engine.formats import extras
-from engine.formats.json import array_rows, line_rows, skip_bom
+from engine.formats.encodings import (
+    UTF8,
+    advice,
+    decoded,
+    encoding_marked,
+    encoding_named,
+    lines_of,
+    unmarked_utf16,
+)
+from engine.formats.json import array_rows, line_rows
 from engine.formats.layouts import fields_of, fits, layout_of, version_of
 from engine.formats.names import (
     Container,
@@ -28,13 +36,15 @@ from engine.formats.names import (
     RowError,
     shown,
 )
-from engine.sample import Sample
+from engine.formats.reasons import Reasons
+from engine.sample import Sample, Version
 
 _EXPECTED = (
     "expected rows with `instruction` and `output`, `conversations` or `messages`, as a JSON array, JSON Lines, "
     "CSV or Parquet"
 )
 _LOOK = 100  # rows looked at to tell the layout
+_REASONS = 3  # told where no row is good
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +62,11 @@ class Dataset:
     path: Path
     format: Format
     fields: tuple[str, ...]  # of the first row that fits the format
+    encoding: str  # of a table; all else is UTF-8
 
     def rows(self) -> Iterator[Row]:
         """Every row as it is, by its number; `RowError` in place of one that cannot be read."""
-        return _rows(self.path, self.format.container)
+        return _rows(self.path, self.format.container, self.encoding)
 
     def types(self) -> str | None:
         """The types of a Parquet file's columns, for an export to keep; None: the format has no types but JSON's."""
@@ -76,12 +87,13 @@ class Dataset:
         does a file in which no row is good. After a break in a JSON array nothing can be read: it is the last
         bad row.
         """
-        layout, count = self.format.layout, 0
+        layout, count, reasons = self.format.layout, 0, Reasons()
         for number, row in self.rows():
             try:
-                version = version_of(row, layout)
+                version = _version(row, layout)
             except RowError as error:
                 bad = BadRow(self.where(number), str(error))
+                reasons.add(bad.where, bad.message)
                 if on_bad is None:
                     raise DatasetError(f"{self.path}: {bad.where}: {bad.message}") from None
                 on_bad(bad)
@@ -90,16 +102,34 @@ class Dataset:
             yield Sample(index=count, original=version, row=row)
             count += 1
         if not count:
-            raise DatasetError(f"{self.path}: no row holds a sample; {_EXPECTED}")
+            told = "; ".join(map(str, islice(reasons, _REASONS)))
+            what = f"{reasons.count:,} read as {self.format.value} ({layout.value})"
+            raise DatasetError(f"{self.path}: no row holds a sample, of {what}: {told}")
 
 
-def open_dataset(path: Path, format: Format | None = None) -> Dataset:
+def _version(row: object, layout: Layout) -> Version:
+    """The sample a row holds, or the `RowError` that says why it holds none and what it is instead."""
+    try:
+        return version_of(row, layout)
+    except RowError as error:
+        if isinstance(row, dict) and "chosen" in row and "rejected" in row:
+            what = (
+                "a row with `chosen` and `rejected` is preference data, which has no one response to refine"
+            )
+            raise RowError(f"{error}; {what}") from None
+        if str(error).endswith("not UTF-8"):
+            raise RowError(f"{error}; save it as UTF-8") from None
+        raise
+
+
+def open_dataset(path: Path, format: Format | None = None, encoding: str | None = None) -> Dataset:
     """The dataset in a file. Its format is told from its first rows unless `format` says it.
 
-    `DatasetError`: the file cannot be read, is no dataset, or is none of `format`.
+    `encoding` is a table's where it is not UTF-8 and no byte order mark says it.
+    `DatasetError`: the file cannot be read, is no dataset, or is none of `format`. `UsageError`: no such encoding.
     """
-    container = _container(path, format)
-    rows = list(islice(_rows(path, container), _LOOK))
+    container, encoding = _container(path, format, encoding)
+    rows = list(islice(_rows(path, container, encoding), _LOOK))
     if not rows:
         raise DatasetError(f"{path}: holds no rows; {_EXPECTED}")
     if format is None:
@@ -109,12 +139,14 @@ def open_dataset(path: Path, format: Format | None = None) -> Dataset:
         expected = f"expected {format.layout.value} for {format.value}"
     for _, row in rows:
         if isinstance(row, dict) and fits(row, format.layout):
-            return Dataset(path, format, tuple(row))
+            return Dataset(path, format, tuple(row), encoding)
     number, row = rows[0]
+    if container is Container.CSV and isinstance(row, RowError):
+        raise DatasetError(f"{path}: {_UNIT[container]} {number}: {row}")
     if container is Container.JSONL and isinstance(row, RowError):
         expected = "a file that begins with `{` is JSON Lines: one object a line"
     try:
-        version_of(row, format.layout)
+        _version(row, format.layout)
     except RowError as error:
         raise DatasetError(f"{path}: {_UNIT[container]} {number}: {error}; {expected}") from None
     raise AssertionError("a row that holds a sample fits its layout")
@@ -127,11 +159,16 @@ def _layout(rows: list[object]) -> Layout:
     return Layout.ALPACA if first is Layout.WIZARDLM and Layout.ALPACA in layouts else first
 
 
-def _rows(path: Path, container: Container) -> Iterator[Row]:
+def _rows(path: Path, container: Container, encoding: str) -> Iterator[Row]:
     try:
-        yield from _READERS[container](path)
+        if container is Container.CSV:
+            yield from _table_rows(path, encoding)
+        else:
+            yield from _READERS[container](path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeError as error:
+        raise DatasetError(f"{path}: cannot be read as {encoding}: {error}") from None
 
 
 def any_rows(path: Path) -> Iterator[object]:
@@ -139,22 +176,22 @@ def any_rows(path: Path) -> Iterator[object]:
 
     `DatasetError`: the file cannot be read, or a row of it.
     """
-    container, _ = _beginning(path)
+    container, encoding, _ = _beginning(path)
     if container is Container.CSV and path.suffix.lower() not in (".csv", ".tsv"):
-        rows: Iterator[Row] = _text_lines(path)
+        rows: Iterator[Row] = _text_lines(path, encoding)
     else:
-        rows = _rows(path, container)
+        rows = _rows(path, container, encoding)
     for number, row in rows:
         if isinstance(row, RowError):
             raise DatasetError(f"{path}: {_UNIT[container]} {number}: {row}")
         yield row
 
 
-def _text_lines(path: Path) -> Iterator[Row]:
+def _text_lines(path: Path, encoding: str) -> Iterator[Row]:
     with path.open("rb") as file:
-        lines = _CsvLines(file)
+        lines = lines_of(file, encoding)
         for number, line in enumerate(lines, 1):
-            yield number, line if lines.bad_byte is None else RowError(f"byte {lines.bad_byte}: not UTF-8")
+            yield number, line if lines.fault is None else RowError(lines.fault)
 
 
 def demo_dataset() -> Path:
@@ -166,24 +203,34 @@ def demo_dataset() -> Path:
 
 # Containers -----------------------------------------------------------------------------------------------
 
-_BOM = codecs.BOM_UTF8
-_NOT_UTF8 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+_SPACE = " \t\n\r\v\f"
 
 
-def _container(path: Path, format: Format | None) -> Container:
-    found, head = _beginning(path)
-    if format is None and found is Container.CSV and not _looks_like_a_table(head):
-        raise DatasetError(f"{path}: line 1: begins with {shown(_first_line(head)[:40])}; {_EXPECTED}")
+class _Beginning(NamedTuple):
+    """The first 64 KiB of a file, and what they show it to be."""
+
+    container: Container
+    encoding: str
+    text: str  # "" of Parquet
+
+
+def _container(path: Path, format: Format | None, encoding: str | None) -> tuple[Container, str]:
+    found, encoding, text = _beginning(path, encoding)
+    if format is None and found is Container.CSV and not _looks_like_a_table(text):
+        line = _first_line(text)
+        utf16 = unmarked_utf16(line)
+        perhaps = f"; {advice(utf16)}" if utf16 else ""
+        raise DatasetError(f"{path}: line 1: begins with {shown(line[:40])}{perhaps}; {_EXPECTED}")
     if format is not None and format.container is not found:
         raise DatasetError(
             f"{path}: expected {format.container.value} for {format.value}, found {found.value}"
         )
-    return found
+    return found, encoding
 
 
-def _beginning(path: Path) -> tuple[Container, bytes]:
-    """The container that a file's first 64 KiB show, and these bytes. Text that is not JSON is a table."""
+def _beginning(path: Path, named: str | None = None) -> _Beginning:
+    """A file's beginning, read in the encoding that was named if one was. Text that is not JSON is a table."""
     try:
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
@@ -191,26 +238,34 @@ def _beginning(path: Path) -> tuple[Container, bytes]:
             head = file.read(1 << 16)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    encoding = encoding_marked(head) if named is None else encoding_named(named)
     if head.startswith(b"PAR1"):
-        found = Container.PARQUET
-    elif head.startswith(_NOT_UTF8):
-        raise DatasetError(f"{path}: byte 0: text in UTF-16 or UTF-32; save it as UTF-8")
-    elif head.startswith(_PACKED):
+        if named is not None:
+            raise DatasetError(f"{path}: --encoding is for CSV, and this is Parquet")
+        return _Beginning(Container.PARQUET, UTF8, "")
+    if head.startswith(_PACKED):
         raise DatasetError(f"{path}: a compressed file; unpack it first")
-    else:
-        start = head.removeprefix(_BOM).lstrip()[:1]
-        if not start:
-            raise DatasetError(f"{path}: empty; {_EXPECTED}")
-        found = {b"[": Container.JSON, b"{": Container.JSONL}.get(start, Container.CSV)
-    return found, head
+    try:
+        text = decoded(head, encoding)
+    except UnicodeError as error:
+        raise DatasetError(f"{path}: cannot be read as {encoding}: {error}") from None
+    start = text.lstrip(_SPACE)[:1]
+    if not start:
+        raise DatasetError(f"{path}: empty; {_EXPECTED}")
+    found = {"[": Container.JSON, "{": Container.JSONL}.get(start, Container.CSV)
+    if found is not Container.CSV and encoding != UTF8:
+        if named is None:
+            raise DatasetError(f"{path}: byte 0: text in UTF-16 or UTF-32; save it as UTF-8")
+        raise DatasetError(f"{path}: --encoding is for CSV, and this is {found.value}; save it as UTF-8")
+    return _Beginning(found, encoding, text)
 
 
-def _first_line(head: bytes) -> str:
-    return head.removeprefix(_BOM).lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+def _first_line(text: str) -> str:
+    return text.lstrip(_SPACE).split("\n", 1)[0].rstrip("\r")
 
 
-def _looks_like_a_table(head: bytes) -> bool:
-    line = _first_line(head)
+def _looks_like_a_table(text: str) -> bool:
+    line = _first_line(text)
     return "\0" not in line and fields_of(dict.fromkeys(_split(line, _delimiter(line)))) is not None
 
 
@@ -232,39 +287,16 @@ def _delimiter(header: str) -> str:
     return next(marks, ",")
 
 
-class _CsvLines:
-    """A table's lines as text, for `csv.reader`; remembers the first byte that was not UTF-8."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._start = skip_bom(file)
-        self.bad_byte: int | None = None
-
-    def __iter__(self) -> _CsvLines:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._file)
-        start, self._start = self._start, self._start + len(line)
-        try:
-            return line.decode()
-        except UnicodeDecodeError as error:
-            if self.bad_byte is None:
-                self.bad_byte = start + error.start
-            # Bytes that are not UTF-8 cannot move a row's end: the rows after this one are sound.
-            return line.decode("utf-8", "replace")
-
-
-def _table_rows(path: Path) -> Iterator[Row]:
+def _table_rows(path: Path, encoding: str) -> Iterator[Row]:
     csv.field_size_limit(_CELL)  # the module's own limit of 128 KB is below long answers
     with path.open("rb") as file:
-        delimiter = _delimiter(_first_line(file.read(1 << 16)))
+        delimiter = _delimiter(_first_line(decoded(file.read(1 << 16), encoding)))
         file.seek(0)
-        lines = _CsvLines(file)
+        lines = lines_of(file, encoding)
         table = csv.reader(lines, delimiter=delimiter, strict=True)
         header: list[str] | None = None
         while True:
-            number, lines.bad_byte = table.line_num + 1, None
+            number, lines.fault = table.line_num + 1, None
             try:
                 cells = next(table)
             except StopIteration:
@@ -278,13 +310,13 @@ def _table_rows(path: Path) -> Iterator[Row]:
             if header is None:
                 header = cells
                 twice = next((name for name, count in Counter(header).items() if count > 1), None)
-                if lines.bad_byte is not None:
-                    raise DatasetError(f"{path}: line {number}: byte {lines.bad_byte}: not UTF-8")
+                if lines.fault is not None:
+                    raise DatasetError(f"{path}: line {number}: {lines.fault}")
                 if twice is not None:
                     raise DatasetError(f"{path}: line {number}: the column {shown(twice)} is there twice")
                 continue
-            if lines.bad_byte is not None:
-                yield number, RowError(f"byte {lines.bad_byte}: not UTF-8")
+            if lines.fault is not None:
+                yield number, RowError(lines.fault)
             elif len(cells) != len(header):
                 yield number, RowError(f"expected {len(header)} cells as in the header, found {len(cells)}")
             else:
@@ -294,7 +326,6 @@ def _table_rows(path: Path) -> Iterator[Row]:
 _READERS: dict[Container, Callable[[Path], Iterator[Row]]] = {
     Container.JSON: array_rows,
     Container.JSONL: line_rows,
-    Container.CSV: _table_rows,
     Container.PARQUET: lambda path: extras.parquet(path).parquet_rows(path),
 }
 _UNIT = {Container.JSON: "row", Container.JSONL: "line", Container.CSV: "line", Container.PARQUET: "row"}

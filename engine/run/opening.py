@@ -80,15 +80,16 @@ def open_workspace(
     format: Format | None,
     on_bad: Callable[[BadRow], None] | None,
     through: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    encoding: str | None = None,
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
     A new workspace's samples go `through` a function on their way in, which may count them; if it raises, there is
-    no new workspace. Raises `DatasetError` as `Dataset.samples` does, `WorkspaceError` if it holds another dataset,
-    `UsageError` if `data` is the workspace itself.
+    no new workspace. `encoding` as for `open_dataset`. Raises `DatasetError` as `Dataset.samples` does,
+    `WorkspaceError` if it holds another dataset, `UsageError` if `data` is the workspace itself.
     """
     if not path.exists():
-        dataset = open_dataset(data, format)
+        dataset = open_dataset(data, format, encoding)
         source = Source(
             path=str(data.absolute()),
             format=dataset.format,

@@ -80,6 +80,7 @@ def data_options(command: F) -> F:
             "--skip-bad", is_flag=True, help="Report rows that hold no sample, and import the rest."
         ),
         format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
+        encoding_option,
         limit_option("samples"),
         click.option(
             "-w",
@@ -91,6 +92,11 @@ def data_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+encoding_option = click.option(
+    "--encoding", metavar="NAME", help="A CSV file's encoding, such as cp1252 or gbk [UTF-8, or as marked]."
+)
 
 
 def limit_option(what: str) -> Callable[[F], F]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
+from engine.formats.reasons import Reasons
 from engine.method.recipe import Method
 from engine.run import session
 from engine.run.opening import open_workspace, workspace_for
@@ -31,22 +32,31 @@ EXAMPLES, FAILURES = 5, 20
 """Samples shown after a run, and failed samples listed."""
 
 
-def open_data(data: Path, workspace: Path | None, format_: str | None, *, skip_bad: bool) -> Workspace:
+def open_data(
+    data: Path, workspace: Path | None, format_: str | None, encoding: str | None, *, skip_bad: bool
+) -> Workspace:
     """The workspace of a dataset, opened or made.
 
-    Making it prints the rows that are skipped, and how many samples have earlier turns.
+    Making it prints why rows are skipped, with the first row and the count of each reason, and how many samples
+    have earlier turns.
     Raises `DatasetError` for a row without a sample, unless `skip_bad`.
     """
-    console = errors()
+    console, skipped = errors(), Reasons()
 
     def on_bad(bad: BadRow) -> None:
         if not skip_bad:
             raise DatasetError(f"{data}: {bad.where}: {bad.message}; --skip-bad imports the other rows")
-        say(console, f"skipped {data}: {bad.where}: {bad.message}")
+        skipped.add(bad.where, bad.message)
 
     path = workspace or workspace_for(data)
     new = not path.exists()
-    opened = open_workspace(path, data, Format(format_) if format_ else None, on_bad)
+    opened = open_workspace(path, data, Format(format_) if format_ else None, on_bad, encoding=encoding)
+    for reason in skipped:
+        say(console, f"skipped {data}: {reason}")
+    if skipped.others:
+        say(console, f"skipped {data}: {skipped.others:,} rows for other reasons")
+    if skipped.count:
+        say(console, f"{skipped.count:,} rows hold no sample and are left out")
     if new:
         format = Format(opened.source().format)
         turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import FILE, PATH, format_option, json_option
+from tui.cli.options import FILE, PATH, encoding_option, format_option, json_option
 
 if TYPE_CHECKING:
     from engine.formats.read import BadRow
@@ -32,8 +32,11 @@ EVERY = 1000
     help="A test's file: which samples hold 13 words in a row of it.",
 )
 @format_option("The dataset's format [told from its content].")
+@encoding_option
 @json_option
-def stats(data: Path, *, against: Path | None, format_: str | None, as_json: bool) -> int:
+def stats(
+    data: Path, *, against: Path | None, format_: str | None, encoding: str | None, as_json: bool
+) -> int:
     """Look through DATA before it is refined, and flag samples.
 
     Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
@@ -55,7 +58,7 @@ def stats(data: Path, *, against: Path | None, format_: str | None, as_json: boo
                 found = examination.examine(opened.samples(), step)
                 opened.keep_examination(found, examination.all_findings())
         else:
-            dataset = open_dataset(data, Format(format_) if format_ else None)
+            dataset = open_dataset(data, Format(format_) if format_ else None, encoding)
             found = examination.examine(dataset.samples(bad.add), step)
         if (
             as_json

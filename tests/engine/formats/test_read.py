@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, demo_dataset, open_dataset
 from engine.sample import Version
+from models.errors import UsageError
 
 ALPACA = {"instruction": "Add.", "input": "1 2", "output": "3"}
 WIZARD = {"instruction": "Say hi.", "output": "Hi."}
@@ -446,6 +447,96 @@ def test_whatever_a_file_holds_the_fault_is_ours_and_one_line(
     assert all(message.isprintable() for message in messages)
 
 
+# Encodings ------------------------------------------------------------------------------------------------
+
+FRENCH = "instruction,input,output\nÀ quoi sert un rabot ?,,À dresser une planche.\n"
+CHINESE = "instruction,input,output\n刨子是做什么用的？,,刨子用来刨平木板。\n"
+JAPANESE = "instruction,input,output\n鉋は何に使いますか。,,板を平らに削ります。\n"
+RUSSIAN = "instruction;output\nДля чего нужен рубанок?;Чтобы строгать доски.\n"
+TABLES = (FRENCH, CHINESE, JAPANESE, RUSSIAN)
+
+
+def read(path: Path, encoding: str | None = None) -> tuple[str, str]:
+    """The texts of a file's one sample."""
+    (sample,) = open_dataset(path, encoding=encoding).samples()
+    return sample.original.instruction, sample.original.response
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("content", TABLES)
+def test_a_table_with_a_byte_order_mark_is_read(tmp_path: Path, content: str, encoding: str) -> None:
+    plain, marked = write(tmp_path, content, "a.csv"), write(tmp_path, content.encode(encoding), "b.csv")
+    assert read(plain) == read(marked)
+    tabbed = content.replace(",", "\t").replace(";", "\t").replace("\n", "\r\n")
+    big = b"\xfe\xff" + tabbed.encode("utf-16-be")
+    assert read(write(tmp_path, big, "c.txt")) == read(plain), "as a spreadsheet's Unicode text"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (FRENCH, "cp1252"),
+        (CHINESE, "gbk"),
+        (RUSSIAN, "cp1251"),
+        (CHINESE, "utf-16-le"),
+        (FRENCH, "utf-16-be"),
+    ],
+)
+def test_another_encoding_is_refused_with_its_likely_name_and_read_by_it(
+    tmp_path: Path, content: str, encoding: str
+) -> None:
+    found = fault(tmp_path, content.encode(encoding))
+    assert f"perhaps {encoding}: save it as UTF-8, or name its encoding" in found
+    assert f"--encoding {encoding}" in found
+    plain = write(tmp_path, content, "plain.csv")
+    assert read(tmp_path / "data.txt", encoding) == read(plain)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "gbk", "big5", "shift_jis", "euc_kr", "utf-16-le", "utf-8"])
+def test_bytes_that_are_not_the_named_encoding_cost_their_row_alone(tmp_path: Path, encoding: str) -> None:
+    bad = b"\x00\xdc" if encoding == "utf-16-le" else b"\x81\x20" if encoding != "utf-8" else b"\xff"
+    head, tail = "instruction,output\na,b\nc", ",d\ne,f\n"
+    path = write(tmp_path, head.encode(encoding) + bad + tail.encode(encoding))
+    found: list[BadRow] = []
+    good = [
+        sample.original.instruction for sample in open_dataset(path, None, encoding).samples(found.append)
+    ]
+    assert good == ["a", "e"]
+    assert [row.where for row in found] == ["line 3"]
+    assert f"not {encoding}" in found[0].message.lower()
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "hex", "rot13", "gbk\0", "\x1b[2J"])
+def test_a_name_of_no_text_encoding_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"^--encoding: no encoding is named") as error:
+        open_dataset(write(tmp_path, FRENCH), encoding=name)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        (array(ALPACA).encode(), "gbk", "--encoding is for CSV, and this is a JSON array; save it as UTF-8"),
+        (lines(ALPACA).encode("utf-16-le"), "utf-16-le", "--encoding is for CSV, and this is JSON Lines"),
+        (b"PAR1", "gbk", "--encoding is for CSV, and this is Parquet"),
+        (FRENCH.encode("cp1252"), "utf-16", "cannot be read as utf-16: "),
+    ],
+)
+def test_an_encoding_that_cannot_be_is_refused(
+    tmp_path: Path, content: bytes, encoding: str, message: str
+) -> None:
+    with pytest.raises(DatasetError) as error:
+        read(write(tmp_path, content), encoding)
+    assert message in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_json_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+    content = json.dumps([{"instruction": "À quoi ?", "output": "À cela."}], ensure_ascii=False)
+    assert "not UTF-8; save it as UTF-8" in fault(tmp_path, content.encode("cp1252"))
+    assert "not UTF-8; save it as UTF-8" in fault(tmp_path, content[1:-1].encode("gbk", "replace") + b"\xff")
+
+
 # Skipping -------------------------------------------------------------------------------------------------
 
 
@@ -481,7 +572,9 @@ def test_what_stands_before_the_break_in_an_array_is_read(tmp_path: Path) -> Non
 def test_a_file_without_a_good_row_fails_even_when_bad_rows_are_skipped(tmp_path: Path) -> None:
     bad: list[BadRow] = []
     dataset = open_dataset(write(tmp_path, array(ALPACA | {"output": ""})))
-    with pytest.raises(DatasetError, match="no row holds a sample"):
+    with pytest.raises(
+        DatasetError, match=r"no row holds a sample, of 1 read as alpaca .*: row 1: `output` is"
+    ):
         list(dataset.samples(bad.append))
     assert len(bad) == 1
 

@@ -129,8 +129,9 @@ def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: 
 # Rows
 
 
-def test_bad_rows_are_reported_one_by_one_and_the_rest_is_imported(tmp_path: Path) -> None:
-    rows: list[Any] = [SHORT[0], {"instruction": "Only this."}, SHORT[1], 7, SHORT[2]]
+def test_bad_rows_are_reported_by_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
+    nameless = [{"instruction": "Only this.", f"n{number}": 1} for number in range(300)]
+    rows: list[Any] = [SHORT[0], {"instruction": "Only this."}, SHORT[1], 7, SHORT[2], *nameless]
     data, path = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish"
     with FakeOllama(brief) as server:
         environment = {"OLLAMA_HOST": server.url}
@@ -142,8 +143,49 @@ def test_bad_rows_are_reported_one_by_one_and_the_rest_is_imported(tmp_path: Pat
         ended = burnish("run", data, "-w", path, *REFLECT, "--skip-bad", "--json", environment=environment)
     assert ended.code == 0
     skipped = [line for line in ended.err.splitlines() if line.startswith("skipped ")]
-    assert [line.split(": ")[1] for line in skipped] == ["row 2", "row 4"]
+    assert [line.split(": ")[1] for line in skipped] == ["row 2 and 300 more", "row 4"]
+    assert "302 rows hold no sample and are left out" in ended.err
     assert json.loads(ended.out)["done"] == 3
+
+
+def test_where_every_row_is_bad_the_one_line_says_why(tmp_path: Path) -> None:
+    asked = [{"from": "human", "value": "What is a spokeshave?"}]
+    answer = {"from": "gpt", "value": "A plane with handles."}
+    pair = {"conversations": asked, "chosen": answer, "rejected": answer}
+    data = dataset(tmp_path / "pairs.json", [pair, pair, {"conversations": 3}])
+    path = tmp_path / "w.burnish"
+    for ended in (burnish("stats", data), burnish("run", data, "-w", path, *REFLECT, "--skip-bad")):
+        assert ended.code == 1
+        assert (
+            "no row holds a sample, of 3 read as sharegpt (conversations): row 1 and 1 more: "
+            in ended.complaint
+        )
+        assert (
+            "as the last two turns; a row with `chosen` and `rejected` is preference data" in ended.complaint
+        )
+        assert "; row 3: expected `conversations`, a list of turns, found a number" in ended.complaint
+    assert not path.exists()
+
+
+def test_a_table_in_a_named_encoding_is_read_by_run_score_and_stats(tmp_path: Path) -> None:
+    text = "instruction,input,output\n刨子是做什么用的？,,刨子用来刨平木板。\n"
+    data, path = tmp_path / "chinese.csv", tmp_path / "w.burnish"
+    data.write_bytes(text.encode("gbk"))
+    assert "perhaps gbk: save it as UTF-8" in burnish("stats", data).complaint
+    assert "no encoding is named" in burnish("stats", data, "--encoding", "gb\nk!x").complaint
+    counted = burnish("stats", data, "--encoding", "gbk", "--json")
+    assert (counted.code, json.loads(counted.out.splitlines()[0])["bad_rows"]) == (0, 0)
+    ended = burnish("score", data, "-w", tmp_path / "s.burnish", "--student", "demo", "--encoding", "GBK")
+    assert ended.code == 0
+    with FakeOllama(brief) as server:
+        environment = {"OLLAMA_HOST": server.url}
+        assert (
+            burnish("run", data, "-w", path, *REFLECT, "--encoding", "gbk", environment=environment).code == 0
+        )
+        assert burnish("run", data, "-w", path, *REFLECT, environment=environment).code == 0, "it goes on"
+    with Workspace.open(path) as opened:
+        (sample,) = opened.samples()
+    assert sample.original.instruction == "刨子是做什么用的？"
 
 
 def test_earlier_turns_are_counted_and_exported_as_they_were(tmp_path: Path) -> None:

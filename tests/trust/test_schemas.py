@@ -44,6 +44,7 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
     in_todays_models: dict[str, Any] = json.loads(json.dumps(whole))
     usual = {"prompts": 1, "think": False, "teacher_context": 8192, "both_branches": False}
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
+    in_todays_models["source"] = {"types": None} | in_todays_models["source"]
     in_todays_models["outcomes"] = [
         body and Outcome.model_validate(body) for body in in_todays_models["outcomes"]
     ]

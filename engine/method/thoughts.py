@@ -27,7 +27,7 @@ _MARKS = {f"<{tag}>": f"</{tag}>" for tag in _TAGS} | {
     "here are my reasoning steps:": "[begin final response]",  # Apriel
     "here is my thought process:": "here is my response:",  # Granite 3.2
 }
-"""What opens thoughts, in small letters, and what closes them."""
+"""The marks that open thoughts, in small letters, each with the mark that closes them."""
 
 _SAID = "here is my response:"  # an answer's first words as well: closes only what was opened
 _ANSWERS = {f"<{tag}>": f"</{tag}>" for tag in ("answer", "response", "output", "solution")} | {
@@ -102,7 +102,7 @@ def _final_message(text: str) -> str:
 
 
 def _after_thoughts(text: str, quoted: Collection[str]) -> str | None:
-    """What follows the first thoughts of a text; None if it begins with none."""
+    """The text after its first thoughts; None if it begins with none."""
     if opened := _OPENED.match(text):
         mark = opened[1].casefold()
         if mark in quoted:

@@ -1,4 +1,4 @@
-"""What a person looked at and left is let go of, however long the app runs."""
+"""Widgets of screens that a person has left are let go of, however long the app runs."""
 
 from __future__ import annotations
 

@@ -6,52 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from engine.formats.fields import Fields, fields_of
 from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, shown
+from engine.formats.roles import roles_in, speaker, turn_keys
 from engine.sample import Sample, Version
 
 # Rows with one exchange -----------------------------------------------------------------------------------
-
-# Each field's own name first, then the names other datasets give it (Dolly: context, response; TRL: prompt,
-# completion), in any letter case. A row keeps its own names when it is exported.
-_INSTRUCTION = ("instruction", "prompt")
-_RESPONSE = ("output", "response", "completion")
-# These count only where a row has none of the names above for it: beside those they are often something else, such
-# as the question that a filled-in prompt was made of.
-_QUESTION = ("question", "query")
-_ANSWER = "answer"
-
-
-class Fields(NamedTuple):
-    """The names under which a row holds its sample; `input` is None where it has none."""
-
-    instruction: str
-    input: str | None
-    response: str
-
-
-def fields_of(row: Mapping[str, Any]) -> Fields | None:
-    """The names under which this row holds an instruction and a response, or None."""
-    named: dict[str, str] = {}
-    for name in row:
-        named.setdefault(name.strip().casefold(), name)
-    named |= {name: name for name in row}  # where two differ in case alone, the exact one
-
-    def found(*names: str) -> str | None:
-        return next((named[name] for name in names if name in named), None)
-
-    instruction, question, response = found(*_INSTRUCTION), found(*_QUESTION), found(*_RESPONSE)
-    if response is None and (instruction is None or question is None):
-        response = found(_ANSWER)
-    instruction = instruction or question
-    given, context = found("input"), found("context")
-    if instruction is None:
-        instruction, given = given, None
-    if instruction is None or response is None:
-        return None
-    # Elsewhere `context` may be a list of documents or the like: that is not an input, it just travels along.
-    if given is None and context is not None and isinstance(row[context], str):
-        given = context
-    return Fields(instruction, given, response)
 
 
 def _fields(row: dict[str, Any]) -> Fields:
@@ -117,16 +77,6 @@ def _flat_history(row: Mapping[str, Any]) -> list[ConversationTurn]:
 
 # Rows of turns --------------------------------------------------------------------------------------------
 
-# In any letter case. ShareGPT's dumps name the assistant after the service, OpenAssistant's user is the prompter.
-_ROLES = {
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("human", "user", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "llm"), "assistant"),
-    **dict.fromkeys(("bing", "bard", "claude", "gemini", "copilot"), "assistant"),
-}
-# Parts of the names that a program's turns have: no two speakers, even where only these two take turns.
-_PROGRAMS = ("tool", "function", "observation", "python", "interpreter", "execut", "environment")
-
 
 class TurnStyle(NamedTuple):
     """A layout's way to write a turn: the keys of role and text, and its names for the roles."""
@@ -154,36 +104,6 @@ class ConversationTurn(NamedTuple):
     is_null: bool = False  # the text was null, and is carried as an empty one
 
 
-def _keys(turn: Mapping[str, Any]) -> tuple[str, str]:
-    """The keys of a turn's role and text: either layout's are found in the other's rows."""
-    role, text, other = ("from", "value", "content") if "from" in turn else ("role", "content", "value")
-    return role, next((key for key in (text, other, "text") if key in turn), text)
-
-
-def _speaker(turn: object) -> str:
-    """The name of a turn's role as it is looked up, "" where it has none."""
-    name = turn.get(_keys(turn)[0]) if isinstance(turn, dict) else None
-    return name.strip().casefold() if isinstance(name, str) else ""
-
-
-def _roles(turns: list[object]) -> Mapping[str, str]:
-    """The roles by name. One that is not known is told where its turns and another's alternate up to the answer."""
-    names = [name for turn in turns if _ROLES.get(name := _speaker(turn)) != "system"]
-    if len(names) < 2 or all(name in _ROLES for name in names):
-        return _ROLES
-    user, assistant = names[-2:]
-    alternate = set(names[-2::-2]) == {user} and set(names[::-2]) == {assistant} and user != assistant
-    # Of two names that are both not known, the one that begins asks and the other one answers.
-    one_known = user in _ROLES or assistant in _ROLES
-    if not alternate or not (one_known or len(names) % 2 == 0):
-        return _ROLES
-    if not (user and assistant) or any(part in name for name in (user, assistant) for part in _PROGRAMS):
-        return _ROLES
-    if _ROLES.get(user, "user") != "user" or _ROLES.get(assistant, "assistant") != "assistant":
-        return _ROLES
-    return _ROLES | {user: "user", assistant: "assistant"}
-
-
 def _content(given: object, name: str) -> str:
     """A turn's text, put together of its parts where it is a list of them, as chat templates do. `RowError`."""
     if isinstance(given, list):
@@ -202,7 +122,7 @@ def _part_key(part: Any) -> str | None:
 
 def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
     """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
-    key = _keys(turn)[1]
+    key = turn_keys(turn)[1]
     given = turn[key]
     if not isinstance(given, list):
         return turn | {key: text}
@@ -219,13 +139,13 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     if not isinstance(given, list):
         found = _kind(given) if field in row else _names(row)
         raise RowError(f"expected `{field}`, a list of turns, found {found}")
-    turns, roles = [], _roles(given)
+    turns, roles = [], roles_in(given)
     for number, turn in enumerate(given, 1):
         if not isinstance(turn, dict):
             raise RowError(f"turn {number}: expected an object with role and text, found {_kind(turn)}")
-        role_key, text_key = _keys(turn)
+        role_key, text_key = turn_keys(turn)
         name = turn.get(role_key)
-        role = roles.get(_speaker(turn))
+        role = roles.get(speaker(turn))
         if turn.get("tool_calls") or turn.get("function_call"):
             raise RowError(f"turn {number} calls a tool: only turns of plain text can be refined")
         if role is None:

@@ -25,8 +25,9 @@ from engine.formats.encodings import (
     lines_of,
     unmarked_utf16,
 )
+from engine.formats.fields import fields_of
 from engine.formats.json import array_rows, line_rows
-from engine.formats.layouts import fields_of, fits, layout_of, version_of
+from engine.formats.layouts import fits, layout_of, version_of
 from engine.formats.names import (
     Container,
     DatasetError,

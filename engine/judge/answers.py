@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.events import Started
-from engine.formats.layouts import fields_of
+from engine.formats.fields import fields_of
 from engine.formats.names import DatasetError, Record
 from engine.formats.read import any_rows
 from engine.judge.events import Answered

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.formats.layouts import fields_of, version_of
+from engine.formats.fields import fields_of
+from engine.formats.layouts import version_of
 from engine.formats.names import TRACE, RowError
 from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.judge.prompt import Pair, StudentChoice

@@ -1,0 +1,46 @@
+"""The roles of turns, told from the names that datasets give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# In any letter case. ShareGPT's dumps name the assistant after the service, OpenAssistant's user is the prompter.
+ROLES = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("human", "user", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "llm"), "assistant"),
+    **dict.fromkeys(("bing", "bard", "claude", "gemini", "copilot"), "assistant"),
+}
+# Parts of the names that a program's turns have: no two speakers, even where only these two take turns.
+_PROGRAMS = ("tool", "function", "observation", "python", "interpreter", "execut", "environment")
+
+
+def turn_keys(turn: Mapping[str, Any]) -> tuple[str, str]:
+    """The keys of a turn's role and text: either layout's are found in the other's rows."""
+    role, text, other = ("from", "value", "content") if "from" in turn else ("role", "content", "value")
+    return role, next((key for key in (text, other, "text") if key in turn), text)
+
+
+def speaker(turn: object) -> str:
+    """The name of a turn's role as it is looked up, "" where it has none."""
+    name = turn.get(turn_keys(turn)[0]) if isinstance(turn, dict) else None
+    return name.strip().casefold() if isinstance(name, str) else ""
+
+
+def roles_in(turns: list[object]) -> Mapping[str, str]:
+    """The roles by name. One that is not known is told where its turns and another's alternate up to the answer."""
+    names = [name for turn in turns if ROLES.get(name := speaker(turn)) != "system"]
+    if len(names) < 2 or all(name in ROLES for name in names):
+        return ROLES
+    user, assistant = names[-2:]
+    alternate = set(names[-2::-2]) == {user} and set(names[::-2]) == {assistant} and user != assistant
+    # Of two names that are both not known, the one that begins asks and the other one answers.
+    one_known = user in ROLES or assistant in ROLES
+    if not alternate or not (one_known or len(names) % 2 == 0):
+        return ROLES
+    if not (user and assistant) or any(part in name for name in (user, assistant) for part in _PROGRAMS):
+        return ROLES
+    if ROLES.get(user, "user") != "user" or ROLES.get(assistant, "assistant") != "assistant":
+        return ROLES
+    return ROLES | {user: "user", assistant: "assistant"}

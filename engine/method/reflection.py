@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from engine.method.thoughts import quoted_marks, without_thoughts
 from engine.sample import Failure, Version
+from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
 T = TypeVar("T")

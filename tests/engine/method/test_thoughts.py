@@ -8,8 +8,8 @@ import pytest
 
 from engine.method.reflection import required_text
 from engine.method.reply_forms import ReplyFormName
-from engine.method.thoughts import quoted_marks, without_thoughts
 from engine.sample import Stage, Version
+from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import Fault
 from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json
 

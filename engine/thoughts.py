@@ -1,4 +1,4 @@
-"""A teacher's thoughts: the marks that models put around them, and a text without them.
+"""Thoughts before an answer: the marks that models put around them, and a text without them.
 
 A server that knows a model's marks keeps its thoughts apart. One that does not leaves them in the reply, the first
 mark often missing, since it stood in the prompt.

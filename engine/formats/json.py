@@ -59,6 +59,16 @@ class _Decoder:
         """NaN and Infinity, which pandas and Python write for a missing number, are null, as in Parquet."""
 
 
+def decoded_text(text: str) -> object:
+    """The value that a text holds as JSON, None where it holds none that JSON can write again."""
+    decoder = _Decoder()
+    try:
+        value, end = decoder.decode(text, len(text) - len(text.lstrip()))
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return None if decoder.fault or text[end:].strip() else value
+
+
 class _Window:
     """The part of a JSON text that is being parsed, read from the file as it is needed."""
 

@@ -6,23 +6,25 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from engine.formats.fields import Fields, fields_of
+from engine.formats.fields import NO_COLUMNS, Columns, Fields, fields_of, system_of
 from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, shown
 from engine.formats.roles import roles_in, speaker, turn_keys
+from engine.formats.shapes import Unfolded, turns_field, unfolded
 from engine.sample import Sample, Version
 
 # Rows with one exchange -----------------------------------------------------------------------------------
 
 
-def _fields(row: dict[str, Any]) -> Fields:
-    fields = fields_of(row)
+def _fields(row: dict[str, Any], columns: Columns) -> Fields:
+    fields = fields_of(row, columns)
     if fields is None:
-        raise RowError(f"expected the fields `instruction` and `output`, found {_names(row)}")
+        asked, answered = columns.instruction or "instruction", columns.response or "output"
+        raise RowError(f"expected the fields `{asked}` and `{answered}`, found {_names(row)}")
     return fields
 
 
-def _flat_version(row: dict[str, Any]) -> Version:
-    fields = _fields(row)
+def _flat_version(row: dict[str, Any], columns: Columns) -> Version:
+    fields = _fields(row, columns)
     response = _filled(row[fields.response], f"`{fields.response}`")
     given = row[fields.input] if fields.input else ""
     input = "" if given is None else _text(given, f"`{fields.input}`")
@@ -43,8 +45,8 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
-    fields = _fields(row)
+def _rewrite_flat(row: dict[str, Any], version: Version, columns: Columns) -> dict[str, Any]:
+    fields = _fields(row, columns)
     if fields.input and not version.input and _asks_in_input(row, fields):
         return row | {fields.input: version.instruction, fields.response: version.response}
     if fields.instruction.strip().casefold() == "input":  # the row has no place for another
@@ -56,16 +58,16 @@ def _rewrite_flat(row: dict[str, Any], version: Version) -> dict[str, Any]:
     return record
 
 
-def _rewrite_without_input(row: dict[str, Any], version: Version) -> dict[str, Any]:
-    fields = _fields(row)
+def _rewrite_without_input(row: dict[str, Any], version: Version, columns: Columns) -> dict[str, Any]:
+    fields = _fields(row, columns)
     texts = {fields.instruction: as_one_text(version), fields.response: version.response}
     return _without(row, {fields.input}) | texts
 
 
-def _flat_history(row: Mapping[str, Any]) -> list[ConversationTurn]:
+def _flat_history(row: Mapping[str, Any], columns: Columns) -> list[ConversationTurn]:
     """The earlier turns in LLaMA-Factory's `system` and `history`, where a row has them in that form."""
-    system, history = row.get("system"), row.get("history")
-    turns = [ConversationTurn("system", system, {})] if isinstance(system, str) and system else []
+    system, history = system_of(row, columns), row.get("history")
+    turns = [] if system is None else [ConversationTurn("system", row[system], {})]
     if isinstance(history, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
         for pair in history
@@ -132,6 +134,15 @@ def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
     return turn | {key: [first | {_part_key(first): text}]}
 
 
+def _unfold(row: dict[str, Any], layout: Layout, columns: Columns) -> Unfolded:
+    """The row with its turns as a list in the layout's own field, if it has them in any shape that is known."""
+    found = unfolded(row, _STYLES[layout].field, columns)
+    if found is None and columns.messages is not None:
+        what = _kind(row[columns.messages]) if columns.messages in row else _names(row)
+        raise RowError(f"expected `{columns.messages}`, a list of turns, found {what}")
+    return found or Unfolded(row, lambda record: record)
+
+
 def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
     field = _STYLES[layout].field
@@ -185,27 +196,30 @@ def _rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dic
 # Both -----------------------------------------------------------------------------------------------------
 
 
-def layout_of(row: object) -> Layout | None:
+def layout_of(row: object, columns: Columns = NO_COLUMNS) -> Layout | None:
     """The layout this row is in, as far as its fields tell; None where they fit none."""
     if not isinstance(row, dict):
         return None
-    for layout, style in _STYLES.items():
-        if isinstance(row.get(style.field), list):
-            return layout
-    fields = fields_of(row)
+    field = turns_field(row, columns)
+    if field is not None:
+        return next(layout for layout, style in _STYLES.items() if style.field == field)
+    fields = fields_of(row, columns)
     if fields is None:
         return None
     return Layout.WIZARDLM if fields.input is None else Layout.ALPACA
 
 
-def fits(row: object, layout: Layout) -> bool:
+def fits(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> bool:
     """True where a row has the fields of this layout, good or bad."""
     if not isinstance(row, dict):
         return False
-    return _STYLES[layout].field in row if layout in _STYLES else fields_of(row) is not None
+    if layout not in _STYLES:
+        return fields_of(row, columns) is not None
+    field = _STYLES[layout].field
+    return (columns.messages or field) in row or unfolded(row, field, columns) is not None
 
 
-def version_of(row: object, layout: Layout) -> Version:
+def version_of(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> Version:
     """The sample a row holds: of several turns, the last user's and the answer to it.
 
     Raises the `RowError` that stands for a row that could not be read, or one of its own where it holds no sample.
@@ -214,15 +228,17 @@ def version_of(row: object, layout: Layout) -> Version:
         raise row
     if not isinstance(row, dict):
         raise RowError(f"expected an object, found {_kind(row)}")
-    return _turns_version(row, layout) if layout in _STYLES else _flat_version(row)
+    if layout in _STYLES:
+        return _turns_version(_unfold(row, layout, columns).row, layout)
+    return _flat_version(row, columns)
 
 
-def earlier_turns(row: dict[str, Any], format: Format) -> int:
+def earlier_turns(row: dict[str, Any], format: Format, columns: Columns = NO_COLUMNS) -> int:
     """The number of turns, a system message included, before the exchange that is refined."""
     if format.layout in _STYLES:
-        turns = row.get(_STYLES[format.layout].field)
+        turns = _unfold(row, format.layout, columns).row.get(_STYLES[format.layout].field)
         return max(len(turns) - 2, 0) if isinstance(turns, list) else 0
-    return len(_flat_history(row))
+    return len(_flat_history(row, columns))
 
 
 def as_one_text(version: Version) -> str:
@@ -236,8 +252,11 @@ def render(
     source: Format,
     target: Format,
     trace: Mapping[str, Any] | None = None,
+    columns: Columns = NO_COLUMNS,
 ) -> dict[str, Any]:
     """The row of `sample` in `target`'s layout, with `version` in place of what it held in `source`.
+
+    `columns`: the names that `source` was read with.
 
     In the same layout nothing but the three texts changes. Between layouts, earlier turns and unknown fields
     come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`, or the row is not
@@ -246,20 +265,26 @@ def render(
     row = sample.row
     with _of(sample):
         if source.layout in _STYLES and source.layout is target.layout:
-            record = _rewrite_turns(row, version, source.layout)
+            plain, back = _unfold(row, source.layout, columns)
+            record = back(_rewrite_turns(plain, version, source.layout))
         elif source.layout in _STYLES or target.layout in _STYLES:
-            record = convert(sample, version, source.layout, target.layout)
+            record = convert(sample, version, source.layout, target.layout, columns)
         elif source.layout is Layout.ALPACA and target.layout is Layout.WIZARDLM:
-            record = _rewrite_without_input(row, version)
+            record = _rewrite_without_input(row, version, columns)
         else:
-            record = _rewrite_flat(row, version)
+            record = _rewrite_flat(row, version, columns)
     return record if trace is None else record | {TRACE: dict(trace)}
 
 
-def convert(sample: Sample, version: Version, source: Layout, target: Layout) -> dict[str, Any]:
+def convert(
+    sample: Sample, version: Version, source: Layout, target: Layout, columns: Columns = NO_COLUMNS
+) -> dict[str, Any]:
     """The row of `sample` in the layout `target`, in that layout's own names, its unknown fields after them."""
     with _of(sample):
-        parts = _parts_of_turns(sample.row, source) if source in _STYLES else _parts_of_flat(sample.row)
+        if source in _STYLES:
+            parts = _parts_of_turns(_unfold(sample.row, source, columns).row, source, columns)
+        else:
+            parts = _parts_of_flat(sample.row, columns)
     if target in _STYLES:
         record = _as_turns(parts, version, _STYLES[target])
     elif target is Layout.WIZARDLM:
@@ -289,21 +314,21 @@ class _Parts(NamedTuple):
     unknown: dict[str, Any]
 
 
-def _parts_of_turns(row: dict[str, Any], layout: Layout) -> _Parts:
+def _parts_of_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> _Parts:
     *earlier, user, assistant = _turns(row, layout)
     earlier = [turn for turn in earlier if not (turn.role == "system" and turn.is_null)]
     known = {_STYLES[layout].field}
     # LLaMA-Factory's rows of turns may have their system message beside the turns.
-    if not (earlier and earlier[0].role == "system") and (system := _flat_history(row | {"history": None})):
-        earlier, known = system + earlier, known | {"system"}
+    if not (earlier and earlier[0].role == "system") and (name := system_of(row, columns)) is not None:
+        earlier, known = [ConversationTurn("system", row[name], {}), *earlier], known | {name}
     return _Parts(earlier, user.rest, assistant.rest, _without(row, known))
 
 
-def _parts_of_flat(row: dict[str, Any]) -> _Parts:
-    known = {name for name in fields_of(row) or () if name}
-    earlier = _flat_history(row)
+def _parts_of_flat(row: dict[str, Any], columns: Columns) -> _Parts:
+    known = {name for name in fields_of(row, columns) or () if name}
+    earlier = _flat_history(row, columns)
     if earlier:
-        known |= {"system", "history"}
+        known |= {system_of(row, columns) or "system", "history"}
     return _Parts(earlier, {}, {}, _without(row, known))
 
 

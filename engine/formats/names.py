@@ -60,9 +60,11 @@ class Format(StrEnum):
     WIZARDLM_JSONL = "wizardlm-jsonl"
     SHAREGPT = "sharegpt"
     SHAREGPT_JSONL = "sharegpt-jsonl"
+    SHAREGPT_CSV = "sharegpt-csv"
     SHAREGPT_PARQUET = "sharegpt-parquet"
     MESSAGES = "messages"
     MESSAGES_JSON = "messages-json"
+    MESSAGES_CSV = "messages-csv"
     MESSAGES_PARQUET = "messages-parquet"
     CSV = "csv"
     PARQUET = "parquet"
@@ -90,9 +92,11 @@ _SHAPES = {
     Format.WIZARDLM_JSONL: (Container.JSONL, Layout.WIZARDLM),
     Format.SHAREGPT: (Container.JSON, Layout.SHAREGPT),
     Format.SHAREGPT_JSONL: (Container.JSONL, Layout.SHAREGPT),
+    Format.SHAREGPT_CSV: (Container.CSV, Layout.SHAREGPT),
     Format.SHAREGPT_PARQUET: (Container.PARQUET, Layout.SHAREGPT),
     Format.MESSAGES: (Container.JSONL, Layout.MESSAGES),
     Format.MESSAGES_JSON: (Container.JSON, Layout.MESSAGES),
+    Format.MESSAGES_CSV: (Container.CSV, Layout.MESSAGES),
     Format.MESSAGES_PARQUET: (Container.PARQUET, Layout.MESSAGES),
     Format.CSV: (Container.CSV, Layout.ALPACA),
     Format.PARQUET: (Container.PARQUET, Layout.ALPACA),

@@ -38,6 +38,7 @@ from engine.formats.names import (
     shown,
 )
 from engine.formats.reasons import Reasons
+from engine.formats.shapes import names_turns
 from engine.sample import Sample, Version
 
 _EXPECTED = (
@@ -178,7 +179,7 @@ def any_rows(path: Path) -> Iterator[object]:
     `DatasetError`: the file cannot be read, or a row of it.
     """
     container, encoding, _ = _beginning(path)
-    if container is Container.CSV and path.suffix.lower() not in (".csv", ".tsv"):
+    if container is Container.CSV and path.suffix.lower() not in _TABLES:
         rows: Iterator[Row] = _text_lines(path, encoding)
     else:
         rows = _rows(path, container, encoding)
@@ -218,7 +219,7 @@ class _Beginning(NamedTuple):
 
 def _container(path: Path, format: Format | None, encoding: str | None) -> tuple[Container, str]:
     found, encoding, text = _beginning(path, encoding)
-    if format is None and found is Container.CSV and not _looks_like_a_table(text):
+    if format is None and found is Container.CSV and not _looks_like_a_table(path, text):
         line = _first_line(text)
         utf16 = unmarked_utf16(line)
         perhaps = f"; {advice(utf16)}" if utf16 else ""
@@ -265,13 +266,16 @@ def _first_line(text: str) -> str:
     return text.lstrip(_SPACE).split("\n", 1)[0].rstrip("\r")
 
 
-def _looks_like_a_table(text: str) -> bool:
+def _looks_like_a_table(path: Path, text: str) -> bool:
+    """True of a first line with names that are known, and of any in a file that is called a table."""
     line = _first_line(text)
-    return "\0" not in line and fields_of(dict.fromkeys(_split(line, _delimiter(line)))) is not None
+    called = path.suffix.lower() in _TABLES
+    return "\0" not in line and (called or _is_header(_split(line, _delimiter(line))))
 
 
 # CSV ------------------------------------------------------------------------------------------------------
 
+_TABLES = (".csv", ".tsv")
 _CELL = 1 << 26  # characters: an unclosed quote ends here and not at the end of memory
 
 
@@ -282,10 +286,16 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
+def _is_header(names: list[str]) -> bool:
+    return fields_of(dict.fromkeys(names)) is not None or any(map(names_turns, names))
+
+
 def _delimiter(header: str) -> str:
     """The mark between the columns: the comma, or the ones spreadsheets write where that is the decimal sign."""
-    marks = (mark for mark in ",;\t" if fields_of(dict.fromkeys(_split(header, mark))) is not None)
-    return next(marks, ",")
+    names = {mark: _split(header, mark) for mark in ",;\t"}
+    return next(
+        (mark for mark in names if _is_header(names[mark])), max(names, key=lambda mark: len(names[mark]))
+    )
 
 
 def _table_rows(path: Path, encoding: str) -> Iterator[Row]:

@@ -43,7 +43,7 @@ def data(tmp_path: Path) -> Path:
         (f"{GOOD}\n{GOOD[:30]}\n".encode(), "line 2: byte"),
         (b"instruction,output\na,b\nc,d,e\n", "line 3: expected 2 cells"),
         (b'{"train": [1, 2]}', "expected rows with `instruction` and `output`"),
-        (b'[{"problem": "a", "solution": "b"}]', "expected rows with `instruction` and `output`"),
+        (b'[{"task": "a", "result": "b"}]', "expected rows with `instruction` and `output`"),
         (f'[{GOOD}, {{"instruction": "a"}}]'.encode(), "row 2: expected the fields"),
         (f'[{GOOD}, {{"instruction": "a", "output": 3}}]'.encode(), "row 2: "),
         (b"\x1f\x8b\x08\x00", "compressed"),

@@ -74,6 +74,8 @@ class Rule(StrEnum):
 
     LARGER_IFD = "larger-ifd"
     SMALLER_R_IFD = "smaller-r-ifd"
+    LARGER_IFD_EQUAL = "larger-ifd-equal-length"
+    SMALLER_R_IFD_EQUAL = "smaller-r-ifd-equal-length"
     TEACHER_FAILED = "teacher-failed"
     UNSCORABLE = "unscorable"
     ALWAYS = "always"
@@ -96,6 +98,18 @@ class Failure(Frozen):
     message: str
 
 
+class EqualLength(Frozen):
+    """A margin at equal length: both sides' losses over the first tokens, as many as the shorter side has."""
+
+    margin: float  # as `Choice.margin`
+    scored: tuple[int, int]  # tokens of what the stage started from, and of the candidate
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of each side that it is over."""
+        return min(self.scored)
+
+
 class Choice(Frozen):
     """The end of one stage, with the numbers that decided."""
 
@@ -106,9 +120,24 @@ class Choice(Frozen):
     after: float | None = None  # the best candidate's score
     margin: float | None = None  # by how much the candidate is better, in log-ratio; negative: worse
     near_tie: bool = False
+    equal_length: EqualLength | None = (
+        None  # the margin at equal length; None: nothing to compare, or not known
+    )
+    length_decides: bool = False  # at equal length the verdict would be the other one
     rewrite: Version | None = None  # the teacher's best candidate, taken or not
     critique: dict[str, str] = {}  # the teacher's, criterion by criterion, of what the stage started from
     failure: Failure | None = None
+
+    @property
+    def deciding_margin(self) -> float | None:
+        """The margin whose sign is the verdict."""
+        if self.equal_length is not None and self.rule in AT_EQUAL_LENGTH:
+            return self.equal_length.margin
+        return self.margin
+
+
+AT_EQUAL_LENGTH = (Rule.LARGER_IFD_EQUAL, Rule.SMALLER_R_IFD_EQUAL)
+"""The rules by which the margin at equal length decides."""
 
 
 class Outcome(Frozen):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
@@ -12,6 +15,8 @@ from engine.judge.record import Judging
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import PROMPTS
 from engine.method.reply_forms import ReplyFormName
+from engine.method.scores import TokenRatio
+from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import (
     Choice,
@@ -77,6 +82,21 @@ def ratio(
         given=Loss(mean=3.0 + log_ratio, scored=40),
         truncated=truncated,
     )
+
+
+def token_ratio(gains: Sequence[float] | None, reason: str = "too long") -> TokenRatio:
+    """A score from the loss that each scored token gains by its context, in nats; None: there is none."""
+    if gains is None:
+        return TokenRatio(ratio(reason=reason), *[np.empty(0, np.float32)] * 2)
+    alone, given = np.zeros(len(gains), np.float32), np.asarray(gains, np.float32)
+    mean = math.fsum(given.tolist()) / len(gains)
+    about = ratio(log_ratio=mean).model_copy(
+        update={
+            "alone": Loss(mean=0.0, scored=len(gains)),
+            "given": Loss(mean=mean, scored=len(gains)),
+        }
+    )
+    return TokenRatio(about, alone, given)
 
 
 def scores(ifd: float | None, r_ifd: float | None, *, truncated: bool = False) -> Scores:
@@ -193,6 +213,7 @@ USUAL_RECIPE: dict[str, Any] = {
     "template": TemplateName.VICUNA,
     "context": 2048,
     "exact": False,
+    "length": ComparedLength.WHOLE,
     "near_tie": 0.01,
 }
 RECORD = RunRecord(settings={}, teacher=teacher_info())

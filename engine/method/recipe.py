@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
+from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
 from models.teacher import Request
@@ -59,4 +60,5 @@ class Recipe(Sampling):
     template: TemplateName
     context: int  # tokens of a passage the student scores
     exact: bool  # the student computes in float32
+    length: ComparedLength  # of the responses whose margin decides
     near_tie: float  # margins below it, in log-ratio, are flagged

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
-from engine.method.scores import Measure, ifd_passages, r_ifd_passages
-from engine.method.selection import Selected, larger_ifd, smaller_r_ifd
-from engine.sample import Choice, Failure, Outcome, Ratio, Rule, Sample, Scores, Stage, Verdict, Version
+from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
+from engine.method.selection import ComparedLength, Selected, larger_ifd, smaller_r_ifd
+from engine.sample import Choice, Failure, Outcome, Rule, Sample, Scores, Stage, Verdict, Version
 from models.teacher import TeacherError
 
 
@@ -30,8 +30,8 @@ class SampleModels(Protocol):
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         """The teacher, for the n-th candidate of a stage."""
 
-    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
-        """The student's IFD, or r-IFD, of each version."""
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
+        """The student's IFD, or r-IFD, of each version, with its token losses."""
 
     async def scores(self, version: Version) -> Scores:
         """The student's IFD and r-IFD of a version."""
@@ -47,7 +47,7 @@ class StageRule:
     stage: Stage
     reflect: Callable[[ReplyFormName, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
     ratio: Measure
-    better: Callable[[Ratio, Sequence[Ratio], float], Selected]
+    better: Callable[[TokenRatio, Sequence[TokenRatio], float, ComparedLength], Selected]
 
 
 INSTRUCTION = StageRule(
@@ -114,16 +114,18 @@ class Stages:
         if not reflections:
             return self._failed(rule, v, failure)
         ratios = await self._models.ratios(rule.ratio, [v, *(found.version for found in reflections)])
-        selected = rule.better(ratios[0], ratios[1:], self._recipe.near_tie)
+        selected = rule.better(ratios[0], ratios[1:], self._recipe.near_tie, self._recipe.length)
         best = reflections[selected.contender]
         choice = Choice(
             stage=rule.stage,
             verdict=selected.verdict,
             rule=selected.rule,
-            before=ratios[0].value,
-            after=ratios[1 + selected.contender].value,
+            before=ratios[0].ratio.value,
+            after=ratios[1 + selected.contender].ratio.value,
             margin=selected.margin,
             near_tie=selected.near_tie,
+            equal_length=selected.equal_length,
+            length_decides=selected.length_decides,
             rewrite=best.version,
             critique=best.critique,
         )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.method.templates import Prompt, guess
 from engine.sample import Loss, Ratio, Version
@@ -56,6 +57,24 @@ def distinct_passages(questions: Iterable[RatioPassages]) -> list[Passage]:
     return list(dict.fromkeys(p for q in questions for p in (q.alone, q.given)))
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRatio:
+    """A score, with the token losses that it is made of."""
+
+    ratio: Ratio
+    alone: NDArray[np.float32]  # [scored or more] nats
+    given: NDArray[np.float32]  # likewise
+
+    def log_ratio(self, tokens: int) -> float:
+        """The score's logarithm over its first `tokens` scored tokens."""
+        return _mean(self.given, tokens) - _mean(self.alone, tokens)
+
+
+def token_ratio(alone: Losses, given: Losses) -> TokenRatio:
+    """`ratio`, with the token losses."""
+    return TokenRatio(ratio(alone, given), alone.nll, given.nll)
+
+
 def ratio(alone: Losses, given: Losses) -> Ratio:
     """The score of one question from its passages' token losses."""
     scored = min(len(alone.nll), len(given.nll))
@@ -76,8 +95,7 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
         reason = "the student's losses are not finite"
     if reason is not None:
         return Ratio(value=None, truncated=truncated, reason=reason)
-    loss_alone = math.fsum(alone.nll[:scored].tolist()) / scored
-    loss_given = math.fsum(given.nll[:scored].tolist()) / scored
+    loss_alone, loss_given = _mean(alone.nll, scored), _mean(given.nll, scored)
     log_ratio = loss_given - loss_alone
     if not abs(log_ratio) < 700:  # a ratio that no float holds
         reason = "the student's losses are too far apart"
@@ -89,3 +107,8 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
         given=Loss(mean=loss_given, scored=scored),
         truncated=truncated,
     )
+
+
+def _mean(nll: NDArray[np.float32], tokens: int) -> float:
+    """The mean of the first losses."""
+    return math.fsum(nll[:tokens].tolist()) / tokens

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from engine.sample import Ratio, Rule, Verdict
+from engine.method.scores import TokenRatio
+from engine.sample import EqualLength, Rule, Verdict
 
 NEAR_TIE = 0.01
 """A smaller margin, in log-ratio, may come from rounding in another batch shape: shown to a person."""
+
+
+class ComparedLength(StrEnum):
+    """The part of two versions whose scores decide between them."""
+
+    WHOLE = "whole"  # all of either, as published
+    EQUAL = "equal"  # the first tokens of either, as many as the shorter one has
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +29,84 @@ class Selected:
     rule: Rule
     margin: float | None  # of the best candidate over what was there, in log-ratio; None: nothing to compare
     near_tie: bool
+    equal_length: EqualLength | None = None  # the same margin at equal length; None: likewise
+    length_decides: bool = False  # one of the two margins would replace what was there, the other would not
 
     @property
     def verdict(self) -> Verdict:
         return Verdict.KEPT if self.winner is None else Verdict.REPLACED
 
 
-def larger_ifd(before: Ratio, candidates: Sequence[Ratio], near_tie: float = NEAR_TIE) -> Selected:
+def larger_ifd(
+    before: TokenRatio,
+    candidates: Sequence[TokenRatio],
+    near_tie: float = NEAR_TIE,
+    length: ComparedLength = ComparedLength.WHOLE,
+) -> Selected:
     """The instruction stage's rule (arXiv 2402.10110, section 3.1)."""
-    return _select(Rule.LARGER_IFD, before, candidates, near_tie, sign=1)
+    rule = Rule.LARGER_IFD if length is ComparedLength.WHOLE else Rule.LARGER_IFD_EQUAL
+    return _select(rule, before, candidates, near_tie, length, sign=1)
 
 
-def smaller_r_ifd(before: Ratio, candidates: Sequence[Ratio], near_tie: float = NEAR_TIE) -> Selected:
-    """The response stage's rule (arXiv 2402.10110, section 3.2)."""
-    return _select(Rule.SMALLER_R_IFD, before, candidates, near_tie, sign=-1)
+def smaller_r_ifd(
+    before: TokenRatio,
+    candidates: Sequence[TokenRatio],
+    near_tie: float = NEAR_TIE,
+    length: ComparedLength = ComparedLength.WHOLE,
+) -> Selected:
+    """The response stage's rule (arXiv 2402.10110, section 3.2).
+
+    Both sides score the same instruction: their lengths differ only where the student's context cut it.
+    """
+    rule = Rule.SMALLER_R_IFD if length is ComparedLength.WHOLE else Rule.SMALLER_R_IFD_EQUAL
+    return _select(rule, before, candidates, near_tie, length, sign=-1)
 
 
-def _select(rule: Rule, before: Ratio, candidates: Sequence[Ratio], near_tie: float, sign: int) -> Selected:
+def at_equal_length(before: TokenRatio, after: TokenRatio, sign: int) -> EqualLength | None:
+    """The margin of `after` over `before`, both over the first min(n_before, n_after) of their scored tokens.
+
+    IFD grows with the number of tokens it is the mean over, so that of two versions the longer mostly has the larger.
+    `sign`: 1 where the larger score is better, -1 where the smaller is. None where either has no score.
+    """
+    if before.ratio.alone is None or after.ratio.alone is None:
+        return None
+    scored = before.ratio.alone.scored, after.ratio.alone.scored
+    tokens = min(scored)
+    margin = sign * after.log_ratio(tokens) - sign * before.log_ratio(tokens)
+    return EqualLength(margin=margin, scored=scored)
+
+
+def _select(
+    rule: Rule,
+    before: TokenRatio,
+    candidates: Sequence[TokenRatio],
+    near_tie: float,
+    length: ComparedLength,
+    sign: int,
+) -> Selected:
     """The best candidate replaces what was there only if it is strictly better; the first of equals is best."""
-    scored = [(sign * r.log_ratio, -i) for i, r in enumerate(candidates) if r.log_ratio is not None]
-    if not scored:
+    known = {i: one.ratio.log_ratio for i, one in enumerate(candidates) if one.ratio.log_ratio is not None}
+    if not known:
         return Selected(None, 0, Rule.UNSCORABLE, None, near_tie=False)
-    best, minus_index = max(scored)
-    contender = -minus_index
-    if before.log_ratio is None:
+    # Each is held against what was there, not against the others: a short one does not shorten those.
+    equal = {i: at_equal_length(before, candidates[i], sign) for i in known}
+
+    def goodness(i: int) -> float:
+        at = equal[i]
+        return at.margin if at is not None and length is ComparedLength.EQUAL else sign * known[i]
+
+    contender = max(known, key=lambda i: (goodness(i), -i))
+    at = equal[contender]
+    if before.ratio.log_ratio is None or at is None:
         return Selected(contender, contender, Rule.UNSCORABLE, None, near_tie=False)
-    margin = best - sign * before.log_ratio
+    margin = sign * known[contender] - sign * before.ratio.log_ratio
+    deciding = at.margin if length is ComparedLength.EQUAL else margin
     return Selected(
-        contender if margin > 0 else None, contender, rule, margin, near_tie=abs(margin) < near_tie
+        contender if deciding > 0 else None,
+        contender,
+        rule,
+        margin,
+        near_tie=abs(deciding) < near_tie,
+        equal_length=at,
+        length_decides=(margin > 0) != (at.margin > 0),
     )

@@ -11,13 +11,13 @@ from engine.events import Chosen, Event, Finished, PhaseStarted, SampleAdvanced,
 from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
-from engine.method.scores import Measure
+from engine.method.scores import Measure, TokenRatio
 from engine.method.templates import prompt_for
 from engine.run.gates import Gate
 from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.sample import Choice, Ratio, Scores, Stage, Version
+from engine.sample import Choice, Scores, Stage, Version
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
 from models.system.threads import on_daemon_thread
@@ -47,7 +47,7 @@ class _ReplayingModels:
 
         return ask
 
-    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         assert self.student is not None
         return await (await self.student).ratios(self.sample, measure, versions)
 

@@ -139,6 +139,7 @@ def recipe_of(
         template=run.template,
         context=settings.student.context,
         exact=settings.student.exact,
+        length=run.length,
         near_tie=run.near_tie,
     )
 

@@ -40,17 +40,18 @@ from engine.method.reflection import Question, UnusableReply
 from engine.method.scores import (
     Measure,
     RatioPassages,
+    TokenRatio,
     distinct_passages,
     ifd_passages,
     r_ifd_passages,
-    ratio,
+    token_ratio,
 )
 from engine.method.templates import Prompt
 from engine.method.token_gain import TokenGains, half
 from engine.run.gates import Gate
 from engine.run.retry import Attempts, PatientTeacher
 from engine.run.teachers import OpenTeacher
-from engine.sample import Ratio, Scores, Stage, Version
+from engine.sample import Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.student import MISSING, Losses, Passage, PassageError, Student, StudentInfo
 from models.teacher import Reply, Request, TeacherError
@@ -214,7 +215,7 @@ class ReplayingStudent:
         body = json.dumps([self._identity, asdict(passage)])
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
 
-    async def ratios(self, sample: int, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+    async def ratios(self, sample: int, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         """IFD or r-IFD of some versions of a sample."""
         return await self._ratios(sample, [measure(version, self._prompt) for version in versions])
 
@@ -224,7 +225,7 @@ class ReplayingStudent:
         questions = [
             measure(version, prompt) for version in versions for measure in (ifd_passages, r_ifd_passages)
         ]
-        ratios = await self._ratios(sample, questions)
+        ratios = [found.ratio for found in await self._ratios(sample, questions)]
         return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
 
     async def gains(self, sample: int, version: Version) -> TokenGains:
@@ -236,9 +237,9 @@ class ReplayingStudent:
             instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
         )
 
-    async def _ratios(self, sample: int, questions: Sequence[RatioPassages]) -> list[Ratio]:
+    async def _ratios(self, sample: int, questions: Sequence[RatioPassages]) -> list[TokenRatio]:
         losses = await self.losses(sample, distinct_passages(questions))
-        return [ratio(losses[question.alone], losses[question.given]) for question in questions]
+        return [token_ratio(losses[question.alone], losses[question.given]) for question in questions]
 
     async def losses(self, sample: int, passages: Sequence[Passage]) -> dict[Passage, Losses]:
         """The token losses of some passages of a sample."""

@@ -21,6 +21,7 @@ from engine.method.recipe import Method
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
 from engine.method.reply_forms import ReplyFormName
+from engine.method.selection import ComparedLength
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
@@ -242,9 +243,16 @@ async def refine_workspace(
 
 
 async def reselect(
-    workspace: Workspace, student: StudentSettings, emit: Emit, *, ask_teacher: bool
+    workspace: Workspace,
+    student: StudentSettings,
+    emit: Emit,
+    *,
+    ask_teacher: bool,
+    length: ComparedLength | None = None,
 ) -> RunSummary:
-    """Choose again with another student, over the replies that are here; all else is as in the latest run.
+    """Choose again with a student, over the replies that are here; all else is as in the latest run.
+
+    `length`: the margin that decides, where it is another than in that run.
 
     Samples whose way needs a reply that was never asked for stay unfinished and are named in the summary; with
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
@@ -259,7 +267,9 @@ async def reselect(
     settings = before.model_copy(
         update={
             "student": student,
-            "run": before.run.model_copy(update={"method": Method.SELECTIVE}),
+            "run": before.run.model_copy(
+                update={"method": Method.SELECTIVE, "length": length or before.run.length}
+            ),
         }
     )
     asked = settings.teacher

@@ -39,7 +39,7 @@ from pydantic_settings import (
 
 from engine.method.recipe import Method
 from engine.method.reply_forms import ReplyFormName
-from engine.method.selection import NEAR_TIE
+from engine.method.selection import NEAR_TIE, ComparedLength
 from engine.method.templates import TemplateName
 from models.errors import UsageError
 from models.ollama.server import FIRST, SILENCE
@@ -208,6 +208,16 @@ class RunSettings(SettingsGroup):
         ),
     ] = Field(False, title="Both branches")
     """Ask for both response reflections up front, so that any student can choose later without a teacher."""
+
+    length: Annotated[
+        ComparedLength,
+        Option(
+            "--length",
+            "whole: scores of whole responses decide, as published; equal: of the first tokens that both have",
+        ),
+    ] = Field(ComparedLength.WHOLE, title="Length")
+    """`whole`: the scores of whole responses decide, as published. `equal`: those over the first tokens that both
+    versions have, so that length alone decides nothing. Either margin is shown."""
 
     near_tie: float = Field(NEAR_TIE, ge=0)
     """A margin below it, in log-ratio, is flagged for a person."""

@@ -52,7 +52,7 @@ SELECT
     f.sample IS NOT NULL AS finished,                     -- it has an outcome in the run
     (SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample}) AS outcome,
     coalesce(t.decision, iif(f.sample IS NULL, 'waiting', iif(f.failed, 'failed', 'done'))) AS state,
-    f.failed, f.instruction, f.response, f.near_tie, f.truncated, f.unscorable,
+    f.failed, f.instruction, f.response, f.near_tie, f.length_decides, f.truncated, f.unscorable,
     f.ifd_before,
     {score.format("ifd")} AS ifd_after,
     f.r_ifd_before,

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from engine.store.database import Migration
+from engine.store.equal_lengths import add_equal_lengths
 from engine.store.log import add_mark
 from models.teacher import reply_key
 
@@ -173,4 +174,4 @@ def rekey_replies(db: sqlite3.Connection, asked: Mapping[str | None, tuple[bool,
 DEFAULT_CONTEXT = 8192
 """The context, in tokens, of a teacher or a judge without a recorded one, from before schema 4."""
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth, add_mark)
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth, add_mark, add_equal_lengths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,17 @@ from tui.cli.options import given, json_option, setting_option, workspace_argume
 @workspace_argument
 @setting_option("student", "name", required=True)
 @setting_option("student", "exact")
+@setting_option(
+    "run",
+    "length",
+    help="The margin that decides: over whole responses, or at equal length [the latest run's].",
+)
 @click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
 @json_option
 def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: Any) -> int:
-    """Choose again with another student, from the same replies.
+    """Choose again with another student, or at equal length, from the same replies.
 
-    Where the new student takes a branch whose response reflection was never asked for, the sample is listed and
+    Where the new choice takes a branch whose response reflection was never asked for, the sample is listed and
     left, unless --ask-teacher is given.
     """
     import asyncio
@@ -32,17 +38,20 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     from tui.cli.progress import display
     from tui.cli.refining import show_result
 
-    student = load_settings(given(options)).student
+    settings = load_settings(given(options))
+    # Only where it was said: all that is not said is as in the latest run.
+    length = settings.run.length if options["run__length"] else None
+    choose = partial(session.reselect, student=settings.student, length=length)
     console = errors()
     with Workspace.open(workspace) as opened:
         with display(console) as shown:
-            summary = asyncio.run(session.reselect(opened, student, shown.on_event, ask_teacher=False))
+            summary = asyncio.run(choose(opened, emit=shown.on_event, ask_teacher=False))
         if summary.waiting:
             missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
             say(console, f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}")
             if ask_teacher:
                 with display(console) as shown:
-                    summary = asyncio.run(session.reselect(opened, student, shown.on_event, ask_teacher=True))
+                    summary = asyncio.run(choose(opened, emit=shown.on_event, ask_teacher=True))
             else:
                 say(console, "give --ask-teacher to ask for them; the others are chosen")
         show_result(opened, summary, as_json=as_json)

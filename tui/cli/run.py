@@ -22,6 +22,7 @@ from tui.cli.options import PATH, data_options, given, json_option, setting_opti
 @setting_option("teacher", "parallel")
 @setting_option("run", "candidates")
 @setting_option("run", "both_branches")
+@setting_option("run", "length")
 @click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
 @click.option(
     "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."

@@ -62,6 +62,14 @@ RULES = {
         "smaller r-IFD",
         "the response with the smaller r-IFD stays: the instruction follows from it best",
     ),
+    Rule.LARGER_IFD_EQUAL: RuleWords(
+        "larger IFD at equal length",
+        "the version with the larger IFD over the first tokens that both have stays",
+    ),
+    Rule.SMALLER_R_IFD_EQUAL: RuleWords(
+        "smaller r-IFD at equal length",
+        "the response with the smaller r-IFD over the first tokens scored with both stays",
+    ),
     Rule.UNSCORABLE: RuleWords(
         "no score to compare",
         "a version without a score never wins over one that has one",
@@ -108,7 +116,14 @@ STATES = {
 }
 """Each state's sign and style in a list."""
 
-FLAGS = {"near tie": "≈", "truncated": "…", "unscorable": "∅", "failed": "✗", "edited": "✎"}
+FLAGS = {
+    "near tie": "≈",
+    "length decides": "≠",
+    "truncated": "…",
+    "unscorable": "∅",
+    "failed": "✗",
+    "edited": "✎",
+}
 """Marks of a sample in a list, each with its sign."""
 
 FINDINGS = {

@@ -32,7 +32,7 @@ TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
     "method": "reflect", "prompts": 99, "form": "steps", "candidates": 2, "both_branches": True, "teacher": None,
     "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1, "student": None,
-    "template": "alpaca", "context": 64, "exact": True, "near_tie": 0.5,
+    "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
 }  # fmt: skip
 """Another value of everything in a recipe."""
 
@@ -65,6 +65,7 @@ NEUTRAL = {
 CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
+    "length": "equal",
 }  # fmt: skip
 
 

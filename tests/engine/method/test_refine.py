@@ -14,10 +14,11 @@ from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.reply_forms import ReplyFormName
-from engine.method.scores import Measure, ifd_passages, r_ifd_passages
-from engine.sample import Choice, Outcome, Ratio, Rule, Scores, Stage, Verdict, Version
+from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
+from engine.method.selection import ComparedLength
+from engine.sample import Choice, EqualLength, Outcome, Rule, Scores, Stage, Verdict, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
-from tests.factory import ratio, recipe, sample
+from tests.factory import recipe, sample, token_ratio
 
 T = TypeVar("T")
 INSTRUCTION, RESPONSE = Stage
@@ -27,7 +28,7 @@ SAMPLE = sample(7, original=V0)
 X = Version(
     instruction="x'", response="y'"
 )  # the instruction stage's rewrite, if the script says nothing else
-UNSCORABLE = ratio(reason="the text is empty")
+UNSCORABLE = token_ratio(None, "the text is empty")
 
 
 def with_response(version: Version, response: str) -> Version:
@@ -46,13 +47,17 @@ Script = Mapping[tuple[Stage, int], str | Exception]
 """The teacher's reply to each (stage, candidate)."""
 
 
+Score = float | Sequence[float] | None
+"""A log-ratio, of one token or of each of several; None: unscorable."""
+
+
 @dataclass
 class ScriptedModels:
     """A teacher and a student with scripted replies and scores, which note what they were asked."""
 
     replies: Script
-    ifds: Mapping[str, float | None] = field(default_factory=dict)  # log-ratio by response
-    r_ifds: Mapping[str, float | None] = field(default_factory=dict)
+    ifds: Mapping[str, Score] = field(default_factory=dict)  # by response
+    r_ifds: Mapping[str, Score] = field(default_factory=dict)
     asked: list[tuple[Stage, int, str]] = field(default_factory=list)  # stage, candidate, question
     scored: list[tuple[str, tuple[Version, ...]]] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
@@ -67,7 +72,7 @@ class ScriptedModels:
 
         return ask
 
-    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[Ratio]:
+    async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         name, log_ratios = ("ifd", self.ifds) if measure is ifd_passages else ("r_ifd", self.r_ifds)
         self.scored.append((name, tuple(versions)))
         return [score(log_ratios.get(v.response, -1.0)) for v in versions]
@@ -76,7 +81,7 @@ class ScriptedModels:
         ((ifd,), (r_ifd,)) = [
             await self.ratios(measure, [version]) for measure in (ifd_passages, r_ifd_passages)
         ]
-        return Scores(ifd=ifd, r_ifd=r_ifd)
+        return Scores(ifd=ifd.ratio, r_ifd=r_ifd.ratio)
 
     def chosen(self, choice: Choice) -> None:
         self.choices.append(choice)
@@ -85,8 +90,10 @@ class ScriptedModels:
         return [(stage, candidate) for stage, candidate, _ in self.asked]
 
 
-def score(log_ratio: float | None) -> Ratio:
-    return UNSCORABLE if log_ratio is None else ratio(log_ratio=log_ratio)
+def score(log_ratios: Score) -> TokenRatio:
+    if log_ratios is None:
+        return UNSCORABLE
+    return token_ratio(log_ratios if isinstance(log_ratios, Sequence) else [log_ratios])
 
 
 def run(models: ScriptedModels, method: Method = Method.SELECTIVE, **changes: Any) -> Outcome:
@@ -135,14 +142,14 @@ def test_the_student_decides_both_stages_and_the_second_starts_from_the_first_on
 
 def test_an_outcome_has_the_scores_of_the_original_and_of_what_it_became() -> None:
     models = ScriptedModels(
-        REPLIES, ifds={"y0": -1.0, "y'": -0.5, "y''": -0.4}, r_ifds={"y0": -0.1, "y''": -2.0}
+        REPLIES, ifds={"y0": -1.0, "y'": -0.5, "y''": -0.375}, r_ifds={"y0": -0.125, "y''": -2.0}
     )
     outcome = run(models)
     assert outcome.index == SAMPLE.index
     assert outcome.before is not None
     assert outcome.after is not None
-    assert (outcome.before.ifd.log_ratio, outcome.before.r_ifd.log_ratio) == (-1.0, -0.1)
-    assert (outcome.after.ifd.log_ratio, outcome.after.r_ifd.log_ratio) == (-0.4, -2.0)
+    assert (outcome.before.ifd.log_ratio, outcome.before.r_ifd.log_ratio) == (-1.0, -0.125)
+    assert (outcome.after.ifd.log_ratio, outcome.after.r_ifd.log_ratio) == (-0.375, -2.0)
 
 
 def test_the_new_instruction_never_travels_without_its_answer_or_with_the_old_input() -> None:
@@ -175,6 +182,25 @@ def test_the_recipe_says_which_margin_is_shown_to_a_person() -> None:
         outcome = run(ScriptedModels(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.25}), near_tie=near_tie)
         assert [c.near_tie for c in outcome.choices] == [flagged, flagged]
         assert [c.verdict for c in outcome.choices] == [Verdict.REPLACED, Verdict.REPLACED]
+
+
+def test_the_margin_at_equal_length_stands_beside_the_one_that_decides() -> None:
+    """Over its first token the rewrite is the worse one, and over both the better."""
+    models = ScriptedModels(REPLIES, ifds={"y0": [-1.0], "y'": [-2.0, 1.0]}, r_ifds={"y''": -2.0})
+    outcome = run(models)
+    first, second = outcome.choices
+    assert (first.verdict, first.rule, first.margin) == (Verdict.REPLACED, Rule.LARGER_IFD, 0.5)
+    assert first.equal_length == EqualLength(margin=-1.0, scored=(1, 2))
+    assert (first.length_decides, first.deciding_margin) == (True, 0.5)
+    assert (second.margin, second.equal_length) == (1.0, EqualLength(margin=1.0, scored=(1, 1)))
+    assert not second.length_decides
+
+    outcome = run(models, length=ComparedLength.EQUAL)
+    first, second = outcome.choices
+    assert outcome.final == with_response(V0, "y''")
+    assert (first.verdict, first.rule, first.margin) == (Verdict.KEPT, Rule.LARGER_IFD_EQUAL, 0.5)
+    assert (first.length_decides, first.deciding_margin) == (True, -1.0)
+    assert (second.verdict, second.rule) == (Verdict.REPLACED, Rule.SMALLER_R_IFD_EQUAL)
 
 
 # No score
@@ -396,4 +422,4 @@ def test_score_asks_no_teacher_and_changes_nothing() -> None:
     assert outcome.before == outcome.after
     assert outcome.after is not None
     assert outcome.after.ifd.value == math.exp(-0.5)
-    assert outcome.after.r_ifd == UNSCORABLE
+    assert outcome.after.r_ifd == UNSCORABLE.ratio

@@ -278,7 +278,8 @@ def test_the_outermost_half_percent_does_not_widen_the_axis(tmp_path: Path) -> N
     scored = [0.001] * 5 + [0.3 + n / 10000 for n in range(990)] + [1e30] * 5
     with sqlite3.connect(path) as db:
         db.executemany(
-            "INSERT INTO figures VALUES (?, ?, 0, NULL, NULL, 0, 0, 0, ?, NULL, NULL, NULL, 1, 1)",
+            "INSERT INTO figures (run, sample, failed, near_tie, truncated, unscorable, ifd_before, length_before, "
+            "length_after) VALUES (?, ?, 0, 0, 0, 0, ?, 1, 1)",
             [(run.id, n, value) for n, value in enumerate(scored)],
         )
     db.close()

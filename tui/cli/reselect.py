@@ -24,10 +24,10 @@ from tui.cli.options import given, json_option, setting_option, workspace_argume
 @click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
 @json_option
 def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: Any) -> int:
-    """Choose again with another student, or at equal length, from the same replies.
+    """Choose again, by another student or at equal length.
 
-    Where the new choice takes a branch whose response reflection was never asked for, the sample is listed and
-    left, unless --ask-teacher is given.
+    The teacher's replies are those that are there. Where the new choice takes a branch whose response reflection
+    was never asked for, the sample is listed and left, unless --ask-teacher is given.
     """
     import asyncio
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,8 @@ class SampleColumn(StrEnum):
     R_IFD_AFTER = "r_ifd_after"
     LENGTH_BEFORE = "length_before"
     LENGTH_AFTER = "length_after"
+    MARGIN = "margin"
+    EQUAL_MARGIN = "equal_margin"
     VERDICT = "verdict"
 
 
@@ -61,6 +63,7 @@ class FilterTerm(StrEnum):
     RESPONSE_REPLACED = "response replaced"
     ALL_KEPT = "all kept"
     NEAR_TIE = "near tie"
+    LENGTH_DECIDES = "length decides"
     TRUNCATED = "truncated"
     UNSCORABLE = "unscorable"
     UNREVIEWED = "unreviewed"
@@ -80,6 +83,8 @@ _KEYS = {
     **{column: column.value for column in SampleColumn},
     SampleColumn.NUMBER: "s.sample",
     SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', 0, SOH)}, 1, 80))",
+    SampleColumn.MARGIN: "instruction_margin",
+    SampleColumn.EQUAL_MARGIN: "instruction_equal_margin",
     SampleColumn.VERDICT: "2 * (instruction = 'replaced') + (response = 'replaced')",
 }
 """The keys that samples are ordered by, as SQL over `LEAVING AS s`."""
@@ -93,6 +98,7 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
     },
     {
         FilterTerm.NEAR_TIE: "near_tie",
+        FilterTerm.LENGTH_DECIDES: "length_decides",
         FilterTerm.TRUNCATED: "truncated",
         FilterTerm.UNSCORABLE: "unscorable",
     },
@@ -122,6 +128,7 @@ class SampleRow:
     instruction_verdict: str | None  # kept, replaced or failed
     response_verdict: str | None
     near_tie: bool
+    length_decides: bool
     truncated: bool
     unscorable: bool
     failed: bool
@@ -131,6 +138,8 @@ class SampleRow:
     r_ifd_after: float | None
     length_before: int  # characters of the response
     length_after: int | None
+    margin: float | None  # of the instruction stage, in log-ratio
+    equal_margin: float | None  # the same at equal length
 
 
 class SampleList:
@@ -229,8 +238,9 @@ class SampleList:
             where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
             order = "position"
         query = (
-            "SELECT s.sample, s.body, state, instruction, response, near_tie, truncated, unscorable, failed, "
-            "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after "
+            "SELECT s.sample, s.body, state, instruction, response, near_tie, length_decides, truncated, "
+            "unscorable, failed, ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
+            "instruction_margin, instruction_equal_margin "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
         )
         return [self._row(found) for found in self._rows(query, **values)]
@@ -298,7 +308,7 @@ class SampleList:
         return f"{self._arranged} AS p CROSS JOIN {LEAVING} AS s WHERE s.sample = p.sample"
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
-        index, body, state, instruction, response, near_tie, truncated, unscorable, failed, *numbers = found
+        index, body, state, instruction, response, *flags = found[:10]
         with self.reading.database.understood():
             return SampleRow(
                 index,
@@ -306,11 +316,8 @@ class SampleList:
                 SampleState(state),
                 instruction,
                 response,
-                bool(near_tie),
-                bool(truncated),
-                bool(unscorable),
-                bool(failed),
-                *_finite(numbers),
+                *map(bool, flags),
+                *_finite(found[10:]),
             )
 
     def _rows(self, query: str, **values: object) -> list[Any]:
@@ -329,7 +336,7 @@ def _opening(stored: Any) -> str:
     return stored[0][:SHOWN]
 
 
-def _finite(numbers: list[Any]) -> list[Any]:
+def _finite(numbers: Sequence[Any]) -> Sequence[Any]:
     """The numbers as they are. Raises ValueError or TypeError for one that is neither finite nor None."""
     if not all(number is None or math.isfinite(number) for number in numbers):
         raise ValueError

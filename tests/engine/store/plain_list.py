@@ -76,6 +76,8 @@ KEYS: dict[SampleColumn, Callable[[PlainSample], Fact]] = {
     SampleColumn.LENGTH_AFTER: lambda one: (
         one.standing["length"] if one.standing else figure(one, "length_after")
     ),
+    SampleColumn.MARGIN: lambda one: figure(one, "instruction_margin"),
+    SampleColumn.EQUAL_MARGIN: lambda one: figure(one, "instruction_equal_margin"),
     SampleColumn.VERDICT: verdict,
 }
 
@@ -90,6 +92,7 @@ KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
     },
     {
         FilterTerm.NEAR_TIE: lambda one: figure(one, "near_tie"),
+        FilterTerm.LENGTH_DECIDES: lambda one: figure(one, "length_decides"),
         FilterTerm.TRUNCATED: lambda one: figure(one, "truncated"),
         FilterTerm.UNSCORABLE: lambda one: figure(one, "unscorable"),
     },
@@ -171,7 +174,12 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
                 "failed": chance.random() < 0.2,
                 "instruction": chance.choice((None, "kept", "replaced", "failed")),
                 "response": chance.choice(("kept", "replaced", "failed")),
-                **{flag: chance.random() < 0.3 for flag in ("near_tie", "truncated", "unscorable")},
+                **{
+                    flag: chance.random() < 0.3
+                    for flag in ("near_tie", "length_decides", "truncated", "unscorable")
+                },
+                "instruction_margin": number(),
+                "instruction_equal_margin": number(),
                 **{f"{name}_{when}": number() for name in ("ifd", "r_ifd") for when in ("before", "after")},
                 "length_before": len(text[2]),
                 "length_after": chance.randrange(5),

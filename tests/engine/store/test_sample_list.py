@@ -156,7 +156,7 @@ def test_beyond_the_ends_there_is_nothing(listing: SampleList) -> None:
 def test_a_row_carries_what_stands_now(listing: SampleList) -> None:
     rows = listing.window(0, len(ONES))
     for row, one in zip(rows, ONES, strict=True):
-        flags = dict.fromkeys(("near_tie", "truncated", "unscorable", "failed"), False)
+        flags = dict.fromkeys(("near_tie", "length_decides", "truncated", "unscorable", "failed"), False)
         assert row == SampleRow(
             index=rows.index(row),
             instruction=one.text[0],
@@ -170,6 +170,8 @@ def test_a_row_carries_what_stands_now(listing: SampleList) -> None:
             r_ifd_after=score_after(one, "r_ifd"),
             length_before=len(one.text[2]),
             length_after=KEYS[SampleColumn.LENGTH_AFTER](one),
+            margin=figure(one, "instruction_margin"),
+            equal_margin=figure(one, "instruction_equal_margin"),
         )
 
 

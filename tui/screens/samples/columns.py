@@ -11,8 +11,8 @@ from engine.store.sample_list import SampleColumn, SampleRow, SampleState
 from tui.text.literal import first_line
 from tui.text.vocabulary import FLAGS, STATES, VERDICTS
 
-NORMAL, WIDE = 100, 160
-"""Cells from which on there is room for the lengths and three decimals, and for words beside the glyphs."""
+NORMAL, WIDE, WIDEST = 100, 160, 180
+"""Cells from which on there is room: for the lengths and three decimals, for words beside glyphs, for the margins."""
 
 ENOUGH = 16
 """Cells that the instruction gets before anything else has a place."""
@@ -30,6 +30,8 @@ ORDERS = {
     SampleColumn.R_IFD_AFTER: ("r-IFD after", "smallest first", "largest first"),
     SampleColumn.LENGTH_BEFORE: ("length before", "shortest first", "longest first"),
     SampleColumn.LENGTH_AFTER: ("length after", "shortest first", "longest first"),
+    SampleColumn.MARGIN: ("margin", "smallest first", "largest first"),
+    SampleColumn.EQUAL_MARGIN: ("margin at equal length", "smallest first", "largest first"),
     SampleColumn.VERDICT: ("verdict", "kept first", "replaced first"),
 }
 """The order by each column in words, ascending and descending."""
@@ -88,6 +90,10 @@ def cells(width: int, samples: int) -> list[ColumnCell]:
         ColumnCell(SampleColumn.LENGTH_BEFORE, "length", 3, 5, _length_before, right=True),
         ColumnCell(SampleColumn.LENGTH_AFTER, "after", 0, 8, _length_after, right=True),
     )
+    margins = (
+        _margin(SampleColumn.MARGIN, "margin", 3),
+        _margin(SampleColumn.EQUAL_MARGIN, "equal", 2),
+    )
     verdicts = ColumnCell(
         SampleColumn.VERDICT,
         f"{'instruction':12}response" if wide else "i r",
@@ -95,13 +101,20 @@ def cells(width: int, samples: int) -> list[ColumnCell]:
         22 if wide else 3,
         _verdicts,
     )
-    flags = ColumnCell(None, "flags", 3 if wide else 2, 26 if wide else 5, _flags)
+    flags = ColumnCell(None, "flags", 3 if wide else 2, 30 if wide else len(FLAGS), _flags)
     # Where there is little room, the last goes first.
-    optional = [(flags,), scores[0], (verdicts,), scores[1], *([lengths] if normal else [])]
+    optional = [
+        (flags,),
+        scores[0],
+        (verdicts,),
+        scores[1],
+        *([lengths] if normal else []),
+        *([margins] if width >= WIDEST else []),
+    ]
     while optional and width - _sum([number, state, text], *optional) < ENOUGH:
         optional.pop()
     text = replace(text, width=max(1, width - _sum([number, state, text], *optional)))
-    in_order = (*scores, lengths, (verdicts,), (flags,))
+    in_order = (*scores, lengths, margins, (verdicts,), (flags,))
     return [number, state, text, *(cell for group in in_order if group in optional for cell in group)]
 
 
@@ -141,6 +154,19 @@ def _score(column: SampleColumn, title: str, gap: int, places: int, *, arrow: st
     return ColumnCell(column, title, gap, len(arrow) + places + 2, read, right=True)
 
 
+def _margin(column: SampleColumn, title: str, gap: int) -> ColumnCell:
+    """The instruction stage's margin, of whole responses or at equal length."""
+
+    def read(row: SampleRow, width: int) -> Shown:
+        value: float | None = getattr(row, column)
+        if value is None:
+            return "" if row.instruction_verdict is None else MISSING, "muted"
+        digits = next(n for n in (3, 2, 1, 0) if n == 0 or len(f"{value:+.{n}f}") <= width)
+        return f"{value:+.{digits}f}".replace("-", "−"), "warn" if row.length_decides else "text"
+
+    return ColumnCell(column, title, gap, 6, read, right=True)
+
+
 def short(value: float, places: int) -> str:
     """A ratio on at most `places` + 2 characters."""
     for digits in range(places, -1, -1):
@@ -176,7 +202,14 @@ def _verdicts(row: SampleRow, width: int) -> Shown:
 
 def flags(row: SampleRow) -> list[str]:
     """The names of a row's flags."""
-    held = (row.near_tie, row.truncated, row.unscorable, row.failed, row.state is SampleState.EDITED)
+    held = (
+        row.near_tie,
+        row.length_decides,
+        row.truncated,
+        row.unscorable,
+        row.failed,
+        row.state is SampleState.EDITED,
+    )
     return [name for name, holds in zip(FLAGS, held, strict=True) if holds]
 
 

@@ -19,7 +19,12 @@ from tui.text.vocabulary import FLAGS, STATES
 KINDS: dict[str, tuple[FilterTerm, ...]] = {
     "State": tuple(map(FilterTerm, SampleState)),
     "Verdict": (FilterTerm.INSTRUCTION_REPLACED, FilterTerm.RESPONSE_REPLACED, FilterTerm.ALL_KEPT),
-    "Flag": (FilterTerm.NEAR_TIE, FilterTerm.TRUNCATED, FilterTerm.UNSCORABLE),
+    "Flag": (
+        FilterTerm.NEAR_TIE,
+        FilterTerm.LENGTH_DECIDES,
+        FilterTerm.TRUNCATED,
+        FilterTerm.UNSCORABLE,
+    ),
     "Review": (FilterTerm.UNREVIEWED,),
     "Data": tuple(map(FilterTerm, Flag)),
 }

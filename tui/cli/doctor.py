@@ -10,6 +10,7 @@ import click
 
 from tui.cli.exit_codes import DONE, FAILED
 from tui.cli.options import given, json_option, setting_option
+from tui.cli.stopping import run_stoppable
 from tui.platform.environment import DEVELOPERS
 
 
@@ -24,8 +25,6 @@ from tui.platform.environment import DEVELOPERS
 @json_option
 def doctor(*, privacy: bool, as_json: bool, **options: Any) -> int:
     """Check this machine, and say what to do about what is wrong."""
-    import asyncio
-
     from engine.health.doctor import check
     from engine.health.privacy import check_privacy
     from engine.run.settings import load_settings
@@ -33,7 +32,7 @@ def doctor(*, privacy: bool, as_json: bool, **options: Any) -> int:
     from tui.text.tables import check_lines
 
     settings = load_settings(given(options))
-    checks = asyncio.run(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
+    checks = run_stoppable(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))
     else:

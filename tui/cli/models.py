@@ -9,14 +9,13 @@ import click
 
 from tui.cli.exit_codes import DONE
 from tui.cli.options import json_option
+from tui.cli.stopping import run_stoppable
 
 
 @click.command()
 @json_option
 def models(*, as_json: bool) -> int:
     """List the models that are here: Ollama's, and GGUF files."""
-    import asyncio
-
     from engine.health.models_here import UNREAD, list_models
     from engine.run.settings import load_settings
     from models.teacher import Fault
@@ -24,7 +23,7 @@ def models(*, as_json: bool) -> int:
     from tui.text.tables import models_table
     from tui.text.vocabulary import unread_note
 
-    found = asyncio.run(list_models(load_settings({})))
+    found = run_stoppable(list_models(load_settings({})))
     if found.problem and found.problem.fault is not Fault.UNREACHABLE:
         raise found.problem
     if as_json:

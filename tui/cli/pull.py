@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli.exit_codes import DONE
+from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,12 +22,10 @@ def pull(name: str) -> int:
 
     The one command here that makes something use the network.
     """
-    import asyncio
-
     from tui.cli.console import errors, say
 
     console = errors()
-    asyncio.run(_pull(name, console))
+    run_stoppable(_pull(name, console))
     say(console, f"{name} is here; use it with --teacher {name}")
     return DONE
 

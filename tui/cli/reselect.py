@@ -10,6 +10,7 @@ import click
 
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import given, json_option, setting_option, workspace_argument
+from tui.cli.stopping import run_stoppable
 
 
 @click.command()
@@ -29,8 +30,6 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     The teacher's replies are those that are there. Where the new choice takes a branch whose response reflection
     was never asked for, the sample is listed and left, unless --ask-teacher is given.
     """
-    import asyncio
-
     from engine.run import session
     from engine.run.settings import load_settings
     from engine.store.workspace import Workspace
@@ -45,13 +44,13 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     console = errors()
     with Workspace.open(workspace) as opened:
         with display(console) as shown:
-            summary = asyncio.run(choose(opened, emit=shown.on_event, ask_teacher=False))
+            summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=False))
         if summary.waiting:
             missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
             say(console, f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}")
             if ask_teacher:
                 with display(console) as shown:
-                    summary = asyncio.run(choose(opened, emit=shown.on_event, ask_teacher=True))
+                    summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=True))
             else:
                 say(console, "give --ask-teacher to ask for them; the others are chosen")
         show_result(opened, summary, as_json=as_json)

@@ -30,8 +30,23 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+IN_BACKGROUND = ("sh", "-c", '"$@" & echo $! >&3; wait $!', "sh")
+"""As a script starts a command with `&`: Ctrl-C's signal is ignored."""
+
+
+@pytest.mark.parametrize(
+    ("number", "prefix"),
+    [
+        (signal.SIGINT, ()),
+        (signal.SIGTERM, ()),
+        (signal.SIGHUP, ()),
+        (signal.SIGTERM, IN_BACKGROUND),
+        (signal.SIGHUP, IN_BACKGROUND),
+    ],
+)
+def test_a_stopped_run_says_how_to_go_on_and_goes_on(
+    tmp_path: Path, number: signal.Signals, prefix: tuple[str, ...]
+) -> None:
     slow = True
 
     def script(chat: Chat) -> Scripted:
@@ -41,8 +56,9 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, number: sig
     command = ("run", data, "-w", path, *REFLECT, "--json")
     with FakeOllama(script) as server:
         environment = {"OLLAMA_HOST": server.url}
+        pid = tmp_path / "pid"
         with subprocess.Popen(
-            words(*command),
+            [*(("sh", "-c", f'"$@" 3>{pid}', "sh") if prefix else ()), *prefix, *words(*command)],
             env={**os.environ, **ALONE, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -51,7 +67,11 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path: Path, number: sig
             # One that stays open: what was answered before it is committed.
             until(lambda: any(chat.number > 4 and chat.outcome == "open" for chat in server.chats))
             answered = sum(chat.outcome == "answered" for chat in server.chats)
-            run.send_signal(number)
+            if prefix:
+                os.kill(
+                    int(pid.read_text()), signal.SIGINT
+                )  # from the script's own terminal: not for this one
+            os.kill(int(pid.read_text()) if prefix else run.pid, number)
             out, err = run.communicate(timeout=LIMIT)
         assert (run.returncode, out) == (130, "")
         assert "Traceback" not in err

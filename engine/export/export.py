@@ -19,7 +19,8 @@ from engine.export.trainers import (
 )
 from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format, Record
-from engine.formats.write import is_table, refuse, row_texts, write_dataset
+from engine.formats.outputs import refuse
+from engine.formats.write import is_table, row_texts, write_dataset
 from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported
 from engine.store.workspace import Run, Workspace
 
@@ -103,18 +104,20 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         target = wanted.format_for(source.format)
         rows = count_exported(opened, run, wanted.rule, wanted.share)
         progress.expect(rows, passes=2 if is_table(target) else 1)
-        kept = protected(workspace)
+        sources = [source.file()]
         chosen = exported(opened, run, wanted.rule, wanted.share)
         config = use = None
         if wanted.trainer is not None:
             items = (_item(row, run, wanted) for row in chosen)
             files = write_for_trainer(
-                wanted.trainer, out, source.format, items, protected=kept, step=progress.step
+                wanted.trainer, out, source.format, items, sources=sources, step=progress.step
             )
             rows, config, use = files.rows, files.config, files.use
         else:
             records = _records(chosen, run, wanted, source.format)
-            rows = write_dataset(out, target, records, types=source.types, protected=kept, step=progress.step)
+            rows = write_dataset(
+                out, target, records, types=source.types, sources=sources, step=progress.step
+            )
         return ExportResult(out, target, rows, len(opened), out.stat().st_size, config, use)
 
 
@@ -148,7 +151,10 @@ def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> lis
         else:
             files.append(config)
     try:
-        refuse(out, protected(workspace))
+        with Workspace.read(workspace) as opened:
+            sources = [opened.source().file()]
+        for file in files:
+            refuse(file, sources)
         return [file for file in files if file.is_file()]
     except OSError as error:
         raise DatasetError(f"{out}: cannot be written: {error.strerror}") from None
@@ -166,10 +172,3 @@ def _records(
 
 def _item(row: LeavingSample, run: Run, wanted: ExportRequest) -> Item:
     return row.sample, row.version, row.trace(run) if wanted.trace else None
-
-
-def protected(workspace: Path) -> list[Path]:
-    """The files an export never replaces: the dataset, the workspace, and those beside that while it is open."""
-    with Workspace.read(workspace) as opened:
-        source = Path(opened.source().path)
-    return [source, *(workspace.with_name(workspace.name + end) for end in ("", "-wal", "-shm", "-lock"))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from engine.formats.json import DEPTH
 from engine.formats.layouts import convert
-from engine.formats.names import TRACE, DatasetError, Format, Layout, shown
-from engine.formats.write import Step, nothing, replacing, write_dataset
+from engine.formats.names import TRACE, DatasetError, Format, Layout, is_deep, shown
+from engine.formats.outputs import SourceFile, replacing
+from engine.formats.write import Step, nothing, write_rows
 from engine.sample import Sample, Version
 from models.errors import UsageError
+from models.system.shell import command_line, quoted_word
 
 SHOWN = 5  # of the rows that a trainer skips, by number
 
@@ -143,7 +145,7 @@ def write_for_trainer(
     source: Format,
     items: Iterable[Item],
     *,
-    protected: Collection[Path] = (),
+    sources: Collection[SourceFile] = (),
     step: Step = nothing,
 ) -> TrainerFiles:
     """Write the dataset to `path` and the trainer's entry or config beside it.
@@ -168,14 +170,24 @@ def write_for_trainer(
             flags.update(name for name in _KTO if isinstance(record.get(name), bool))
             yield record
 
-    rows = write_dataset(path, target, records(), protected=protected, step=step)
-    columns = _columns(trainer, filled)
+    # Neither file takes its place before both are on the disk: rows without their entry would be no dataset.
+    with replacing(path, config, sources=sources) as (file, beside):
+        rows = write_rows(file, path, target, records(), step=step)
+        columns = _columns(trainer, filled)
+        if trainer is Trainer.LLAMAFACTORY:
+            if "history" in filled and target.layout is Layout.ALPACA:
+                columns["history"] = "history"
+            if kto := next((name for name in _KTO if rows and flags[name] == rows), None):
+                columns["kto_tag"] = kto
+            text, replaced = _with_entry(config, path, target, columns)
+        else:
+            unread = [name for name in _MATTER if name in filled and name not in columns.values()]
+            text = (
+                f"# In the rows, but not read by {_NAMES[trainer]}: {', '.join(unread)}\n" if unread else ""
+            )
+            text += _axolotl(path, target, columns) if trainer is Trainer.AXOLOTL else _trl(path, columns)
+        beside.write(text.encode())
     if trainer is Trainer.LLAMAFACTORY:
-        if "history" in filled and target.layout is Layout.ALPACA:
-            columns["history"] = "history"
-        if kto := next((name for name in _KTO if rows and flags[name] == rows), None):
-            columns["kto_tag"] = kto
-        replaced = _add_entry(config, path, target, columns)
         stage = ["--stage", "kto"] if kto else []
         command = [
             "llamafactory-cli",
@@ -192,14 +204,9 @@ def write_for_trainer(
                 ", ..." if skipped[SHOWN:] else ""
             )
             notes.append(f"rows it skips, whose roles do not alternate: {len(skipped)} of {rows} ({numbers})")
-        use = f"{shlex.join(command)} ..." + (f"  # {'; '.join(notes)}" if notes else "")
+        use = f"{command_line(command)} ..." + (f"  # {'; '.join(notes)}" if notes else "")
         return TrainerFiles(rows, path, config, use)
-    unread = [name for name in _MATTER if name in filled and name not in columns.values()]
-    text = f"# In the rows, but not read by {_NAMES[trainer]}: {', '.join(unread)}\n" if unread else ""
-    text += _axolotl(path, target, columns) if trainer is Trainer.AXOLOTL else _trl(path, columns)
-    with replacing(config) as file:
-        file.write(text.encode())
-    quoted = shlex.quote(str(config))
+    quoted = quoted_word(str(config))
     use = f"trl sft --config {quoted} ..." if trainer is Trainer.TRL else f"merge {quoted} into your config"
     return TrainerFiles(rows, path, config, use)
 
@@ -229,6 +236,8 @@ def _columns(trainer: Trainer, filled: Collection[str]) -> dict[str, str]:
 def config_path(trainer: Trainer, path: Path) -> Path:
     """The place of the entry or config of a dataset at `path`. `UsageError`: the name does not suit the trainer."""
     if trainer is not Trainer.LLAMAFACTORY:
+        if any("\ud800" <= character <= "\udfff" for character in str(path.resolve())):
+            raise UsageError(f"{path}: a name that is not UTF-8 cannot stand in a config; choose another")
         return path.with_name(f"{path.stem}.{trainer.value}.yaml")
     if path.suffix not in (".json", ".jsonl") or path.name == "dataset_info.json":
         raise UsageError(f"{path}: LLaMA-Factory tells a file's format from its ending; call it NAME.json")
@@ -248,6 +257,10 @@ def check_entry(path: Path) -> None:
     _entries(path.with_name("dataset_info.json"), path)
 
 
+_TOO_DEEP = (
+    "nested too deeply for a list of datasets, so no entry was added; mend it, or export to another folder"
+)
+
 # Keys of an entry that say how its rows are read.
 _DESCRIBE = ("file_name", "formatting", "columns", "tags", "ranking")
 # An entry with one of these is not a file's, whatever its `file_name` (data/parser.py).
@@ -257,11 +270,17 @@ _ELSEWHERE = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_fil
 def _entries(config: Path, path: Path) -> dict[str, Any]:
     """The entries of a dataset_info.json, none where it is not there. Raises as `check_entry`."""
     try:
+        if config.exists() and not config.is_file():
+            raise DatasetError(f"{config}: it is there and is not a file, so no entry was added")
         info = json.loads(config.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{config}: cannot be read, so no entry was added: {error}") from None
+    except (RecursionError, MemoryError):
+        raise DatasetError(f"{config}: {_TOO_DEEP}") from None
+    if is_deep(info, DEPTH):  # Python's encoder goes less deep than its decoder
+        raise DatasetError(f"{config}: {_TOO_DEEP}")
     if not isinstance(info, dict):
         raise DatasetError(f"{config}: expected an object with one entry a dataset; no entry was added")
     entry = info.get(path.stem, {"file_name": path.name})
@@ -278,19 +297,17 @@ def _entries(config: Path, path: Path) -> dict[str, Any]:
     return info
 
 
-def _add_entry(config: Path, path: Path, target: Format, columns: Mapping[str, str]) -> bool:
-    """Put this dataset into the folder's dataset_info.json, whose other entries stay as they are.
+def _with_entry(config: Path, path: Path, target: Format, columns: Mapping[str, str]) -> tuple[str, bool]:
+    """The text of the folder's dataset_info.json with this dataset in it; its other entries stay as they are.
 
-    An entry that this file had keeps what does not describe its rows, such as `num_samples`. Returns True
-    where there was one and it has changed.
+    An entry that this file had keeps what does not describe its rows, such as `num_samples`. True where there was
+    one and it has changed.
     """
     info = _entries(config, path)
     before = info.get(path.stem)
     kept = {name: value for name, value in (before or {}).items() if name not in _DESCRIBE}
     info[path.stem] = {"file_name": path.name} | kept | _entry(target, columns)
-    with replacing(config) as file:
-        file.write(json.dumps(info, indent=2).encode() + b"\n")
-    return before is not None and before != info[path.stem]
+    return json.dumps(info, indent=2) + "\n", before is not None and before != info[path.stem]
 
 
 def _entry(target: Format, columns: Mapping[str, str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from engine.formats import extras
 from engine.formats.names import Container, DatasetError, Format, Record, shown
-from models.system.atomic_file import atomic_file
+from engine.formats.outputs import SourceFile, replacing
 
 Step = Callable[[], None]
 """Called before each row, of a table twice: what it raises ends the writing, and nothing is left of it."""
@@ -31,7 +31,7 @@ def write_dataset(
     records: Iterable[Record],
     *,
     types: str | None = None,
-    protected: Collection[Path] = (),
+    sources: Collection[SourceFile] = (),
     step: Step = nothing,
 ) -> int:
     """Write rows as `render` makes them; returns how many.
@@ -39,12 +39,25 @@ def write_dataset(
     `types`: of the source's columns, as `Dataset.types` gives them; a Parquet file keeps them.
 
     One row is in memory at a time (Parquet: a batch). The file appears complete or not at all, over an older
-    one, but never over one of `protected`: the source dataset, the workspace. `DatasetError`.
+    one, but never over one of `sources`, nor over a workspace. `DatasetError`.
     """
-    with replacing(path, protected) as file:
-        if format.container is Container.PARQUET:
-            return _write_parquet(file, path, records, types, step)
-        return _WRITERS[format.container](file, path, records, step)
+    with replacing(path, sources=sources) as (file,):
+        return write_rows(file, path, format, records, types=types, step=step)
+
+
+def write_rows(
+    file: BinaryIO,
+    path: Path,
+    format: Format,
+    records: Iterable[Record],
+    *,
+    types: str | None = None,
+    step: Step = nothing,
+) -> int:
+    """The same, into a file that is to take the place of `path`."""
+    if format.container is Container.PARQUET:
+        return _write_parquet(file, path, records, types, step)
+    return _WRITERS[format.container](file, path, records, step)
 
 
 def is_table(format: Format) -> bool:
@@ -63,26 +76,6 @@ def row_texts(format: Format, records: Collection[Record]) -> list[str]:
         csv.writer(line).writerow(row)
         texts.append(line.getvalue().removesuffix("\r\n"))
     return texts
-
-
-@contextmanager
-def replacing(path: Path, protected: Collection[Path] = (), *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """An `atomic_file` that never takes the place of one of `protected`. Raises `DatasetError`."""
-    try:
-        refuse(path, protected)
-        if path.exists() and not path.is_file():
-            raise DatasetError(f"{path}: cannot be written: it is there and is not a file")
-        with atomic_file(path, mode=mode) as file:
-            yield file
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DatasetError(f"{path}: cannot be written: {reason}; what was there is as it was") from None
-
-
-def refuse(path: Path, protected: Collection[Path]) -> None:
-    """Raise `DatasetError` where `path` is one of these files, by whatever name."""
-    if any(path.exists() and other.exists() and path.samefile(other) for other in protected):
-        raise DatasetError(f"{path}: burnish does not write over its own source; choose another file")
 
 
 # JSON -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_log_path, user_state_path
 
+from engine.store.database import draft_path
 from models.files.digest import digests_path
 
 EDITOR_OPEN = "burnish-edit-"  # begins the name of a folder with a sample that is in the person's own editor
@@ -39,9 +40,12 @@ def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
     for name, paths in (("workspace", workspaces), ("record", records)):
         for path in paths:
             yield LeftFile(name, path, "texts, replies and all that was found of them")
-            for ending in ("-wal", "-shm", "-new", "-new-wal", "-new-shm"):
-                beside = path.with_name(path.name + ending)
-                yield LeftFile(name, beside, "its journal, gone when it is closed")
+            draft = draft_path(path)
+            for beside in (path, draft):
+                for ending in ("-wal", "-shm"):
+                    log = beside.with_name(beside.name + ending)
+                    yield LeftFile(name, log, "its journal, gone when it is closed")
+            yield LeftFile(name, draft, "left by an import that was killed, removed by the next")
     yield LeftFile("remembered", remembered_path(), "workspaces opened lately, and the theme")
     yield LeftFile("digests", digests_path(), "model files, their sizes and digests")
     yield LeftFile("crash log", crash_log_path(), "where burnish broke the last time")

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from engine.formats.outputs import why_not_free
 from engine.store.log import Mark, OpenLog, leftover, lock_path, log_path, why_not_its_log
 from models.errors import BurnishError
 
@@ -66,29 +67,12 @@ class Database:
     @classmethod
     def create(cls, kind: FileKind, path: Path, fill: Callable[[Database], None]) -> None:
         """Make a file, mode 0600, with what `fill` writes into it. All of it, or no file at all."""
-        if path.is_symlink() and not path.exists():
-            raise WorkspaceError(f"{path}: a link to a file that is not there; mend the link, or remove it")
         lock = _locked(kind, path)
-        # Built beside its place and moved there when whole: a crash on the way leaves nothing half done.
-        beside = path.with_name(path.name + "-new")
-        try:
-            _check_free(kind, path)
-            _remove(beside)
-            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            new = cls(kind, beside, _connect(beside, "mode=rw"), None)
-            with closing(new):
-                _prepare(kind, beside, new._db)
-                fill(new)
-                # Closing does it as well, but says nothing of a disk that is full.
-                new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            beside.rename(path)
-        except OSError as error:
-            raise WorkspaceError(
-                f"{path}: cannot be created ({error.strerror}); choose another place"
-            ) from error
-        finally:
-            _remove(beside)
-            lock.release()
+        with _draft(kind, path, lock) as draft, closing(cls(kind, path, draft, None)) as new:
+            _prepare(kind, path, draft)
+            fill(new)
+            # Closing does it as well, but says nothing of a disk that is full.
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @classmethod
     def open(cls, kind: FileKind, path: Path) -> Database:
@@ -148,30 +132,18 @@ class Database:
         if log_path(path).exists():
             _check_log(path)
         lock = _locked(kind, to)
-        beside = to.with_name(to.name + "-new")
-        try:
-            _check_free(kind, to)
-            _remove(beside)
-            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            with (
-                closing(_connect(path, _to_read(path))) as source,
-                closing(_connect(beside, "mode=rw")) as copy,
-            ):
-                with explained(path):
-                    version = _check_version(kind, path, source)
-                    source.backup(copy)
-                with explained(beside):
-                    if version == len(kind.migrations):
-                        Mark.new().write(copy)
-                    copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            beside.rename(to)
-        except OSError as error:
-            raise WorkspaceError(
-                f"{to}: cannot be created ({error.strerror}); choose another place"
-            ) from error
-        finally:
-            _remove(beside)
-            lock.release()
+        with (
+            _draft(kind, to, lock) as draft,
+            closing(draft),
+            closing(_connect(path, _to_read(path))) as source,
+        ):
+            with explained(path):
+                version = _check_version(kind, path, source)
+                source.backup(draft)
+            with explained(to):
+                if version == len(kind.migrations):
+                    Mark.new().write(draft)
+                draft.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Commit what is open and let go of the file, with nothing left in its log; once closed, do nothing."""
@@ -269,6 +241,35 @@ class Database:
     def understood(self) -> AbstractContextManager[None]:
         """`understood` of this file's rows."""
         return understood(self.path)
+
+
+@contextmanager
+def _draft(kind: FileKind, path: Path, lock: FileLock) -> Iterator[sqlite3.Connection]:
+    """A new file, mode 0600, that has its place when the block ends well and has closed it; then the lock is let go.
+
+    Built beside its place: a crash on the way leaves nothing half done there.
+    """
+    draft = draft_path(path)
+    try:
+        _check_free(kind, path)
+        _remove(draft)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        yield _connect(draft, "mode=rw")
+        _check_free(kind, path)  # it may have taken a while
+        draft.rename(path)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be created ({error.strerror}); choose another place") from error
+    finally:
+        _remove(draft)
+        if not path.exists():
+            with suppress(OSError):
+                lock_path(path).unlink(missing_ok=True)
+        lock.release()
+
+
+def draft_path(path: Path) -> Path:
+    """Where a file is while it is made. A name that nobody gives: a draft that was left there is removed."""
+    return path.with_name(f".{path.name}-new")
 
 
 def _locked(kind: FileKind, path: Path) -> FileLock:
@@ -411,6 +412,10 @@ def explained(path: Path) -> Iterator[None]:
             "database is locked": "another program is writing to it; try again when it has finished",
         }.get(text, "check the disk and the file's permissions; nothing committed is lost")
         raise WorkspaceError(f"{path}: {text}; {advice}") from error
+    except sqlite3.DataError as error:
+        raise WorkspaceError(
+            f"{path}: {error}: a row is larger than a SQLite file can hold; leave it out"
+        ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise damaged(path, str(error)) from error
 
@@ -424,8 +429,12 @@ def damaged(path: Path, fault: str) -> WorkspaceError:
 
 
 def _check_free(kind: FileKind, path: Path) -> None:
+    if path.is_symlink() and not path.exists():
+        raise WorkspaceError(f"{path}: a link to a file that is not there; mend the link, or remove it")
     if path.exists():
         raise WorkspaceError(f"{path}: already exists; open it, or choose another name")
+    if why := why_not_free(path):
+        raise WorkspaceError(f"{path}: {why}; choose another place")
     if leftover(path):
         raise WorkspaceError(
             f"{path}: {log_path(path).name} lies there already, the log of a {kind.name} that had this name before; "

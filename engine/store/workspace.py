@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.names import Format
+from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, Sample, Verdict, Version
 from engine.store.database import Database, FileKind, WorkspaceError, damaged
@@ -42,6 +43,10 @@ class Source(BaseModel, frozen=True):
     fields: tuple[str, ...]
     sha256: str
     types: str | None = None  # of a Parquet file's columns, in Arrow's own form: JSON's rows do not tell them
+
+    def file(self) -> SourceFile:
+        """The dataset, as outputs are kept off it."""
+        return SourceFile(Path(self.path), self.sha256)
 
 
 class Run(BaseModel, frozen=True):

@@ -12,6 +12,7 @@ import click
 
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
     from engine.judge.answers import AnswerPrompt, Answers
@@ -51,25 +52,26 @@ def answer(prompts: Path, out: Path, *, limit: int | None, as_json: bool, **opti
     command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
     answer; they are in OUT with an empty output.
     """
-    import asyncio
-
     from engine.formats.names import Format
-    from engine.formats.write import refuse, write_dataset
+    from engine.formats.outputs import SourceFile, refuse
+    from engine.formats.write import write_dataset
     from engine.judge import answers
     from engine.judge.record import Record
     from engine.run.settings import load_settings
+    from models.files.digest import sha256_of
     from tui.cli.console import output, print_facts
 
     settings = load_settings(given(options)).answer
     answers.check_answering(settings)
     assert settings.name is not None
-    refuse(out, [prompts])
     asked = answers.prompts(prompts, limit)
+    sources = [SourceFile(prompts.absolute(), sha256_of(prompts))]
+    refuse(out, sources)
     kept = out.with_name(f"{out.name}.answers")
     with Record.at(kept) as record:
-        found = asyncio.run(_answer(record, settings, asked))
+        found = run_stoppable(_answer(record, settings, asked))
     rows = answers.rows(asked, found, settings.name)
-    write_dataset(out, Format.ALPACA, rows, protected=[prompts, kept])
+    write_dataset(out, Format.ALPACA, rows, sources=sources)
     if as_json:
         result = {
             "out": str(out),

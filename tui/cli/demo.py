@@ -8,6 +8,7 @@ import click
 
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import FILE, json_option
+from tui.cli.stopping import run_stoppable
 
 
 @click.command()
@@ -57,20 +58,18 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
             render(sample, outcome.final, Format.ALPACA, Format.ALPACA)
             for sample, outcome in finished(opened, summary.run, samples)
         )
-        write_dataset(out, Format.ALPACA, rows)
+        write_dataset(out, Format.ALPACA, rows, sources=[opened.source().file()])
         show_result(opened, summary, as_json=as_json, export=out)
     return PARTLY if summary.failed else DONE
 
 
 def _about_ollama(host: str | None) -> str:
     """A sentence that says if a better teacher than the demo's is at hand."""
-    import asyncio
-
     from models.ollama.server import OllamaServer
     from models.teacher import TeacherError
 
     try:
-        version = asyncio.run(OllamaServer(host, first=3.0).version())
+        version = run_stoppable(OllamaServer(host, first=3.0).version())
     except TeacherError:
         return "No Ollama is running here: the demo's teacher runs inside burnish, and is a very small model."
     return (

@@ -35,9 +35,9 @@ def report(workspace: Path, *, out: Path | None, student: str | None, record: Pa
     said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
     opens from disk, runs nothing and asks for nothing.
     """
-    from engine.export.export import protected
-    from engine.formats.write import replacing
+    from engine.formats.outputs import replacing
     from engine.report.gather import gather
+    from engine.store.workspace import Workspace
     from tui.cli.console import errors, output, say
     from tui.report.html import page
     from tui.report.terminal import show
@@ -47,7 +47,9 @@ def report(workspace: Path, *, out: Path | None, student: str | None, record: Pa
         show(output(), gathered)
     else:
         # It quotes samples: for its owner alone, as the workspace is.
-        with replacing(out, protected(workspace), mode=0o600) as file:
+        with Workspace.read(workspace) as opened:
+            source = opened.source().file()
+        with replacing(out, sources=[source], mode=0o600) as (file,):
             file.write(page(gathered).encode())
         say(errors(), f"written: {out}")
     return DONE

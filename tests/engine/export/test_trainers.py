@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.export.trainers import Item, Trainer, TrainerFiles, write_for_trainer
+from engine.export.trainers import Item, Trainer, TrainerFiles, config_path, write_for_trainer
 from engine.formats.layouts import version_of
 from engine.formats.names import TRACE, DatasetError, Format
+from engine.formats.outputs import SourceFile
 from engine.formats.read import open_dataset
 from engine.sample import Sample, Version
 from models.errors import UsageError
+from tests.factory import new_workspace
 
 FLAT = {"id": 1, "prompt": "Add.", "context": "1 2", "response": "3"}
 TURNS = {
@@ -201,7 +206,7 @@ def test_the_source_is_protected(tmp_path: Path) -> None:
     source = tmp_path / "mine.jsonl"
     source.write_text(json.dumps(FLAT))
     with pytest.raises(DatasetError, match="does not write over its own source"):
-        write_for_trainer(Trainer.TRL, source, Format.ALPACA, items(FLAT), protected=[source])
+        write_for_trainer(Trainer.TRL, source, Format.ALPACA, items(FLAT), sources=[SourceFile(source, "")])
     assert source.read_text() == json.dumps(FLAT)
 
 
@@ -348,3 +353,72 @@ def test_rows_that_llamafactory_skips_are_named(tmp_path: Path) -> None:
     note = "  # rows it skips, whose roles do not alternate: 6 of 8 (2, 3, 5, 6, 7, ...)"
     assert files.use.endswith(f"--dataset mine ...{note}")
     assert files.rows == 8, "they are left in: only their owner can say what they should be"
+
+
+# Both files or none ---------------------------------------------------------------------------------------
+
+
+def too_deep(config: Path) -> None:
+    config.write_text("[" * 200_000)
+
+
+def deep(config: Path) -> None:
+    config.write_text('{"other": ' + "[" * 500 + "]" * 500 + "}")
+
+
+def endless(config: Path) -> None:
+    config.symlink_to("/dev/zero")
+
+
+def another_source(config: Path) -> None:
+    config.write_text('{"instruction": "Hi?", "output": "Hello."}\n')
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "too deep to be read": (too_deep, "nested too deeply"),
+    "too deep to be written": (deep, "nested too deeply"),
+    "a device": (endless, "is not a file"),
+    "a folder": (Path.mkdir, "is not a file"),
+    "a pipe": (os.mkfifo, "is not a file"),
+    "a workspace": (new_workspace, "cannot be read"),
+    "the dataset itself": (another_source, "does not write over its own source"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_the_dataset_is_not_replaced_where_its_entry_cannot_be_written(tmp_path: Path, spoilt: str) -> None:
+    path, config = tmp_path / "mine.json", tmp_path / "dataset_info.json"
+    path.write_text("older")
+    make, reason = SPOILT[spoilt]
+    make(config)
+    before = os.lstat(config)
+    taken = tmp_path / "data.jsonl"
+    another_source(taken)
+    source = SourceFile(taken, "sha256:" + hashlib.sha256(taken.read_bytes()).hexdigest())
+    with pytest.raises(DatasetError, match=reason) as caught:
+        write_for_trainer(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(FLAT), sources=[source])
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == "older"
+    after = os.lstat(config)
+    assert (after.st_mtime_ns, after.st_ino, after.st_mode) == (
+        before.st_mtime_ns,
+        before.st_ino,
+        before.st_mode,
+    )
+
+
+@pytest.mark.parametrize("trainer", Trainer)
+def test_a_config_is_not_written_over_a_workspace(tmp_path: Path, trainer: Trainer) -> None:
+    path = tmp_path / "mine.json"
+    new_workspace(tmp_path / "w.burnish")
+    config_path(trainer, path).symlink_to("w.burnish")
+    with pytest.raises(DatasetError, match=r"workspace or a record|cannot be read"):
+        write_for_trainer(trainer, path, Format.ALPACA, items(FLAT))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("trainer", [Trainer.AXOLOTL, Trainer.TRL])
+def test_a_name_that_no_config_can_hold_is_refused(tmp_path: Path, trainer: Trainer) -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        write_for_trainer(trainer, tmp_path / "\udcff.json", Format.ALPACA, items(FLAT))
+    assert list(tmp_path.iterdir()) == []

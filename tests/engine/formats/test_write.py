@@ -483,16 +483,6 @@ def test_a_failed_export_leaves_what_was_there(tmp_path: Path) -> None:
     assert path.read_text() == "before"
 
 
-def test_the_source_and_the_workspace_are_never_written_over(tmp_path: Path) -> None:
-    source, link = tmp_path / "data.json", tmp_path / "link.json"
-    source.write_text(json.dumps([ROW]))
-    link.symlink_to(source)
-    for target in (source, link, tmp_path / "." / "data.json"):
-        with pytest.raises(DatasetError, match="does not write over its own source"):
-            write_dataset(target, Format.ALPACA, [ROW], protected=[tmp_path / "gone", source])
-    assert source.read_text() == json.dumps([ROW])
-
-
 def test_through_a_link_the_file_it_leads_to_is_replaced(tmp_path: Path) -> None:
     target, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
     target.write_text("before")

@@ -143,7 +143,7 @@ def child(code: str, path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_an_import_that_is_killed_leaves_no_workspace_and_nothing_in_the_way(path: Path) -> None:
     with child(IMPORTING, path) as importing:
-        assert (path.parent / "w.burnish-new-wal").stat().st_size > 2**20, "half of it is on the disk"
+        assert (path.parent / ".w.burnish-new-wal").stat().st_size > 2**20, "half of it is on the disk"
         with pytest.raises(WorkspaceError, match="another burnish"):
             Workspace.create(path, SOURCE, samples(2))
         importing.send_signal(signal.SIGKILL)

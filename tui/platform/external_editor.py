@@ -6,6 +6,7 @@ import os
 import secrets
 import shlex
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -69,11 +70,22 @@ def edited(command: list[str], version: Version) -> Version:
 
 
 def sweep() -> None:
-    """Remove the folders of a burnish that was killed while an editor was open."""
+    """Remove the folders of a burnish of this user's that was killed while an editor was open."""
     for folder in Path(tempfile.gettempdir()).glob(f"{EDITOR_OPEN}*"):
-        if not folder.is_symlink():
-            with suppress(OSError), _lock(folder):  # it may be somebody else's, or still at work
-                shutil.rmtree(folder)
+        with suppress(OSError):  # it may be gone meanwhile
+            if _is_ours(folder):
+                with _lock(folder):  # unless it is still at work
+                    shutil.rmtree(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    """True of a folder, and no link to one, that this user made and nobody else can write to. Raises OSError.
+
+    In a temporary folder that everybody writes to, any other name may be a trap: even a lock would be made in it.
+    """
+    found = folder.lstat()
+    ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    return stat.S_ISDIR(found.st_mode) and ours and not found.st_mode & 0o022
 
 
 def _lock(folder: Path) -> FileLock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from engine.method.recipe import Method
 from engine.run.settings import DECLARED
 from engine.store.workspace import Run, Source
+from models.system.shell import command_line, quoted_word
 
 UNUSED = {Method.SCORE: ("teacher", "name"), Method.REFLECT: ("student", "name")}
 """The model that a method does without."""
@@ -27,14 +27,14 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
             if value is None or (setting is not None and value == setting.default):
                 continue
             if setting is None or setting.option is None:
-                variables.append(f"BURNISH_{group}__{name}".upper() + f"={shlex.quote(str(value))}")
+                variables.append(f"BURNISH_{group}__{name}".upper() + f"={quoted_word(str(value))}")
             elif UNUSED.get(run.recipe.method) != (group, name):
                 given = models if name == "name" else options
                 given += [setting.option] if value is True else [setting.option, str(value)]
     again = ["burnish", "run", source.path, "-w", str(path), *models, *options]
     return (
-        shlex.join(["sha256sum", source.path]) + f"  # {source.sha256.removeprefix('sha256:')}",
-        " ".join([*variables, shlex.join(again)]),
-        shlex.join(["burnish", "show", str(path)]),
-        shlex.join(["burnish", "export", str(path), "OUT", "--rule", "paper", "--with-trace"]),
+        command_line(["sha256sum", source.path]) + f"  # {source.sha256.removeprefix('sha256:')}",
+        " ".join([*variables, command_line(again)]),
+        command_line(["burnish", "show", str(path)]),
+        command_line(["burnish", "export", str(path), "OUT", "--rule", "paper", "--with-trace"]),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 
 from models.files.gguf import GGUFHeader
+from models.system.shell import command_line
 from models.system.units import MIB
 
 
@@ -54,4 +54,4 @@ def faster_line(header: GGUFHeader) -> str:
     )
     name = re.sub(r"[^\w.-]+", "-", header.name.removesuffix(".gguf")).strip("-.") or "student"
     command = [sys.executable, "-c", code, str(header.path), f"{name}.Q8_0.gguf"]
-    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else command_line(command)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from tui.text.literal import literal
+from tui.text.literal import one_line
 from tui.text.tables import Fact, facts
 
 
@@ -23,7 +23,7 @@ def errors() -> Console:
 
 def say(console: Console, text: str, style: str = "") -> None:
     """A sentence: broken between words on a terminal, one line elsewhere."""
-    console.print(Text(literal(text), style=style), soft_wrap=not console.is_terminal)
+    console.print(Text(one_line(text), style=style), soft_wrap=not console.is_terminal)
 
 
 def print_facts(console: Console, pairs: Iterable[Fact]) -> None:

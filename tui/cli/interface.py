@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import threading
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from models.system.shell import command_line
 from tui.app import BurnishApp
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
 from tui.platform.external_editor import sweep
@@ -39,10 +39,10 @@ def open_interface(path: Path | None) -> int:
         _say(f"something in burnish broke; what was decided and answered is kept. The log: {log}", err=True)
         return FAILED
     if app.unfinished is not None:
-        command = one_line(shlex.join(["burnish", str(app.unfinished)]))
+        command = command_line(["burnish", str(app.unfinished)])
         _say(f"the run is not done; {command} takes it up again")
     if app.unjudged is not None:
-        _say(f"not every pair is judged; {one_line(shlex.join(app.unjudged))} takes it up again")
+        _say(f"not every pair is judged; {command_line(app.unjudged)} takes it up again")
     return INTERRUPTED if ending.asked else DONE
 
 

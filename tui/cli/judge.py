@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import UsageError
+from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
     from engine.formats.read import BadRow
@@ -59,8 +61,6 @@ def judge(
     Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
     goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
     """
-    import asyncio
-
     from engine.judge.record import Record, judged_path
     from engine.judge.results import results
     from engine.run.settings import load_settings
@@ -76,7 +76,7 @@ def judge(
     check_teacher(settings)
     sides = _sides(a, b, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
-        comparison = asyncio.run(_judge(opened, settings, sides))
+        comparison = run_stoppable(_judge(opened, settings, sides))
         found = results(opened.judged(comparison))
         if as_json:  # tui/cli/README.md documents the fields
             about = comparison.about.model_dump(exclude={"run", "refined_only"})
@@ -86,7 +86,7 @@ def judge(
             print_results(out, comparison.about, found, LISTED)
             facts = [("record", str(opened.path))]
             if found.disagreements:
-                facts.append(("next", f"burnish show {a} {found.disagreements[0].row}"))
+                facts.append(("next", f"burnish show {quoted_word(str(a))} {found.disagreements[0].row}"))
             print_facts(out, facts)
     return PARTLY if found.faults else DONE
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
-import signal
 import sys
 from io import TextIOWrapper
-from types import FrameType, TracebackType
+from types import TracebackType
 
 import click
 
 from models.errors import BurnishError, UsageError
 from models.system.core_files import no_core_file
+from models.system.shell import command_line
 from tui.cli.answer import answer
 from tui.cli.copy import copy
 from tui.cli.demo import demo
@@ -30,6 +29,7 @@ from tui.cli.run import run
 from tui.cli.score import score
 from tui.cli.show import show
 from tui.cli.stats import stats
+from tui.cli.stopping import stop_as_ctrl_c
 from tui.text.literal import one_line
 
 
@@ -37,24 +37,21 @@ def main() -> None:
     """The command `burnish`."""
     no_core_file()
     sys.excepthook = _broken
-    # Whatever asks burnish to stop does so the same way as Ctrl-C.
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+    stop_as_ctrl_c()
     # A terminal or a pipe that cannot show a character gets its number instead; JSON is ASCII anyway.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="burnish", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _show(error)
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(
             "\nburnish: stopped; nothing answered is lost. The same command goes on: "
-            + shlex.join(["burnish", *sys.argv[1:]]),
+            + command_line(["burnish", *sys.argv[1:]]),
             err=True,
         )
         code = INTERRUPTED
@@ -71,8 +68,12 @@ def main() -> None:
     sys.exit(code or DONE)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.raise_signal(signal.SIGINT)
+def _show(error: click.ClickException) -> None:
+    """Print what is wrong with the command, as click does, but for the arguments that it quotes."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        command = error.ctx.command_path
+        click.echo(f"{error.ctx.get_usage()}\nTry '{command} --help' for help.\n", err=True)
+    click.echo(f"Error: {one_line(error.format_message())}", err=True)
 
 
 def _broken(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:

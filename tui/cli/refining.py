@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -24,8 +23,10 @@ from engine.sample import Outcome, Sample
 from engine.store.leaving import exported
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
+from models.system.shell import quoted_word
 from tui.cli.console import errors, output, print_facts, say
 from tui.cli.progress import display
+from tui.cli.stopping import run_stoppable
 from tui.text import tables
 
 EXAMPLES, FAILURES = 5, 20
@@ -71,7 +72,7 @@ def open_data(
 
 def refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary:
     with display(errors()) as shown:
-        return asyncio.run(session.refine_workspace(opened, settings, shown.on_event, **options))
+        return run_stoppable(session.refine_workspace(opened, settings, shown.on_event, **options))
 
 
 def finished(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sample, Outcome]]:
@@ -103,7 +104,7 @@ def show_result(opened: Workspace, summary: RunSummary, *, as_json: bool, export
     out = output()
     show_examples(out, opened, summary.run, EXAMPLES)
     show_totals(out, opened, summary.run)
-    command = ("next", f"burnish export {opened.path} OUT")
+    command = ("next", f"burnish export {quoted_word(str(opened.path))} OUT")
     print_facts(out, [("export", str(export)) if export is not None else command])
 
 
@@ -118,7 +119,8 @@ def show_examples(out: Console, opened: Workspace, run: Run, count: int) -> None
     elif items:
         out.print(tables.samples_table(items))
     if more > 0:
-        out.print(f"… and {more} more (burnish show {opened.path} SAMPLE)", soft_wrap=True)
+        path = quoted_word(str(opened.path))
+        out.print(f"… and {more} more (burnish show {path} SAMPLE)", soft_wrap=True)
 
 
 def show_totals(out: Console, opened: Workspace, run: Run) -> None:

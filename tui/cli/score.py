@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE
 from tui.cli.options import PATH, data_options, given, json_option, student_options
 
@@ -52,7 +53,8 @@ def score(
             out = output()
             show_examples(out, opened, summary.run, LISTED)
             show_totals(out, opened, summary.run)
-            print_facts(out, [("next", f"burnish export {opened.path} OUT --rule top --top 5%")])
+            path = quoted_word(str(opened.path))
+            print_facts(out, [("next", f"burnish export {path} OUT --rule top --top 5%")])
     return DONE
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.examine.flags import Finding, Flag, Lengths, Stats
+from models.system.shell import quoted_word
 from tui.text import tables
 from tui.text.literal import one_line
 from tui.text.vocabulary import FINDINGS
@@ -72,7 +73,7 @@ def print_examination(
     for flag in found.flags:
         out.print(Text.assemble((f"{flag:<19}", "dim"), FINDINGS[flag]), soft_wrap=True)
     if found.flagged:
-        following = ("next", f"burnish stats {data} --json tells of every sample")
+        following = ("next", f"burnish stats {quoted_word(str(data))} --json tells of every sample")
         out.print(tables.facts([following]), soft_wrap=True)
 
 

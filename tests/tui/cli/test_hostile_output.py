@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from models.system.shell import command_line
 from tests.command import ALONE, REFLECT, Ended, burnish, words
+from tests.factory import new_workspace
 from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
 from tests.running import brief, dataset
+from tui.cli.main import cli
 
 HOSTILE = (
     "\x1b[8m hidden \x1b]0;title\x07 \x9b2J \x90q \x00 \x7f \r \x08 \u202e kcab \u2066 \u2028 "
@@ -155,3 +158,110 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 1 << 16)
     except OSError:  # how Linux says that the other side of a terminal is closed
         return b""
+
+
+# Names and arguments -----------------------------------------------------------------------------------------
+
+NAME = "a\x1b]0;owned\x07\x1b[8m\x9b2J\u202eb\nburnish: all is well"
+
+
+def misused(folder: Path) -> list[tuple[object, ...]]:
+    """Commands with a hostile word in every place where one can stand."""
+    there, workspace = folder / NAME, folder / f"{NAME}.burnish"
+    files = (NAME, there, folder, f"-{NAME}", f"--{NAME}", f"--teacher={NAME}")
+    commands = [name for name in cli.commands if name != "open"]
+    return [
+        *(
+            (command, file)
+            for command in commands
+            if command not in ("demo", "doctor", "models")
+            for file in files
+        ),
+        *((command, f"--{NAME}") for command in commands),
+        *((command, NAME, NAME, NAME, NAME) for command in commands),
+        (NAME,),
+        (f"--{NAME}",),
+        (there,),
+        (folder / "no" / NAME,),
+        *(
+            ("run", there, *REFLECT, option, NAME)
+            for option in ("--format", "--encoding", "--limit", "--method")
+        ),
+        ("run", there, *REFLECT, "-w", folder),
+        ("run", there, "--teacher", NAME, "--student", NAME),
+        ("export", workspace, there, "--rule", NAME),
+        ("export", workspace, there, "--top", NAME, "--rule", "top"),
+        ("export", workspace, folder / "no" / NAME),
+        ("show", workspace, NAME),
+        ("report", workspace, "-o", folder),
+        ("judge", there, there, "--judge", NAME, "--record", there),
+        ("answer", "--model", NAME, "--prompts", there, "-o", there),
+        ("demo", "--samples", NAME),
+        ("demo", "-w", folder),
+        ("doctor", "--teacher", NAME, "--student", NAME),
+    ]
+
+
+def test_no_argument_acts_on_the_terminal_that_a_complaint_is_shown_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset(tmp_path / NAME, [ROW])
+    new_workspace(tmp_path / f"{NAME}.burnish")
+    for arguments in misused(tmp_path):
+        ended = burnish(*arguments)
+        harmless(ended)
+        assert "\nburnish: all is well" not in ended.out + ended.err, arguments
+
+
+def test_no_name_of_a_file_acts_on_the_terminal_that_a_result_is_shown_on(tmp_path: Path) -> None:
+    folder = tmp_path / NAME
+    folder.mkdir()
+    data, path = dataset(folder / f"{NAME}.json", [ROW] * 8), folder / f"{NAME}.burnish"
+    bad = dataset(folder / f"bad {NAME}.json", [ROW, {"no": "sample"}])
+    with FakeOllama(script) as server:
+        environment = {"OLLAMA_HOST": server.url}
+        for arguments in (
+            ("run", data, "-w", path, *REFLECT),
+            ("run", bad, "-w", folder / f"bad {NAME}.burnish", *REFLECT, "--skip-bad"),
+            ("show", path),
+            ("show", path, "1"),
+            ("stats", data),
+            ("stats", path),
+            ("export", path, folder / f"{NAME}-out.json"),
+            ("export", path, folder / f"{NAME}-out.json", "--trainer", "llamafactory"),
+            ("export", path, folder / f"{NAME}-out.json", "--trainer", "axolotl"),
+            ("copy", path, folder / f"{NAME}-copy.burnish"),
+            ("report", path),
+            ("report", path, "-o", folder / f"{NAME}.html"),
+            ("doctor", "--privacy"),
+        ):
+            ended = burnish(*arguments, environment=environment)
+            assert ended.code in (0, 1, 3), ended.err
+            harmless(ended)
+            assert "\nburnish: all is well" not in ended.out + ended.err, arguments
+
+
+@pytest.mark.parametrize(
+    "word", [NAME, "it's \\ \x01", "\udcff\udc80", "plain", "", "$HOME `id` \x02", "\u202e\x0b7"]
+)
+def test_a_line_to_paste_is_the_same_command_and_does_not_act(word: str) -> None:
+    line = command_line(["printf", "%s", word])
+    assert line.isprintable()
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
+    assert done.stdout == os.fsencode(word)
+
+
+def test_a_stopped_command_is_given_back_as_a_line_to_paste(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.store.workspace.Workspace.read", stopped)
+    ended = burnish("show", tmp_path / NAME)
+    harmless(ended)
+    assert (ended.code, ended.err.rstrip("\n").split("The same command goes on: ")[1]) == (
+        130,
+        command_line(["burnish", "show", str(tmp_path / NAME)]),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from textual.widgets import Input, Static
 
 from engine.store.distribution import share_taking
 from engine.store.leaving import ExportRule
+from models.system.shell import quoted_word
 from tui.screens.distribution.flow import percent
 from tui.text.shown import shown_line
 from tui.text.vocabulary import EXPORT_RULES
@@ -107,9 +107,9 @@ class ThresholdBar(Vertical):
 
     def show(self, kept: KeptCounts, workspace: Path, out: Path) -> None:
         self.query_one("#kept", Static).update(_said(kept))
-        whole = [shlex.quote(str(path)) for path in (workspace, out)]
+        whole = [quoted_word(str(path)) for path in (workspace, out)]
         brief = [
-            f"…/{shlex.quote(path.name)}" if path.parent != Path() else shlex.quote(str(path))
+            f"…/{quoted_word(path.name)}" if path.parent != Path() else quoted_word(str(path))
             for path in (workspace, out)
         ]
         commands = [f"burnish export {' '.join(paths)} {kept.options()}" for paths in (whole, brief)]

@@ -34,6 +34,25 @@ class Sample(Frozen):
     row: dict[str, Any]  # the whole record, unknown fields and earlier turns included
 
 
+class WhyPassed(StrEnum):
+    """Why a row holds nothing to refine. It passes through: an export has it as it was, in its place."""
+
+    TOOLS = "tools"  # a turn calls a tool, or is a tool's
+    NOT_TEXT = "not text"  # an image, or another value that is no text
+    NO_ANSWER = "no answer"
+    NO_QUESTION = "no question"
+    ONLY_SYSTEM = "only a system message"
+    ODD_TURNS = "odd turns"  # a role that is not known, or an end that is no question and answer
+
+
+class PassedRow(Frozen):
+    """A row of the dataset that cannot be refined."""
+
+    place: int  # samples before it
+    why: WhyPassed
+    row: dict[str, Any]
+
+
 class Stage(StrEnum):
     INSTRUCTION = "instruction"
     RESPONSE = "response"

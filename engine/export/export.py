@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -20,8 +19,10 @@ from engine.export.trainers import (
 from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format, Record
 from engine.formats.outputs import refuse
+from engine.formats.passed import passed_on
 from engine.formats.write import is_table, row_texts, write_dataset
-from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported
+from engine.sample import PassedRow
+from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported_rows
 from engine.store.workspace import Run, Workspace
 
 ENDINGS = {
@@ -78,9 +79,12 @@ class ExportResult:
     """The files that were written."""
 
     path: Path
+    rule: ExportRule
     format: Format
     rows: int
-    of: int  # samples in the workspace
+    of: int  # rows of the dataset
+    passed: int  # of the rows, those that could not be refined, as they were
+    left_out: int  # rows that could not be refined and did not leave: by the rule, or for want of a place in the format
     size: int  # bytes
     config: Path | None = None  # the trainer's
     use: str | None = None  # how to hand it to the trainer
@@ -91,10 +95,11 @@ class ExportPreview:
     """The file that would be written."""
 
     leaving: dict[ExportRule, int]  # rows, by rule
-    of: int  # samples in the workspace
+    of: int  # rows of the dataset
+    passed: int  # of these, those that cannot be refined, which leave with `ExportRule.ALL` only
     format: Format
     rows: tuple[str, ...]  # the first, as they will stand in the file
-    samples: tuple[int, ...]  # that they are
+    samples: tuple[int | None, ...]  # that they are; None: a row that passes through
 
 
 def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgress) -> ExportResult:
@@ -102,10 +107,12 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
-        rows = count_exported(opened, run, wanted.rule, wanted.share)
+        samples = count_exported(opened, run, wanted.rule, wanted.share)
+        every = sum(opened.passed().values())
+        rows = samples + every * (wanted.rule is ExportRule.ALL)
         progress.expect(rows, passes=2 if is_table(target) else 1)
         sources = [source.file()]
-        chosen = exported(opened, run, wanted.rule, wanted.share)
+        chosen = exported_rows(opened, run, wanted.rule, wanted.share)
         config = use = None
         if wanted.trainer is not None:
             items = (_item(row, run, wanted) for row in chosen)
@@ -118,7 +125,19 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             rows = write_dataset(
                 out, target, records, types=source.types, sources=sources, step=progress.step
             )
-        return ExportResult(out, target, rows, len(opened), out.stat().st_size, config, use)
+        passed = rows - samples
+        return ExportResult(
+            out,
+            wanted.rule,
+            target,
+            rows,
+            len(opened) + every,
+            passed,
+            every - passed,
+            out.stat().st_size,
+            config,
+            use,
+        )
 
 
 def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
@@ -126,13 +145,24 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
-        first = list(islice(exported(opened, run, wanted.rule, wanted.share), rows))
+        leaving = {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule}
+        passed = sum(opened.passed().values())
+        leaving[ExportRule.ALL] += passed
+        records: list[Record] = []
+        samples: list[int | None] = []
+        for row in exported_rows(opened, run, wanted.rule, wanted.share):
+            if len(records) == rows:
+                break
+            written = list(_records(iter((row,)), run, wanted, source.format))
+            records += written
+            samples += [None if isinstance(row, PassedRow) else row.sample.index] * len(written)
         return ExportPreview(
-            {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule},
-            len(opened),
+            leaving,
+            len(opened) + passed,
+            passed,
             target,
-            tuple(row_texts(target, list(_records(iter(first), run, wanted, source.format)))),
-            tuple(row.sample.index for row in first),
+            tuple(row_texts(target, records)),
+            tuple(samples),
         )
 
 
@@ -161,14 +191,22 @@ def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> lis
 
 
 def _records(
-    chosen: Iterator[LeavingSample], run: Run, wanted: ExportRequest, source: Format
+    chosen: Iterator[LeavingSample | PassedRow], run: Run, wanted: ExportRequest, source: Format
 ) -> Iterator[Record]:
     target = wanted.format_for(source)
     items = (_item(row, run, wanted) for row in chosen)
     if wanted.trainer is not None:
-        return trainer_records(wanted.trainer, target, source, items)
-    return (render(sample, version, source, target, trace) for sample, version, trace in items)
+        yield from trainer_records(wanted.trainer, target, source, items)
+        return
+    for item in items:
+        if not isinstance(item, PassedRow):
+            sample, version, trace = item
+            yield render(sample, version, source, target, trace)
+        elif (record := passed_on(item.row, source.layout, target.layout)) is not None:
+            yield record
 
 
-def _item(row: LeavingSample, run: Run, wanted: ExportRequest) -> Item:
+def _item(row: LeavingSample | PassedRow, run: Run, wanted: ExportRequest) -> Item:
+    if isinstance(row, PassedRow):
+        return row
     return row.sample, row.version, row.trace(run) if wanted.trace else None

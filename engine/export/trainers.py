@@ -14,8 +14,9 @@ from engine.formats.json import DEPTH
 from engine.formats.layouts import convert
 from engine.formats.names import TRACE, DatasetError, Format, Layout, is_deep, shown
 from engine.formats.outputs import SourceFile, replacing
+from engine.formats.passed import in_names_of
 from engine.formats.write import Step, nothing, write_rows
-from engine.sample import Sample, Version
+from engine.sample import PassedRow, Sample, Version
 from models.errors import UsageError
 from models.system.shell import command_line, quoted_word
 
@@ -70,8 +71,10 @@ _KTO = ("kto_tag", "label")
 # Fields that a model is trained with wherever they are read.
 _MATTER = ("system", "history", "tools", "images", "image", "videos", "video", "audios", "audio")
 
-Item = tuple[Sample, Version, Mapping[str, Any] | None]
+Leaving = tuple[Sample, Version, Mapping[str, Any] | None]
 """A sample, the version of it to train on, and its trace, if that is to be carried along."""
+
+Item = Leaving | PassedRow
 
 
 def trainer_format(trainer: Trainer, source: Format) -> Format:
@@ -87,25 +90,37 @@ def trainer_format(trainer: Trainer, source: Format) -> Format:
 def trainer_records(
     trainer: Trainer, target: Format, source: Format, items: Iterable[Item]
 ) -> Iterator[dict[str, Any]]:
-    """Rows in the field names of a trainer's format, their trace last. `DatasetError`: the trainer cannot hold one."""
-    for sample, version, trace in items:
-        record = convert(sample, version, source.layout, target.layout)
+    """Rows in the field names of a trainer's format, their trace last. `DatasetError`: the trainer cannot hold one.
+
+    A row that passes through and has no place in the format is left out.
+    """
+    for item in items:
+        if isinstance(item, PassedRow):
+            trace, where = None, f"the row before sample {item.place}"
+            passed = in_names_of(item.row, source.layout, target.layout)
+            if passed is None:
+                continue
+            record = dict(passed)
+        else:
+            sample, version, trace = item
+            where = f"sample {sample.index}"
+            record = convert(sample, version, source.layout, target.layout)
         if record.get("tools") is not None:
-            record["tools"] = _tools(trainer, record["tools"], sample.index)
+            record["tools"] = _tools(trainer, record["tools"], where)
         lost = [f"`{name}`" for name in _MATTER if record.get(name)]
         if target is Format.ALPACA_JSONL and lost:
             raise DatasetError(
-                f"sample {sample.index}: Axolotl's alpaca type would drop its {' and '.join(lost)}; "
+                f"{where}: Axolotl's alpaca type would drop its {' and '.join(lost)}; "
                 "export it as messages without a trainer"
             )
         if target is Format.ALPACA and record.get("history") and not _is_history(record["history"]):
             raise DatasetError(
-                f"sample {sample.index}: its `history` is not pairs of question and answer, as LLaMA-Factory takes it"
+                f"{where}: its `history` is not pairs of question and answer, as LLaMA-Factory takes it"
             )
         yield record if trace is None else record | {TRACE: dict(trace)}
 
 
-def _tools(trainer: Trainer, given: object, index: int) -> object:
+def _tools(trainer: Trainer, given: object, where: str) -> object:
     """A row's tools as the trainer takes them: JSON in one text for LLaMA-Factory, a list of objects for the others.
 
     LLaMA-Factory's data/formatter.py parses the text, Axolotl's chat_template.py refuses anything but a list, and
@@ -124,7 +139,7 @@ def _tools(trainer: Trainer, given: object, index: int) -> object:
         tools = [tools]
     elif not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         raise DatasetError(
-            f"sample {index}: its `tools` are no list of objects, which trainers take: {shown(given)}"
+            f"{where}: its `tools` are no list of objects, which trainers take: {shown(given)}"
         )
     elif isinstance(given, str) and as_text:
         return given

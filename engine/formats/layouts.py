@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from engine.formats.fields import NO_COLUMNS, Columns, Fields, fields_of, system_of
-from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, shown
-from engine.formats.roles import roles_in, speaker, turn_keys
+from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, UnrefinableError, shown
+from engine.formats.roles import STYLES as _STYLES
+from engine.formats.roles import TurnStyle, is_program, roles_in, speaker, turn_keys
 from engine.formats.shapes import Unfolded, turns_field, unfolded
-from engine.sample import Sample, Version
+from engine.sample import Sample, Version, WhyPassed
 
 # Rows with one exchange -----------------------------------------------------------------------------------
 
@@ -23,14 +24,25 @@ def _fields(row: dict[str, Any], columns: Columns) -> Fields:
     return fields
 
 
+def _check_halves(row: dict[str, Any], columns: Columns) -> None:
+    """Raise `UnrefinableError` where a row has the name of one of the two fields, and not of the other."""
+    asked, answered = columns.instruction or "instruction", columns.response or "output"
+    expected = f"expected the fields `{asked}` and `{answered}`, found {_names(row)}"
+    if fields_of(row, columns) is None and fields_of(row | {answered: ""}, columns) is not None:
+        raise UnrefinableError(WhyPassed.NO_ANSWER, expected)
+    if fields_of(row, columns) is None and fields_of(row | {asked: ""}, columns) is not None:
+        raise UnrefinableError(WhyPassed.NO_QUESTION, expected)
+
+
 def _flat_version(row: dict[str, Any], columns: Columns) -> Version:
+    _check_halves(row, columns)
     fields = _fields(row, columns)
-    response = _filled(row[fields.response], f"`{fields.response}`")
+    response = _filled(row[fields.response], f"`{fields.response}`", WhyPassed.NO_ANSWER)
     given = row[fields.input] if fields.input else ""
     input = "" if given is None else _text(given, f"`{fields.input}`")
     if _asks_in_input(row, fields):
         return Version(instruction=input, response=response)
-    instruction = _filled(row[fields.instruction], f"`{fields.instruction}`")
+    instruction = _filled(row[fields.instruction], f"`{fields.instruction}`", WhyPassed.NO_QUESTION)
     return Version(instruction=instruction, input=input, response=response)
 
 
@@ -80,25 +92,6 @@ def _flat_history(row: Mapping[str, Any], columns: Columns) -> list[Conversation
 # Rows of turns --------------------------------------------------------------------------------------------
 
 
-class TurnStyle(NamedTuple):
-    """A layout's way to write a turn: the keys of role and text, and its names for the roles."""
-
-    field: str
-    role: str
-    text: str
-    roles: Mapping[str, str]
-
-
-_STYLES = {
-    Layout.SHAREGPT: TurnStyle(
-        "conversations", "from", "value", {"system": "system", "user": "human", "assistant": "gpt"}
-    ),
-    Layout.MESSAGES: TurnStyle(
-        "messages", "role", "content", {"system": "system", "user": "user", "assistant": "assistant"}
-    ),
-}
-
-
 class ConversationTurn(NamedTuple):
     role: str  # system, user or assistant, whatever the row calls them
     text: str
@@ -107,7 +100,10 @@ class ConversationTurn(NamedTuple):
 
 
 def _content(given: object, name: str) -> str:
-    """A turn's text, put together of its parts where it is a list of them, as chat templates do. `RowError`."""
+    """A turn's text, put together of its parts where it is a list of them, as chat templates do.
+
+    Raises `UnrefinableError`.
+    """
     if isinstance(given, list):
         texts = [part[key] for part in given if (key := _part_key(part))]
         if len(texts) == len(given):
@@ -147,6 +143,8 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
     field = _STYLES[layout].field
     given = row.get(field)
+    if given is None and field in row:
+        raise UnrefinableError(WhyPassed.NO_QUESTION, f"expected `{field}`, a list of turns, found null")
     if not isinstance(given, list):
         found = _kind(given) if field in row else _names(row)
         raise RowError(f"expected `{field}`, a list of turns, found {found}")
@@ -158,25 +156,41 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
         name = turn.get(role_key)
         role = roles.get(speaker(turn))
         if turn.get("tool_calls") or turn.get("function_call"):
-            raise RowError(f"turn {number} calls a tool: only turns of plain text can be refined")
+            raise UnrefinableError(
+                WhyPassed.TOOLS, f"turn {number} calls a tool: only turns of plain text can be refined"
+            )
         if role is None:
-            raise RowError(f"turn {number}: expected a system, user or assistant turn, found {shown(name)}")
+            raise UnrefinableError(
+                WhyPassed.TOOLS if is_program(turn) else WhyPassed.ODD_TURNS,
+                f"turn {number}: expected a system, user or assistant turn, found {shown(name)}",
+            )
         text = turn.get(text_key)
-        # What comes before the exchange is not refined: a null there, as HF datasets writes a missing text, is none.
-        if text is not None or number > len(given) - 2:
+        if text is not None:  # a null, as HF datasets writes a missing text, is none
             text = _content(text, f"turn {number}: `{text_key}`")
         rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
         turns.append(ConversationTurn(role, text or "", rest, is_null=text is None))
-    if [turn.role for turn in turns[-2:]] != ["user", "assistant"]:
-        raise RowError("expected a user's turn and the assistant's answer as the last two turns")
+    _check_end([turn.role for turn in turns])
     return turns
+
+
+def _check_end(roles: list[str]) -> None:
+    """Raise `UnrefinableError` where the last two turns are not a question and its answer."""
+    if roles[-2:] == ["user", "assistant"]:
+        return
+    if not roles:
+        why = WhyPassed.NO_QUESTION
+    elif set(roles) == {"system"}:
+        why = WhyPassed.ONLY_SYSTEM
+    else:
+        why = WhyPassed.NO_ANSWER if roles[-1] == "user" else WhyPassed.ODD_TURNS
+    raise UnrefinableError(why, "expected a user's turn and the assistant's answer as the last two turns")
 
 
 def _turns_version(row: dict[str, Any], layout: Layout) -> Version:
     user, assistant = _turns(row, layout)[-2:]
     return Version(
-        instruction=_filled(user.text, "the last user turn"),
-        response=_filled(assistant.text, "the last answer"),
+        instruction=_filled(user.text, "the last user turn", WhyPassed.NO_QUESTION),
+        response=_filled(assistant.text, "the last answer", WhyPassed.NO_ANSWER),
     )
 
 
@@ -222,7 +236,8 @@ def fits(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> bool:
 def version_of(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> Version:
     """The sample a row holds: of several turns, the last user's and the answer to it.
 
-    Raises the `RowError` that stands for a row that could not be read, or one of its own where it holds no sample.
+    Raises the `RowError` that stands for a row that could not be read, or one of its own where it is in no such
+    layout; `UnrefinableError` where it is, and holds nothing to refine.
     """
     if isinstance(row, RowError):
         raise row
@@ -381,12 +396,12 @@ def _kind(value: object) -> str:
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise RowError(f"{name}: expected text, found {_kind(value)}")
+        raise UnrefinableError(WhyPassed.NOT_TEXT, f"{name}: expected text, found {_kind(value)}")
     return value
 
 
-def _filled(value: object, name: str) -> str:
-    text = _text(value, name)
-    if not text or text.isspace():
-        raise RowError(f"{name} is empty")
-    return text
+def _filled(value: object, name: str, missing: WhyPassed) -> str:
+    """A text that says something. Raises `UnrefinableError`, with `missing` where there is none."""
+    if _is_blank(value):
+        raise UnrefinableError(missing, f"{name} is empty")
+    return _text(value, name)

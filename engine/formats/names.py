@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from engine.sample import WhyPassed
 from models.errors import BurnishError
 
 TRACE = "burnish"  # the field of an exported row that says how the row came to be
@@ -18,6 +19,14 @@ class DatasetError(BurnishError):
 
 class RowError(ValueError):
     """A fault of one row, without the row's place."""
+
+
+class UnrefinableError(RowError):
+    """A row that was read and holds nothing to refine."""
+
+    def __init__(self, why: WhyPassed, message: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class BrokenError(RowError):

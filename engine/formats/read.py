@@ -35,11 +35,12 @@ from engine.formats.names import (
     Layout,
     Row,
     RowError,
+    UnrefinableError,
     shown,
 )
 from engine.formats.reasons import Reasons
 from engine.formats.shapes import names_turns
-from engine.sample import Sample, Version
+from engine.sample import PassedRow, Sample, Version
 
 _EXPECTED = (
     "expected rows with `instruction` and `output`, `conversations` or `messages`, as a JSON array, JSON Lines, "
@@ -51,7 +52,7 @@ _REASONS = 3  # told where no row is good
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that holds no sample."""
+    """A row that cannot be read as one of its dataset."""
 
     where: str  # "line 17", "row 17"
     message: str
@@ -83,16 +84,25 @@ class Dataset:
         return f"{_UNIT[self.format.container]} {number}"
 
     def samples(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample]:
-        """Every sample, in the file's order.
+        """The samples in `contents`."""
+        return (row for row in self.contents(on_bad) if isinstance(row, Sample))
 
-        Bad rows go to `on_bad` and the rest goes on; without it the first one raises `DatasetError`, and so
-        does a file in which no row is good. After a break in a JSON array nothing can be read: it is the last
-        bad row.
+    def contents(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample | PassedRow]:
+        """Every sample and every row that cannot be refined, in the file's order.
+
+        Bad rows, which cannot be read, go to `on_bad` and the rest goes on; without it the first one raises
+        `DatasetError`, and so does a file in which no row can be refined. After a break in a JSON array nothing can
+        be read: it is the last bad row.
         """
         layout, count, reasons = self.format.layout, 0, Reasons()
         for number, row in self.rows():
             try:
                 version = _version(row, layout)
+            except UnrefinableError as error:
+                assert isinstance(row, dict)
+                reasons.add(self.where(number), str(error))
+                yield PassedRow(place=count, why=error.why, row=row)
+                continue
             except RowError as error:
                 bad = BadRow(self.where(number), str(error))
                 reasons.add(bad.where, bad.message)
@@ -118,7 +128,9 @@ def _version(row: object, layout: Layout) -> Version:
             what = (
                 "a row with `chosen` and `rejected` is preference data, which has no one response to refine"
             )
-            raise RowError(f"{error}; {what}") from None
+            message = f"{error}; {what}"
+            why = error.why if isinstance(error, UnrefinableError) else None
+            raise (RowError(message) if why is None else UnrefinableError(why, message)) from None
         if str(error).endswith("not UTF-8"):
             raise RowError(f"{error}; save it as UTF-8") from None
         raise

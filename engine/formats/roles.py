@@ -1,9 +1,11 @@
-"""The roles of turns, told from the names that datasets give them."""
+"""The roles of turns, told from the names that datasets give them, and the names that the layouts have for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from engine.formats.names import Layout
 
 # In any letter case. ShareGPT's dumps name the assistant after the service, OpenAssistant's user is the prompter.
 ROLES = {
@@ -16,6 +18,25 @@ ROLES = {
 _PROGRAMS = ("tool", "function", "observation", "python", "interpreter", "execut", "environment")
 
 
+class TurnStyle(NamedTuple):
+    """A layout's way to write a turn: the keys of role and text, and its names for the roles."""
+
+    field: str
+    role: str
+    text: str
+    roles: Mapping[str, str]
+
+
+STYLES = {
+    Layout.SHAREGPT: TurnStyle(
+        "conversations", "from", "value", {"system": "system", "user": "human", "assistant": "gpt"}
+    ),
+    Layout.MESSAGES: TurnStyle(
+        "messages", "role", "content", {"system": "system", "user": "user", "assistant": "assistant"}
+    ),
+}
+
+
 def turn_keys(turn: Mapping[str, Any]) -> tuple[str, str]:
     """The keys of a turn's role and text: either layout's are found in the other's rows."""
     role, text, other = ("from", "value", "content") if "from" in turn else ("role", "content", "value")
@@ -26,6 +47,11 @@ def speaker(turn: object) -> str:
     """The name of a turn's role as it is looked up, "" where it has none."""
     name = turn.get(turn_keys(turn)[0]) if isinstance(turn, dict) else None
     return name.strip().casefold() if isinstance(name, str) else ""
+
+
+def is_program(turn: object) -> bool:
+    """True of a turn of a tool, or one that calls a tool, by the name of its role."""
+    return any(part in speaker(turn) for part in _PROGRAMS)
 
 
 def roles_in(turns: list[object]) -> Mapping[str, str]:

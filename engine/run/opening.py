@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, Dataset, open_dataset
-from engine.sample import Sample
+from engine.sample import PassedRow, Sample
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError, UsageError
@@ -33,7 +33,7 @@ class StoppedError(BurnishError):
 
 
 class BadRowsError(BurnishError):
-    """A dataset has rows that hold no sample, and nobody said to leave them out."""
+    """A dataset has rows that cannot be read, and nobody said to leave them out."""
 
 
 def workspace_for(data: Path) -> Path:
@@ -79,13 +79,13 @@ def open_workspace(
     data: Path,
     format: Format | None,
     on_bad: Callable[[BadRow], None] | None,
-    through: Callable[[Iterator[Sample]], Iterator[Sample]] = iter,
+    through: Callable[[Iterator[Sample | PassedRow]], Iterator[Sample | PassedRow]] = iter,
     encoding: str | None = None,
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
-    A new workspace's samples go `through` a function on their way in, which may count them; if it raises, there is
-    no new workspace. `encoding` as for `open_dataset`. Raises `DatasetError` as `Dataset.samples` does,
+    A new workspace's rows go `through` a function on their way in, which may count them; if it raises, there is
+    no new workspace. `encoding` as for `open_dataset`. Raises `DatasetError` as `Dataset.contents` does,
     `WorkspaceError` if it holds another dataset, `UsageError` if `data` is the workspace itself.
     """
     if not path.exists():
@@ -97,7 +97,7 @@ def open_workspace(
             sha256=sha256_of(data),
             types=dataset.types(),
         )
-        return Workspace.create(path, source, through(dataset.samples(on_bad)))
+        return Workspace.create(path, source, through(dataset.contents(on_bad)))
     workspace = Workspace.open(path)
     source = workspace.source()
     if data.exists() and data.samefile(path):
@@ -123,8 +123,9 @@ class Import:
     """A dataset on its way into its workspace: written to on the engine's thread, read on the screen's."""
 
     def __init__(self, format: Format, *, skip_bad: bool) -> None:
-        """`skip_bad`: leave rows out that hold no sample. Else all of them are looked for, and the import fails."""
-        self.rows = 0
+        """`skip_bad`: leave rows out that cannot be read. Else all of them are looked for, and the import fails."""
+        self.rows = 0  # samples
+        self.passed = 0
         self.continued = 0  # samples with earlier turns
         self.bad: list[BadRow] = []
         self.format = format
@@ -139,15 +140,18 @@ class Import:
         self._go_on()
         self.bad.append(bad)
 
-    def through(self, samples: Iterator[Sample]) -> Iterator[Sample]:
-        for sample in samples:
+    def through(self, rows: Iterator[Sample | PassedRow]) -> Iterator[Sample | PassedRow]:
+        for row in rows:
             self._go_on()
-            self.rows += 1
-            self.continued += earlier_turns(sample.row, self.format) > 0
-            yield sample
+            if isinstance(row, Sample):
+                self.rows += 1
+                self.continued += earlier_turns(row.row, self.format) > 0
+            else:
+                self.passed += 1
+            yield row
         if self.bad and not self._skip_bad:
             count = len(self.bad)
-            raise BadRowsError(f"{count} {'row holds' if count == 1 else 'rows hold'} no sample")
+            raise BadRowsError(f"{count} {'row' if count == 1 else 'rows'} cannot be read")
 
     def _go_on(self) -> None:
         if self._stopped:

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from heapq import merge
 from typing import Any
 
-from engine.sample import Outcome, Review, Sample, Version
+from engine.sample import Outcome, PassedRow, Review, Sample, Version
 from engine.store.workspace import WINDOW, Run, Workspace
 from models.errors import UsageError
 
@@ -156,6 +157,22 @@ def exported(
     `share` counts only for `ExportRule.TOP`; without one it takes all it may.
     """
     return _leaving(workspace, run, *_condition(workspace, run, rule, share))
+
+
+def exported_rows(
+    workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
+) -> Iterator[LeavingSample | PassedRow]:
+    """The rows of an export: the samples a rule lets through, and with `ExportRule.ALL` the rows that pass through.
+
+    Those stand in their place among the samples. The other rules choose samples by what became of them.
+    """
+    samples = exported(workspace, run, rule, share)
+    passed = workspace.passed_rows() if rule is ExportRule.ALL else iter(())
+    return merge(samples, passed, key=_place)
+
+
+def _place(row: LeavingSample | PassedRow) -> tuple[int, bool]:
+    return (row.place, False) if isinstance(row, PassedRow) else (row.sample.index, True)
 
 
 def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample:

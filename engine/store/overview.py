@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.sample import Frozen, Rule, Stage
+from engine.sample import Frozen, Rule, Stage, WhyPassed
 from engine.store.workspace import Run, Workspace
 
 
@@ -28,6 +28,7 @@ class Overview(Frozen):
     """The results of a run."""
 
     samples: int  # in the dataset
+    passed: dict[WhyPassed, int]  # rows that cannot be refined, by reason
     done: int
     failed: int
     stages: dict[Stage, StageCounts]
@@ -49,6 +50,7 @@ def overview(workspace: Workspace, run: Run) -> Overview:
     with database.understood():
         return Overview(
             samples=len(workspace),
+            passed=workspace.passed(),
             done=done,
             failed=failed,
             stages=_stages(workspace, run),

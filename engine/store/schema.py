@@ -137,6 +137,17 @@ CREATE TABLE findings (                                   -- the samples it flag
 """
 
 
+_SEVENTH = """
+CREATE TABLE passed (                                     -- rows that cannot be refined, in the dataset's order
+    number INTEGER PRIMARY KEY,
+    place INTEGER NOT NULL,                               -- samples before it
+    why TEXT NOT NULL,                                    -- engine.sample.WhyPassed
+    body TEXT NOT NULL
+);
+CREATE INDEX passed_by_why ON passed (why)
+"""
+
+
 def _fourth(db: sqlite3.Connection) -> None:
     """Add thinking, context, the prompts' version and both branches to the keys of runs and of their replies.
 
@@ -174,4 +185,4 @@ def rekey_replies(db: sqlite3.Connection, asked: Mapping[str | None, tuple[bool,
 DEFAULT_CONTEXT = 8192
 """The context, in tokens, of a teacher or a judge without a recorded one, from before schema 4."""
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth, add_mark, add_equal_lengths)
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth, add_mark, add_equal_lengths, _SEVENTH)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import operator
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +23,7 @@ from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.names import Format
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
-from engine.sample import Outcome, Sample, Verdict, Version
+from engine.sample import Outcome, PassedRow, Sample, Verdict, Version, WhyPassed
 from engine.store.database import Database, FileKind, WorkspaceError, damaged
 from engine.store.equal_lengths import growth
 from engine.store.reviews import ReviewLog
@@ -74,7 +75,7 @@ class Workspace:
         self.reviews = ReviewLog(database)
 
     @classmethod
-    def create(cls, path: Path, source: Source, samples: Iterable[Sample]) -> Self:
+    def create(cls, path: Path, source: Source, rows: Iterable[Sample | PassedRow]) -> Self:
         """A new workspace with a dataset in it, mode 0600. All of it, or no file at all."""
 
         def fill(new: Database) -> None:
@@ -82,7 +83,7 @@ class Workspace:
                 db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
                 db.executemany(
                     "INSERT INTO samples (sample, body) VALUES (?, ?)",
-                    ((sample.index, _sample_body(sample)) for sample in samples),
+                    ((sample.index, _sample_body(sample)) for sample in _samples_in(rows, db)),
                 )
 
         Database.create(WORKSPACE, path, fill)
@@ -175,6 +176,21 @@ class Workspace:
             return Sample.model_construct(index=index, original=version, row=row)
 
         return self.database.parsed(sample, body)
+
+    def passed_rows(self) -> Iterator[PassedRow]:
+        """Every row that cannot be refined, in order, a window at a time."""
+        query = (
+            "SELECT number, place, why, body FROM passed WHERE number > :last ORDER BY number LIMIT :window"
+        )
+        for _, place, why, body in self.database.walk(query, WINDOW):
+            with self.database.understood():
+                yield PassedRow(place=place, why=why, row=json.loads(body))
+
+    def passed(self) -> dict[WhyPassed, int]:
+        """The rows that cannot be refined, counted by reason, the most frequent first."""
+        query = "SELECT why, count(*) FROM passed GROUP BY why ORDER BY 2 DESC, why"
+        with self.database.understood():
+            return {WhyPassed(why): count for why, count in self.database.execute(query)}
 
     # --- the findings of an examination ---------------------------------------------------------------------
 
@@ -377,6 +393,18 @@ def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
         "length_before": len(original.response),
         "length_after": len(outcome.final.response),
     }
+
+
+def _samples_in(rows: Iterable[Sample | PassedRow], db: sqlite3.Connection) -> Iterator[Sample]:
+    """The samples among the rows; the others are put where they belong on the way."""
+    for row in rows:
+        if isinstance(row, Sample):
+            yield row
+        else:
+            db.execute(
+                "INSERT INTO passed (place, why, body) VALUES (?, ?, ?)",
+                (row.place, row.why, json.dumps(row.row)),
+            )
 
 
 def _sample_body(sample: Sample) -> str:

@@ -53,12 +53,16 @@ def export(
     with_trace: bool,
     as_json: bool,
 ) -> int:
-    """Write the refined dataset to OUT, in one step or not at all."""
+    """Write the refined dataset to OUT, in one step or not at all.
+
+    Rows that cannot be refined leave as they were with the rule all, and with no other.
+    """
     from engine.export.export import ExportRequest, RowProgress, write
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
     from engine.store.leaving import ExportRule, TopShare
     from tui.cli.console import output, print_facts
+    from tui.text.tables import passed_in_export
 
     wanted = ExportRequest(
         ExportRule(rule),
@@ -70,10 +74,14 @@ def export(
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
+        result |= {"passed": report.passed, "left_out": report.left_out}
         result |= {"config": str(report.config), "use": report.use} if trainer else {"format": report.format}
         print(json.dumps(result))
     else:
-        facts = [("written", f"{report.rows} of {report.of} samples, rule {rule}"), ("export", str(out))]
+        what = "rows" if report.passed or report.left_out else "samples"
+        facts = [("written", f"{report.rows} of {report.of} {what}, rule {rule}")]
+        facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
+        facts += [("export", str(out))]
         facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
         print_facts(output(), facts)
     return DONE

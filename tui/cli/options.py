@@ -79,7 +79,7 @@ def student_options(command: F) -> F:
 def data_options(command: F) -> F:
     for option in (
         click.option(
-            "--skip-bad", is_flag=True, help="Report rows that hold no sample, and import the rest."
+            "--skip-bad", is_flag=True, help="Report rows that cannot be read, and import the rest."
         ),
         format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
         encoding_option,

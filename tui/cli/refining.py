@@ -38,9 +38,9 @@ def open_data(
 ) -> Workspace:
     """The workspace of a dataset, opened or made.
 
-    Making it prints why rows are skipped, with the first row and the count of each reason, and how many samples
-    have earlier turns.
-    Raises `DatasetError` for a row without a sample, unless `skip_bad`.
+    Making it prints why rows are skipped, with the first row and the count of each reason, how many rows pass
+    through because they cannot be refined, and how many samples have earlier turns.
+    Raises `DatasetError` for a row that cannot be read, unless `skip_bad`.
     """
     console, skipped = errors(), Reasons()
 
@@ -57,8 +57,10 @@ def open_data(
     if skipped.others:
         say(console, f"skipped {data}: {skipped.others:,} rows for other reasons")
     if skipped.count:
-        say(console, f"{skipped.count:,} rows hold no sample and are left out")
+        say(console, f"{skipped.count:,} rows cannot be read and are left out")
     if new:
+        if passed := opened.passed():
+            say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
         format = Format(opened.source().format)
         turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())
         if turns:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,34 +48,46 @@ def stats(
     from engine.formats.names import Format
     from engine.formats.read import open_dataset
     from engine.run.opening import is_workspace
+    from engine.sample import PassedRow, Sample, WhyPassed
     from engine.store.workspace import Workspace
     from tui.cli.console import output
     from tui.text.finding_words import print_examination
 
-    bad = _BadRows()
+    bad, passed = _BadRows(), Counter[WhyPassed]()
+
+    def samples(rows: Iterable[Sample | PassedRow]) -> Iterator[Sample]:
+        for row in rows:
+            if isinstance(row, Sample):
+                yield row
+            else:
+                passed[row.why] += 1
+
     with Examination(against) as examination, _counting() as step:
         if is_workspace(data):
             with Workspace.open(data) as opened:
+                passed.update(opened.passed())
                 found = examination.examine(opened.samples(), step)
                 opened.keep_examination(found, examination.all_findings())
         else:
             dataset = open_dataset(data, Format(format_) if format_ else None, encoding)
-            found = examination.examine(dataset.samples(bad.add), step)
+            found = examination.examine(samples(dataset.contents(bad.add)), step)
         if (
             as_json
         ):  # an object with the figures, then one for each flag; tui/cli/README.md documents the fields
             figures = found.model_dump(mode="json")
-            print(json.dumps({"data": str(data), **figures, "bad_rows": bad.count, "bad": bad.first}))
+            rows = {"passed": dict(passed), "bad_rows": bad.count, "bad": bad.first}
+            print(json.dumps({"data": str(data), **figures, **rows}))
             for one in examination.all_findings():
                 print(json.dumps({"sample": one.sample, "flag": one.flag, "details": one.details}))
         else:
             findings = {flag: list(examination.findings(flag, LISTED)) for flag in found.flags}
-            print_examination(output(), data, found, bad.count, bad.first, findings)
+            why = dict(passed.most_common())
+            print_examination(output(), data, found, why, bad.count, bad.first, findings)
     return DONE
 
 
 class _BadRows:
-    """Rows that hold no sample: how many, and the first."""
+    """Rows that cannot be read: how many, and the first."""
 
     def __init__(self) -> None:
         self.count = 0

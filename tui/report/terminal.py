@@ -93,7 +93,9 @@ def _flags(report: Report) -> RenderableType:
 
 def _flow(report: Report) -> RenderableType:
     # The medians stand with their pictures, of what would leave now.
-    counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith("median"))
+    # So do the rows that pass through, with the dataset.
+    elsewhere = ("median", "passed")
+    counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith(elsewhere))
     rules = ((rule, f"{count:,}", EXPORT_RULES[rule].full) for rule, count in report.leaving.items())
     return Group(tables.facts(counted), _table(("rule", "samples", "what it takes"), rules))
 

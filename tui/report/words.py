@@ -10,7 +10,7 @@ from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from models.system.units import size
-from tui.text.tables import Fact
+from tui.text.tables import Fact, passed_words
 from tui.text.vocabulary import MEASURES, METHODS
 
 
@@ -37,6 +37,8 @@ def made_from(report: Report) -> Iterator[Fact]:
     source, run = report.source, report.run
     yield "Dataset", source.path
     yield "Format", f"{source.format}, {report.overview.samples:,} samples"
+    if passed := report.overview.passed:
+        yield "Passed through", passed_words(passed)
     yield "Digest", source.sha256
     if (teacher := run.record.teacher) is not None:
         about = [teacher.name]

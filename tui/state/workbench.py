@@ -18,7 +18,7 @@ from engine.run.opening import Import, check_source, open_workspace
 from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
-from engine.sample import Candidate, Scores, Stage, Version
+from engine.sample import Candidate, Scores, Stage, Version, WhyPassed
 from engine.store.database import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
 from engine.store.workspace import Run, Source, Workspace
@@ -44,6 +44,7 @@ class Workbench:
         self.path: Path | None = None
         self.source: Source | None = None
         self.samples = 0
+        self.passed: dict[WhyPassed, int] = {}  # rows that cannot be refined, by reason
         self.run: Run | None = None  # whose outcomes are shown; None: nothing was run yet
         self.at: int | None = None  # the position that Review was at last, for the list to come back to
         self.act = ""  # what is done to many samples just now, and how far it has come
@@ -101,13 +102,13 @@ class Workbench:
             finally:
                 self._incoming = None
 
-            def contents() -> tuple[Source, int, Run | None, Settings | None]:
+            def contents() -> tuple[Source, int, dict[WhyPassed, int], Run | None, Settings | None]:
                 run = workspace.latest()
-                return workspace.source(), len(workspace), run, _settings_of(run, path)
+                return workspace.source(), len(workspace), workspace.passed(), run, _settings_of(run, path)
 
             reader = None
             try:
-                source, samples, run, settings = await self._engine.call(contents)
+                source, samples, passed, run, settings = await self._engine.call(contents)
                 reader = await ReaderThread.opened(workspace, run)
                 await self._let_go()
             except BaseException:
@@ -117,6 +118,7 @@ class Workbench:
                 raise
             self._workspace, self._reader = workspace, reader
             self.path, self.source, self.samples, self.run = path, source, samples, run
+            self.passed = passed
             self.run_job.forget()
             self.judge_job.forget()
             self.settings = settings or self.settings

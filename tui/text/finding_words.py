@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.examine.flags import Finding, Flag, Lengths, Stats
+from engine.sample import WhyPassed
 from models.system.shell import quoted_word
 from tui.text import tables
 from tui.text.literal import one_line
@@ -48,16 +49,17 @@ def print_examination(
     out: Console,
     data: Path,
     found: Stats,
+    passed: Mapping[WhyPassed, int],
     bad: int,
     first_bad: Sequence[str],
     findings: Mapping[Flag, Sequence[Finding]],
 ) -> None:
     """Print the page of a dataset.
 
-    `bad`: how many rows hold no sample; `first_bad`: what is wrong with the first of them; `findings`: the first
-    samples of each flag.
+    `passed`: the rows that cannot be refined; `bad`: how many cannot be read; `first_bad`: what is wrong with the
+    first of them; `findings`: the first samples of each flag.
     """
-    out.print(tables.facts(_facts(data, found, bad, first_bad)), soft_wrap=True)
+    out.print(tables.facts(_facts(data, found, passed, bad, first_bad)), soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("flag")
     table.add_column("samples", justify="right")
@@ -77,9 +79,12 @@ def print_examination(
         out.print(tables.facts([following]), soft_wrap=True)
 
 
-def _facts(data: Path, found: Stats, bad: int, first_bad: Sequence[str]) -> Iterator[tables.Fact]:
+def _facts(
+    data: Path, found: Stats, passed: Mapping[WhyPassed, int], bad: int, first_bad: Sequence[str]
+) -> Iterator[tables.Fact]:
     yield "dataset", str(data)
     yield "samples", f"{found.samples:,}, {found.flagged:,} of them flagged"
+    yield from tables.passed_fact(passed)
     if bad:
         rest = bad - len(first_bad)
         more = f"; and {rest:,} more" if rest else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.box import HORIZONTALS, SIMPLE_HEAD
@@ -11,14 +11,28 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from engine.export.export import ExportResult
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
-from engine.sample import PARTS, Choice, Outcome, Ratio, Review, Sample, Scores, Stage, Verdict, Version
+from engine.sample import (
+    PARTS,
+    Choice,
+    Outcome,
+    Ratio,
+    Review,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Version,
+    WhyPassed,
+)
+from engine.store.leaving import ExportRule
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from models.system.units import size
 from tui.text.literal import first_line, literal, one_line
-from tui.text.vocabulary import CHECKS, RULES
+from tui.text.vocabulary import CHECKS, RULES, WHY_PASSED
 
 Fact = tuple[str, str]
 """A name, and the text beside it."""
@@ -124,12 +138,41 @@ def _verdict(choice: Choice) -> Text:
     return Text(f"{choice.stage} {choice.verdict}" + ", near tie" * choice.near_tie, style=style)
 
 
+# Rows that pass through -------------------------------------------------------------------------------------
+
+
+def passed_fact(passed: Mapping[WhyPassed, int]) -> Iterator[Fact]:
+    """The rows that cannot be refined, counted by reason; nothing where there are none."""
+    if passed:
+        yield "passed through", passed_words(passed)
+
+
+def passed_words(passed: Mapping[WhyPassed, int]) -> str:
+    """Why rows cannot be refined, and how many: "3 rows, as they were: no answer yet 2, tool calls 1"."""
+    reasons = ", ".join(f"{WHY_PASSED[why]} {rows:,}" for why, rows in passed.items())
+    return f"{_rows(sum(passed.values()))}: {reasons}"
+
+
+def _rows(count: int) -> str:
+    return "1 row, as it was" if count == 1 else f"{count:,} rows, as they were"
+
+
+def passed_in_export(report: ExportResult) -> str:
+    """The rows of an export that could not be refined, and those of the dataset that did not leave."""
+    parts = [_rows(report.passed)] * bool(report.passed)
+    if report.left_out:
+        why = f"no place in {report.format}" if report.rule is ExportRule.ALL else f"rule {report.rule}"
+        parts.append(f"{report.left_out:,} left out ({why})")
+    return ", ".join(parts)
+
+
 # A workspace ------------------------------------------------------------------------------------------------
 
 
 def overview_facts(overview: Overview) -> Iterator[Fact]:
     failed = f", {overview.failed} with a failure" if overview.failed else ""
     yield "samples", f"{overview.done} of {overview.samples} done{failed}"
+    yield from passed_fact(overview.passed)
     for stage, counts in overview.stages.items():
         parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]
         parts += [f"{counts.failed} failed"] * bool(counts.failed)

@@ -13,7 +13,7 @@ from engine.examine.flags import Flag
 from engine.judge.prompt import Result
 from engine.method.recipe import Method
 from engine.run.settings import Schedule
-from engine.sample import Decision, Rule, Stage, Verdict
+from engine.sample import Decision, Rule, Stage, Verdict, WhyPassed
 from engine.store.leaving import ExportRule
 from engine.store.sample_list import SampleState
 
@@ -101,6 +101,19 @@ MEASURES = {
     "r_ifd": MeasureWords("r-IFD", "how little the response helps to guess the instruction"),
     "length": MeasureWords("Response length", "characters"),
 }
+
+
+# A row that passes through ----------------------------------------------------------------------------------
+
+WHY_PASSED = {
+    WhyPassed.TOOLS: "tool calls",
+    WhyPassed.NOT_TEXT: "not all text",
+    WhyPassed.NO_ANSWER: "no answer yet",
+    WhyPassed.NO_QUESTION: "no question",
+    WhyPassed.ONLY_SYSTEM: "only a system message",
+    WhyPassed.ODD_TURNS: "unknown role or odd last turn",
+}
+"""The reasons why a row cannot be refined, each before the number of rows."""
 
 
 # A sample ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, demo_dataset, open_dataset
-from engine.sample import Version
+from engine.sample import PassedRow, Sample, Version, WhyPassed
 from models.errors import UsageError
 
 ALPACA = {"instruction": "Add.", "input": "1 2", "output": "3"}
@@ -311,20 +311,10 @@ def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
         (array(ALPACA, [1]), "row 2: expected an object, found a list"),
         (array({}), "row 1: expected the fields `instruction` and `output`, found no field"),
         (
-            array(ALPACA, {"instruction": "a"}),
-            'row 2: expected the fields `instruction` and `output`, found "ins',
+            array(ALPACA, {"name": "a"}),
+            'row 2: expected the fields `instruction` and `output`, found "name"',
         ),
-        (array(ALPACA, ALPACA | {"output": ""}), "row 2: `output` is empty"),
-        (array(ALPACA, WIZARD | {"instruction": " \n"}), "row 2: `instruction` is empty"),
-        (array(ALPACA, ALPACA | {"instruction": "", "input": " "}), "row 2: `instruction` is empty"),
-        (array(WIZARD, WIZARD | {"instruction": None}), "row 2: `instruction`: expected text, found null"),
-        (array(ALPACA, ALPACA | {"output": None}), "row 2: `output`: expected text, found null"),
-        (array(ALPACA, ALPACA | {"output": 3}), "row 2: `output`: expected text, found a number"),
-        (array(ALPACA, ALPACA | {"input": True}), "row 2: `input`: expected text, found true or false"),
-        (
-            lines(ALPACA) + '{"instruction": "a", "output": NaN}',
-            "line 2: `output`: expected text, found null",
-        ),
+        (array(WIZARD | {"output": ""}), "no row holds a sample, of 1 read as wizardlm"),
         (lines(ALPACA) + '{"n": 1e999}', "line 2: 1e999 is too large for a number"),
         (lines(ALPACA) + '{"n": ' + "9" * 5000 + "}", "line 2: a number of 5000 digits"),
         (GOOD + '\n{"a": 1', "line 2: byte 40: broken JSON (Expecting ',' delimiter)"),
@@ -380,7 +370,7 @@ def test_every_fault_is_one_line_that_says_where(tmp_path: Path, content: str | 
         ([("a", "a"), ("b", "b"), ("a", "c")], "turn 1: expected a system, user or assistant turn"),
         ([("a", "a"), ("a", "b")], "turn 1: expected a system, user or assistant turn"),
         ([("human", "a"), ("x", "b"), ("y", "c")], "turn 2: expected a system, user or assistant turn"),
-        ([("system", None), ("human", None), ("gpt", "b")], "turn 2: `value`: expected text, found null"),
+        ([("system", None), ("human", None), ("gpt", "b")], "the last user turn is empty"),
         ([("human", []), ("gpt", "b")], "the last user turn is empty"),
         (
             [("human", [{"type": "text", "text": "a"}, {"type": "image"}]), ("gpt", "b")],
@@ -391,7 +381,7 @@ def test_every_fault_is_one_line_that_says_where(tmp_path: Path, content: str | 
             "turn 1: `value`: expected text, found a l",
         ),
         ([("human", "a"), ("gpt", ["b"])], "turn 2: `value`: expected text, found a list"),
-        ([("human", "a"), ("gpt", None)], "turn 2: `value`: expected text, found null"),
+        ([("human", "a"), ("gpt", None)], "the last answer is empty"),
         ([("human", ""), ("gpt", "b")], "the last user turn is empty"),
         ([("human", "a"), ("gpt", " ")], "the last answer is empty"),
     ],
@@ -558,7 +548,7 @@ def test_bad_csv_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     content = b'instruction,output\na,b\nc\n"d"e,f\n"\xff\ng",h\ni,\nj,k\n'
     good, bad = rest(tmp_path, content)
     assert good == ["a", "j"]
-    assert [row.where for row in bad] == ["line 3", "line 4", "line 5", "line 7"]
+    assert [row.where for row in bad] == ["line 3", "line 4", "line 5"], "line 7 has no answer yet"
 
 
 def test_what_stands_before_the_break_in_an_array_is_read(tmp_path: Path) -> None:
@@ -571,12 +561,81 @@ def test_what_stands_before_the_break_in_an_array_is_read(tmp_path: Path) -> Non
 
 def test_a_file_without_a_good_row_fails_even_when_bad_rows_are_skipped(tmp_path: Path) -> None:
     bad: list[BadRow] = []
-    dataset = open_dataset(write(tmp_path, array(ALPACA | {"output": ""})))
+    dataset = open_dataset(write(tmp_path, array(ALPACA | {"output": ""}, 7)))
     with pytest.raises(
-        DatasetError, match=r"no row holds a sample, of 1 read as alpaca .*: row 1: `output` is"
+        DatasetError, match=r"no row holds a sample, of 2 read as alpaca .*: row 1: `output` is"
     ):
         list(dataset.samples(bad.append))
-    assert len(bad) == 1
+    assert [row.where for row in bad] == ["row 2"]
+
+
+# Rows that cannot be refined --------------------------------------------------------------------------------
+
+
+def conversation(*given: tuple[str, object], **more: object) -> dict[str, Any]:
+    return {"conversations": [{"from": role, "value": value} for role, value in given], **more}
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"instruction": "a"}, WhyPassed.NO_ANSWER),
+        (ALPACA | {"output": ""}, WhyPassed.NO_ANSWER),
+        (ALPACA | {"output": None}, WhyPassed.NO_ANSWER),
+        ({"question": "a", "answer": " "}, WhyPassed.NO_ANSWER),
+        ({"output": "a"}, WhyPassed.NO_QUESTION),
+        (WIZARD | {"instruction": " \n"}, WhyPassed.NO_QUESTION),
+        (ALPACA | {"instruction": "", "input": " "}, WhyPassed.NO_QUESTION),
+        (WIZARD | {"instruction": None}, WhyPassed.NO_QUESTION),
+        (ALPACA | {"output": 3}, WhyPassed.NOT_TEXT),
+        (ALPACA | {"output": ["a", "b"]}, WhyPassed.NOT_TEXT),
+        (ALPACA | {"input": True}, WhyPassed.NOT_TEXT),
+        (conversation(), WhyPassed.NO_QUESTION),
+        ({"conversations": None, "id": 1}, WhyPassed.NO_QUESTION),
+        (conversation(("system", "s")), WhyPassed.ONLY_SYSTEM),
+        (conversation(("human", "a")), WhyPassed.NO_ANSWER),
+        (conversation(("human", "a"), ("gpt", "b"), ("human", "c")), WhyPassed.NO_ANSWER),
+        (conversation(("human", "a"), ("gpt", None)), WhyPassed.NO_ANSWER),
+        (conversation(("human", "a"), ("gpt", "")), WhyPassed.NO_ANSWER),
+        (conversation(("human", " "), ("gpt", "a")), WhyPassed.NO_QUESTION),
+        (conversation(("gpt", "a")), WhyPassed.ODD_TURNS),
+        (conversation(("human", "a"), ("gpt", "b"), ("gpt", "c")), WhyPassed.ODD_TURNS),
+        (conversation(("human", "a"), ("gpt", "b"), ("system", "c")), WhyPassed.ODD_TURNS),
+        (conversation(("human", "a"), ("narrator", "b"), ("gpt", "c")), WhyPassed.ODD_TURNS),
+        (conversation(("human", "a"), ("function_call", "{}")), WhyPassed.TOOLS),
+        (
+            conversation(("human", "a"), ("function_call", "{}"), ("observation", "x"), ("gpt", "b")),
+            WhyPassed.TOOLS,
+        ),
+        (conversation(("human", "a"), ("gpt", "b"), ("ipython", "x")), WhyPassed.TOOLS),
+        (conversation(("human", [{"type": "image"}]), ("gpt", "b")), WhyPassed.NOT_TEXT),
+        (conversation(("human", "a"), ("gpt", {"b": 1})), WhyPassed.NOT_TEXT),
+    ],
+)
+def test_a_row_that_can_be_read_and_not_refined_passes_through_in_its_place(
+    tmp_path: Path, row: dict[str, Any], why: WhyPassed
+) -> None:
+    good = SHAREGPT if "conversations" in row else ALPACA
+    for content in (array(good, row, row, good), lines(good, row, row, good)):
+        first, one, other, last = open_dataset(write(tmp_path, content)).contents()
+        assert isinstance(first, Sample)
+        assert isinstance(last, Sample)
+        assert (first.index, last.index) == (0, 1)
+        assert one == other == PassedRow(place=1, why=why, row=row)
+    assert len(list(open_dataset(write(tmp_path, array(row, good))).samples())) == 1
+
+
+def test_a_table_passes_empty_answers_through(tmp_path: Path) -> None:
+    path = write(tmp_path, "instruction,output\na,\nb,c\n")
+    passed, _ = open_dataset(path).contents()
+    assert passed == PassedRow(place=0, why=WhyPassed.NO_ANSWER, row={"instruction": "a", "output": ""})
+
+
+def test_a_dataset_in_which_nothing_can_be_refined_says_what_was_found(tmp_path: Path) -> None:
+    rows = [conversation(("human", "a"))] * 3 + [conversation(("human", "a"), ("tool", "x"))]
+    found = fault(tmp_path, array(*rows))
+    assert "no row holds a sample, of 4 read as sharegpt (conversations): row 1 and 2 more: expected" in found
+    assert "row 4: turn 2: expected a system, user or assistant turn" in found
 
 
 # Streaming ------------------------------------------------------------------------------------------------

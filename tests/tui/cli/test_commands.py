@@ -130,8 +130,8 @@ def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: 
 
 
 def test_bad_rows_are_reported_by_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
-    nameless = [{"instruction": "Only this.", f"n{number}": 1} for number in range(300)]
-    rows: list[Any] = [SHORT[0], {"instruction": "Only this."}, SHORT[1], 7, SHORT[2], *nameless]
+    nameless = [{"text": "Only this.", f"n{number}": 1} for number in range(300)]
+    rows: list[Any] = [SHORT[0], {"text": "Only this."}, SHORT[1], 7, SHORT[2], *nameless]
     data, path = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish"
     with FakeOllama(brief) as server:
         environment = {"OLLAMA_HOST": server.url}
@@ -144,8 +144,39 @@ def test_bad_rows_are_reported_by_reason_and_the_rest_is_imported(tmp_path: Path
     assert ended.code == 0
     skipped = [line for line in ended.err.splitlines() if line.startswith("skipped ")]
     assert [line.split(": ")[1] for line in skipped] == ["row 2 and 300 more", "row 4"]
-    assert "302 rows hold no sample and are left out" in ended.err
+    assert "302 rows cannot be read and are left out" in ended.err
     assert json.loads(ended.out)["done"] == 3
+
+
+def test_rows_that_cannot_be_refined_pass_through_and_are_counted_wherever_rows_are(tmp_path: Path) -> None:
+    asked = {"instruction": "And this?", "input": None, "output": None}
+    rows: list[Any] = [asked, *SHORT[:2], {"output": ["x"], "instruction": "A list."}, asked]
+    data, path, out = dataset(tmp_path / "data.json", rows), tmp_path / "w.burnish", tmp_path / "out.json"
+    words = "3 rows, as they were: no answer yet 2, not all text 1"
+    counts = {"no answer": 2, "not text": 1}
+    with FakeOllama(brief) as server:
+        environment = {"OLLAMA_HOST": server.url}
+        ended = burnish("run", data, "-w", path, *REFLECT, "--json", environment=environment)
+        again = burnish("run", data, "-w", path, *REFLECT, environment=environment)
+    assert f"cannot be refined and pass through: {words}" in ended.err
+    assert (json.loads(ended.out)["passed"], json.loads(ended.out)["samples"]) == (counts, 2)
+    for shown in (again, burnish("show", path), burnish("stats", path), burnish("stats", data)):
+        assert words in shown.out
+    assert json.loads(burnish("stats", data, "--json").out.splitlines()[0])["passed"] == counts
+    assert words in burnish("report", path).out.replace("\n", " ")
+    assert burnish("report", path, "-o", tmp_path / "report.html").code == 0
+    assert words in (tmp_path / "report.html").read_text("utf-8")
+
+    ended = burnish("export", path, out)
+    assert "5 of 5 rows, rule all" in ended.out
+    assert "3 rows, as they were" in ended.out
+    found = json.loads(out.read_text())
+    assert [found[at] for at in (0, 3, 4)] == [rows[at] for at in (0, 3, 4)]
+    ended = burnish("export", path, out, "--rule", "paper")
+    assert "2 of 5 rows, rule paper" in ended.out
+    assert "3 left out (rule paper)" in ended.out
+    result = json.loads(burnish("export", path, out, "--json").out)
+    assert (result["rows"], result["of"], result["passed"], result["left_out"]) == (5, 5, 3, 0)
 
 
 def test_where_every_row_is_bad_the_one_line_says_why(tmp_path: Path) -> None:

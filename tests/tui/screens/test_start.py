@@ -124,15 +124,15 @@ def test_completions_know_the_home_folder_hide_what_is_hidden_and_do_not_mind_le
 
 
 def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
-    bad = [{"instruction": "", "output": "x"}] * 7
+    bad = [{"text": "x"}] * 7
     dataset(Path("data.json"), [*SHORT, *bad])
 
     async def steps(seat: StartSeat) -> None:
         await seat.open("data.json")
         await seat.until(lambda: seat.screen.query_one("#bad").display)
         bad_rows = seat.shown("#rows-bad")
-        assert "7 rows hold no sample" in bad_rows
-        assert "row 5: `instruction` is empty" in bad_rows
+        assert "7 rows cannot be read" in bad_rows
+        assert "row 5: expected the fields `instruction` and `output`" in bad_rows
         assert "and 2 more" in bad_rows
         assert not seat.workbench.is_open
         assert not Path("data.burnish").exists()
@@ -145,8 +145,20 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
     StartSeat().play(steps)
 
 
+def test_rows_that_cannot_be_refined_are_counted_and_stop_nothing() -> None:
+    dataset(Path("data.json"), [*SHORT, {"instruction": "And this?", "output": ""}])
+
+    async def steps(seat: StartSeat) -> None:
+        await seat.open("data.json")
+        await seat.wait_for("cannot be refined: 1 row, as it was: no answer yet 1", within="#facts")
+        assert seat.workbench.samples == len(SHORT)
+        assert f"{len(SHORT) + 1}" in seat.shown("#facts")
+
+    StartSeat().play(steps)
+
+
 def test_the_facts_of_what_is_open_know_nothing_of_an_import_that_was_left(tmp_path: Path) -> None:
-    dataset(Path("data.json"), [*SHORT, {"instruction": "", "output": "x"}])
+    dataset(Path("data.json"), [*SHORT, {"text": "x"}])
 
     async def steps(seat: StartSeat) -> None:
         await seat.press("1")

@@ -47,6 +47,7 @@ from tui.screens.export.rule_list import RuleList
 from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 from tui.text.shown import shown
+from tui.text.tables import passed_in_export
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
@@ -390,18 +391,26 @@ class ExportScreen(AppScreen):
         return Content("") if self._preview is None else self._summary(self._preview)
 
     def _summary(self, found: ExportPreview) -> Content:
-        count = found.leaving[self._rules.rule]
+        count, what = found.leaving[self._rules.rule], "row" if found.passed else "sample"
         if not count:
-            return Content.styled(f"no sample of {found.of:,} passes this rule", "$text-warning")
+            return Content.styled(f"no {what} of {found.of:,} passes this rule", "$text-warning")
         beside = ""
         if (trainer := self._trainer) is Trainer.LLAMAFACTORY:
             beside = ", with an entry in dataset_info.json beside it"
         elif trainer is not None:
             beside = f", with a {trainer}.yaml beside it"
         return Content.assemble(
-            (f"{count:,}", "bold"), f" of {found.of:,} samples leave as {found.format.container}: ",
-            f"{found.format.layout}{beside}",
+            (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave as {found.format.container}: ",
+            f"{found.format.layout}{beside}{_passing(found, self._rules.rule)}",
         )  # fmt: skip
+
+
+def _passing(found: ExportPreview, rule: ExportRule) -> str:
+    """The rows among them that cannot be refined, or that those stay behind."""
+    if not found.passed:
+        return ""
+    what = "as they were" if rule is ExportRule.ALL else "are left out"
+    return f"; {found.passed:,} that cannot be refined {what}"
 
 
 def _word(kind: Layout | Container) -> str:
@@ -421,7 +430,7 @@ def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
 def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPreview, Content]:
     """The export that would be written, and its first rows as text. Takes a while."""
     found = preview(workspace, request, ROWS)
-    heads = [f"sample {index}" for index in found.samples]
+    heads = ["passed through" if index is None else f"sample {index}" for index in found.samples]
     heads = ["head", *heads] if len(found.rows) > len(heads) else heads
     rows = [
         Content.assemble((head, "$text-muted italic"), "\n", row_text(row, found.format))
@@ -433,10 +442,13 @@ def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPrevie
 def _result_text(report: ExportResult) -> Content:
     """An export that was written, and how to use it."""
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
+    passed = bool(report.passed or report.left_out)
+    facts += [("passed", passed_in_export(report))] * passed
+    what = "rows" if passed else "samples"
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
     lines = [
-        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} samples"),
+        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} {what}"),
         *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
     ]
     return Content("\n").join(lines)

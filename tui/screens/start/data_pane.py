@@ -25,6 +25,7 @@ from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
+from tui.text.tables import passed_words
 from tui.widgets.facts import Fact, Facts
 
 NOTHING = "nothing is open yet; a dataset is JSON, JSON Lines, CSV or Parquet"
@@ -181,9 +182,10 @@ class DataPane(Vertical):
 
     def _count(self) -> None:
         if (incoming := self._import) is not None:
-            bad = f", {len(incoming.bad):,} without a sample" if incoming.bad else ""
+            passed = f", {incoming.passed:,} rows pass through" if incoming.passed else ""
+            bad = f", {len(incoming.bad):,} cannot be read" if incoming.bad else ""
             name = shown_line(self._import_path.name, 40)
-            count = f": {incoming.rows:,} samples so far{bad}"
+            count = f": {incoming.rows:,} samples so far{passed}{bad}"
             self._rows.update(Content.assemble(("importing ", "bold"), name, count))
 
     def _fail(self, error: BurnishError) -> None:
@@ -212,7 +214,10 @@ class DataPane(Vertical):
             with suppress(ValueError):  # a format of a later burnish
                 facts.append(("format", Content(f"{source.format}, {Format(source.format).container}")))
             facts.append(("fields", shown_line(", ".join(source.fields), 300)))
-            facts.append(("rows", Content.styled(f"{workbench.samples:,}", "bold")))
+            passed = workbench.passed
+            facts.append(("rows", Content.styled(f"{workbench.samples + sum(passed.values()):,}", "bold")))
+            if passed:
+                facts.append(("passed", Content(f"cannot be refined: {passed_words(passed)}")))
             facts += _import_facts(self._imported)
             facts.append(("run", await self._run_fact()))
         self._facts.show(facts)
@@ -265,8 +270,8 @@ def _import_facts(imported: Import | None) -> Iterator[Fact]:
 
 
 def _bad_lines(bad: Sequence[BadRow]) -> Content:
-    """The number of rows that hold no sample, and the first of them with the reason."""
-    lines = [Content(f"{len(bad):,} {'row holds' if len(bad) == 1 else 'rows hold'} no sample")]
+    """The number of rows that cannot be read, and the first of them with the reason."""
+    lines = [Content(f"{len(bad):,} {'row' if len(bad) == 1 else 'rows'} cannot be read")]
     lines += [
         Content.assemble((f"  {one.where}: ", "bold"), shown_line(one.message, 300)) for one in bad[:BAD_ROWS]
     ]

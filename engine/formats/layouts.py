@@ -20,22 +20,16 @@ def _fields(row: dict[str, Any], columns: Columns) -> Fields:
     fields = fields_of(row, columns)
     if fields is None:
         asked, answered = columns.instruction or "instruction", columns.response or "output"
-        raise RowError(f"expected the fields `{asked}` and `{answered}`, found {_names(row)}")
+        message = f"expected the fields `{asked}` and `{answered}`, found {_names(row)}"
+        if fields_of(row | {answered: ""}, columns) is not None:
+            raise UnrefinableError(WhyPassed.NO_ANSWER, message)
+        if fields_of(row | {asked: ""}, columns) is not None:
+            raise UnrefinableError(WhyPassed.NO_QUESTION, message)
+        raise RowError(message)
     return fields
 
 
-def _check_halves(row: dict[str, Any], columns: Columns) -> None:
-    """Raise `UnrefinableError` where a row has the name of one of the two fields, and not of the other."""
-    asked, answered = columns.instruction or "instruction", columns.response or "output"
-    expected = f"expected the fields `{asked}` and `{answered}`, found {_names(row)}"
-    if fields_of(row, columns) is None and fields_of(row | {answered: ""}, columns) is not None:
-        raise UnrefinableError(WhyPassed.NO_ANSWER, expected)
-    if fields_of(row, columns) is None and fields_of(row | {asked: ""}, columns) is not None:
-        raise UnrefinableError(WhyPassed.NO_QUESTION, expected)
-
-
 def _flat_version(row: dict[str, Any], columns: Columns) -> Version:
-    _check_halves(row, columns)
     fields = _fields(row, columns)
     response = _filled(row[fields.response], f"`{fields.response}`", WhyPassed.NO_ANSWER)
     given = row[fields.input] if fields.input else ""
@@ -145,6 +139,8 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     given = row.get(field)
     if given is None and field in row:
         raise UnrefinableError(WhyPassed.NO_QUESTION, f"expected `{field}`, a list of turns, found null")
+    if field not in row:
+        _check_sides(row, field)
     if not isinstance(given, list):
         found = _kind(given) if field in row else _names(row)
         raise RowError(f"expected `{field}`, a list of turns, found {found}")
@@ -171,6 +167,19 @@ def _turns(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
         turns.append(ConversationTurn(role, text or "", rest, is_null=text is None))
     _check_end([turn.role for turn in turns])
     return turns
+
+
+def _check_sides(row: Mapping[str, Any], field: str) -> None:
+    """Raise `UnrefinableError` where turns are in two fields, as TRL has them, of which one says nothing."""
+    fields = fields_of(row) or fields_of({**row, "completion": None}) or fields_of({**row, "prompt": None})
+    if fields is None:
+        return
+    sides = {fields.instruction: WhyPassed.NO_QUESTION, fields.response: WhyPassed.NO_ANSWER}
+    if not any(isinstance(row.get(name), list) for name in sides):
+        return
+    for name, why in sides.items():
+        if not row.get(name):
+            raise UnrefinableError(why, f"expected `{field}`, or turns in `{name}`, found none")
 
 
 def _check_end(roles: list[str]) -> None:

@@ -88,7 +88,7 @@ def _facts(
     if bad:
         rest = bad - len(first_bad)
         more = f"; and {rest:,} more" if rest else ""
-        yield "rows without one", f"{bad:,}: {'; '.join(first_bad)}{more}"
+        yield "cannot be read", f"{bad:,}: {'; '.join(first_bad)}{more}"
     yield "languages", ", ".join(f"{code} {_share(count, found)}" for code, count in found.languages.items())
     yield "instruction", f"{_spread(found.instruction)}, with its input"
     yield "response", _spread(found.response)

@@ -625,6 +625,17 @@ def test_a_row_that_can_be_read_and_not_refined_passes_through_in_its_place(
     assert len(list(open_dataset(write(tmp_path, array(row, good))).samples())) == 1
 
 
+@pytest.mark.parametrize("missing", [{"completion": None}, {"completion": []}, {}])
+def test_turns_to_answer_without_an_answer_pass_through(tmp_path: Path, missing: dict[str, Any]) -> None:
+    asked = [{"role": "user", "content": "a"}]
+    row: dict[str, Any] = {"prompt": asked} | missing
+    path = write(
+        tmp_path, array({"prompt": asked, "completion": [{"role": "assistant", "content": "b"}]}, row)
+    )
+    _, passed = open_dataset(path).contents()
+    assert passed == PassedRow(place=1, why=WhyPassed.NO_ANSWER, row=row)
+
+
 def test_a_table_passes_empty_answers_through(tmp_path: Path) -> None:
     path = write(tmp_path, "instruction,output\na,\nb,c\n")
     passed, _ = open_dataset(path).contents()

@@ -26,7 +26,7 @@ from tests.running import SHORT, TEACHER, brief, dataset
 from tui.cli.options import FORMATS
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
-OVERVIEW = {"samples", "done", "failed", "stages", "faults", "unscorable", "truncated", "medians"}
+OVERVIEW = {"samples", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "medians"}
 RUN = {"workspace", "dataset", "teacher", "student", "recipe", "total", "waiting", "export"} | OVERVIEW
 
 
@@ -250,7 +250,7 @@ def test_a_workspace_is_exported_in_every_format(refined: Path, tmp_path: Path, 
     ended = burnish("export", refined, out, "--format", format, "--json")
     assert ended.code == 0, ended.err
     assert json.loads(ended.out) == {
-        "rule": "all", "dataset": str(out), "rows": 3, "format": format, "of": 3
+        "rule": "all", "dataset": str(out), "rows": 3, "format": format, "of": 3, "passed": 0, "left_out": 0
     }  # fmt: skip
     if "parquet" in format:
         assert out.read_bytes()[:4] == b"PAR1"

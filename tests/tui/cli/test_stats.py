@@ -25,13 +25,14 @@ GOOD = {
 }
 ROWS: list[dict[str, Any]] = [
     GOOD,
-    {"instruction": "Only this."},
+    {"text": "Only this."},
     GOOD,
     {
         "instruction": "Write to Ann.",
         "output": "I'm sorry, but I can't write to " + " or ".join((*SECRETS, KEY)),
     },
-    {"instruction": "", "output": "To nobody."},
+    {"text": "To nobody."},
+    {"instruction": "And then?", "output": ""},
     {"instruction": "Wie heißt die Hauptstadt von Frankreich?", "output": "Die Hauptstadt heißt Paris."},
 ]
 
@@ -47,20 +48,21 @@ def test_words_tell_what_is_there_and_name_the_samples(data: Path) -> None:
     lines = [" ".join(line.split()) for line in ended.out.splitlines()]
     for line in (
         "samples 4, 3 of them flagged",
+        "passed through 1 row, as it was: no answer yet 1",
         "languages en 3 (75.0 %), de 1 (25.0 %)",
         "duplicate 1 25.00 % 1 the same as 0",
         "other language 1 25.00 % 3 de",
         f"next burnish stats {data} --json tells of every sample",
     ):
         assert line in lines
-    assert any(line.startswith("rows without one 2: row 2: ") and "; row 5: " in line for line in lines)
+    assert any(line.startswith("cannot be read 2: row 2: ") and "; row 5: " in line for line in lines)
     for flag in set(Flag) - {Flag.IN_TEST}:
         assert f"{flag} {FINDINGS[flag]}" in lines
 
 
 def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.json"
-    test.write_text(json.dumps([{"question": ROWS[5]["output"] + " " + ROWS[5]["instruction"]}]))
+    test.write_text(json.dumps([{"question": ROWS[6]["output"] + " " + ROWS[6]["instruction"]}]))
     ended = burnish("stats", data, "--against", test, "--json")
     head, *found = map(json.loads, ended.out.splitlines())
     assert set(head) == {
@@ -75,9 +77,10 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
             "personal",
             "against",
         ),
-        *("bad_rows", "bad"),
+        *("passed", "bad_rows", "bad"),
     }
     assert (head["samples"], head["bad_rows"], len(head["bad"])) == (4, 2, 2)
+    assert head["passed"] == {"no answer": 1}
     assert head["against"]["path"] == str(test)
     assert {(one["flag"], one["sample"]) for one in found} == {
         ("duplicate", 1), ("refusal", 2), ("personal data", 2), ("other language", 3),

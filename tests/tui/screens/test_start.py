@@ -18,7 +18,7 @@ from engine.formats.read import Dataset, demo_dataset
 from engine.health.models_here import list_models
 from engine.health.remembered import Remembered, recall, remember
 from engine.run.settings import load_settings
-from engine.sample import Sample
+from engine.sample import PassedRow, Sample
 from tests import hostile
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
@@ -317,16 +317,17 @@ def test_a_file_is_chosen_from_a_tree() -> None:
 
 def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dataset(Path("data.json"), SHORT)
-    samples, stopped = Dataset.samples, Event()
+    contents, stopped = Dataset.contents, Event()
 
-    def slow(self: Dataset, on_bad: Any = None) -> Iterator[Sample]:
-        for sample in samples(self, on_bad):
-            yield sample
+    def slow(self: Dataset, on_bad: Any = None) -> Iterator[Sample | PassedRow]:
+        for row in contents(self, on_bad):
+            yield row
+        assert isinstance(row, Sample)
         while not stopped.wait(0.01):
-            sample = sample.model_copy(update={"index": sample.index + 1})
-            yield sample
+            row = row.model_copy(update={"index": row.index + 1})
+            yield row
 
-    monkeypatch.setattr(Dataset, "samples", slow)
+    monkeypatch.setattr(Dataset, "contents", slow)
 
     async def steps(seat: StartSeat) -> None:
         await seat.wait_for("samples so far", within="#rows")

@@ -106,7 +106,7 @@ def test_nothing_personal_is_told_or_kept_whole(data: Path, tmp_path: Path) -> N
 
 
 def test_a_workspace_keeps_what_was_found(tmp_path: Path) -> None:
-    with made(tmp_path / "w.burnish", [ROWS[0], ROWS[2], ROWS[5]]) as opened:
+    with made(tmp_path / "w.burnish", [ROWS[0], ROWS[2], ROWS[6]]) as opened:
         path = opened.path
     assert burnish("stats", path).code == 0
     with Workspace.read(path) as opened:

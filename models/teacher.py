@@ -30,6 +30,9 @@ class Fault(StrEnum):
     UNPARSABLE = "unparsable"
     PLACEHOLDER = "placeholder"  # a part is the layout's own words, left where text belongs
     REFUSAL = "refusal"
+    TEACHER_TALK = "teacher-talk"  # words to the one who asked for the rewrite
+    REVIEW = "review"  # a judgement of the response where a response belongs
+    INPUT_LOST = "input-lost"  # a new instruction that speaks of a text and does not carry it
     COPY = "copy"  # the rewrite is what it was to rewrite
     # This sample: asking again cannot help.
     TOO_LONG = "too-long"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.examine.words import words
-from engine.method.reflection import is_refusal
+from engine.method.stand_ins import is_refusal
 from engine.sample import Frozen, Version
 
 
@@ -94,7 +94,7 @@ def copied_fields(version: Version) -> list[dict[str, Any]]:
 
 
 def refuses(version: Version) -> bool:
-    return is_refusal(version.response.lstrip())
+    return is_refusal(version.response)
 
 
 # Short: what is longer says something, and need not be looked through.

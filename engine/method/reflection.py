@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.method.stand_ins import answer_stand_in, instruction_stand_in
 from engine.sample import Failure, Version
 from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
@@ -129,15 +130,16 @@ class AskTeacher(Protocol):
 
 def new_version(old: Version, instruction: str, response: str) -> Version:
     """The instruction stage's result: both halves usable, or neither is taken."""
-    instruction = _answer("new instruction", instruction, old)
+    instruction = required_text("new instruction", instruction, old)
+    _refuse_stand_in("new instruction", instruction_stand_in(instruction, old))
     if _same(instruction, old.instruction):
         raise UnusableReply(Fault.COPY, "the new instruction is the old one")
-    return Version(instruction=instruction, response=_answer("new response", response, old))
+    return Version(instruction=instruction, response=_answer("new response", response, instruction, old))
 
 
 def better_response(old: Version, response: str) -> Version:
     """The response stage's result: the same instruction, a new response."""
-    response = _answer("better response", response, old)
+    response = _answer("better response", response, old.instruction, old)
     if _same(response, old.response):
         raise UnusableReply(Fault.COPY, "the better response is the old one")
     return old.model_copy(update={"response": response})
@@ -158,16 +160,23 @@ def required_text(name: str, text: str, old: Version | None = None) -> str:
     return text
 
 
-def _answer(name: str, text: str, old: Version) -> str:
+def _answer(name: str, text: str, instruction: str, old: Version) -> str:
     text = required_text(name, text, old)
-    if is_refusal(text):
-        raise UnusableReply(Fault.REFUSAL, f"the {name} is a refusal")
+    _refuse_stand_in(name, answer_stand_in(text, instruction, old))
     return text
 
 
-def is_refusal(answer: str) -> bool:
-    """True of an answer that begins as chat models decline."""
-    return _REFUSAL.match(answer) is not None
+def _refuse_stand_in(name: str, fault: Fault | None) -> None:
+    if fault is not None:
+        raise UnusableReply(fault, f"the {name} {_STAND_INS[fault]}")
+
+
+_STAND_INS = {
+    Fault.REFUSAL: "is a refusal",
+    Fault.TEACHER_TALK: "speaks to the one who asked for it",
+    Fault.REVIEW: "is a review of the response",
+    Fault.INPUT_LOST: "speaks of a text that it does not carry",
+}
 
 
 def _same(a: str, b: str) -> bool:
@@ -181,15 +190,5 @@ _PLACEHOLDER = re.compile(
       (instruction|response|answer|critique|text) (\s+here)? \s* [\]>})]{1,2}
     |new_instruction|new_response|better_response
     |helpful,\ relevant,\ accurate,?\ (and\ )?(as\ )?detailed(\ as\ it\ calls\ for)?\.?""",
-    re.IGNORECASE | re.VERBOSE,
-)
-
-# How a chat model declines. Anchored at the start: a good answer may quote one of these later on.
-_CANNOT = r"(can['’]?t|cannot|won['’]?t|unable|not\ able|do\ not|don['’]?t)"
-_REFUSAL = re.compile(
-    rf"""(i['’]?m\ |i\ am\ )?(very\ |so\ |really\ )?(sorry|afraid|i\ apologi[sz]e)\b(?!\ to\ hear|\ (that\ )?you)
-        [^.\n]{{0,60}}?\b{_CANNOT}\b
-    |as\ an\ ai(\ language)?(\ model|\ assistant)?,?\ (i|it)\ [^.\n]{{0,40}}?{_CANNOT}\b
-    |i\ (am\ )?{_CANNOT}(\ to)?\ (help|assist|comply|fulfill?|provide|answer|do\ that)\b(?!\ but\b)""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -69,7 +69,8 @@ def verdicts(form: ReplyFormName) -> list[list[Fault | None]]:
     return table
 
 
-def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers_are_copies() -> None:
+def test_of_the_recorded_json_reflections_stand_ins_and_repeated_answers_are_refused() -> None:
+    talk, lost = Fault.TEACHER_TALK, Fault.INPUT_LOST
     assert verdicts(ReplyFormName.JSON) == [
         # the instruction; the response of the original; the response of the rewritten
         [None, None, Fault.COPY],
@@ -77,13 +78,13 @@ def test_ten_of_twelve_recorded_json_reflections_are_usable_and_repeated_answers
         [Fault.CUT, None],
         [None, None, None],
         [Fault.PLACEHOLDER, Fault.COPY],  # an answer that is one opening brace
-        [None, Fault.COPY, Fault.COPY],
+        [lost, Fault.COPY],  # "Translate the sentence into Spanish. Please provide the original sentence"
         [None, None, None],
         [None, None, None],
         [None, None, Fault.COPY],
-        [None, Fault.COPY, None],
+        [None, Fault.COPY, talk],  # at its end: "The response is concise and accurate"
         [None, Fault.COPY, Fault.COPY],
-        [None, None, None],
+        [Fault.REVIEW, None],  # "The instruction leads to a response that is helpful but lacks clarity"
     ]
 
 

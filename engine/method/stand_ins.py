@@ -1,0 +1,242 @@
+"""Stand-ins: what a teacher writes in place of a rewrite.
+
+A refusal; talk to the one who asked for the rewrite; a review of the response; an instruction that speaks of a text
+and does not carry it. Only what is sure is named, for a good rewrite that is thrown away is lost, and a stand-in that
+gets through still meets the student and a person. So a text is looked at where stand-ins begin and end, and is left
+alone where the sample itself is about such things: a letter that declines, a grading, a translated apology.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.method.stand_in_words import (
+    ABOUT_DECLINING,
+    ABOUT_JUDGING,
+    CRITERIA,
+    DECLINES,
+    FIRM,
+    INDEFINITE,
+    JUDGING,
+    REFERENCES,
+    SPOKEN,
+    TO_BE_WRITTEN,
+    UNMISTAKABLE,
+    Judging,
+    joined,
+    listed,
+)
+from engine.sample import Version
+from models.teacher import Fault
+
+HEAD = 400
+"""Characters in which a stand-in shows itself, at either end of a text."""
+
+
+def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None:
+    """The kind of stand-in that an answer to the instruction is; None: it is an answer, for all one can be sure.
+
+    old: the version that was to be rewritten. Where it is about the like, or is the like, nothing is a stand-in.
+    """
+    asked = f"{instruction}\n{old.instruction}\n{old.input}"
+    if _declines(answer, asked) and not is_refusal(old.response):
+        return Fault.REFUSAL
+    return _speaks_of_the_task(answer, asked, old)
+
+
+def instruction_stand_in(instruction: str, old: Version) -> Fault | None:
+    """The kind of stand-in that an instruction is; None: it is one, for all one can be sure."""
+    asked = f"{old.instruction}\n{old.input}"
+    # Who asks for help may well begin with what he cannot do.
+    if _REQUEST_DECLINED.search(_head(instruction)) and _declines(instruction, asked):
+        return Fault.REFUSAL
+    if fault := _speaks_of_the_task(instruction, asked, old):
+        return fault
+    return Fault.INPUT_LOST if _loses_input(instruction, old) else None
+
+
+def is_refusal(answer: str) -> bool:
+    """True of an answer that begins as chat models decline."""
+    head = _head(answer)
+    return _FIRM.search(head) is not None or _DECLINES.match(head) is not None
+
+
+def _declines(text: str, asked: str) -> bool:
+    if not is_refusal(text) or _ABOUT_DECLINING.search(asked):
+        return False
+    return _FIRM.search(_head(text)) is not None or not _SPOKEN.search(asked)
+
+
+# --- speaking of the task -----------------------------------------------------------------------------------------
+
+
+def _speaks_of_the_task(text: str, asked: str, old: Version) -> Fault | None:
+    """`Fault.REVIEW` or `Fault.TEACHER_TALK` where a text speaks of a response instead of being one."""
+    if _ABOUT_JUDGING.search(asked):
+        return None
+    sample, sentences = f"{asked}\n{old.response}", _sentences(text)
+    foreign = [words for words in _JUDGING if not words.nouns.search(sample)]
+    headings = sum(heading.search(text) is not None for heading in _HEADINGS)
+    if headings > 1 or any(_reviews(words, sentences) for words in foreign):
+        return Fault.REVIEW
+    if any(_talks(words, sentences) for words in foreign) or _asks_back(text, asked, old):
+        return Fault.TEACHER_TALK
+    return None
+
+
+def _reviews(words: _Words, sentences: list[str]) -> bool:
+    """It begins with a response as its subject, and finds fault with it."""
+    opening = " ".join(sentences[:2])
+    return (
+        words.response.match(opening) is not None
+        and words.bad.search(opening) is not None
+        and (words.praise(opening) > 0 or words.bad.search(sentences[0]) is not None)
+    )
+
+
+def _talks(words: _Words, sentences: list[str]) -> bool:
+    """Its first sentence, or its last, is to the one who asked for the rewrite."""
+    if len(sentences) == 1 and words.sure.match(sentences[0]) and words.praise(sentences[0]):
+        return True
+    return any(
+        words.rewrote.match(sentence)
+        or words.halves.search(sentence)
+        or (words.response.match(sentence) and words.praise(sentence) > 1)
+        for sentence in (sentences[0], sentences[-1])
+    )
+
+
+def _asks_back(text: str, asked: str, old: Version) -> bool:
+    """It asks for what it was to work on, where the old response did not."""
+    if len(text) > HEAD or _ASKS.search(old.response) or _ABOUT_ASKING.search(asked) or _SPOKEN.search(asked):
+        return False
+    return any(words.asks.search(_spaced(text)) for words in _JUDGING)
+
+
+class _Words:
+    """A language's words, compiled."""
+
+    def __init__(self, words: Judging) -> None:
+        self.response = listed(words.response)
+        self.nouns = listed(words.nouns)
+        self.bad = listed(words.bad)
+        self.halves = listed(words.halves)
+        self.rewrote = listed(words.rewrote)
+        self.asks = listed(words.asks)
+        self.sure = listed(words.sure)
+        self._good = [listed(one) for one in words.good]
+
+    def praise(self, text: str) -> int:
+        """The number of qualities that a text names."""
+        return sum(one.search(text) is not None for one in self._good)
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences at both ends of a text, one at least, without the marks that lay it out."""
+    ends = text if len(text) <= 2 * HEAD else f"{text[:HEAD]}\n{text[-HEAD:]}"
+    found = [_spaced(one).strip(" *#_>-") for one in _SENTENCE_END.split(ends)]
+    return [one for one in found if one] or [""]
+
+
+# --- a text that is not there ---------------------------------------------------------------------------------------
+
+
+def _loses_input(instruction: str, old: Version) -> bool:
+    """The instruction speaks of a text that the old one came with, and carries neither that nor another."""
+    if _CARRIES.search(_TO_BE_FILLED.sub("", instruction)) or _PROGRAM.search(instruction):
+        return False
+    material = _material(old)
+    if not material:
+        unmistakable = _UNMISTAKABLE.search(instruction) and not _REFERENCES.search(old.instruction)
+        return bool(unmistakable)
+    return any(
+        _is_reference(found, instruction) for found in _REFERENCES.finditer(instruction)
+    ) and not _carried(material, instruction)
+
+
+def _material(old: Version) -> str:
+    """The text that an instruction works on: its input, or what stands in it behind a colon or on further lines."""
+    found = None if old.input.strip() else _INLINE.search(old.instruction)
+    return found[1] if found else old.input.strip()
+
+
+def _is_reference(found: re.Match[str], instruction: str) -> bool:
+    """It speaks of a text that is there, and not of the one that is to be written."""
+    noun = re.escape(found[0].split()[-1])
+    written = re.search(INDEFINITE.format(noun=noun), instruction, re.IGNORECASE)
+    return written is None and _TO_BE_WRITTEN.match(instruction, found.end()) is None
+
+
+def _carried(input: str, instruction: str) -> bool:
+    """Part of the input stands in the instruction: a few words in a row, or any word of a short input."""
+    theirs, ours = _units(instruction), _units(input)
+    if len(ours) <= SHORT_INPUT:
+        return any(unit in theirs for unit in ours if len(unit) > 3 or not unit.isascii() or unit.isdigit())
+    run = f" {' '.join(theirs)} "
+    length = RUN if sum(map(len, ours)) > 2 * len(ours) else 2 * RUN  # of single characters more are chance
+    return any(f" {' '.join(ours[at : at + length])} " in run for at in range(len(ours) - length + 1))
+
+
+SHORT_INPUT = 8  # words
+RUN = 3  # words in a row that are no chance
+
+
+def _units(text: str) -> list[str]:
+    """The words of a text in small letters; of scripts without spaces, the characters."""
+    return _UNIT.findall(text.casefold())
+
+
+# --- the patterns ---------------------------------------------------------------------------------------------------
+
+
+def _head(text: str) -> str:
+    return _spaced(text[: 2 * HEAD])[:HEAD]
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split()).replace("’", "'")
+
+
+_DECLINES = joined(DECLINES)
+_FIRM = joined(FIRM)
+_ABOUT_DECLINING = listed(ABOUT_DECLINING)
+_SPOKEN = listed(SPOKEN)
+_ABOUT_JUDGING = listed(ABOUT_JUDGING)
+_REFERENCES = joined(REFERENCES)
+_UNMISTAKABLE = listed(UNMISTAKABLE)
+_TO_BE_WRITTEN = listed(TO_BE_WRITTEN)
+_JUDGING = [_Words(words) for words in JUDGING.values()]
+_HEADINGS = [
+    re.compile(rf"^[\s*#_>\-\d.)]*(?:{one})[*_\s]*[:：]", re.IGNORECASE | re.MULTILINE) for one in CRITERIA
+]
+_REQUEST_DECLINED = re.compile(
+    r"\b(?:your|this|that) (?:\w+ )?(?:request|task|prompt|query)|with (?:that|this)\b|comply|anfrage|demande|"
+    r"solicitud|petición|pedido|solicitação|richiesta|запрос|请求|請求|要求|リクエスト|요청|طلب",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"[?？؟]|\bplease\b|请|請|ください|주세요|bitte|veuillez|por favor|пожалуйста|يرجى", re.IGNORECASE
+)
+_ABOUT_ASKING = re.compile(
+    r"\bask|request|inquir|clarif|question|survey|frag|demand|pregunt|pergunt|вопрос|问|問|질문|سؤال|سأل",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？؟])|\n+")
+_INLINE = re.compile(r"(?:[:：]|\n)\s*(\S[\s\S]{20,})")
+_CARRIES = re.compile(
+    r"""[:：]\s*\S[\s\S]{20}            # something after a colon
+    |["“„«「『][^"”“»」』]{3}           # or in quotation marks
+    |(?<!\w)['‘][^'\n]{3,}['’](?!\w)
+    |\n\s*\S                            # or on lines of its own
+    |```|<\w+>""",
+    re.VERBOSE,
+)
+_TO_BE_FILLED = re.compile(
+    r"[\[<{(]{1,2}[^\]>})\n]{0,40}\b(?:insert|your|paste|here|text|passage|article|sentence|link|input|content)\b"
+    r"[^\]>})\n]{0,40}[\]>})]{1,2}",
+    re.IGNORECASE,
+)
+_PROGRAM = re.compile(
+    r"\b(?:function|program|script|algorithm|method|class|query|regex|formula)\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")

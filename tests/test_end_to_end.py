@@ -103,6 +103,10 @@ def shown(version: Pair) -> str:
     return f"<instruction>\n{instruction}\n</instruction>\n{middle}<response>\n{response}\n</response>"
 
 
+STAND_INS = {5: Fault.INPUT_LOST, 11: Fault.REVIEW}
+"""The recorded samples whose new instruction speaks of a text it does not carry, or whose new answer is a review."""
+
+
 class Rules:
     """IFD and r-IFD by their definitions: one passage at a time, all logits kept, softmax in float64."""
 
@@ -171,6 +175,10 @@ def test_every_decision_on_recorded_replies_is_the_one_the_rules_give(
             assert first.failure is not None
             assert first.failure.fault is Fault.CUT
             taken = x0
+        elif index in STAND_INS:
+            assert first.failure is not None
+            assert first.failure.fault is STAND_INS[index]
+            taken = x0
         elif new[2] == "{":
             assert first.failure is not None
             assert first.failure.fault is Fault.PLACEHOLDER
@@ -194,6 +202,10 @@ def test_every_decision_on_recorded_replies_is_the_one_the_rules_give(
         if response.split() == taken[2].split():
             assert second.failure is not None
             assert second.failure.fault is Fault.COPY
+            final = taken
+        elif "The response is concise and accurate" in response:
+            assert second.failure is not None
+            assert second.failure.fault is Fault.TEACHER_TALK
             final = taken
         else:
             reflected = (taken[0], taken[1], response)

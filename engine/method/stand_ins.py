@@ -32,13 +32,16 @@ from models.teacher import Fault
 HEAD = 400
 """Characters in which a stand-in shows itself, at either end of a text."""
 
+LONG = 10_000
+"""Characters of a text that are looked at in any case."""
+
 
 def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None:
     """The kind of stand-in that an answer to the instruction is; None: it is an answer, for all one can be sure.
 
     old: the version that was to be rewritten. Where it is about the like, or is the like, nothing is a stand-in.
     """
-    asked = f"{instruction}\n{old.instruction}\n{old.input}"
+    asked = "\n".join(text[:LONG] for text in (instruction, old.instruction, old.input))
     if _declines(answer, asked) and not is_refusal(old.response):
         return Fault.REFUSAL
     return _speaks_of_the_task(answer, asked, old)
@@ -46,7 +49,7 @@ def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None
 
 def instruction_stand_in(instruction: str, old: Version) -> Fault | None:
     """The kind of stand-in that an instruction is; None: it is one, for all one can be sure."""
-    asked = f"{old.instruction}\n{old.input}"
+    instruction, asked = instruction[:LONG], f"{old.instruction[:LONG]}\n{old.input[:LONG]}"
     # Who asks for help may well begin with what he cannot do.
     if _REQUEST_DECLINED.search(_head(instruction)) and _declines(instruction, asked):
         return Fault.REFUSAL
@@ -74,9 +77,9 @@ def _speaks_of_the_task(text: str, asked: str, old: Version) -> Fault | None:
     """`Fault.REVIEW` or `Fault.TEACHER_TALK` where a text speaks of a response instead of being one."""
     if _ABOUT_JUDGING.search(asked):
         return None
-    sample, sentences = f"{asked}\n{old.response}", _sentences(text)
+    sample, sentences = f"{asked}\n{old.response[:LONG]}", _sentences(text)
     foreign = [words for words in _JUDGING if not words.nouns.search(sample)]
-    headings = sum(heading.search(text) is not None for heading in _HEADINGS)
+    headings = sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
     if headings > 1 or any(_reviews(words, sentences) for words in foreign):
         return Fault.REVIEW
     if any(_talks(words, sentences) for words in foreign) or _asks_back(text, asked, old):
@@ -108,7 +111,12 @@ def _talks(words: _Words, sentences: list[str]) -> bool:
 
 def _asks_back(text: str, asked: str, old: Version) -> bool:
     """It asks for what it was to work on, where the old response did not."""
-    if len(text) > HEAD or _ASKS.search(old.response) or _ABOUT_ASKING.search(asked) or _SPOKEN.search(asked):
+    if (
+        len(text) > HEAD
+        or _ASKS.search(old.response[:LONG])
+        or _ABOUT_ASKING.search(asked)
+        or _SPOKEN.search(asked)
+    ):
         return False
     return any(words.asks.search(_spaced(text)) for words in _JUDGING)
 
@@ -143,15 +151,13 @@ def _sentences(text: str) -> list[str]:
 
 def _loses_input(instruction: str, old: Version) -> bool:
     """The instruction speaks of a text that the old one came with, and carries neither that nor another."""
-    if _CARRIES.search(_TO_BE_FILLED.sub("", instruction)) or _PROGRAM.search(instruction):
+    if material := _material(old):
+        speaks = any(_is_reference(found, instruction) for found in _REFERENCES.finditer(instruction))
+    else:
+        speaks = bool(_UNMISTAKABLE.search(instruction) and not _REFERENCES.search(old.instruction))
+    if not speaks or _PROGRAM.search(instruction) or _CARRIES.search(_TO_BE_FILLED.sub("", instruction)):
         return False
-    material = _material(old)
-    if not material:
-        unmistakable = _UNMISTAKABLE.search(instruction) and not _REFERENCES.search(old.instruction)
-        return bool(unmistakable)
-    return any(
-        _is_reference(found, instruction) for found in _REFERENCES.finditer(instruction)
-    ) and not _carried(material, instruction)
+    return not (material and _carried(material, instruction))
 
 
 def _material(old: Version) -> str:
@@ -172,9 +178,12 @@ def _carried(input: str, instruction: str) -> bool:
     theirs, ours = _units(instruction), _units(input)
     if len(ours) <= SHORT_INPUT:
         return any(unit in theirs for unit in ours if len(unit) > 3 or not unit.isascii() or unit.isdigit())
-    run = f" {' '.join(theirs)} "
     length = RUN if sum(map(len, ours)) > 2 * len(ours) else 2 * RUN  # of single characters more are chance
-    return any(f" {' '.join(ours[at : at + length])} " in run for at in range(len(ours) - length + 1))
+    return not _runs(theirs, length).isdisjoint(_runs(ours, length))
+
+
+def _runs(units: list[str], length: int) -> set[tuple[str, ...]]:
+    return {tuple(units[at : at + length]) for at in range(len(units) - length + 1)}
 
 
 SHORT_INPUT = 8  # words
@@ -207,7 +216,8 @@ _UNMISTAKABLE = listed(UNMISTAKABLE)
 _TO_BE_WRITTEN = listed(TO_BE_WRITTEN)
 _JUDGING = [_Words(words) for words in JUDGING.values()]
 _HEADINGS = [
-    re.compile(rf"^[\s*#_>\-\d.)]*(?:{one})[*_\s]*[:：]", re.IGNORECASE | re.MULTILINE) for one in CRITERIA
+    re.compile(rf"^[ \t*#_>\-\d.)]{{0,12}}(?:{one})[*_ ]{{0,4}}[:：]", re.IGNORECASE | re.MULTILINE)
+    for one in CRITERIA
 ]
 _REQUEST_DECLINED = re.compile(
     r"\b(?:your|this|that) (?:\w+ )?(?:request|task|prompt|query)|with (?:that|this)\b|comply|anfrage|demande|"

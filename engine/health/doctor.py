@@ -62,6 +62,7 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
         on_daemon_thread(machine.llama_build),
         on_daemon_thread(machine.gpus),
     )
+    gpus = build.gpus or gpus  # what llama.cpp itself finds, as it is built here, counts first
     path = config_path()
     checks = [
         Check("settings", "ok", str(path) if path.exists() else f"none of your own (they would be in {path})")

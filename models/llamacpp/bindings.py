@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from models.errors import BurnishError, ModelFileError
 from models.files.gguf_types import FILE_TYPES
 from models.llamacpp.gelu import ExactGelu
+from models.system.machine import BACKENDS
 from models.system.utf8 import utf8
 
 Ids = NDArray[np.int32]
@@ -93,7 +94,7 @@ class Model:
         offloaded = re.search(r"offloaded (\d+)/\d+ layers to GPU", log)
         self.offloaded = min(int(offloaded[1]), self.layers) if offloaded else 0
         device = re.search(r"using device ([A-Za-z]+)", log)
-        self.backend = {"MTL": "Metal"}.get(device[1], device[1]) if device and self.offloaded else "CPU"
+        self.backend = BACKENDS.get(device[1], device[1]) if device and self.offloaded else "CPU"
         self._check_kind(vocab_only)
 
     def _check_kind(self, vocab_only: bool) -> None:

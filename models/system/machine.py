@@ -33,9 +33,13 @@ class Memory:
     available: int  # bytes it could have now without swapping
 
 
+BACKENDS = {"MTL": "Metal"}
+"""The names of llama.cpp's backends, where it has others for them than everybody else."""
+
+
 @dataclass(frozen=True, slots=True)
 class GPU:
-    backend: str  # llama.cpp's name for what drives it: "CUDA", "Metal"
+    backend: str  # llama.cpp's name for what drives it: "CUDA", "Metal", "Vulkan"
     name: str
     memory: Memory | None  # None: shares the machine's, or the driver does not say
 
@@ -47,6 +51,7 @@ class Build:
     offload: bool  # it can run layers on a GPU that is here
     backends: tuple[str, ...]  # "CPU", "CUDA", "Metal", "BLAS", ...
     problem: str | None  # why it could not be asked
+    gpus: tuple[GPU, ...] = ()  # that it would run layers on
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +174,31 @@ def nvidia_gpus(csv: str) -> tuple[GPU, ...]:
 _ASK_BUILD = """
 import ctypes, json, llama_cpp
 from llama_cpp._ggml import libggml
-count, get, name = (getattr(libggml, f"ggml_backend_reg_{part}") for part in ("count", "get", "name"))
-count.restype, get.restype, name.restype = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
-get.argtypes, name.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
-names = [name(get(i)).decode() for i in range(count())]
-print(json.dumps([bool(llama_cpp.llama_supports_gpu_offload()), names]))
+
+def call(name, result, *given):
+    function = getattr(libggml, "ggml_backend_" + name)
+    function.restype, function.argtypes = result, [kind for kind, _ in given]
+    return function(*(value for _, value in given))
+
+def text(name, pointer):
+    return call(name, ctypes.c_char_p, (ctypes.c_void_p, pointer)).decode("utf-8", "replace")
+
+def each(kind):
+    for index in range(call(kind + "_count", ctypes.c_size_t)):
+        yield call(kind + "_get", ctypes.c_void_p, (ctypes.c_size_t, index))
+
+def gpu(device):
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    places = ((ctypes.c_void_p, ctypes.addressof(number)) for number in (free, total))
+    call("dev_memory", None, (ctypes.c_void_p, device), *places)
+    driver = text("reg_name", call("dev_backend_reg", ctypes.c_void_p, (ctypes.c_void_p, device)))
+    return [driver, text("dev_description", device), total.value, free.value]
+
+GPU, INTEGRATED_GPU = 1, 2  # enum ggml_backend_dev_type
+offload = bool(llama_cpp.llama_supports_gpu_offload())
+kinds = [(device, call("dev_type", ctypes.c_int, (ctypes.c_void_p, device))) for device in each("dev")]
+gpus = [gpu(device) for device, kind in kinds if kind in (GPU, INTEGRATED_GPU)]
+print(json.dumps([offload, [text("reg_name", backend) for backend in each("reg")], gpus]))
 """
 
 
@@ -181,12 +206,16 @@ def llama_build() -> Build:
     """Ask llama.cpp, in a process of its own (a second or two): this one stays free of it, whatever it does."""
     try:
         child = _run(sys.executable, "-c", _ASK_BUILD, seconds=60)
-        offload, backends = json.loads(child.stdout.splitlines()[-1])
+        offload, backends, gpus = json.loads(child.stdout.splitlines()[-1])
     except subprocess.CalledProcessError as error:
         return Build(False, (), (error.stderr.strip().splitlines() or [str(error)])[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         return Build(False, (), str(error) or "it says nothing")
-    return Build(bool(offload), tuple(map(str, backends)), None)
+    devices = tuple(
+        GPU(BACKENDS.get(driver, driver), name, Memory(total, free) if total else None)
+        for driver, name, total, free in gpus
+    )
+    return Build(bool(offload), tuple(map(str, backends)), None, devices)
 
 
 def install_line(backend: str) -> str:

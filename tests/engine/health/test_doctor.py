@@ -151,6 +151,17 @@ def test_with_offload_the_gpus_memory_counts(monkeypatch: pytest.MonkeyPatch, tm
     assert examine(None, str(tiny(tmp_path / "a.gguf")))["memory"].state == "ok"
 
 
+def test_the_gpus_that_llama_cpp_finds_itself_count_before_the_drivers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = GPU("Vulkan", "llvmpipe", Memory(2 * GIB, 1 * GIB))
+    has(monkeypatch, gpus=(), llama_build=Build(True, ("Vulkan", "CPU"), None, (board,)))
+    checks = examine(None, "demo")
+    assert checks["llama.cpp"].finding == "built for Vulkan, CPU; runs on llvmpipe"
+    assert checks["memory"].finding.startswith("1.0 GiB free on the GPU")
+    assert "speed" not in checks
+
+
 def test_a_slow_quantisation_is_told_where_the_processor_does_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

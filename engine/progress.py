@@ -42,7 +42,7 @@ class Tally:
         self.stages: tuple[Stage, ...] = ()
         self.chosen: Counter[Stage] = Counter()
         self.replaced: Counter[Stage] = Counter()
-        self.near_ties = 0
+        self.near_ties = self.length_decides = 0
         self.results: Counter[Result] = Counter()  # of a judge's pairs
         self.failed_attempts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()  # of stages that failed, by kind
@@ -96,6 +96,7 @@ class Tally:
                 self.chosen[choice.stage] += 1
                 self.replaced[choice.stage] += choice.verdict is Verdict.REPLACED
                 self.near_ties += choice.near_tie
+                self.length_decides += choice.length_decides
                 self._decide(event)
             case Finished(outcome=outcome):
                 self.done += 1
@@ -195,6 +196,8 @@ class Tally:
             parts += [f"{result} {self.results[result]}" for result in Result if result is not Result.INVALID]
         if self.near_ties:
             parts.append(f"near ties {self.near_ties}")
+        if self.length_decides:
+            parts.append(f"decided by length {self.length_decides}")
         if self.failed:
             parts.append(f"failed {self.failed}")
         if self.failed_attempts:

@@ -13,6 +13,7 @@ from engine.run.opening import open_workspace
 from engine.run.settings import load_settings
 from engine.sample import (
     Decision,
+    EqualLength,
     Failure,
     Outcome,
     Rule,
@@ -29,7 +30,7 @@ from tests.factory import choice, failed, judging, opinion, ratio, recipe, revie
 from tests.running import dataset, demo_rows
 
 KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
-"""The kinds of outcomes: sample n is of KINDS[n % 8]."""
+"""The kinds of outcomes: sample n is of KINDS[n % 8]. There are also "by length" and "at equal length"."""
 
 
 def critique(words: str) -> dict[str, str]:
@@ -69,6 +70,19 @@ def outcome_of_kind(sample: Sample, kind: str) -> Outcome | None:
         case "near tie":
             near = {"near_tie": True, "margin": 0.004}
             choices, final = (first, second.model_copy(update=near)), better
+        case "by length":
+            short = {"equal_length": EqualLength(margin=-0.043, scored=(26, 61)), "length_decides": True}
+            same = {"equal_length": EqualLength(margin=0.2, scored=(18, 18))}
+            choices = first.model_copy(update=short), second.model_copy(update=same)
+            final = better
+        case "at equal length":
+            kept_by = {"rule": Rule.LARGER_IFD_EQUAL, "verdict": Verdict.KEPT}
+            short = {"equal_length": EqualLength(margin=-0.004, scored=(26, 61)), "length_decides": True}
+            choices = (
+                first.model_copy(update=kept_by | short | {"near_tie": True}),
+                second.model_copy(update=kept | {"rule": Rule.SMALLER_R_IFD_EQUAL}),
+            )
+            final = old
         case "failed":
             choices, final = (first, failed(Stage.RESPONSE, lost)), new
         case "half":

@@ -106,7 +106,7 @@ def _choices(sample: Sample, outcome: Outcome) -> Iterator[tuple[Version, Versio
             yield (
                 before,
                 choice.rewrite,
-                StudentChoice(stage=choice.stage, verdict=choice.verdict, margin=choice.margin),
+                StudentChoice(stage=choice.stage, verdict=choice.verdict, margin=choice.deciding_margin),
             )
         if choice.stage is Stage.INSTRUCTION and choice.verdict == "replaced":
             before = choice.rewrite

@@ -25,6 +25,7 @@ from engine.run.settings import Settings
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
 from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
 from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
+from engine.store.length_effect import LengthEffect, length_effect
 from engine.store.overview import Overview, overview
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
@@ -97,6 +98,7 @@ class Report:
     figures: tuple[MeasureFigure, ...]
     flow: Flow
     growth: Growth
+    length: LengthEffect
     leaving: dict[ExportRule, int]
     decisions: dict[str, int]  # a person's
     ties: tuple[NearTie, ...]
@@ -131,6 +133,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
             figures=tuple(_figures(distribution, run)),
             flow=distribution.flow(),
             growth=distribution.growth(),
+            length=length_effect(opened, run),
             leaving={rule: distribution.kept_by(rule) for rule in ExportRule},
             decisions=distribution.decisions(),
             ties=_ties(opened, run),
@@ -182,7 +185,7 @@ def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:
         for choice in (row.outcome.choices if row.outcome is not None else ())
         if choice.near_tie
     )
-    return tuple(heapq.nsmallest(LISTED, found, key=lambda tie: abs(tie.choice.margin or 0)))
+    return tuple(heapq.nsmallest(LISTED, found, key=lambda tie: abs(tie.choice.deciding_margin or 0)))
 
 
 def _pair(

@@ -13,6 +13,7 @@ class StageCounts(Frozen):
     kept: int = 0  # the student preferred what was there
     failed: int = 0  # the teacher gave nothing usable
     near_ties: int = 0
+    length_decides: int = 0  # at equal length the verdict would be the other one
 
 
 class Medians(Frozen):
@@ -78,16 +79,18 @@ def faults(workspace: Workspace, run: Run) -> dict[str, int]:
 
 def _stages(workspace: Workspace, run: Run) -> dict[Stage, StageCounts]:
     counts: dict[Stage, dict[str, int]] = {stage: {} for stage in Stage}
-    for stage, verdict, samples, near_ties in workspace.database.execute(
+    for stage, verdict, samples, near_ties, length_decides in workspace.database.execute(
         "SELECT json_extract(value, '$.stage'), "
         f"iif(json_extract(value, '$.rule') = '{Rule.TEACHER_FAILED}', 'failed', json_extract(value, '$.verdict')), "
-        "count(*), sum(json_extract(value, '$.near_tie')) "
+        "count(*), sum(json_extract(value, '$.near_tie')), "
+        "sum(coalesce(json_extract(value, '$.length_decides'), 0)) "
         "FROM outcomes, json_each(body, '$.choices') WHERE run = ? GROUP BY 1, 2",
         run.id,
     ):
         count = counts[Stage(stage)]
         count[verdict] = samples
         count["near_ties"] = count.get("near_ties", 0) + near_ties
+        count["length_decides"] = count.get("length_decides", 0) + length_decides
     return {stage: StageCounts(**count) for stage, count in counts.items() if count}
 
 

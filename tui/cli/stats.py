@@ -42,18 +42,21 @@ def stats(
 
     Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
-    report tells it.
+    report tells it. Of a workspace's latest run it also tells how far scores and verdicts go with length.
     """
     from engine.examine.examine import Examination
     from engine.formats.names import Format
     from engine.formats.read import open_dataset
     from engine.run.opening import is_workspace
     from engine.sample import PassedRow, Sample, WhyPassed
+    from engine.store.length_effect import length_effect
     from engine.store.workspace import Workspace
-    from tui.cli.console import output
+    from tui.cli.console import output, print_facts
     from tui.text.finding_words import print_examination
+    from tui.text.length_words import ABOUT, length_facts
 
     bad, passed = _BadRows(), Counter[WhyPassed]()
+    effect = None
 
     def samples(rows: Iterable[Sample | PassedRow]) -> Iterator[Sample]:
         for row in rows:
@@ -68,6 +71,8 @@ def stats(
                 passed.update(opened.passed())
                 found = examination.examine(opened.samples(), step)
                 opened.keep_examination(found, examination.all_findings())
+                if (run := opened.latest()) is not None:
+                    effect = length_effect(opened, run)
         else:
             dataset = open_dataset(data, Format(format_) if format_ else None, encoding)
             found = examination.examine(samples(dataset.contents(bad.add)), step)
@@ -76,13 +81,16 @@ def stats(
         ):  # an object with the figures, then one for each flag; tui/cli/README.md documents the fields
             figures = found.model_dump(mode="json")
             rows = {"passed": dict(passed), "bad_rows": bad.count, "bad": bad.first}
-            print(json.dumps({"data": str(data), **figures, **rows}))
+            length = effect and effect.model_dump(mode="json")
+            print(json.dumps({"data": str(data), **figures, **rows, "length": length}))
             for one in examination.all_findings():
                 print(json.dumps({"sample": one.sample, "flag": one.flag, "details": one.details}))
         else:
             findings = {flag: list(examination.findings(flag, LISTED)) for flag in found.flags}
-            why = dict(passed.most_common())
-            print_examination(output(), data, found, why, bad.count, bad.first, findings)
+            why, out = dict(passed.most_common()), output()
+            print_examination(out, data, found, why, bad.count, bad.first, findings)
+            if effect is not None and (facts := list(length_facts(effect))):
+                print_facts(out, [("the latest run", ABOUT), *facts])
     return DONE
 
 

@@ -25,6 +25,7 @@ from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
 from tui.report.words import decided, lead, made_from, medians, number, scores, settings
 from tui.text.judge_tables import between, words
+from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal
 from tui.text.vocabulary import EXPORT_RULES, FINDINGS, MEASURES, RULES, STUDENT_DID
 
@@ -56,6 +57,9 @@ def page(report: Report) -> str:
         flow=flow_picture(report.flow),
         refined=report.run.recipe.method != Method.SCORE,
         near_ties=sum(stage.near_ties for stage in report.overview.stages.values()),
+        by_length=sum(stage.length_decides for stage in report.overview.stages.values()),
+        length_facts=list(length_facts(report.length)),
+        about_length=ABOUT,
         findings=FINDINGS,
         rules=RULES,
         export_rules=EXPORT_RULES,

@@ -15,6 +15,7 @@ from tui.report.words import decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import print_results
+from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal, one_line
 from tui.text.vocabulary import EXPORT_RULES, MEASURES
 
@@ -44,6 +45,10 @@ def show(out: Console, report: Report) -> None:
         _section(out, f"{title}: {about}")
         out.print(_bars(figure, min(out.width - 2 * INDENT, 80)))
         out.print(Text(medians(figure), style="dim"))
+    if facts := list(length_facts(report.length)):
+        _section(out, "Length and scores")
+        out.print(tables.facts(facts), soft_wrap=True)
+        out.print(Text(f"{ABOUT}.", style="dim"))
     for verdicts in report.judged:
         _section(out, "Judged")
         print_results(out, verdicts.about, verdicts.results, LISTED)

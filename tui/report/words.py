@@ -11,7 +11,7 @@ from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from models.system.units import size
 from tui.text.tables import Fact, passed_words
-from tui.text.vocabulary import MEASURES, METHODS
+from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -94,7 +94,9 @@ def decided(choice: Choice) -> str:
         text += f", {number(choice.before)} → {number(choice.after)}"
     if choice.margin is not None:
         text += f", margin {choice.margin:+.4f}"
-    return text + (", a near tie" if choice.near_tie else "")
+    if (equal := shown_equal_length(choice)) is not None:
+        text += f", at equal length {equal.margin:+.4f}"
+    return text + "".join(f", {flag}" for flag in choice_flags(choice))
 
 
 def scores(pair: ReportedSample) -> Iterator[tuple[str, str, str]]:

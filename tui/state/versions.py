@@ -46,6 +46,10 @@ class SampleView:
     def near_tie(self) -> bool:
         return self.outcome is not None and any(choice.near_tie for choice in self.outcome.choices)
 
+    @property
+    def length_decides(self) -> bool:
+        return self.outcome is not None and any(choice.length_decides for choice in self.outcome.choices)
+
 
 @dataclass(frozen=True, slots=True)
 class OfferedVersion:

@@ -32,7 +32,7 @@ from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from models.system.units import size
 from tui.text.literal import first_line, literal, one_line
-from tui.text.vocabulary import CHECKS, RULES, WHY_PASSED
+from tui.text.vocabulary import CHECKS, LENGTH_DECIDES, RULES, WHY_PASSED, choice_flags, shown_equal_length
 
 Fact = tuple[str, str]
 """A name, and the text beside it."""
@@ -135,7 +135,10 @@ def _verdict(choice: Choice) -> Text:
     if choice.failure is not None:
         return Text(f"{choice.stage} failed: {choice.failure.fault}", style="yellow")
     style = "green" if choice.verdict is Verdict.REPLACED else "dim"
-    return Text(f"{choice.stage} {choice.verdict}" + ", near tie" * choice.near_tie, style=style)
+    return Text(
+        f"{choice.stage} {choice.verdict}" + "".join(f", {flag}" for flag in choice_flags(choice)),
+        style=style,
+    )
 
 
 # Rows that pass through -------------------------------------------------------------------------------------
@@ -177,6 +180,7 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
         parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]
         parts += [f"{counts.failed} failed"] * bool(counts.failed)
         parts += [f"{counts.near_ties} near ties"] * bool(counts.near_ties)
+        parts += [f"{counts.length_decides} decided by length"] * bool(counts.length_decides)
         yield f"{stage} stage", ", ".join(parts)
     medians = overview.medians
     for name, before, after in (
@@ -261,6 +265,11 @@ def _choice_panel(choice: Choice) -> Panel:
         tie = "; a near tie, look at it" if choice.near_tie else ""
         change = f"{number(choice.before)} → {number(choice.after)}"
         text.append(f"\n{change}, margin {choice.margin:+.4f} in log-ratio{tie}")
+    if (equal := shown_equal_length(choice)) is not None:
+        decides = f"; {LENGTH_DECIDES}" if choice.length_decides else ""
+        text.append(
+            f"\nat equal length, over the first {equal.tokens:,} tokens of either: {equal.margin:+.4f}{decides}"
+        )
     if choice.rewrite is not None and choice.verdict is Verdict.KEPT:
         text.append("\n\nthe rewrite that was not taken\n", style="bold cyan")
         parts = [choice.rewrite.response]

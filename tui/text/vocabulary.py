@@ -13,7 +13,7 @@ from engine.examine.flags import Flag
 from engine.judge.prompt import Result
 from engine.method.recipe import Method
 from engine.run.settings import Schedule
-from engine.sample import Decision, Rule, Stage, Verdict, WhyPassed
+from engine.sample import Choice, Decision, EqualLength, Rule, Stage, Verdict, WhyPassed
 from engine.store.leaving import ExportRule
 from engine.store.sample_list import SampleState
 
@@ -63,12 +63,12 @@ RULES = {
         "the response with the smaller r-IFD stays: the instruction follows from it best",
     ),
     Rule.LARGER_IFD_EQUAL: RuleWords(
-        "larger IFD at equal length",
-        "the version with the larger IFD over the first tokens that both have stays",
+        "larger IFD, equal length",
+        "the version with the larger IFD stays, over the first tokens that both responses have",
     ),
     Rule.SMALLER_R_IFD_EQUAL: RuleWords(
-        "smaller r-IFD at equal length",
-        "the response with the smaller r-IFD over the first tokens scored with both stays",
+        "smaller r-IFD, equal length",
+        "the response with the smaller r-IFD stays; both score the same tokens of the instruction",
     ),
     Rule.UNSCORABLE: RuleWords(
         "no score to compare",
@@ -138,6 +138,21 @@ FLAGS = {
     "edited": "✎",
 }
 """Marks of a sample in a list, each with its sign."""
+
+LENGTH_DECIDES = "length decides: at equal length the verdict would be the other one"
+
+
+def choice_flags(choice: Choice) -> list[str]:
+    """The names of a stage's flags."""
+    held = {"near tie": choice.near_tie, "length decides": choice.length_decides}
+    return [name for name, holds in held.items() if holds]
+
+
+def shown_equal_length(choice: Choice) -> EqualLength | None:
+    """The margin at equal length, where it is not the margin itself."""
+    equal = choice.equal_length
+    return None if equal is None or equal.scored[0] == equal.scored[1] else equal
+
 
 FINDINGS = {
     Flag.DUPLICATE: "the same texts as an earlier sample, but for white space",

@@ -58,6 +58,10 @@ def untouched(folder: Path) -> Path:
         return folder / "new.burnish"
 
 
+def by_length(folder: Path) -> Path:
+    return scene(folder, kinds=("by length", "at equal length", "replaced"), reviewed=False)
+
+
 def nothing(_: Path) -> None:
     """No dataset yet."""
 
@@ -75,6 +79,8 @@ STATES = {
     "samples, filter": seen("2 f", "≈ near tie"),
     "review": seen("2 enter", "Sample 0"),
     "review, near tie": seen("2 j j enter", "Sample 2"),
+    "review, by length": State(by_length, (("24 samples", "2 enter"),), "Sample 0"),
+    "review, at equal length": State(by_length, (("24 samples", "2 j enter"),), "Sample 1"),
     "review, failed": seen("2 j j j enter", "Sample 3"),
     "review, waiting": seen("2 j j j j j j j enter", "Sample 7"),
     "heat": seen("2 enter h", "token 1 of 11"),

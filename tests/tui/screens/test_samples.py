@@ -174,7 +174,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(seat: SamplesSeat) -> 
     await seat.press("down", "down", "enter")
     assert seat.samples == of("waiting", "failed")
     assert "waiting or failed" in seat.line
-    await seat.press("right", "right", "up")
+    await seat.press("right", "down", "down", "down")
     assert any("[x] · waiting" in line for line in seat.lines)
     await seat.press("space")
     assert seat.samples == []
@@ -184,7 +184,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(seat: SamplesSeat) -> 
     await seat.press("escape")
     assert seat.table.total == 24
     await seat.press("f")
-    await seat.press("right", "space")
+    await seat.press("right", "right", "space")
     assert any("not looked for yet: x looks through" in line for line in seat.lines)
     await seat.press("space", "left")
     y = next(y for y, line in enumerate(seat.lines) if "near tie" in line)

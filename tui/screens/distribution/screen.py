@@ -23,6 +23,8 @@ from engine.method.recipe import Method
 from engine.store.database import Interrupted
 from engine.store.distribution import Distribution, Growth, common_range
 from engine.store.leaving import ExportRule
+from engine.store.length_effect import length_effect
+from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
@@ -32,6 +34,7 @@ from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.distribution.flow import FlowDiagram, percent
 from tui.screens.distribution.histogram import HistogramBars, HistogramPlot, HistogramSide
+from tui.screens.distribution.length_panel import LengthPanel
 from tui.screens.distribution.plot import Plot
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.threshold_bar import KeptCounts, ThresholdBar
@@ -73,6 +76,7 @@ class DistributionScreen(AppScreen):
         #length { height: 1fr; }
         #growth { height: auto; color: $text-muted; padding-left: 6; }
         #scatter { height: 1fr; margin-bottom: 1; }
+        #by_length { margin-bottom: 1; }
         #flow { height: 1fr; }
         #judged { display: none; height: 3; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #judged.-shown { display: block; }
@@ -89,7 +93,7 @@ class DistributionScreen(AppScreen):
             #empty { display: block; }
             #scroll, ThresholdBar { display: none; }
         }
-        &.-unscored { #ifd, #r_ifd, #scatter { display: none; } }
+        &.-unscored { #ifd, #r_ifd, #scatter, #by_length { display: none; } }
         &.-unrefined { #flow { display: none; } }
     }
     """
@@ -114,6 +118,7 @@ class DistributionScreen(AppScreen):
                     yield Static(id="growth")
             with Vertical(id="right"):
                 yield ScatterPlot("IFD and r-IFD", "↑ r-IFD   → IFD", id="scatter")
+                yield LengthPanel(id="by_length")
                 yield FlowDiagram("Flow", "what each stage made of the samples", id="flow")
                 yield Static(id="judged")
         yield ThresholdBar(id="keeping")
@@ -180,6 +185,7 @@ class DistributionScreen(AppScreen):
         for plot in self.query(Plot):
             plot.forget()
         self.query_one("#growth", Static).update("")
+        self.query_one(LengthPanel).forget()
         self.query_one(ThresholdBar).forget()
 
     # --- counting -----------------------------------------------------------------------------------------------
@@ -198,6 +204,7 @@ class DistributionScreen(AppScreen):
                 ifd = await self._count_histogram(IFD)
                 r_ifd = await self._count_histogram(R_IFD)
                 await self._count_scatter(ifd, r_ifd)
+                self.query_one(LengthPanel).show(await self._ask(length_effect))
             await self._count_histogram(LENGTH)
             if not self.has_class("-unrefined"):
                 growth = await self._ask_distribution(Distribution.growth)
@@ -247,13 +254,15 @@ class DistributionScreen(AppScreen):
     async def _ask_distribution(
         self, question: Callable[Concatenate[Distribution, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        """`_ask` the run's distribution."""
+        return await self._ask(lambda reading, run: question(Distribution(reading, run), *args, **kwargs))
+
+    async def _ask(self, question: Callable[[Workspace, Run], T]) -> T:
         """Ask about the run that is shown. Raises `Interrupted` where there is none any more."""
         run = self.workbench.run
         if not self.workbench.is_open or run is None:
             raise Interrupted
-        return await self.workbench.reader.ask_workspace(
-            lambda reading: question(Distribution(reading, run), *args, **kwargs)
-        )
+        return await self.workbench.reader.ask_workspace(lambda reading: question(reading, run))
 
     async def _count_histogram(self, plotted: PlottedMeasure) -> tuple[float, float]:
         """Count a measure before and after, and draw it; the range of its axis."""

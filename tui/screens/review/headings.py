@@ -12,11 +12,13 @@ from tui.text.vocabulary import DECISIONS
 
 
 def place_line(view: SampleView) -> Content:
-    """The sample's number and place in the list, and warnings: a near tie, a failed stage."""
+    """The sample's number and place in the list, and warnings: a near tie, a verdict by length, a failed stage."""
     place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
     parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
     if view.near_tie:
         parts.append(("  ▲ near tie", "bold $warning"))
+    if view.length_decides:
+        parts.append(("  ≠ length decides", "bold $warning"))
     if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
     return Content.assemble(*parts)

@@ -11,11 +11,11 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.sample import Choice, Loss, Ratio, Scores, Verdict
+from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
-from tui.text.vocabulary import RULES
+from tui.text.vocabulary import RULES, shown_equal_length
 
 SCALE = 0.5
 """The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
@@ -47,12 +47,15 @@ def _lines(
     choices = view.outcome.choices if view.outcome else ()
     before = view.outcome.before if view.outcome else None
     after = offer.scores if offer else None
-    if margins := [abs(choice.margin or 0) for choice in choices if choice.near_tie]:
+    if margins := [abs(choice.deciding_margin or 0) for choice in choices if choice.near_tie]:
         yield Content.styled("▲ Near tie: decide for yourself", "bold $warning")
         yield Content.styled(
             f"  a margin of {min(margins):.4f} may be rounding (below {near_tie:g})", "$warning"
         )
         yield Content("")
+    for choice in choices:
+        if choice.length_decides:
+            yield from _by_length(choice)
     if view.findings:
         for found in view.findings:
             yield Content.styled(f"! Original: {found.flag}", "bold $warning")
@@ -160,8 +163,29 @@ def _stage(choice: Choice) -> Iterator[Content]:
     if choice.failure is not None:
         yield from _wrapped(f"{choice.failure.fault}: {choice.failure.message}", "$error")
     if choice.margin is not None:
-        yield _margin(choice, choice.margin)
+        near = choice.near_tie
+        scores = f"{_number(choice.before, None).strip()} → {_number(choice.after, None).strip()}"
+        equal = shown_equal_length(choice)
+        by_equal = equal is not None and choice.rule in AT_EQUAL_LENGTH
+        yield _margin(choice.margin, scores, "▲" if near and not by_equal else "")
+        if equal is not None:
+            signs = "≠" * choice.length_decides + "▲" * (near and by_equal)
+            yield _margin(equal.margin, "at equal length", signs)
     yield from _wrapped(RULES[choice.rule].sentence, "$text-muted")
+
+
+def _by_length(choice: Choice) -> Iterator[Content]:
+    """A warning that the other of the two margins would decide otherwise."""
+    whole, equal = choice.margin, choice.equal_length
+    if whole is None or equal is None:
+        return
+    if choice.rule in AT_EQUAL_LENGTH:
+        where, other = "over whole responses", whole
+    else:
+        where, other = f"over the first {equal.tokens:,} tokens of either", equal.margin
+    yield Content.styled("≠ Length decides: decide for yourself", "bold $warning")
+    yield from _wrapped(f"the rewrite {'wins' if other > 0 else 'loses'} {where}", "$warning")
+    yield Content("")
 
 
 def _wrapped(text: str, style: str) -> Iterator[Content]:
@@ -169,15 +193,13 @@ def _wrapped(text: str, style: str) -> Iterator[Content]:
         yield Content.styled(f"  {line}", style)
 
 
-def _margin(choice: Choice, margin: float) -> Content:
-    """The margin on a scale with nought in the middle: to the right the rewrite is better."""
-    near = choice.near_tie
-    scores = f"  {_number(choice.before, None).strip()} → {_number(choice.after, None).strip()}"
+def _margin(margin: float, of: str, signs: str) -> Content:
+    """A margin on a scale with nought in the middle: to the right the rewrite is better. `signs`: of its doubts."""
     length = min(abs(margin) / SCALE, 1.0) * REACH
     cells = max(math.ceil(length), 1) if margin else 0
     left = "━" * cells if margin < 0 else ""
     right = "━" * cells if margin > 0 else ""
-    style = "$warning" if near else "$success" if margin > 0 else "$secondary"
+    style = "$warning" if signs else "$success" if margin > 0 else "$secondary"
     return Content.assemble(
         ("  ", ""),
         ("─" * (REACH - len(left)), "$text-muted 50%"),
@@ -185,9 +207,9 @@ def _margin(choice: Choice, margin: float) -> Content:
         ("┼", "$text-muted"),
         (right, style),
         ("─" * (REACH - len(right)), "$text-muted 50%"),
-        scores,
-        (f"  margin {margin:+.4f}".replace("-", "−"), style if near else ""),
-        (" ▲" if near else "", "bold $warning"),
+        f"  {of:<15}",
+        (f"  margin {margin:+.4f}".replace("-", "−"), style if signs else ""),
+        (f" {signs}" if signs else "", "bold $warning"),
     )
 
 

@@ -12,7 +12,7 @@ from textual.visual import Visual
 
 from engine.events import Chosen, Finished
 from engine.sample import Choice, Ratio, Rule
-from tui.text.vocabulary import SCORES, VERDICTS
+from tui.text.vocabulary import FLAGS, SCORES, VERDICTS, choice_flags
 
 NEAR = 2
 """Lines from the end within which a reader is taken along by it."""
@@ -91,13 +91,14 @@ def _why(choice: Choice, width: int) -> list[tuple[str, str]]:
     if choice.rule is Rule.UNSCORABLE:
         return [("unscorable", "$text-warning")]
     parts = []
-    if choice.margin is not None:
-        parts.append((f"{choice.margin:+.3f}  ", ""))
-    near = [("≈ near tie", "$text-warning")] if choice.near_tie else []
-    if choice.before is not None and choice.after is not None and width >= (70 if near else 56):
+    if choice.deciding_margin is not None:
+        parts.append((f"{choice.deciding_margin:+.3f}  ", ""))
+    flags = "  ".join(f"{FLAGS[name]} {name}" for name in choice_flags(choice))
+    room = 60 + len(flags) if flags else 56
+    if choice.before is not None and choice.after is not None and width >= room:
         scores = f"{SCORES[choice.stage]:>5} {choice.before:.3f} → {choice.after:.3f}  "
         parts.append((scores, "$text-muted"))
-    return parts + near
+    return [*parts, (flags, "$text-warning")] if flags else parts
 
 
 def _sample(decision: Chosen | Finished) -> int:

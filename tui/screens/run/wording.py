@@ -172,6 +172,8 @@ def troubles(tally: Tally) -> Content:
     if tally.near_ties:
         near = "near tie" if tally.near_ties == 1 else "near ties"
         parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))
+    if tally.length_decides:
+        parts.append((f"  ≠ {tally.length_decides:,} decided by length", "$text-warning"))
     return Content.assemble(*parts)
 
 

@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
 
 COLUMNS: tuple[tuple[str, ...], ...] = tuple(
     tuple(line for kind in kinds for line in (kind, *KINDS[kind]))
-    for kinds in (("State",), ("Verdict",), ("Flag", "Review"), ("Data",))
+    for kinds in (("State",), ("Verdict", "Flag"), ("Review",), ("Data",))
 )
 """The lines of each column of the bar, which fits 80 cells: titles, and marks to tick."""
 

@@ -28,7 +28,7 @@ from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
 from tui.text.literal import first_line
-from tui.text.vocabulary import FLAGS
+from tui.text.vocabulary import FLAGS, STATES
 from tui.widgets.ask_line import AskLine
 from tui.widgets.cursor_list import CursorKeys
 
@@ -408,5 +408,6 @@ class ListScreen(CursorKeys, AppScreen):
 
 
 def _legend() -> Content:
-    parts = [f"{glyph} {name}" for name, glyph in FLAGS.items()]
+    """The signs in words, on 78 cells: but for those that the column of states shows with their words."""
+    parts = [f"{glyph} {name}" for name, glyph in FLAGS.items() if name not in STATES]
     return Content("  ".join([*parts, "+ replaced", "= kept"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +25,8 @@ _PAIRS = (
     (("user", "human"), ("assistant", "bot", "gpt", "model", "ai", "chatgpt")),
     (("q",), ("a",)),
 )
+# A name that says more, such as `User Question` or `output_text`, where no other has a part's name in it.
+_MORE = ("text", "user", "model", "assistant")
 _SYSTEM = ("system", "system_prompt", "system_message")
 
 
@@ -104,13 +107,28 @@ def fields_of(row: Mapping[str, Any], columns: Columns = NO_COLUMNS) -> Fields |
         instruction, given = given, None
     if (instruction is None or response is None) and not columns.one_exchange:
         pairs = ((found(*asked), found(*answered)) for asked, answered in _PAIRS)
-        instruction, response = next((pair for pair in pairs if None not in pair), (None, None))
+        longer = (
+            instruction or _longer(row, (*_INSTRUCTION, *_QUESTION, "input")),
+            response or _longer(row, (*_RESPONSE, _ANSWER)),
+        )
+        instruction, response = next((pair for pair in (*pairs, longer) if None not in pair), (None, None))
     if instruction is None or response is None:
         return None
     # Elsewhere `context` may be a list of documents or the like: that is not an input, it just travels along.
     if given is None and context is not None and isinstance(row[context], str):
         given = context
     return Fields(instruction, given, response)
+
+
+def _longer(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The one name in a row with a word that is one of these names, where its other words say no more."""
+    found = {name: re.split(r"[\s_-]+", _bare(name)) for name in row}
+    found = {name: words for name, words in found.items() if any(word in names for word in words)}
+    if len(found) != 1:
+        return None
+    ((name, words),) = found.items()
+    said = [word for word in words if word not in _MORE]
+    return name if len(words) > len(said) == 1 else None
 
 
 def system_of(row: Mapping[str, Any], columns: Columns = NO_COLUMNS) -> str | None:

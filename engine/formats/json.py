@@ -1,4 +1,4 @@
-"""Rows of JSON files larger than memory: arrays through a window, JSON Lines line by line."""
+"""Rows of JSON files larger than memory: arrays and objects through a window, JSON Lines line by line."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import codecs
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
+from io import BufferedReader
+from itertools import islice
 
+from engine.formats.encodings import UTF8, not_text, skip_bom
 from engine.formats.names import LOST, BrokenError, Row, RowError, is_deep, shown
 
 DEPTH = 100
 """Levels of nesting that a row may have: Python's decoder goes deeper than its encoder, and rows are written again."""
-
-
-def skip_bom(file: BinaryIO) -> int:
-    """Move past a byte order mark at the start of a file; returns how many bytes it has."""
-    found = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-    return file.seek(len(codecs.BOM_UTF8) if found else 0)
 
 
 class _Decoder:
@@ -74,8 +69,9 @@ class _Window:
 
     CHUNK = 1 << 18  # bytes
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BufferedReader, encoding: str) -> None:
+        """`file` is in UTF-8, of whatever encoding it was."""
+        self._file, self._encoding = file, encoding
         self._utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._json = _Decoder()
         self._text = ""
@@ -96,9 +92,12 @@ class _Window:
         self._clean = self._clean and _is_unicode(more)
         self._text, self._at = left + more, 0
 
+    def _line_at(self, at: int) -> str:
+        return f"line {self._line + self._text.count(chr(10), 0, at)}"
+
     def _place(self, at: int) -> str:
-        line = self._line + self._text.count("\n", 0, at)
-        return f"line {line}, byte {self._byte + _bytes(self._text[:at])}"
+        byte = f", byte {self._byte + _bytes(self._text[:at])}" if self._encoding == UTF8 else ""
+        return f"{self._line_at(at)}{byte}"
 
     def peek(self) -> str:
         """The next character that is not white space, "" at the end."""
@@ -143,11 +142,15 @@ class _Window:
         start, self._at = self._at, end
         if not self._clean and not _is_unicode(raw := self._text[start:end]):
             bad = next(at for at, character in enumerate(raw) if "\ud800" <= character <= "\udfff")
-            return RowError(f"{self._place(start + bad)}: not UTF-8")
+            byte = self._byte + _bytes(self._text[: start + bad])
+            line = raw[max(0, bad - _NEAR) : bad + _NEAR].encode("utf-8", "surrogateescape")
+            mark = "," if self._encoding == UTF8 else ":"
+            return RowError(f"{self._line_at(start + bad)}{mark} {not_text(self._encoding, byte, line)}")
         return RowError(f"{self._place(start)}: {self._json.fault}") if self._json.fault else value
 
 
 _SPACE = frozenset(" \t\r\n")
+_NEAR = 100  # characters around a fault that its encoding is guessed from
 _TOKEN = 16  # characters: no token but a string is longer, so an error further from the end is no cut
 
 
@@ -166,47 +169,130 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def array_rows(path: Path) -> Iterator[Row]:
+def array_rows(file: BufferedReader, encoding: str) -> Iterator[Row]:
     """The elements of the array in a file; a break in it is the last row."""
+    number = 0
+    window = _Window(file, encoding)
+    try:
+        for number, value in _elements(window):
+            yield number, value
+        window.take("")
+    except BrokenError as error:
+        yield number + 1, error
+
+
+def _elements(window: _Window) -> Iterator[Row]:
+    """The elements of the array that comes next. `BrokenError`."""
     number = 1
-    with path.open("rb") as file:
-        window = _Window(file)
-        try:
-            window.take("[")
-            more = window.peek() != "]"
-            while more:
-                yield number, window.value()
+    window.take("[")
+    more = window.peek() != "]"
+    while more:
+        yield number, window.value()
+        number += 1
+        more = window.take(",", "]") == ","
+    if number == 1:
+        window.take("]")
+
+
+def object_rows(file: BufferedReader, encoding: str) -> Iterator[Row]:
+    """The objects in a file one after another, over as many lines as they take; a break is the last row."""
+    number = 0
+    window = _Window(file, encoding)
+    try:
+        while window.peek():
+            value = window.value()
+            number += 1
+            yield number, value
+            if window.peek() == ",":
+                window.take(",")
+    except BrokenError as error:
+        yield number + 1, error
+
+
+def member_rows(file: BufferedReader, encoding: str, name: str) -> Iterator[Row]:
+    """The elements of the array under a name of the object in a file; a break is the last row.
+
+    Another array of objects beside it is a fault, for its rows would be lost.
+    """
+    number = 0
+    window = _Window(file, encoding)
+    try:
+        for found in _members(window):
+            if found == name:
+                for number, value in _elements(window):
+                    yield number, value
+                continue
+            value = window.value()
+            if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
                 number += 1
-                more = window.take(",", "]") == ","
-            if number == 1:
-                window.take("]")
-            window.take("")
-        except BrokenError as error:
-            yield number, error
+                message = (
+                    f"{shown(found)} holds a list of objects too, beside {shown(name)}; save each as a file"
+                )
+                yield number, RowError(message)
+        window.take("")
+    except BrokenError as error:
+        yield number + 1, error
 
 
-def line_rows(path: Path) -> Iterator[Row]:
+def first_of_members(file: BufferedReader, encoding: str) -> Iterator[tuple[str, object]]:
+    """The names in the object in a file, each with its value, or with the first element of an array, as a list.
+
+    Ends where the file breaks.
+    """
+    window = _Window(file, encoding)
+    try:
+        for name in _members(window):
+            if window.peek() != "[":
+                yield name, window.value()
+                continue
+            elements = _elements(window)
+            yield name, [value for _, value in islice(elements, 1)]
+            for _ in elements:
+                pass
+    except BrokenError:
+        return
+
+
+def _members(window: _Window) -> Iterator[str]:
+    """The names in the object that comes next; whoever takes one takes its value before the next. `BrokenError`."""
+    window.take("{")
+    more = window.peek() != "}"
+    empty = not more
+    while more:
+        name = window.value()
+        window.take(":")
+        yield str(name)
+        more = window.take(",", "}") == ","
+    if empty:
+        window.take("}")
+
+
+def line_rows(file: BufferedReader, encoding: str) -> Iterator[Row]:
     """The values on the lines of a file that are not blank."""
     decoder = _Decoder()
-    with path.open("rb") as file:
-        start = skip_bom(file)
-        for number, line in enumerate(file, 1):
-            if not line.isspace():
-                yield number, _line_value(decoder, line, start)
-            start += len(line)
+    start = skip_bom(file)
+    for number, line in enumerate(file, 1):
+        if not line.isspace():
+            yield number, _line_value(decoder, line, start, encoding)
+        start += len(line)
 
 
-def _line_value(decoder: _Decoder, line: bytes, start: int) -> object:
+def _line_value(decoder: _Decoder, line: bytes, start: int, encoding: str) -> object:
     """The object in a line that begins at byte `start`, or what is wrong with the line."""
+
+    def place(byte: int) -> str:
+        return f"byte {start + byte}: " if encoding == UTF8 else ""
+
     try:
         text = line.decode()
         value, end = decoder.decode(text, len(text) - len(text.lstrip()))
     except UnicodeDecodeError as error:
-        return RowError(f"byte {start + error.start}: not UTF-8")
+        return RowError(not_text(encoding, start + error.start, line))
     except json.JSONDecodeError as error:
-        return RowError(f"byte {start + _bytes(text[: error.pos])}: broken JSON ({error.msg})")
+        return RowError(f"{place(_bytes(text[: error.pos]))}broken JSON ({error.msg})")
     except RecursionError:
         return RowError("nested too deeply")
-    if not text[end:] or text[end:].isspace():
+    # As a list is written, without its brackets.
+    if text[end:].strip() in ("", ","):
         return RowError(decoder.fault) if decoder.fault else value
-    return RowError(f"byte {start + _bytes(text[:end])}: expected one object a line, found more after it")
+    return RowError(f"{place(_bytes(text[:end]))}expected one object a line, found more after it")

@@ -99,29 +99,41 @@ def _content(given: object, name: str) -> str:
     Raises `UnrefinableError`.
     """
     if isinstance(given, list):
-        texts = [part[key] for part in given if (key := _part_key(part))]
-        if len(texts) == len(given):
-            return "".join(texts)
+        texts = [_part_text(part) for part in given]
+        if None not in texts:
+            return "".join(text for text in texts if text is not None)
+    if isinstance(given, dict) and (text := _part_text(given)) is not None:
+        return text
     return _text(given, name)
 
 
-def _part_key(part: Any) -> str | None:
+def _part_key(part: dict[str, Any]) -> str | None:
     """The key of a text part's text; None for another part, such as an image."""
-    if not isinstance(part, dict) or part.get("type") not in ("text", "input_text", "output_text"):
+    if part.get("type", "text") not in ("text", "input_text", "output_text"):
         return None
     return next((key for key in ("text", "value") if isinstance(part.get(key), str)), None)
+
+
+def _part_text(part: object) -> str | None:
+    """The text of a part of a turn's content; None for another part."""
+    if isinstance(part, dict):
+        key = _part_key(part)
+        return None if key is None else str(part[key])
+    return part if isinstance(part, str) else None
 
 
 def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
     """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
     key = turn_keys(turn)[1]
     given = turn[key]
-    if not isinstance(given, list):
+    if isinstance(given, str):
         return turn | {key: text}
     if _content(given, key) == text:
         return turn
-    first = next(part for part in given if _content([part], key))
-    return turn | {key: [first | {_part_key(first): text}]}
+    parts = given if isinstance(given, list) else [given]
+    first = next(part for part in parts if _part_text(part))
+    part = text if isinstance(first, str) else first | {_part_key(first): text}
+    return turn | {key: [part] if isinstance(given, list) else part}
 
 
 def _unfold(row: dict[str, Any], layout: Layout, columns: Columns) -> Unfolded:

@@ -1,4 +1,4 @@
-"""Parquet in and out, with the extra `parquet`; nothing else imports pyarrow."""
+"""Parquet in and out and Arrow in, with the extra `parquet`; nothing else imports pyarrow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import datetime
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -24,15 +25,15 @@ DEPTH = 32  # of a column's values: objects 800 deep would take pyarrow half a m
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, a batch at a time."""
+    """The rows of a file of Parquet or Arrow, a batch at a time."""
     number = 1
     try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
+        with _opened(path) as (schema, batches):
+            names = schema.names
             twice = next((name for name, count in Counter(names).items() if count > 1), None)
             if twice is not None:
                 raise DatasetError(f"{path}: the column {shown(twice)} is there twice")
-            for batch in file.iter_batches(batch_size=BATCH):
+            for batch in batches:
                 for cells in zip(*map(_values, batch.columns), strict=True):
                     row = dict(zip(names, cells, strict=True))
                     try:
@@ -42,6 +43,29 @@ def parquet_rows(path: Path) -> Iterator[Row]:
                     number += 1
     except (pa.ArrowException, OSError, ValueError) as error:
         yield number, BrokenError(f"broken Parquet ({_line(error)}); {LOST}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema of a file's columns, and its rows in batches. The container is told from the file's first bytes."""
+    with path.open("rb") as file:
+        mark = file.peek(4)[:4]
+        if mark == b"PAR1":
+            with pq.ParquetFile(path) as table:
+                yield table.schema_arrow, table.iter_batches(batch_size=BATCH)
+        elif mark == b"ARRO":
+            with pa.ipc.open_file(file) as shards:
+                yield shards.schema, _sliced(map(shards.get_batch, range(shards.num_record_batches)))
+        else:
+            with pa.ipc.open_stream(file) as stream:
+                yield stream.schema, _sliced(stream)
+
+
+def _sliced(batches: Iterable[Any]) -> Iterator[Any]:
+    """Batches of no more than `BATCH` rows."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, BATCH):
+            yield batch.slice(start, BATCH)
 
 
 def _values(column: Any) -> Any:
@@ -132,7 +156,8 @@ def _line(error: Exception) -> str:
 def types_of(path: Path) -> str:
     """The types of a file's columns, as text that `Columns` takes. `DatasetError`: the file cannot be read."""
     try:
-        return base64.b64encode(pq.read_schema(path).serialize()).decode()
+        with _opened(path) as (schema, _):
+            return base64.b64encode(schema.serialize()).decode()
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: broken Parquet ({_line(error)})") from None
 

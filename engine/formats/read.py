@@ -7,28 +7,26 @@ in batches. Files are opened for reading only.
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from engine.formats import extras
-from engine.formats.encodings import (
-    UTF8,
-    advice,
-    decoded,
-    encoding_marked,
-    encoding_named,
-    lines_of,
-    unmarked_utf16,
-)
-from engine.formats.fields import fields_of
-from engine.formats.json import array_rows, line_rows
+from engine.formats.encodings import UTF8, Lines, decoded, encoding_named, encoding_told, recoded
+from engine.formats.fields import NO_COLUMNS, Columns, fields_of
+from engine.formats.json import array_rows
 from engine.formats.layouts import fits, layout_of, version_of
 from engine.formats.names import (
+    LOST,
+    BrokenError,
     Container,
     DatasetError,
     Format,
@@ -38,13 +36,15 @@ from engine.formats.names import (
     UnrefinableError,
     shown,
 )
+from engine.formats.objects import Inside, inside
+from engine.formats.packed import PackedError, Packing, bare_name, packing_of, unpacked
 from engine.formats.reasons import Reasons
 from engine.formats.shapes import names_turns
 from engine.sample import PassedRow, Sample, Version
 
 _EXPECTED = (
     "expected rows with `instruction` and `output`, `conversations` or `messages`, as a JSON array, JSON Lines, "
-    "CSV or Parquet"
+    "CSV or Parquet; --columns instruction=NAME,response=NAME gives other names"
 )
 _LOOK = 100  # rows looked at to tell the layout
 _REASONS = 3  # told where no row is good
@@ -65,11 +65,12 @@ class Dataset:
     path: Path
     format: Format
     fields: tuple[str, ...]  # of the first row that fits the format
-    encoding: str  # of a table; all else is UTF-8
+    columns: Columns  # names that a person gave
+    reading: Reading
 
     def rows(self) -> Iterator[Row]:
         """Every row as it is, by its number; `RowError` in place of one that cannot be read."""
-        return _rows(self.path, self.format.container, self.encoding)
+        return _rows(self.path, self.reading)
 
     def types(self) -> str | None:
         """The types of a Parquet file's columns, for an export to keep; None: the format has no types but JSON's."""
@@ -81,7 +82,7 @@ class Dataset:
 
     def where(self, number: int) -> str:
         """A row's place, as a message gives it."""
-        return f"{_UNIT[self.format.container]} {number}"
+        return f"{self.reading.unit} {number}"
 
     def samples(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample]:
         """The samples in `contents`."""
@@ -97,7 +98,7 @@ class Dataset:
         layout, count, reasons = self.format.layout, 0, Reasons()
         for number, row in self.rows():
             try:
-                version = _version(row, layout)
+                version = _version(row, layout, self.columns)
             except UnrefinableError as error:
                 assert isinstance(row, dict)
                 reasons.add(self.where(number), str(error))
@@ -119,93 +120,89 @@ class Dataset:
             raise DatasetError(f"{self.path}: no row holds a sample, of {what}: {told}")
 
 
-def _version(row: object, layout: Layout) -> Version:
+def _version(row: object, layout: Layout, columns: Columns) -> Version:
     """The sample a row holds, or the `RowError` that says why it holds none and what it is instead."""
     try:
-        return version_of(row, layout)
+        return version_of(row, layout, columns)
+    except UnrefinableError as error:
+        if isinstance(row, dict) and (what := _preference(row)) is not None:
+            raise UnrefinableError(error.why, f"{error}; {what}") from None
+        raise
     except RowError as error:
-        if isinstance(row, dict) and "chosen" in row and "rejected" in row:
-            what = (
-                "a row with `chosen` and `rejected` is preference data, which has no one response to refine"
-            )
-            message = f"{error}; {what}"
-            why = error.why if isinstance(error, UnrefinableError) else None
-            raise (RowError(message) if why is None else UnrefinableError(why, message)) from None
-        if str(error).endswith("not UTF-8"):
-            raise RowError(f"{error}; save it as UTF-8") from None
+        if isinstance(row, dict) and (what := _preference(row) or _inner(row)) is not None:
+            raise RowError(f"{error}; {what}") from None
         raise
 
 
-def open_dataset(path: Path, format: Format | None = None, encoding: str | None = None) -> Dataset:
+def _preference(row: dict[str, Any]) -> str | None:
+    if "chosen" in row and "rejected" in row:
+        return "a row with `chosen` and `rejected` is preference data, which has no one response to refine"
+    return None
+
+
+def _inner(row: dict[str, Any]) -> str | None:
+    """The names in the first list of objects that a row holds."""
+    for name, value in row.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            return f"{shown(name)} is a list of objects with {', '.join(map(shown, list(value[0])[:8]))}"
+    return None
+
+
+def open_dataset(
+    path: Path,
+    format: Format | None = None,
+    encoding: str | None = None,
+    columns: Columns = NO_COLUMNS,
+) -> Dataset:
     """The dataset in a file. Its format is told from its first rows unless `format` says it.
 
-    `encoding` is a table's where it is not UTF-8 and no byte order mark says it.
+    `encoding` is a text file's where it is not UTF-8 and nothing in it says so; `columns` are names of a row's parts
+    that a person gives.
     `DatasetError`: the file cannot be read, is no dataset, or is none of `format`. `UsageError`: no such encoding.
     """
-    container, encoding = _container(path, format, encoding)
-    rows = list(islice(_rows(path, container, encoding), _LOOK))
+    reading = _reading(path, encoding, columns)
+    if format is not None and format.container is not reading.container:
+        raise DatasetError(
+            f"{path}: expected {format.container.value} for {format.value}, found {reading.container.value}"
+        )
+    rows = list(islice(_rows(path, reading), _LOOK))
     if not rows:
         raise DatasetError(f"{path}: holds no rows; {_EXPECTED}")
     if format is None:
-        format = Format.of(container, _layout([row for _, row in rows]))
+        format = Format.of(reading.container, _layout([row for _, row in rows], columns))
         expected = _EXPECTED
     else:
         expected = f"expected {format.layout.value} for {format.value}"
     for _, row in rows:
-        if isinstance(row, dict) and fits(row, format.layout):
-            return Dataset(path, format, tuple(row), encoding)
+        if isinstance(row, dict) and fits(row, format.layout, columns):
+            return Dataset(path, format, tuple(row), columns, reading)
     number, row = rows[0]
-    if container is Container.CSV and isinstance(row, RowError):
-        raise DatasetError(f"{path}: {_UNIT[container]} {number}: {row}")
-    if container is Container.JSONL and isinstance(row, RowError):
-        expected = "a file that begins with `{` is JSON Lines: one object a line"
+    if isinstance(row, RowError):
+        raise DatasetError(f"{path}: {reading.unit} {number}: {row}")
     try:
-        _version(row, format.layout)
+        _version(row, format.layout, columns)
     except RowError as error:
-        raise DatasetError(f"{path}: {_UNIT[container]} {number}: {error}; {expected}") from None
+        raise DatasetError(f"{path}: {reading.unit} {number}: {error}; {expected}") from None
     raise AssertionError("a row that holds a sample fits its layout")
 
 
-def _layout(rows: list[object]) -> Layout:
+def _layout(rows: list[object], columns: Columns) -> Layout:
     """The layout of the first row that has one. One row without an input says nothing; a hundred do."""
-    layouts = [layout for row in rows if (layout := layout_of(row)) is not None]
+    layouts = [layout for row in rows if (layout := layout_of(row, columns)) is not None]
     first = layouts[0] if layouts else Layout.ALPACA
     return Layout.ALPACA if first is Layout.WIZARDLM and Layout.ALPACA in layouts else first
 
 
-def _rows(path: Path, container: Container, encoding: str) -> Iterator[Row]:
-    try:
-        if container is Container.CSV:
-            yield from _table_rows(path, encoding)
-        else:
-            yield from _READERS[container](path)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeError as error:
-        raise DatasetError(f"{path}: cannot be read as {encoding}: {error}") from None
-
-
-def any_rows(path: Path) -> Iterator[object]:
+def any_rows(path: Path, encoding: str | None = None) -> Iterator[object]:
     """The rows of a file that need hold no samples: JSON values, CSV's rows by column, or lines of text.
 
-    `DatasetError`: the file cannot be read, or a row of it.
+    `DatasetError`: the file cannot be read, or a row of it. `UsageError`: no such encoding.
     """
-    container, encoding, _ = _beginning(path)
-    if container is Container.CSV and path.suffix.lower() not in _TABLES:
-        rows: Iterator[Row] = _text_lines(path, encoding)
-    else:
-        rows = _rows(path, container, encoding)
-    for number, row in rows:
+    reading = _reading(path, encoding, NO_COLUMNS, any_text=True)
+    for number, row in _rows(path, reading):
         if isinstance(row, RowError):
-            raise DatasetError(f"{path}: {_UNIT[container]} {number}: {row}")
+            raise DatasetError(f"{path}: {reading.unit} {number}: {row}")
         yield row
-
-
-def _text_lines(path: Path, encoding: str) -> Iterator[Row]:
-    with path.open("rb") as file:
-        lines = lines_of(file, encoding)
-        for number, line in enumerate(lines, 1):
-            yield number, line if lines.fault is None else RowError(lines.fault)
 
 
 def demo_dataset() -> Path:
@@ -217,72 +214,137 @@ def demo_dataset() -> Path:
 
 # Containers -----------------------------------------------------------------------------------------------
 
-_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+_HEAD = 1 << 16  # bytes
 _SPACE = " \t\n\r\v\f"
+# Files that begin so are no rows, and say what they are.
+_OTHERS = (
+    (b"PK\x03\x04", "a spreadsheet or a zip archive; save it as CSV, or unpack it first"),
+    (b"BZh", "packed with bzip2; unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet of an old kind; save it as CSV"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself; fetch it with git lfs pull"),
+    (b"SQLite format 3\0", "a SQLite file, not a dataset"),
+    (b"GGUF", "a model's file, not a dataset"),
+)
 
 
-class _Beginning(NamedTuple):
-    """The first 64 KiB of a file, and what they show it to be."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the rows of a file are read."""
 
     container: Container
+    unit: str  # that rows are counted by in messages
     encoding: str
-    text: str  # "" of Parquet
+    rows: Callable[[], Iterator[Row]]
 
 
-def _container(path: Path, format: Format | None, encoding: str | None) -> tuple[Container, str]:
-    found, encoding, text = _beginning(path, encoding)
-    if format is None and found is Container.CSV and not _looks_like_a_table(path, text):
-        line = _first_line(text)
-        utf16 = unmarked_utf16(line)
-        perhaps = f"; {advice(utf16)}" if utf16 else ""
-        raise DatasetError(f"{path}: line 1: begins with {shown(line[:40])}{perhaps}; {_EXPECTED}")
-    if format is not None and format.container is not found:
-        raise DatasetError(
-            f"{path}: expected {format.container.value} for {format.value}, found {found.value}"
-        )
-    return found, encoding
-
-
-def _beginning(path: Path, named: str | None = None) -> _Beginning:
-    """A file's beginning, read in the encoding that was named if one was. Text that is not JSON is a table."""
+def _rows(path: Path, reading: Reading) -> Iterator[Row]:
+    number = 0
     try:
+        for number, row in reading.rows():
+            yield number, row
+    except PackedError as error:
+        yield number + 1, BrokenError(f"{error}; {LOST}")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeError as error:
+        raise DatasetError(f"{path}: cannot be read as {reading.encoding}: {error}") from None
+
+
+def _reading(path: Path, named: str | None, columns: Columns, *, any_text: bool = False) -> Reading:
+    """How a file is read, told from its beginning, in the encoding that was named if one was.
+
+    `any_text`: text that is neither JSON nor called a table is read as lines. Else it must look like a table.
+    """
+    encoding = None if named is None else encoding_named(named)
+    head, packing = _head(path)
+    if extras.is_arrow(head):
+        if named is not None:
+            raise DatasetError(f"{path}: --encoding is for text, and this is Parquet or Arrow")
+        if packing is not None:
+            raise DatasetError(f"{path}: Parquet or Arrow in a {packing} file; unpack it first")
+        return Reading(Container.PARQUET, "row", UTF8, lambda: extras.parquet(path).parquet_rows(path))
+    encoding = encoding or encoding_told(head)
+
+    @contextmanager
+    def open_text() -> Iterator[BufferedReader]:
+        with path.open("rb") as file:
+            yield recoded(unpacked(path, file, packing), encoding)
+
+    try:
+        text = decoded(head, encoding)
+        start = text.lstrip(_SPACE)[:1]
+        if not start:
+            raise DatasetError(f"{path}: empty; {_EXPECTED}")
+        if start == "[":
+            found = Inside(Container.JSON, array_rows, "row")
+        elif start == "{":
+            found = inside(open_text, encoding, columns)
+        else:
+            found = _inside_text(path, text, columns, any_text=any_text)
+    except UnicodeError as error:
+        raise DatasetError(f"{path}: cannot be read as {encoding}: {error}") from None
+    except PackedError as error:
+        raise DatasetError(f"{path}: {error}") from None
+
+    def rows() -> Iterator[Row]:
+        with open_text() as file:
+            yield from found.rows(file, encoding)
+
+    return Reading(found.container, found.unit, encoding, rows)
+
+
+def _head(path: Path) -> tuple[bytes, Packing | None]:
+    """The beginning of what a file holds, and how it is packed. Raises `DatasetError`, also for what holds no rows."""
+    try:
+        if path.is_dir():
+            raise DatasetError(f"{path}: a folder; {_in_folder(path)}")
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
         with path.open("rb") as file:
-            head = file.read(1 << 16)
+            packing = packing_of(file.peek(8))
+            head = unpacked(path, file, packing).read(_HEAD)
+    except PackedError as error:
+        raise DatasetError(f"{path}: {error}") from None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
-    encoding = encoding_marked(head) if named is None else encoding_named(named)
-    if head.startswith(b"PAR1"):
-        if named is not None:
-            raise DatasetError(f"{path}: --encoding is for CSV, and this is Parquet")
-        return _Beginning(Container.PARQUET, UTF8, "")
-    if head.startswith(_PACKED):
-        raise DatasetError(f"{path}: a compressed file; unpack it first")
-    try:
-        text = decoded(head, encoding)
-    except UnicodeError as error:
-        raise DatasetError(f"{path}: cannot be read as {encoding}: {error}") from None
-    start = text.lstrip(_SPACE)[:1]
-    if not start:
-        raise DatasetError(f"{path}: empty; {_EXPECTED}")
-    found = {"[": Container.JSON, "{": Container.JSONL}.get(start, Container.CSV)
-    if found is not Container.CSV and encoding != UTF8:
-        if named is None:
-            raise DatasetError(f"{path}: byte 0: text in UTF-16 or UTF-32; save it as UTF-8")
-        raise DatasetError(f"{path}: --encoding is for CSV, and this is {found.value}; save it as UTF-8")
-    return _Beginning(found, encoding, text)
+    if (other := next((what for mark, what in _OTHERS if head.startswith(mark)), None)) is not None:
+        raise DatasetError(f"{path}: {other}")
+    return head, packing
+
+
+def _in_folder(path: Path) -> str:
+    """What to open of a folder: its first file that may be a dataset."""
+    kinds = ("*.parquet", "*.arrow", "*.jsonl", "*.json", "*.csv")
+    found = (file for kind in kinds for file in sorted(path.rglob(kind)) if file.name not in _ABOUT)
+    first = next(found, None)
+    if first is None:
+        return "choose a dataset or a workspace"
+    return f"choose a dataset or a workspace in it, such as {first.relative_to(path)}"
+
+
+_ABOUT = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
 
 
 def _first_line(text: str) -> str:
     return text.lstrip(_SPACE).split("\n", 1)[0].rstrip("\r")
 
 
-def _looks_like_a_table(path: Path, text: str) -> bool:
-    """True of a first line with names that are known, and of any in a file that is called a table."""
-    line = _first_line(text)
-    called = path.suffix.lower() in _TABLES
-    return "\0" not in line and (called or _is_header(_split(line, _delimiter(line))))
+def _inside_text(path: Path, text: str, columns: Columns, *, any_text: bool) -> Inside:
+    """How the rows lie in text that is not JSON: as a table, or, for `any_text`, as lines."""
+    line = _header_line(text)
+    called = bare_name(path).suffix.lower() in _TABLES
+    delimiter = _delimiter(text, columns)
+    if "\0" not in line and (called or (not any_text and _is_header(_split(line, delimiter), columns))):
+        return Inside(Container.CSV, partial(_table_rows, delimiter=delimiter), "line")
+    if any_text:
+        return Inside(Container.CSV, _text_lines, "line")
+    raise DatasetError(f"{path}: line 1: begins with {shown(line[:40])}; {_EXPECTED}")
+
+
+def _text_lines(file: BufferedReader, encoding: str) -> Iterator[Row]:
+    lines = Lines(file, encoding)
+    for number, line in enumerate(lines, 1):
+        yield number, line if lines.fault is None else RowError(lines.fault)
 
 
 # CSV ------------------------------------------------------------------------------------------------------
@@ -298,57 +360,68 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _is_header(names: list[str]) -> bool:
-    return fields_of(dict.fromkeys(names)) is not None or any(map(names_turns, names))
-
-
-def _delimiter(header: str) -> str:
-    """The mark between the columns: the comma, or the ones spreadsheets write where that is the decimal sign."""
-    names = {mark: _split(header, mark) for mark in ",;\t"}
-    return next(
-        (mark for mark in names if _is_header(names[mark])), max(names, key=lambda mark: len(names[mark]))
+def _is_header(names: list[str], columns: Columns) -> bool:
+    return fields_of(dict.fromkeys(names), columns) is not None or any(
+        names_turns(name) or name == columns.messages for name in names
     )
 
 
-def _table_rows(path: Path, encoding: str) -> Iterator[Row]:
+def _delimiter(text: str, columns: Columns) -> str:
+    """The mark between the columns: the comma, or the ones spreadsheets write where that is the decimal sign."""
+    if (named := _SEPARATOR.fullmatch(_first_line(text))) is not None:
+        return named[1]
+    header = _first_line(text)
+    names = {mark: _split(header, mark) for mark in ",;\t|"}
+    known = (mark for mark in names if _is_header(names[mark], columns))
+    return next(known, max(names, key=lambda mark: len(names[mark])))
+
+
+def _header_line(text: str) -> str:
+    line = _first_line(text)
+    return _first_line(text.lstrip(_SPACE)[len(line) :]) if _SEPARATOR.fullmatch(line) else line
+
+
+# A line that Excel takes the mark between columns from, and shows no one.
+_SEPARATOR = re.compile(r"sep=([,;\t|])")
+
+
+def _table_rows(file: BufferedReader, encoding: str, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(_CELL)  # the module's own limit of 128 KB is below long answers
-    with path.open("rb") as file:
-        delimiter = _delimiter(_first_line(decoded(file.read(1 << 16), encoding)))
-        file.seek(0)
-        lines = lines_of(file, encoding)
-        table = csv.reader(lines, delimiter=delimiter, strict=True)
-        header: list[str] | None = None
-        while True:
-            number, lines.fault = table.line_num + 1, None
-            try:
-                cells = next(table)
-            except StopIteration:
+    lines = Lines(file, encoding)
+    table = csv.reader(lines, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        number, lines.fault = table.line_num + 1, None
+        try:
+            cells = next(table)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, RowError(f"broken CSV ({_table_fault(str(error))})")
+            continue
+        if len(cells) < 2 and not "".join(cells).strip():
+            continue
+        if header is None:
+            if number == 1 and _SEPARATOR.fullmatch(delimiter.join(cells)):
+                continue
+            header = cells
+            twice = next((name for name, count in Counter(header).items() if count > 1), None)
+            if lines.fault is not None or twice is not None:
+                fault = lines.fault or f"the column {shown(twice)} is there twice"
+                yield number, BrokenError(f"{fault}; {LOST}")
                 return
-            except csv.Error as error:
-                what = "a quote is never closed" if "unexpected end" in str(error) else str(error)
-                yield number, RowError(f"broken CSV ({what})")
-                continue
-            if len(cells) < 2 and not "".join(cells).strip():
-                continue
-            if header is None:
-                header = cells
-                twice = next((name for name, count in Counter(header).items() if count > 1), None)
-                if lines.fault is not None:
-                    raise DatasetError(f"{path}: line {number}: {lines.fault}")
-                if twice is not None:
-                    raise DatasetError(f"{path}: line {number}: the column {shown(twice)} is there twice")
-                continue
-            if lines.fault is not None:
-                yield number, RowError(lines.fault)
-            elif len(cells) != len(header):
-                yield number, RowError(f"expected {len(header)} cells as in the header, found {len(cells)}")
-            else:
-                yield number, dict(zip(header, cells, strict=True))
+            continue
+        if lines.fault is not None:
+            yield number, RowError(lines.fault)
+        elif len(cells) != len(header):
+            yield number, RowError(f"expected {len(header)} cells as in the header, found {len(cells)}")
+        else:
+            yield number, dict(zip(header, cells, strict=True))
 
 
-_READERS: dict[Container, Callable[[Path], Iterator[Row]]] = {
-    Container.JSON: array_rows,
-    Container.JSONL: line_rows,
-    Container.PARQUET: lambda path: extras.parquet(path).parquet_rows(path),
-}
-_UNIT = {Container.JSON: "row", Container.JSONL: "line", Container.CSV: "line", Container.PARQUET: "row"}
+def _table_fault(error: str) -> str:
+    if "unexpected end" in error:
+        return "a quote is never closed"
+    if "new-line character" in error:
+        return "a carriage return alone ends a line; save it with usual line ends"
+    return error

@@ -37,16 +37,27 @@ STYLES = {
 }
 
 
+_ROLE_KEYS = ("from", "role", "speaker", "author", "sender")
+_TEXT_KEYS = ("content", "value", "text", "message", "utterance")
+
+
 def turn_keys(turn: Mapping[str, Any]) -> tuple[str, str]:
-    """The keys of a turn's role and text: either layout's are found in the other's rows."""
+    """The keys of a turn's role and text: either layout's are found in the other's rows, and others' names in both."""
     role, text, other = ("from", "value", "content") if "from" in turn else ("role", "content", "value")
-    return role, next((key for key in (text, other, "text") if key in turn), text)
+    text = next((key for key in (text, other) if key in turn), text)
+    if role in turn and text in turn:
+        return role, text
+    named = {key.strip().casefold(): key for key in reversed(list(turn))}
+    return (
+        next((named[key] for key in _ROLE_KEYS if key in named), role),
+        next((named[key] for key in _TEXT_KEYS if key in named), text),
+    )
 
 
 def speaker(turn: object) -> str:
     """The name of a turn's role as it is looked up, "" where it has none."""
     name = turn.get(turn_keys(turn)[0]) if isinstance(turn, dict) else None
-    return name.strip().casefold() if isinstance(name, str) else ""
+    return str(name).strip().casefold() if isinstance(name, str | int) else ""
 
 
 def is_program(turn: object) -> bool:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import lzma
 import os
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.formats.names import DatasetError, Format
+from engine.formats.packed import packing_into
 from engine.formats.read import BadRow, demo_dataset, open_dataset
 from engine.sample import PassedRow, Sample, Version, WhyPassed
 from models.errors import UsageError
@@ -272,7 +277,7 @@ def test_csv_keeps_quotes_newlines_nul_and_long_cells(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_a_folder_and_a_locked_file_are_named(tmp_path: Path) -> None:
-    for path, reason in ((tmp_path / "none.json", "No such file"), (tmp_path, "expected a file")):
+    for path, reason in ((tmp_path / "none.json", "No such file"), (tmp_path, "a folder; choose a dataset")):
         with pytest.raises(DatasetError, match=f"^{path}: .*{reason}"):
             open_dataset(path)
     with pytest.raises(DatasetError, match="Not a directory"):
@@ -298,14 +303,21 @@ def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
         ("hello\n", 'line 1: begins with "hello"; expected rows with'),
         ("instruction,output\ra,b\r", 'line 1: begins with "instruction,output'),
         ("name,age\nx,1\n", 'line 1: begins with "name,age"; expected rows with'),
-        (array(ALPACA).encode("utf-16"), "byte 0: text in UTF-16 or UTF-32; save it as UTF-8"),
-        (b"\x1f\x8b\x08\x00", "a compressed file; unpack it first"),
+        (b"\x1f\x8b\x08\x00", "the .gz file is cut off or damaged ("),
+        (b"PK\x03\x04", "a spreadsheet or a zip archive; save it as CSV, or unpack it first"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not the file itself"),
         (b"\x00\x01\x02", "line 1: begins with"),
         (
-            json.dumps({"data": [ALPACA]}),
-            'line 1: expected the fields `instruction` and `output`, found "data"',
+            json.dumps({"data": [{"title": "t", "rows": []}]}),
+            'line 1: expected the fields `instruction` and `output`, found "data"; "data" is a list of objects with '
+            '"title", "rows"; expected rows with',
         ),
-        (json.dumps(ALPACA, indent=1), "one object a line"),
+        (
+            json.dumps({"train": [ALPACA], "test": [ALPACA]}),
+            'row 2: "test" holds a list of objects too, beside "train"; save each as a file',
+        ),
+        (json.dumps(ALPACA, indent=1)[:-1], "row 1: line 5, byte 58: the file ends in this row"),
+        ('{"instruction": "a"\n"output": "b"}', "line 1: byte 20: broken JSON (Expecting ',' delimiter)"),
         (array("a", "b"), "row 1: expected an object, found text"),
         (array(ALPACA, None), "row 2: expected an object, found null"),
         (array(ALPACA, [1]), "row 2: expected an object, found a list"),
@@ -380,7 +392,7 @@ def test_every_fault_is_one_line_that_says_where(tmp_path: Path, content: str | 
             [("human", [{"type": "text", "text": 1}]), ("gpt", "b")],
             "turn 1: `value`: expected text, found a l",
         ),
-        ([("human", "a"), ("gpt", ["b"])], "turn 2: `value`: expected text, found a list"),
+        ([("human", "a"), ("gpt", [1])], "turn 2: `value`: expected text, found a list"),
         ([("human", "a"), ("gpt", None)], "the last answer is empty"),
         ([("human", ""), ("gpt", "b")], "the last user turn is empty"),
         ([("human", "a"), ("gpt", " ")], "the last answer is empty"),
@@ -452,7 +464,7 @@ def read(path: Path, encoding: str | None = None) -> tuple[str, str]:
     return sample.original.instruction, sample.original.response
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("content", TABLES)
 def test_a_table_with_a_byte_order_mark_is_read(tmp_path: Path, content: str, encoding: str) -> None:
     plain, marked = write(tmp_path, content, "a.csv"), write(tmp_path, content.encode(encoding), "b.csv")
@@ -468,8 +480,6 @@ def test_a_table_with_a_byte_order_mark_is_read(tmp_path: Path, content: str, en
         (FRENCH, "cp1252"),
         (CHINESE, "gbk"),
         (RUSSIAN, "cp1251"),
-        (CHINESE, "utf-16-le"),
-        (FRENCH, "utf-16-be"),
     ],
 )
 def test_another_encoding_is_refused_with_its_likely_name_and_read_by_it(
@@ -506,9 +516,7 @@ def test_a_name_of_no_text_encoding_is_refused(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("content", "encoding", "message"),
     [
-        (array(ALPACA).encode(), "gbk", "--encoding is for CSV, and this is a JSON array; save it as UTF-8"),
-        (lines(ALPACA).encode("utf-16-le"), "utf-16-le", "--encoding is for CSV, and this is JSON Lines"),
-        (b"PAR1", "gbk", "--encoding is for CSV, and this is Parquet"),
+        (b"PAR1", "gbk", "--encoding is for text, and this is Parquet or Arrow"),
         (FRENCH.encode("cp1252"), "utf-16", "cannot be read as utf-16: "),
     ],
 )
@@ -521,10 +529,170 @@ def test_an_encoding_that_cannot_be_is_refused(
     assert str(error.value).isprintable()
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_json_is_read_in_every_encoding_that_is_told_or_named(tmp_path: Path, encoding: str) -> None:
+    rows = [{"instruction": "À quoi ?", "output": "À cela."}, ALPACA]
+    texts = [
+        json.dumps(rows, ensure_ascii=False),
+        "\n".join(json.dumps(row, ensure_ascii=False) for row in rows),
+    ]
+    for text in texts:
+        path = write(tmp_path, text.encode(encoding))
+        if encoding not in ("cp1252", "latin-1"):
+            assert [sample.row for sample in open_dataset(path).samples()] == rows
+        assert [sample.row for sample in open_dataset(path, encoding=encoding).samples()] == rows
+
+
 def test_json_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
     content = json.dumps([{"instruction": "À quoi ?", "output": "À cela."}], ensure_ascii=False)
-    assert "not UTF-8; save it as UTF-8" in fault(tmp_path, content.encode("cp1252"))
-    assert "not UTF-8; save it as UTF-8" in fault(tmp_path, content[1:-1].encode("gbk", "replace") + b"\xff")
+    for text in (content, content[1:-1]):
+        assert (
+            "not UTF-8, perhaps cp1252: save it as UTF-8, or name its encoding, such as --encoding"
+            in fault(tmp_path, text.encode("cp1252"))
+        )
+    path = write(tmp_path, content.encode("cp1252").replace(b"cela", b"\x81"))
+    with pytest.raises(DatasetError, match="row 1: line 1: holds bytes that are not cp1252"):
+        list(open_dataset(path, encoding="cp1252").samples())
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("今日は良い天気ですね。何をしますか。", "shift_jis"),
+        ("今日は良い天気ですね。何をしますか。", "euc_jp"),
+        ("오늘 날씨가 어떻습니까", "euc_kr"),
+        ("今天的天氣怎麼樣，我們去哪裡玩", "big5"),
+        ("今天的天气怎么样，我们去哪里玩", "gbk"),
+        ("Какая сегодня погода", "cp1251"),
+        ("Où êtes-vous né ?", "cp1252"),
+    ],
+)
+def test_the_encoding_is_guessed_from_the_writing(tmp_path: Path, text: str, encoding: str) -> None:
+    assert f"perhaps {encoding}:" in fault(tmp_path, f"question,answer\n{text},a\n".encode(encoding))
+
+
+# Files as they are found ----------------------------------------------------------------------------------
+
+ROWS = [ALPACA, WIZARD | {"input": "x"}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"data": ROWS}),
+        json.dumps({"version": 1, "meta": [1, {"a": []}], "train": ROWS, "info": {"rows": []}}, indent=2),
+        '{"rows": [\n' + ",\n".join(map(json.dumps, ROWS)) + "\n]}",
+        json.dumps({name: [row[name] for row in ROWS] for name in ALPACA}),
+        json.dumps({name: {str(n): row[name] for n, row in enumerate(ROWS)} for name in ALPACA}, indent=1),
+        json.dumps({str(n): row for n, row in enumerate(ROWS)}),
+        json.dumps(
+            {
+                "columns": list(ALPACA),
+                "index": [0, 1],
+                "data": [[row[name] for name in ALPACA] for row in ROWS],
+            }
+        ),
+    ],
+    ids=["data", "train", "lines", "by-column", "pandas", "by-index", "split"],
+)
+def test_an_object_that_holds_the_rows_is_read(tmp_path: Path, content: str) -> None:
+    for text in (content, "\ufeff \n" + content + "\n"):
+        dataset = open_dataset(write(tmp_path, text))
+        assert dataset.format is Format.ALPACA
+        assert [dict(sample.row) for sample in dataset.samples()] == [
+            {name: row[name] for name in sample.row}
+            for sample, row in zip(dataset.samples(), ROWS, strict=True)
+        ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(ALPACA),
+        json.dumps(ALPACA, indent=2),
+        "\n".join(json.dumps(ALPACA, indent=2) for _ in range(3)),
+        json.dumps(ALPACA) * 2,
+        ",\n".join(json.dumps(ALPACA, indent=2) for _ in range(3)),
+        (json.dumps(ALPACA) + ",\n") * 3,
+        json.dumps(ALPACA) + "\r\n\r\n \r\n" + json.dumps(ALPACA),
+        json.dumps(ALPACA | {"examples": [WIZARD, WIZARD]}, indent=1),
+        json.dumps({"examples": [WIZARD]} | ALPACA),
+    ],
+)
+def test_objects_one_after_another_are_rows(tmp_path: Path, content: str) -> None:
+    dataset = open_dataset(write(tmp_path, content))
+    assert dataset.format is Format.ALPACA_JSONL
+    assert {sample.original.instruction for sample in dataset.samples()} == {"Add."}
+
+
+def test_a_long_file_on_one_line_is_read_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.formats.objects._LINE", 100)
+    path = write(tmp_path, json.dumps({"meta": {"a": "x" * 300}, "data": [ALPACA] * 50}))
+    assert len(list(open_dataset(path).samples())) == 50
+
+
+@pytest.mark.parametrize("mark", list(",;\t|"))
+@pytest.mark.parametrize("head", ["", "sep={}\r\n", "\ufeff"])
+def test_a_table_is_read_by_the_mark_between_its_columns(tmp_path: Path, mark: str, head: str) -> None:
+    rows = [["id", "instruction", "output"], ["1", "a", f'"b{mark}\r\nc"']]
+    text = head.format(mark) + "\r\n".join(mark.join(row) for row in rows) + "\r\n"
+    (sample,) = open_dataset(write(tmp_path, text)).samples()
+    assert sample.original == Version(instruction="a", response=f"b{mark}\r\nc")
+
+
+def test_a_table_with_other_names_says_which_it_has(tmp_path: Path) -> None:
+    path = write(tmp_path, "Frage;Antwort\na;b\n", "a.csv")
+    with pytest.raises(DatasetError, match=r'found "Frage", "Antwort"; .*--columns instruction=NAME'):
+        open_dataset(path)
+
+
+def test_arrow_files_and_streams_are_read(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([ALPACA] * 3)
+    for make in (pa.ipc.new_file, pa.ipc.new_stream):
+        path = tmp_path / "data-00000-of-00001.arrow"
+        with pa.OSFile(str(path), "wb") as file, make(file, table.schema) as writer:
+            writer.write_table(table)
+        dataset = open_dataset(path)
+        assert dataset.format is Format.PARQUET
+        assert [sample.row for sample in dataset.samples()] == [ALPACA] * 3
+        assert dataset.types() is not None
+    with pytest.raises(DatasetError, match=r"a folder; choose .* in it, such as data-00000-of-00001\.arrow"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+def test_a_packed_file_is_read_as_what_it_holds(tmp_path: Path, ending: str) -> None:
+    pytest.importorskip("zstandard")
+    for name, content in (
+        ("a.json", array(ALPACA)),
+        ("a.jsonl", lines(ALPACA)),
+        ("a.csv", "question;answer\nq;a"),
+    ):
+        path = tmp_path / (name + ending)
+        with path.open("wb") as file, packing_into(path, file) as stream:
+            stream.write(content.encode())
+        (sample,) = open_dataset(path).samples()
+        assert sample.original.instruction in ("Add.", "q")
+        for cut in (8, 20, path.stat().st_size - 1):
+            short = write(tmp_path, path.read_bytes()[:cut])
+            with pytest.raises(DatasetError, match=f"the {ending} file is cut off or damaged"):
+                list(open_dataset(short).samples())
+
+
+def test_a_file_packed_in_several_parts_is_one(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    for pack in (gzip.compress, lzma.compress, zstandard.compress):
+        path = write(tmp_path, pack(lines(ALPACA).encode()) + pack(lines(WIZARD).encode()))
+        assert len(list(open_dataset(path).samples())) == 2
+
+
+def test_without_its_package_a_file_of_zstandard_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, b"\x28\xb5\x2f\xfd" + bytes(20))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(DatasetError, match=r"\.zst files need zstandard: pip install 'burnish\[zstd\]'"):
+        open_dataset(path)
 
 
 # Skipping -------------------------------------------------------------------------------------------------

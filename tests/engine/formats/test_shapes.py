@@ -152,7 +152,10 @@ def test_a_csv_file_holds_a_conversation_in_a_cell(tmp_path: Path) -> None:
         ({"chosen": turns("q", "a"), "rejected": turns("q", "b")}, "is preference data"),
         ({"chosen": "q a", "rejected": "q b"}, "is preference data"),
         ({"conversation_a": turns("q", "a"), "conversation_b": turns("q", "b")}, 'found "conversation_a"'),
-        ({"examples": [{"input": "q", "output": "a"}] * 2}, 'found "examples"'),
+        (
+            {"steps": [{"input": "q", "output": "a"}] * 2, "question": "q"},
+            'found "steps", "question"; "steps" is a list',
+        ),
         ({"turns": ["q1", "q2"], "category": "writing"}, 'found "turns"'),
         ({"data": ["q", "a", "q"]}, 'found "data"'),
         ({"messages": r"['\d']"}, 'found "messages"'),
@@ -166,7 +169,7 @@ def test_what_is_no_conversation_is_not_taken_for_one(
     row: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps(row))
+    path.write_text(f"{json.dumps(row)}\n{json.dumps(row)}\n")
     with pytest.raises(DatasetError) as error:
         list(open_dataset(path).samples())
     assert message in str(error.value)

@@ -32,11 +32,11 @@ def data(tmp_path: Path) -> Path:
     ("content", "expected"),
     [
         (None, "No such file"),
-        ("a folder", "found something else"),
+        ("a folder", "a folder; choose a dataset"),
         (b"", "empty"),
         (b" \n", "empty"),
         (b"[]", "no rows"),
-        (f"[{GOOD}]".encode("utf-16"), "byte 0: text in UTF-16"),
+        (f"[{GOOD[:30]}".encode("utf-16"), "row 1: line 1: the file ends in this row"),
         (b'[{"instruction": "a\xff", "output": "b"}]', "row 1: line 1, byte 19: not UTF-8"),
         (f"{GOOD}\n".encode() + b'{"instruction": "\xff", "output": "b"}', "line 2: byte"),
         (f"[{GOOD}, {GOOD[:30]}".encode(), "row 2: line 1, byte"),
@@ -46,7 +46,7 @@ def data(tmp_path: Path) -> Path:
         (b'[{"task": "a", "result": "b"}]', "expected rows with `instruction` and `output`"),
         (f'[{GOOD}, {{"instruction": "a"}}]'.encode(), "row 2: expected the fields"),
         (f'[{GOOD}, {{"instruction": "a", "output": 3}}]'.encode(), "row 2: "),
-        (b"\x1f\x8b\x08\x00", "compressed"),
+        (b"\x1f\x8b\x08\x00", "the .gz file is cut off or damaged"),
         (b"PAR1 and then nothing", "data.json"),
     ],
 )  # fmt: skip

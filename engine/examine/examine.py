@@ -34,9 +34,9 @@ Details = Sequence[Mapping[str, Any]]
 class Examination:
     """The examination of one dataset. To be closed: its findings lie in temporary files."""
 
-    def __init__(self, against: Path | None = None) -> None:
-        """`against`: a test's file, of rows of any shape. Raises `DatasetError` where it cannot be read."""
-        self._test = TestTexts(any_rows(against)) if against is not None else None
+    def __init__(self, against: Path | None = None, encoding: str | None = None) -> None:
+        """`against`: a test's file, of rows of any shape, in this encoding. Raises as `any_rows` does."""
+        self._test = TestTexts(any_rows(against, encoding)) if against is not None else None
         self._against = against
         self._files = ExitStack()
         # Of each flag its findings, in order of the samples: a line of JSON each.

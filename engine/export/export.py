@@ -23,7 +23,7 @@ from engine.formats.passed import passed_on
 from engine.formats.write import is_table, row_texts, write_dataset
 from engine.sample import PassedRow
 from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported_rows
-from engine.store.workspace import Run, Workspace
+from engine.store.workspace import Run, Source, Workspace
 
 ENDINGS = {
     Container.JSON: ".json",
@@ -117,11 +117,17 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         if wanted.trainer is not None:
             items = (_item(row, run, wanted) for row in chosen)
             files = write_for_trainer(
-                wanted.trainer, out, source.format, items, sources=sources, step=progress.step
+                wanted.trainer,
+                out,
+                source.format,
+                items,
+                named=source.columns,
+                sources=sources,
+                step=progress.step,
             )
             rows, config, use = files.rows, files.config, files.use
         else:
-            records = _records(chosen, run, wanted, source.format)
+            records = _records(chosen, run, wanted, source)
             rows = write_dataset(
                 out, target, records, types=source.types, sources=sources, step=progress.step
             )
@@ -153,7 +159,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
             if len(records) == rows:
                 break
-            written = list(_records(iter((row,)), run, wanted, source.format))
+            written = list(_records(iter((row,)), run, wanted, source))
             records += written
             samples += [None if isinstance(row, PassedRow) else row.sample.index] * len(written)
         return ExportPreview(
@@ -191,18 +197,19 @@ def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> lis
 
 
 def _records(
-    chosen: Iterator[LeavingSample | PassedRow], run: Run, wanted: ExportRequest, source: Format
+    chosen: Iterator[LeavingSample | PassedRow], run: Run, wanted: ExportRequest, source: Source
 ) -> Iterator[Record]:
-    target = wanted.format_for(source)
+    target = wanted.format_for(source.format)
     items = (_item(row, run, wanted) for row in chosen)
     if wanted.trainer is not None:
-        yield from trainer_records(wanted.trainer, target, source, items)
+        yield from trainer_records(wanted.trainer, target, source.format, items, named=source.columns)
         return
+    before, columns = source.format.layout, source.columns
     for item in items:
         if not isinstance(item, PassedRow):
             sample, version, trace = item
-            yield render(sample, version, source, target, trace)
-        elif (record := passed_on(item.row, source.layout, target.layout)) is not None:
+            yield render(sample, version, source.format, target, trace, columns)
+        elif (record := passed_on(item.row, before, target.layout, columns)) is not None:
             yield record
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.json import DEPTH
 from engine.formats.layouts import convert
 from engine.formats.names import TRACE, DatasetError, Format, Layout, is_deep, shown
@@ -88,7 +89,12 @@ def trainer_format(trainer: Trainer, source: Format) -> Format:
 
 
 def trainer_records(
-    trainer: Trainer, target: Format, source: Format, items: Iterable[Item]
+    trainer: Trainer,
+    target: Format,
+    source: Format,
+    items: Iterable[Item],
+    *,
+    named: Columns = NO_COLUMNS,
 ) -> Iterator[dict[str, Any]]:
     """Rows in the field names of a trainer's format, their trace last. `DatasetError`: the trainer cannot hold one.
 
@@ -97,14 +103,14 @@ def trainer_records(
     for item in items:
         if isinstance(item, PassedRow):
             trace, where = None, f"the row before sample {item.place}"
-            passed = in_names_of(item.row, source.layout, target.layout)
+            passed = in_names_of(item.row, source.layout, target.layout, named)
             if passed is None:
                 continue
             record = dict(passed)
         else:
             sample, version, trace = item
             where = f"sample {sample.index}"
-            record = convert(sample, version, source.layout, target.layout)
+            record = convert(sample, version, source.layout, target.layout, named)
         if record.get("tools") is not None:
             record["tools"] = _tools(trainer, record["tools"], where)
         lost = [f"`{name}`" for name in _MATTER if record.get(name)]
@@ -160,6 +166,7 @@ def write_for_trainer(
     source: Format,
     items: Iterable[Item],
     *,
+    named: Columns = NO_COLUMNS,
     sources: Collection[SourceFile] = (),
     step: Step = nothing,
 ) -> TrainerFiles:
@@ -178,7 +185,7 @@ def write_for_trainer(
     skipped: list[int] = []  # row numbers
 
     def records() -> Iterator[dict[str, Any]]:
-        for number, record in enumerate(trainer_records(trainer, target, source, items), 1):
+        for number, record in enumerate(trainer_records(trainer, target, source, items, named=named), 1):
             if target is Format.SHAREGPT and not _alternates(record["conversations"]):
                 skipped.append(number)
             filled.update(name for name, value in record.items() if value not in (None, "", [], {}))

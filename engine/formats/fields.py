@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
@@ -58,6 +59,12 @@ class Columns(Frozen):
         if "messages" in named and named.keys() - {"messages", "system"}:
             raise UsageError("--columns: messages holds the whole conversation; name either it or the others")
         return cls(**named)
+
+    def __str__(self) -> str:
+        """The names as `parse` takes them."""
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(f"{part}={name}" for part, name in self.given.items())
+        return line.getvalue()
 
     @property
     def one_exchange(self) -> bool:

@@ -5,32 +5,44 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from engine.formats.fields import fields_of
+from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.names import Layout
 from engine.formats.roles import STYLES, TurnStyle, is_program, roles_in, speaker, turn_keys
+from engine.formats.shapes import unfolded
 
 # Turns that call a tool, and a tool's own: OpenAI's field and role, ShareGPT's roles.
 _TOOL_CALLS, _TOOL = "tool_calls", "tool"
 _FUNCTION_CALL, _OBSERVATION = "function_call", "observation"
 
 
-def passed_on(row: dict[str, Any], source: Layout, target: Layout) -> dict[str, Any] | None:
+def passed_on(
+    row: dict[str, Any], source: Layout, target: Layout, columns: Columns = NO_COLUMNS
+) -> dict[str, Any] | None:
     """A row as an export holds it; None where the layout `target` has no place for what is in it.
 
     In its own layout it is as it was, to the order of its keys.
     """
     if source is target or not (source in STYLES or target in STYLES):
         return row
-    return in_names_of(row, source, target)
+    return in_names_of(row, source, target, columns)
 
 
-def in_names_of(row: dict[str, Any], source: Layout, target: Layout) -> dict[str, Any] | None:
+def in_names_of(
+    row: dict[str, Any], source: Layout, target: Layout, columns: Columns = NO_COLUMNS
+) -> dict[str, Any] | None:
     """The same under the layout's own names, as trainers want them, with unknown fields after them."""
-    written = _of_turns(row, STYLES[source], target) if source in STYLES else _of_fields(row, target)
+    if source in STYLES:
+        written = _of_turns(row, STYLES[source], target, columns)
+    else:
+        written = _of_fields(row, target, columns)
     return row if written == row else written  # to the order of its keys
 
 
-def _of_turns(row: dict[str, Any], style: TurnStyle, target: Layout) -> dict[str, Any] | None:
+def _of_turns(
+    row: dict[str, Any], style: TurnStyle, target: Layout, columns: Columns
+) -> dict[str, Any] | None:
+    found = unfolded(row, style.field, columns)
+    row = row if found is None else found.row
     turns = row.get(style.field)
     if target not in STYLES or not isinstance(turns, list):
         return None
@@ -86,9 +98,10 @@ def _call_text(calls: object) -> str | None:
     return json.dumps(functions[0] if len(functions) == 1 else functions, ensure_ascii=False)
 
 
-def _of_fields(row: dict[str, Any], target: Layout) -> dict[str, Any] | None:
+def _of_fields(row: dict[str, Any], target: Layout, columns: Columns) -> dict[str, Any] | None:
     """A row with one exchange, of which a half is missing or is no text."""
-    fields = fields_of(row) or fields_of(row | {"output": None}) or fields_of(row | {"instruction": None})
+    halves = ({}, {columns.response or "output": None}, {columns.instruction or "instruction": None})
+    fields = next((found for half in halves if (found := fields_of(row | half, columns))), None)
     if fields is None:
         return None
     asked, answered = row.get(fields.instruction), row.get(fields.response)

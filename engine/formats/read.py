@@ -189,7 +189,7 @@ def open_dataset(
 def _layout(rows: list[object], columns: Columns) -> Layout:
     """The layout of the first row that has one. One row without an input says nothing; a hundred do."""
     layouts = [layout for row in rows if (layout := layout_of(row, columns)) is not None]
-    first = layouts[0] if layouts else Layout.ALPACA
+    first = layouts[0] if layouts else Layout.MESSAGES if columns.messages else Layout.ALPACA
     return Layout.ALPACA if first is Layout.WIZARDLM and Layout.ALPACA in layouts else first
 
 

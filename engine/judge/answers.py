@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.events import Started
-from engine.formats.fields import fields_of
+from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.names import DatasetError, Record
 from engine.formats.read import any_rows
 from engine.judge.events import Answered
@@ -58,27 +58,34 @@ class Answers:
     failures: dict[int, Failure] = field(default_factory=dict)  # prompts without an answer
 
 
-def prompts(path: Path, limit: int | None = None) -> list[AnswerPrompt]:
+def prompts(
+    path: Path,
+    limit: int | None = None,
+    encoding: str | None = None,
+    columns: Columns = NO_COLUMNS,
+) -> list[AnswerPrompt]:
     """The prompts of a file: a dataset, AlpacaEval's file, rows that have only an instruction, or lines of text.
 
+    `encoding` and `columns` as for `open_dataset`.
     `DatasetError`: the file cannot be read, or a row of it has no instruction.
     """
     found: list[AnswerPrompt] = []
-    for number, row in enumerate(any_rows(path), 1):
+    for number, row in enumerate(any_rows(path, encoding), 1):
         if len(found) == limit:
             break
         if isinstance(row, str):
             if line := row.strip("\r\n"):
                 found.append(AnswerPrompt(line))
             continue
-        found.append(_prompt(path, number, row))
+        found.append(_prompt(path, number, row, columns))
     if not found:
         raise DatasetError(f"{path}: holds no prompts; expected rows with `instruction`, or lines of text")
     return found
 
 
-def _prompt(path: Path, number: int, row: object) -> AnswerPrompt:
-    fields = fields_of(row | {"output": ""}) if isinstance(row, dict) else None
+def _prompt(path: Path, number: int, row: object, columns: Columns) -> AnswerPrompt:
+    asked = columns.model_copy(update={"response": None})
+    fields = fields_of(row | {"output": ""}, asked) if isinstance(row, dict) else None
     if isinstance(row, dict) and fields is not None:
         instruction, input = row[fields.instruction], row.get(fields.input or "")
         if isinstance(input, str) and not (isinstance(instruction, str) and instruction.strip()):
@@ -86,7 +93,10 @@ def _prompt(path: Path, number: int, row: object) -> AnswerPrompt:
         dataset = row.get("dataset")
         if isinstance(instruction, str) and instruction.strip() and isinstance(input, str | None):
             return AnswerPrompt(instruction, input or "", dataset if isinstance(dataset, str) else None)
-    raise DatasetError(f"{path}: row {number}: expected a prompt, with its text in the field `instruction`")
+    raise DatasetError(
+        f"{path}: row {number}: expected a prompt, with its text in the field "
+        f"`{columns.instruction or 'instruction'}`"
+    )
 
 
 def check_answering(settings: AnswerSettings) -> None:

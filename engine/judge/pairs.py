@@ -116,15 +116,20 @@ def _choices(sample: Sample, outcome: Outcome) -> Iterator[tuple[Version, Versio
 
 
 def file_sides(
-    a: Path, b: Path, *, limit: int | None = None, on_bad: Callable[[Path, BadRow], None] = lambda *_: None
+    a: Path,
+    b: Path,
+    *,
+    limit: int | None = None,
+    on_bad: Callable[[Path, BadRow], None] = lambda *_: None,
+    open_file: Callable[[Path], Dataset] = open_dataset,
 ) -> Sides:
     """Two files' answers to the same instructions: datasets, exports, or AlpacaEval's outputs.
 
     Rows are matched on instruction and input; two exports with traces on the sample they came from, so that a
     rewritten instruction is compared with what it was made of. Of equal rows the first meets the first, and so on.
-    B is held in memory. Rows that hold no answer go to `on_bad`. Raises `DatasetError`.
+    B is held in memory. Rows that hold no answer go to `on_bad`. Raises as `open_file`, `DatasetError`.
     """
-    one, other = _File(open_dataset(a), on_bad), _File(open_dataset(b), on_bad)
+    one, other = _File(open_file(a), on_bad), _File(open_file(b), on_bad)
     traced = one.traced and other.traced
     partners: dict[Hashable, list[Version]] = defaultdict(list)
     total = 0
@@ -189,11 +194,12 @@ class _File:
 
     def _version(self, row: object) -> Version:
         """The version in a row. Of all texts an answer may be empty: then the model said nothing."""
-        fields = fields_of(row) if isinstance(row, dict) else None
+        layout, columns = self._dataset.format.layout, self._dataset.columns
+        fields = fields_of(row, columns) if isinstance(row, dict) else None
         if isinstance(row, dict) and fields is not None and row[fields.response] == "":
-            filled = version_of(row | {fields.response: "-"}, self._dataset.format.layout)
+            filled = version_of(row | {fields.response: "-"}, layout, columns)
             return filled.model_copy(update={"response": ""})
-        return version_of(row, self._dataset.format.layout)
+        return version_of(row, layout, columns)
 
 
 def _trace(row: dict[str, Any]) -> Hashable | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, Dataset, open_dataset
@@ -41,11 +42,16 @@ def workspace_for(data: Path) -> Path:
     return Path(data.with_suffix(".burnish").name)
 
 
-def target(path: Path, format: Format | None = None) -> OpenTarget:
+def target(
+    path: Path,
+    format: Format | None = None,
+    encoding: str | None = None,
+    columns: Columns = NO_COLUMNS,
+) -> OpenTarget:
     """The workspace or dataset at a path.
 
-    Reads the file's beginning, which tells a dataset's format where none is given.
-    Raises `DatasetError`.
+    Reads the file's beginning, which tells a dataset's format where none is given. The rest as for `open_dataset`,
+    which raises too.
     """
     try:
         path = path.expanduser()
@@ -60,7 +66,7 @@ def target(path: Path, format: Format | None = None) -> OpenTarget:
         if is_workspace(path):
             return OpenTarget(path)
         workspace = workspace_for(path)
-        found = None if workspace.exists() else open_dataset(path, format)
+        found = None if workspace.exists() else open_dataset(path, format, encoding, columns)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     return OpenTarget(workspace, path, found)
@@ -81,20 +87,24 @@ def open_workspace(
     on_bad: Callable[[BadRow], None] | None,
     through: Callable[[Iterator[Sample | PassedRow]], Iterator[Sample | PassedRow]] = iter,
     encoding: str | None = None,
+    columns: Columns = NO_COLUMNS,
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
     A new workspace's rows go `through` a function on their way in, which may count them; if it raises, there is
-    no new workspace. `encoding` as for `open_dataset`. Raises `DatasetError` as `Dataset.contents` does,
+    no new workspace. `encoding` and `columns` as for `open_dataset`; a workspace that is there keeps its own.
+    Raises `DatasetError` as `Dataset.contents` does,
     `WorkspaceError` if it holds another dataset, `UsageError` if `data` is the workspace itself.
     """
     if not path.exists():
-        dataset = open_dataset(data, format, encoding)
+        dataset = open_dataset(data, format, encoding, columns)
         source = Source(
             path=str(data.absolute()),
             format=dataset.format,
             fields=dataset.fields,
             sha256=sha256_of(data),
+            columns=columns,
+            encoding=encoding,
             types=dataset.types(),
         )
         return Workspace.create(path, source, through(dataset.contents(on_bad)))
@@ -105,10 +115,18 @@ def open_workspace(
         raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
     try:
         check_source(path, source, data)
-    except WorkspaceError:
+        _check_columns(path, source, columns)
+    except (WorkspaceError, UsageError):
         workspace.close()
         raise
     return workspace
+
+
+def _check_columns(path: Path, source: Source, columns: Columns) -> None:
+    """Raise `UsageError` where a workspace's dataset was read with other names than are given now."""
+    if columns not in (NO_COLUMNS, source.columns):
+        read = "without" if source.columns == NO_COLUMNS else f"with --columns {source.columns}, not"
+        raise UsageError(f"{path}: its dataset was read {read} --columns {columns}; choose another -w")
 
 
 def check_source(path: Path, source: Source, data: Path) -> None:
@@ -122,13 +140,21 @@ def check_source(path: Path, source: Source, data: Path) -> None:
 class Import:
     """A dataset on its way into its workspace: written to on the engine's thread, read on the screen's."""
 
-    def __init__(self, format: Format, *, skip_bad: bool) -> None:
+    def __init__(
+        self,
+        format: Format,
+        *,
+        skip_bad: bool,
+        encoding: str | None = None,
+        columns: Columns = NO_COLUMNS,
+    ) -> None:
         """`skip_bad`: leave rows out that cannot be read. Else all of them are looked for, and the import fails."""
         self.rows = 0  # samples
         self.passed = 0
         self.continued = 0  # samples with earlier turns
         self.bad: list[BadRow] = []
         self.format = format
+        self.encoding, self.columns = encoding, columns
         self._skip_bad = skip_bad
         self._stopped = False
 
@@ -145,7 +171,7 @@ class Import:
             self._go_on()
             if isinstance(row, Sample):
                 self.rows += 1
-                self.continued += earlier_turns(row.row, self.format) > 0
+                self.continued += earlier_turns(row.row, self.format, self.columns) > 0
             else:
                 self.passed += 1
             yield row

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter
 
 from engine.examine.flags import Finding, Flag, Stats
+from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import Format
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
@@ -43,6 +44,8 @@ class Source(BaseModel, frozen=True):
     format: Format
     fields: tuple[str, ...]
     sha256: str
+    columns: Columns = NO_COLUMNS  # names of its rows' parts that a person gave
+    encoding: str | None = None  # that a person named
     types: str | None = None  # of a Parquet file's columns, in Arrow's own form: JSON's rows do not tell them
 
     def file(self) -> SourceFile:

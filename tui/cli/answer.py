@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+from tui.cli.options import (
+    FILE,
+    PATH,
+    columns_option,
+    encoding_option,
+    given,
+    json_option,
+    limit_option,
+    setting_option,
+)
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
@@ -44,14 +53,26 @@ LISTED = 20
 @setting_option("answer", "template")
 @limit_option("prompts")
 @setting_option("answer", "parallel")
+@encoding_option
+@columns_option
 @json_option
-def answer(prompts: Path, out: Path, *, limit: int | None, as_json: bool, **options: Any) -> int:
+def answer(
+    prompts: Path,
+    out: Path,
+    *,
+    limit: int | None,
+    encoding: str | None,
+    columns: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Have a local model answer a file of prompts, for burnish judge.
 
     Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
     command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
     answer; they are in OUT with an empty output.
     """
+    from engine.formats.fields import Columns
     from engine.formats.names import Format
     from engine.formats.outputs import SourceFile, refuse
     from engine.formats.write import write_dataset
@@ -64,7 +85,7 @@ def answer(prompts: Path, out: Path, *, limit: int | None, as_json: bool, **opti
     settings = load_settings(given(options)).answer
     answers.check_answering(settings)
     assert settings.name is not None
-    asked = answers.prompts(prompts, limit)
+    asked = answers.prompts(prompts, limit, encoding, Columns.parse(columns))
     sources = [SourceFile(prompts.absolute(), sha256_of(prompts))]
     refuse(out, sources)
     kept = out.with_name(f"{out.name}.answers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,20 @@ import click
 from models.errors import UsageError
 from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import FILE, PATH, given, json_option, limit_option, setting_option
+from tui.cli.options import (
+    FILE,
+    PATH,
+    columns_option,
+    encoding_option,
+    given,
+    json_option,
+    limit_option,
+    setting_option,
+)
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
-    from engine.formats.read import BadRow
+    from engine.formats.read import BadRow, Dataset
     from engine.judge.pairs import Sides
     from engine.judge.record import Comparison, Record
     from engine.run.settings import JudgeSettings
@@ -38,6 +48,8 @@ LISTED = 20
     metavar="FILE",
     help="Where replies and verdicts are kept [A's name with .judged, beside it].",
 )
+@encoding_option
+@columns_option
 @json_option
 def judge(
     a: Path,
@@ -46,6 +58,8 @@ def judge(
     refined_only: bool,
     limit: int | None,
     record: Path | None,
+    encoding: str | None,
+    columns: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -61,6 +75,10 @@ def judge(
     Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
     goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
     """
+    import functools
+
+    from engine.formats.fields import Columns
+    from engine.formats.read import open_dataset
     from engine.judge.record import Record, judged_path
     from engine.judge.results import results
     from engine.run.settings import load_settings
@@ -74,7 +92,8 @@ def judge(
             "no judge: give --judge with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
         )
     check_teacher(settings)
-    sides = _sides(a, b, refined_only=refined_only, limit=limit)
+    reading = functools.partial(open_dataset, encoding=encoding, columns=Columns.parse(columns))
+    sides = _sides(a, b, reading, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
         comparison = run_stoppable(_judge(opened, settings, sides))
         found = results(opened.judged(comparison))
@@ -102,7 +121,9 @@ async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Compa
             return await judge(model, sides, settings.reply_form)
 
 
-def _sides(a: Path, b: Path | None, *, refined_only: bool, limit: int | None) -> Sides:
+def _sides(
+    a: Path, b: Path | None, reading: Callable[[Path], Dataset], *, refined_only: bool, limit: int | None
+) -> Sides:
     from engine.judge.pairs import file_sides, workspace_sides
     from engine.run.opening import is_workspace
     from tui.cli.console import errors, say
@@ -118,7 +139,7 @@ def _sides(a: Path, b: Path | None, *, refined_only: bool, limit: int | None) ->
     def on_bad(path: Path, bad: BadRow) -> None:
         say(errors(), f"left out {path}: {bad.where}: {bad.message}")
 
-    sides = file_sides(a, b, limit=limit, on_bad=on_bad)
+    sides = file_sides(a, b, limit=limit, on_bad=on_bad, open_file=reading)
     for path, alone in zip((a, b), sides.unmatched, strict=True):
         if alone:
             say(errors(), f"{path}: {alone} rows have no partner in the other file, and are left out")

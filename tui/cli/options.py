@@ -82,6 +82,7 @@ def data_options(command: F) -> F:
             "--skip-bad", is_flag=True, help="Report rows that cannot be read, and import the rest."
         ),
         format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
+        columns_option,
         encoding_option,
         limit_option("samples"),
         click.option(
@@ -97,7 +98,13 @@ def data_options(command: F) -> F:
 
 
 encoding_option = click.option(
-    "--encoding", metavar="NAME", help="A CSV file's encoding, such as cp1252 or gbk [UTF-8, or as marked]."
+    "--encoding", metavar="NAME", help="A text file's encoding, such as cp1252 or gbk [UTF-8, or as marked]."
+)
+columns_option = click.option(
+    "--columns",
+    multiple=True,
+    metavar="PART=NAME,...",
+    help="Names of rows' fields: instruction=, input=, response=, system= or messages= [the usual ones].",
 )
 
 

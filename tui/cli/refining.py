@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from engine.formats.fields import Columns
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
@@ -34,7 +35,13 @@ EXAMPLES, FAILURES = 5, 20
 
 
 def open_data(
-    data: Path, workspace: Path | None, format_: str | None, encoding: str | None, *, skip_bad: bool
+    data: Path,
+    workspace: Path | None,
+    format_: str | None,
+    encoding: str | None,
+    columns: Sequence[str],
+    *,
+    skip_bad: bool,
 ) -> Workspace:
     """The workspace of a dataset, opened or made.
 
@@ -51,7 +58,14 @@ def open_data(
 
     path = workspace or workspace_for(data)
     new = not path.exists()
-    opened = open_workspace(path, data, Format(format_) if format_ else None, on_bad, encoding=encoding)
+    opened = open_workspace(
+        path,
+        data,
+        Format(format_) if format_ else None,
+        on_bad,
+        encoding=encoding,
+        columns=Columns.parse(columns),
+    )
     for reason in skipped:
         say(console, f"skipped {data}: {reason}")
     if skipped.others:
@@ -61,8 +75,10 @@ def open_data(
     if new:
         if passed := opened.passed():
             say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
-        format = Format(opened.source().format)
-        turns = sum(earlier_turns(sample.row, format) > 0 for sample in opened.samples())
+        source = opened.source()
+        turns = sum(
+            earlier_turns(sample.row, source.format, source.columns) > 0 for sample in opened.samples()
+        )
         if turns:
             say(
                 console,
@@ -90,7 +106,7 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     """The object of `run --json` and `show --json`; tui/cli/README.md documents the fields."""
     return {
         "workspace": str(opened.path),
-        "dataset": opened.source().model_dump(exclude={"types"}),
+        "dataset": opened.source().model_dump(exclude_none=True, exclude={"types"}),
         **run.record.model_dump(include={"teacher", "student"}),
         "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),

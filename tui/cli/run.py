@@ -35,6 +35,7 @@ def run(
     limit: int | None,
     format_: str | None,
     encoding: str | None,
+    columns: tuple[str, ...],
     skip_bad: bool,
     retry_failed: bool,
     allow_remote_teacher: bool,
@@ -51,7 +52,7 @@ def run(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(data, workspace, format_, encoding, skip_bad=skip_bad) as opened:
+    with open_data(data, workspace, format_, encoding, columns, skip_bad=skip_bad) as opened:
         summary = refine(
             opened,
             settings,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import FILE, PATH, encoding_option, format_option, json_option
+from tui.cli.options import FILE, PATH, columns_option, encoding_option, format_option, json_option
 
 if TYPE_CHECKING:
     from engine.formats.read import BadRow
@@ -34,9 +34,18 @@ EVERY = 1000
 )
 @format_option("The dataset's format [told from its content].")
 @encoding_option
+@click.option("--against-encoding", metavar="NAME", help="The encoding of the test's file.")
+@columns_option
 @json_option
 def stats(
-    data: Path, *, against: Path | None, format_: str | None, encoding: str | None, as_json: bool
+    data: Path,
+    *,
+    against: Path | None,
+    against_encoding: str | None,
+    format_: str | None,
+    encoding: str | None,
+    columns: tuple[str, ...],
+    as_json: bool,
 ) -> int:
     """Look through DATA before it is refined, and flag samples.
 
@@ -45,6 +54,7 @@ def stats(
     report tells it. Of a workspace's latest run it also tells how far scores and verdicts go with length.
     """
     from engine.examine.examine import Examination
+    from engine.formats.fields import Columns
     from engine.formats.names import Format
     from engine.formats.read import open_dataset
     from engine.run.opening import is_workspace
@@ -65,7 +75,7 @@ def stats(
             else:
                 passed[row.why] += 1
 
-    with Examination(against) as examination, _counting() as step:
+    with Examination(against, against_encoding) as examination, _counting() as step:
         if is_workspace(data):
             with Workspace.open(data) as opened:
                 passed.update(opened.passed())
@@ -74,7 +84,9 @@ def stats(
                 if (run := opened.latest()) is not None:
                     effect = length_effect(opened, run)
         else:
-            dataset = open_dataset(data, Format(format_) if format_ else None, encoding)
+            dataset = open_dataset(
+                data, Format(format_) if format_ else None, encoding, Columns.parse(columns)
+            )
             found = examination.examine(samples(dataset.contents(bad.add)), step)
         if (
             as_json

@@ -292,7 +292,15 @@ def _opened(path: Path, data: Path | None, incoming: Import | None) -> Workspace
         return Workspace.open(path)
     if incoming is None:
         return open_workspace(path, data, None, None)
-    return open_workspace(path, data, incoming.format, incoming.on_bad, incoming.through)
+    return open_workspace(
+        path,
+        data,
+        incoming.format,
+        incoming.on_bad,
+        incoming.through,
+        encoding=incoming.encoding,
+        columns=incoming.columns,
+    )
 
 
 def _same(path: Path, other: Path | None) -> bool:

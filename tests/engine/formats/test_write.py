@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.formats.layouts import render
@@ -234,7 +234,10 @@ def assert_the_same(folder: Path, kinds: dict[str, Any], columns: dict[str, list
     schema = pa.schema({"instruction": pa.string(), **kinds, "output": pa.string()}, {"about": "each column"})
     rows = {"instruction": ["Add."] * count, **columns, "output": ["3"] * count}
     table = pa.table({name: pa.array(rows[name], schema.field(name).type) for name in rows}, schema)
-    pq.write_table(table, folder / "once.parquet")  # a few types are others in every Parquet file
+    try:
+        pq.write_table(table, folder / "once.parquet")  # a few types are others in every Parquet file
+    except pa.ArrowNotImplementedError:  # and a few values pyarrow cannot write itself
+        assume(False)
     table = pq.read_table(folder / "once.parquet")
     found = through_a_workspace(folder, table)
     assert found.schema.equals(table.schema, check_metadata=True)

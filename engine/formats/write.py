@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from engine.formats import extras
 from engine.formats.names import Container, DatasetError, Format, Record, shown
 from engine.formats.outputs import SourceFile, replacing
+from engine.formats.packed import packing_into, packing_named
 
 Step = Callable[[], None]
 """Called before each row, of a table twice: what it raises ends the writing, and nothing is left of it."""
@@ -54,10 +55,13 @@ def write_rows(
     types: str | None = None,
     step: Step = nothing,
 ) -> int:
-    """The same, into a file that is to take the place of `path`."""
+    """The same, into a file that is to take the place of `path`, and is packed as that name says."""
     if format.container is Container.PARQUET:
+        if (packing := packing_named(path)) is not None:
+            raise DatasetError(f"{path}: Parquet is packed as it is; give it a name without {packing}")
         return _write_parquet(file, path, records, types, step)
-    return _WRITERS[format.container](file, path, records, step)
+    with packing_into(path, file) as packed:
+        return _WRITERS[format.container](packed, path, records, step)
 
 
 def is_table(format: Format) -> bool:

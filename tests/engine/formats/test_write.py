@@ -544,3 +544,21 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path, format: Format) ->
             tracemalloc.stop()
 
     assert peak(20_000) < peak(4_000) * 1.2
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("format", [Format.ALPACA, Format.ALPACA_JSONL, Format.CSV])
+def test_a_file_is_packed_as_its_name_says_the_same_every_time(
+    tmp_path: Path, format: Format, ending: str
+) -> None:
+    pytest.importorskip("zstandard")
+    rows = [{"instruction": "a" * 1000, "output": "b"}] * 100
+    path, other, plain = (tmp_path / name for name in (f"x{ending}", f"other.jsonl{ending}", "plain"))
+    for out in (path, other, plain):
+        assert write_dataset(out, format, rows) == 100
+    assert path.read_bytes() == other.read_bytes()
+    assert path.stat().st_size < plain.stat().st_size / 10
+    assert [sample.row for sample in open_dataset(path, format).samples()] == rows
+    with pytest.raises(DatasetError, match=f"Parquet is packed as it is; give it a name without {ending}"):
+        write_dataset(path, Format.PARQUET, rows)
+    assert sorted(tmp_path.iterdir()) == sorted([path, other, plain])

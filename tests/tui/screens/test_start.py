@@ -60,6 +60,29 @@ def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
     assert Path("instructions.burnish").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_dataset_is_read_with_the_names_and_the_encoding_that_are_given() -> None:
+    rows = "".join(f"Où {number}?;À {number}\n" for number in range(4))
+    Path("data.csv").write_bytes(f"frage;antwort\n{rows}".encode("cp1252"))
+
+    async def steps(seat: StartSeat) -> None:
+        await seat.open("data.csv")
+        await seat.wait_for("perhaps cp1252", within="#error")
+        await seat.type("#encoding", "cp1252")
+        await seat.open("data.csv")
+        await seat.wait_for('found "frage", "antwort"', within="#error")
+        await seat.type("#columns", "instruction=frage,answer=antwort")
+        await seat.open("data.csv")
+        await seat.wait_for("--columns: expected PART=COLUMN", within="#error")
+        await seat.type("#columns", "instruction=frage,response=antwort")
+        await seat.open("data.csv")
+        await seat.wait_for("csv, CSV", within="#facts")
+        assert seat.workbench.source is not None
+        assert str(seat.workbench.source.columns) == "instruction=frage,response=antwort"
+        assert seat.workbench.source.encoding == "cp1252"
+
+    StartSeat().play(steps)
+
+
 def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
     dataset(
         Path("data.json"), [{"instruction": row["instruction"], "output": row["output"]} for row in SHORT]

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
+from engine.formats.fields import Columns
 from engine.formats.names import Format
 from engine.formats.read import BadRow
 from engine.run.opening import BadRowsError, Import, OpenTarget, StoppedError, target
@@ -27,6 +28,7 @@ from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 from tui.text.tables import passed_words
 from tui.widgets.facts import Fact, Facts
+from tui.widgets.plain_input import PlainInput
 
 NOTHING = "nothing is open yet; a dataset is JSON, JSON Lines, CSV or Parquet"
 
@@ -38,8 +40,10 @@ class DataPane(Vertical):
     DEFAULT_CSS = """
     DataPane { height: auto; }
     DataPane #open { height: auto; }
-    DataPane #reading { height: auto; margin-bottom: 1; }
-    DataPane #reading-as { width: 8; color: $text-muted; }
+    DataPane .reading { height: auto; }
+    DataPane .reading > Static { width: 9; color: $text-muted; }
+    DataPane .reading > PlainInput { width: 1fr; }
+    DataPane #encoding { margin-bottom: 1; }
     DataPane Select { width: 1fr; }
     DataPane #open Button { margin-left: 1; }
     DataPane PlainInput { background: $surface; }
@@ -72,6 +76,8 @@ class DataPane(Vertical):
             compact=True,
             id="format",
         )
+        self._columns = PlainInput(placeholder="instruction=NAME,response=NAME", id="columns")
+        self._encoding = PlainInput(placeholder="UTF-8", id="encoding")
         self._error, self._rows, self._bad_rows = Static(id="error"), Static(id="rows"), Static(id="rows-bad")
         self._recent_list = OptionList(id="recent", compact=True)
 
@@ -80,9 +86,14 @@ class DataPane(Vertical):
         with Horizontal(id="open"):
             yield self._path
             yield Button("Browse", id="browse", compact=True)
-        with Horizontal(id="reading"):
-            yield Static("read as", id="reading-as")
-            yield self._format
+        for name, field in (
+            ("read as", self._format),
+            ("columns", self._columns),
+            ("encoding", self._encoding),
+        ):
+            with Horizontal(classes="reading"):
+                yield Static(name)
+                yield field
         yield self._error
         with Horizontal(id="import"):
             yield self._rows
@@ -144,9 +155,11 @@ class DataPane(Vertical):
         incoming = None
         try:
             format = self._format.value if isinstance(self._format.value, Format) else None
-            found = await on_daemon_thread(target, path, format)
+            encoding = self._encoding.value.strip() or None
+            columns = Columns.parse([self._columns.value] if self._columns.value.strip() else [])
+            found = await on_daemon_thread(target, path, format, encoding, columns)
             if found.found is not None:
-                incoming = Import(found.found.format, skip_bad=skip_bad)
+                incoming = Import(found.found.format, skip_bad=skip_bad, encoding=encoding, columns=columns)
                 self._import, self._import_path = incoming, path
                 self.query_one("#import").display = True
                 self._count()

@@ -28,7 +28,7 @@ from models.system.threads import on_daemon_thread
 from tui.text.literal import one_line
 from tui.widgets.plain_input import PlainInput
 
-KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+KNOWN = (".burnish", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".xz", ".zst")
 OURS = tuple(f".burnish-{kind}" for kind in ("lock", "wal", "shm", "new"))
 """Files beside a workspace that nobody opens."""
 ENTRIES_READ = 20_000

@@ -31,10 +31,8 @@ def in_names_of(
     row: dict[str, Any], source: Layout, target: Layout, columns: Columns = NO_COLUMNS
 ) -> dict[str, Any] | None:
     """The same under the layout's own names, as trainers want them, with unknown fields after them."""
-    if source in STYLES:
-        written = _of_turns(row, STYLES[source], target, columns)
-    else:
-        written = _of_fields(row, target, columns)
+    style = STYLES.get(source)
+    written = _of_fields(row, target, columns) if style is None else _of_turns(row, style, target, columns)
     return row if written == row else written  # to the order of its keys
 
 
@@ -100,7 +98,11 @@ def _call_text(calls: object) -> str | None:
 
 def _of_fields(row: dict[str, Any], target: Layout, columns: Columns) -> dict[str, Any] | None:
     """A row with one exchange, of which a half is missing or is no text."""
-    halves = ({}, {columns.response or "output": None}, {columns.instruction or "instruction": None})
+    halves: tuple[dict[str, None], ...] = (
+        {},
+        {columns.response or "output": None},
+        {columns.instruction or "instruction": None},
+    )
     fields = next((found for half in halves if (found := fields_of(row | half, columns))), None)
     if fields is None:
         return None

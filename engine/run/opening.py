@@ -33,6 +33,10 @@ class StoppedError(BurnishError):
     """An import was given up on a person's word."""
 
 
+class ChangedDatasetError(WorkspaceError):
+    """A workspace was made from another dataset, or from this one as it was."""
+
+
 class BadRowsError(BurnishError):
     """A dataset has rows that cannot be read, and nobody said to leave them out."""
 
@@ -98,16 +102,7 @@ def open_workspace(
     """
     if not path.exists():
         dataset = open_dataset(data, format, encoding, columns)
-        source = Source(
-            path=str(data.absolute()),
-            format=dataset.format,
-            fields=dataset.fields,
-            sha256=sha256_of(data),
-            columns=columns,
-            encoding=encoding,
-            types=dataset.types(),
-        )
-        return Workspace.create(path, source, through(dataset.contents(on_bad)))
+        return Workspace.create(path, _source(dataset, encoding), through(dataset.contents(on_bad)))
     workspace = Workspace.open(path)
     source = workspace.source()
     if data.exists() and data.samefile(path):
@@ -122,6 +117,40 @@ def open_workspace(
     return workspace
 
 
+def append_dataset(
+    workspace: Workspace,
+    data: Path,
+    on_bad: Callable[[BadRow], None] | None,
+    through: Callable[[Iterator[Sample | PassedRow]], Iterator[Sample | PassedRow]] = iter,
+) -> int:
+    """Take up what a workspace's dataset has gained at its end, and return how many rows that is.
+
+    It is read as it was then; `data` may have another name now. Old and new rows go `through` a function. Raises as
+    `open_workspace`, and `WorkspaceError` where an old row is not as it was; then nothing has changed.
+    """
+    source = workspace.source()
+    if data.samefile(workspace.path):
+        raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
+    if sha256_of(data) == source.sha256:
+        return 0
+    before = len(workspace) + sum(workspace.passed().values())
+    dataset = open_dataset(data, source.format, source.encoding, source.columns)
+    workspace.append(_source(dataset, source.encoding), through(dataset.contents(on_bad)))
+    return len(workspace) + sum(workspace.passed().values()) - before
+
+
+def _source(dataset: Dataset, encoding: str | None) -> Source:
+    return Source(
+        path=str(dataset.path.absolute()),
+        format=dataset.format,
+        fields=dataset.fields,
+        sha256=sha256_of(dataset.path),
+        columns=dataset.columns,
+        encoding=encoding,
+        types=dataset.types(),
+    )
+
+
 def _check_columns(path: Path, source: Source, columns: Columns) -> None:
     """Raise `UsageError` where a workspace's dataset was read with other names than are given now."""
     if columns not in (NO_COLUMNS, source.columns):
@@ -130,10 +159,11 @@ def _check_columns(path: Path, source: Source, columns: Columns) -> None:
 
 
 def check_source(path: Path, source: Source, data: Path) -> None:
-    """Raise `WorkspaceError` where the workspace at `path` was not made from `data` as it is now."""
+    """Raise `ChangedDatasetError` where the workspace at `path` was not made from `data` as it is now."""
     if data.exists() and sha256_of(data) != source.sha256:
-        raise WorkspaceError(
-            f"{path}: was made from another dataset, or from {source.path} before it changed; choose another -w"
+        raise ChangedDatasetError(
+            f"{path}: was made from another dataset, or from {source.path} before it changed; choose another -w, or "
+            "take up rows that were added at its end with --append"
         )
 
 

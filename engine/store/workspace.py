@@ -13,6 +13,7 @@ import json
 import operator
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
 from pathlib import Path
 from typing import Any, Self
 
@@ -194,6 +195,47 @@ class Workspace:
         query = "SELECT why, count(*) FROM passed GROUP BY why ORDER BY 2 DESC, why"
         with self.database.understood():
             return {WhyPassed(why): count for why, count in self.database.execute(query)}
+
+    def rows(self) -> Iterator[Sample | PassedRow]:
+        """Every row of the dataset, in order."""
+        return merge(self.samples(), self.passed_rows(), key=row_place)
+
+    def append(self, source: Source, rows: Iterable[Sample | PassedRow]) -> None:
+        """Take up the new rows at the end of a dataset that has grown; it becomes the source. All of it, or nothing.
+
+        Everything that was paid for stays. What `stats` found is forgotten, for it looked at fewer samples. Raises
+        where one of the first rows is not the one that is here.
+        """
+        with self.database.transaction() as db:
+            new = self._after(iter(rows), source.path)
+            db.executemany(
+                "INSERT INTO samples (sample, body) VALUES (?, ?)",
+                ((sample.index, _sample_body(sample)) for sample in _samples_in(new, db)),
+            )
+            db.execute("UPDATE source SET body = ?", (json.dumps(source.model_dump()),))
+            db.execute("DELETE FROM examined")
+            db.execute("DELETE FROM findings")
+
+    def _after(self, rows: Iterator[Sample | PassedRow], path: str) -> Iterator[Sample | PassedRow]:
+        """The rows after those that are here, numbered on from them."""
+        number = 0
+        for number, here in enumerate(self.rows(), 1):
+            row = next(rows, None)
+            if row is None:
+                raise WorkspaceError(
+                    f"{self.path}: holds more rows than {path}, which ends before row {number}; its old rows must stay"
+                )
+            if row.row != here.row:
+                raise WorkspaceError(
+                    f"{self.path}: row {number} of {path} is another than it was; new rows are taken up at the end only"
+                )
+        count = len(self)
+        for row in rows:
+            if isinstance(row, Sample):
+                yield row.model_copy(update={"index": count})
+                count += 1
+            else:
+                yield row.model_copy(update={"place": count})
 
     # --- the findings of an examination ---------------------------------------------------------------------
 
@@ -396,6 +438,11 @@ def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
         "length_before": len(original.response),
         "length_after": len(outcome.final.response),
     }
+
+
+def row_place(row: Sample | PassedRow) -> tuple[int, bool]:
+    """What rows are in order of: a row that passes through stands before the sample of its place."""
+    return (row.place, False) if isinstance(row, PassedRow) else (row.index, True)
 
 
 def _samples_in(rows: Iterable[Sample | PassedRow], db: sqlite3.Connection) -> Iterator[Sample]:

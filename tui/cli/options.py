@@ -81,6 +81,11 @@ def data_options(command: F) -> F:
         click.option(
             "--skip-bad", is_flag=True, help="Report rows that cannot be read, and import the rest."
         ),
+        click.option(
+            "--append",
+            is_flag=True,
+            help="Take up rows that DATA has gained at its end since it was imported.",
+        ),
         format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
         columns_option,
         encoding_option,

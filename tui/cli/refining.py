@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from engine.formats.read import BadRow
 from engine.formats.reasons import Reasons
 from engine.method.recipe import Method
 from engine.run import session
-from engine.run.opening import open_workspace, workspace_for
+from engine.run.opening import append_dataset, open_workspace, workspace_for
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings
 from engine.sample import Outcome, Sample
@@ -41,9 +41,10 @@ def open_data(
     encoding: str | None,
     columns: Sequence[str],
     *,
+    append: bool,
     skip_bad: bool,
 ) -> Workspace:
-    """The workspace of a dataset, opened or made.
+    """The workspace of a dataset, opened or made; with `append`, the rows that the dataset has gained are taken up.
 
     Making it prints why rows are skipped, with the first row and the count of each reason, how many rows pass
     through because they cannot be refined, and how many samples have earlier turns.
@@ -58,14 +59,17 @@ def open_data(
 
     path = workspace or workspace_for(data)
     new = not path.exists()
-    opened = open_workspace(
-        path,
-        data,
-        Format(format_) if format_ else None,
-        on_bad,
-        encoding=encoding,
-        columns=Columns.parse(columns),
-    )
+    if append and not new:
+        opened = _appended(path, data, on_bad)
+    else:
+        opened = open_workspace(
+            path,
+            data,
+            Format(format_) if format_ else None,
+            on_bad,
+            encoding=encoding,
+            columns=Columns.parse(columns),
+        )
     for reason in skipped:
         say(console, f"skipped {data}: {reason}")
     if skipped.others:
@@ -85,6 +89,18 @@ def open_data(
                 f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
                 "the turns before it are exported as they are",
             )
+    return opened
+
+
+def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None]) -> Workspace:
+    """The workspace at `path`, with the rows that `data` has gained."""
+    opened = Workspace.open(path)
+    try:
+        count = append_dataset(opened, data, on_bad)
+    except BaseException:
+        opened.close()
+        raise
+    say(errors(), f"{count:,} new rows are taken up; the workspace now holds {len(opened):,} samples")
     return opened
 
 

@@ -36,6 +36,7 @@ def run(
     format_: str | None,
     encoding: str | None,
     columns: tuple[str, ...],
+    append: bool,
     skip_bad: bool,
     retry_failed: bool,
     allow_remote_teacher: bool,
@@ -52,7 +53,7 @@ def run(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(data, workspace, format_, encoding, columns, skip_bad=skip_bad) as opened:
+    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
         summary = refine(
             opened,
             settings,

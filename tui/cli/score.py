@@ -32,6 +32,7 @@ def score(
     format_: str | None,
     encoding: str | None,
     columns: tuple[str, ...],
+    append: bool,
     skip_bad: bool,
     as_json: bool,
     **options: Any,
@@ -44,7 +45,7 @@ def score(
 
     settings = load_settings(given({**options, "run__method": "score"}))
     session.check(settings)
-    with open_data(data, workspace, format_, encoding, columns, skip_bad=skip_bad) as opened:
+    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
         summary = refine(opened, settings, limit=limit)
         if as_json:
             for _, outcome in finished(opened, summary.run, limit):

@@ -14,7 +14,7 @@ from engine.events import Event
 from engine.examine.examine import Examination
 from engine.examine.flags import Stats
 from engine.method.token_gain import TokenGains
-from engine.run.opening import Import, check_source, open_workspace
+from engine.run.opening import Import, append_dataset, check_source, open_workspace
 from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
@@ -22,7 +22,7 @@ from engine.sample import Candidate, Scores, Stage, Version, WhyPassed
 from engine.store.database import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
 from engine.store.workspace import Run, Source, Workspace
-from models.errors import BurnishError
+from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
 from tui.state.bulk import BulkJob
 from tui.state.engine_thread import EngineThread, in_steps
@@ -88,6 +88,23 @@ class Workbench:
         """Open the workspace of a dataset, made if it is not there. `incoming` is told how the import gets on, and
         says what becomes of bad rows; without it the first is an error."""
         await _carried_through(self._change(path, data, incoming), self._changes)
+
+    async def append(self, data: Path, incoming: Import) -> None:
+        """Take up what the open workspace's dataset has gained at its end."""
+        await _carried_through(self._append(data, incoming), self._changes)
+
+    async def _append(self, data: Path, incoming: Import) -> None:
+        async with self._changing:
+            workspace = self._open_workspace
+            if self.run_job.running:
+                raise UsageError("a run is under way: stop it before new rows are taken up")
+            self._incoming = incoming
+            try:
+                await self._engine.call(append_dataset, workspace, data, incoming.on_bad, incoming.through)
+            finally:
+                self._incoming = None
+            self.source, self.samples = await self._engine.call(lambda: (workspace.source(), len(workspace)))
+        await self.follow()
 
     async def _change(self, path: Path, data: Path | None, incoming: Import | None) -> None:
         """Have another workspace take the place of the one that is open, unless it is that one."""

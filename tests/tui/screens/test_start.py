@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from textual.widgets import OptionList, Select
+from textual.widgets import Button, OptionList, Select
 
 from engine.formats.names import Format
 from engine.formats.read import Dataset, demo_dataset
@@ -79,6 +79,27 @@ def test_a_dataset_is_read_with_the_names_and_the_encoding_that_are_given() -> N
         assert seat.workbench.source is not None
         assert str(seat.workbench.source.columns) == "instruction=frage,response=antwort"
         assert seat.workbench.source.encoding == "cp1252"
+
+    StartSeat().play(steps)
+
+
+def test_a_dataset_that_has_grown_is_taken_up() -> None:
+    data = dataset(Path("data.json"), SHORT[:2])
+
+    async def steps(seat: StartSeat) -> None:
+        await seat.open(data)
+        await seat.until(lambda: seat.workbench.samples == 2 and "rows 2" in seat.shown("#facts"))
+        dataset(data, SHORT[:4])
+        await seat.open(data)
+        await seat.wait_for("before it changed", within="#error")
+        seat.screen.query_one("#append", Button).press()
+        await seat.until(lambda: seat.workbench.samples == 4 and "rows 4" in seat.shown("#facts"))
+        dataset(data, [*SHORT[1:4], *SHORT[:2]])
+        await seat.open(data)
+        await seat.wait_for("before it changed", within="#error")
+        seat.screen.query_one("#append", Button).press()
+        await seat.wait_for("is another than it was", within="#error")
+        assert seat.workbench.samples == 4
 
     StartSeat().play(steps)
 

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from engine.formats.fields import Columns
 from engine.formats.names import Format
 from engine.formats.read import BadRow
-from engine.run.opening import BadRowsError, Import, OpenTarget, StoppedError, target
+from engine.run.opening import BadRowsError, ChangedDatasetError, Import, OpenTarget, StoppedError, target
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
 from tui.messages import Failed, WorkspaceOpened
@@ -48,6 +48,7 @@ class DataPane(Vertical):
     DataPane #open Button { margin-left: 1; }
     DataPane PlainInput { background: $surface; }
     DataPane #error { height: auto; display: none; margin-bottom: 1; }
+    DataPane #append { display: none; margin-bottom: 1; }
     DataPane #import { height: auto; display: none; margin-bottom: 1; }
     DataPane #import Static { width: 1fr; }
     DataPane #bad { height: auto; display: none; margin-bottom: 1; }
@@ -95,6 +96,7 @@ class DataPane(Vertical):
                 yield Static(name)
                 yield field
         yield self._error
+        yield Button("Take up rows added at its end", id="append", compact=True)
         with Horizontal(id="import"):
             yield self._rows
             yield Button("Stop", id="stop", compact=True)
@@ -134,6 +136,10 @@ class DataPane(Vertical):
     def _skip_bad(self) -> None:
         self.open(self._import_path, skip_bad=True)
 
+    @on(Button.Pressed, "#append")
+    def _take_up(self) -> None:
+        self.append(self._import_path)
+
     @on(Button.Pressed, "#leave")
     def _leave_bad(self) -> None:
         self.query_one("#bad").display = False
@@ -151,7 +157,7 @@ class DataPane(Vertical):
             self._fail(UsageError("something is being opened: stop that first"))
             return
         self._opening = True
-        self.query_one("#bad").display = self._error.display = False
+        self.query("#bad, #append, #error").set(display=False)
         incoming = None
         try:
             format = self._format.value if isinstance(self._format.value, Format) else None
@@ -170,6 +176,10 @@ class DataPane(Vertical):
         except BadRowsError:
             assert incoming is not None
             self._show_bad(path, incoming.bad)
+        except ChangedDatasetError as error:
+            self._fail(error)
+            self._import_path = path
+            self.query_one("#append").display = True
         except BurnishError as error:
             self._fail(error)
         else:
@@ -179,6 +189,30 @@ class DataPane(Vertical):
             self._opening = False
             self._counting.pause()
             self.query("#import").set(display=False)  # none is left where the app is being quit
+
+    @work(group="open")
+    async def append(self, path: Path) -> None:
+        """Open a dataset's workspace, and take up the rows that the dataset has gained. Posts as `open`."""
+        if self._opening:
+            self._fail(UsageError("something is being opened: stop that first"))
+            return
+        self._opening = True
+        self.query("#bad, #append, #error").set(display=False)
+        try:
+            found = await on_daemon_thread(target, path)
+            await self._open(OpenTarget(found.workspace), None)
+            source = self._workbench.source
+            assert source is not None
+            incoming = Import(source.format, skip_bad=False, columns=source.columns)
+            await self._workbench.append(path, incoming)
+        except BadRowsError as error:
+            self._fail(BurnishError(f"{path}: {error}; --append with --skip-bad leaves them out"))
+        except BurnishError as error:
+            self._fail(error)
+        else:
+            self.post_message(WorkspaceOpened())
+        finally:
+            self._opening = False
 
     async def _open(self, found: OpenTarget, incoming: Import | None) -> None:
         workbench = self._workbench

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-Field = bool | int | float | str | list[str] | list[int]
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a type of its own."""
+
+    type: int  # gguf_type
+    format: str  # as struct has it
+    value: int
+
+
+Field = bool | int | float | str | list[str] | list[int] | Number
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,8 @@ def value(item: Field) -> bytes:
     match item:
         case bool():
             return struct.pack("<I?", 7, item)
+        case Number():
+            return struct.pack(f"<I{item.format}", item.type, item.value)
         case int():
             return struct.pack("<II", 4, item) if 0 <= item < 2**32 else struct.pack("<Iq", 11, item)
         case float():
@@ -88,6 +100,31 @@ def runnable(path: Path, changes: Mapping[str, Field | None] | None = None) -> P
 
     Two layers of chance, a token a byte, SmolLM2's context.
     """
+    path.write_bytes(gguf(*_of_chance(changes)))
+    return path
+
+
+def in_parts(folder: Path, count: int, *, empty_first: bool = False) -> list[Path]:
+    """The same model as llama.cpp's gguf-split leaves it: the fields in the first part, the tensors over all.
+
+    `empty_first`: as its --no-tensor-first-split does.
+    """
+    fields, tensors = _of_chance(None)
+    paths = [folder / f"chance-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
+    shares = [tensors[number::count] for number in range(count)]
+    if empty_first:
+        shares = [[], *(tensors[number :: count - 1] for number in range(count - 1))]
+    for number, (path, share) in enumerate(zip(paths, shares, strict=True)):
+        own: dict[str, Field] = {
+            "split.no": Number(2, "H", number),
+            "split.count": Number(2, "H", count),
+            "split.tensors.count": Number(5, "i", len(tensors)),
+        }
+        path.write_bytes(gguf({**(fields if number == 0 else {}), **own}, share))
+    return paths
+
+
+def _of_chance(changes: Mapping[str, Field | None] | None) -> tuple[dict[str, Field], list[Tensor]]:
     width, inner, layers = 64, 128, 2
     fields = {
         **LLAMA,
@@ -126,8 +163,7 @@ def runnable(path: Path, changes: Mapping[str, Field | None] | None = None) -> P
         Tensor(f"{name}.weight", shape, 0, _chance(dice, name, shape)) for name, shape in shapes.items()
     ]
     kept = {key: item for key, item in fields.items() if item is not None}
-    path.write_bytes(gguf({**kept, "llama.vocab_size": len(tokens)}, tensors))
-    return path
+    return {**kept, "llama.vocab_size": len(tokens)}, tensors
 
 
 def aborting(path: Path) -> Path:

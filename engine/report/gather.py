@@ -30,7 +30,7 @@ from engine.store.overview import Overview, overview
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
 from models.files import catalog
-from models.files.digest import sha256_of
+from models.files.digest import sha256_of_parts
 
 SAMPLES = 20
 """Samples shown before and after."""
@@ -221,7 +221,7 @@ def _heats(
     """The token gains of samples before and after, from the losses kept by the run, by its own student."""
     weighed_by = run.record.student
     file = catalog.student_file(student)
-    if weighed_by is None or (file.digest or sha256_of(file.path)) != weighed_by.digest:
+    if weighed_by is None or (file.digest or sha256_of_parts(file.header.parts)) != weighed_by.digest:
         name = weighed_by.name if weighed_by else "none"
         raise UsageError(f"--student {student}: not the student of this run, which was {name}")
     before = Settings.model_validate(run.record.settings)

@@ -13,7 +13,7 @@ from engine.run.settings import TeacherSettings
 from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
-from models.files.digest import sha256_of
+from models.files.digest import sha256_of_parts
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.ollama.teacher import OllamaTeacher
@@ -122,7 +122,7 @@ def teacher_file(settings: TeacherSettings) -> ModelFile | None:
 
 def digest_of(file: ModelFile) -> str:
     """The digest of a model's weights, which may have to be read."""
-    return file.digest or sha256_of(file.path)
+    return file.digest or sha256_of_parts(file.header.parts)
 
 
 async def identified(file: ModelFile) -> ModelFile:

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from models.errors import ModelFileError, UsageError
-from models.files.gguf import GGUFHeader, read_header
+from models.files.gguf import PART, GGUFHeader, read_header
 from models.files.ollama_store import default_stores, find_blob, list_blobs
 
 DEPTH = 4  # folders below the one looked through; Hugging Face's cache has its files three below
@@ -127,7 +127,7 @@ def _gguf_at(name: str) -> Path:
         raise ModelFileError(Path(name), "no such user") from error
     if not folder:
         return path
-    files = sorted(item.name for item in _list(path) if item.name.endswith(".gguf"))
+    files = sorted(_models_in(_list(path)))
     if len(files) == 1:
         return path / files[0]
     which = f"{len(files)} GGUF files: name one, e.g. {path / files[0]}" if files else "no GGUF file"
@@ -137,7 +137,7 @@ def _gguf_at(name: str) -> Path:
 def _hint(name: str, path: Path) -> str:
     if ":" in name and not name.endswith(".gguf"):
         return f"; a model from Ollama's store is named ollama:{name}"
-    names = [item.name for item in _list(path.parent) if item.name.endswith(".gguf")]
+    names = _models_in(_list(path.parent))
     near = difflib.get_close_matches(path.name, names, n=3)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
@@ -178,12 +178,22 @@ def _caches() -> Iterator[Path]:
 def _walk(folder: Path, depth: int, until: float) -> Iterator[Path]:
     """The GGUF files in a folder and below, hidden folders left out: among them are environments and histories."""
     items = _list(folder) if time.monotonic() < until else []
-    for item in items:
-        if item.name.endswith(".gguf") and time.monotonic() < until:
-            yield folder / item.name
+    for name in _models_in(items):
+        if time.monotonic() < until:
+            yield folder / name
     for item in items:
         if depth and not item.name.startswith(".") and item.is_dir(follow_symlinks=False):
             yield from _walk(folder / item.name, depth - 1, until)
+
+
+def _models_in(items: Sequence[os.DirEntry[str]]) -> list[str]:
+    """The GGUF files among the entries of a folder; of a split model the first of its parts that are there."""
+    names = [item.name for item in items if item.name.endswith(".gguf")]
+    firsts: dict[str, str] = {}
+    for name in names:
+        if (part := PART.fullmatch(name)) is not None:
+            firsts.setdefault(f"{part['name']} {part['count']}", name)
+    return [name for name in names if not PART.fullmatch(name) or name in firsts.values()]
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:

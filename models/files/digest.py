@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def sha256_of(path: Path) -> str:
     except OSError as error:
         raise ModelFileError(path, (error.strerror or str(error)).lower()) from error
     return known[key]
+
+
+def sha256_of_parts(parts: Sequence[Path]) -> str:
+    """The digest of a model in these files: of one file its own, of several the SHA-256 of theirs, in order."""
+    digests = [sha256_of(part) for part in parts]
+    if len(digests) == 1:
+        return digests[0]
+    return "sha256:" + hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _key(path: Path) -> str:

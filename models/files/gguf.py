@@ -1,5 +1,8 @@
 """A GGUF file's head: the model it holds, its size, and the reason where llama.cpp could not weigh text with it.
 
+A large model is published in parts, NAME-00001-of-00003.gguf and so on: the first says what it is, and all hold
+weights.
+
 Read by hand, so that a damaged or hostile file costs one line and not a process: llama.cpp asserts on some.
 The layout is ggml's docs/gguf.md, the checks are those of its gguf.cpp. Nothing is believed: every length is
 held against the file's size, and of strings and arrays only what is used is kept.
@@ -8,10 +11,13 @@ held against the file's size, and of strings and arrays only what is used is kep
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -49,7 +55,8 @@ class GGUFHeader:
     """The facts in a GGUF file's head. Texts are the file's own words, any characters in them."""
 
     path: Path
-    size: int  # bytes of the file
+    parts: tuple[Path, ...]  # the files it is in, in order: its first is `path`
+    size: int  # bytes of all of them
     architecture: str
     name: str  # general.name, or the file's name
     quantisation: str  # the file type, e.g. "Q4_K_M"; without one the type most weights have
@@ -72,19 +79,86 @@ def read_header(path: Path) -> GGUFHeader:
     """Read the head of the GGUF file at `path`: some 20 MB of a sound file at most, in a tenth of a second.
 
     `ModelFileError` says in one line why a file is no GGUF, or a broken or unsupported one. A sound file of no
-    use here (an embedding model, a part of a model, an unfinished download) comes back with `unusable` set.
+    use here (an embedding model, a first part without the others, an unfinished download) comes back with `unusable`
+    set.
     """
+    with _opened(path) as first:
+        header = first.read()
+        count = first.split("count")
+    return header if count < 2 or header.unusable else _with_parts(header, count)
+
+
+PART = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
+"""The name of a part of a split model, by which llama.cpp finds the others."""
+
+PARTS_LIMIT = 1_024  # published models have fewer than a hundred
+
+
+def part_path(path: Path, number: int) -> Path | None:
+    """The place of another part of the model that the part at `path` belongs to; None where its name says none."""
+    if (named := PART.fullmatch(path.name)) is None:
+        return None
+    return path.with_name(f"{named['name']}-{number:05}-of-{named['count']}.gguf")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_HeadReader]:
+    """A reader of the head at `path`. `ModelFileError`: it cannot be opened or read."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # looked at before opening: opening a pipe waits for a writer
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise ModelFileError(path, f"{kind}; expected a GGUF file")
         with path.open("rb") as file:
-            return _HeadReader(file, path, os.fstat(file.fileno()).st_size).read()
+            yield _HeadReader(file, path, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise ModelFileError(path, (error.strerror or str(error)).lower()) from error
     except ValueError as error:  # NUL or a lone surrogate in the path
         raise ModelFileError(path, f"not a usable path ({error})") from error
+
+
+def _with_parts(first: GGUFHeader, count: int) -> GGUFHeader:
+    """The header of a whole model, from that of the first of its parts."""
+    named = PART.fullmatch(first.path.name)
+    if named is None or int(named["number"]) != 1 or int(named["count"]) != count or count > PARTS_LIMIT:
+        name = f"NAME-00001-of-{count:05}.gguf"
+        return replace(
+            first, unusable=f"one of {count} parts of a split model, but not called {name}; rename them so"
+        )
+    others = [part for number in range(2, count + 1) if (part := part_path(first.path, number)) is not None]
+    if missing := [part.name for part in others if not part.exists()]:
+        names = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+        return replace(
+            first,
+            unusable=f"{len(missing)} of its {count} parts are not beside it: {names}; download them too",
+        )
+    size, tensors, parameters, weights = first.size, first.tensors, first.parameters, Counter(first.weights)
+    for number, part in enumerate(others, 2):
+        with _opened(part) as reader:
+            found, elements, end = reader.tables()
+        if (reader.split("no"), reader.split("count")) != (number - 1, count):
+            return replace(
+                first, unusable=f"{part.name} beside it is not part {number} of {count}; download it again"
+            )
+        if end > reader.size:
+            return replace(
+                first,
+                unusable=f"{part.name} is cut short: {reader.size} of {end} bytes are there; download it again",
+            )
+        size, tensors, parameters = size + reader.size, tensors + found, parameters + elements
+        weights.update(reader.weights)
+    return replace(
+        first,
+        parts=(first.path, *others),
+        size=size,
+        tensors=tensors,
+        parameters=parameters,
+        weights=weights,
+        quantisation=first.quantisation
+        if first.weights
+        else max(weights, key=weights.__getitem__, default="unknown"),
+        unusable=NOT_A_MODEL["vocab"] if tensors == 0 else None,
+    )
 
 
 class _HeadReader:
@@ -145,6 +219,25 @@ class _HeadReader:
         return self.take(length).decode("utf-8", "replace")
 
     def read(self) -> GGUFHeader:
+        tensors, parameters, end = self.tables()
+        if (number := self.split("no")) > 0:
+            first = part_path(self.path, 1)
+            there = first is not None and first.exists()
+            what = (
+                f"name the first one, {first}"
+                if there
+                else "its first part is not beside it; download that too"
+            )
+            raise self.fail(f"part {number + 1} of {self.split('count')} of a split model; {what}")
+        return self.header(tensors, parameters, end)
+
+    def split(self, key: str) -> int:
+        """A number that a part of a split model says of itself: `no`, from 0, or `count`; 0 where it says none."""
+        value = self.values.get(f"split.{key}")
+        return value if isinstance(value, int) and value > 0 else 0
+
+    def tables(self) -> tuple[int, int, int]:
+        """Read the head; returns the tensors, their elements, and the byte that the file's data end at."""
         tensors, pairs = self.preamble()
         for _ in range(pairs):
             self.pair()
@@ -153,7 +246,7 @@ class _HeadReader:
             raise self.fail("its alignment is not a power of two; the file is damaged")
         parameters = self.tensor_infos(tensors, alignment)
         start = -(-self.at // alignment) * alignment
-        return self.header(tensors, parameters, start + self.needed)
+        return tensors, parameters, start + self.needed
 
     def preamble(self) -> tuple[int, int]:
         magic = self.file.read(9)
@@ -255,6 +348,7 @@ class _HeadReader:
         layers = sum(kv_heads) if len(kv_heads) > 1 else blocks * sum(kv_heads)
         return GGUFHeader(
             path=self.path,
+            parts=(self.path,),
             size=self.size,
             architecture=architecture,
             name=self.word("general.name") or self.path.name,
@@ -300,18 +394,13 @@ class _HeadReader:
         return True if self.word("tokenizer.ggml.model") == "llama" else None
 
     def unusable(self, architecture: str, tensors: int, end: int) -> str | None:
-        parts = self.values.get("split.count")
         kind = self.word("general.type")
         reasons = (
             (kind in NOT_A_MODEL, NOT_A_MODEL.get(kind)),
             (architecture in NOT_A_LANGUAGE_MODEL, NOT_A_LANGUAGE_MODEL.get(architecture)),
             (self.size_of("pooling_type") > 0, EMBEDDING),
             (self.values.get(f"{architecture}.attention.causal") is False, DIFFUSION),
-            (
-                isinstance(parts, int) and parts > 1,
-                f"one of {parts} parts of a split model; join them first (llama-gguf-split --merge)",
-            ),
-            (tensors == 0, NOT_A_MODEL["vocab"]),
+            (tensors == 0 and self.split("count") < 2, NOT_A_MODEL["vocab"]),
             (self.lengths.get("tokenizer.ggml.tokens", 0) == 0, "a model without a vocabulary"),
             (end > self.size, f"cut short: {self.size} of {end} bytes are there; download it again"),
         )

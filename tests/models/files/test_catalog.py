@@ -15,7 +15,7 @@ import pytest
 
 from models.errors import BurnishError, ModelFileError, UsageError
 from models.files.catalog import FoundModel, find_ggufs, student_file, teacher_file
-from tests.gguf_writer import LLAMA, TENSORS, gguf, tiny
+from tests.gguf_writer import LLAMA, TENSORS, gguf, in_parts, tiny
 from tests.ollama.store import OWN, FakeStore
 
 WEIGHTS = gguf(LLAMA, TENSORS)
@@ -271,6 +271,26 @@ def test_models_near_at_hand_are_listed_once_with_what_is_wrong_with_them(
     assert found["broken.gguf"] == FoundModel(
         "broken.gguf", Path("broken.gguf"), None, "ends inside its own header, at byte 4; download it again"
     )
+
+
+def test_a_model_in_parts_is_found_once_and_named_by_its_first_part(home: Path) -> None:
+    here = home / "here"
+    parts = in_parts(here, 3)
+    found = [entry for entry in find_ggufs().found if entry.name != "demo"]
+    assert [(entry.name, entry.problem) for entry in found] == [(parts[0].name, None)]
+    for name in (str(here), str(parts[0])):
+        assert student_file(name).header.parts == tuple(parts)
+    teacher = teacher_file(f"gguf:{parts[0]}")
+    assert teacher is not None
+    assert teacher.header.size == sum(part.stat().st_size for part in parts)
+    parts[1].unlink()
+    (gone,) = [entry for entry in find_ggufs().found if entry.name != "demo"]
+    assert gone.problem == f"1 of its 3 parts are not beside it: {parts[1].name}; download them too"
+    parts[0].unlink()
+    (last,) = [entry for entry in find_ggufs().found if entry.name != "demo"]
+    assert (last.name, last.header) == (parts[2].name, None)
+    with pytest.raises(ModelFileError, match="part 3 of 3 of a split model; its first part is not beside it"):
+        student_file(str(parts[2]))
 
 
 def test_a_search_that_ran_out_of_time_says_so(home: Path) -> None:

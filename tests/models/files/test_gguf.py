@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import ModelFileError
+from models.files.digest import sha256_of, sha256_of_parts
 from models.files.gguf import HEAD_LIMIT, GGUFHeader, read_header
 from models.files.gguf_types import FILE_TYPES, TENSOR_TYPES
-from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, text, tiny, value
+from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, in_parts, runnable, text, tiny, value
 
 
 def smollm2() -> Path:
@@ -116,7 +117,7 @@ def test_without_a_file_type_the_commonest_tensor_type_names_the_quantisation(tm
         ({"general.type": "mmproj"}, "projector"),
         ({"general.type": "adapter"}, "LoRA adapter"),
         ({"general.type": "imatrix"}, "importance matrix"),
-        ({"split.count": 3}, "one of 3 parts"),
+        ({"split.count": 3}, "one of 3 parts of a split model, but not called NAME-00001-of-00003.gguf"),
         ({"tokenizer.ggml.tokens": None}, "without a vocabulary"),
     ],
 )
@@ -301,3 +302,61 @@ def measured(path: Path) -> tuple[GGUFHeader | ModelFileError, int]:
         return error, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+# Parts of one model -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("empty_first", [False, True])
+def test_a_model_in_parts_is_one_model(tmp_path: Path, empty_first: bool) -> None:
+    whole = read_header(runnable(tmp_path / "whole.gguf"))
+    parts = in_parts(tmp_path, 3, empty_first=empty_first)
+    header = read_header(parts[0])
+    assert header.unusable is None
+    assert header.parts == tuple(parts)
+    assert (header.parameters, header.tensors, header.weights) == (
+        whole.parameters,
+        whole.tensors,
+        whole.weights,
+    )
+    assert (header.name, header.vocabulary, header.quantisation) == ("Chance", whole.vocabulary, "F32")
+    assert header.size == sum(part.stat().st_size for part in parts)
+
+
+def test_a_model_in_parts_is_named_by_its_first(tmp_path: Path) -> None:
+    parts = in_parts(tmp_path, 3)
+    with pytest.raises(
+        ModelFileError, match=f"part 2 of 3 of a split model; name the first one, {parts[0]}$"
+    ):
+        read_header(parts[1])
+    parts[0].unlink()
+    with pytest.raises(
+        ModelFileError, match=r"part 3 of 3 of a split model; its first part is not beside it"
+    ):
+        read_header(parts[2])
+
+
+def test_parts_that_are_missing_cut_or_of_another_model_are_named(tmp_path: Path) -> None:
+    parts = in_parts(tmp_path, 4)
+    sizes = [part.stat().st_size for part in parts]
+    os.truncate(parts[3], sizes[3] - 100)
+    assert read_header(parts[0]).unusable == (
+        f"{parts[3].name} is cut short: {sizes[3] - 100} of {sizes[3]} bytes are there; download it again"
+    )
+    parts[3].write_bytes(parts[2].read_bytes())
+    assert read_header(parts[0]).unusable == (
+        f"{parts[3].name} beside it is not part 4 of 4; download it again"
+    )
+    for part in parts[1:3]:
+        part.unlink()
+    assert read_header(parts[0]).unusable == (
+        f"2 of its 4 parts are not beside it: {parts[1].name}, {parts[2].name}; download them too"
+    )
+
+
+def test_the_digest_of_a_model_is_over_all_its_parts(tmp_path: Path) -> None:
+    parts = in_parts(tmp_path, 2)
+    before = sha256_of_parts(parts)
+    assert sha256_of_parts(parts[:1]) == sha256_of(parts[0]) != before
+    parts[1].write_bytes(parts[1].read_bytes()[:-4] + b"\1\1\1\1")
+    assert sha256_of_parts(parts) != before

@@ -89,6 +89,14 @@ def test_a_passage_scores_the_same_alone_and_among_others_asked_for_at_the_same_
     with_student(smollm2_f32, ask, exact=True)
 
 
+@pytest.mark.parametrize("empty_first", [False, True])
+def test_a_model_in_parts_scores_as_the_whole(tmp_path: Path, empty_first: bool) -> None:
+    whole = gguf_writer.runnable(tmp_path / "whole.gguf")
+    parts = gguf_writer.in_parts(tmp_path, 3, empty_first=empty_first)
+    for one, other in zip(scored(whole, ONE, TWO), scored(parts[0], ONE, TWO), strict=True):
+        assert same(one, other)
+
+
 def test_a_target_too_long_loses_its_tail_and_only_that(smollm2_f32: Path) -> None:
     start = "Once upon a time there was a miller who had three sons. "
     whole, cut = scored(

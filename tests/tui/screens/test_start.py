@@ -224,7 +224,7 @@ WRONG: dict[str, tuple[bytes | None, str]] = {
     "missing.json": (None, "No such file"),
     "empty.json": (b"", "empty"),
     "latin.json": (b'[{"instruction": "\xe9", "output": "x"}]', "not UTF-8"),
-    "utf16.json": ("[]".encode("utf-16"), "UTF-16"),
+    "utf16.json": ("[".encode("utf-16"), "the file ends in this row"),
     "broken.json": (b'[{"instruction": ', "row 1"),
     "shape.json": (b'[{"text": "x"}]', "expected"),
     "packed.json": (b"\x1f\x8b\x08\x00", "unpack"),

@@ -297,7 +297,7 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
     """The beginning of what a file holds, and how it is packed. Raises `DatasetError`, also for what holds no rows."""
     try:
         if path.is_dir():
-            raise DatasetError(f"{path}: a folder; {_in_folder(path)}")
+            raise DatasetError(f"{path}: a folder; {in_folder(path)}")
         if path.exists() and not path.is_file():
             raise DatasetError(f"{path}: expected a file that holds a dataset, found something else")
         with path.open("rb") as file:
@@ -312,7 +312,7 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
     return head, packing
 
 
-def _in_folder(path: Path) -> str:
+def in_folder(path: Path) -> str:
     """What to open of a folder: its first file that may be a dataset."""
     kinds = ("*.parquet", "*.arrow", "*.jsonl", "*.json", "*.csv")
     found = (file for kind in kinds for file in sorted(path.rglob(kind)) if file.name not in _ABOUT)

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
-from engine.formats.read import BadRow, Dataset, open_dataset
+from engine.formats.read import BadRow, Dataset, in_folder, open_dataset
 from engine.sample import PassedRow, Sample
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Source, Workspace
@@ -66,7 +66,7 @@ def target(
         raise DatasetError(f"{path}: is no path: it holds a NUL")
     try:
         if path.is_dir():
-            raise DatasetError(f"{path}: a folder; choose a dataset or a workspace in it")
+            raise DatasetError(f"{path}: a folder; {in_folder(path)}")
         if is_workspace(path):
             return OpenTarget(path)
         workspace = workspace_for(path)

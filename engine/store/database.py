@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from engine.formats.outputs import why_not_free
-from engine.store.log import Mark, OpenLog, leftover, lock_path, log_path, why_not_its_log
+from engine.store.log import Mark, OpenLog, complete, leftover, lock_path, log_path, why_not_its_log
 from models.errors import BurnishError
 
 T = TypeVar("T")
@@ -68,8 +68,9 @@ class Database:
     def create(cls, kind: FileKind, path: Path, fill: Callable[[Database], None]) -> None:
         """Make a file, mode 0600, with what `fill` writes into it. All of it, or no file at all."""
         lock = _locked(kind, path)
-        with _draft(kind, path, lock) as draft, closing(cls(kind, path, draft, None)) as new:
+        with _draft(kind, path, lock) as draft, closing(draft):
             _prepare(kind, path, draft)
+            new = cls(kind, path, draft, None)
             fill(new)
             # Closing does it as well, but says nothing of a disk that is full.
             new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -132,25 +133,27 @@ class Database:
         if log_path(path).exists():
             _check_log(path)
         lock = _locked(kind, to)
-        with (
-            _draft(kind, to, lock) as draft,
-            closing(draft),
-            closing(_connect(path, _to_read(path))) as source,
-        ):
-            with explained(path):
-                version = _check_version(kind, path, source)
-                source.backup(draft)
+        with _draft(kind, to, lock) as draft, closing(draft):
+            source = _connect(path, _to_read(path))
+            try:
+                with explained(path):
+                    version = _check_version(kind, path, source)
+                    source.backup(draft)
+            finally:
+                _close_reader(path, source)
             with explained(to):
                 if version == len(kind.migrations):
                     Mark.new().write(draft)
                 draft.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Commit what is open and let go of the file, with nothing left in its log; once closed, do nothing."""
+        """Commit what is open and let go of the file, with nothing left beside it; once closed, do nothing."""
         lock, self._lock = self._lock, None
         try:
-            with explained(self.path):
-                if _is_open(self._db) and self._log is not None and self._log.gone is None:
+            if _is_open(self._db) and lock is None:
+                _close_reader(self.path, self._db)
+            elif _is_open(self._db) and self._log is not None and self._log.gone is None:
+                with explained(self.path):
                     self._commit()
                     self._log.finish()
         finally:
@@ -447,6 +450,24 @@ def _to_read(path: Path) -> str:
     # In a folder that cannot be written it cannot keep its readers' index, and needs none if nobody writes.
     log = log_path(path)
     return "mode=ro" if os.access(log.parent, os.W_OK) or log.exists() else "mode=ro&immutable=1"
+
+
+def _close_reader(path: Path, connection: sqlite3.Connection) -> None:
+    """Close a connection that reads. Of a file that nobody works on, what SQLite keeps beside it goes.
+
+    Whoever closes last would remove that, but a connection that reads cannot: one that may write does it then.
+    """
+    with suppress(sqlite3.Error):
+        connection.rollback()  # what was frozen: it would tell of an earlier state
+    done = complete(connection)
+    connection.close()
+    log = log_path(path)
+    if log.exists() and (done or not _size(log)):
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as last,
+        ):
+            last.execute("PRAGMA user_version").fetchall()  # else it would not take notice of a log at all
 
 
 def _check_log(path: Path) -> None:

@@ -24,6 +24,8 @@ _HEADER, _FRAME = 32, 24
 SIZE = 4 << 20
 """Bytes that a log may grow by before it is brought into the file."""
 
+_FOR_A_READER = 100  # milliseconds
+
 _IDENTITY = 16
 _BODY = struct.Struct(f">{_IDENTITY}sQ?")
 
@@ -65,6 +67,14 @@ def add_mark(db: sqlite3.Connection) -> None:
 def mark_of(db: sqlite3.Connection) -> Mark:
     ((body,),) = db.execute("SELECT body FROM mark")
     return Mark.parse(body)
+
+
+def complete(db: sqlite3.Connection) -> bool:
+    """True of a file that was closed in order, and that nobody has written to since."""
+    try:
+        return mark_of(db).complete
+    except (sqlite3.Error, struct.error, ValueError, TypeError):
+        return False  # of an older schema, or damaged
 
 
 def log_path(path: Path) -> Path:
@@ -189,9 +199,15 @@ class OpenLog:
         self._mark = self._mark.begun().write(self._db)
 
     def _checkpoint(self, how: str) -> None:
-        """One that fails, as on a full disk, is made up for by the next: what is committed is in the log."""
+        """One that fails, as on a full disk, is made up for by the next: what is committed is in the log.
+
+        A reader that holds on to an earlier state is not waited for: whoever closes last brings the log in.
+        """
+        ((patience,),) = self._db.execute("PRAGMA busy_timeout").fetchall()
+        self._db.execute(f"PRAGMA busy_timeout = {_FOR_A_READER}")
         with suppress(sqlite3.OperationalError):
             self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+        self._db.execute(f"PRAGMA busy_timeout = {patience}")
 
     def _size(self) -> int:
         try:

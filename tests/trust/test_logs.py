@@ -149,6 +149,84 @@ def test_a_finished_run_leaves_one_file_and_its_lock(tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir()} == {"data.json", "w.burnish", "w.burnish-lock"}
 
 
+def beside(path: Path) -> set[str]:
+    """What SQLite has beside a file."""
+    return {one.name.removeprefix(path.name) for one in path.parent.glob(f"{path.name}-*")} - {"-lock"}
+
+
+def frozen(reading: Workspace) -> None:
+    reading.database.freeze()
+    len(reading)
+
+
+READERS: dict[str, Callable[[Workspace], object]] = {
+    "that has read nothing": lambda _: None,
+    "that has read": len,
+    "that holds on to what it saw": frozen,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("begun", ["before", "during", "after"])
+def test_a_reader_that_closes_last_leaves_the_one_file(tmp_path: Path, reader: str, begun: str) -> None:
+    path = new_workspace(tmp_path / "w.burnish")
+    readers = []
+
+    def begin(moment: str) -> None:
+        if moment == begun:
+            for _ in range(2):
+                readers.append(Workspace.read(path))
+                READERS[reader](readers[-1])
+
+    begin("before")
+    with Workspace.open(path) as opened:
+        keep(opened, 0)
+        begin("during")
+        keep(opened, 1)
+    begin("after")
+    for reading in readers:
+        reading.close()
+    assert beside(path) == set()
+    assert holds(path) == 2
+
+
+def test_a_reader_leaves_the_log_of_who_was_killed_or_is_at_work(tmp_path: Path) -> None:
+    path = killed(tmp_path)
+    before = path.read_bytes(), log_of(path).read_bytes()
+    for _ in range(2):
+        Workspace.read(path).close()
+    assert (path.read_bytes(), log_of(path).read_bytes()) == before
+    with Workspace.open(path) as opened:
+        keep(opened, 0) if opened.reply(0, key(0)) is None else None
+        Workspace.read(path).close()
+        keep(opened, REPLIES)
+        Workspace.read(path).close()
+        assert opened.reply(REPLIES % 3, key(REPLIES)) is not None
+    assert beside(path) == set()
+
+
+def test_a_record_that_is_read_and_a_workspace_that_is_copied_are_one_file(tmp_path: Path) -> None:
+    record, path = tmp_path / "w.judged", new_workspace(tmp_path / "w.burnish")
+    Record.at(record).close()
+    Record.read(record).close()
+    Workspace.copy(path, tmp_path / "copy.burnish")
+    for one in (record, path, tmp_path / "copy.burnish"):
+        assert beside(one) == set()
+
+
+def test_commands_that_read_beside_a_run_and_after_it_leave_one_file(tmp_path: Path) -> None:
+    path, ended = during(tmp_path, lambda path: burnish("show", path))
+    assert ended.code == 0
+    for command in (
+        ("show", path),
+        ("export", path, tmp_path / "out.json"),
+        ("report", path),
+        ("stats", path),
+    ):
+        assert burnish(*command).code == 0
+        assert beside(path) == set()
+
+
 def during(tmp_path: Path, act: Callable[[Path], object]) -> tuple[Path, Ended]:
     """A run over a workspace with which something is done at the third request; the fifth is not to come."""
     path = tmp_path / "w.burnish"

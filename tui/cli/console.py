@@ -21,6 +21,11 @@ def errors() -> Console:
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
+def moves(console: Console) -> bool:
+    """True where bars may move: FORCE_COLOR makes any file a terminal to rich, and this is for real ones."""
+    return console.is_interactive and console.file.isatty()
+
+
 def say(console: Console, text: str, style: str = "") -> None:
     """A sentence: broken between words on a terminal, one line elsewhere."""
     console.print(Text(one_line(text), style=style), soft_wrap=not console.is_terminal)

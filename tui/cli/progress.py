@@ -15,8 +15,8 @@ from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
 from engine.sample import Stage
-from tui.cli.console import say
-from tui.text.literal import first_line, literal
+from tui.cli.console import moves, say
+from tui.text.literal import first_line, one_line
 
 PLAIN_EVERY = 10.0
 """Seconds between two plain lines of progress."""
@@ -42,9 +42,7 @@ class RunDisplay:
 
 def display(console: Console, unit: str = "samples") -> RunDisplay:
     """The display that suits where standard error goes. `unit`: the things that are counted, in the plural."""
-    # FORCE_COLOR makes any file a terminal to rich; bars that move are for real ones.
-    live = console.is_interactive and console.file.isatty()
-    return LiveDisplay(console, unit) if live else PlainDisplay(console, unit)
+    return LiveDisplay(console, unit) if moves(console) else PlainDisplay(console, unit)
 
 
 class _Rate(ProgressColumn):
@@ -119,7 +117,7 @@ class LiveDisplay(RunDisplay):
             if text:
                 lines.append(Text(text, style=style))
         if tally.paused:
-            lines.append(Text(f"paused: {literal(tally.paused)}", style="bold yellow"))
+            lines.append(Text(f"paused: {one_line(tally.paused)}", style="bold yellow"))
         elif self._growing:
             head, _, reply = self._growing.partition(": ")
             room = max(self._console.width - len(head) - 4, 10)
@@ -128,25 +126,28 @@ class LiveDisplay(RunDisplay):
 
 
 class PlainDisplay(RunDisplay):
-    """A line now and then, for logs and pipes."""
+    """A line when something has changed, now and then, for logs and pipes."""
 
     def __init__(self, console: Console, unit: str) -> None:
         super().__init__(console, unit)
         self._printed_at = time.monotonic()
+        self._printed: tuple[object, ...] = ()  # what the last line of progress told
+        self._said = ""
 
     def __exit__(self, *_: object) -> None:
         self._print_state()
 
     def on_event(self, event: Event | JudgeEvent) -> None:
+        paused = self._tally.paused
         super().on_event(event)
         match event:
             case Started():
                 self._say(f"{event.total} {self._unit}, {event.done} of them done before")
             case Notice(text=text):
                 self._say(text)
-            case Paused(message=message):
+            case Paused(message=message) if message != paused:
                 self._say(f"paused: {message}")
-            case Resumed():
+            case Resumed() if paused is not None:
                 self._say("going on")
             case PhaseStarted():
                 self._say(f"the {event.model}'s turn, over {event.samples} samples")
@@ -156,11 +157,21 @@ class PlainDisplay(RunDisplay):
                 pass
 
     def _print_state(self) -> None:
+        """Print how far it has come, unless that was printed already: a speed alone is no news."""
         self._printed_at = time.monotonic()
         tally = self._tally
-        if tally.total:
-            parts = (f"{tally.done}/{tally.total} {self._unit}", tally.speeds(), tally.counts())
+        turn = (
+            ""
+            if tally.phase is None
+            else f"the {tally.phase.model}'s turn {tally.advanced}/{tally.phase.samples}"
+        )
+        told = (tally.done, tally.replies, turn, tally.counts())
+        if tally.total and told != self._printed:
+            self._printed = told
+            parts = (f"{tally.done}/{tally.total} {self._unit}", turn, tally.speeds(), tally.counts())
             self._say(" · ".join(part for part in parts if part))
 
     def _say(self, text: str) -> None:
-        say(self._console, text)
+        if text != self._said:
+            self._said = text
+            say(self._console, text)

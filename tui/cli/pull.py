@@ -35,7 +35,7 @@ async def _pull(name: str, console: Console) -> None:
 
     from engine.run.settings import load_settings
     from models.ollama.server import OllamaServer
-    from tui.cli.console import say
+    from tui.cli.console import moves, say
     from tui.text.literal import literal
 
     bars = Progress(
@@ -44,7 +44,7 @@ async def _pull(name: str, console: Console) -> None:
         DownloadColumn(),
         TransferSpeedColumn(),
         console=console,
-        disable=not console.is_interactive,
+        disable=not moves(console),
     )
     server = OllamaServer(load_settings({}).teacher.host)
     with bars:

@@ -122,12 +122,10 @@ class _BadRows:
 @contextmanager
 def _counting() -> Iterator[Callable[[], None]]:
     """Shows on a terminal how far the examination has come."""
-    from tui.cli.console import errors
+    from tui.cli.console import errors, moves
 
     console, count = errors(), 0
-    # FORCE_COLOR makes any file a terminal to rich; what moves is for real ones.
-    moves = console.is_interactive and console.file.isatty()
-    with console.status("looking…") if moves else nullcontext() as status:
+    with console.status("looking…") if moves(console) else nullcontext() as status:
 
         def step() -> None:
             nonlocal count

@@ -29,6 +29,27 @@ class ModelFileError(BurnishError):
         self.why = why
 
 
+class ExhaustedError(BurnishError):
+    """A piece of work needed more memory, or went deeper into something nested, than this machine allows."""
+
+
+def in_one_line(error: BaseException) -> BaseException:
+    """The error; in place of Python's about memory or depth the `ExhaustedError` that a person can act on.
+
+    For whatever a file, a server or a model may hold: not every place that reads can foresee it.
+    """
+    if isinstance(error, MemoryError):
+        said = ExhaustedError(
+            "not enough memory for this; close other programs, or leave out what is large; nothing committed is lost"
+        )
+    elif isinstance(error, RecursionError):
+        said = ExhaustedError("something that was read is nested too deeply; mend it, or leave it out")
+    else:
+        return error
+    said.__cause__ = error
+    return said
+
+
 def printable(text: str) -> str:
     """A text with every unprintable character written as an escape."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -55,7 +55,7 @@ def digests_path() -> Path:
 def _remembered() -> dict[str, str]:
     try:
         known = json.loads(digests_path().read_bytes())
-    except (OSError, ValueError):  # not there yet, or damaged: nothing is remembered
+    except (OSError, ValueError, RecursionError):  # not there yet, or damaged: nothing is remembered
         return {}
     entries = known.items() if isinstance(known, dict) else ()
     return {key: digest for key, digest in entries if isinstance(digest, str)}

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import Any, TypeVar
 
+from models.errors import in_one_line
+
 T = TypeVar("T")
 
 
@@ -25,7 +27,7 @@ async def on_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
         try:
             answer.set_result(work(*arguments))
         except BaseException as error:
-            answer.set_exception(error)
+            answer.set_exception(in_one_line(error))
 
     Thread(target=run, name="aside", daemon=True).start()
     return await asyncio.wrap_future(answer)

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import click
 
-from models.errors import BurnishError, UsageError
+from models.errors import BurnishError, UsageError, in_one_line
 from models.system.core_files import no_core_file
 from models.system.shell import command_line
 from tui.cli.answer import answer
@@ -55,8 +55,8 @@ def main() -> None:
             err=True,
         )
         code = INTERRUPTED
-    except BurnishError as error:
-        click.echo(f"burnish: {one_line(str(error))}", err=True)
+    except (BurnishError, MemoryError, RecursionError) as error:
+        click.echo(f"burnish: {one_line(str(in_one_line(error)))}", err=True)
         code = USAGE if isinstance(error, UsageError) else FAILED
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from models.errors import in_one_line
+
 T = TypeVar("T")
 
 SWITCH_SECONDS = 0.0005
@@ -53,7 +55,7 @@ class EngineWork(Generic[T]):
             if task.cancelled():
                 self.end.cancel()
             elif (error := task.exception()) is not None:
-                self.end.set_exception(error)
+                self.end.set_exception(in_one_line(error))
             else:
                 self.end.set_result(task.result())
 

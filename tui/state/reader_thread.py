@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 from engine.store.database import Interrupted
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Run, Workspace
+from models.errors import in_one_line
 
 T = TypeVar("T")
 
@@ -126,4 +127,4 @@ class ReaderThread:
         except Interrupted as error:
             return question.answer.set_exception, CancelledError() if self._closed else error
         except BaseException as error:
-            return question.answer.set_exception, error
+            return question.answer.set_exception, in_one_line(error)

@@ -69,7 +69,7 @@ class Columns(Frozen):
     @property
     def one_exchange(self) -> bool:
         """True where a column of a row with one exchange is named."""
-        return any((self.instruction, self.input, self.response))
+        return not (self.instruction is self.input is self.response is None)
 
     @property
     def given(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ def fields_of(row: Mapping[str, Any], columns: Columns = NO_COLUMNS) -> Fields |
     """The names under which this row holds an instruction and a response, or None."""
     if any(name is not None and name not in row for name in (columns.instruction, columns.response)):
         return None
-    taken = columns.given.values()
+    taken = (columns.instruction, columns.input, columns.response, columns.system)
     named: dict[str, str] = {}
     for name in row:
         named.setdefault(_bare(name), name)

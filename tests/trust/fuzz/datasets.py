@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import json
+import lzma
 import zlib
 from itertools import islice
 from pathlib import Path
@@ -55,7 +58,19 @@ MESSAGES: list[dict[str, Any]] = [
         ]
     }
 ]
-ROWS = (FLAT, WITHOUT_INPUT, SHAREGPT, MESSAGES)
+_ASKED, _ANSWERED = {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}
+SHAPED: list[dict[str, Any]] = [
+    {"prompt": [_ASKED], "completion": [_ANSWERED], "label": True},
+    {"prompt": "Why?", "completion": [_ANSWERED]},
+    {"conversation": [{"system": "", "input": "Why?", "output": "Because."}]},
+    {"messages": json.dumps([_ASKED, _ANSWERED]), "id": 1},
+    {"messages": repr([_ASKED, _ANSWERED])},
+    {"conversations": {"from": ["human", "gpt"], "value": ["Why?", "Because."]}},
+    {"data": ["Why?", "Because."]},
+    {"log": [_ASKED, _ANSWERED]},
+    {"User Question": "Why?", "Model Answer": "Because."},
+]
+ROWS = (FLAT, WITHOUT_INPUT, SHAREGPT, MESSAGES, SHAPED)
 TOKENS = (
     *(
         b"{",
@@ -94,14 +109,27 @@ def make(dice: Random) -> bytes:
     rows: Any = dice.choice(ROWS)
     for _ in range(dice.randint(0, 2)):
         rows = bent(rows, dice)
-    match dice.randint(0, 5):
+    match dice.randint(0, 7):
         case 0 | 1:
             found = as_json(rows).encode()
         case 2 | 3 if isinstance(rows, list):
-            found = "\n".join(map(as_json, rows)).encode()
+            found = dice.choice(("\n", ",\n", "")).join(map(as_json, rows)).encode()
+        case 4 if isinstance(rows, list):
+            found = as_json({"version": 1, dice.choice(("data", "train", "messages")): rows}).encode()
+        case 5 if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            names = dict.fromkeys(name for row in rows for name in row)
+            found = as_json({name: [row.get(name) for row in rows] for name in names}).encode()
         case _:
-            found = _table(rows, dice.choice(",;\t")).encode("utf-8", "surrogatepass")
-    return mutated(found, dice, TOKENS) if dice.randint(0, 2) else found
+            found = _table(rows, dice.choice(",;\t|")).encode("utf-8", "surrogatepass")
+    found = mutated(found, dice, TOKENS) if dice.randint(0, 2) else found
+    match dice.randint(0, 15):
+        case 0:
+            found = found.decode("utf-8", "replace").encode(dice.choice(("utf-16", "utf-16-le", "utf-32")))
+        case 1:
+            found = mutated(dice.choice((gzip.compress, lzma.compress))(found), dice, TOKENS)
+        case _:
+            pass
+    return found
 
 
 def _table(rows: Any, delimiter: str) -> str:

@@ -31,7 +31,9 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
             elif UNUSED.get(run.recipe.method) != (group, name):
                 given = models if name == "name" else options
                 given += [setting.option] if value is True else [setting.option, str(value)]
-    again = ["burnish", "run", source.path, "-w", str(path), *models, *options]
+    reading = [] if source.encoding is None else ["--encoding", source.encoding]
+    reading += ["--columns", str(source.columns)] if source.columns.given else []
+    again = ["burnish", "run", source.path, "-w", str(path), *reading, *models, *options]
     return (
         command_line(["sha256sum", source.path]) + f"  # {source.sha256.removeprefix('sha256:')}",
         " ".join([*variables, command_line(again)]),

@@ -278,7 +278,7 @@ def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: P
     before = pq.read_table(data)
     ended = burnish("run", data, "-w", workspace, "--method", "score", "--student", "demo", "--json")
     assert ended.code == 0, ended.err
-    assert set(json.loads(ended.out)["dataset"]) == {"path", "format", "fields", "sha256"}
+    assert set(json.loads(ended.out)["dataset"]) == {"path", "format", "fields", "sha256", "columns"}
     data.unlink()
     assert burnish("export", workspace, out).code == 0
     assert pq.read_table(out).equals(before)

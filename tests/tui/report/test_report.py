@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.formats.fields import Columns
 from engine.method.token_gain import TokenGains, half
 from engine.report.gather import gather
 from engine.run.opening import open_workspace
@@ -188,3 +189,15 @@ def test_the_command_lines_tell_what_was_set_and_no_more(tmp_path: Path) -> None
     assert command.startswith("BURNISH_TEACHER__TEMPERATURE=0.7 burnish run ")
     assert command.endswith("--teacher qwen3:8b --student demo --teacher-parallel 4 --exact --candidates 3")
     assert "'\"'\"'" in command, "the path is quoted"
+
+
+def test_the_command_lines_tell_how_the_dataset_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "w.burnish"
+    shutil.copy(scene(tmp_path), path)
+    with Workspace.open(path) as opened, opened.database.transaction() as db:
+        source = opened.source().model_copy(
+            update={"columns": Columns(instruction="die Frage", response="antwort"), "encoding": "cp1252"}
+        )
+        db.execute("UPDATE source SET body = ?", (source.model_dump_json(),))
+    command = gather(path, None, None).commands[1]
+    assert " --encoding cp1252 --columns 'instruction=die Frage,response=antwort' --teacher " in command

@@ -142,7 +142,7 @@ class Choice(Frozen):
     equal_length: EqualLength | None = (
         None  # the margin at equal length; None: nothing to compare, or not known
     )
-    length_decides: bool = False  # at equal length the verdict would be the other one
+    length_decides: bool = False  # the two margins are for different verdicts
     rewrite: Version | None = None  # the teacher's best candidate, taken or not
     critique: dict[str, str] = {}  # the teacher's, criterion by criterion, of what the stage started from
     failure: Failure | None = None

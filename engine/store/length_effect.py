@@ -37,7 +37,7 @@ class LengthOfStage(Frozen):
     compared: int  # verdicts between a longer and a shorter response
     longer: int  # of them, those for the longer one
     at_equal_length: int  # verdicts of which the margin at equal length is known
-    others: int  # of them, those that would be the other one there
+    others: int  # of them, those where the two margins are for different verdicts
 
 
 class LengthEffect(Frozen):

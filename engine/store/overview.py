@@ -13,7 +13,7 @@ class StageCounts(Frozen):
     kept: int = 0  # the student preferred what was there
     failed: int = 0  # the teacher gave nothing usable
     near_ties: int = 0
-    length_decides: int = 0  # at equal length the verdict would be the other one
+    length_decides: int = 0  # the margins of whole responses and at equal length are for different verdicts
 
 
 class Medians(Frozen):

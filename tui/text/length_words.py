@@ -9,7 +9,10 @@ from engine.store.length_effect import FEW, Correlation, LengthEffect
 from tui.text.tables import Fact
 from tui.text.vocabulary import MEASURES
 
-ABOUT = f"Spearman's rank correlations with the response's length, and of how many samples; of fewer than {FEW}, none"
+ABOUT = (
+    "Spearman's rank correlations with the response's length (growth: how much longer the rewrite is), each of so many "
+    f"samples; of fewer than {FEW}, none"
+)
 
 
 def correlated(found: Correlation) -> str:
@@ -28,7 +31,7 @@ def verdict_sentence(effect: LengthEffect) -> str:
     if not stage.at_equal_length:
         return f"{sentence}; at equal length nothing is known"
     return (
-        f"{sentence}; at equal length {stage.others:,} of {stage.at_equal_length:,} verdicts would be others"
+        f"{sentence}; whole and equal length differ in {stage.others:,} of {stage.at_equal_length:,} verdicts"
     )
 
 

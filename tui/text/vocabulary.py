@@ -139,7 +139,7 @@ FLAGS = {
 }
 """Marks of a sample in a list, each with its sign."""
 
-LENGTH_DECIDES = "length decides: at equal length the verdict would be the other one"
+LENGTH_DECIDES = "length decides: the two margins are for different verdicts"
 
 
 def choice_flags(choice: Choice) -> list[str]:

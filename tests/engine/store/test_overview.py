@@ -62,10 +62,11 @@ def test_each_stage_counts_its_own_verdicts(workspace: Workspace, run: Run) -> N
     keep(workspace, run, 1, choice(first, replaced), choice(second, replaced, near_tie=True))
     keep(workspace, run, 2, choice(first, replaced, near_tie=True), choice(second, kept))
     keep(workspace, run, 3, unusable(first, Fault.COPY), choice(second, kept))
+    keep(workspace, run, 4, choice(first, kept, length_decides=True), choice(second, kept))
     view = overview(workspace, run)
     assert view.stages == {
-        first: StageCounts(replaced=2, kept=1, failed=1, near_ties=2),
-        second: StageCounts(replaced=2, kept=2, failed=0, near_ties=1),
+        first: StageCounts(replaced=2, kept=2, failed=1, near_ties=2, length_decides=1),
+        second: StageCounts(replaced=2, kept=3, failed=0, near_ties=1),
     }
 
 

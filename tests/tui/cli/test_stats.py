@@ -12,8 +12,9 @@ from engine.examine.flags import Flag
 from engine.store.workspace import Workspace
 from tests import hostile
 from tests.command import burnish
-from tests.running import dataset
+from tests.running import dataset, demo_rows
 from tests.running import workspace as made
+from tests.scene import scene
 from tui.text.vocabulary import FINDINGS
 
 SECRETS = ("ann.smith@corp.co.uk", "+49 30 1234567", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00")
@@ -77,7 +78,7 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
             "personal",
             "against",
         ),
-        *("passed", "bad_rows", "bad"),
+        *("passed", "bad_rows", "bad", "length"),
     }
     assert (head["samples"], head["bad_rows"], len(head["bad"])) == (4, 2, 2)
     assert head["passed"] == {"no answer": 1}
@@ -141,3 +142,26 @@ def test_hostile_texts_are_shown_and_act_on_nothing(tmp_path: Path) -> None:
         ended = burnish("stats", dataset(path, rows), *more)
         assert ended.code == 0
         assert not hostile.acting(ended.out.splitlines())
+
+
+def test_a_workspace_s_run_is_told_by_length_and_a_dataset_has_none(data: Path, tmp_path: Path) -> None:
+    path = scene(tmp_path, kinds=("by length", "at equal length", "replaced"))
+    objects = burnish("stats", path, "--json").out.splitlines()
+    length = json.loads(objects[0])["length"]
+    assert length["ifd"]["before"]["samples"] == 24
+    assert length["ifd"]["before"]["spearman"] == pytest.approx(0.21, abs=0.005)
+    stage = length["stages"]["instruction"]
+    assert (stage["margin"]["samples"], stage["compared"], stage["longer"]) == (24, 24, 16)
+    assert (stage["at_equal_length"], stage["others"]) == (16, 16)
+    assert json.loads(burnish("stats", data, "--json").out.splitlines()[0])["length"] is None
+
+    words = " ".join(burnish("stats", path).out.split())
+    assert "length and IFD +0.21 of 24 before, +0.35 of 23 after" in words
+    assert (
+        "the longer response stays in 16 of 24; whole and equal length differ in 16 of 16 verdicts" in words
+    )
+    assert "length and" not in burnish("stats", data).out
+
+    (tmp_path / "few").mkdir()
+    few = scene(tmp_path / "few", demo_rows(3), kinds=("by length",), reviewed=False)
+    assert "length and IFD too few, 3 before, too few, 3 after" in " ".join(burnish("stats", few).out.split())

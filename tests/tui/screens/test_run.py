@@ -23,9 +23,10 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
+from engine.progress import Tally
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings
-from engine.sample import Choice, Failure, Rule, Stage, Verdict
+from engine.sample import Choice, EqualLength, Failure, Rule, Stage, Verdict
 from models.teacher import Fault, TeacherInfo
 from tests import hostile
 from tests.hostile import acting
@@ -36,6 +37,7 @@ from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.tui.seat import SIZES, Seat
 from tui.screens.run.decision_log import DecisionLog, described
+from tui.screens.run.wording import troubles
 from tui.widgets.stage_bars import StageBar, StageBars, cells
 
 __all__ = ["stand_in"]
@@ -455,6 +457,24 @@ def test_a_decision_says_what_decided_and_never_more_than_fits() -> None:
     assert "≈ near tie" in narrow
     assert len(narrow) <= 58
     assert "unscorable" in described(chosen(7, rule=Rule.UNSCORABLE, margin=None), 3, 58).plain
+
+    equal = EqualLength(margin=0.004, scored=(9, 20))
+    by_length = {"margin": -0.3, "equal_length": equal, "length_decides": True, **scores}
+    assert "-0.300  r-IFD 0.900 → 0.700  ≠ length decides" in described(chosen(7, **by_length), 3, 90).plain
+    at_equal = chosen(7, rule=Rule.SMALLER_R_IFD_EQUAL, near_tie=True, **by_length)
+    assert "+0.004  ≈ near tie  ≠ length decides" in described(at_equal, 3, 80).plain, (
+        "the margin that decided"
+    )
+
+
+def test_a_run_s_end_counts_what_length_decides() -> None:
+    tally = Tally()
+    tally.add(Started(3, 0, 0, tuple(Stage)))
+    assert "by length" not in troubles(tally).plain + tally.counts()
+    tally.add(chosen(1, length_decides=True))
+    tally.add(chosen(2, length_decides=True, near_tie=True))
+    assert "≈ 1 near tie  ≠ 2 decided by length" in troubles(tally).plain
+    assert "near ties 1 · decided by length 2" in tally.counts()
 
 
 def test_no_pace_is_made_up() -> None:

@@ -29,7 +29,7 @@ class LengthPanel(Static):
 
 def _lines(effect: LengthEffect) -> list[Content]:
     title = Content.assemble(
-        ("Length", "bold"), ("  how scores go with it (Spearman), of so many samples", "$text-muted")
+        ("Length", "bold"), ("  rank correlations with it, of how many samples", "$text-muted")
     )
     lines = []
     for name, score in (("ifd", effect.ifd), ("r_ifd", effect.r_ifd)):

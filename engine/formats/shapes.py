@@ -94,16 +94,13 @@ def _in_one_field(row: Row, field: str, named: tuple[str, ...] = _NAMES) -> Unfo
 
 
 def _in_two_fields(row: Row, field: str, columns: Columns) -> Unfolded | None:
-    """The turns of what was asked and those of the answer, in a field each; one of the two may be a text."""
+    """The turns of what was asked and those of the answer, in a field each; either may be a text, or missing."""
     fields = fields_of(row, columns)
     if fields is None or (fields.input and row[fields.input]):
         return None
     asked, answered = fields.instruction, fields.response
-    one, other = _turns_in(row[asked]), _turns_in(row[answered])
-    if one is None and other is None:
-        return None
-    one = one or _one_text(row[asked], "user")
-    other = other or _one_text(row[answered], "assistant")
+    one = _turns_in(row[asked]) or _one_text(row[asked], "user")
+    other = _turns_in(row[answered]) or _one_text(row[answered], "assistant")
     if one is None or other is None:
         return None
     count, back, back_of_answer = len(one.turns), one.back, other.back
@@ -188,7 +185,9 @@ def _is_turn(turn: Mapping[str, Any]) -> bool:
 
 
 def _one_text(value: object, role: str) -> _Found | None:
-    if not isinstance(value, str):
+    if value == []:
+        return _Found([], lambda turns: turns)
+    if not isinstance(value, str | None):
         return None
     return _Found([{"role": role, "content": value}], lambda turns: _content(turns[0]))
 

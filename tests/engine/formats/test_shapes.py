@@ -15,7 +15,7 @@ from engine.formats.layouts import earlier_turns, fits, layout_of, render, versi
 from engine.formats.names import Container, DatasetError, Format, Layout
 from engine.formats.read import open_dataset
 from engine.formats.write import write_dataset
-from engine.sample import Sample, Version
+from engine.sample import PassedRow, Sample, Version, WhyPassed
 
 NEW = Version(instruction="New?", response='Newer "ü".')
 
@@ -142,6 +142,32 @@ def test_a_csv_file_holds_a_conversation_in_a_cell(tmp_path: Path) -> None:
     assert dataset.format is Format.MESSAGES_CSV
     (found,) = dataset.samples()
     assert found.original == Version(instruction="q", response="a")
+
+
+def test_texts_among_turns_and_halves_that_are_missing_are_read_as_turns(tmp_path: Path) -> None:
+    asked, answered = [said("user", "q")], [said("assistant", "a")]
+    rows: list[dict[str, Any]] = [
+        {"prompt": asked, "completion": answered},
+        {"prompt": "q", "completion": "a"},
+        {"prompt": asked, "completion": None},
+        {"prompt": asked, "completion": []},
+        {"prompt": asked, "completion": ""},
+        {"prompt": asked, "completion": [said("assistant", "") | {"tool_calls": [{"id": "1"}]}]},
+        {"completion": "a", "prompt": "q", "input": ""},
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = list(open_dataset(path).contents())
+    samples = [one for one in found if isinstance(one, Sample)]
+    assert [one.row for one in samples] == [rows[0], rows[1], rows[6]]
+    assert [one.why for one in found if isinstance(one, PassedRow)] == [
+        WhyPassed.NO_ANSWER,
+        WhyPassed.NO_ANSWER,
+        WhyPassed.NO_ANSWER,
+        WhyPassed.TOOLS,
+    ]
+    new = render(samples[1], NEW, Format.MESSAGES, Format.MESSAGES)
+    assert new == {"prompt": NEW.instruction, "completion": NEW.response}
 
 
 @pytest.mark.parametrize(

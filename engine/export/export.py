@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
-from engine.export.trainers import (
-    Item,
-    Trainer,
-    check_entry,
-    config_path,
-    trainer_format,
-    trainer_records,
-    write_for_trainer,
-)
+from engine.export.acceptance import Acceptance, BrokenRule
+from engine.export.for_trainer import Item, has_others_entry, trainer_record, with_images, write_for_trainer
+from engine.export.survey import Survey
+from engine.export.trainers import Trainer, config_path, trainer_format
 from engine.formats.layouts import render
-from engine.formats.names import Container, DatasetError, Format, Record
+from engine.formats.names import Container, DatasetError, Format
 from engine.formats.outputs import refuse
 from engine.formats.passed import passed_on
 from engine.formats.write import is_table, row_texts, write_dataset
@@ -31,6 +27,10 @@ ENDINGS = {
     Container.CSV: ".csv",
     Container.PARQUET: ".parquet",
 }
+
+
+SEEN = 200
+"""Rows that a preview looks at, where it leaves some out."""
 
 
 class ExportStopped(Exception):  # noqa: N818 - asked for, no error
@@ -65,13 +65,15 @@ class ExportRequest:
 
     rule: ExportRule = ExportRule.ALL
     share: TopShare = TopShare(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
-    format: Format | None = None  # None: the dataset's own
-    trainer: Trainer | None = None  # its layout comes before `format`
+    format: Format | None = None  # None: the dataset's own, or the trainer's for it
+    trainer: Trainer | None = None
     trace: bool = False  # how each row came to be goes along
+    drop_untrainable: bool = False  # rows that break one of the trainer's rules stay behind
+    replace_entry: bool = False  # also one in dataset_info.json that burnish did not write
 
     def format_for(self, source: Format) -> Format:
-        """The format that a dataset in the format `source` is written in."""
-        return trainer_format(self.trainer, source) if self.trainer else self.format or source
+        """The format that a dataset in the format `source` is written in. `UsageError`: the trainer takes no such."""
+        return trainer_format(self.trainer, source, self.format) if self.trainer else self.format or source
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class ExportResult:
     size: int  # bytes
     config: Path | None = None  # the trainer's
     use: str | None = None  # how to hand it to the trainer
+    notes: tuple[str, ...] = ()  # on what the trainer reads
+    broken: tuple[BrokenRule, ...] = ()  # rules of the trainer's that rows break
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,70 +109,90 @@ class ExportPreview:
 def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgress) -> ExportResult:
     """Write what is wanted to `out`, in one step or not at all. Raises `BurnishError`, or `ExportStopped`."""
     with Workspace.read(workspace) as opened:
+        opened.database.freeze()  # a trainer's rows are gone through twice, and a run may be on
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
         samples = count_exported(opened, run, wanted.rule, wanted.share)
         every = sum(opened.passed().values())
+        of, sources = len(opened) + every, [source.file()]
         rows = samples + every * (wanted.rule is ExportRule.ALL)
-        progress.expect(rows, passes=2 if is_table(target) else 1)
-        sources = [source.file()]
-        chosen = exported_rows(opened, run, wanted.rule, wanted.share)
-        config = use = None
-        if wanted.trainer is not None:
-            items = (_item(row, run, wanted) for row in chosen)
-            files = write_for_trainer(
-                wanted.trainer,
-                out,
-                source.format,
-                items,
-                named=source.columns,
-                sources=sources,
-                step=progress.step,
-            )
-            rows, config, use = files.rows, files.config, files.use
-        else:
-            records = _records(chosen, run, wanted, source)
+        progress.expect(rows, passes=1 + is_table(target) + (wanted.trainer is not None))
+
+        def items() -> Iterator[Item]:
+            return (_item(row, run, wanted) for row in exported_rows(opened, run, wanted.rule, wanted.share))
+
+        if wanted.trainer is None:
+            found = (_record(item, wanted, source, target) for item in items())
+            records = (record for record in found if record is not None)
             rows = write_dataset(
                 out, target, records, types=source.types, sources=sources, step=progress.step
             )
-        passed = rows - samples
+            passed = rows - samples
+            size = out.stat().st_size
+            return ExportResult(out, wanted.rule, target, rows, of, passed, every - passed, size)
+        files = write_for_trainer(
+            wanted.trainer,
+            out,
+            source.format,
+            target,
+            items,
+            named=source.columns,
+            drop=wanted.drop_untrainable,
+            replace_entry=wanted.replace_entry,
+            types=source.types,
+            sources=sources,
+            media=Path(source.path).parent,
+            step=progress.step,
+        )
         return ExportResult(
             out,
             wanted.rule,
             target,
-            rows,
-            len(opened) + every,
-            passed,
-            every - passed,
+            files.rows,
+            of,
+            files.passed,
+            files.no_place if wanted.rule is ExportRule.ALL else every,
             out.stat().st_size,
-            config,
-            use,
+            files.config,
+            files.use,
+            files.notes,
+            files.broken,
         )
 
 
 def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
-    """The file that `write` would make, with the first rows. Raises `BurnishError`."""
+    """The file that `write` would make, with the first rows. Raises `BurnishError`.
+
+    Which rows break a rule of a trainer's that depends on all of them is told from the first ones here.
+    """
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
         leaving = {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule}
         passed = sum(opened.passed().values())
         leaving[ExportRule.ALL] += passed
-        records: list[Record] = []
-        samples: list[int | None] = []
+        seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
-            if len(records) == rows:
+            if len(seen) == (SEEN if wanted.drop_untrainable else rows):
                 break
-            written = list(_records(iter((row,)), run, wanted, source))
-            records += written
-            samples += [None if isinstance(row, PassedRow) else row.sample.index] * len(written)
+            record = _record(_item(row, run, wanted), wanted, source, target)
+            if record is not None:
+                seen.append((None if isinstance(row, PassedRow) else row.sample.index, record))
+        if wanted.trainer is not None:
+            survey = Survey()
+            for _, record in seen:
+                survey.add(record, target)
+            seen = [(sample, with_images(wanted.trainer, record, survey)) for sample, record in seen]
+            accepted = Acceptance(wanted.trainer, target, survey)
+            if wanted.drop_untrainable:
+                seen = [one for one in seen if not accepted.breaches(one[1])][:rows]
         return ExportPreview(
             leaving,
             len(opened) + passed,
             passed,
             target,
-            tuple(row_texts(target, records)),
-            tuple(samples),
+            tuple(row_texts(target, [record for _, record in seen])),
+            tuple(sample for sample, _ in seen),
         )
 
 
@@ -177,40 +201,41 @@ def default_path(workspace: Path, format: Format) -> Path:
     return workspace.with_name(f"{workspace.stem}-refined{ENDINGS[format.container]}")
 
 
-def files_in_the_way(workspace: Path, out: Path, trainer: Trainer | None) -> list[Path]:
-    """Files that are there and would be replaced. `BurnishError` where `out` cannot be written at all."""
-    files = [out]
-    if trainer is not None:
-        config = config_path(trainer, out)
-        if trainer is Trainer.LLAMAFACTORY:  # its config gets an entry more, and keeps the others
-            check_entry(out)
-        else:
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """What is there and would be replaced."""
+
+    files: tuple[Path, ...] = ()
+    entry: str | None = None  # of that name in dataset_info.json, which burnish did not write
+
+
+def in_the_way(workspace: Path, out: Path, wanted: ExportRequest) -> InTheWay:
+    """What an export would replace. `BurnishError` where `out` cannot be written at all."""
+    files, entry = [out], None
+    with Workspace.read(workspace) as opened:
+        source = opened.source()
+    if wanted.trainer is not None:
+        config = config_path(wanted.trainer, out, wanted.format_for(source.format))
+        if wanted.trainer is not Trainer.LLAMAFACTORY:
             files.append(config)
+        elif has_others_entry(out, config):  # its config gets an entry more, and keeps the others
+            entry = out.stem
     try:
-        with Workspace.read(workspace) as opened:
-            sources = [opened.source().file()]
         for file in files:
-            refuse(file, sources)
-        return [file for file in files if file.is_file()]
+            refuse(file, [source.file()])
+        return InTheWay(tuple(file for file in files if file.is_file()), entry)
     except OSError as error:
         raise DatasetError(f"{out}: cannot be written: {error.strerror}") from None
 
 
-def _records(
-    chosen: Iterator[LeavingSample | PassedRow], run: Run, wanted: ExportRequest, source: Source
-) -> Iterator[Record]:
-    target = wanted.format_for(source.format)
-    items = (_item(row, run, wanted) for row in chosen)
+def _record(item: Item, wanted: ExportRequest, source: Source, target: Format) -> dict[str, Any] | None:
+    """A row as it is written; None for one that passes through and has no place in the format."""
     if wanted.trainer is not None:
-        yield from trainer_records(wanted.trainer, target, source.format, items, named=source.columns)
-        return
-    before, columns = source.format.layout, source.columns
-    for item in items:
-        if not isinstance(item, PassedRow):
-            sample, version, trace = item
-            yield render(sample, version, source.format, target, trace, columns)
-        elif (record := passed_on(item.row, before, target.layout, columns)) is not None:
-            yield record
+        return trainer_record(wanted.trainer, target, source.format, item, source.columns)
+    if isinstance(item, PassedRow):
+        return passed_on(item.row, source.format.layout, target.layout, source.columns)
+    sample, version, trace = item
+    return render(sample, version, source.format, target, trace, source.columns)
 
 
 def _item(row: LeavingSample | PassedRow, run: Run, wanted: ExportRequest) -> Item:

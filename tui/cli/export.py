@@ -34,9 +34,19 @@ from tui.cli.options import (
 @click.option(
     "--top", "share", metavar="N|N%", default="5%", show_default=True, help="How many, with --rule top."
 )
-@format_option(f"The format to write [the dataset's own]: {', '.join(FORMATS)}.")
+@format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
 @click.option(
-    "--trainer", type=click.Choice(TRAINERS), help="Write that trainer's layout, with its config beside it."
+    "--trainer", type=click.Choice(TRAINERS), help="Write what that trainer reads, with its config beside it."
+)
+@click.option(
+    "--drop-untrainable",
+    is_flag=True,
+    help="Leave out the rows that the trainer would skip, stop at or read in part. Without it they are named.",
+)
+@click.option(
+    "--replace-entry",
+    is_flag=True,
+    help="Replace the entry of that name in dataset_info.json also where burnish did not write it.",
 )
 @click.option(
     "--with-trace", is_flag=True, help="Carry along how each row came to be, in the field `burnish`."
@@ -50,6 +60,8 @@ def export(
     share: str,
     format_: str | None,
     trainer: str | None,
+    drop_untrainable: bool,
+    replace_entry: bool,
     with_trace: bool,
     as_json: bool,
 ) -> int:
@@ -61,27 +73,50 @@ def export(
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
     from engine.store.leaving import ExportRule, TopShare
-    from tui.cli.console import output, print_facts
+    from models.errors import UsageError
+    from tui.cli.console import errors, output, print_facts, say
     from tui.text.tables import passed_in_export
+    from tui.text.vocabulary import untrainable_head
 
+    for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
+        if given and trainer is None:
+            raise UsageError(f"{name} goes with --trainer")
     wanted = ExportRequest(
         ExportRule(rule),
         TopShare.parse(share),
         Format(format_) if format_ else None,
         Trainer(trainer) if trainer else None,
-        with_trace,
+        trace=with_trace,
+        drop_untrainable=drop_untrainable,
+        replace_entry=replace_entry,
     )
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
-        result |= {"passed": report.passed, "left_out": report.left_out}
-        result |= {"config": str(report.config), "use": report.use} if trainer else {"format": report.format}
+        result |= {"passed": report.passed, "left_out": report.left_out, "format": report.format}
+        if trainer:
+            result |= {"config": str(report.config), "use": report.use, "notes": report.notes}
+            result["untrainable"] = [
+                {
+                    "rule": broken.first.rule,
+                    "rows": broken.rows,
+                    "samples": broken.samples,
+                    "first": broken.first.how,
+                    "effect": f"{broken.trainer.proper_name} {broken.first.effect}",
+                    "left_out": broken.dropped,
+                }
+                for broken in report.broken
+            ]
         print(json.dumps(result))
-    else:
-        what = "rows" if report.passed or report.left_out else "samples"
-        facts = [("written", f"{report.rows} of {report.of} {what}, rule {rule}")]
-        facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
-        facts += [("export", str(out))]
-        facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
-        print_facts(output(), facts)
+        return DONE
+    what = "rows" if report.passed or report.left_out else "samples"
+    facts = [("written", f"{report.rows} of {report.of} {what}, rule {rule}")]
+    facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
+    facts += [("export", str(out))]
+    facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
+    print_facts(output(), [*facts, *(("note", note) for note in report.notes)])
+    if report.broken:
+        say(errors(), untrainable_head(report.broken))
+        for broken in report.broken:
+            say(errors(), f"  {broken}")
     return DONE

@@ -7,9 +7,11 @@ Styles beside a sign are the theme's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.examine.flags import Flag
+from engine.export.acceptance import BrokenRule
 from engine.judge.prompt import Result
 from engine.method.recipe import Method
 from engine.run.settings import Schedule
@@ -219,6 +221,18 @@ EXPORT_RULES = {
         "the largest IFD below 1",
     ),
 }
+
+
+def untrainable_head(broken: Sequence[BrokenRule]) -> str:
+    """The line above the rules of a trainer's that rows of an export break."""
+    rows = len({row for rule in broken for row in rule.rows})
+    count = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+    name = broken[0].trainer.proper_name
+    if broken[0].dropped:
+        return f"{count} left out, for {name} would not train on them as they are:"
+    return (
+        f"{count} in the file that {name} will not train on as they are (--drop-untrainable leaves them out):"
+    )
 
 
 # A judge ----------------------------------------------------------------------------------------------------

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from engine.export.trainers import Item, Trainer, TrainerFiles, config_path, write_for_trainer
+from engine.export.for_trainer import Item, TrainerFiles, write_for_trainer
+from engine.export.trainers import (
+    Trainer,
+    config_path,
+    is_llamafactory_entry_of_ours,
+    llamafactory_entry,
+    trainer_format,
+)
 from engine.formats.layouts import version_of
-from engine.formats.names import TRACE, DatasetError, Format
+from engine.formats.names import TRACE, DatasetError, Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.formats.read import open_dataset
 from engine.sample import Sample, Version
@@ -46,11 +56,26 @@ def items(
     ]
 
 
+def write(
+    trainer: Trainer,
+    path: Path,
+    source: Format,
+    rows: list[Item],
+    *,
+    target: Format | None = None,
+    **options: Any,
+) -> TrainerFiles:
+    """The files of an export, in the trainer's own format unless told otherwise."""
+    return write_for_trainer(
+        trainer, path, source, trainer_format(trainer, source, target), lambda: rows, **options
+    )
+
+
 def written(
     trainer: Trainer, path: Path, row: dict[str, Any], format: Format
 ) -> tuple[TrainerFiles, Any, Any]:
     """The exported file, its first row, and the config."""
-    files = write_for_trainer(trainer, path, format, items(row, format=format))
+    files = write(trainer, path, format, items(row, format=format))
     first = next(open_dataset(files.dataset).samples()).row
     return files, first, files.config.read_text()
 
@@ -90,37 +115,63 @@ def test_llamafactory_gets_turns_under_the_tags_its_entry_names(tmp_path: Path) 
 
 def test_llamafactorys_other_entries_stay(tmp_path: Path) -> None:
     config = tmp_path / "dataset_info.json"
-    config.write_text('{"other": {"hf_hub_url": "é"}, "mine": {"file_name": "mine.json", "num_samples": 5}}')
-    files, _, text = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
-    info = json.loads(text)
-    assert info["other"] == {"hf_hub_url": "é"}
-    assert info["mine"]["file_name"] == "mine.json"
-    assert info["mine"]["num_samples"] == 5
-    assert files.use.endswith("# its entry was there and has changed")
-    again, _, unchanged = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
-    assert unchanged == text
-    assert again.use.endswith("--dataset mine ...")
+    config.write_text('{"other": {"hf_hub_url": "é"}}')
+    _, _, text = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
+    assert text.startswith('{"other": {"hf_hub_url": "é"}, "mine": {"file_name": "mine.json", ')
+    _, _, again = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
+    assert again == text
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"file_name": "old.json"},
-        {"file_name": "mine.jsonl"},
-        {"file_name": "mine.json", "hf_hub_url": "someone/set"},
-        {"script_url": "mine"},
-        {"file_name": 1},
-        "mine.json",
-        None,
-    ],
-)
-def test_another_datasets_entry_of_that_name_is_not_replaced(tmp_path: Path, entry: object) -> None:
+def test_an_entry_of_its_own_follows_the_rows_and_keeps_what_does_not_describe_them(tmp_path: Path) -> None:
     config = tmp_path / "dataset_info.json"
+    files, _, _ = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", FLAT, Format.ALPACA)
+    info = json.loads(config.read_text())
+    info["mine"] |= {"num_samples": 5, "split": "train"}
+    config.write_text(json.dumps(info))
+    _, _, text = written(Trainer.LLAMAFACTORY, tmp_path / "mine.json", TURNS, Format.SHAREGPT)
+    assert json.loads(text)["mine"] == llamafactory_entry(files.dataset, Layout.SHAREGPT, {}) | {
+        "num_samples": 5,
+        "split": "train",
+    }
+
+
+OTHERS = [
+    {"file_name": "old.json"},
+    {"file_name": "mine.jsonl"},
+    {"file_name": "mine.json"},
+    {"file_name": "mine.json", "columns": {"prompt": "instruction", "response": "answer"}},
+    llamafactory_entry(Path("mine.json"), Layout.ALPACA, {}) | {"ranking": True},
+    llamafactory_entry(Path("mine.json"), Layout.ALPACA, {"system": "persona"}),
+    llamafactory_entry(Path("mine.json"), Layout.SHAREGPT, {}) | {"tags": {"role_tag": "from"}},
+    llamafactory_entry(Path("mine.json"), Layout.ALPACA, {}) | {"hf_hub_url": "someone/set"},
+    {"script_url": "mine"},
+    {"file_name": 1},
+    "mine.json",
+    None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", OTHERS)
+def test_an_entry_of_that_name_that_burnish_did_not_write_is_replaced_only_on_request(
+    tmp_path: Path, entry: object
+) -> None:
+    config, path = tmp_path / "dataset_info.json", tmp_path / "mine.json"
     config.write_text(json.dumps({"mine": entry}))
-    with pytest.raises(DatasetError, match=r"its entry \"mine\" is another dataset's"):
-        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
+    with pytest.raises(DatasetError, match=r"its entry \"mine\" was not written by burnish.*--replace-entry"):
+        write(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(FLAT))
     assert list(tmp_path.iterdir()) == [config], "nothing was written"
     assert json.loads(config.read_text()) == {"mine": entry}
+    write(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(FLAT), replace_entry=True)
+    assert json.loads(config.read_text()) == {"mine": llamafactory_entry(path, Layout.ALPACA, {})}
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize("columns", [{}, {"tools": "tools", "images": "image", "kto_tag": "label"}])
+def test_burnish_knows_its_own_entries_again(layout: Layout, columns: dict[str, str]) -> None:
+    entry = llamafactory_entry(Path("mine.json"), layout, columns)
+    assert is_llamafactory_entry_of_ours(entry, Path("mine.json"))
+    assert is_llamafactory_entry_of_ours(entry | {"num_samples": 9}, Path("here/mine.json"))
+    assert not is_llamafactory_entry_of_ours(entry, Path("other.json"))
 
 
 @pytest.mark.parametrize("content", ["[1]", "{", "\ud800", "[" * 200_000])
@@ -129,7 +180,7 @@ def test_a_broken_dataset_info_is_left_alone(tmp_path: Path, content: str) -> No
     config.write_bytes(content.encode("utf-8", "surrogatepass"))
     before = config.read_bytes()
     with pytest.raises(DatasetError, match=r"dataset_info\.json: .*no entry was added"):
-        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
+        write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
     assert config.read_bytes() == before
     assert list(tmp_path.iterdir()) == [config], "nor is the dataset written"
 
@@ -137,15 +188,66 @@ def test_a_broken_dataset_info_is_left_alone(tmp_path: Path, content: str) -> No
 @pytest.mark.parametrize("name", ["a,b.json", " a.json", "a .jsonl"])
 def test_llamafactory_would_cut_a_name_at_a_comma_or_space(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="takes a comma or outer space"):
-        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / name, Format.ALPACA, items(FLAT))
+        write(Trainer.LLAMAFACTORY, tmp_path / name, Format.ALPACA, items(FLAT))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["mine", "mine.txt", "dataset_info.json"])
 def test_llamafactory_tells_a_format_from_the_files_ending(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"NAME\.json"):
-        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / name, Format.ALPACA, items(FLAT))
+        write(Trainer.LLAMAFACTORY, tmp_path / name, Format.ALPACA, items(FLAT))
+    with pytest.raises(UsageError, match=r"NAME\.parquet"):
+        write(Trainer.LLAMAFACTORY, tmp_path / "a.json", Format.ALPACA, items(FLAT), target=Format.PARQUET)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a[1].json", "a*.json", "what?.json", "a::b.json"])
+def test_a_path_is_no_pattern(tmp_path: Path, name: str) -> None:
+    """What loads the file for a trainer reads its path as a pattern; in TRL's config alone, it can be escaped."""
+    for trainer in (Trainer.LLAMAFACTORY, Trainer.AXOLOTL):
+        with pytest.raises(UsageError, match="for a pattern"):
+            write(trainer, tmp_path / name, Format.ALPACA, items(FLAT))
+    if "::" in name:
+        with pytest.raises(UsageError, match="for a pattern"):
+            write(Trainer.TRL, tmp_path / name, Format.ALPACA, items(FLAT))
+    else:
+        files = write(Trainer.TRL, tmp_path / name, Format.ALPACA, items(FLAT))
+        [told] = yaml.safe_load(files.config.read_text())["datasets"]
+        assert glob.glob(told["data_files"]) == [str(tmp_path / name)]  # noqa: PTH207 - as fsspec does
+
+
+def test_a_format_that_a_trainer_does_not_take_is_refused_with_those_it_does() -> None:
+    with pytest.raises(
+        UsageError, match=r"^--format csv: Axolotl does not take it; it takes alpaca, .*parquet$"
+    ):
+        trainer_format(Trainer.AXOLOTL, Format.ALPACA, Format.CSV)
+    with pytest.raises(UsageError, match=r"it takes messages, messages-json, messages-parquet$"):
+        trainer_format(Trainer.TRL, Format.ALPACA, Format.ALPACA)
+
+
+def test_turns_are_told_of_in_the_names_that_the_rows_have(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    files = write(
+        Trainer.LLAMAFACTORY,
+        tmp_path / "m.json",
+        Format.MESSAGES,
+        items(row, format=Format.MESSAGES),
+        target=Format.MESSAGES_JSON,
+    )
+    entry = json.loads(files.config.read_text())["m"]
+    assert entry["columns"] == {"messages": "messages"}
+    assert entry["tags"]["role_tag"] == "role"
+    assert (entry["tags"]["user_tag"], entry["tags"]["assistant_tag"]) == ("user", "assistant")
+    files = write(
+        Trainer.AXOLOTL,
+        tmp_path / "s.json",
+        Format.MESSAGES,
+        items(row, format=Format.MESSAGES),
+        target=Format.SHAREGPT,
+    )
+    [told] = yaml.safe_load(files.config.read_text())["datasets"]
+    assert told["field_messages"] == "conversations"
+    assert told["message_property_mappings"] == {"role": "from", "content": "value"}
 
 
 def test_axolotl_gets_alpaca_lines(tmp_path: Path) -> None:
@@ -175,11 +277,21 @@ def test_axolotl_gets_turns_as_messages(tmp_path: Path) -> None:
     assert row["messages"][-1]["content"] == "d"
 
 
-def test_axolotls_alpaca_does_not_drop_earlier_turns_in_silence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("drop", [False, True])
+def test_axolotls_alpaca_names_the_rows_whose_earlier_turns_it_does_not_read(
+    tmp_path: Path, drop: bool
+) -> None:
     row = {"instruction": "c", "output": "d", "history": [["a", "b"]]}
-    with pytest.raises(DatasetError, match=r"^sample 0: Axolotl's alpaca type would drop"):
-        write_for_trainer(Trainer.AXOLOTL, tmp_path / "mine.jsonl", Format.ALPACA, items(row))
-    assert list(tmp_path.iterdir()) == []
+    files = write(Trainer.AXOLOTL, tmp_path / "mine.jsonl", Format.ALPACA, items(FLAT, row), drop=drop)
+    [broken] = files.broken
+    assert (broken.first.rule, broken.rows, broken.samples, broken.dropped) == (
+        "unread field",
+        (2,),
+        (1,),
+        drop,
+    )
+    assert "with --format messages" in str(broken)
+    assert files.rows == len(files.dataset.read_text().splitlines()) == (1 if drop else 2)
 
 
 @pytest.mark.parametrize(("row", "format", "turns"), [(FLAT, Format.ALPACA, 2), (TURNS, Format.SHAREGPT, 5)])
@@ -195,7 +307,7 @@ def test_trl_gets_messages(tmp_path: Path, row: dict[str, Any], format: Format, 
 def test_the_given_version_is_written_and_the_trace_comes_along(tmp_path: Path) -> None:
     sample = Sample(index=0, original=version_of(FLAT, Format.ALPACA.layout), row=FLAT)
     item: Item = (sample, Version(instruction="New?", response="Newer."), {"ifd": 0.5})
-    files = write_for_trainer(Trainer.TRL, tmp_path / "mine.jsonl", Format.ALPACA, [item])
+    files = write(Trainer.TRL, tmp_path / "mine.jsonl", Format.ALPACA, [item])
     row = json.loads(files.dataset.read_text())
     assert [turn["content"] for turn in row["messages"]] == ["New?", "Newer."]
     assert row[TRACE] == {"ifd": 0.5}
@@ -206,7 +318,7 @@ def test_the_source_is_protected(tmp_path: Path) -> None:
     source = tmp_path / "mine.jsonl"
     source.write_text(json.dumps(FLAT))
     with pytest.raises(DatasetError, match="does not write over its own source"):
-        write_for_trainer(Trainer.TRL, source, Format.ALPACA, items(FLAT), sources=[SourceFile(source, "")])
+        write(Trainer.TRL, source, Format.ALPACA, items(FLAT), sources=[SourceFile(source, "")])
     assert source.read_text() == json.dumps(FLAT)
 
 
@@ -264,7 +376,7 @@ def test_llamafactorys_entry_names_every_field_it_reads(
 
 def test_a_field_of_one_row_is_named_and_a_label_that_not_all_have_is_none(tmp_path: Path) -> None:
     rows = items(WITH_TOOLS | {"label": True}, TURNS, format=Format.SHAREGPT)
-    files = write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    files = write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
     assert entry_columns(files.config.read_text()) == {"tools": "tools"}
 
 
@@ -288,10 +400,12 @@ def test_axolotls_config_names_tools_and_says_what_it_does_not_read(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["tools", "images", "videos"])
 def test_axolotls_alpaca_drops_nothing_in_silence(tmp_path: Path, name: str) -> None:
-    row = FLAT | {name: [TOOL]}
-    with pytest.raises(DatasetError, match=f"^sample 0: Axolotl's alpaca type would drop its `{name}`"):
-        write_for_trainer(Trainer.AXOLOTL, tmp_path / "mine.jsonl", Format.ALPACA, items(row))
-    assert list(tmp_path.iterdir()) == []
+    files = write(Trainer.AXOLOTL, tmp_path / "mine.jsonl", Format.ALPACA, items(FLAT | {name: [TOOL]}))
+    assert [str(broken) for broken in files.broken] == [
+        f"unread field: 1 in the file, row 1 (sample 0): it has `{name}`; "
+        "Axolotl does not read it in type alpaca, but with --format messages"
+    ]
+    assert files.notes == (f"in the rows, but not read by Axolotl: {name}",)
 
 
 @pytest.mark.parametrize("row", [WITH_TOOLS, FLAT | {"tools": TOOL}])
@@ -318,19 +432,25 @@ def test_llamafactory_gets_tools_as_one_text(tmp_path: Path) -> None:
     assert json.loads(first["tools"]) == [TOOL]
 
 
-@pytest.mark.parametrize("tools", ["hammer, saw", '["hammer"]', 7, "[" * 200_000])
+@pytest.mark.parametrize(
+    "tools", ["hammer, saw", '["hammer"]', 7, "[" * 2000], ids=["words", "texts", "7", "deep"]
+)
 @pytest.mark.parametrize("trainer", Trainer)
 def test_a_row_whose_tools_no_trainer_takes_is_named(tmp_path: Path, trainer: Trainer, tools: object) -> None:
     rows = items(TURNS, TURNS | {"tools": tools}, format=Format.SHAREGPT)
-    with pytest.raises(DatasetError, match=r"^sample 1: its `tools` are no list of objects"):
-        write_for_trainer(trainer, tmp_path / "mine.json", Format.SHAREGPT, rows)
-    assert list(tmp_path.iterdir()) == []
+    files = write(trainer, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    assert [(broken.first.rule, broken.rows) for broken in files.broken] == [("tools", (2,))]
+    files = write(trainer, tmp_path / "mine.json", Format.SHAREGPT, rows, drop=True)
+    assert (files.rows, files.broken[0].dropped) == (1, True)
 
 
-def test_llamafactory_gets_no_history_it_cannot_read(tmp_path: Path) -> None:
-    row = FLAT | {"history": [{"question": "a", "answer": "b"}]}
-    with pytest.raises(DatasetError, match=r"^sample 0: its `history` is not pairs"):
-        write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(row))
+@pytest.mark.parametrize(
+    "history", [[{"question": "a", "answer": "b"}], [["a"]], [["a", None]], [["a", "b"], ["c", "d", "e"]]]
+)
+def test_a_history_that_llamafactory_cannot_read_is_named(tmp_path: Path, history: object) -> None:
+    rows = items(FLAT, FLAT | {"history": history})
+    files = write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, rows)
+    assert [(broken.first.rule, broken.rows) for broken in files.broken] == [("history", (2,))]
 
 
 @pytest.mark.parametrize("trainer", Trainer)
@@ -344,15 +464,97 @@ def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path: Path, trainer: Tr
     assert trainer is not Trainer.LLAMAFACTORY or "it's mine" in words
 
 
-def test_rows_that_llamafactory_skips_are_named(tmp_path: Path) -> None:
-    said = [{"from": role, "value": "a"} for role in ("human", "human", "gpt")]
-    late = [{"from": role, "value": "a"} for role in ("human", "gpt", "system", "human", "gpt")]
-    bad = [{"conversations": turns} for turns in (said, late)]
+def said(*roles: str) -> dict[str, Any]:
+    return {"conversations": [{"from": role, "value": "a"} for role in roles]}
+
+
+def test_rows_that_llamafactory_skips_are_named_and_left_out_on_request(tmp_path: Path) -> None:
+    bad = [said("human", "human", "gpt"), said("human", "gpt", "system", "human", "gpt")]
     rows = items(TURNS, *bad, WITH_TOOLS, *bad, *bad, format=Format.SHAREGPT)
-    files = write_for_trainer(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
-    note = "  # rows it skips, whose roles do not alternate: 6 of 8 (2, 3, 5, 6, 7, ...)"
-    assert files.use.endswith(f"--dataset mine ...{note}")
-    assert files.rows == 8, "they are left in: only their owner can say what they should be"
+    files = write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows)
+    assert files.rows == 8
+    assert [str(broken) for broken in files.broken] == [
+        "role order: 6 in the file, row 2 (sample 1), row 3 (sample 2), row 5 (sample 4), row 6 (sample 5), "
+        'row 7 (sample 6), ...: turn 2 is "human" where an answer is due; LLaMA-Factory skips it'
+    ]
+    before = json.loads(files.dataset.read_text())
+    files = write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.SHAREGPT, rows, drop=True)
+    assert files.rows == 2
+    assert json.loads(files.dataset.read_text()) == [before[0], before[3]], "the others are as they were"
+    assert str(files.broken[0]).startswith("role order: 6 left out, row 2 (sample 1), row 3 (sample 2), ")
+
+
+def test_the_entry_tells_of_the_rows_that_are_left(tmp_path: Path) -> None:
+    rows = items(FLAT, FLAT | {"tools": "hammer"}, FLAT | {"label": True})
+    files = write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, rows, drop=True)
+    assert entry_columns(files.config.read_text()) == {}
+    assert files.notes == ("`label` is true or false in 1 of 2 rows, so it is not named as a label for KTO",)
+
+
+def test_trl_gets_an_empty_list_of_images_where_others_have_some(tmp_path: Path) -> None:
+    files = write(
+        Trainer.TRL, tmp_path / "mine.jsonl", Format.ALPACA, items(FLAT, FLAT | {"images": ["/a.png"]})
+    )
+    assert [json.loads(line)["images"] for line in files.dataset.read_text().splitlines()] == [[], ["/a.png"]]
+    assert files.broken == ()
+
+
+@pytest.mark.parametrize(("place", "said"), [("a.png", True), ("/a.png", False), ("https://x/a.png", False)])
+def test_images_with_relative_paths_are_found(tmp_path: Path, place: str, said: bool) -> None:
+    row = FLAT | {"prompt": "<image> What?", "images": [place]}
+    (tmp_path / "out").mkdir()
+    path, media = tmp_path / "out" / "mine.json", tmp_path / "in"
+    files = write(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(row), media=media)
+    assert (f"--media_dir {media}" in files.use) == said
+    assert (
+        "--media_dir"
+        not in write(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(row), media=path.parent).use
+    )
+    files = write(Trainer.TRL, path, Format.ALPACA, items(row), media=media)
+    assert (f"start TRL in {media}" in "".join(files.notes)) == said
+
+
+HOSTILE = [
+    "it's mine",
+    "a b",
+    "-x",
+    "$(touch x)",
+    "a\nb",
+    "\x1b[2J",
+    "\u202egpj",
+    'q"',
+    "a: b #c",
+    "é 😀",
+    "\\",
+    "{a}",
+]
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "[" not in name])
+@pytest.mark.parametrize("trainer", Trainer)
+def test_any_name_of_a_file_is_quoted_where_it_is_typed_or_stands_in_a_config(
+    tmp_path: Path, trainer: Trainer, name: str
+) -> None:
+    folder = tmp_path / f"d {name}"
+    folder.mkdir()
+    path = folder / f"{name}.json"
+    files = write(trainer, path, Format.ALPACA, items(FLAT))
+    assert files.use.isprintable()
+    # `merge FILE into your config` is a sentence, with a word of the shell in it.
+    shown = subprocess.run(
+        ["bash", "-c", f"for word in {files.use}; do printf '%s\\0' \"$word\"; done"],
+        capture_output=True,
+        check=True,
+    )
+    words = shown.stdout.decode().split("\0")
+    if trainer is Trainer.LLAMAFACTORY:
+        assert str(folder) in words
+        assert (f"--dataset={name}" if name.startswith("-") else name) in words
+        assert json.loads(files.config.read_text())[path.stem]["file_name"] == path.name
+    else:
+        assert str(files.config) in words
+        [told] = yaml.safe_load(files.config.read_text("utf-8"))["datasets"]
+        assert told["path" if trainer is Trainer.AXOLOTL else "data_files"] == str(path)
 
 
 # Both files or none ---------------------------------------------------------------------------------------
@@ -396,7 +598,7 @@ def test_the_dataset_is_not_replaced_where_its_entry_cannot_be_written(tmp_path:
     another_source(taken)
     source = SourceFile(taken, "sha256:" + hashlib.sha256(taken.read_bytes()).hexdigest())
     with pytest.raises(DatasetError, match=reason) as caught:
-        write_for_trainer(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(FLAT), sources=[source])
+        write(Trainer.LLAMAFACTORY, path, Format.ALPACA, items(FLAT), sources=[source])
     assert "\n" not in str(caught.value)
     assert path.read_text() == "older"
     after = os.lstat(config)
@@ -411,14 +613,14 @@ def test_the_dataset_is_not_replaced_where_its_entry_cannot_be_written(tmp_path:
 def test_a_config_is_not_written_over_a_workspace(tmp_path: Path, trainer: Trainer) -> None:
     path = tmp_path / "mine.json"
     new_workspace(tmp_path / "w.burnish")
-    config_path(trainer, path).symlink_to("w.burnish")
+    config_path(trainer, path, Format.ALPACA).symlink_to("w.burnish")
     with pytest.raises(DatasetError, match=r"workspace or a record|cannot be read"):
-        write_for_trainer(trainer, path, Format.ALPACA, items(FLAT))
+        write(trainer, path, Format.ALPACA, items(FLAT))
     assert not path.exists()
 
 
 @pytest.mark.parametrize("trainer", [Trainer.AXOLOTL, Trainer.TRL])
 def test_a_name_that_no_config_can_hold_is_refused(tmp_path: Path, trainer: Trainer) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
-        write_for_trainer(trainer, tmp_path / "\udcff.json", Format.ALPACA, items(FLAT))
+        write(trainer, tmp_path / "\udcff.json", Format.ALPACA, items(FLAT))
     assert list(tmp_path.iterdir()) == []

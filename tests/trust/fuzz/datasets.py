@@ -13,7 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.export.trainers import Trainer, write_for_trainer
+from engine.export.for_trainer import write_for_trainer
+from engine.export.trainers import Trainer, formats_of
 from engine.formats.layouts import earlier_turns, render
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, open_dataset
@@ -172,9 +173,15 @@ def _read(data: Path, format: Format | None, some: int) -> bool:
         row_texts(target, records)
         write_dataset(data.with_name("out"), target, iter(records))
         trainer = list(Trainer)[some // 256 % len(Trainer)]
-        write_for_trainer(
-            trainer, data.with_name("out.json"), source, ((s, s.original, {"a": 1}) for s in first)
+        formats = formats_of(trainer)
+        taken = formats[some // 1024 % len(formats)]
+        items = [(s, s.original, {"a": 1}) for s in first]
+        drop = bool(some // 65536 % 2)
+        named = write_for_trainer(
+            trainer, data.with_name("out.json"), source, taken, lambda: items, drop=drop, replace_entry=True
         )
+        for broken in named.broken:
+            one_line(DatasetError(str(broken)))
     except (DatasetError, UsageError) as error:
         one_line(error)
     assert all(earlier_turns(sample.row, source) >= 0 for sample in first)

@@ -301,6 +301,75 @@ def test_a_trainer_s_config_lies_beside_its_dataset(
     assert config in words
 
 
+@pytest.fixture(scope="module")
+def with_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scored dataset of turns, of which the second has tools in words and the third two questions in a row."""
+    last = [{"from": "human", "value": "Name a colour."}, {"from": "gpt", "value": "Red is a colour."}]
+    twice = [{"from": "human", "value": "Hello."}]
+    rows: list[dict[str, Any]] = [
+        {"conversations": last},
+        {"conversations": last, "tools": "hammer"},
+        {"conversations": twice + last},
+    ]
+    folder = tmp_path_factory.mktemp("tools")
+    data, path = dataset(folder / "data.json", rows), folder / "w.burnish"
+    assert burnish("run", data, "-w", path, "--method", "score", "--student", "demo").code == 0
+    return path
+
+
+def test_rows_that_a_trainer_will_not_train_on_are_named_and_left_out_on_request(
+    with_tools: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "d.json"
+    ended = burnish("export", with_tools, out, "--trainer", "llamafactory")
+    assert ended.code == 0
+    assert "3 of 3 samples" in ended.out
+    assert ended.err.splitlines() == [
+        "2 rows in the file that LLaMA-Factory will not train on as they are (--drop-untrainable leaves them out):",
+        '  role order: 1 in the file, row 3 (sample 2): turn 2 is "human" where an answer is due; '
+        "LLaMA-Factory skips it",
+        '  tools: 1 in the file, row 2 (sample 1): its `tools` are no JSON: "hammer"; LLaMA-Factory stops at it',
+    ]
+    assert len(json.loads(out.read_text("utf-8"))) == 3
+    ended = burnish("export", with_tools, out, "--trainer", "llamafactory", "--drop-untrainable", "--json")
+    told = json.loads(ended.out)
+    assert (told["rows"], told["of"], ended.err) == (1, 3, "")
+    assert [(one["rule"], one["samples"], one["left_out"]) for one in told["untrainable"]] == [
+        ("role order", [2], True),
+        ("tools", [1], True),
+    ]
+    assert len(json.loads(out.read_text("utf-8"))) == 1
+    words = burnish("export", with_tools, out, "--trainer", "llamafactory", "--drop-untrainable")
+    assert words.err.startswith("2 rows left out, for LLaMA-Factory would not train on them as they are:\n")
+
+
+def test_a_trainer_gets_any_format_it_takes_and_no_other(refined: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.parquet"
+    ended = burnish("export", refined, out, "--trainer", "trl", "--format", "messages-parquet", "--json")
+    assert json.loads(ended.out)["format"] == "messages-parquet"
+    assert out.read_bytes()[:4] == b"PAR1"
+    ended = burnish("export", refined, out, "--trainer", "trl", "--format", "csv")
+    assert (ended.code, "TRL does not take it; it takes messages" in ended.complaint) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--drop-untrainable", "--replace-entry"])
+def test_an_option_for_a_trainer_is_not_ignored_without_one(
+    refined: Path, tmp_path: Path, option: str
+) -> None:
+    ended = burnish("export", refined, tmp_path / "d.json", option)
+    assert (ended.code, f"{option} goes with --trainer" in ended.complaint) == (2, True)
+
+
+def test_an_entry_that_burnish_did_not_write_is_replaced_on_request(refined: Path, tmp_path: Path) -> None:
+    info = tmp_path / "dataset_info.json"
+    info.write_text('{"d": {"file_name": "other.json"}}')
+    ended = burnish("export", refined, tmp_path / "d.json", "--trainer", "llamafactory")
+    assert (ended.code, "--replace-entry" in ended.complaint) == (1, True)
+    assert not (tmp_path / "d.json").exists()
+    ended = burnish("export", refined, tmp_path / "d.json", "--trainer", "llamafactory", "--replace-entry")
+    assert (ended.code, json.loads(info.read_text())["d"]["file_name"]) == (0, "d.json")
+
+
 def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     assert burnish("export", refined, out, "--with-trace").code == 0

@@ -130,7 +130,9 @@ def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: P
             seat.screen.query_one("#trainer", PickOne).focus()
             await seat.press("right")
             assert seat.screen._request().trainer is trainer
-            assert seat.screen.query_one("#layout", PickOne).disabled
+            assert seat.screen.query_one("#drop", PickOne).parent.display  # type: ignore[union-attr]
+            layouts = seat.screen.query_one("#layout", PickOne)
+            assert (list(layouts.words) == ["messages"]) == (trainer is Trainer.TRL)
             seat.path.value = str(workspace.parent / f"for-{trainer}.json")
             await seat.press("ctrl+s")
             await seat.until(lambda: "written" in seat.report)
@@ -138,7 +140,79 @@ def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: P
             assert Path(lines["config"]).is_file()
             assert lines["use"]
         await seat.press("right")
-        assert not seat.screen.query_one("#layout", PickOne).disabled
+        assert len(seat.screen.query_one("#layout", PickOne).words) == 4
+        assert not seat.screen.query_one("#drop", PickOne).parent.display  # type: ignore[union-attr]
+
+    ExportSeat(workspace).play(steps)
+
+
+def test_a_trainer_s_format_can_be_picked_among_those_it_takes(workspace: Path) -> None:
+    async def steps(seat: ExportSeat) -> None:
+        seat.screen.query_one("#trainer", PickOne).focus()
+        await seat.press("right", "right")
+        assert seat.screen._request().trainer is Trainer.AXOLOTL
+        containers = seat.screen.query_one("#container", PickOne)
+        assert (containers.chosen, list(containers.words)) == ("jsonl", ["json", "jsonl", "parquet"])
+        seat.screen.query_one("#layout", PickOne).focus()
+        await seat.press("left")
+        assert seat.screen._request().format is Format.MESSAGES
+        await seat.until(lambda: '"messages"' in seat.shown("#rows"))
+        await seat.press("w")
+        await seat.until(lambda: "written" in seat.report)
+        assert "field_messages: messages" in (workspace.parent / "scene-refined.axolotl.yaml").read_text(
+            "utf-8"
+        )
+        seat.screen.query_one("#trainer", PickOne).focus()
+        await seat.press("left", "left")
+        assert seat.screen._request().format is Format.ALPACA, "what was picked without a trainer"
+
+    ExportSeat(workspace).play(steps)
+
+
+def test_rows_that_a_trainer_will_not_train_on_are_named_and_left_out_on_request(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "a", "output": "b"},
+        {"instruction": "c", "output": "d", "tools": "ham\x1bmer"},
+    ] * 2
+    path = scene(tmp_path, rows, reviewed=False)
+
+    async def steps(seat: ExportSeat) -> None:
+        seat.screen.query_one("#trainer", PickOne).focus()
+        await seat.press("right")
+        await seat.press("w")
+        await seat.until(lambda: "2 rows in the file that LLaMA-Factory will not train on" in seat.report)
+        assert "tools: 2 in the file, row 2 (sample 1), row 4 (sample 3)" in seat.report
+        assert not hostile.acting(seat.lines)
+        seat.screen.query_one("#drop", PickOne).focus()
+        await seat.press("right")
+        await seat.until(lambda: "sample 1" not in seat.shown("#rows") and "sample 2" in seat.shown("#rows"))
+        await seat.press("w")
+        await seat.until(lambda: "there already" in seat.report)
+        await seat.press("y")
+        await seat.until(lambda: "2 rows left out, for LLaMA-Factory" in seat.report)
+        assert len(json.loads((tmp_path / "scene-refined.json").read_text("utf-8"))) == 2
+
+    ExportSeat(path).play(steps)
+
+
+def test_an_entry_that_burnish_did_not_write_is_replaced_only_when_one_says_so(workspace: Path) -> None:
+    info = workspace.parent / "dataset_info.json"
+    info.write_text('{"scene-refined": {"file_name": "other.json"}}')
+
+    async def steps(seat: ExportSeat) -> None:
+        seat.screen.query_one("#trainer", PickOne).focus()
+        await seat.press("right")
+        await seat.press("w")
+        await seat.until(
+            lambda: "an entry scene-refined in dataset_info.json that burnish did not" in seat.report
+        )
+        await seat.press("escape")
+        assert json.loads(info.read_text())["scene-refined"] == {"file_name": "other.json"}
+        await seat.press("w")
+        await seat.until(lambda: "there already" in seat.report)
+        await seat.press("y")
+        await seat.until(lambda: "✓ written 24" in seat.report)
+        assert json.loads(info.read_text())["scene-refined"]["file_name"] == "scene-refined.json"
 
     ExportSeat(workspace).play(steps)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
@@ -26,13 +26,14 @@ from engine.export.export import (
     ExportRequest,
     ExportResult,
     ExportStopped,
+    InTheWay,
     RowProgress,
     default_path,
-    files_in_the_way,
+    in_the_way,
     preview,
     write,
 )
-from engine.export.trainers import Trainer, trainer_format
+from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
 from engine.store.leaving import ExportRule, TopShare
 from models.errors import BurnishError, UsageError
@@ -48,6 +49,7 @@ from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 from tui.text.shown import shown
 from tui.text.tables import passed_in_export
+from tui.text.vocabulary import untrainable_head
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
@@ -78,7 +80,7 @@ class Replacement:
 
     out: Path
     request: ExportRequest
-    present: tuple[Path, ...]  # the files that would be replaced
+    present: InTheWay
 
 
 class ExportScreen(AppScreen):
@@ -88,12 +90,12 @@ class ExportScreen(AppScreen):
     ExportScreen #body { padding: 1 2 0 2; }
     ExportScreen #form { height: auto; }
     ExportScreen #form Horizontal { height: auto; }
-    ExportScreen .take { display: none; }
-    ExportScreen.-top .take { display: block; }
+    ExportScreen .take, ExportScreen .drop { display: none; }
+    ExportScreen.-top .take, ExportScreen.-trainer .drop { display: block; }
     ExportScreen .label { width: 7; color: $text-muted; }
     ExportScreen #share { width: 12; margin-right: 2; }
     ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
-    ExportScreen #trace { width: 20; }
+    ExportScreen #trace, ExportScreen #drop { width: 20; }
     ExportScreen #path { width: 1fr; }
     ExportScreen FormLine { background: $surface; }
     ExportScreen #told { height: auto; margin-top: 1; }
@@ -120,7 +122,8 @@ class ExportScreen(AppScreen):
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
         self._workspace: Path | None = None  # that the form is about
-        self._format = Format.ALPACA  # as picked by hand; a trainer's comes before it
+        self._format = Format.ALPACA  # as picked by hand, without a trainer
+        self._for_trainer: Format | None = None  # as picked by hand, for the trainer
         self._suggested = ""  # the path, as long as it is not the person's own
         self._preview: ExportPreview | None = None
         self._problem = ""  # why nothing can leave
@@ -135,6 +138,7 @@ class ExportScreen(AppScreen):
         self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
         self._containers = PickOne((), "", id="container")
         self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
+        self._drops = PickOne(("no", "yes"), "no", id="drop")
         self._traces = PickOne(("no", "yes"), "no", id="trace")
         self._path = FormLine(id="path", select_on_focus=False)
         self._status, self._heading, self._rows = Static(id="told"), Static(id="heading"), Static(id="rows")
@@ -147,6 +151,7 @@ class ExportScreen(AppScreen):
             yield from _row("Rows", self._layouts)
             yield from _row("File", self._containers)
             yield from _row("For", self._trainers)
+            yield from _row("Drop", self._drops, "rows the trainer would skip, stop at or read in part")
             yield from _row("Trace", self._traces, "how each row came to be, in its field burnish")
             yield from _row("To", self._path)
             yield self._status
@@ -194,18 +199,42 @@ class ExportScreen(AppScreen):
     @on(PickOne.WordPicked, "#layout")
     def _pick_layout(self, event: PickOne.WordPicked) -> None:
         """The format of this layout in the same kind of file, or the first there is."""
-        fitting = [format for format in Format if _word(format.layout) == event.word]
-        same = [format for format in fitting if format.container is self._format.container]
-        self._format = (same or fitting)[0]
+        fitting = [format for format in self._formats if _word(format.layout) == event.word]
+        same = [format for format in fitting if format.container is self._target.container]
+        self._pick_format((same or fitting)[0])
 
     @on(PickOne.WordPicked, "#container")
     def _pick_container(self, event: PickOne.WordPicked) -> None:
-        self._format = Format.of(Container[event.word.upper()], self._format.layout)
+        self._pick_format(Format.of(Container[event.word.upper()], self._target.layout))
+
+    @on(PickOne.WordPicked, "#trainer")
+    def _pick_trainer(self) -> None:
+        self._for_trainer = None
+
+    def _pick_format(self, format: Format) -> None:
+        if self._trainer is None:
+            self._format = format
+        else:
+            self._for_trainer = format
+
+    @property
+    def _formats(self) -> tuple[Format, ...]:
+        """The formats to choose from."""
+        return tuple(Format) if self._trainer is None else formats_of(self._trainer)
+
+    @property
+    def _target(self) -> Format:
+        """The format that will be written."""
+        source = self.workbench.source
+        if self._trainer is None or source is None:
+            return self._format
+        return trainer_format(self._trainer, Format(source.format), self._for_trainer)
 
     @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
     def _form_changed(self) -> None:
         self.set_class(self._rules.rule is ExportRule.TOP, "-top")
+        self.set_class(self._trainer is not None, "-trainer")
         self._put_format()
         self._ended = self.asked = None
         self._load_preview()
@@ -217,14 +246,13 @@ class ExportScreen(AppScreen):
 
     def _put_format(self) -> None:
         """Show the format that will be written, and a path to suit it."""
-        trainer, source = self._trainer, self.workbench.source
-        if source is None or self._workspace is None:
+        if self.workbench.source is None or self._workspace is None:
             return
-        format = trainer_format(trainer, Format(source.format)) if trainer else self._format
+        format, formats = self._target, self._formats
+        self._layouts.words = list(dict.fromkeys(_word(one.layout) for one in formats))
         self._layouts.chosen = _word(format.layout)
-        self._containers.words = [_word(one.container) for one in Format if one.layout is format.layout]
+        self._containers.words = [_word(one.container) for one in formats if one.layout is format.layout]
         self._containers.chosen = _word(format.container)
-        self._layouts.disabled = self._containers.disabled = trainer is not None
         usual = str(default_path(self._workspace, format))
         if self._path.value == self._suggested:
             self._path.value = usual
@@ -247,7 +275,15 @@ class ExportScreen(AppScreen):
                     f"{text or 'nothing'}: take a share such as 5%, or a count such as 500"
                 ) from None
             share = TopShare(percent=5)
-        return ExportRequest(rule, share, self._format, self._trainer, self._traces.chosen == "yes")
+        trainer = self._trainer
+        return ExportRequest(
+            rule,
+            share,
+            self._format if trainer is None else self._for_trainer,
+            trainer,
+            trace=self._traces.chosen == "yes",
+            drop_untrainable=trainer is not None and self._drops.chosen == "yes",
+        )
 
     def _out(self) -> Path:
         """The path to write to. Raises `UsageError`."""
@@ -292,12 +328,12 @@ class ExportScreen(AppScreen):
             return
         try:
             out, request = self._out(), self._request()
-            present = await on_daemon_thread(files_in_the_way, workspace, out, request.trainer)
+            present = await on_daemon_thread(in_the_way, workspace, out, request)
         except BurnishError as error:
             self.say_error(error)
             return
-        if present:
-            self.asked = Replacement(out, request, tuple(present))
+        if present != InTheWay():
+            self.asked = Replacement(out, request, present)
             self._rules.focus()  # a line to type in would take the answer
         else:
             self._write(workspace, out, request)
@@ -305,7 +341,8 @@ class ExportScreen(AppScreen):
     def action_replace(self) -> None:
         asked, self.asked = self.asked, None
         if asked is not None and self._workspace is not None:
-            self._write(self._workspace, asked.out, asked.request)
+            replace_entry = asked.present.entry is not None
+            self._write(self._workspace, asked.out, replace(asked.request, replace_entry=replace_entry))
 
     def action_cancel(self) -> None:
         if self.writing is not None:
@@ -377,8 +414,10 @@ class ExportScreen(AppScreen):
                 ("   esc stops", "$text-muted"),
             )
         if self.asked is not None:
-            names = one_line(" and ".join(path.name for path in self.asked.present))
-            question = f"{names} {'is' if len(self.asked.present) == 1 else 'are'} there already: "
+            there = [path.name for path in self.asked.present.files]
+            if (entry := self.asked.present.entry) is not None:
+                there.append(f"an entry {entry} in dataset_info.json that burnish did not write")
+            question = f"{one_line(' and '.join(there))} {'is' if len(there) == 1 else 'are'} there already: "
             return Content.assemble(
                 shown(question, "bold $text-warning"),
                 (self.keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
@@ -447,8 +486,12 @@ def _result_text(report: ExportResult) -> Content:
     what = "rows" if passed else "samples"
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
+    facts += [("note", one_line(note)) for note in report.notes]
     lines = [
         Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} {what}"),
         *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
     ]
+    if report.broken:
+        lines.append(Content.styled(untrainable_head(report.broken), "$text-warning"))
+        lines += [shown(f"  {one_line(str(broken))}") for broken in report.broken]
     return Content("\n").join(lines)

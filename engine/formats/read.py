@@ -313,13 +313,14 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
 
 
 def in_folder(path: Path) -> str:
-    """What to open of a folder: its first file that may be a dataset."""
+    """What to open of a folder: its first file that may be a dataset, and how many there are."""
     kinds = ("*.parquet", "*.arrow", "*.jsonl", "*.json", "*.csv")
-    found = (file for kind in kinds for file in sorted(path.rglob(kind)) if file.name not in _ABOUT)
-    first = next(found, None)
-    if first is None:
+    found = ([file for file in sorted(path.rglob(kind)) if file.name not in _ABOUT] for kind in kinds)
+    files = next(filter(None, found), [])
+    if not files:
         return "choose a dataset or a workspace"
-    return f"choose a dataset or a workspace in it, such as {first.relative_to(path)}"
+    more = f"; of its {len(files)} files like that each is opened by itself" if files[1:] else ""
+    return f"choose a dataset or a workspace in it, such as {files[0].relative_to(path)}{more}"
 
 
 _ABOUT = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")

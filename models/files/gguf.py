@@ -129,8 +129,7 @@ def _with_parts(first: GGUFHeader, count: int) -> GGUFHeader:
     if missing := [part.name for part in others if not part.exists()]:
         names = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
         return replace(
-            first,
-            unusable=f"{len(missing)} of its {count} parts are not beside it: {names}; download them too",
+            first, unusable=f"of its {count} parts these are not beside it: {names}; download them too"
         )
     size, tensors, parameters, weights = first.size, first.tensors, first.parameters, Counter(first.weights)
     for number, part in enumerate(others, 2):

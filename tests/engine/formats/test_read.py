@@ -284,6 +284,17 @@ def test_a_missing_file_a_folder_and_a_locked_file_are_named(tmp_path: Path) -> 
         open_dataset(write(tmp_path, array(ALPACA)) / "x.json")
 
 
+def test_a_folder_says_which_of_its_files_can_be_opened(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "dataset_dict.json"):
+        write(tmp_path, b"PAR1", name)
+    with pytest.raises(DatasetError) as error:
+        open_dataset(tmp_path)
+    assert str(error.value).endswith(
+        "a folder; choose a dataset or a workspace in it, such as train-00000-of-00002.parquet; "
+        "of its 2 files like that each is opened by itself"
+    )
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, array(ALPACA))

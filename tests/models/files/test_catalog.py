@@ -285,7 +285,7 @@ def test_a_model_in_parts_is_found_once_and_named_by_its_first_part(home: Path) 
     assert teacher.header.size == sum(part.stat().st_size for part in parts)
     parts[1].unlink()
     (gone,) = [entry for entry in find_ggufs().found if entry.name != "demo"]
-    assert gone.problem == f"1 of its 3 parts are not beside it: {parts[1].name}; download them too"
+    assert gone.problem == f"of its 3 parts these are not beside it: {parts[1].name}; download them too"
     parts[0].unlink()
     (last,) = [entry for entry in find_ggufs().found if entry.name != "demo"]
     assert (last.name, last.header) == (parts[2].name, None)

@@ -350,7 +350,7 @@ def test_parts_that_are_missing_cut_or_of_another_model_are_named(tmp_path: Path
     for part in parts[1:3]:
         part.unlink()
     assert read_header(parts[0]).unusable == (
-        f"2 of its 4 parts are not beside it: {parts[1].name}, {parts[2].name}; download them too"
+        f"of its 4 parts these are not beside it: {parts[1].name}, {parts[2].name}; download them too"
     )
 
 

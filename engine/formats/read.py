@@ -405,19 +405,25 @@ def _table_rows(file: BufferedReader, encoding: str, delimiter: str) -> Iterator
         if header is None:
             if number == 1 and _SEPARATOR.fullmatch(delimiter.join(cells)):
                 continue
-            header = cells
+            header = cells if cells[-2:] != ["", ""] else _without_blank_end(cells)
             twice = next((name for name, count in Counter(header).items() if count > 1), None)
             if lines.fault is not None or twice is not None:
                 fault = lines.fault or f"the column {shown(twice)} is there twice"
                 yield number, BrokenError(f"{fault}; {LOST}")
                 return
             continue
+        if len(cells) > len(header) and not "".join(cells[len(header) :]).strip():
+            cells = cells[: len(header)]  # a spreadsheet's columns that were emptied
         if lines.fault is not None:
             yield number, RowError(lines.fault)
         elif len(cells) != len(header):
             yield number, RowError(f"expected {len(header)} cells as in the header, found {len(cells)}")
         else:
             yield number, dict(zip(header, cells, strict=True))
+
+
+def _without_blank_end(cells: list[str]) -> list[str]:
+    return cells[: max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)]
 
 
 def _table_fault(error: str) -> str:

@@ -37,6 +37,7 @@ STYLES = {
 }
 
 
+_AROUND = " \t\n:*#<>|[]"  # marks around a role's name, as in `<|user|>`, `### Human` and `USER:`
 _ROLE_KEYS = ("from", "role", "speaker", "author", "sender")
 _TEXT_KEYS = ("content", "value", "text", "message", "utterance")
 
@@ -57,7 +58,7 @@ def turn_keys(turn: Mapping[str, Any]) -> tuple[str, str]:
 def speaker(turn: object) -> str:
     """The name of a turn's role as it is looked up, "" where it has none."""
     name = turn.get(turn_keys(turn)[0]) if isinstance(turn, dict) else None
-    return str(name).strip().casefold() if isinstance(name, str | int) else ""
+    return str(name).strip(_AROUND).casefold() if isinstance(name, str | int) else ""
 
 
 def is_program(turn: object) -> bool:

@@ -110,7 +110,7 @@ def open_workspace(
         raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
     try:
         check_source(path, source, data)
-        _check_columns(path, source, columns)
+        check_columns(path, source, columns)
     except (WorkspaceError, UsageError):
         workspace.close()
         raise
@@ -151,7 +151,7 @@ def _source(dataset: Dataset, encoding: str | None) -> Source:
     )
 
 
-def _check_columns(path: Path, source: Source, columns: Columns) -> None:
+def check_columns(path: Path, source: Source, columns: Columns) -> None:
     """Raise `UsageError` where a workspace's dataset was read with other names than are given now."""
     if columns not in (NO_COLUMNS, source.columns):
         read = "without" if source.columns == NO_COLUMNS else f"with --columns {source.columns}, not"

@@ -17,7 +17,7 @@ from engine.formats.read import BadRow
 from engine.formats.reasons import Reasons
 from engine.method.recipe import Method
 from engine.run import session
-from engine.run.opening import append_dataset, open_workspace, workspace_for
+from engine.run.opening import append_dataset, check_columns, open_workspace, workspace_for
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings
 from engine.sample import Outcome, Sample
@@ -60,7 +60,7 @@ def open_data(
     path = workspace or workspace_for(data)
     new = not path.exists()
     if append and not new:
-        opened = _appended(path, data, on_bad)
+        opened = _appended(path, data, on_bad, Columns.parse(columns))
     else:
         opened = open_workspace(
             path,
@@ -92,10 +92,11 @@ def open_data(
     return opened
 
 
-def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None]) -> Workspace:
+def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None], columns: Columns) -> Workspace:
     """The workspace at `path`, with the rows that `data` has gained."""
     opened = Workspace.open(path)
     try:
+        check_columns(path, opened.source(), columns)
         count = append_dataset(opened, data, on_bad)
     except BaseException:
         opened.close()

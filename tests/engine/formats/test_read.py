@@ -175,6 +175,8 @@ def test_a_tables_columns_may_have_other_names(tmp_path: Path, header: str, vers
         ("USER", "GPT"),
         ("prompter", "assistant"),
         ("customer", "assistant"),
+        ("USER:", "<|assistant|>"),
+        ("### Human", "### Assistant"),
         ("Ann", "Bob"),
     ],
 )
@@ -649,6 +651,17 @@ def test_a_table_is_read_by_the_mark_between_its_columns(tmp_path: Path, mark: s
     text = head.format(mark) + "\r\n".join(mark.join(row) for row in rows) + "\r\n"
     (sample,) = open_dataset(write(tmp_path, text)).samples()
     assert sample.original == Version(instruction="a", response=f"b{mark}\r\nc")
+
+
+def test_columns_that_a_spreadsheet_left_empty_are_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "instruction,output,,\na,b,,\nc,d\n")
+    assert [sample.row for sample in open_dataset(path).samples()] == [
+        {"instruction": "a", "output": "b"},
+        {"instruction": "c", "output": "d"},
+    ]
+    assert "line 2: expected 2 cells as in the header, found 4" in fault(
+        tmp_path, "instruction,output,,\na,b,,c\n"
+    )
 
 
 def test_a_table_with_other_names_says_which_it_has(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def append_dataset(
     `open_workspace`, and `WorkspaceError` where an old row is not as it was; then nothing has changed.
     """
     source = workspace.source()
-    if data.samefile(workspace.path):
+    if data.exists() and data.samefile(workspace.path):
         raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
     if sha256_of(data) == source.sha256:
         return 0

@@ -14,7 +14,7 @@ from engine.run.opening import ChangedDatasetError, append_dataset, open_workspa
 from engine.sample import PassedRow
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Workspace
-from models.errors import UsageError
+from models.errors import BurnishError, UsageError
 from models.teacher import Reply
 
 ROWS: list[dict[str, Any]] = [
@@ -76,6 +76,13 @@ def test_a_dataset_that_changed_otherwise_is_refused_and_nothing_is_taken_up(
     with pytest.raises((WorkspaceError, DatasetError), match=message):
         append_dataset(opened, write(tmp_path / "grown.jsonl", rows), None)
     assert (opened.source(), list(opened.rows())) == before
+
+
+def test_a_dataset_that_is_gone_cannot_have_grown(tmp_path: Path, opened: Workspace) -> None:
+    with pytest.raises(BurnishError, match=r"gone\.jsonl: no such file"):
+        append_dataset(opened, tmp_path / "gone.jsonl", None)
+    with pytest.raises(BurnishError, match="is a directory"):
+        append_dataset(opened, tmp_path, None)
 
 
 def test_a_grown_dataset_is_read_as_it_was_then(tmp_path: Path) -> None:

@@ -85,9 +85,10 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
     elif alone.tokens == 0:
         reason = "the text is empty"
     elif truncated and min(alone.room, given.room) < MIN_TARGET:
+        least = min(alone.room, given.room)
         reason = (
-            f"too long: the context leaves {max(given.room, 0)} tokens of the student's window for "
-            f"{alone.tokens}"
+            f"too long; raise --context by {alone.tokens - least} or more: the context leaves {max(least, 0)} tokens of "
+            f"the student's window for {alone.tokens}"
         )
     elif scored == 0:
         reason = f"no token to score: {alone.tokens} in the text, and the first has nothing before it"

@@ -77,8 +77,10 @@ class TeacherSettings(SettingsGroup):
     host: str | None = None
     """Where Ollama listens. Default: OLLAMA_HOST, else 127.0.0.1:11434. Only loopback addresses are allowed."""
 
-    context: Count = Field(8192, ge=512)
-    """Tokens a request and its reply share (Ollama's num_ctx); constant in a run."""
+    context: Annotated[
+        Count, Option("--teacher-context", "Tokens a request to the teacher and its reply share")
+    ] = Field(8192, ge=512)
+    """Tokens a request and its reply share (Ollama's num_ctx); constant in a run. Not the student's `context`."""
 
     max_tokens: Count = Field(2048, ge=16)
     """Tokens one reply may have."""
@@ -113,6 +115,11 @@ class JudgeSettings(TeacherSettings):
     name: Annotated[str | None, Option("--judge", MODEL)] = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
+    context: Annotated[Count, Option("--context", "Tokens a request to the judge and its verdict share")] = Field(
+        8192, ge=512
+    )
+    """Tokens a request and its verdict share (Ollama's num_ctx)."""
+
     parallel: Annotated[int, Option("--parallel", "Requests to the judge at once")] = Field(1, ge=1, le=64)
     """Requests in flight at once."""
 
@@ -135,6 +142,9 @@ class AnswerSettings(TeacherSettings):
     name: Annotated[str | None, Option("--model", MODEL)] = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
+    context: Annotated[Count, Option("--context", "Tokens a prompt and its answer share")] = Field(8192, ge=512)
+    """Tokens a prompt and its answer share (Ollama's num_ctx)."""
+
     parallel: Annotated[int, Option("--parallel", "Requests to the model at once")] = Field(1, ge=1, le=64)
     """Requests in flight at once."""
 
@@ -155,13 +165,21 @@ class StudentSettings(SettingsGroup):
     name: Annotated[str | None, Option("--student", "A GGUF file, ollama:TAG, or demo")] = None
     """A GGUF file, `ollama:TAG` (that tag's own weights) or `demo`."""
 
-    context: Count = Field(2048, ge=64)
-    """Tokens a scored passage may have; longer ones are cut, and flagged."""
-
-    exact: Annotated[bool, Option("--exact", "Slower; F32 cache, no flash attention: losses to 1e-4 nat")] = (
-        Field(False, title="Exact")
+    context: Annotated[Count, Option("--context", "Tokens a passage may have that the student scores")] = Field(
+        2048, ge=64
     )
-    """Slower, and the same numbers on every machine to 1e-4 nat: F32 cache, no flash attention."""
+    """Tokens a scored passage may have; longer ones are cut, and flagged. Not the teacher's `context`."""
+
+    exact: Annotated[
+        bool,
+        Option(
+            "--exact",
+            "Losses to 1e-4 nat, more slowly: GELU in full precision, and on a GPU what a CPU has anyway: F32 KV cache, "
+            "no flash attention",
+        ),
+    ] = Field(False, title="Exact")
+    """Slower, and the same numbers on every machine to 1e-4 nat: GELU in full precision; on a GPU also an F32 KV cache and
+    no flash attention, which a CPU has in any case."""
 
     gpu_layers: Count = Field(-1, ge=-(2**31))
     """Layers to put on the GPU; -1: all."""

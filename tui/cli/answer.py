@@ -52,6 +52,7 @@ LISTED = 20
 )
 @setting_option("answer", "template")
 @limit_option("prompts")
+@setting_option("answer", "context")
 @setting_option("answer", "parallel")
 @encoding_option
 @columns_option

@@ -40,6 +40,7 @@ LISTED = 20
 @setting_option("judge", "name")
 @click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
 @limit_option("samples, or rows,")
+@setting_option("judge", "context")
 @setting_option("judge", "parallel")
 @setting_option("judge", "reply_form")
 @click.option(

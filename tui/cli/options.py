@@ -69,6 +69,7 @@ def given(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def student_options(command: F) -> F:
     for option in (
         setting_option("student", "exact"),
+        setting_option("student", "context"),
         setting_option("run", "template"),
         setting_option("student", "name"),
     ):

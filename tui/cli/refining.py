@@ -164,4 +164,5 @@ def show_totals(out: Console, opened: Workspace, run: Run) -> None:
     if counted.failed:
         failed = (outcome for _, outcome in finished(opened, run, None) if outcome.failures)
         pairs += map(tables.failure_fact, islice(failed, FAILURES))
+        pairs.append(("to try again", "the same burnish run with --retry-failed, once the cause is mended"))
     print_facts(out, [*pairs, ("workspace", str(opened.path))])

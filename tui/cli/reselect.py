@@ -16,6 +16,7 @@ from tui.cli.stopping import run_stoppable
 @click.command()
 @workspace_argument
 @setting_option("student", "name", required=True)
+@setting_option("student", "context")
 @setting_option("student", "exact")
 @setting_option(
     "run",

@@ -15,6 +15,7 @@ from tui.cli.options import PATH, data_options, given, json_option, setting_opti
 @click.argument("data", type=PATH)
 @data_options
 @setting_option("teacher", "name")
+@setting_option("teacher", "context")
 @student_options
 @setting_option("run", "method")
 @setting_option("run", "reply_form")

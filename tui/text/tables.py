@@ -194,7 +194,7 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
     if overview.unscorable:
         yield "unscorable", f"{overview.unscorable} samples (burnish show WORKSPACE SAMPLE says why)"
     if overview.truncated:
-        yield "truncated", f"{overview.truncated} samples, scored up to the student's context"
+        yield "truncated", f"{overview.truncated} samples, scored up to the student's context (--context raises it)"
 
 
 def failure_fact(outcome: Outcome) -> Fact:

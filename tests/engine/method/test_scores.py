@@ -197,6 +197,7 @@ def test_a_target_cut_below_sixteen_tokens_has_no_score_and_the_numbers_say_why(
     assert score.truncated
     reason = unscorable(score)
     assert f"leaves {max(room, 0)} tokens" in reason
+    assert f"raise --context by {40 - room} or more" in reason
     assert reason.endswith("for 40")
 
 

@@ -114,6 +114,51 @@ def test_a_table_fits_its_terminal_and_clips_long_samples(refined: Path, tmp_pat
         assert max(map(len, table)) <= int(width)
 
 
+def test_the_end_of_a_run_with_failures_says_how_to_try_again(tmp_path: Path) -> None:
+    """A setting that is no part of the recipe may have cured them, such as how long a server may say nothing."""
+    data, path = dataset(tmp_path / "data.json", SHORT[:2]), tmp_path / "w.burnish"
+
+    def failing(chat: Chat) -> Scripted:
+        return "no reply" if SHORT[0]["instruction"] in chat.prompt else brief(chat)
+
+    command = ("run", data, "-w", path, *REFLECT)
+    with FakeOllama(failing) as server:
+        ended = burnish(*command, environment={"OLLAMA_HOST": server.url})
+    with FakeOllama(brief) as server:
+        cured = {"OLLAMA_HOST": server.url, "BURNISH_TEACHER__SILENCE": "900"}
+        again = burnish(*command, environment=cured)
+        assert server.chats == []
+        (line,) = [line for line in again.out.splitlines() if line.startswith("to try again")]
+        assert "--retry-failed" in line
+        assert line in ended.out.splitlines()
+        retried = burnish(*command, "--retry-failed", environment=cured)
+    assert (ended.code, again.code, retried.code) == (3, 3, 0)
+    assert "--retry-failed" not in retried.out
+
+
+def test_the_student_s_context_and_the_teacher_s_are_options_of_their_own(tmp_path: Path) -> None:
+    data, path = dataset(tmp_path / "data.json", SHORT[:1]), tmp_path / "w.burnish"
+    sizes = ("--context", "256", "--teacher-context", "4096")
+    with FakeOllama(brief) as server:
+        command = ("run", data, "-w", path, *REFLECT, *sizes, "--json")
+        result = json.loads(burnish(*command, environment={"OLLAMA_HOST": server.url}).out)
+        assert {chat.body["options"]["num_ctx"] for chat in server.chats} == {4096}
+    assert (result["recipe"]["context"], result["recipe"]["teacher_context"]) == (256, 4096)
+
+
+def test_a_response_that_fills_the_window_says_which_setting_to_raise(tmp_path: Path) -> None:
+    rows = [{"instruction": "Count.", "output": "one two three " * 40}]
+    data = dataset(tmp_path / "data.json", rows)
+    short, long = (
+        burnish("score", data, "-w", tmp_path / f"{size}.burnish", "--student", "demo", "--context", size, "--json")
+        for size in ("128", "1024")
+    )
+    (cut,), (whole,) = (list(map(json.loads, ended.out.splitlines())) for ended in (short, long))
+    assert (cut["r_ifd"], cut["truncated"]) == (None, True)
+    assert "raise --context by " in cut["reason"]
+    assert (whole["r_ifd"] is None, whole["truncated"], whole["reason"]) == (False, False, None)
+
+
 def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(refined, tmp_path / "w.burnish"))
     environment = {"BURNISH_STUDENT__CONTEXT": "1024"}  # counts as another student

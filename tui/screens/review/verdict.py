@@ -147,7 +147,7 @@ def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content
             if ratio is not None and ratio.reason is not None:
                 yield from _wrapped(f"{side}, {score.name}: no score; {ratio.reason}", "$warning")
             elif ratio is not None and ratio.truncated:
-                why = "of the beginning only; the rest does not fit the student's context"
+                why = "of the beginning only; the rest does not fit the student's context (--context)"
                 yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")
 
 

@@ -40,6 +40,7 @@ LAYER_LIMIT = 1_024
 WINDOW = 256 * 1024  # bytes of the file in memory at a time
 
 KEPT_TEXTS = frozenset({"general.architecture", "general.name", "general.type", "tokenizer.ggml.model"})
+VOCABULARY, TEMPLATE = "tokenizer.ggml.tokens", "tokenizer.chat_template"
 KEPT_ARRAYS = (".attention.head_count", ".attention.head_count_kv")  # one number a layer
 
 SCALARS: Mapping[int, struct.Struct] = {
@@ -63,6 +64,7 @@ class GGUFHeader:
     parameters: int  # elements of all tensors
     tensors: int
     weights: Mapping[str, int] = field(hash=False)  # elements by tensor type: {"Q4_K": 81920, "F32": 576}
+    block_weights: Mapping[str, int] = field(hash=False)  # the same without embeddings and output
     context: int  # tokens it was trained on, 0 if unsaid
     blocks: int
     embedding: int  # width of the residual stream
@@ -73,6 +75,8 @@ class GGUFHeader:
     adds_bos: bool | None  # None: left to llama.cpp's rule for this tokenizer
     chat_template: bool
     unusable: str | None  # what it is instead of a student or a teacher: "an embedding model: ..."
+    vocabulary_at: tuple[int, int]  # the bytes of the file that hold the tokens; (0, 0) where there are none
+    template_at: tuple[int, int]  # likewise the chat template
 
 
 def read_header(path: Path) -> GGUFHeader:
@@ -131,7 +135,8 @@ def _with_parts(first: GGUFHeader, count: int) -> GGUFHeader:
         return replace(
             first, unusable=f"of its {count} parts these are not beside it: {names}; download them too"
         )
-    size, tensors, parameters, weights = first.size, first.tensors, first.parameters, Counter(first.weights)
+    size, tensors, parameters = first.size, first.tensors, first.parameters
+    weights, block_weights = Counter(first.weights), Counter(first.block_weights)
     for number, part in enumerate(others, 2):
         with _opened(part) as reader:
             found, elements, end = reader.tables()
@@ -146,6 +151,7 @@ def _with_parts(first: GGUFHeader, count: int) -> GGUFHeader:
             )
         size, tensors, parameters = size + reader.size, tensors + found, parameters + elements
         weights.update(reader.weights)
+        block_weights.update(reader.block_weights)
     return replace(
         first,
         parts=(first.path, *others),
@@ -153,6 +159,7 @@ def _with_parts(first: GGUFHeader, count: int) -> GGUFHeader:
         tensors=tensors,
         parameters=parameters,
         weights=weights,
+        block_weights=block_weights,
         quantisation=first.quantisation
         if first.weights
         else max(weights, key=weights.__getitem__, default="unknown"),
@@ -168,7 +175,11 @@ class _HeadReader:
         self.at = 0  # bytes into the file
         self.values: dict[str, Value] = {}  # what is kept of the key-values
         self.lengths: dict[str, int] = {}  # of strings (bytes) and arrays (elements), kept or not
+        self.spans: dict[
+            str, tuple[int, int]
+        ] = {}  # of strings and arrays of strings: first byte, and the one after
         self.weights: dict[str, int] = {}
+        self.block_weights: dict[str, int] = {}
         self.needed = 0  # bytes of tensor data, as far as the types are known
         self.foreign = ""  # the first tensor type that is not in our table
 
@@ -277,6 +288,7 @@ class _HeadReader:
             else:
                 self.lengths[key] = length = self.number(U64)
                 self.skip(length)
+                self.spans[key] = self.at - length, self.at
         elif code == ARRAY:
             self.array(key)
         elif code in SCALARS:
@@ -289,7 +301,9 @@ class _HeadReader:
         code, count = self.number(U32), self.number(U64)
         self.lengths[key] = count
         if code == STRING:
+            start = self.at
             self.skip_strings(count)
+            self.spans[key] = start, self.at
         elif code not in SCALARS:
             raise self.fail(f"key {key!r} is an array of type {code}, which GGUF does not know; damaged")
         elif key.endswith(KEPT_ARRAYS) and count <= LAYER_LIMIT:
@@ -323,6 +337,8 @@ class _HeadReader:
             raise self.fail(f"tensor {name!r} has {elements} elements; the file is damaged")
         kind, block, size = TENSOR_TYPES.get(code, (f"type {code}", 1, 0))
         self.weights[kind] = self.weights.get(kind, 0) + elements
+        if name.startswith("blk."):
+            self.block_weights[kind] = self.block_weights.get(kind, 0) + elements
         if not size:
             self.foreign = self.foreign or kind
         elif row % block:
@@ -355,16 +371,19 @@ class _HeadReader:
             parameters=parameters,
             tensors=tensors,
             weights=self.weights,
+            block_weights=self.block_weights,
             context=self.size_of("context_length"),
             blocks=blocks,
             embedding=embedding,
             heads=max(heads, default=0),
             kv_heads=max(kv_heads, default=0),
             cache=layers * width,
-            vocabulary=self.lengths.get("tokenizer.ggml.tokens", 0) or self.size_of("vocab_size"),
+            vocabulary=self.lengths.get(VOCABULARY, 0) or self.size_of("vocab_size"),
             adds_bos=self.adds_bos(),
-            chat_template=self.lengths.get("tokenizer.chat_template", 0) > 0,
+            chat_template=self.lengths.get(TEMPLATE, 0) > 0,
             unusable=self.unusable(architecture, tensors, end),
+            vocabulary_at=self.spans.get(VOCABULARY, (0, 0)),
+            template_at=self.spans.get(TEMPLATE, (0, 0)),
         )
 
     def word(self, key: str) -> str:
@@ -400,7 +419,7 @@ class _HeadReader:
             (self.size_of("pooling_type") > 0, EMBEDDING),
             (self.values.get(f"{architecture}.attention.causal") is False, DIFFUSION),
             (tensors == 0 and self.split("count") < 2, NOT_A_MODEL["vocab"]),
-            (self.lengths.get("tokenizer.ggml.tokens", 0) == 0, "a model without a vocabulary"),
+            (self.lengths.get(VOCABULARY, 0) == 0, "a model without a vocabulary"),
             (end > self.size, f"cut short: {self.size} of {end} bytes are there; download it again"),
         )
         return next((why for holds, why in reasons if holds), None)

@@ -39,10 +39,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PhaseStarted:
-    """The models work in turn, and this one's begins, over all samples that are not finished."""
+    """The models work in turn, and this one's begins, over the samples that may need it."""
 
-    model: Literal["teacher", "student"]
+    model: Literal["teacher", "student", "verifier"]
     samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """The verifier's turn is over: what the others need not do in turn they do together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,14 @@ SharedEvent = (
 """Told in a run and by a judge: both ask a teacher."""
 
 Event = (
-    SharedEvent | StudentOpened | PhaseStarted | SampleAdvanced | StudentQueue | Scored | Chosen | Finished
+    SharedEvent
+    | StudentOpened
+    | PhaseStarted
+    | PhaseEnded
+    | SampleAdvanced
+    | StudentQueue
+    | Scored
+    | Chosen
+    | Finished
 )
 """Told in a run."""

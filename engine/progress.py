@@ -12,6 +12,7 @@ from engine.events import (
     Generated,
     Notice,
     Paused,
+    PhaseEnded,
     PhaseStarted,
     ReplyGrew,
     Resumed,
@@ -125,6 +126,8 @@ class Tally:
                 self.student = info
             case PhaseStarted():
                 self.phase, self.advanced, self.phase_watch = event, 0, Stopwatch()
+            case PhaseEnded():
+                self.phase = None
             case SampleAdvanced():
                 self.advanced += 1
             case TeacherQueue():

@@ -129,8 +129,18 @@ class EqualLength(Frozen):
         return min(self.scored)
 
 
+class Verification(Frozen):
+    """A near tie, scored again with better weights of the student: these numbers decided."""
+
+    before: float | None
+    after: float | None
+    margin: float  # that decided, as `Choice.deciding_margin`
+    limit: float | None  # a smaller margin is a near tie of these weights as well; None: the recipe's number
+    overruled: bool  # the student would have decided otherwise
+
+
 class Choice(Frozen):
-    """The end of one stage, with the numbers that decided."""
+    """The end of one stage, with the student's numbers, and those that decided where they are others."""
 
     stage: Stage
     verdict: Verdict
@@ -138,7 +148,9 @@ class Choice(Frozen):
     before: float | None = None  # the score of what the stage started from
     after: float | None = None  # the best candidate's score
     margin: float | None = None  # by how much the candidate is better, in log-ratio; negative: worse
-    near_tie: bool = False
+    near_tie: bool = False  # of the weights that decided: for a person to look at
+    limit: float | None = None  # a smaller margin is a near tie of the student; None: the recipe's number
+    verified: Verification | None = None  # where that was a near tie, and there is a verifier
     equal_length: EqualLength | None = (
         None  # the margin at equal length; None: nothing to compare, or not known
     )
@@ -149,10 +161,17 @@ class Choice(Frozen):
 
     @property
     def deciding_margin(self) -> float | None:
-        """The margin whose sign is the verdict."""
+        """The margin whose sign is the verdict: the verifier's, or the student's."""
+        if self.verified is not None:
+            return self.verified.margin
         if self.equal_length is not None and self.rule in AT_EQUAL_LENGTH:
             return self.equal_length.margin
         return self.margin
+
+    @property
+    def deciding_limit(self) -> float | None:
+        """The limit below which that margin is a near tie; None: the recipe's number."""
+        return self.verified.limit if self.verified is not None else self.limit
 
 
 AT_EQUAL_LENGTH = (Rule.LARGER_IFD_EQUAL, Rule.SMALLER_R_IFD_EQUAL)

@@ -215,6 +215,9 @@ USUAL_RECIPE: dict[str, Any] = {
     "exact": False,
     "length": ComparedLength.WHOLE,
     "near_tie": 0.01,
+    "noise": None,
+    "verifier": None,
+    "verifier_noise": None,
 }
 RECORD = RunRecord(settings={}, teacher=teacher_info())
 

@@ -95,12 +95,12 @@ def tiny(path: Path, changes: Mapping[str, Field | None] | None = None) -> Path:
     return path
 
 
-def runnable(path: Path, changes: Mapping[str, Field | None] | None = None) -> Path:
-    """A language model that llama.cpp runs in no time, with `changes` to its fields.
+def runnable(path: Path, changes: Mapping[str, Field | None] | None = None, seed: int = 135) -> Path:
+    """A language model that llama.cpp runs in no time, with `changes` to its fields; its weights are `seed`'s.
 
     Two layers of chance, a token a byte, SmolLM2's context.
     """
-    path.write_bytes(gguf(*_of_chance(changes)))
+    path.write_bytes(gguf(*_of_chance(changes, seed)))
     return path
 
 
@@ -124,7 +124,9 @@ def in_parts(folder: Path, count: int, *, empty_first: bool = False) -> list[Pat
     return paths
 
 
-def _of_chance(changes: Mapping[str, Field | None] | None) -> tuple[dict[str, Field], list[Tensor]]:
+def _of_chance(
+    changes: Mapping[str, Field | None] | None, seed: int = 135
+) -> tuple[dict[str, Field], list[Tensor]]:
     width, inner, layers = 64, 128, 2
     fields = {
         **LLAMA,
@@ -158,7 +160,7 @@ def _of_chance(changes: Mapping[str, Field | None] | None) -> tuple[dict[str, Fi
                 "ffn_gate": (width, inner), "ffn_up": (width, inner), "ffn_down": (inner, width),
             }.items()
         }  # fmt: skip
-    dice = np.random.default_rng(135)
+    dice = np.random.default_rng(seed)
     tensors = [
         Tensor(f"{name}.weight", shape, 0, _chance(dice, name, shape)) for name, shape in shapes.items()
     ]

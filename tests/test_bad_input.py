@@ -278,13 +278,8 @@ def test_a_reply_that_is_no_use_is_counted_under_its_own_name_and_the_stage_keep
     assert result["faults"] == {kind: 1}
     assert (result["done"], result["failed"]) == (1, 1)
     assert result["stages"]["instruction"]["failed"] == 1
-    assert result["stages"]["response"] == {
-        "replaced": 1,
-        "kept": 0,
-        "failed": 0,
-        "near_ties": 0,
-        "length_decides": 0,
-    }
+    counted = dict.fromkeys(("kept", "failed", "near_ties", "length_decides", "verified", "overruled"), 0)
+    assert result["stages"]["response"] == {"replaced": 1, **counted}
     out = tmp_path / "out.json"
     assert burnish("export", tmp_path / "w.burnish", out).code == 0
     (row,) = json.loads(out.read_text("utf-8"))

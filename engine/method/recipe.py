@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
+from engine.method.noise import NearTies
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import ComparedLength
@@ -61,4 +62,19 @@ class Recipe(Sampling):
     context: int  # tokens of a passage the student scores
     exact: bool  # the student computes in float32
     length: ComparedLength  # of the responses whose margin decides
-    near_tie: float  # margins below it, in log-ratio, are flagged
+    near_tie: float | None  # margins below it, in log-ratio, are flagged; None: those that `noise` explains
+    noise: float | None  # of the student, see noise.py; None: near_tie is a number
+    verifier: (
+        str | None
+    )  # the digest of the student's better weights, which decide near ties; None: nothing does
+    verifier_noise: float | None  # as `noise`
+
+    @property
+    def near_ties(self) -> NearTies:
+        """The student's near ties."""
+        return NearTies(self.near_tie, self.noise)
+
+    @property
+    def verified_near_ties(self) -> NearTies:
+        """The verifier's."""
+        return NearTies(self.near_tie, self.verifier_noise)

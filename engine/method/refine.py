@@ -15,12 +15,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.method.noise import NearTies
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
 from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
 from engine.method.selection import ComparedLength, Selected, larger_ifd, smaller_r_ifd
-from engine.sample import Choice, Failure, Outcome, Rule, Sample, Scores, Stage, Verdict, Version
+from engine.sample import (
+    Choice,
+    Failure,
+    Outcome,
+    Rule,
+    Sample,
+    Scores,
+    Stage,
+    Verdict,
+    Verification,
+    Version,
+)
 from models.teacher import TeacherError
 
 
@@ -32,6 +44,9 @@ class SampleModels(Protocol):
 
     async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         """The student's IFD, or r-IFD, of each version, with its token losses."""
+
+    async def verified_ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
+        """The same by better weights of the student."""
 
     async def scores(self, version: Version) -> Scores:
         """The student's IFD and r-IFD of a version."""
@@ -47,7 +62,7 @@ class StageRule:
     stage: Stage
     reflect: Callable[[ReplyFormName, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
     ratio: Measure
-    better: Callable[[TokenRatio, Sequence[TokenRatio], float, ComparedLength], Selected]
+    better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength], Selected]
 
 
 INSTRUCTION = StageRule(
@@ -113,23 +128,39 @@ class Stages:
         reflections, failure = await self.reflections(rule, v)
         if not reflections:
             return self._failed(rule, v, failure)
-        ratios = await self._models.ratios(rule.ratio, [v, *(found.version for found in reflections)])
-        selected = rule.better(ratios[0], ratios[1:], self._recipe.near_tie, self._recipe.length)
-        best = reflections[selected.contender]
+        versions = [v, *(found.version for found in reflections)]
+        ratios = await self._models.ratios(rule.ratio, versions)
+        selected = self._better(rule, ratios)
+        verdict, contender, near_tie, verified = selected.verdict, selected.contender, selected.near_tie, None
+        if near_tie and self._recipe.verifier is not None:
+            again = await self._models.verified_ratios(rule.ratio, versions)
+            decided = self._better(rule, again, verified=True)
+            if decided.margin is not None:
+                verdict, contender, near_tie = decided.verdict, decided.contender, decided.near_tie
+                selected = self._better(rule, [ratios[0], ratios[1 + contender]])  # of the same candidate
+                verified = _verification(decided, again, selected)
+        best = reflections[contender]
         choice = Choice(
             stage=rule.stage,
-            verdict=selected.verdict,
+            verdict=verdict,
             rule=selected.rule,
             before=ratios[0].ratio.value,
-            after=ratios[1 + selected.contender].ratio.value,
+            after=ratios[1 + contender].ratio.value,
             margin=selected.margin,
-            near_tie=selected.near_tie,
+            near_tie=near_tie,
+            limit=selected.limit,
+            verified=verified,
             equal_length=selected.equal_length,
             length_decides=selected.length_decides,
             rewrite=best.version,
             critique=best.critique,
         )
-        return self._chosen(best.version if selected.verdict is Verdict.REPLACED else v, choice)
+        return self._chosen(best.version if verdict is Verdict.REPLACED else v, choice)
+
+    def _better(self, rule: StageRule, ratios: Sequence[TokenRatio], *, verified: bool = False) -> Selected:
+        """The choice between what was there and the candidates, by the student or by its better weights."""
+        near_ties = self._recipe.verified_near_ties if verified else self._recipe.near_ties
+        return rule.better(ratios[0], ratios[1:], near_ties, self._recipe.length)
 
     async def take(self, rule: StageRule, v: Version) -> tuple[Version, Choice]:
         """The rewrite of a version, unseen by any student."""
@@ -163,3 +194,15 @@ class Stages:
     def _chosen(self, v: Version, choice: Choice) -> tuple[Version, Choice]:
         self._models.chosen(choice)
         return v, choice
+
+
+def _verification(decided: Selected, ratios: Sequence[TokenRatio], by_student: Selected) -> Verification:
+    """The numbers of better weights that decided; `ratios`: of what was there, and of each candidate."""
+    assert decided.deciding_margin is not None
+    return Verification(
+        before=ratios[0].ratio.value,
+        after=ratios[1 + decided.contender].ratio.value,
+        margin=decided.deciding_margin,
+        limit=decided.limit,
+        overruled=decided.verdict is not by_student.verdict,
+    )

@@ -93,7 +93,10 @@ class Question(Generic[T]):
     def parse(self, reply: Reply) -> T:
         """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""
         if reply.finish != "stop":
-            raise UnusableReply(Fault.CUT, f"the reply was cut at {reply.tokens} tokens; raise max_tokens (half of the context at most)")
+            raise UnusableReply(
+                Fault.CUT,
+                f"the reply was cut at {reply.tokens} tokens; raise max_tokens (half of the context at most)",
+            )
         return self.read(reply_text(reply, self.messages))
 
 

@@ -87,8 +87,8 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
     elif truncated and min(alone.room, given.room) < MIN_TARGET:
         least = min(alone.room, given.room)
         reason = (
-            f"too long; raise --context by {alone.tokens - least} or more: the context leaves {max(least, 0)} tokens of "
-            f"the student's window for {alone.tokens}"
+            f"too long; raise --context by {alone.tokens - least} or more: the context leaves {max(least, 0)} tokens "
+            f"of the student's window for {alone.tokens}"
         )
     elif scored == 0:
         reason = f"no token to score: {alone.tokens} in the text, and the first has nothing before it"

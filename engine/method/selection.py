@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.method.noise import NEAR_TIE, RESPONSE, NearTies
 from engine.method.scores import TokenRatio
 from engine.sample import EqualLength, Rule, Verdict
 
-NEAR_TIE = 0.01
-"""A smaller margin, in log-ratio, may come from rounding in another batch shape: shown to a person."""
+USUAL = NearTies(NEAR_TIE, None)
 
 
 class ComparedLength(StrEnum):
@@ -29,8 +29,12 @@ class Selected:
     rule: Rule
     margin: float | None  # of the best candidate over what was there, in log-ratio; None: nothing to compare
     near_tie: bool
+    limit: float | None = (
+        None  # a smaller deciding margin is a near tie by the noise; None: by a number, or no margin
+    )
     equal_length: EqualLength | None = None  # the same margin at equal length; None: likewise
     length_decides: bool = False  # one of the two margins would replace what was there, the other would not
+    deciding_margin: float | None = None  # the one of the two that decided; None: likewise
 
     @property
     def verdict(self) -> Verdict:
@@ -40,18 +44,18 @@ class Selected:
 def larger_ifd(
     before: TokenRatio,
     candidates: Sequence[TokenRatio],
-    near_tie: float = NEAR_TIE,
+    near_ties: NearTies = USUAL,
     length: ComparedLength = ComparedLength.WHOLE,
 ) -> Selected:
     """The instruction stage's rule (arXiv 2402.10110, section 3.1)."""
     rule = Rule.LARGER_IFD if length is ComparedLength.WHOLE else Rule.LARGER_IFD_EQUAL
-    return _select(rule, before, candidates, near_tie, length, sign=1)
+    return _select(rule, before, candidates, near_ties, length, sign=1)
 
 
 def smaller_r_ifd(
     before: TokenRatio,
     candidates: Sequence[TokenRatio],
-    near_tie: float = NEAR_TIE,
+    near_ties: NearTies = USUAL,
     length: ComparedLength = ComparedLength.WHOLE,
 ) -> Selected:
     """The response stage's rule (arXiv 2402.10110, section 3.2).
@@ -59,7 +63,7 @@ def smaller_r_ifd(
     Both sides score the same instruction: their lengths differ only where the student's context cut it.
     """
     rule = Rule.SMALLER_R_IFD if length is ComparedLength.WHOLE else Rule.SMALLER_R_IFD_EQUAL
-    return _select(rule, before, candidates, near_tie, length, sign=-1)
+    return _select(rule, before, candidates, near_ties, length, sign=-1)
 
 
 def at_equal_length(before: TokenRatio, after: TokenRatio, sign: int) -> EqualLength | None:
@@ -80,7 +84,7 @@ def _select(
     rule: Rule,
     before: TokenRatio,
     candidates: Sequence[TokenRatio],
-    near_tie: float,
+    near_ties: NearTies,
     length: ComparedLength,
     sign: int,
 ) -> Selected:
@@ -100,13 +104,18 @@ def _select(
     if before.ratio.log_ratio is None or at is None:
         return Selected(contender, contender, Rule.UNSCORABLE, None, near_tie=False)
     margin = sign * known[contender] - sign * before.ratio.log_ratio
-    deciding = at.margin if length is ComparedLength.EQUAL else margin
+    whole = length is ComparedLength.WHOLE
+    deciding = margin if whole else at.margin
+    scored = at.scored if whole else (at.tokens, at.tokens)
+    limit = near_ties.limit(*scored, share=1.0 if sign > 0 else RESPONSE)
     return Selected(
         contender if deciding > 0 else None,
         contender,
         rule,
         margin,
-        near_tie=abs(deciding) < near_tie,
+        near_tie=abs(deciding) < limit,
+        limit=limit if near_ties.fixed is None else None,
         equal_length=at,
         length_decides=(margin > 0) != (at.margin > 0),
+        deciding_margin=deciding,
     )

@@ -55,7 +55,7 @@ class MeasureFigure:
 
 @dataclass(frozen=True, slots=True)
 class NearTie:
-    """A choice whose margin is below the run's setting near_tie."""
+    """A choice whose deciding margin is a near tie."""
 
     sample: int
     choice: Choice

@@ -1,5 +1,5 @@
-"""The gates before the models: work waits there while a person holds the run, or while only one of two models is to
-be in memory and it is the other one's turn."""
+"""The gates before the models: work waits there while a person holds the run, or while only one of the models is to
+be in memory and it is another one's turn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from models.system import machine
 
-Model = Literal["teacher", "student"]
+Model = Literal["teacher", "student", "verifier"]
 
 
 class Gate:
@@ -36,7 +36,7 @@ class Gate:
 
 
 class ModelPhases:
-    """The model whose turn it is, in the staged schedule."""
+    """The model whose turn it is, in the staged schedule and while near ties are verified."""
 
     def __init__(self) -> None:
         self._now: Model | None = None  # None: they need not take turns

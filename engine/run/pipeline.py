@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from engine.events import Chosen, Event, Finished, PhaseStarted, SampleAdvanced, Started, StudentOpened
+from engine.events import (
+    Chosen,
+    Event,
+    Finished,
+    PhaseEnded,
+    PhaseStarted,
+    SampleAdvanced,
+    Started,
+    StudentOpened,
+)
 from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.scores import Measure, TokenRatio
 from engine.method.templates import prompt_for
 from engine.run.gates import Gate
-from engine.run.replay import NeedsStudent, NeedsTeacher, ReplayingStudent, ReplayingTeacher
+from engine.run.replay import (
+    NeedsStudent,
+    NeedsTeacher,
+    NeedsVerifier,
+    ReplayingStudent,
+    ReplayingTeacher,
+)
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
 from engine.sample import Choice, Scores, Stage, Version
@@ -36,6 +51,7 @@ class _ReplayingModels:
     sample: int
     teacher: ReplayingTeacher | None
     student: asyncio.Task[ReplayingStudent] | None  # first replies may come while it is still loading
+    verifier: asyncio.Task[ReplayingStudent] | None  # None: nothing is known of it yet
     on_choice: Callable[[int, Choice], None]
 
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
@@ -51,6 +67,14 @@ class _ReplayingModels:
         assert self.student is not None
         return await (await self.student).ratios(self.sample, measure, versions)
 
+    async def verified_ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
+        if self.verifier is None:
+            raise NeedsVerifier
+        try:
+            return await (await self.verifier).ratios(self.sample, measure, versions)
+        except NeedsStudent:
+            raise NeedsVerifier from None
+
     async def scores(self, version: Version) -> Scores:
         assert self.student is not None
         (scores,) = await (await self.student).scores(self.sample, [version])
@@ -60,8 +84,21 @@ class _ReplayingModels:
         self.on_choice(self.sample, choice)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """The samples that a pass could not finish, by the model that they wait for."""
+
+    teacher: list[int] = field(default_factory=list)
+    student: list[int] = field(default_factory=list)
+    verifier: list[int] = field(default_factory=list)
+
+
 class Pipeline:
-    """One run over a workspace, with the models it may use."""
+    """One run over a workspace, with the models it may use.
+
+    Near ties that are to be verified wait until all else is done: then the student is unloaded, and the verifier, which
+    is the same model and may be larger, takes its place for them.
+    """
 
     def __init__(
         self,
@@ -72,6 +109,7 @@ class Pipeline:
         teacher: OpenTeacher | None,
         student: Student | None,
         gate: Gate,
+        verifier: Student | None = None,
     ) -> None:
         """`emit` is called in the loop that runs the pipeline, and must not block."""
         self._workspace = workspace
@@ -80,8 +118,10 @@ class Pipeline:
         self._emit = emit
         self._teacher = teacher
         self._student = student
+        self._verifier = verifier
         self._gate = gate
         self._student_info: StudentInfo | None = None
+        self._verifier_info: StudentInfo | None = None
         self._decided: dict[Stage, bytearray] = {}  # a sample may pass a stage again: told of once
 
     async def run(self, schedule: Schedule, limit: int | None = None) -> list[int]:
@@ -95,6 +135,17 @@ class Pipeline:
         done, failed = self._workspace.count(self._run, total)
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
         self._emit(Started(total, done, failed, stages))
+        while True:
+            waiting = await self._without_verifier(schedule, total)
+            if not waiting.verifier or self._verifier is None:
+                return waiting.teacher
+            waiting = await self._verify(self._verifier, schedule, total)
+            asks = self._teacher is not None and self._teacher.model is not None
+            if not waiting.student and not (asks and waiting.teacher):
+                return waiting.teacher
+
+    async def _without_verifier(self, schedule: Schedule, total: int) -> _Waiting:
+        """Finish what teacher and student can finish by themselves."""
         teacher, student = self._teacher, self._student
         if teacher is None or teacher.model is None:
             return await self._pass(total, SCORING_AHEAD, teacher, student)
@@ -103,43 +154,69 @@ class Pipeline:
         # While one sample waits for the student, others keep the teacher's slots full.
         return await self._pass(total, 2 * teacher.parallel + 2, teacher, student)
 
-    async def _staged(self, teacher: OpenTeacher, model: Teacher, student: Student, total: int) -> list[int]:
+    async def _staged(self, teacher: OpenTeacher, model: Teacher, student: Student, total: int) -> _Waiting:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
         self._student_info = await student.open()
         self._emit(StudentOpened(self._student_info))
         await student.unload()
         while True:
             self._emit(PhaseStarted("teacher", self._left(total)))
-            if not await self._pass(total, teacher.parallel + 1, teacher, None):
-                break
+            waiting = await self._pass(total, teacher.parallel + 1, teacher, None)
+            if not waiting.student:
+                return waiting
             await model.unload()
             self._emit(PhaseStarted("student", self._left(total)))
             waiting = await self._pass(total, SCORING_AHEAD, replace(teacher, model=None), student)
             await student.unload()
-            if not waiting:
-                break
-        return []
+            if not waiting.teacher:
+                return waiting
+
+    async def _verify(self, verifier: Student, schedule: Schedule, total: int) -> _Waiting:
+        """Score the near ties again that wait for it; in the staged schedule with no other model in memory."""
+        teacher = self._teacher
+        if self._student is not None:
+            await self._student.unload()
+        if teacher is not None and teacher.model is not None and schedule is Schedule.STAGED:
+            await teacher.model.unload()
+            teacher = replace(teacher, model=None)
+        self._emit(PhaseStarted("verifier", self._left(total)))
+        self._verifier_info = await verifier.open()
+        waiting = await self._pass(total, SCORING_AHEAD, teacher, None, verifier)
+        await verifier.unload()
+        self._emit(PhaseEnded())
+        return waiting
 
     def _left(self, total: int) -> int:
         return total - self._workspace.count(self._run, total)[0]
 
     async def _pass(
-        self, total: int, at_once: int, teacher: OpenTeacher | None, student: Student | None
-    ) -> list[int]:
-        """Take every unfinished sample as far as these models can; the samples that need the other one."""
+        self,
+        total: int,
+        at_once: int,
+        teacher: OpenTeacher | None,
+        student: Student | None,
+        verifier: Student | None = None,
+    ) -> _Waiting:
+        """Take every unfinished sample as far as these models can; what waits for another one then."""
         replaying = None
         if teacher is not None:
             replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate)
         samples = self._workspace.pending(self._run, total)
-        waiting = []
+        waiting = _Waiting()
 
-        async def work(opening: asyncio.Task[ReplayingStudent] | None) -> None:
+        async def work(
+            opening: asyncio.Task[ReplayingStudent] | None, verifying: asyncio.Task[ReplayingStudent] | None
+        ) -> None:
             for sample in samples:
-                models = _ReplayingModels(sample.index, replaying, opening, self._chosen)
+                models = _ReplayingModels(sample.index, replaying, opening, verifying, self._chosen)
                 try:
                     outcome = await refine(sample, self._recipe, models)
-                except (NeedsTeacher, NeedsStudent):
-                    waiting.append(sample.index)
+                except NeedsTeacher:
+                    waiting.teacher.append(sample.index)
+                except NeedsStudent:
+                    waiting.student.append(sample.index)
+                except NeedsVerifier:
+                    waiting.verifier.append(sample.index)
                 else:
                     self._workspace.keep_outcome(self._run, outcome)
                     self._emit(Finished(outcome))
@@ -149,18 +226,23 @@ class Pipeline:
             async with asyncio.TaskGroup() as group:
                 scores = student is not None or self._student_info is not None
                 opening = group.create_task(self._replaying_student(student)) if scores else None
+                verifying = None
+                if (info := self._verifier_info) is not None:
+                    verifying = group.create_task(self._replaying(info, verifier))
                 for _ in range(at_once):
-                    group.create_task(work(opening))
+                    group.create_task(work(opening, verifying))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        return sorted(waiting)
+        return replace(waiting, teacher=sorted(waiting.teacher))
 
     async def _replaying_student(self, student: Student | None) -> ReplayingStudent:
         if student is not None:
             self._student_info = await student.open()
             self._emit(StudentOpened(self._student_info))
-        info = self._student_info
-        assert info is not None
+        assert self._student_info is not None
+        return await self._replaying(self._student_info, student)
+
+    async def _replaying(self, info: StudentInfo, student: Student | None) -> ReplayingStudent:
         prompt = await on_daemon_thread(prompt_for, self._recipe.template, info)
         return ReplayingStudent(self._workspace, info, prompt, self._emit, student, self._gate)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.events import Event, Notice
+from engine.method.noise import NEAR_TIE, noise_of
 from engine.method.recipe import Recipe, Sampling
 from engine.method.reflection import PROMPTS
 from engine.method.reply_forms import ReplyFormName, form_for
@@ -15,10 +16,11 @@ from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
-from models.errors import UsageError
+from models.errors import ModelFileError, UsageError, printable
 from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
+from models.files.same_model import difference
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.student import Student
 from models.system import machine
@@ -69,6 +71,11 @@ class LoadableStudent:
     student: Student
     file: ModelFile
 
+    @property
+    def named(self) -> StudentFile:
+        """What a run's record keeps of it."""
+        return StudentFile(name=self.file.name, path=str(self.file.path), digest=digest_of(self.file))
+
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
@@ -78,23 +85,31 @@ class RunPlan:
     recipe: Recipe
     teacher: OpenTeacher | None  # None: the method needs none
     student: LoadableStudent | None  # None: likewise
+    verifier: LoadableStudent | None = None  # None: near ties are not scored again
 
     async def execute(
         self, workspace: Workspace, emit: Emit, gate: Gate, limit: int | None, *, retry_failed: bool
     ) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
-        teacher, student, file = self.teacher, None, None
-        if self.student is not None:
-            student, file = self.student.student, self.student.file
+        teacher, student, verifier = self.teacher, self.student, self.verifier
         record = RunRecord(
             settings=self.settings.model_dump(mode="json"),
             teacher=teacher and teacher.info,
-            student=file and StudentFile(name=file.name, path=str(file.path), digest=digest_of(file)),
+            student=student.named if student else None,
+            verifier=verifier.named if verifier else None,
         )
-        run = workspace.run(self.recipe, record)
+        run = workspace.run(as_begun(workspace, self.recipe), record)
         if retry_failed and (reopened := workspace.retry_failed(run)):
             emit(Notice(f"trying {reopened} failed samples again"))
-        pipeline = Pipeline(workspace, run, emit, teacher=teacher, student=student, gate=gate)
+        pipeline = Pipeline(
+            workspace,
+            run,
+            emit,
+            teacher=teacher,
+            student=student.student if student else None,
+            gate=gate,
+            verifier=verifier.student if verifier else None,
+        )
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))
         done, failed = workspace.count(run, total)
@@ -109,7 +124,11 @@ class RunPlan:
             return Schedule.INTERLEAVED
         load = MemoryNeed(
             teacher=memory_of_tag(teacher.info.size),
-            student=memory_needed(student.file.header, self.settings.student.context),
+            student=max(  # one of them is in memory at a time
+                memory_needed(one.file.header, self.settings.student.context)
+                for one in (student, self.verifier)
+                if one is not None
+            ),
             embedded=isinstance(teacher.model, EmbeddedTeacher),
         )
         schedule, why = auto_schedule(load)
@@ -123,9 +142,11 @@ def recipe_of(
     sampling: Sampling,
     teacher: TeacherInfo | None,
     student: ModelFile | None,
+    verifier: ModelFile | None = None,
 ) -> Recipe:
     """All that decides an outcome, from the settings and the models that they name."""
     run = settings.run
+    by_noise = run.near_tie == "auto"
     return Recipe(
         **{name: getattr(sampling, name) for name in Sampling.model_fields},
         method=run.method,
@@ -140,8 +161,38 @@ def recipe_of(
         context=settings.student.context,
         exact=settings.student.exact,
         length=run.length,
-        near_tie=run.near_tie,
+        near_tie=None if run.near_tie == "auto" else run.near_tie,
+        noise=noise_of(student.header.block_weights) if by_noise and student else None,
+        verifier=verifier and digest_of(verifier),
+        verifier_noise=noise_of(verifier.header.block_weights) if by_noise and verifier else None,
     )
+
+
+def as_begun(workspace: Workspace, recipe: Recipe) -> Recipe:
+    """The recipe of the workspace's run that is the same but for near ties below a fixed 0.01, if it has one.
+
+    That was the default before near ties followed the student's noise: such a run is gone on with, not begun anew.
+    """
+    if recipe.near_tie is not None:
+        return recipe
+    older = recipe.model_copy(update={"near_tie": NEAR_TIE, "noise": None, "verifier_noise": None})
+    return older if workspace.has_run(older) else recipe
+
+
+def verifier_file(settings: StudentSettings) -> ModelFile | None:
+    """The better weights that near ties are scored again with; None where none are named.
+
+    Raises `ModelFileError` where they are another model's than the student's.
+    """
+    if settings.verify is None:
+        return None
+    student, verifier = student_file(settings), catalog.student_file(settings.verify)
+    if what := difference(verifier.header, student.header):
+        raise ModelFileError(
+            verifier.path,
+            f"cannot verify {printable(str(student.path))}, for it is another model: its {what} differs",
+        )
+    return verifier
 
 
 def student_file(settings: StudentSettings) -> ModelFile:

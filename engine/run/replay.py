@@ -8,7 +8,7 @@ missing. All of these are that one mechanism, and nothing keeps a place to go on
 - resuming: after `kill -9` every sample is begun again, and the replies that were paid for are found;
 - choosing again for another student: the same replies are found, other losses are missing;
 - working stage by stage: with one model in memory a sample goes as far as that one takes it, and stops with
-  `NeedsTeacher` or `NeedsStudent`; when the other is in memory, it is begun again;
+  `NeedsTeacher`, `NeedsStudent` or `NeedsVerifier`; when that one is in memory, it is begun again;
 - trying again what failed: with more attempts, of which the first are found.
 """
 
@@ -65,6 +65,10 @@ class NeedsTeacher(Exception):  # noqa: N818 - a sample's state, not an error
 
 class NeedsStudent(Exception):  # noqa: N818
     """The sample cannot go on without losses that were never computed, and there is no student here."""
+
+
+class NeedsVerifier(Exception):  # noqa: N818
+    """The sample cannot go on without losses of better weights, and those are not in memory now."""
 
 
 class Replies(Protocol):

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from engine.events import (
     Event,
     Notice,
+    PhaseEnded,
     PhaseStarted,
     StudentOpened,
     StudentQueue,
@@ -25,7 +26,15 @@ from engine.method.selection import ComparedLength
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
-from engine.run.plan import LoadableStudent, RunPlan, RunSummary, recipe_of, reply_form, student_file
+from engine.run.plan import (
+    LoadableStudent,
+    RunPlan,
+    RunSummary,
+    recipe_of,
+    reply_form,
+    student_file,
+    verifier_file,
+)
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.settings import Settings, StudentSettings
 from engine.run.teachers import (
@@ -39,6 +48,7 @@ from engine.run.teachers import (
 from engine.sample import Candidate, Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.errors import UsageError
+from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.student import EmbeddedStudent
 from models.student import StudentInfo
@@ -64,6 +74,8 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
         check_teacher(settings.teacher, allow_remote=allow_remote_teacher)
     if run.method is not Method.REFLECT:
         student_file(settings.student)
+    if run.method is Method.SELECTIVE:
+        verifier_file(settings.student)
 
 
 class Session:
@@ -85,6 +97,7 @@ class Session:
         self._teacher = TeacherSource(settings.teacher, emit, allow_remote=allow_remote_teacher)
         self._form: ReplyFormName | None = None  # once the teacher was opened
         self._student: LoadableStudent | None = None
+        self._verifier: LoadableStudent | None = None
         self._student_info: StudentInfo | None = None  # once it was loaded
         self._reading = asyncio.Lock()
         self._numbers: dict[int, int] = {}  # by sample, of the last candidate a person asked for
@@ -97,18 +110,22 @@ class Session:
 
     async def close(self) -> None:
         """Let go of both models."""
-        loadable, self._student = self._student, None
+        students, self._student, self._verifier = (self._student, self._verifier), None, None
         try:
-            if loadable is not None:
-                await loadable.student.close()
+            for loadable in students:
+                if loadable is not None:
+                    await loadable.student.close()
         finally:
             await self._teacher.close()
 
     @property
     def children(self) -> dict[str, int]:
-        """The process id of each model that runs in a process of burnish's: "teacher", "student"."""
-        pid = self._student.student.pid if self._student is not None else None
-        return self._teacher.children | ({} if pid is None else {"student": pid})
+        """The process id of each model that runs in a process of burnish's: "teacher", "student", "verifier"."""
+        children = self._teacher.children
+        for name, loadable in (("student", self._student), ("verifier", self._verifier)):
+            if loadable is not None and (pid := loadable.student.pid) is not None:
+                children[name] = pid
+        return children
 
     async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary:
         """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun.
@@ -118,7 +135,7 @@ class Session:
         self.gate.go()
         check(self._settings, allow_remote_teacher=self._allow_remote)
         method = self._settings.run.method
-        teacher = info = student = None
+        teacher = info = student = verifier = None
         form, sampling = ReplyFormName.JSON, sampling_of(self._settings.teacher)  # where nobody is asked
         if method is not Method.SCORE:
             teacher, form = await self._open_teacher()
@@ -126,8 +143,11 @@ class Session:
             self._emit(TeacherOpened(info))
         if method is not Method.REFLECT:
             student = await self._loadable_student()
-        recipe = recipe_of(self._settings, form, sampling, info, None if student is None else student.file)
-        plan = RunPlan(self._settings, recipe, teacher, student)
+        if method is Method.SELECTIVE:
+            verifier = await self._loadable_verifier()
+        files = (one.file if one is not None else None for one in (student, verifier))
+        recipe = recipe_of(self._settings, form, sampling, info, *files)
+        plan = RunPlan(self._settings, recipe, teacher, student, verifier)
         try:
             return await plan.execute(
                 self._workspace, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
@@ -181,6 +201,8 @@ class Session:
         match event:
             case PhaseStarted(model=model):
                 self._phases.begin(model)
+            case PhaseEnded():
+                self._phases.begin(None)
             case StudentOpened(info=info):
                 self._student_info = info
             case _:
@@ -203,6 +225,11 @@ class Session:
             if self._student is None:
                 self._student = await _loadable(self._settings.student)
             return self._student
+
+    async def _loadable_verifier(self) -> LoadableStudent | None:
+        if self._verifier is None:
+            self._verifier = await _verifying(self._settings.student)
+        return self._verifier
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:
@@ -286,13 +313,26 @@ async def reselect(
             teacher = replace(teacher, model=now.model)
         loadable = await _loadable(student)
         stack.push_async_callback(loadable.student.close)
-        recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file)
-        plan = RunPlan(settings, recipe, teacher, loadable)
+        if (verifier := await _verifying(student)) is not None:
+            stack.push_async_callback(verifier.student.close)
+        better = verifier.file if verifier is not None else None
+        recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
+        plan = RunPlan(settings, recipe, teacher, loadable, verifier)
         return await plan.execute(workspace, emit, Gate(), None, retry_failed=False)
 
 
+async def _verifying(settings: StudentSettings) -> LoadableStudent | None:
+    """The student's better weights, where the settings name some."""
+    file = verifier_file(settings)
+    return None if file is None else await _of_file(file, settings)
+
+
 async def _loadable(settings: StudentSettings) -> LoadableStudent:
-    file = await identified(student_file(settings))
+    return await _of_file(student_file(settings), settings)
+
+
+async def _of_file(file: ModelFile, settings: StudentSettings) -> LoadableStudent:
+    file = await identified(file)
     student = EmbeddedStudent(
         file.path,
         digest=digest_of(file),

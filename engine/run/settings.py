@@ -39,7 +39,7 @@ from pydantic_settings import (
 
 from engine.method.recipe import Method
 from engine.method.reply_forms import ReplyFormName
-from engine.method.selection import NEAR_TIE, ComparedLength
+from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from models.errors import UsageError
 from models.ollama.server import FIRST, SILENCE
@@ -115,8 +115,8 @@ class JudgeSettings(TeacherSettings):
     name: Annotated[str | None, Option("--judge", MODEL)] = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
-    context: Annotated[Count, Option("--context", "Tokens a request to the judge and its verdict share")] = Field(
-        8192, ge=512
+    context: Annotated[Count, Option("--context", "Tokens a request to the judge and its verdict share")] = (
+        Field(8192, ge=512)
     )
     """Tokens a request and its verdict share (Ollama's num_ctx)."""
 
@@ -142,7 +142,9 @@ class AnswerSettings(TeacherSettings):
     name: Annotated[str | None, Option("--model", MODEL)] = None
     """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
 
-    context: Annotated[Count, Option("--context", "Tokens a prompt and its answer share")] = Field(8192, ge=512)
+    context: Annotated[Count, Option("--context", "Tokens a prompt and its answer share")] = Field(
+        8192, ge=512
+    )
     """Tokens a prompt and its answer share (Ollama's num_ctx)."""
 
     parallel: Annotated[int, Option("--parallel", "Requests to the model at once")] = Field(1, ge=1, le=64)
@@ -165,8 +167,8 @@ class StudentSettings(SettingsGroup):
     name: Annotated[str | None, Option("--student", "A GGUF file, ollama:TAG, or demo")] = None
     """A GGUF file, `ollama:TAG` (that tag's own weights) or `demo`."""
 
-    context: Annotated[Count, Option("--context", "Tokens a passage may have that the student scores")] = Field(
-        2048, ge=64
+    context: Annotated[Count, Option("--context", "Tokens a passage may have that the student scores")] = (
+        Field(2048, ge=64)
     )
     """Tokens a scored passage may have; longer ones are cut, and flagged. Not the teacher's `context`."""
 
@@ -174,12 +176,22 @@ class StudentSettings(SettingsGroup):
         bool,
         Option(
             "--exact",
-            "Losses to 1e-4 nat, more slowly: GELU in full precision, and on a GPU what a CPU has anyway: F32 KV cache, "
-            "no flash attention",
+            "Slower: GELU in full precision, for losses to 1e-4 nat on a CPU; on a GPU also F32 KV cache and no flash "
+            "attention, which a CPU has anyway",
         ),
     ] = Field(False, title="Exact")
-    """Slower, and the same numbers on every machine to 1e-4 nat: GELU in full precision; on a GPU also an F32 KV cache and
-    no flash attention, which a CPU has in any case."""
+    """Slower: GELU in full precision, so that a CPU's losses are the same everywhere to 1e-4 nat. On a GPU also an F32
+    KV cache and no flash attention, which a CPU has anyway; its products may still be rounded."""
+
+    verify: Annotated[
+        str | None,
+        Option(
+            "--verify",
+            "The same model in better weights, such as an F16 file: scores near ties again, and decides them",
+        ),
+    ] = None
+    """The student's own model in better weights, named as a student is: near ties are scored again with it, and it
+    decides them. Only one of the two is in memory at a time."""
 
     gpu_layers: Count = Field(-1, ge=-(2**31))
     """Layers to put on the GPU; -1: all."""
@@ -237,8 +249,16 @@ class RunSettings(SettingsGroup):
     """`whole`: the scores of whole responses decide, as published. `equal`: those over the first tokens that both
     versions have, so that length alone decides nothing. Either margin is shown."""
 
-    near_tie: float = Field(NEAR_TIE, ge=0)
-    """A margin below it, in log-ratio, is flagged for a person."""
+    near_tie: Annotated[
+        Annotated[float, Ge(0)] | Literal["auto"],
+        Option(
+            "--near-tie",
+            "Margins below it, in log-ratio, are flagged; auto: what rounding explains, by the types of the student's "
+            "weights and the tokens scored",
+        ),
+    ] = Field("auto", title="Near tie")
+    """A margin below it, in log-ratio, is flagged for a person. `auto`: what rounding of the student's weights
+    explains, by their types and the number of scored tokens; 0.01 at least."""
 
 
 class Settings(BaseSettings):
@@ -288,7 +308,7 @@ def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         # A choice between types names each in brackets.
-        names = [str(name) for name in first["loc"] if "[" not in str(name)]
+        names = [str(name) for name in first["loc"][:2] if "[" not in str(name)]
         setting = ascii(".".join(names))[1:-1][:100]
         raise UsageError(
             f"setting {setting}: {first['msg'].lower()}, not {quoted(first['input'])}; set by an option, by "
@@ -348,13 +368,15 @@ class Setting:
         type_, found = field.annotation, {type(one): one for one in field.metadata}
         option, low, high = found.get(Option), found.get(Ge), found.get(Le)
         choices = ("no", "yes") if type_ is bool else _words(type_)
-        plain = "text" if type_ == str | None else "number"
+        if float in _parts(type_):  # a word, such as `auto`, or any number
+            choices = ()
+        plain = "number" if int in _parts(type_) else "text"
         default = "" if field.default is None or type_ is bool else f" [{field.default}]"
         return cls(
             group,
             name,
             label=field.title or name,
-            help=field.description or "",
+            help=" ".join((field.description or "").split()),
             kind="switch" if type_ is bool else "words" if choices else plain,
             choices=choices,
             default=field.default,
@@ -367,10 +389,16 @@ class Setting:
 
 def _words(annotation: Any) -> tuple[str, ...]:
     """The words a setting may be; a word of its own, such as `auto`, stands before an enum's."""
-    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    parts = _parts(annotation)
     words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
     enums = [part for part in parts if isinstance(part, type) and issubclass(part, StrEnum)]
     return tuple(map(str, [*words, *(word for enum in enums for word in enum)]))
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """The types of a union, or the one type that is none; each without its bounds."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return tuple(get_args(part)[0] if get_origin(part) is Annotated else part for part in parts)
 
 
 DECLARED = {

@@ -145,7 +145,7 @@ class LeavingSample:
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
             "run": run.recipe.model_dump(mode="json"),
-            **run.record.model_dump(include={"teacher", "student"}),
+            **run.record.model_dump(include={"teacher", "student", "verifier"}),
         }
 
 

@@ -14,6 +14,8 @@ class StageCounts(Frozen):
     failed: int = 0  # the teacher gave nothing usable
     near_ties: int = 0
     length_decides: int = 0  # the margins of whole responses and at equal length are for different verdicts
+    verified: int = 0  # near ties of the student that better weights decided
+    overruled: int = 0  # of these, otherwise than the student would have
 
 
 class Medians(Frozen):
@@ -79,18 +81,21 @@ def faults(workspace: Workspace, run: Run) -> dict[str, int]:
 
 def _stages(workspace: Workspace, run: Run) -> dict[Stage, StageCounts]:
     counts: dict[Stage, dict[str, int]] = {stage: {} for stage in Stage}
-    for stage, verdict, samples, near_ties, length_decides in workspace.database.execute(
+    marks = ("near_ties", "length_decides", "verified", "overruled")
+    for stage, verdict, samples, *marked in workspace.database.execute(
         "SELECT json_extract(value, '$.stage'), "
         f"iif(json_extract(value, '$.rule') = '{Rule.TEACHER_FAILED}', 'failed', json_extract(value, '$.verdict')), "
         "count(*), sum(json_extract(value, '$.near_tie')), "
-        "sum(coalesce(json_extract(value, '$.length_decides'), 0)) "
+        "sum(coalesce(json_extract(value, '$.length_decides'), 0)), "
+        "count(json_extract(value, '$.verified.margin')), "
+        "sum(coalesce(json_extract(value, '$.verified.overruled'), 0)) "
         "FROM outcomes, json_each(body, '$.choices') WHERE run = ? GROUP BY 1, 2",
         run.id,
     ):
         count = counts[Stage(stage)]
         count[verdict] = samples
-        count["near_ties"] = count.get("near_ties", 0) + near_ties
-        count["length_decides"] = count.get("length_decides", 0) + length_decides
+        for mark, choices in zip(marks, marked, strict=True):
+            count[mark] = count.get(mark, 0) + choices
     return {stage: StageCounts(**count) for stage, count in counts.items() if count}
 
 

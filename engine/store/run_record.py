@@ -22,3 +22,4 @@ class RunRecord(Frozen):
     settings: dict[str, Any]  # engine.run.settings.Settings as JSON
     teacher: TeacherInfo | None = None  # None: it asks none
     student: StudentFile | None = None  # None: it asks none
+    verifier: StudentFile | None = None  # better weights of the student; None: near ties are not scored again

@@ -185,4 +185,21 @@ def rekey_replies(db: sqlite3.Connection, asked: Mapping[str | None, tuple[bool,
 DEFAULT_CONTEXT = 8192
 """The context, in tokens, of a teacher or a judge without a recorded one, from before schema 4."""
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _SECOND, _THIRD, _fourth, add_mark, add_equal_lengths, _SEVENTH)
+
+def _near_ties_by_noise(db: sqlite3.Connection) -> None:
+    """Add to the keys of runs that their near ties are those below a number, and that nothing was scored again."""
+    for run, text in db.execute("SELECT run, recipe FROM runs").fetchall():
+        recipe = json.loads(text) | {"noise": None, "verifier": None, "verifier_noise": None}
+        db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    _fourth,
+    add_mark,
+    add_equal_lengths,
+    _SEVENTH,
+    _near_ties_by_noise,
+)

@@ -334,9 +334,13 @@ class Workspace:
 
     # --- runs and outcomes -------------------------------------------------------------------------------------------
 
+    def has_run(self, recipe: Recipe) -> bool:
+        """There is a run with this recipe."""
+        return bool(self.database.execute("SELECT 1 FROM runs WHERE recipe = ?", _recipe_key(recipe)))
+
     def run(self, recipe: Recipe, record: RunRecord) -> Run:
         """The run with this recipe, begun or taken up again; it becomes the latest."""
-        key = json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
+        key = _recipe_key(recipe)
         with self.database.transaction() as db:
             db.execute(
                 "INSERT INTO runs (recipe, settings) VALUES (?, ?) "
@@ -455,6 +459,10 @@ def _samples_in(rows: Iterable[Sample | PassedRow], db: sqlite3.Connection) -> I
                 "INSERT INTO passed (place, why, body) VALUES (?, ?, ?)",
                 (row.place, row.why, json.dumps(row.row)),
             )
+
+
+def _recipe_key(recipe: Recipe) -> str:
+    return json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
 
 
 def _sample_body(sample: Sample) -> str:

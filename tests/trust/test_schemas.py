@@ -15,8 +15,9 @@ from engine.method.recipe import Recipe
 from engine.sample import Candidate, Outcome, Review, Verdict
 from engine.store.database import WorkspaceError
 from engine.store.leaving import ExportRule, TopShare, count_exported
+from engine.store.run_record import RunRecord
 from engine.store.schema import MIGRATIONS
-from engine.store.workspace import Workspace
+from engine.store.workspace import Source, Workspace
 from tests.command import burnish, contents
 from tests.ollama.server import FakeOllama
 from tests.running import finals, outcomes, refine, settings
@@ -51,9 +52,13 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
         "teacher_context": 8192,
         "both_branches": False,
         "length": "whole",
+        "noise": None,
+        "verifier": None,
+        "verifier_noise": None,
     }
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
-    in_todays_models["source"] = {"types": None} | in_todays_models["source"]
+    in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])
+    in_todays_models["source"] = Source.model_validate({"path": "", **in_todays_models["source"]})
     in_todays_models["outcomes"] = [
         body and Outcome.model_validate(body) for body in in_todays_models["outcomes"]
     ]

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from engine.events import Event, Notice, Paused, PhaseStarted, ReplyGrew, Resumed, Started
+from engine.events import Event, Notice, Paused, PhaseEnded, PhaseStarted, ReplyGrew, Resumed, Started
 from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
@@ -94,7 +94,11 @@ class LiveDisplay(RunDisplay):
             case PhaseStarted():
                 if self._turn is None:
                     self._turn = self._bars.add_task("", pace=self._tally.phase_pace())
-                self._bars.reset(self._turn, description=f"{event.model}'s turn", total=event.samples)
+                self._bars.reset(
+                    self._turn, description=f"{event.model}'s turn", total=event.samples, visible=True
+                )
+            case PhaseEnded() if self._turn is not None:
+                self._bars.update(self._turn, visible=False)
             case ReplyGrew():
                 which = f"{event.stage} " * (event.stage in self._tasks)
                 head = f"{self._unit.removesuffix('s')} {event.sample}, {which}{event.question}: "
@@ -110,7 +114,7 @@ class LiveDisplay(RunDisplay):
         tally = self._tally
         for stage, task in self._tasks.items():
             self._bars.update(task, completed=tally.reached(stage), pace=tally.pace(stage))
-        if self._turn is not None:
+        if self._turn is not None and tally.phase is not None:
             self._bars.update(self._turn, completed=tally.advanced, pace=tally.phase_pace())
         lines: list[RenderableType] = [self._bars]
         for text, style in ((tally.speeds(), "cyan"), (tally.counts(), "")):

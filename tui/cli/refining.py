@@ -124,7 +124,7 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(exclude_none=True, exclude={"types"}),
-        **run.record.model_dump(include={"teacher", "student"}),
+        **run.record.model_dump(include={"teacher", "student", "verifier"}),
         "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),
     }

@@ -18,6 +18,7 @@ from tui.cli.stopping import run_stoppable
 @setting_option("student", "name", required=True)
 @setting_option("student", "context")
 @setting_option("student", "exact")
+@setting_option("student", "verify")
 @setting_option(
     "run",
     "length",

@@ -21,6 +21,8 @@ from tui.cli.options import PATH, data_options, given, json_option, setting_opti
 @setting_option("run", "reply_form")
 @setting_option("run", "schedule")
 @setting_option("teacher", "parallel")
+@setting_option("student", "verify")
+@setting_option("run", "near_tie", metavar="MARGIN")
 @setting_option("run", "candidates")
 @setting_option("run", "both_branches")
 @setting_option("run", "length")

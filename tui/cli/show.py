@@ -40,7 +40,7 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                     json.dumps({name: part and part.model_dump(mode="json") for name, part in parts.items()})
                 )
             else:
-                out.print(sample_page(one, outcome, review))
+                out.print(sample_page(one, outcome, review, latest.recipe.near_tie))
         elif as_json:
             print(json.dumps(run_json(opened, latest)))
         else:

@@ -10,7 +10,7 @@ from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
 from models.system.units import size
-from tui.text.tables import Fact, passed_words
+from tui.text.tables import Fact, near_tie_rule, passed_words
 from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
 
@@ -50,6 +50,11 @@ def made_from(report: Report) -> Iterator[Fact]:
     if (student := run.record.student) is not None:
         yield "Student", student.name
         yield "Digest", student.digest
+    if (verifier := run.record.verifier) is not None:
+        yield "Verifier", verifier.name
+        yield "Digest", verifier.digest
+    if run.recipe.method is Method.SELECTIVE:
+        yield "Near ties", near_tie_rule(run.recipe)
     yield "Method", METHODS[run.recipe.method]
 
 
@@ -58,7 +63,7 @@ def settings(report: Report) -> Iterator[Fact]:
     yield from (
         (name.replace("_", " "), _value(value))
         for name, value in report.run.recipe.model_dump().items()
-        if name not in ("teacher", "student")
+        if name not in ("teacher", "student", "verifier")
     )
     for group, values in report.run.record.settings.items():
         if group in ("teacher", "student", "run"):
@@ -96,7 +101,13 @@ def decided(choice: Choice) -> str:
         text += f", margin {choice.margin:+.4f}"
     if (equal := shown_equal_length(choice)) is not None:
         text += f", at equal length {equal.margin:+.4f}"
-    return text + "".join(f", {flag}" for flag in choice_flags(choice))
+    if (again := choice.verified) is not None:
+        other = ", otherwise than the student" * again.overruled
+        text += f"; the verifier decides{other}: {number(again.before)} → {number(again.after)}"
+        text += f", margin {again.margin:+.4f}"
+    text += "".join(f", {flag}" for flag in choice_flags(choice))
+    limit = choice.deciding_limit
+    return text + (f" (below {limit:.3g})" if choice.near_tie and limit is not None else "")
 
 
 def scores(pair: ReportedSample) -> Iterator[tuple[str, str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
-from engine.run.plan import MemoryNeed, auto_schedule
-from engine.run.settings import Settings
+from engine.run.plan import MemoryNeed, auto_schedule, verifier_file
+from engine.run.settings import Settings, StudentSettings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
 from models.files.needs import memory_needed, memory_of_tag
@@ -60,6 +60,8 @@ def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
         found = _file(student_file, weighs.name)
         assert found is not None
         student = _of_file(found, weighs.context, teaches=False)
+        if weighs.verify and method is Method.SELECTIVE:
+            student = _with_verifier(student, weighs)
     free = machine.memory().available
     return ModelFit(teacher, student, free, _fit(teacher, student, embedded=embedded))
 
@@ -81,6 +83,19 @@ def _of_file(file: ModelFile | BurnishError, context: int, *, teaches: bool) -> 
     return ModelNeed(
         f"{header.architecture}, {header.quantisation}, {size(header.size)}; needs about {size(need)}", need
     )
+
+
+def _with_verifier(student: ModelNeed, settings: StudentSettings) -> ModelNeed:
+    """The student's need where near ties are scored again: one of the two is in memory at a time."""
+    try:
+        verifier = verifier_file(settings)
+    except BurnishError as error:
+        return ModelNeed(str(error), wrong=True)
+    assert verifier is not None
+    need = memory_needed(verifier.header, settings.context)
+    if student.wrong or need <= student.need:
+        return student
+    return replace(student, description=f"{student.description}, {size(need)} to verify", need=need)
 
 
 def _served(name: str, listed: ModelList | None) -> ModelNeed:

@@ -14,6 +14,8 @@ from rich.text import Text
 from engine.export.export import ExportResult
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
+from engine.method.noise import RESPONSE
+from engine.method.recipe import Method, Recipe
 from engine.sample import (
     PARTS,
     Choice,
@@ -135,10 +137,8 @@ def _verdict(choice: Choice) -> Text:
     if choice.failure is not None:
         return Text(f"{choice.stage} failed: {choice.failure.fault}", style="yellow")
     style = "green" if choice.verdict is Verdict.REPLACED else "dim"
-    return Text(
-        f"{choice.stage} {choice.verdict}" + "".join(f", {flag}" for flag in choice_flags(choice)),
-        style=style,
-    )
+    flags = [*["verified"] * (choice.verified is not None), *choice_flags(choice)]
+    return Text(f"{choice.stage} {choice.verdict}" + "".join(f", {flag}" for flag in flags), style=style)
 
 
 # Rows that pass through -------------------------------------------------------------------------------------
@@ -180,6 +180,7 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
         parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]
         parts += [f"{counts.failed} failed"] * bool(counts.failed)
         parts += [f"{counts.near_ties} near ties"] * bool(counts.near_ties)
+        parts += [f"{counts.verified} verified ({counts.overruled} otherwise)"] * bool(counts.verified)
         parts += [f"{counts.length_decides} decided by length"] * bool(counts.length_decides)
         yield f"{stage} stage", ", ".join(parts)
     medians = overview.medians
@@ -194,7 +195,10 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
     if overview.unscorable:
         yield "unscorable", f"{overview.unscorable} samples (burnish show WORKSPACE SAMPLE says why)"
     if overview.truncated:
-        yield "truncated", f"{overview.truncated} samples, scored up to the student's context (--context raises it)"
+        yield (
+            "truncated",
+            f"{overview.truncated} samples, scored up to the student's context (--context raises it)",
+        )
 
 
 def failure_fact(outcome: Outcome) -> Fact:
@@ -207,27 +211,48 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     """The dataset of a workspace, and the models and method of a run."""
     yield "dataset", f"{source.path} ({source.format})"
     teacher, student = run.record.teacher, run.record.student
-    for role, model in (("teacher", teacher), ("student", student)):
+    for role, model in (("teacher", teacher), ("student", student), ("verifier", run.record.verifier)):
         if model is not None:
             yield role, f"{model.name} ({model.digest[:19]}…)"
     parts = [str(run.recipe.method)]
     parts += [f"template {run.recipe.template}"] * (student is not None)
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     yield "method", ", ".join(parts)
+    if run.recipe.method is Method.SELECTIVE:
+        yield "near ties", near_tie_rule(run.recipe)
+
+
+def near_tie_rule(recipe: Recipe) -> str:
+    """The margins that a run flags, in words."""
+    if recipe.near_tie is not None:
+        return f"margins below {recipe.near_tie:g} in log-ratio"
+    at = ", ".join(
+        f"{recipe.near_ties.limit(tokens, tokens):.3g} ({recipe.near_ties.limit(tokens, tokens, RESPONSE):.3g})"
+        f" over {tokens} tokens"
+        for tokens in (10, 100)
+    )
+    return (
+        f"margins that rounding of the student's weights explains: below {at} (in brackets: response stage)"
+    )
 
 
 # One sample -------------------------------------------------------------------------------------------------
 
 
-def sample_page(sample: Sample, outcome: Outcome | None, review: Review | None) -> RenderableType:
-    """A sample from its original through each stage to a person's review."""
+def sample_page(
+    sample: Sample, outcome: Outcome | None, review: Review | None, near_tie: float | None
+) -> RenderableType:
+    """A sample from its original through each stage to a person's review.
+
+    `near_tie`: the margin below which the run flags a choice; None: each choice has its own.
+    """
     parts: list[RenderableType] = [
         _version_panel("original", sample.original, outcome.before if outcome else None)
     ]
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
-        parts.append(_choice_panel(choice))
+        parts.append(_choice_panel(choice, near_tie))
     if outcome.final != sample.original:
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
@@ -256,20 +281,25 @@ def _ratio(ratio: Ratio) -> str:
     )
 
 
-def _choice_panel(choice: Choice) -> Panel:
+def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:
     text = Text()
     for criterion, critique in choice.critique.items():
         text.append(literal(criterion) + "\n", style="bold cyan").append(literal(critique) + "\n\n")
     text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule].sentence}")
     if choice.margin is not None:
-        tie = "; a near tie, look at it" if choice.near_tie else ""
-        change = f"{number(choice.before)} → {number(choice.after)}"
-        text.append(f"\n{change}, margin {choice.margin:+.4f} in log-ratio{tie}")
+        text.append(f"\n{_margin(choice.before, choice.after, choice.margin, choice.limit or near_tie)}")
+    tie = "; a near tie, look at it" * choice.near_tie
+    if (again := choice.verified) is None:
+        text.append(tie)
     if (equal := shown_equal_length(choice)) is not None:
         decides = f"; {LENGTH_DECIDES}" if choice.length_decides else ""
         text.append(
             f"\nat equal length, over the first {equal.tokens:,} tokens of either: {equal.margin:+.4f}{decides}"
         )
+    if again is not None:
+        other = ", otherwise than the student" * again.overruled
+        numbers = _margin(again.before, again.after, again.margin, again.limit or near_tie)
+        text.append(f"\nthe verifier decides{other}: {numbers}{tie}")
     if choice.rewrite is not None and choice.verdict is Verdict.KEPT:
         text.append("\n\nthe rewrite that was not taken\n", style="bold cyan")
         parts = [choice.rewrite.response]
@@ -279,6 +309,11 @@ def _choice_panel(choice: Choice) -> Panel:
     if choice.failure:
         text.append(f"\n{choice.failure.fault}: {literal(choice.failure.message)}", style="yellow")
     return Panel(text, title=f"{choice.stage} stage", title_align="left")
+
+
+def _margin(before: float | None, after: float | None, margin: float, limit: float | None) -> str:
+    below = "" if limit is None else f", near ties below {limit:.3g}"
+    return f"{number(before)} → {number(after)}, margin {margin:+.4f} in log-ratio{below}"
 
 
 # Models and this machine ------------------------------------------------------------------------------------

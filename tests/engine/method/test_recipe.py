@@ -32,7 +32,8 @@ TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
     "method": "reflect", "prompts": 99, "form": "steps", "candidates": 2, "both_branches": True, "teacher": None,
     "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1, "student": None,
-    "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
+    "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5, "noise": 0.2,
+    "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
 }  # fmt: skip
 """Another value of everything in a recipe."""
 
@@ -57,7 +58,7 @@ NEUTRAL = {
         "silence",
         "patience",
     },
-    "student": {"name", "gpu_layers", "threads"},
+    "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
     "run": {"schedule", "reply_form"},  # the form that is taken decides
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""

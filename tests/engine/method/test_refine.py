@@ -16,7 +16,7 @@ from engine.method.reflection import AskTeacher, Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
 from engine.method.selection import ComparedLength
-from engine.sample import Choice, EqualLength, Outcome, Rule, Scores, Stage, Verdict, Version
+from engine.sample import Choice, EqualLength, Outcome, Rule, Scores, Stage, Verdict, Verification, Version
 from models.teacher import PAUSING, Fault, Reply, TeacherError
 from tests.factory import recipe, sample, token_ratio
 
@@ -58,6 +58,8 @@ class ScriptedModels:
     replies: Script
     ifds: Mapping[str, Score] = field(default_factory=dict)  # by response
     r_ifds: Mapping[str, Score] = field(default_factory=dict)
+    verifies: Mapping[str, Score] = field(default_factory=dict)  # by better weights, at either stage
+    verified: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[tuple[Stage, int, str]] = field(default_factory=list)  # stage, candidate, question
     scored: list[tuple[str, tuple[Version, ...]]] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
@@ -76,6 +78,10 @@ class ScriptedModels:
         name, log_ratios = ("ifd", self.ifds) if measure is ifd_passages else ("r_ifd", self.r_ifds)
         self.scored.append((name, tuple(versions)))
         return [score(log_ratios.get(v.response, -1.0)) for v in versions]
+
+    async def verified_ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
+        self.verified.append(tuple(version.response for version in versions))
+        return [score(self.verifies.get(v.response, -1.0)) for v in versions]
 
     async def scores(self, version: Version) -> Scores:
         ((ifd,), (r_ifd,)) = [
@@ -182,6 +188,70 @@ def test_the_recipe_says_which_margin_is_shown_to_a_person() -> None:
         outcome = run(ScriptedModels(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.25}), near_tie=near_tie)
         assert [c.near_tie for c in outcome.choices] == [flagged, flagged]
         assert [c.verdict for c in outcome.choices] == [Verdict.REPLACED, Verdict.REPLACED]
+
+
+BETTER: dict[str, Any] = {"verifier": "sha256:" + "6" * 64, "near_tie": 0.3}
+
+
+def test_a_near_tie_is_scored_again_with_better_weights_which_decide_and_both_numbers_are_kept() -> None:
+    """The student would take the first rewrite and turn the second down, each by a little; the verifier turns both."""
+    models = ScriptedModels(
+        REPLIES,
+        ifds={"y'": -0.75},
+        r_ifds={"y''": -0.75},
+        verifies={"y0": -1.0, "y'": -1.5, "y''": -1.75},
+    )
+    outcome = run(models, **BETTER)
+    first, second = outcome.choices
+    assert outcome.final == with_response(V0, "y''")
+    assert models.verified == [("y0", "y'"), ("y0", "y''")]
+    assert (first.verdict, first.margin, first.near_tie) == (Verdict.KEPT, 0.25, False)
+    assert (first.before, first.after) == (math.exp(-1.0), math.exp(-0.75))
+    assert first.verified == Verification(
+        before=math.exp(-1.0), after=math.exp(-1.5), margin=-0.5, limit=None, overruled=True
+    )
+    assert (second.verdict, second.margin, second.deciding_margin) == (Verdict.REPLACED, -0.25, 0.75)
+    assert second.verified is not None
+    assert second.verified.overruled
+    assert (outcome.before, outcome.after) == tuple(
+        asyncio.run(models.scores(version)) for version in (V0, outcome.final)
+    ), "the scores are the student's"
+
+
+def test_what_is_no_near_tie_is_not_scored_again() -> None:
+    models = ScriptedModels(REPLIES, ifds={"y'": -0.5}, r_ifds={"y''": -2.0})
+    outcome = run(models, **BETTER)
+    assert models.verified == []
+    assert [(c.verdict, c.verified) for c in outcome.choices] == [(Verdict.REPLACED, None)] * 2
+
+
+def test_a_near_tie_of_better_weights_stays_one_and_follows_them() -> None:
+    models = ScriptedModels(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.5}, verifies={"y'": -1.125})
+    first, _ = run(models, **BETTER).choices
+    assert (first.verdict, first.near_tie, first.deciding_margin) == (Verdict.KEPT, True, -0.125)
+
+
+def test_where_better_weights_have_no_score_the_student_decides_and_a_person_is_to_look() -> None:
+    models = ScriptedModels(REPLIES, ifds={"y'": -0.75}, r_ifds={"y''": -1.5}, verifies={"y'": None})
+    first, _ = run(models, **BETTER).choices
+    assert (first.verdict, first.near_tie, first.verified) == (Verdict.REPLACED, True, None)
+
+
+def test_better_weights_choose_among_the_candidates_and_the_student_s_numbers_are_of_the_same() -> None:
+    other = Version(instruction="x2", response="z'")
+    replies = {**REPLIES, (INSTRUCTION, 1): reflection(other), (RESPONSE, 1): improvement("z''")}
+    models = ScriptedModels(
+        replies,
+        ifds={"y'": -0.75, "z'": -0.875},
+        r_ifds={"y''": 1.0, "z''": 1.0},
+        verifies={"y'": -1.5, "z'": -0.5},
+    )
+    outcome = run(models, candidates=2, **BETTER)
+    first, _ = outcome.choices
+    assert outcome.final == other
+    assert (first.rewrite, first.margin, first.after) == (other, 0.125, math.exp(-0.875))
+    assert first.verified is not None
+    assert (first.verified.margin, first.verified.overruled) == (0.5, False)
 
 
 def test_the_margin_at_equal_length_stands_beside_the_one_that_decides() -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from engine.method.noise import NEAR_TIE, RESPONSE, NearTies
 from engine.method.scores import TokenRatio
-from engine.method.selection import NEAR_TIE, ComparedLength, Selected, larger_ifd, smaller_r_ifd
+from engine.method.selection import USUAL, ComparedLength, Selected, larger_ifd, smaller_r_ifd
 from engine.sample import Rule, Verdict
 from tests.factory import token_ratio
 
@@ -128,9 +129,34 @@ def test_the_larger_ifd_and_the_smaller_r_ifd_stay() -> None:
     assert smaller_r_ifd(low, [high]).rule is Rule.SMALLER_R_IFD
 
 
+@EXAMPLES
+@given(
+    before=SCORED,
+    after=SCORED,
+    noise=st.floats(0, 2),
+    tokens=st.tuples(*[st.integers(1, 500)] * 2),
+    sign=st.booleans(),
+)
+def test_a_near_tie_by_noise_follows_the_tokens_and_is_half_as_wide_over_four_times_as_many(
+    before: TokenRatio, after: TokenRatio, noise: float, tokens: tuple[int, int], sign: bool
+) -> None:
+    near_ties = NearTies(None, noise)
+    limit, longer = (near_ties.limit(*(n * times for n in tokens)) for times in (1, 4))
+    assert limit >= longer >= NEAR_TIE
+    assert longer in (NEAR_TIE, pytest.approx(limit / 2))
+    assert NearTies(0.25, noise).limit(*tokens) == 0.25, "a number given by hand holds"
+    select = larger_ifd if sign else smaller_r_ifd
+    selected = select(before, [after], near_ties)
+    assert selected.limit is not None
+    assert selected.margin is not None
+    assert selected.near_tie == (abs(selected.margin) < selected.limit)
+    assert selected.limit == near_ties.limit(1, 1, 1.0 if sign else RESPONSE)
+    assert select(before, [after], NearTies(0.25, noise)).limit is None, "the recipe says it for all"
+
+
 def test_a_margin_below_the_near_tie_is_flagged_on_either_side_and_decides_all_the_same() -> None:
     for after, flagged in ((0.5, False), (0.25, False), (0.125, True), (-0.125, True), (-0.25, False)):
-        selected = larger_ifd(scored(0), [scored(after)], near_tie=0.25)
+        selected = larger_ifd(scored(0), [scored(after)], near_ties=NearTies(0.25, None))
         assert (selected.near_tie, selected.winner) == (flagged, 0 if after > 0 else None)
     assert larger_ifd(scored(0), [scored(NEAR_TIE * 0.99)]).near_tie
     assert not larger_ifd(scored(0), [scored(NEAR_TIE * 1.01)]).near_tie
@@ -177,7 +203,7 @@ def test_of_equally_long_versions_both_margins_are_one(
     published = select(before, candidates)
     assert published.equal_length is not None
     assert (published.equal_length.margin, published.length_decides) == (published.margin, False)
-    at_equal = select(before, candidates, NEAR_TIE, ComparedLength.EQUAL)
+    at_equal = select(before, candidates, USUAL, ComparedLength.EQUAL)
     assert at_equal.verdict == published.verdict
     assert at_equal.margin is not None
     assert math.isclose(at_equal.margin, published.margin or 0, abs_tol=1e-12)
@@ -190,7 +216,7 @@ def test_the_length_that_is_set_decides_and_both_margins_are_told(
     select: Select, sign: int, before: TokenRatio, candidates: list[TokenRatio]
 ) -> None:
     for length in ComparedLength:
-        found = select(before, candidates, NEAR_TIE, length)
+        found = select(before, candidates, USUAL, length)
         if found.margin is None:
             assert (found.equal_length, found.length_decides) == (None, False)
             continue
@@ -198,7 +224,7 @@ def test_the_length_that_is_set_decides_and_both_margins_are_told(
         deciding = found.margin if length is ComparedLength.WHOLE else found.equal_length.margin
         assert (found.winner is not None) == (deciding > 0)
         assert found.near_tie == (abs(deciding) < NEAR_TIE)
-        alone = [select(before, [one], NEAR_TIE, length) for one in candidates]
+        alone = [select(before, [one], USUAL, length) for one in candidates]
         best = max(
             one.margin if length is ComparedLength.WHOLE else one.equal_length.margin
             for one in alone
@@ -213,10 +239,8 @@ def test_at_equal_length_too_nothing_without_a_score_wins(
     select: Select, sign: int, length: ComparedLength
 ) -> None:
     one = scored(0.5, 0.25)
-    assert select(one, [NONE], NEAR_TIE, length) == Selected(None, 0, Rule.UNSCORABLE, None, near_tie=False)
-    assert select(NONE, [NONE, one], NEAR_TIE, length) == Selected(
-        1, 1, Rule.UNSCORABLE, None, near_tie=False
-    )
+    assert select(one, [NONE], USUAL, length) == Selected(None, 0, Rule.UNSCORABLE, None, near_tie=False)
+    assert select(NONE, [NONE, one], USUAL, length) == Selected(1, 1, Rule.UNSCORABLE, None, near_tie=False)
 
 
 def test_a_longer_version_wins_by_its_length_alone_and_not_at_equal_length() -> None:
@@ -230,6 +254,6 @@ def test_a_longer_version_wins_by_its_length_alone_and_not_at_equal_length() -> 
     assert published.equal_length is not None
     assert (published.equal_length.margin, published.equal_length.tokens) == (-0.375, 2)
     assert published.length_decides
-    at_equal = larger_ifd(short, [long], NEAR_TIE, ComparedLength.EQUAL)
+    at_equal = larger_ifd(short, [long], length=ComparedLength.EQUAL)
     assert (at_equal.rule, at_equal.verdict) == (Rule.LARGER_IFD_EQUAL, Verdict.KEPT)
     assert (at_equal.margin, at_equal.equal_length) == (published.margin, published.equal_length)

@@ -27,7 +27,8 @@ from tui.cli.options import FORMATS
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
 OVERVIEW = {"samples", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "medians"}
-RUN = {"workspace", "dataset", "teacher", "student", "recipe", "total", "waiting", "export"} | OVERVIEW
+MODELS = {"teacher", "student", "verifier"}
+RUN = {"workspace", "dataset", "recipe", "total", "waiting", "export"} | MODELS | OVERVIEW
 
 
 # Scores and runs
@@ -150,7 +151,17 @@ def test_a_response_that_fills_the_window_says_which_setting_to_raise(tmp_path: 
     rows = [{"instruction": "Count.", "output": "one two three " * 40}]
     data = dataset(tmp_path / "data.json", rows)
     short, long = (
-        burnish("score", data, "-w", tmp_path / f"{size}.burnish", "--student", "demo", "--context", size, "--json")
+        burnish(
+            "score",
+            data,
+            "-w",
+            tmp_path / f"{size}.burnish",
+            "--student",
+            "demo",
+            "--context",
+            size,
+            "--json",
+        )
         for size in ("128", "1024")
     )
     (cut,), (whole,) = (list(map(json.loads, ended.out.splitlines())) for ended in (short, long))
@@ -421,7 +432,18 @@ def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) ->
     first, _, last = json.loads(out.read_text("utf-8"))
     trace = first["burnish"]
     assert set(trace) == {
-        *("index", "original", "choices", "before", "after", "review", "run", "teacher", "student"),
+        *(
+            "index",
+            "original",
+            "choices",
+            "before",
+            "after",
+            "review",
+            "run",
+            "teacher",
+            "student",
+            "verifier",
+        ),
     }
     assert trace["original"]["instruction"] == SHORT[0]["instruction"]
     assert all(choice["critique"] for choice in trace["choices"])

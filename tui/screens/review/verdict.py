@@ -11,7 +11,7 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict
+from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict, Verification
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
@@ -36,8 +36,8 @@ class VerdictPanel(Static):
     """
 
     def judge(self, view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str) -> None:
-        """`offer`: the version shown; `near_tie`: the margin below which the run calls it one; `weighing`: stands where
-        the version shown has no scores."""
+        """`offer`: the version shown; `near_tie`: the margin below which a choice is one that does not say its own;
+        `weighing`: stands where the version shown has no scores."""
         self.update(Content("\n").join(_lines(view, offer, near_tie, weighing)))
 
 
@@ -47,11 +47,14 @@ def _lines(
     choices = view.outcome.choices if view.outcome else ()
     before = view.outcome.before if view.outcome else None
     after = offer.scores if offer else None
-    if margins := [abs(choice.deciding_margin or 0) for choice in choices if choice.near_tie]:
+    if near := [
+        (abs(choice.deciding_margin or 0), choice.deciding_limit or near_tie)
+        for choice in choices
+        if choice.near_tie
+    ]:
+        margin, limit = min(near)
         yield Content.styled("▲ Near tie: decide for yourself", "bold $warning")
-        yield Content.styled(
-            f"  a margin of {min(margins):.4f} may be rounding (below {near_tie:g})", "$warning"
-        )
+        yield Content.styled(f"  a margin of {margin:.4f} may be rounding (below {limit:.4g})", "$warning")
         yield Content("")
     for choice in choices:
         if choice.length_decides:
@@ -163,14 +166,17 @@ def _stage(choice: Choice) -> Iterator[Content]:
     if choice.failure is not None:
         yield from _wrapped(f"{choice.failure.fault}: {choice.failure.message}", "$error")
     if choice.margin is not None:
-        near = choice.near_tie
-        scores = f"{_number(choice.before, None).strip()} → {_number(choice.after, None).strip()}"
+        near = choice.near_tie or choice.verified is not None
         equal = shown_equal_length(choice)
         by_equal = equal is not None and choice.rule in AT_EQUAL_LENGTH
-        yield _margin(choice.margin, scores, "▲" if near and not by_equal else "")
+        yield _margin(choice.margin, _way(choice), "▲" if near and not by_equal else "")
         if equal is not None:
             signs = "≠" * choice.length_decides + "▲" * (near and by_equal)
             yield _margin(equal.margin, "at equal length", signs)
+    if (again := choice.verified) is not None:
+        yield _margin(again.margin, _way(again), "▲" * choice.near_tie)
+        other = ", otherwise than the student" * again.overruled
+        yield Content.styled(f"  by the verifier, which decides{other}", "$accent")
     yield from _wrapped(RULES[choice.rule].sentence, "$text-muted")
 
 
@@ -191,6 +197,11 @@ def _by_length(choice: Choice) -> Iterator[Content]:
 def _wrapped(text: str, style: str) -> Iterator[Content]:
     for line in wrap(literal(text[:LONGEST]), WIDTH):
         yield Content.styled(f"  {line}", style)
+
+
+def _way(scores: Choice | Verification) -> str:
+    """The scores that a margin lies between."""
+    return f"{_number(scores.before, None).strip()} → {_number(scores.after, None).strip()}"
 
 
 def _margin(margin: float, of: str, signs: str) -> Content:

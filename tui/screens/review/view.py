@@ -12,7 +12,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
-from engine.method.selection import NEAR_TIE
+from engine.method.noise import NEAR_TIE
 from engine.sample import PARTS, Version
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
@@ -201,8 +201,10 @@ class SampleViewScreen(AppScreen):
         }
         for line, content in lines.items():
             self.query_one(line, Static).update(content, layout=False)
-        near_tie = self.workbench.run.recipe.near_tie if self.workbench.run else NEAR_TIE
-        self.query_one(VerdictPanel).judge(view, self._offer, near_tie, self._weighed())
+        run = self.workbench.run
+        near_tie = run.recipe.near_tie if run is not None else None
+        limit = NEAR_TIE if near_tie is None else near_tie
+        self.query_one(VerdictPanel).judge(view, self._offer, limit, self._weighed())
         self._criticise()
 
     def _criticise(self) -> None:

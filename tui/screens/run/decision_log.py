@@ -94,6 +94,8 @@ def _why(choice: Choice, width: int) -> list[tuple[str, str]]:
     if choice.deciding_margin is not None:
         parts.append((f"{choice.deciding_margin:+.3f}  ", ""))
     flags = "  ".join(f"{FLAGS[name]} {name}" for name in choice_flags(choice))
+    if choice.verified is not None:
+        flags = f"✓ verified  {flags}".rstrip()
     room = 60 + len(flags) if flags else 56
     if choice.before is not None and choice.after is not None and width >= room:
         scores = f"{SCORES[choice.stage]:>5} {choice.before:.3f} → {choice.after:.3f}  "

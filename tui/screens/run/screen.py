@@ -301,8 +301,8 @@ class RunScreen(JobScreen):
         if now := tally.teacher_queue.now:
             text = self.job.live_replies.growing(*now[0])
             writing.show(now[0], growing_part(text), len(now) - 1)
-        elif tally.phase is not None and tally.phase.model == "student":
-            writing.show_nothing("nothing: it is the student's turn")
+        elif tally.phase is not None and tally.phase.model != "teacher":
+            writing.show_nothing(f"nothing: it is the {tally.phase.model}'s turn")
         else:
             writing.show_nothing("nothing just now")
 
@@ -330,7 +330,7 @@ class RunScreen(JobScreen):
         self.post_message(StartRun(retry_failed=True))
 
 
-DECIDING = {*Recipe.model_fields, "name", "reply_form"}
+DECIDING = {*Recipe.model_fields, "name", "reply_form", "verify"}
 """Names of the settings that a run's recipe is made from."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
+from engine.formats.packed import bare_name
 from engine.formats.read import BadRow, Dataset, in_folder, open_dataset
 from engine.sample import PassedRow, Sample
 from engine.store.database import WorkspaceError
@@ -43,7 +44,7 @@ class BadRowsError(BurnishError):
 
 def workspace_for(data: Path) -> Path:
     """A dataset's workspace: its name with .burnish, in the working folder."""
-    return Path(data.with_suffix(".burnish").name)
+    return Path(bare_name(data).with_suffix(".burnish").name)
 
 
 def target(

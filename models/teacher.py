@@ -28,6 +28,7 @@ class Fault(StrEnum):
     CUT = "cut"  # the reply reached its token budget
     EMPTY = "empty"
     UNPARSABLE = "unparsable"
+    OUT_OF_ORDER = "out-of-order"  # a critique written after what should follow from it
     PLACEHOLDER = "placeholder"  # a part is the layout's own words, left where text belongs
     REFUSAL = "refusal"
     TEACHER_TALK = "teacher-talk"  # words to the one who asked for the rewrite

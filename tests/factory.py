@@ -12,8 +12,8 @@ import numpy as np
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
 from engine.judge.record import Judging
+from engine.method.prompts import PROMPTS, PromptSet
 from engine.method.recipe import Method, Recipe
-from engine.method.reflection import PROMPTS
 from engine.method.reply_forms import ReplyFormName
 from engine.method.scores import TokenRatio
 from engine.method.selection import ComparedLength
@@ -200,6 +200,7 @@ def student_info(**changes: Any) -> StudentInfo:
 USUAL_RECIPE: dict[str, Any] = {
     "method": Method.SELECTIVE,
     "prompts": PROMPTS,
+    "prompt_set": PromptSet.OWN,
     "form": ReplyFormName.JSON,
     "candidates": 1,
     "both_branches": False,

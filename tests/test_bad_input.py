@@ -250,7 +250,7 @@ def first_stage(change: Callable[[Chat, dict[str, Any]], Scripted]) -> Script:
 
     def script(chat: Chat) -> Scripted:
         reply = json.loads(brief(chat))
-        return change(chat, reply) if "new_instruction" in reply else json.dumps(reply)
+        return change(chat, reply) if "d_new_instruction" in reply else json.dumps(reply)
 
     return script
 
@@ -259,9 +259,17 @@ REPLIES: dict[str, Callable[[Chat, dict[str, Any]], Scripted]] = {
     "cut": lambda chat, reply: Answer(json.dumps(reply), done_reason="length"),
     "empty": lambda chat, reply: "",
     "unparsable": lambda chat, reply: "Sure! Here it is.",
-    "placeholder": lambda chat, reply: json.dumps(reply | {"new_response": "..."}),
-    "refusal": lambda chat, reply: json.dumps(reply | {"new_response": "I'm sorry, but I can't help with that."}),
-    "copy": lambda chat, reply: json.dumps(reply | {"new_instruction": SHORT[0]["instruction"]}),
+    "placeholder": lambda chat, reply: json.dumps(reply | {"e_new_response": "..."}),
+    "refusal": lambda chat, reply: json.dumps(reply | {"e_new_response": "I'm sorry, but I can't help with that."}),
+    "copy": lambda chat, reply: json.dumps(reply | {"d_new_instruction": SHORT[0]["instruction"]}),
+    "teacher-talk": lambda chat, reply: json.dumps(
+        reply | {"e_new_response": "This is the correct answer to the new instruction."}
+    ),
+    "review": lambda chat, reply: json.dumps(reply | {"e_new_response": "The response is helpful but lacks detail."}),
+    "input-lost": lambda chat, reply: json.dumps(
+        reply | {"d_new_instruction": "Read the passage below and sum it up."}
+    ),
+    "out-of-order": lambda chat, reply: json.dumps(dict(reversed(reply.items()))),
     "broken": lambda chat, reply: Answer(json.dumps(reply), after=3, ending=Ending.CLOSED),
 }  # fmt: skip
 

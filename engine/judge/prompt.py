@@ -15,13 +15,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.method.reflection import (
-    INSTRUCTION_CRITERIA,
-    RESPONSE_CRITERIA,
-    Question,
-    UnusableReply,
-    required_text,
-)
+from engine.method.prompts import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.method.reflection import Question, UnusableReply, required_text
 from engine.method.reply_forms import JsonReply, ReplyFormName, layout, parsed, sections
 from engine.sample import Failure, Frozen, Stage, Verdict, Version
 from models.teacher import Fault, Message
@@ -166,7 +161,9 @@ _Score = Annotated[int, Field(strict=True, ge=1, le=10, json_schema_extra={"enum
 
 
 class _Reply(JsonReply):
-    # In this order: a judge that scores first only defends its scores.
+    # A judge that scores first only defends its scores.
+    CONCLUSIONS = ("score_1", "score_2")
+
     # The limits keep a small model from filling its reply with one string; longer texts of others are as good.
     critique: str = Field(json_schema_extra={"maxLength": 800})
     reason: str = Field(json_schema_extra={"maxLength": 400})

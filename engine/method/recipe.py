@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from engine.method.noise import NearTies
+from engine.method.prompts import PromptSet
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import ComparedLength
@@ -51,7 +52,8 @@ class Recipe(Sampling):
     """The method, both models, and how each is used."""
 
     method: Method
-    prompts: int  # reflection.PROMPTS: the version of what the teacher is asked
+    prompts: int  # prompts.PROMPTS: the version of what the teacher is asked
+    prompt_set: PromptSet = PromptSet.OWN  # a recipe from before version 2 has none
     form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
     both_branches: bool  # reflect on every response that a student might have taken

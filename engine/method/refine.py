@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.method.noise import NearTies
+from engine.method.prompts import PROMPT_SETS, Prompts
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
@@ -60,7 +61,7 @@ class StageRule:
     """A stage: what the teacher reflects on, and by which score the student chooses."""
 
     stage: Stage
-    reflect: Callable[[ReplyFormName, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
+    reflect: Callable[[ReplyFormName, Prompts, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
     ratio: Measure
     better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength], Selected]
 
@@ -178,10 +179,11 @@ class Stages:
         if (rule.stage, v) not in self._found:
             reflections: list[Reflection] = []
             failure = None
+            prompts = PROMPT_SETS[self._recipe.prompt_set]
             for candidate in range(self._recipe.candidates):
                 ask = self._models.ask(rule.stage, candidate)
                 try:
-                    reflections.append(await rule.reflect(self._recipe.form, v, ask))
+                    reflections.append(await rule.reflect(self._recipe.form, prompts, v, ask))
                 except (UnusableReply, TeacherError) as error:
                     failure = failure_of(error)
             self._found[rule.stage, v] = reflections, failure

@@ -1,7 +1,7 @@
-"""Reflection: the teacher's tasks, and the conditions under which a reply of it is used.
+"""Reflection: the questions to a teacher, and the conditions under which a reply of it is used.
 
-The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). The layout of a reply is
-`reply_forms`' business; tasks and conditions are the same in every form and stand here.
+The words of a question are `prompts`' business and the layout of a reply is `reply_forms`'; the conditions are the
+same in every form and stand here.
 """
 
 from __future__ import annotations
@@ -17,45 +17,6 @@ from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
 T = TypeVar("T")
-
-INSTRUCTION_CRITERIA = {
-    "complexity_of_the_topic": "Complexity of the Topic",
-    "level_of_detail_required": "Level of Detail Required",
-    "knowledge_required": "Knowledge Required",
-    "ambiguity_of_the_instruction": "Ambiguity of the Instruction",
-    "logical_reasoning_or_problem_solving": "Logical Reasoning or Problem-Solving Involved",
-}
-RESPONSE_CRITERIA = {
-    "helpfulness": "Helpfulness",
-    "relevance": "Relevance",
-    "accuracy": "Accuracy",
-    "level_of_details": "Level of Details",
-}
-PROMPTS = 1
-"""The version of the prompts to the teacher, in every form: raised with each change of a word in them."""
-
-CAUSE = "Why the instruction led to this response"
-
-SYSTEM = (
-    "You improve training examples for language models. You are a demanding, exact reviewer: you name concrete "
-    "weaknesses, and what you write yourself is complete and correct."
-)
-
-INSTRUCTION_TASK = f"""\
-Reflect on the example above, then improve it.
-1. Judge the instruction in one or two sentences on each of: {", ".join(INSTRUCTION_CRITERIA.values())}.
-2. Judge the response in one or two sentences on each of: {", ".join(RESPONSE_CRITERIA.values())}.
-3. Say why this instruction led to this response.
-4. Write a new instruction on the same subject that answers your criticism: clearer, more specific, asking for \
-more thought. It must stand alone: its reader sees neither the old instruction nor its input, so include any \
-text or data it works on.
-5. Write the full answer to the new instruction: correct, complete, and nothing but the answer."""
-
-RESPONSE_TASK = f"""\
-Reflect on the response above, then improve it.
-1. Judge the response in one or two sentences on each of: {", ".join(RESPONSE_CRITERIA.values())}.
-2. Write a better response to the same instruction that answers your criticism: correct, complete, as detailed \
-as the instruction calls for, and nothing but the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +83,10 @@ def with_remark(question: Question[T], remark: str) -> Question[T]:
     return replace(question, messages=(*before, remarked))
 
 
+SHORT = 80
+"""Characters: shorter texts may be the same by chance."""
+
+
 class AskTeacher(Protocol):
     """Puts a question to the teacher, in as many attempts as it is allowed.
 
@@ -146,6 +111,13 @@ def better_response(old: Version, response: str) -> Version:
     if _same(response, old.response):
         raise UnusableReply(Fault.COPY, "the better response is the old one")
     return old.model_copy(update={"response": response})
+
+
+def not_said_before(text: str, critique: str) -> str:
+    """A text that is not the critique once more: very small models say again what they said last."""
+    if len(text) > SHORT and _same(text, critique):
+        raise UnusableReply(Fault.COPY, "the reply is the critique once more")
+    return text
 
 
 def required_text(name: str, text: str, old: Version | None = None) -> str:

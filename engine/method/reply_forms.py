@@ -1,8 +1,10 @@
 """The three reply forms: layouts that the teacher is asked for, and the readers of each.
 
 `json`: one reply under a JSON schema. `markers`: one reply with bracketed headings, for models that write worse
-under a grammar. `steps`: one small plain question a part and nothing to parse, for teachers of a few hundred
-million parameters, which repeat themselves for ever under a schema.
+under a grammar. `steps`: a conversation of one small plain question a part and nothing to parse, for teachers of a few
+hundred million parameters, which repeat themselves for ever under a schema.
+
+In each the critique is written before what answers it; a reply in another order is no reflection, and is refused.
 """
 
 from __future__ import annotations
@@ -12,23 +14,20 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
+from engine.method.prompts import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Prompts
 from engine.method.reflection import (
-    CAUSE,
-    INSTRUCTION_CRITERIA,
-    INSTRUCTION_TASK,
-    RESPONSE_CRITERIA,
-    RESPONSE_TASK,
-    SYSTEM,
     AskTeacher,
     Question,
     Reflection,
     UnusableReply,
     better_response,
     new_version,
+    not_said_before,
     required_text,
 )
 from engine.sample import Version
@@ -50,20 +49,24 @@ def form_for(teacher: TeacherInfo) -> ReplyFormName:
     return ReplyFormName.STEPS if small else ReplyFormName.JSON
 
 
-async def reflect_on_instruction(form: ReplyFormName, old: Version, ask: AskTeacher) -> Reflection:
+async def reflect_on_instruction(
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher
+) -> Reflection:
     """The instruction stage: a critique of both halves, then a new instruction and its answer, together."""
-    return await _FORMS[form].instruction(old, ask)
+    return await _FORMS[form].instruction(prompts, old, ask)
 
 
-async def reflect_on_response(form: ReplyFormName, old: Version, ask: AskTeacher) -> Reflection:
+async def reflect_on_response(
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher
+) -> Reflection:
     """The response stage: a critique of the response, then a better one to the same instruction."""
-    return await _FORMS[form].response(old, ask)
+    return await _FORMS[form].response(prompts, old, ask)
 
 
 class _ReplyForm(Protocol):
-    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection: ...
+    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection: ...
 
-    async def response(self, old: Version, ask: AskTeacher) -> Reflection: ...
+    async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection: ...
 
 
 def _example(version: Version) -> str:
@@ -72,45 +75,58 @@ def _example(version: Version) -> str:
     return f"<instruction>\n{version.instruction}\n</instruction>\n{input}<response>\n{version.response}\n</response>"
 
 
-def _messages(version: Version, task: str, layout: str) -> tuple[Message, ...]:
-    return Message("system", SYSTEM), Message("user", f"{_example(version)}\n\n{task}\n\n{layout}")
+def _messages(prompts: Prompts, version: Version, task: str, layout: str) -> tuple[Message, ...]:
+    return (
+        Message("system", prompts.system),
+        Message("user", f"{_example(version)}\n\n{task}\n\n{layout}"),
+    )
 
 
 # --- json -----------------------------------------------------------------------------------------------------
 
 
 class JsonReply(BaseModel):
-    """A reply, or a part of one: asked for with exactly these fields, and read without those that it has beside."""
+    """A reply, or a part of one: asked for with exactly these fields, and read without those that it has beside.
+
+    The names sort as they are to be written, here and in every part: see `prompts`.
+    """
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
 
+    CONCLUSIONS: ClassVar[tuple[str, ...]] = ()
+    """The fields that follow from the others, and must come after them."""
+
 
 class _InstructionCritique(JsonReply):
-    complexity_of_the_topic: str
-    level_of_detail_required: str
-    knowledge_required: str
-    ambiguity_of_the_instruction: str
-    logical_reasoning_or_problem_solving: str
+    a_complexity_of_the_topic: str
+    b_level_of_detail_required: str
+    c_knowledge_required: str
+    d_ambiguity_of_the_instruction: str
+    e_logical_reasoning_or_problem_solving: str
 
 
 class _ResponseCritique(JsonReply):
-    helpfulness: str
-    relevance: str
-    accuracy: str
-    level_of_details: str
+    a_helpfulness: str
+    b_relevance: str
+    c_accuracy: str
+    d_level_of_details: str
 
 
 class _InstructionReply(JsonReply):
-    instruction_critique: _InstructionCritique
-    response_critique: _ResponseCritique
-    cause: str
-    new_instruction: str
-    new_response: str
+    CONCLUSIONS = ("d_new_instruction", "e_new_response")
+
+    a_instruction_critique: _InstructionCritique
+    b_response_critique: _ResponseCritique
+    c_cause: str
+    d_new_instruction: str
+    e_new_response: str
 
 
 class _ResponseReply(JsonReply):
-    response_critique: _ResponseCritique
-    better_response: str
+    CONCLUSIONS = ("b_better_response",)
+
+    a_response_critique: _ResponseCritique
+    b_better_response: str
 
 
 R = TypeVar("R", bound=JsonReply)
@@ -119,26 +135,26 @@ R = TypeVar("R", bound=JsonReply)
 class _JsonForm:
     _LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
 
-    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
+    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_InstructionReply, text)
             critique = {
-                **_titled(INSTRUCTION_CRITERIA, reply.instruction_critique),
-                **_titled(RESPONSE_CRITERIA, reply.response_critique),
-                CAUSE: required_text("cause", reply.cause),
+                **_titled(INSTRUCTION_CRITERIA, reply.a_instruction_critique),
+                **_titled(RESPONSE_CRITERIA, reply.b_response_critique),
+                CAUSE: required_text("cause", reply.c_cause),
             }
-            return Reflection(critique, new_version(old, reply.new_instruction, reply.new_response))
+            return Reflection(critique, new_version(old, reply.d_new_instruction, reply.e_new_response))
 
-        messages = _messages(old, INSTRUCTION_TASK, self._LAYOUT)
+        messages = _messages(prompts, old, prompts.instruction_task, self._LAYOUT)
         return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema()))
 
-    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
+    async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_ResponseReply, text)
-            critique = _titled(RESPONSE_CRITERIA, reply.response_critique)
-            return Reflection(critique, better_response(old, reply.better_response))
+            critique = _titled(RESPONSE_CRITERIA, reply.a_response_critique)
+            return Reflection(critique, better_response(old, reply.b_better_response))
 
-        messages = _messages(old, RESPONSE_TASK, self._LAYOUT)
+        messages = _messages(prompts, old, prompts.response_task, self._LAYOUT)
         return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema()))
 
 
@@ -151,21 +167,31 @@ _DECODER = json.JSONDecoder(strict=False)  # models that no grammar holds write 
 def parsed(model: type[R], text: str) -> R:
     """The one object of this model in a text: alone, in a fence, or between sentences.
 
-    Raises `UnusableReply` where there is none, and where there are two.
+    Raises `UnusableReply` where there is none, where there are two, and where its conclusions come before what they
+    follow from.
     """
     try:
-        return model.model_validate_json(text)
+        return _in_order(model.model_validate_json(text), text)
     except ValidationError as error:
         why = _first_error(error)
     found = []
     for value in _objects(text):
         try:
-            found.append(model.model_validate_json(value))
+            found.append((model.model_validate_json(value), value))
         except ValidationError as error:
             why = _first_error(error)
     if len(found) == 1:
-        return found[0]
+        return _in_order(*found[0])
     raise UnusableReply(Fault.UNPARSABLE, f"the reply holds {len(found)} such objects" if found else why)
+
+
+def _in_order(reply: R, text: str) -> R:
+    """The reply, written in this text, if its conclusions come last."""
+    written = [name for name in from_json(text) if name in type(reply).model_fields]
+    first = min((written.index(name) for name in reply.CONCLUSIONS), default=len(written))
+    if late := [name for name in written[first:] if name not in reply.CONCLUSIONS]:
+        raise UnusableReply(Fault.OUT_OF_ORDER, f"{late[0]} was written after {written[first]}")
+    return reply
 
 
 def _objects(text: str) -> Iterator[str]:
@@ -195,7 +221,7 @@ def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:
 
 
 class _MarkersForm:
-    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
+    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         headings = ("Critique", "New Instruction", "New Response")
 
         def read(text: str) -> Reflection:
@@ -204,9 +230,10 @@ class _MarkersForm:
                 {"Critique": required_text("critique", critique)}, new_version(old, instruction, response)
             )
 
-        return await ask(Question("reflect", _messages(old, INSTRUCTION_TASK, layout(headings)), read))
+        messages = _messages(prompts, old, prompts.instruction_task, layout(headings))
+        return await ask(Question("reflect", messages, read))
 
-    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
+    async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         headings = ("Critique", "Better Response")
 
         def read(text: str) -> Reflection:
@@ -215,7 +242,8 @@ class _MarkersForm:
                 {"Critique": required_text("critique", critique)}, better_response(old, response)
             )
 
-        return await ask(Question("reflect", _messages(old, RESPONSE_TASK, layout(headings)), read))
+        messages = _messages(prompts, old, prompts.response_task, layout(headings))
+        return await ask(Question("reflect", messages, read))
 
 
 def layout(headings: tuple[str, ...]) -> str:
@@ -232,10 +260,10 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
     text = re.sub(r"\n[*#\t ]*\[End\][*\s]*$", "", text, flags=re.IGNORECASE)
     names = "|".join(map(re.escape, headings))
     parts = re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
-    found = [name.casefold() for name in parts[1::2]]
-    if found != [heading.casefold() for heading in headings]:
+    found, wanted = [name.casefold() for name in parts[1::2]], [heading.casefold() for heading in headings]
+    if found != wanted:
         raise UnusableReply(
-            Fault.UNPARSABLE,
+            Fault.OUT_OF_ORDER if sorted(found) == sorted(wanted) else Fault.UNPARSABLE,
             f"expected the headings {', '.join(headings)}, each once and in order; found "
             f"{', '.join(parts[1:12:2]) or 'none'}",
         )
@@ -246,70 +274,68 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
 
 
 class _StepsForm:
-    async def instruction(self, old: Version, ask: AskTeacher) -> Reflection:
-        critique = await ask(
-            _plain(
-                "critique",
-                f"{_dialogue(old)}\n\nIn a few sentences, say how demanding, detailed, clear and self-contained this "
-                "instruction is, then whether the response is helpful, relevant, accurate and detailed enough, "
-                "and why the instruction led to it.",
-            )
-        )
-        input = (
+    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
+        asked = _turn((), "user", f"{_dialogue(old)}\n\n{prompts.criticise_both}")
+        critique = await ask(_criticise(asked))
+        quote = (
             f"\n\nIt works on this text, which the new instruction must quote in full:\n{old.input}"
             * bool(old.input)
         )
+        again = f"{prompts.rewrite}\n\nInstruction: {old.instruction}{quote}"
+        asked = _turn(_turn(asked, "assistant", critique), "user", again)
         instruction = await ask(
             Question(
                 "rewrite",
-                _user(
-                    "Rewrite the following instruction so that it is clearer, more specific and more demanding. "
-                    f"Reply with the new instruction only.\n\nInstruction: {old.instruction}{input}"
+                asked,
+                lambda text: (
+                    new_version(old, not_said_before(_unlabelled(text), critique), "to be asked").instruction
                 ),
-                lambda text: new_version(old, _unlabelled(text), "to be asked").instruction,
             )
         )
+        asked = _turn(_turn(asked, "assistant", instruction), "user", f"{prompts.answer}\n\n{instruction}")
         return await ask(
             Question(
                 "answer",
-                _user(instruction),
+                asked,
                 lambda text: Reflection(
-                    {"Critique": critique}, new_version(old, instruction, _unlabelled(text))
+                    {"Critique": critique},
+                    new_version(old, instruction, not_said_before(_unlabelled(text), critique)),
                 ),
             )
         )
 
-    async def response(self, old: Version, ask: AskTeacher) -> Reflection:
-        critique = await ask(
-            _plain(
-                "critique",
-                f"{_dialogue(old)}\n\nIn a few sentences, say whether this response is helpful, relevant, accurate and "
-                "detailed enough for the instruction, and what is missing or wrong.",
-            )
-        )
+    async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
+        asked = _turn((), "user", f"{_dialogue(old)}\n\n{prompts.criticise_response}")
+        critique = await ask(_criticise(asked))
+        again = f"{prompts.improve}\n\n{_instruction(old)}"
+        asked = _turn(_turn(asked, "assistant", critique), "user", again)
         return await ask(
             Question(
                 "improve",
-                _user(
-                    f"{_dialogue(old)}\n\nWrite a better response to the instruction: helpful, relevant, accurate "
-                    "and as detailed as it calls for. Reply with the response only."
+                asked,
+                lambda text: Reflection(
+                    {"Critique": critique}, better_response(old, not_said_before(_unlabelled(text), critique))
                 ),
-                lambda text: Reflection({"Critique": critique}, better_response(old, _unlabelled(text))),
             )
         )
 
 
-def _user(text: str) -> tuple[Message, ...]:
-    return (Message("user", text),)
+def _turn(before: tuple[Message, ...], role: Literal["user", "assistant"], text: str) -> tuple[Message, ...]:
+    """The conversation so far, and one more turn of it."""
+    return (*before, Message(role, text))
 
 
-def _plain(name: str, text: str) -> Question[str]:
-    return Question(name, _user(text), lambda reply: required_text(name, reply))
+def _criticise(asked: tuple[Message, ...]) -> Question[str]:
+    return Question("critique", asked, lambda reply: required_text("critique", reply))
 
 
 def _dialogue(version: Version) -> str:
+    return f"{_instruction(version)}\n\nResponse: {version.response}"
+
+
+def _instruction(version: Version) -> str:
     input = f"\n\nInput: {version.input}" if version.input else ""
-    return f"Instruction: {version.instruction}{input}\n\nResponse: {version.response}"
+    return f"Instruction: {version.instruction}{input}"
 
 
 # White space is never given back (`*+`, `++`): small teachers write thousands of line breaks.

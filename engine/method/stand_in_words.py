@@ -442,7 +442,11 @@ CRITERIA = (
     r"정확성|الدقة",
     r"levels? of details?|detailgrad|detaillierungsgrad|niveau de détail|nivel de detalle|nível de detalhe|"
     r"уровень детал\w+|детализация|详细程度|詳細程度|詳細度|詳細さ|상세도|상세함|مستوى التفاصيل",
-    r"complexity of the topic|knowledge required|ambiguity of the instruction|logical reasoning or problem-solving",
+    r"complexity of the topic",
+    r"level of detail required",
+    r"knowledge required",
+    r"ambiguity of the instruction",
+    r"logical reasoning or problem-solving(?: involved)?",
 )
 """The papers' criteria as headings, a criterion each."""
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from engine.events import Event, Notice
 from engine.method.noise import NEAR_TIE, noise_of
+from engine.method.prompts import PROMPTS
 from engine.method.recipe import Recipe, Sampling
-from engine.method.reflection import PROMPTS
 from engine.method.reply_forms import ReplyFormName, form_for
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
+from engine.store.reply_order import answers_come_first
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.errors import ModelFileError, UsageError, printable
@@ -98,6 +99,8 @@ class RunPlan:
             student=student.named if student else None,
             verifier=verifier.named if verifier else None,
         )
+        if earlier := earlier_prompts(workspace, self.recipe):
+            emit(Notice(earlier))
         run = workspace.run(as_begun(workspace, self.recipe), record)
         if retry_failed and (reopened := workspace.retry_failed(run)):
             emit(Notice(f"trying {reopened} failed samples again"))
@@ -136,6 +139,27 @@ class RunPlan:
         return schedule
 
 
+def earlier_prompts(workspace: Workspace, recipe: Recipe) -> str | None:
+    """What a person is told whose workspace has replies to an older version of the prompts; None: it has none.
+
+    recipe: of the run that is about to begin. Where that was begun before, its own replies are there.
+    """
+    latest = workspace.latest()
+    if latest is None or recipe.teacher is None or latest.recipe.teacher is None:
+        return None
+    if latest.recipe.prompts >= recipe.prompts:
+        return None
+    order = (
+        ", in which the critique was written after the answer (Ollama 0.30 and newer sort a reply's fields)"
+        if answers_come_first(workspace)
+        else ""
+    )
+    return (
+        f"the earlier run here was asked with version {latest.recipe.prompts} of the prompts, now {recipe.prompts}: "
+        f"its replies{order} are kept and not mixed in, and every sample is asked about anew"
+    )
+
+
 def recipe_of(
     settings: Settings,
     form: ReplyFormName,
@@ -151,6 +175,7 @@ def recipe_of(
         **{name: getattr(sampling, name) for name in Sampling.model_fields},
         method=run.method,
         prompts=PROMPTS,
+        prompt_set=run.prompts,
         form=form,
         candidates=run.candidates,
         both_branches=run.both_branches,

@@ -18,6 +18,7 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
+from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
 from engine.method.recipe import Method
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
@@ -176,7 +177,7 @@ class Session:
         async def ask(question: Question[T], /) -> T:
             return await replaying.ask(sample, stage, number, with_remark(question, remark))
 
-        reflection = await STAGES[stage].reflect(form, version, ask)
+        reflection = await STAGES[stage].reflect(form, PROMPT_SETS[self._settings.run.prompts], version, ask)
         scores = None
         if self._settings.student.name is not None:
             (scores,) = await self.scores(sample, [reflection.version])
@@ -218,6 +219,8 @@ class Session:
         teacher = await self._teacher.open()
         if self._form is None:
             self._form = reply_form(self._settings, teacher.info, self._emit)
+        if self._settings.run.prompts is PromptSet.PAPER:  # the papers ask at temperature 0
+            teacher = replace(teacher, sampling=teacher.sampling.model_copy(update={"temperature": 0.0}))
         return teacher, self._form
 
     async def _loadable_student(self) -> LoadableStudent:
@@ -288,6 +291,11 @@ async def reselect(
     if (info := latest.record.teacher) is None:
         raise UsageError(
             f"{workspace.path}: its latest run asked no teacher, so there is nothing to choose from; see burnish run"
+        )
+    if latest.recipe.prompts != PROMPTS:
+        raise UsageError(
+            f"{workspace.path}: its replies answer version {latest.recipe.prompts} of the prompts, now {PROMPTS}: "
+            "`burnish run` asks anew; what it chose before stays as it is"
         )
     with workspace.database.understood():
         before = Settings.model_validate(latest.record.settings)

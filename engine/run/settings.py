@@ -37,6 +37,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from engine.method.prompts import PromptSet
 from engine.method.recipe import Method
 from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import ComparedLength
@@ -219,6 +220,11 @@ class RunSettings(SettingsGroup):
         ReplyFormName | Literal["auto"], Option("--reply-form", "How the teacher lays out its replies")
     ] = Field("auto", title="Reply form")
     """How the teacher lays out its reply. `auto`: steps for teachers below 3B parameters, else json."""
+
+    prompts: Annotated[
+        PromptSet, Option("--prompts", "own: burnish's prompts; paper: the papers' demands, at temperature 0")
+    ] = PromptSet.OWN
+    """`own`: burnish's prompts. `paper`: a more complex instruction, answers as detailed as possible, temperature 0."""
 
     schedule: Annotated[
         Schedule | Literal["auto"], Option("--schedule", "Both models in memory, or one after the other")

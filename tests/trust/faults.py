@@ -116,6 +116,11 @@ def _changed(change: Callable[[dict[str, object]], object]) -> Callable[[Asked],
     return make
 
 
+def _reversed(asked: Asked) -> Scripted:
+    """A JSON reply whose critique comes last."""
+    return asked.answer(json.dumps(dict(reversed(json.loads(asked.sound()).items()))))
+
+
 HARMLESS = [
     Kind("refused-afterwards", None, refuse),
     Kind("reset-after", None, _sound(ending=Ending.DONE_RESET)),
@@ -283,10 +288,18 @@ USELESS = [
     Kind(
         "schema-inside-another", Fault.UNPARSABLE, lambda a: a.answer(f'{{"reply": {a.sound()}}}'), _in_json
     ),
-    Kind("schema-wrong-type", Fault.UNPARSABLE, _changed(lambda r: r.update(response_critique=[])), _in_json),
+    Kind(
+        "schema-wrong-type",
+        Fault.UNPARSABLE,
+        _changed(lambda r: r.update(b_response_critique=[], a_response_critique=[])),
+        _in_json,
+    ),
+    Kind("schema-by-the-alphabet-backwards", Fault.OUT_OF_ORDER, _reversed, _in_json),
     Kind("schema-null", Fault.UNPARSABLE, lambda a: a.answer("null"), _in_json),
     Kind("placeholder", Fault.PLACEHOLDER, _says("[your response here]"), _answers),
     Kind("refusal", Fault.REFUSAL, _says("I'm sorry, but I can't help with that."), _answers),
+    Kind("talk", Fault.TEACHER_TALK, _says("This is the correct answer to the new instruction."), _answers),
+    Kind("review", Fault.REVIEW, _says("The response is helpful but lacks detail."), _answers),
     Kind("echo", Fault.COPY, _echo, _copies),
 ]
 

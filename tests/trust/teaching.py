@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.method.reflection import INSTRUCTION_TASK
+from engine.method.prompts import OWN
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from tests.engine.method.asking import instruction_json, markers, response_json
@@ -80,7 +80,7 @@ class Asked:
         critique = _sentence(self.dice)
         match self.form, self.place.stage:
             case ReplyFormName.JSON, Stage.INSTRUCTION:
-                return instruction_json(instruction, answer, cause=critique)
+                return instruction_json(instruction, answer, c_cause=critique)
             case ReplyFormName.JSON, Stage.RESPONSE:
                 return response_json(answer)
             case ReplyFormName.MARKERS, Stage.INSTRUCTION:
@@ -97,26 +97,26 @@ class Asked:
 
 
 def understood(chat: Chat) -> Asked:
-    prompt = chat.prompt
-    found = re.search(r"\bcase (\d+)\b", prompt)
-    assert found is not None, prompt
+    prompt, begun = chat.prompt, "\n".join(str(message["content"]) for message in chat.messages)
+    found = re.search(r"\bcase (\d+)\b", begun)
+    assert found is not None, begun
     if chat.schema is not None or "\n[End]" in prompt:
         form = ReplyFormName.JSON if chat.schema is not None else ReplyFormName.MARKERS
-        stage, step = Stage.INSTRUCTION if INSTRUCTION_TASK in prompt else Stage.RESPONSE, "reflect"
+        stage, step = Stage.INSTRUCTION if OWN.instruction_task in prompt else Stage.RESPONSE, "reflect"
         olds = re.search(rf"<{stage}>\n(.*?)\n</{stage}>", prompt, re.DOTALL)
     else:
         form = ReplyFormName.STEPS
-        stage, step = next((where for words, where in _KNOWN_BY if words in prompt), _ANSWER)
+        stage, step = next(where for words, where in _KNOWN_BY if words in prompt)
         label = "Instruction" if stage is Stage.INSTRUCTION else "Response"
-        olds = re.search(rf"^{label}: (.*)", prompt, re.MULTILINE)
+        olds = re.search(rf"^{label}: (.*)", begun, re.MULTILINE)
     dice = random.Random(json.dumps([chat.messages, chat.options["seed"]]))
     return Asked(form, Place(int(found[1]), stage, step), olds[1] if olds else "", dice)
 
 
-_ANSWER = (Stage.INSTRUCTION, "answer")  # its prompt is the new instruction alone
 _KNOWN_BY = (
-    ("why the instruction led to it", (Stage.INSTRUCTION, "critique")),
-    ("Reply with the new instruction only", (Stage.INSTRUCTION, "rewrite")),
-    ("what is missing or wrong", (Stage.RESPONSE, "critique")),
-    ("Reply with the response only", (Stage.RESPONSE, "improve")),
+    (OWN.criticise_both, (Stage.INSTRUCTION, "critique")),
+    (OWN.rewrite, (Stage.INSTRUCTION, "rewrite")),
+    (OWN.answer, (Stage.INSTRUCTION, "answer")),
+    (OWN.criticise_response, (Stage.RESPONSE, "critique")),
+    (OWN.improve, (Stage.RESPONSE, "improve")),
 )

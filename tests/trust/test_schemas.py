@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -11,13 +12,18 @@ from typing import Any
 
 import pytest
 
+from engine.events import Event, Notice
+from engine.method.prompts import PROMPTS
 from engine.method.recipe import Recipe
+from engine.run import session
+from engine.run.settings import StudentSettings
 from engine.sample import Candidate, Outcome, Review, Verdict
 from engine.store.database import WorkspaceError
 from engine.store.leaving import ExportRule, TopShare, count_exported
 from engine.store.run_record import RunRecord
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Source, Workspace
+from models.errors import UsageError
 from tests.command import burnish, contents
 from tests.ollama.server import FakeOllama
 from tests.running import finals, outcomes, refine, settings
@@ -114,6 +120,40 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
     assert (rows[4]["n"], len(rows)) == (ODD["n"], 6)
 
 
+def reply_keys(number: int, folder: Path) -> set[tuple[int, bytes]]:
+    """The keys of a fixture's replies in today's schema: sample and request."""
+    path = shutil.copyfile(HERE / f"schema-{number}.sqlite", folder / f"{number}.burnish")
+    with Workspace.open(path) as opened:
+        return set(opened.database.execute("SELECT sample, request FROM replies"))
+
+
+def test_the_replies_of_every_schema_come_under_the_same_keys(tmp_path: Path) -> None:
+    """Each of these was made with version 1 of the prompts; only what follows from another student differs."""
+    first, *others = (reply_keys(number, tmp_path) for number in range(1, 6))
+    assert all(len(first & other) >= len(first) - 1 for other in others)
+
+
+def test_replies_to_older_prompts_are_kept_and_never_mixed_in(
+    made: tuple[int, Path, dict[str, Any]],
+) -> None:
+    _, path, expected = made
+    told: list[Event] = []
+    with FakeOllama(replying) as server, Workspace.open(path) as opened:
+        before = opened.latest_run()
+        if before.recipe.prompts == PROMPTS:
+            return
+        indices = range(len(expected["samples"]))
+        chosen = [opened.outcome(before, index) for index in indices]
+        with pytest.raises(UsageError, match="its replies answer version 1 of the prompts, now"):
+            asyncio.run(session.reselect(opened, StudentSettings(name="demo"), told.append, ask_teacher=True))
+        summary = refine(opened, settings(server), limit=1, emit=told.append)
+        assert summary.run.id != before.id
+        assert len(server.chats) > 0
+        assert [opened.outcome(before, index) for index in indices] == chosen
+        notices = [str(event) for event in told if isinstance(event, Notice)]
+        assert any("version 1 of the prompts, now 2" in notice for notice in notices)
+
+
 def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
     made: tuple[int, Path, dict[str, Any]],
 ) -> None:
@@ -123,6 +163,8 @@ def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
         assert before.record.student is not None
         student = {"name": "demo"} if before.record.student.name == "demo" else {}
         given = settings(server, student=student)
+        if before.recipe.prompts != PROMPTS:
+            return
         assert refine(opened, given, limit=WAITING).run.id == before.id
         assert server.chats == []
         figures = opened.database.execute("SELECT * FROM figures ORDER BY run, sample")

@@ -19,6 +19,7 @@ from tui.cli.options import PATH, data_options, given, json_option, setting_opti
 @student_options
 @setting_option("run", "method")
 @setting_option("run", "reply_form")
+@setting_option("run", "prompts")
 @setting_option("run", "schedule")
 @setting_option("teacher", "parallel")
 @setting_option("student", "verify")

@@ -23,10 +23,11 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
 
     Samples count from 0.
     """
+    from engine.store.reply_order import answers_come_first
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
     from tui.cli.refining import run_json, show_examples, show_totals
-    from tui.text.tables import sample_page, workspace_facts
+    from tui.text.tables import ANSWERS_FIRST, sample_page, workspace_facts
 
     out = output()
     with Workspace.read(workspace) as opened:
@@ -41,10 +42,14 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                 )
             else:
                 out.print(sample_page(one, outcome, review, latest.recipe.near_tie))
+                if answers_come_first(opened, sample):
+                    print_facts(out, [ANSWERS_FIRST])
         elif as_json:
             print(json.dumps(run_json(opened, latest)))
         else:
             show_examples(out, opened, latest, LISTED)
             print_facts(out, workspace_facts(opened.source(), latest))
+            if latest.recipe.prompts == 1 and answers_come_first(opened):
+                print_facts(out, [ANSWERS_FIRST])
             show_totals(out, opened, latest)
     return DONE

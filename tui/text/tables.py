@@ -15,6 +15,7 @@ from engine.export.export import ExportResult
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
+from engine.method.prompts import PromptSet
 from engine.method.recipe import Method, Recipe
 from engine.sample import (
     PARTS,
@@ -217,6 +218,7 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     parts = [str(run.recipe.method)]
     parts += [f"template {run.recipe.template}"] * (student is not None)
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
+    parts += ["prompts as the papers ask"] * (run.recipe.prompt_set is PromptSet.PAPER)
     yield "method", ", ".join(parts)
     if run.recipe.method is Method.SELECTIVE:
         yield "near ties", near_tie_rule(run.recipe)
@@ -234,6 +236,13 @@ def near_tie_rule(recipe: Recipe) -> str:
     return (
         f"margins that rounding of the student's weights explains: below {at} (in brackets: response stage)"
     )
+
+
+ANSWERS_FIRST: Fact = (
+    "order",
+    "the teacher wrote its critiques after its answers, which do not follow from them; `burnish run` asks anew",
+)
+"""Of a workspace, or a sample, with replies in the order that Ollama 0.30 and newer gave to older prompts."""
 
 
 # One sample -------------------------------------------------------------------------------------------------

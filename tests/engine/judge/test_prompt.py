@@ -204,4 +204,13 @@ def test_scores_without_a_critique_are_no_verdict() -> None:
     assert fault(ReplyFormName.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
     assert fault(ReplyFormName.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
     swapped = "[Score 1]\n3\n[Score 2]\n4\n[Critique]\nc\n[Reason]\nr"
-    assert fault(ReplyFormName.MARKERS, swapped) is Fault.UNPARSABLE
+    assert fault(ReplyFormName.MARKERS, swapped) is Fault.OUT_OF_ORDER
+    backwards = json.dumps(dict(reversed(json.loads(reply(ReplyFormName.JSON)).items())))
+    assert fault(ReplyFormName.JSON, backwards) is Fault.OUT_OF_ORDER
+
+
+def test_the_names_of_a_verdict_s_fields_sort_as_they_are_to_be_written() -> None:
+    """Ollama orders them by the alphabet since 0.30."""
+    schema = question(ASKED, OTHER, ReplyFormName.JSON).schema
+    assert schema is not None
+    assert list(schema["properties"]) == sorted(schema["properties"])

@@ -8,14 +8,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from engine.method.prompts import INSTRUCTION_CRITERIA, OWN, RESPONSE_CRITERIA, Prompts
 from engine.method.refine import STAGES
-from engine.method.reflection import (
-    INSTRUCTION_CRITERIA,
-    RESPONSE_CRITERIA,
-    Question,
-    Reflection,
-    UnusableReply,
-)
+from engine.method.reflection import Question, Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
 from models.teacher import Fault, Reply
@@ -40,8 +35,10 @@ class Scripted:
         return ["\n".join(message.content for message in question.messages) for question in self.asked]
 
 
-def reflect(form: ReplyFormName, stage: Stage, old: Version, ask: Scripted) -> Reflection:
-    return asyncio.run(STAGES[stage].reflect(form, old, ask))
+def reflect(
+    form: ReplyFormName, stage: Stage, old: Version, ask: Scripted, prompts: Prompts = OWN
+) -> Reflection:
+    return asyncio.run(STAGES[stage].reflect(form, prompts, old, ask))
 
 
 def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:
@@ -62,18 +59,18 @@ def instruction_json(
     instruction: str = "New question?", response: str = "New answer.", **changes: Any
 ) -> str:
     reply: dict[str, Any] = {
-        "instruction_critique": {field: f"About {title}." for field, title in INSTRUCTION_CRITERIA.items()},
-        "response_critique": {field: f"About {title}." for field, title in RESPONSE_CRITERIA.items()},
-        "cause": "It was vague.",
-        "new_instruction": instruction,
-        "new_response": response,
+        "a_instruction_critique": {field: f"About {title}." for field, title in INSTRUCTION_CRITERIA.items()},
+        "b_response_critique": {field: f"About {title}." for field, title in RESPONSE_CRITERIA.items()},
+        "c_cause": "It was vague.",
+        "d_new_instruction": instruction,
+        "e_new_response": response,
     }
     return json.dumps(reply | changes)
 
 
 def response_json(response: str, **changes: Any) -> str:
     critique = {field: f"About {title}." for field, title in RESPONSE_CRITERIA.items()}
-    return json.dumps({"response_critique": critique, "better_response": response} | changes)
+    return json.dumps({"a_response_critique": critique, "b_better_response": response} | changes)
 
 
 def markers(*sections: tuple[str, str], end: str = "\n[End]") -> str:

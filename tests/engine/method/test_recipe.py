@@ -12,8 +12,9 @@ import pytest
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import question
+from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
 from engine.method.recipe import Recipe
-from engine.method.reflection import PROMPTS, Question
+from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.plan import recipe_of
@@ -30,10 +31,10 @@ from tests.gguf_writer import runnable
 
 TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
-    "method": "reflect", "prompts": 99, "form": "steps", "candidates": 2, "both_branches": True, "teacher": None,
-    "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1, "student": None,
-    "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5, "noise": 0.2,
-    "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
+    "method": "reflect", "prompts": 99, "prompt_set": "paper", "form": "steps", "candidates": 2, "both_branches": True,
+    "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
+    "student": None, "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
+    "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
 }  # fmt: skip
 """Another value of everything in a recipe."""
 
@@ -66,7 +67,7 @@ NEUTRAL = {
 CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
-    "length": "equal",
+    "length": "equal", "prompts": PromptSet.PAPER,
 }  # fmt: skip
 
 
@@ -112,18 +113,19 @@ def words(questions: list[Question[Any]]) -> str:
 
 
 def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
-    """Where the digest differs, raise `reflection.PROMPTS` and put the new digest here."""
+    """Where the digest differs, raise `prompts.PROMPTS` and put the new digest here."""
     asked: list[Question[Any]] = []
     for parameter in EVERY:
         form, stage = parameter.values
         assert isinstance(form, ReplyFormName)
         assert isinstance(stage, Stage)
-        script = Scripted(*replies(form, stage, "New answer."))
-        reflect(form, stage, OLD, script)
-        asked += script.asked
+        for prompts in PROMPT_SETS.values():
+            script = Scripted(*replies(form, stage, "New answer."))
+            reflect(form, stage, OLD, script, prompts)
+            asked += script.asked
     assert (PROMPTS, words(asked)) == (
-        1,
-        "c3f42e795e8e1a7caef46eb9ad41d87c4136e2310a8333f6560a478599aecca8",
+        2,
+        "389dfc0c",
     )
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Reflection, UnusableReply
+from engine.method.prompts import (
+    CAUSE,
+    INSTRUCTION_CRITERIA,
+    PROMPT_SETS,
+    RESPONSE_CRITERIA,
+    Prompts,
+    PromptSet,
+)
+from engine.method.reflection import Reflection, UnusableReply
 from engine.method.reply_forms import SMALL_TEACHER, ReplyFormName, form_for
 from engine.sample import Stage, Version
 from tests.engine.method.asking import (
@@ -53,7 +63,9 @@ def test_the_schema_asks_for_every_criterion_first_and_the_new_version_last() ->
     reflect(ReplyFormName.JSON, Stage.INSTRUCTION, OLD, ask)
     schema = ask.asked[0].schema
     assert schema is not None
-    fields = ["instruction_critique", "response_critique", "cause", "new_instruction", "new_response"]
+    fields = [
+        "a_instruction_critique", "b_response_critique", "c_cause", "d_new_instruction", "e_new_response"
+    ]  # fmt: skip
     assert list(schema["properties"]) == schema["required"] == fields
     critiques = {tuple(part["properties"]) for part in schema["$defs"].values()}
     assert critiques == {tuple(INSTRUCTION_CRITERIA), tuple(RESPONSE_CRITERIA)}
@@ -69,25 +81,74 @@ def test_only_json_asks_under_a_schema() -> None:
         assert {question.schema is not None for question in ask.asked} == {form is ReplyFormName.JSON}
 
 
-def test_in_steps_the_input_goes_into_the_new_instruction_and_that_alone_is_answered() -> None:
-    ask = Scripted("Vague.", "New question?", "New answer.")
+def names(schema: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The names of an object's fields, and of the objects in it, each in the schema's order."""
+    for part in (schema, *schema.get("$defs", {}).values()):
+        yield list(part["properties"])
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_the_names_of_fields_sort_as_they_are_to_be_written_at_every_depth(stage: Stage) -> None:
+    """Ollama orders them by the alphabet since 0.30, for models whose template llama-server applies."""
+    ask = Scripted(*replies(ReplyFormName.JSON, stage, "New answer."))
+    reflect(ReplyFormName.JSON, stage, OLD, ask)
+    (asked,) = ask.asked
+    assert asked.schema is not None
+    found = list(names(asked.schema))
+    assert len(found) > 1
+    assert found == [sorted(one) for one in found]
+
+
+CRITIQUE = "Vague, and thin."
+
+
+def test_in_steps_the_turns_are_one_conversation_in_which_the_critique_stays() -> None:
+    ask = Scripted(CRITIQUE, "New question?", "New answer.")
     reflection = reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, ask)
-    critique, rewrite, answer = ask.prompts()
     assert [question.name for question in ask.asked] == ["critique", "rewrite", "answer"]
-    for part in OLD.model_dump().values():
-        assert part in critique
-    assert OLD.instruction in rewrite
-    assert OLD.input in rewrite
-    assert answer == "New question?"
-    assert reflection.critique == {"Critique": "Vague."}
+    critique, rewrite, answer = (question.messages for question in ask.asked)
+    assert [[message.role for message in asked] for asked in (critique, rewrite, answer)] == [
+        ["user"], ["user", "assistant", "user"], ["user", "assistant"] * 2 + ["user"]
+    ]  # fmt: skip
+    assert (rewrite[:1], answer[:3]) == (critique, rewrite)
+    assert (rewrite[1].content, answer[3].content) == (CRITIQUE, "New question?")
+    assert OLD.input in rewrite[-1].content
+    assert answer[-1].content.endswith("New question?")
+    assert reflection.critique == {"Critique": CRITIQUE}
 
-
-def test_in_steps_the_response_is_improved_with_the_input_in_sight() -> None:
-    ask = Scripted("Thin.", "New answer.")
+    ask = Scripted(CRITIQUE, "New answer.")
     reflect(ReplyFormName.STEPS, Stage.RESPONSE, OLD, ask)
     assert [question.name for question in ask.asked] == ["critique", "improve"]
-    for prompt in ask.prompts():
-        assert all(part in prompt for part in OLD.model_dump().values())
+    critique, improve = (question.messages for question in ask.asked)
+    assert (improve[:1], improve[1].content) == (critique, CRITIQUE)
+
+
+@pytest.mark.parametrize("prompts", PROMPT_SETS.values(), ids=PROMPT_SETS)
+def test_in_steps_one_short_reply_criticises_on_every_criterion(prompts: Prompts) -> None:
+    both = Scripted(*replies(ReplyFormName.STEPS, Stage.INSTRUCTION, "New answer."))
+    reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, both, prompts)
+    for part in (*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert part in both.prompts()[0]
+    response = Scripted(*replies(ReplyFormName.STEPS, Stage.RESPONSE, "New answer."))
+    reflect(ReplyFormName.STEPS, Stage.RESPONSE, OLD, response, prompts)
+    for part in (*RESPONSE_CRITERIA.values(), *OLD.model_dump().values()):
+        assert part in response.prompts()[0]
+    assert not any(title in response.prompts()[0] for title in INSTRUCTION_CRITERIA.values())
+
+
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_the_papers_set_asks_for_complexity_and_detail(form: ReplyFormName) -> None:
+    for stage, demand in (
+        (Stage.INSTRUCTION, "complex and difficult to answer directly"),
+        (Stage.RESPONSE, "as detailed as possible"),
+    ):
+        asked = {}
+        for name, prompts in PROMPT_SETS.items():
+            ask = Scripted(*replies(form, stage, "New answer."))
+            reflect(form, stage, OLD, ask, prompts)
+            asked[name] = "\n".join(ask.prompts())
+        assert demand in asked[PromptSet.PAPER]
+        assert demand not in asked[PromptSet.OWN]
 
 
 def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
@@ -160,7 +221,7 @@ ONE = instruction_json()
         f"\ufeff{ONE}",
         f"Half of one: {ONE[:40]}\nWhole: {ONE}",
         instruction_json(notes="x"),
-        instruction_json(notes={"more": [1, None]}, better_response="Another."),
+        instruction_json(notes={"more": [1, None]}, b_better_response="Another."),
         json.dumps({"thought": "Hm.", **json.loads(ONE)}),
         json.dumps(json.loads(ONE), indent=2).replace("New answer.", "New answer.\\n"),
     ],
@@ -173,7 +234,7 @@ def test_json_is_read_in_a_fence_between_sentences_and_with_fields_too_many(repl
 
 def test_a_criterion_too_many_is_left_out() -> None:
     critique = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"style": "Plain."}
-    reflection = read(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=critique))
+    reflection = read(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", a_response_critique=critique))
     assert list(reflection.critique) == [*RESPONSE_CRITERIA.values()]
 
 
@@ -181,7 +242,7 @@ def test_a_criterion_too_many_is_left_out() -> None:
     "answer",
     [
         "```json\n{}\n```",
-        '{"better_response": "x"}',
+        '{"b_better_response": "x"}',
         response_json("x"),
         "a\n```\nb",
         "}",
@@ -237,11 +298,11 @@ def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
     *criticism, instruction, response = [f"{pad}{part}{pad}" for part in parts]
     part = dict(zip([*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA], criticism, strict=False))
     reply = {
-        "instruction_critique": {field: part[field] for field in INSTRUCTION_CRITERIA},
-        "response_critique": {field: part[field] for field in RESPONSE_CRITERIA},
-        "cause": criticism[-1],
-        "new_instruction": instruction,
-        "new_response": response,
+        "a_instruction_critique": {field: part[field] for field in INSTRUCTION_CRITERIA},
+        "b_response_critique": {field: part[field] for field in RESPONSE_CRITERIA},
+        "c_cause": criticism[-1],
+        "d_new_instruction": instruction,
+        "e_new_response": response,
     }
     reflection = read(
         ReplyFormName.JSON, Stage.INSTRUCTION, json.dumps(reply, ensure_ascii=ascii_, indent=indent)

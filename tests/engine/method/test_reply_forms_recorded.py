@@ -35,13 +35,26 @@ def reply_of(call: dict[str, Any]) -> Reply:
 
 
 def in_our_fields(reply: Reply) -> Reply:
-    """The recorded schema had other names for three criteria."""
+    """The recorded schema had other names."""
     text = reply.text
-    for theirs, ours in (
-        ("complexity_of_topic", "complexity_of_the_topic"),
-        ("ambiguity", "ambiguity_of_the_instruction"),
-        ("logical_reasoning", "logical_reasoning_or_problem_solving"),
-    ):
+    names = {
+        "complexity_of_topic": "a_complexity_of_the_topic",
+        "level_of_detail_required": "b_level_of_detail_required",
+        "knowledge_required": "c_knowledge_required",
+        "ambiguity": "d_ambiguity_of_the_instruction",
+        "logical_reasoning": "e_logical_reasoning_or_problem_solving",
+        "helpfulness": "a_helpfulness",
+        "relevance": "b_relevance",
+        "accuracy": "c_accuracy",
+        "level_of_details": "d_level_of_details",
+        "instruction_critique": "a_instruction_critique",
+        "response_critique": "b_response_critique" if '"cause":' in text else "a_response_critique",
+        "cause": "c_cause",
+        "new_instruction": "d_new_instruction",
+        "new_response": "e_new_response",
+        "better_response": "b_better_response",
+    }
+    for theirs, ours in names.items():
         text = text.replace(f'"{theirs}":', f'"{ours}":')
     return Reply(text, finish=reply.finish, tokens=reply.tokens)
 

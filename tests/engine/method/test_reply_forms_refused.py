@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
 
-from engine.method.reflection import RESPONSE_CRITERIA
+from engine.method.prompts import RESPONSE_CRITERIA
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from models.teacher import Fault, Reply
@@ -26,15 +27,15 @@ def test_an_empty_reply_and_an_empty_part_are_empty(form: ReplyFormName, stage: 
     assert fault(form, stage, *replies(form, stage, nothing)) is Fault.EMPTY
 
 
-@pytest.mark.parametrize("field", ["cause", "new_instruction", "new_response"])
+@pytest.mark.parametrize("field", ["c_cause", "d_new_instruction", "e_new_response"])
 def test_no_part_of_a_json_reply_may_be_empty(field: str) -> None:
     assert fault(ReplyFormName.JSON, Stage.INSTRUCTION, instruction_json(**{field: " "})) is Fault.EMPTY
 
 
 def test_no_criterion_may_be_empty() -> None:
-    empty = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"accuracy": ""}
+    empty = dict.fromkeys(RESPONSE_CRITERIA, "Good.") | {"c_accuracy": ""}
     assert (
-        fault(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", response_critique=empty))
+        fault(ReplyFormName.JSON, Stage.RESPONSE, response_json("New.", a_response_critique=empty))
         is Fault.EMPTY
     )
 
@@ -134,23 +135,23 @@ def test_the_old_instruction_once_more_is_a_copy_even_with_a_new_answer(form: Re
         f"First:\n```json\n{instruction_json()}\n```\nBetter:\n```json\n{instruction_json('Q?')}\n```",
         f"```json\n{instruction_json()[:-2]}\n```",
         f"```json\n{response_json('New answer.')}\n```",
-        f"Sure! {instruction_json(new_response=42)}",
+        f"Sure! {instruction_json(e_new_response=42)}",
         f'{{"reply": {instruction_json()}}}',
-        f"Sure! {instruction_json(cause=None)} Done.",
+        f"Sure! {instruction_json(c_cause=None)} Done.",
         "Sure! Here is the JSON: {...}",
         '{"thought": "The user has provided an example."}',
         '{"a":' * 50_000,
         '{"a' * 50_000,
-        instruction_json(new_response=42),
-        instruction_json(cause=None),
-        instruction_json(response_critique={"helpfulness": "High."}),
+        instruction_json(e_new_response=42),
+        instruction_json(c_cause=None),
+        instruction_json(b_response_critique={"a_helpfulness": "High."}),
         response_json("New answer."),
         "[]",
         "null",
         '"New answer."',
         "[" * 100_000,
-        '{"new_response": "\\ud800"}',
-        "Sure! " + instruction_json(new_response="\ud800"),
+        '{"e_new_response": "\\ud800"}',
+        "Sure! " + instruction_json(e_new_response="\ud800"),
         "\ud800",
     ],
 )
@@ -166,7 +167,6 @@ SECTIONS = [("[Critique]", "c"), ("[New Instruction]", "i"), ("[New Response]", 
     [
         pytest.param(SECTIONS[1:], id="one-missing"),
         pytest.param([*SECTIONS, SECTIONS[2]], id="one-twice"),
-        pytest.param(SECTIONS[::-1], id="out-of-order"),
         pytest.param(
             [("Critique:", "c"), ("New Instruction:", "i"), ("New Response:", "r")], id="no-brackets"
         ),
@@ -177,6 +177,42 @@ def test_headings_that_are_not_each_once_in_order_on_their_own_line_are_unparsab
     sections: Sequence[tuple[str, str]],
 ) -> None:
     assert fault(ReplyFormName.MARKERS, Stage.INSTRUCTION, markers(*sections)) is Fault.UNPARSABLE
+
+
+def reordered(reply: str, *first: str) -> str:
+    """A JSON reply with these fields before the others."""
+    fields = json.loads(reply)
+    return json.dumps({name: fields[name] for name in (*first, *(set(fields) - set(first)))})
+
+
+@pytest.mark.parametrize("around", ["{}", "Sure!\n```json\n{}\n```"])
+@pytest.mark.parametrize(
+    ("stage", "first"),
+    [
+        (Stage.RESPONSE, ["b_better_response"]),
+        (Stage.INSTRUCTION, ["d_new_instruction", "e_new_response"]),
+        (Stage.INSTRUCTION, ["a_instruction_critique", "d_new_instruction"]),
+        (Stage.INSTRUCTION, ["a_instruction_critique", "b_response_critique", "d_new_instruction"]),
+    ],
+)
+def test_json_whose_critique_comes_after_what_answers_it_is_out_of_order(
+    stage: Stage, first: list[str], around: str
+) -> None:
+    reply = reordered(instruction_json() if stage is Stage.INSTRUCTION else response_json("New."), *first)
+    assert fault(ReplyFormName.JSON, stage, around.replace("{}", reply)) is Fault.OUT_OF_ORDER
+
+
+def test_json_whose_critiques_stand_the_other_way_round_is_a_reflection() -> None:
+    names = ["c_cause", "b_response_critique", "a_instruction_critique"]
+    reply = reordered(instruction_json(), *names, "e_new_response", "d_new_instruction")
+    assert read(ReplyFormName.JSON, Stage.INSTRUCTION, reply).version.response == "New answer."
+    extra = json.dumps(json.loads(response_json("New.")) | {"note": "Done.", "critique": "x"})
+    assert read(ReplyFormName.JSON, Stage.RESPONSE, extra).version.response == "New."
+
+
+def test_sections_in_another_order_are_out_of_order() -> None:
+    reply = markers(*SECTIONS[::-1])
+    assert fault(ReplyFormName.MARKERS, Stage.INSTRUCTION, reply) is Fault.OUT_OF_ORDER
 
 
 @pytest.mark.parametrize(("form", "stage"), EVERY)

@@ -192,6 +192,7 @@ REVIEWS = [
     "The given response does not explain scattering, and is too vague.",
     "**Helpfulness:** High.\n**Relevance:** High.\n**Accuracy:** It is right.",
     "1. Helpfulness: 8/10\n2. Level of details: 4/10",
+    "1. Complexity of the Topic: low.\n2. Level of Detail Required: low.",
     "Die Antwort ist hilfreich, könnte aber genauer sein.",
     "Hilfsbereitschaft: gut\nRelevanz: gut\nGenauigkeit: mittel",
     "La réponse est utile mais manque de détails.",

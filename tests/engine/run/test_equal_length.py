@@ -97,7 +97,7 @@ def test_it_is_that_of_pytorch_s_losses(tmp_path: Path, smollm2_f32: Path) -> No
     long, short = rows[20], rows[0]
 
     def reply(chat: Chat) -> str:
-        new = {"new_instruction": short["instruction"], "new_response": short["output"]}
+        new = {"d_new_instruction": short["instruction"], "e_new_response": short["output"]}
         return json.dumps(json.loads(brief(chat)) | new)
 
     original = {name: long[name] for name in ("instruction", "input", "output")}

@@ -26,7 +26,7 @@ from tests.running import SHORT, brief, finals, outcomes, refine, settings, work
 
 def stage_of(chat: Chat) -> Stage:
     assert chat.schema is not None
-    return Stage.INSTRUCTION if "new_instruction" in chat.schema["properties"] else Stage.RESPONSE
+    return Stage.INSTRUCTION if "d_new_instruction" in chat.schema["properties"] else Stage.RESPONSE
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_score_needs_no_teacher(tmp_path: Path) -> None:
 
 def test_a_teacher_that_fails_one_stage_keeps_what_the_stage_began_with_and_says_so(tmp_path: Path) -> None:
     def script(chat: Chat) -> Scripted:
-        return '{"response_critique": ' if stage_of(chat) is Stage.RESPONSE else brief(chat)
+        return '{"a_response_critique": ' if stage_of(chat) is Stage.RESPONSE else brief(chat)
 
     with FakeOllama(script) as server, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
         events: list[Event] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from engine.method.prompts import OWN
 from engine.method.refine import STAGES
 from engine.method.reflection import Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
@@ -105,4 +106,4 @@ async def _reflected(form: ReplyFormName, stage: Stage, texts: list[str]) -> Ref
     async def ask(question: Any, /) -> Any:
         return question.parse(Reply(next(coming)))
 
-    return await STAGES[stage].reflect(form, OLD, ask)
+    return await STAGES[stage].reflect(form, OWN, OLD, ask)

@@ -312,7 +312,7 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         assert "The teacher was asked" in seat.criticism
         await seat.pilot.press("r")
         assert seat.toasts[-1] == "the teacher is at it"
-        reply = '{"instruction_critique": {"complexity_of_the_topic": "too pla'
+        reply = '{"a_instruction_critique": {"a_complexity_of_the_topic": "too pla'
         seat.workbench.run_job._reported.append(ReplyGrew(0, Stage.INSTRUCTION, "reflect", reply))
         growing = "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍"
         await seat.until(lambda: growing in seat.criticism)
@@ -361,7 +361,7 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
 
 
 def test_a_reply_is_read_as_far_as_it_has_come() -> None:
-    reply = {"response_critique": {"helpfulness": 'a "q"', "accuracy": "b"}, "better_response": "c"}
+    reply = {"a_response_critique": {"a_helpfulness": 'a "q"', "c_accuracy": "b"}, "b_better_response": "c"}
     text = json.dumps(reply)
     for end in range(len(text) + 1):
         parts = growing(text[:end])

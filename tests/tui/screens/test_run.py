@@ -418,13 +418,13 @@ def test_a_reply_is_read_while_it_grows(tmp_path: Path) -> None:
         request = Place(3, Stage.INSTRUCTION, "reflect")
         seat.report(Started(4, 0, 0, tuple(Stage)), TeacherQueue((request,), 0))
         for piece in (
-            '{"instruction_critique": {"level_of_',
+            '{"a_instruction_critique": {"b_level_of_',
             'detail": "It says \\"which\\", but not ',
             "wh\\u0",
         ):
             seat.report(ReplyGrew(*request, piece))
         await seat.wait_for("sample 3", "instruction", "level of detail", 'It says "which", but not wh')
-        seat.report(ReplyGrew(*request, '065n."}, "new_instruction": "Name '))
+        seat.report(ReplyGrew(*request, '065n."}, "d_new_instruction": "Name '))
         await seat.wait_for("new instruction", "Name")
         other = Place(4, Stage.RESPONSE, "improve")
         seat.report(TeacherQueue((other,), 0), ReplyGrew(*other, "Plain text, as it comes."))

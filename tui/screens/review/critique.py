@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
 from textual.widget import Widget
 
-from engine.method.reflection import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.method.prompts import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from tui.state.live_replies import LiveReply
 from tui.state.versions import Criticism
 from tui.widgets.prose import Prose
 
-FIELDS = INSTRUCTION_CRITERIA | RESPONSE_CRITERIA | {"cause": CAUSE}
+FIELDS = INSTRUCTION_CRITERIA | RESPONSE_CRITERIA | {"c_cause": CAUSE}
 """The titles of the json form's fields, for a person."""
+
+_SORTING = re.compile(r"^[a-e]_")
+"""The letter before the name of a field of the json form."""
 
 CURSOR = "▍"
 
@@ -67,4 +71,4 @@ def _leaves(reply: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         if isinstance(value, dict):
             yield from _leaves(value)
         elif isinstance(value, str):
-            yield FIELDS.get(name, name.replace("_", " ").capitalize()), value
+            yield FIELDS.get(name, _SORTING.sub("", name).replace("_", " ").capitalize()), value

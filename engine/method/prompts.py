@@ -1,0 +1,128 @@
+"""The words that the teacher is asked in: burnish's own, and a set that asks for what the papers ask for.
+
+The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). What is asked for stands
+here; the layout of a reply is `reply_forms`' business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PROMPTS = 2
+"""The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
+
+# The names are the fields of the json form. Ollama orders an object's fields by the alphabet for most models since
+# 0.30, whatever the schema says: a letter before each keeps them in the order in which they are to be written.
+INSTRUCTION_CRITERIA = {
+    "a_complexity_of_the_topic": "Complexity of the Topic",
+    "b_level_of_detail_required": "Level of Detail Required",
+    "c_knowledge_required": "Knowledge Required",
+    "d_ambiguity_of_the_instruction": "Ambiguity of the Instruction",
+    "e_logical_reasoning_or_problem_solving": "Logical Reasoning or Problem-Solving Involved",
+}
+RESPONSE_CRITERIA = {
+    "a_helpfulness": "Helpfulness",
+    "b_relevance": "Relevance",
+    "c_accuracy": "Accuracy",
+    "d_level_of_details": "Level of Details",
+}
+
+CAUSE = "Why the instruction led to this response"
+
+_OF_INSTRUCTION = ", ".join(INSTRUCTION_CRITERIA.values())
+_OF_RESPONSE = ", ".join(RESPONSE_CRITERIA.values())
+
+
+class PromptSet(StrEnum):
+    OWN = "own"
+    PAPER = "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What is asked of the teacher, part by part."""
+
+    system: str
+    # One reply with all of it (json, markers): criticise, then rewrite.
+    instruction_task: str
+    response_task: str
+    # A turn a part (steps).
+    criticise_both: str
+    criticise_response: str
+    rewrite: str
+    answer: str
+    improve: str
+
+
+OWN = Prompts(
+    system=(
+        "You improve training examples for language models. You are a demanding, exact reviewer: you name concrete "
+        "weaknesses, and what you write yourself is complete and correct."
+    ),
+    instruction_task=f"""\
+Reflect on the example above, then improve it.
+1. Judge the instruction in one or two sentences on each of: {_OF_INSTRUCTION}.
+2. Judge the response in one or two sentences on each of: {_OF_RESPONSE}.
+3. Say why this instruction led to this response.
+4. Write a new instruction on the same subject that answers your criticism: clearer, more specific, asking for \
+more thought. It must stand alone: its reader sees neither the old instruction nor its input, so include any \
+text or data it works on.
+5. Write the full answer to the new instruction: correct, complete, and nothing but the answer.""",
+    response_task=f"""\
+Reflect on the response above, then improve it.
+1. Judge the response in one or two sentences on each of: {_OF_RESPONSE}.
+2. Write a better response to the same instruction that answers your criticism: correct, complete, as detailed \
+as the instruction calls for, and nothing but the response.""",
+    criticise_both=(
+        "In one short paragraph of plain sentences, say what is weak in this example. First the instruction: "
+        f"{_OF_INSTRUCTION}. Then the response: {_OF_RESPONSE}. Last, why the instruction led to it."
+    ),
+    criticise_response=(
+        "In one short paragraph of plain sentences, say what is weak in this response to the instruction: "
+        f"{_OF_RESPONSE}."
+    ),
+    rewrite=(
+        "Rewrite the instruction so that it answers your criticism: clearer, more specific and more demanding. Reply "
+        "with the new instruction only."
+    ),
+    answer="Now answer this instruction: correct, complete. Reply with the answer only.",
+    improve=(
+        "Write a better response to the instruction, one that answers your criticism: correct, complete and as "
+        "detailed as it calls for. Reply with the response only."
+    ),
+)
+
+PAPER = Prompts(
+    system="You are a helpful and precise assistant, and a picky one: you check how good instructions and answers are.",
+    instruction_task=f"""\
+Answer some questions about the quality of the example above.
+1. Why is the instruction not good? Analyse it on: {_OF_INSTRUCTION}.
+2. Why is the response not good for this instruction? Analyse it on: {_OF_RESPONSE}.
+3. Why did this bad instruction lead to a bad response?
+4. For these reasons, write a new and complete instruction that is complex and difficult to answer directly. It is \
+relevant to the old instruction but independent of it: it can be answered by one who does not know the old one.
+5. Answer the new instruction, as detailed as possible.""",
+    response_task=f"""\
+Answer some questions about the quality of the response above.
+1. Why is the response not good for this instruction? Analyse it on: {_OF_RESPONSE}.
+2. For these reasons, write a better response: new and complete, as detailed as possible.""",
+    criticise_both=(
+        f"Why is this instruction not good? Analyse it on {_OF_INSTRUCTION}. Why is the response not good for it? "
+        f"Analyse it on {_OF_RESPONSE}. Last, why did this bad instruction lead to a bad response? Use few sentences."
+    ),
+    criticise_response=(
+        f"Why is this response not good for the instruction? Analyse it on {_OF_RESPONSE}. Use few sentences."
+    ),
+    rewrite=(
+        "For these reasons, write a new and complete instruction that is complex and difficult to answer directly. It "
+        "is relevant to the old instruction but independent of it. Reply with the new instruction only."
+    ),
+    answer="Now answer this instruction, as detailed as possible. Reply with the answer only.",
+    improve=(
+        "For these reasons, write a better response: new and complete, as detailed as possible. Reply with the "
+        "response only."
+    ),
+)
+
+PROMPT_SETS = {PromptSet.OWN: OWN, PromptSet.PAPER: PAPER}

@@ -30,6 +30,10 @@ RESPONSE_CRITERIA = {
 
 CAUSE = "Why the instruction led to this response"
 
+_NINE, _FOUR = (
+    "\n".join(f"{number}. {title}: ..." for number, title in enumerate(titles, 1))
+    for titles in ([*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values()], RESPONSE_CRITERIA.values())
+)
 _OF_INSTRUCTION = ", ".join(INSTRUCTION_CRITERIA.values())
 _OF_RESPONSE = ", ".join(RESPONSE_CRITERIA.values())
 
@@ -75,13 +79,10 @@ Reflect on the response above, then improve it.
 2. Write a better response to the same instruction that answers your criticism: correct, complete, as detailed \
 as the instruction calls for, and nothing but the response.""",
     criticise_both=(
-        "In one short paragraph of plain sentences, say what is weak in this example. First the instruction: "
-        f"{_OF_INSTRUCTION}. Then the response: {_OF_RESPONSE}. Last, why the instruction led to it."
+        "What is weak in this example? Criticise the instruction (1 to 5) and the response (6 to 9), in one short "
+        f"sentence each. Then say why the instruction led to this response.\n{_NINE}"
     ),
-    criticise_response=(
-        "In one short paragraph of plain sentences, say what is weak in this response to the instruction: "
-        f"{_OF_RESPONSE}."
-    ),
+    criticise_response=f"What is weak in this response? Criticise it in one short sentence each.\n{_FOUR}",
     rewrite=(
         "Rewrite the instruction so that it answers your criticism: clearer, more specific and more demanding. Reply "
         "with the new instruction only."
@@ -108,11 +109,11 @@ Answer some questions about the quality of the response above.
 1. Why is the response not good for this instruction? Analyse it on: {_OF_RESPONSE}.
 2. For these reasons, write a better response: new and complete, as detailed as possible.""",
     criticise_both=(
-        f"Why is this instruction not good? Analyse it on {_OF_INSTRUCTION}. Why is the response not good for it? "
-        f"Analyse it on {_OF_RESPONSE}. Last, why did this bad instruction lead to a bad response? Use few sentences."
+        "Why is this instruction not good (1 to 5), and why is the response not good for it (6 to 9)? Analyse each in "
+        f"one sentence. Then say why this bad instruction led to a bad response.\n{_NINE}"
     ),
     criticise_response=(
-        f"Why is this response not good for the instruction? Analyse it on {_OF_RESPONSE}. Use few sentences."
+        f"Why is this response not good for the instruction? Analyse it, in one sentence each.\n{_FOUR}"
     ),
     rewrite=(
         "For these reasons, write a new and complete instruction that is complex and difficult to answer directly. It "

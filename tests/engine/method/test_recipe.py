@@ -125,7 +125,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
             asked += script.asked
     assert (PROMPTS, words(asked)) == (
         2,
-        "389dfc0c",
+        "0752de35687a7a260781348bccf55dffb3b0e35a314bf329c44395b3bc17da2a",
     )
 
 

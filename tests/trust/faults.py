@@ -41,6 +41,7 @@ EFFECTS: dict[Effect, set[Fault | None]] = {
     Effect.AGAIN: {Fault.BROKEN, Fault.SILENT},
     Effect.ANEW: {
         Fault.UNFINISHED, Fault.CUT, Fault.EMPTY, Fault.UNPARSABLE, Fault.PLACEHOLDER, Fault.REFUSAL, Fault.COPY,
+        Fault.OUT_OF_ORDER, Fault.TEACHER_TALK, Fault.REVIEW,
     },
     Effect.HOPELESS: {Fault.REJECTED, Fault.TOO_LONG},
     Effect.PAUSE: {

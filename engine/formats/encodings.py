@@ -12,6 +12,7 @@ from collections.abc import Callable
 from io import BufferedReader, BytesIO, TextIOWrapper
 from typing import Any
 
+from engine.formats.limits import row_limit
 from models.errors import UsageError
 
 UTF8 = "utf-8"
@@ -158,21 +159,42 @@ def not_text(encoding: str, byte: int, line: bytes) -> str:
     return f"byte {byte}: not UTF-8, {advice(likely(line))}"
 
 
-class Lines:
-    """A table's lines as text, for `csv.reader`; remembers the first fault since it was last cleared."""
+class LargeRow(Exception):  # noqa: N818 - what it is, and not what is wrong with the reading
+    """A row has more bytes than a row may. The next line is that after it."""
 
-    def __init__(self, file: BufferedReader, encoding: str) -> None:
-        """`file` is in UTF-8, of whatever encoding it was."""
-        self._file, self._encoding = file, encoding
+
+class Lines:
+    """A table's lines as text, for `csv.reader`; remembers the first fault since a row began."""
+
+    def __init__(self, file: BufferedReader, encoding: str, *, quotes: bool) -> None:
+        """`file` is in UTF-8, of whatever encoding it was. `quotes`: a row ends where no quote is open."""
+        self._file, self._encoding, self._quotes = file, encoding, quotes
         self._start = skip_bom(file)
+        self._passing = self._open = False  # in a row that is too large; in quotes
+        self.number = 0  # lines that were read
+        self.begin()
+
+    def begin(self) -> None:
+        """A row begins; what is left of one that was too large is passed over."""
+        while self._passing and (line := self._read(_PIECE)):
+            self._passing = self._open or not line.endswith(b"\n")
         self.fault: str | None = None
+        self._room = row_limit()
+        self._open = False  # a quote
 
     def __iter__(self) -> Lines:
         return self
 
     def __next__(self) -> str:
-        line = next(self._file)
-        start, self._start = self._start, self._start + len(line)
+        """The next line. Raises `LargeRow`."""
+        line = self._read(self._room + 1)
+        if not line:
+            raise StopIteration
+        start = self._start - len(line)
+        self._room -= len(line)
+        if self._room < 0:
+            self._passing = not line.endswith(b"\n") or self._open
+            raise LargeRow
         try:
             return line.decode()
         except UnicodeDecodeError as error:
@@ -180,3 +202,12 @@ class Lines:
                 self.fault = not_text(self._encoding, start + error.start, line)
             # Bytes that are not UTF-8 cannot move a row's end: the rows after this one are sound.
             return line.decode("utf-8", "replace")
+
+    def _read(self, most: int) -> bytes:
+        """The next line, or its first bytes."""
+        line = self._file.readline(most)
+        self._start += len(line)
+        self.number += line.endswith(b"\n")
+        if self._quotes and line.count(b'"') % 2:
+            self._open = not self._open
+        return line

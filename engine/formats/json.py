@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from io import BufferedReader
 from itertools import islice
 
 from engine.formats.encodings import UTF8, not_text, skip_bom
+from engine.formats.limits import row_limit, too_large
 from engine.formats.names import LOST, BrokenError, Row, RowError, is_deep, shown
 
 DEPTH = 100
@@ -79,6 +81,7 @@ class _Window:
         self._line, self._byte = 1, skip_bom(file)  # of `_text[0]`
         self._ended = False
         self._clean = True  # every byte so far was UTF-8
+        self.in_large_row = False  # of which the rest is passed over when something after it is wanted
         self._grow()
 
     def _grow(self) -> None:
@@ -86,7 +89,7 @@ class _Window:
         done, left = self._text[: self._at], self._text[self._at :]
         self._line += done.count("\n")
         self._byte += _bytes(done)
-        data = self._file.read(max(self.CHUNK, len(left)))
+        data = self._file.read(max(self.CHUNK, min(len(left), row_limit() - len(left) + 1)))
         self._ended = not data
         more = self._utf8.decode(data, final=self._ended)
         self._clean = self._clean and _is_unicode(more)
@@ -101,6 +104,8 @@ class _Window:
 
     def peek(self) -> str:
         """The next character that is not white space, "" at the end."""
+        if self.in_large_row:
+            self._pass_over()
         while True:
             text, at = self._text, self._at
             while text[at : at + 1] in _SPACE:
@@ -138,7 +143,13 @@ class _Window:
                     raise BrokenError(f"{self._place(error.pos)}: {what}; {LOST}") from None
             except RecursionError:
                 raise BrokenError(f"{self._place(self._at)}: nested too deeply; {LOST}") from None
+            if self._is_large(len(self._text)):
+                self.in_large_row = True
+                return too_large(f"{self._place(self._at)}: ")
             self._grow()
+        if self._is_large(end):
+            self._at = end
+            return too_large(f"{self._place(self._at)}: ")
         start, self._at = self._at, end
         if not self._clean and not _is_unicode(raw := self._text[start:end]):
             bad = next(at for at, character in enumerate(raw) if "\ud800" <= character <= "\udfff")
@@ -147,6 +158,50 @@ class _Window:
             mark = "," if self._encoding == UTF8 else ":"
             return RowError(f"{self._line_at(start + bad)}{mark} {not_text(self._encoding, byte, line)}")
         return RowError(f"{self._place(start)}: {self._json.fault}") if self._json.fault else value
+
+    def _is_large(self, end: int) -> bool:
+        """True where what begins here has more bytes up to `end` than a row may."""
+        limit = row_limit()
+        return (end - self._at) * 4 > limit and _bytes(self._text[self._at : end]) > limit
+
+    def _pass_over(self) -> None:
+        """Move past the value that begins here, a piece at a time. `BrokenError`: the file ends in it."""
+        self.in_large_row = False
+        place, depth, quoted = self._place(self._at), 0, False
+        if self._text[self._at] not in '{["':
+            raise BrokenError(f"{place}: broken JSON; {LOST}")
+        while True:
+            piece = self._text[self._at :]
+            piece = piece[: len(piece) - (len(piece) - len(piece.rstrip("\\"))) % 2]  # no half escape
+            opened, closed, quoted_after = _brackets(piece, quoted=quoted)
+            if depth > closed:  # it does not end here, and where its brackets stand is not asked
+                depth, quoted = depth + opened - closed, quoted_after
+            else:
+                for mark in _MARKS.finditer(piece):
+                    if mark[0] == '"':
+                        quoted = not quoted
+                    elif not quoted and len(mark[0]) == 1:
+                        depth += 1 if mark[0] in "{[" else -1
+                    if not depth and not quoted and len(mark[0]) == 1:
+                        self._at += mark.end()
+                        return
+            self._at += len(piece)
+            if self._ended:
+                raise BrokenError(f"{place}: the file ends in this row; {LOST}")
+            self._grow()
+
+
+_MARKS = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+_STRING = re.compile(r'"[^"]*"')
+
+
+def _brackets(piece: str, *, quoted: bool) -> tuple[int, int, bool]:
+    """Brackets that open and close in a piece of JSON, and whether it ends in a string. `quoted`: it begins in one."""
+    outside = _STRING.sub("", _ESCAPE.sub("", f'"{piece}' if quoted else piece))
+    outside, quote, _ = outside.partition('"')
+    opened, closed = (sum(map(outside.count, marks)) for marks in ("[{", "]}"))
+    return opened, closed, bool(quote)
 
 
 _SPACE = frozenset(" \t\r\n")
@@ -237,13 +292,15 @@ def member_rows(file: BufferedReader, encoding: str, name: str) -> Iterator[Row]
 def first_of_members(file: BufferedReader, encoding: str) -> Iterator[tuple[str, object]]:
     """The names in the object in a file, each with its value, or with the first element of an array, as a list.
 
-    Ends where the file breaks.
+    Ends where the file breaks, and at a value that is too large for a row.
     """
     window = _Window(file, encoding)
     try:
         for name in _members(window):
             if window.peek() != "[":
                 yield name, window.value()
+                if window.in_large_row:
+                    return
                 continue
             elements = _elements(window)
             yield name, [value for _, value in islice(elements, 1)]
@@ -271,8 +328,14 @@ def line_rows(file: BufferedReader, encoding: str) -> Iterator[Row]:
     """The values on the lines of a file that are not blank."""
     decoder = _Decoder()
     start = skip_bom(file)
-    for number, line in enumerate(file, 1):
-        if not line.isspace():
+    limit, number = row_limit(), 0
+    while line := file.readline(limit + 1):
+        number += 1
+        if len(line) > limit:
+            yield number, too_large()
+            while not line.endswith(b"\n") and (more := file.readline(_Window.CHUNK)):
+                start, line = start + len(line), more
+        elif not line.isspace():
             yield number, _line_value(decoder, line, start, encoding)
         start += len(line)
 

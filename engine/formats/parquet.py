@@ -18,6 +18,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.formats.limits import row_limit, too_large
 from engine.formats.names import LOST, TRACE, BrokenError, DatasetError, Record, Row, RowError, is_deep, shown
 
 BATCH = 1000  # rows in memory at a time
@@ -34,7 +35,15 @@ def parquet_rows(path: Path) -> Iterator[Row]:
             if twice is not None:
                 raise DatasetError(f"{path}: the column {shown(twice)} is there twice")
             for batch in batches:
-                for cells in zip(*map(_values, batch.columns), strict=True):
+                if batch is None:
+                    yield number, too_large()
+                    number += 1
+                    continue
+                for cells in _cells(batch):
+                    if cells is None:
+                        yield number, too_large()
+                        number += 1
+                        continue
                     row = dict(zip(names, cells, strict=True))
                     try:
                         yield number, {name: _plain(value, name) for name, value in row.items()}
@@ -52,13 +61,35 @@ def _opened(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
         mark = file.peek(4)[:4]
         if mark == b"PAR1":
             with pq.ParquetFile(path) as table:
-                yield table.schema_arrow, table.iter_batches(batch_size=BATCH)
+                yield table.schema_arrow, _batches(table)
         elif mark == b"ARRO":
             with pa.ipc.open_file(file) as shards:
                 yield shards.schema, _sliced(map(shards.get_batch, range(shards.num_record_batches)))
         else:
             with pa.ipc.open_stream(file) as stream:
                 yield stream.schema, _sliced(stream)
+
+
+def _batches(table: Any) -> Iterator[Any]:
+    """A Parquet file's rows in batches that fit in memory; None in place of a group that is one too large row."""
+    for group in range(table.num_row_groups):
+        about = table.metadata.row_group(group)
+        if about.num_rows == 1 and about.total_byte_size > row_limit():
+            yield None
+            continue
+        rows = row_limit() * about.num_rows // max(about.total_byte_size, 1)
+        yield from table.iter_batches(batch_size=max(1, min(BATCH, rows)), row_groups=[group])
+
+
+def _cells(batch: Any) -> Iterator[tuple[Any, ...] | None]:
+    """The cells of each row; None in place of one that is too large."""
+    if batch.nbytes <= row_limit():
+        yield from zip(*map(_values, batch.columns), strict=True)
+        return
+    for place in range(batch.num_rows):
+        row = batch.slice(place, 1)
+        large = row.nbytes > row_limit()
+        yield None if large else tuple(values[0] for values in map(_values, row.columns))
 
 
 def _sliced(batches: Iterable[Any]) -> Iterator[Any]:

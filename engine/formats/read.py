@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.formats import extras
-from engine.formats.encodings import UTF8, Lines, decoded, encoding_named, encoding_told, recoded
+from engine.formats.encodings import UTF8, LargeRow, Lines, decoded, encoding_named, encoding_told, recoded
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.json import array_rows
 from engine.formats.layouts import fits, layout_of, version_of
+from engine.formats.limits import row_limit, too_large
 from engine.formats.names import (
     LOST,
     BrokenError,
@@ -165,7 +166,7 @@ def open_dataset(
         raise DatasetError(
             f"{path}: expected {format.container.value} for {format.value}, found {reading.container.value}"
         )
-    rows = list(islice(_rows(path, reading), _LOOK))
+    rows = list(_first(_rows(path, reading)))
     if not rows:
         raise DatasetError(f"{path}: holds no rows; {_EXPECTED}")
     if format is None:
@@ -184,6 +185,17 @@ def open_dataset(
     except RowError as error:
         raise DatasetError(f"{path}: {reading.unit} {number}: {error}; {expected}") from None
     raise AssertionError("a row that holds a sample fits its layout")
+
+
+def _first(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows that a dataset's layout is told from: not more than fit in memory together."""
+    room = row_limit()
+    for number, row in islice(rows, _LOOK):
+        yield number, row
+        if isinstance(row, dict):
+            room -= sum(len(value) for value in row.values() if isinstance(value, str))
+        if room < 0:
+            return
 
 
 def _layout(rows: list[object], columns: Columns) -> Layout:
@@ -343,15 +355,23 @@ def _inside_text(path: Path, text: str, columns: Columns, *, any_text: bool) -> 
 
 
 def _text_lines(file: BufferedReader, encoding: str) -> Iterator[Row]:
-    lines = Lines(file, encoding)
-    for number, line in enumerate(lines, 1):
+    lines = Lines(file, encoding, quotes=False)
+    while True:
+        lines.begin()
+        number = lines.number + 1
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except LargeRow:
+            yield number, too_large()
+            continue
         yield number, line if lines.fault is None else RowError(lines.fault)
 
 
 # CSV ------------------------------------------------------------------------------------------------------
 
 _TABLES = (".csv", ".tsv")
-_CELL = 1 << 26  # characters: an unclosed quote ends here and not at the end of memory
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -387,16 +407,20 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])")
 
 
 def _table_rows(file: BufferedReader, encoding: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(_CELL)  # the module's own limit of 128 KB is below long answers
-    lines = Lines(file, encoding)
+    csv.field_size_limit(row_limit())  # the module's own limit of 128 KB is below long answers
+    lines = Lines(file, encoding, quotes=True)
     table = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
-        number, lines.fault = table.line_num + 1, None
+        lines.begin()
+        number = lines.number + 1
         try:
             cells = next(table)
         except StopIteration:
             return
+        except LargeRow:
+            yield number, too_large()
+            continue
         except csv.Error as error:
             yield number, RowError(f"broken CSV ({_table_fault(str(error))})")
             continue

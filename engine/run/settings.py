@@ -37,6 +37,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from engine.formats.limits import DEFAULT as ROW_MIB
+from engine.formats.limits import limit_rows
 from engine.method.prompts import PromptSet
 from engine.method.recipe import Method
 from engine.method.reply_forms import ReplyFormName
@@ -267,6 +269,11 @@ class RunSettings(SettingsGroup):
     explains, by their types and the number of scored tokens; 0.01 at least."""
 
 
+class DataSettings(SettingsGroup):
+    row_mib: int = Field(ROW_MIB, ge=1, le=256)
+    """MiB that a row of a dataset may have; a larger one is refused before it is read whole."""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="BURNISH_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -277,6 +284,7 @@ class Settings(BaseSettings):
     run: RunSettings = RunSettings()
     judge: JudgeSettings = JudgeSettings()
     answer: AnswerSettings = AnswerSettings()
+    data: DataSettings = DataSettings()
     model_folders: tuple[Path, ...] = ()
     """Folders `burnish models` looks for GGUF files in, besides the usual ones."""
 
@@ -299,8 +307,9 @@ def config_path() -> Path:
 
 
 def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """The settings in force. `options`: group -> name -> value, before all other sources; None: not given.
+    """The settings in force, which also set the limit for rows.
 
+    `options`: group -> name -> value, before all other sources; None: not given.
     Raises `UsageError` that names the setting, what it may be and where settings come from.
     """
     given = {group: {k: v for k, v in values.items() if v is not None} for group, values in options.items()}
@@ -310,7 +319,7 @@ def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
             f"{path}: BURNISH_CONFIG names this settings file, and it is not there; make or unset it"
         )
     try:
-        return Settings(**given)  # type: ignore[arg-type] # validated by pydantic
+        settings = Settings(**given)  # type: ignore[arg-type] # validated by pydantic
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         # A choice between types names each in brackets.
@@ -330,6 +339,8 @@ def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
         raise UsageError(f"{path}: cannot be read ({error}); mend or remove it") from None
     except ValueError as error:  # a TOMLDecodeError, or a number of more digits than Python reads
         raise UsageError(f"{path}: not valid TOML ({error}); mend or remove it") from None
+    limit_rows(settings.data.row_mib)
+    return settings
 
 
 def with_setting(settings: Settings, group: str, name: str, value: object) -> Settings:

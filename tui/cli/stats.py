@@ -58,6 +58,7 @@ def stats(
     from engine.formats.names import Format
     from engine.formats.read import open_dataset
     from engine.run.opening import is_workspace
+    from engine.run.settings import load_settings
     from engine.sample import PassedRow, Sample, WhyPassed
     from engine.store.length_effect import length_effect
     from engine.store.workspace import Workspace
@@ -75,6 +76,7 @@ def stats(
             else:
                 passed[row.why] += 1
 
+    load_settings({})  # among them the limit for rows
     with Examination(against, against_encoding) as examination, _counting() as step:
         if is_workspace(data):
             with Workspace.open(data) as opened:

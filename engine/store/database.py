@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,9 @@ class WorkspaceError(BurnishError):
 class Interrupted(Exception):  # noqa: N818 - asked for, no error
     """A query that was given up, for nobody waits for its answer any more."""
 
+
+_A_READER = 0.2
+"""Seconds: a reader that closes last holds the lock for a moment."""
 
 Migration = str | Callable[[sqlite3.Connection], None]
 """A step from one schema to the next: SQL, or a function where SQL does not suffice."""
@@ -157,7 +160,8 @@ class Database:
                     self._commit()
                     self._log.finish()
         finally:
-            self._db.close()
+            with self._log.kept_off() if self._log is not None else nullcontext():
+                self._db.close()
             if lock is not None:
                 lock.release()
 
@@ -279,7 +283,7 @@ def _locked(kind: FileKind, path: Path) -> FileLock:
     if not path.parent.is_dir():
         raise WorkspaceError(f"{path}: its folder is not there; make it, or choose another place")
     # Beside the file itself, as SQLite's own files are: two names for it are one place to work at.
-    lock = FileLock(lock_path(path), timeout=0, mode=0o600)
+    lock = FileLock(lock_path(path), timeout=_A_READER, poll_interval=0.02, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
@@ -461,13 +465,20 @@ def _close_reader(path: Path, connection: sqlite3.Connection) -> None:
         connection.rollback()  # what was frozen: it would tell of an earlier state
     done = complete(connection)
     connection.close()
-    log = log_path(path)
-    if log.exists() and (done or not _size(log)):
-        with (
-            suppress(sqlite3.Error),
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as last,
-        ):
+    log, lock = log_path(path), lock_path(path)
+    if not log.exists() or not (done or not _size(log)):
+        return
+    known = lock.exists()
+    # Not under whoever works on the file: SQLite's own locks are gone once a process has read the file by itself.
+    with suppress(OSError), FileLock(lock, timeout=0, mode=0o600):
+        with suppress(sqlite3.Error), closing(_writing(path)) as last:
             last.execute("PRAGMA user_version").fetchall()  # else it would not take notice of a log at all
+        if not known:
+            lock.unlink(missing_ok=True)
+
+
+def _writing(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
 
 
 def _check_log(path: Path) -> None:

@@ -13,7 +13,8 @@ import os
 import secrets
 import sqlite3
 import struct
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -108,7 +109,8 @@ def why_not_its_log(path: Path) -> str | None:
     if marks[0] is None:
         return (
             f"{log.name} beside it is not its log, but that of a file which had this name before; bring that file "
-            "back, or move the log away, and nothing is lost"
+            "back, or move the log away, and nothing is lost (where another program such as sqlite3 wrote to this "
+            f"file and was cut short, `sqlite3 {path.name} 'PRAGMA wal_checkpoint'` brings in what it wrote)"
         )
     if not marks[0].count - 1 <= mark.count <= max(found.count for found in marks if found):
         return (
@@ -173,26 +175,63 @@ class OpenLog:
         self._place = _place(path)
         self.gone: str | None = None  # once the file is not in its place any more: what happened
         self._next = SIZE  # bytes of the log at which it is brought in
+        self._overwritten = False
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute("PRAGMA journal_size_limit = 0")  # the log's size tells how much is in it
         self._mark = mark_of(db)
         for _ in range(2):
             self._bring_in("TRUNCATE")
+        self._remember()
 
     def committed(self) -> str | None:
         """To be called after each commit: brings in a log that has grown. Why nothing more may be written, if so."""
         if self.gone is None and _place(self._path) != self._place:
             self.gone = self._gone()
+        elif self.gone is None and _written(self._path) != self._written and not self._is_as_it_was():
+            self._overwritten = True
+            self.gone = (
+                "was overwritten, as by a backup, while burnish worked on it; stopped. It is left as it is now, and "
+                f"what came since is in {self._log.name}, which goes with what was there before"
+            )
         if self.gone is None and self._size() > self._next:
             self._bring_in("PASSIVE")
             self._next = self._size() + SIZE
+            self._remember()
         return self.gone
+
+    @contextmanager
+    def kept_off(self) -> Iterator[None]:
+        """While the connection is closed: brings no log into a file that was overwritten, as SQLite would."""
+        if not self._overwritten:
+            yield
+            return
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        # SQLite leaves a log alone while another connection reads the file, and one that reads does so itself.
+        with closing(sqlite3.connect(uri, uri=True)) as reading:
+            with suppress(sqlite3.Error):
+                reading.execute("PRAGMA user_version").fetchall()
+            yield
 
     def finish(self) -> None:
         """Bring the log into the file, which tells that it needs none; where that fails, the log stays beside it."""
         with suppress(sqlite3.OperationalError):
             self._mark = replace(self._mark, complete=True).write(self._db)
             self._checkpoint("TRUNCATE")
+
+    def _remember(self) -> None:
+        """Know the file as it is now: only who brings the log in writes to it."""
+        mark = _mark_on_disk(self._path)
+        self._least = 0 if mark is None else mark.count
+        self._written = _written(self._path)
+
+    def _is_as_it_was(self) -> bool:
+        """True where the file, which was written to, is still a state that the log goes on from."""
+        mark = _mark_on_disk(self._path)
+        ours = mark is not None and mark.identity == self._mark.identity
+        if mark is None or not ours or not self._least <= mark.count <= self._mark.count:
+            return False
+        self._remember()
+        return True
 
     def _bring_in(self, how: str) -> None:
         self._checkpoint(how)
@@ -234,6 +273,15 @@ def _place(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file, which tell that somebody has written to it; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _name_of(place: tuple[int, int] | None) -> Path | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -321,3 +323,40 @@ def test_a_record_is_held_to_its_log_as_well(tmp_path: Path) -> None:
     assert "is not its log" in refusal(Record.at, tmp_path / "b.judged")
     (tmp_path / "a.judged").unlink()
     assert "lies there already, the log of a record" in refusal(Record.at, tmp_path / "a.judged")
+
+
+@pytest.mark.parametrize("backup", ["of another", "by burnish copy"])
+def test_a_backup_written_over_a_workspace_under_a_run_stops_it_and_is_left_as_it_is(
+    tmp_path: Path, backup: str
+) -> None:
+    kept = tmp_path / "backup"
+
+    def restore(path: Path) -> None:
+        if backup == "of another":
+            shutil.copyfile(new_workspace(tmp_path / "other.burnish"), kept)
+        else:
+            Workspace.copy(path, kept)
+        shutil.copyfile(kept, path)
+
+    path, ended = during(tmp_path, restore)
+    assert ended.code == 1
+    assert f"{path}: was overwritten, as by a backup, while burnish worked on it; stopped" in ended.err
+    assert path.read_bytes() == kept.read_bytes(), "nothing was mixed into it"
+    assert log_of(path).exists()
+    refusal(Workspace.open, path)
+    log_of(path).unlink()
+    Workspace.open(path).close()
+
+
+def test_the_log_of_another_program_on_the_file_says_how_to_bring_it_in(tmp_path: Path) -> None:
+    path, made = tmp_path / "w.burnish", new_workspace(tmp_path / "made.burnish")
+    with closing(sqlite3.connect(made)) as own:
+        own.execute("DELETE FROM samples WHERE sample = 2")
+        own.commit()
+        for ending in ("", "-wal"):
+            shutil.copyfile(f"{made}{ending}", f"{path}{ending}")
+    assert "`sqlite3 w.burnish 'PRAGMA wal_checkpoint'`" in refusal(Workspace.open, path)
+    with closing(sqlite3.connect(path)) as own:
+        own.execute("PRAGMA wal_checkpoint").fetchall()
+    Workspace.open(path).close()
+    assert beside(path) == set()

@@ -254,8 +254,7 @@ class RunSettings(SettingsGroup):
             "whole: scores of whole responses decide, as published; equal: of the first tokens that both have",
         ),
     ] = Field(ComparedLength.WHOLE, title="Length")
-    """`whole`: the scores of whole responses decide, as published. `equal`: those over the first tokens that both
-    versions have, so that length alone decides nothing. Either margin is shown."""
+    """`whole`: scores of whole responses decide, as published. `equal`: of the first tokens that both versions have."""
 
     near_tie: Annotated[
         Annotated[float, Ge(0)] | Literal["auto"],

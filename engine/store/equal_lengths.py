@@ -55,11 +55,11 @@ def add_equal_lengths(db: sqlite3.Connection) -> None:
         db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (recipe, run))
     for row, run, sample, outcome, original in _outcomes(db):
         figures: dict[str, Any] = {"length_decides": False}
-        before = original
+        before, ratios = original, _ratios(_losses(db, sample))
         for choice in outcome["choices"]:
             rewrite, stage = choice["rewrite"], choice["stage"]
             if choice["margin"] is not None:
-                _add_margin(choice, _losses(db, sample))
+                _add_margin(choice, ratios)
             equal = choice.get("equal_length")
             figures[f"{stage}_margin"] = choice["margin"]
             figures[f"{stage}_equal_margin"] = equal and equal["margin"]
@@ -95,9 +95,15 @@ def _losses(db: sqlite3.Connection, sample: int) -> list[Losses]:
     ]
 
 
-def _add_margin(choice: dict[str, Any], losses: Sequence[Losses]) -> None:
+def _ratios(losses: Sequence[Losses]) -> list[TokenRatio]:
+    """The scores of every two passages that may be of one target."""
+    pairs = (pair for pair in permutations(losses, 2) if pair[0].tokens == pair[1].tokens)
+    return [found for found in (token_ratio(*pair) for pair in pairs) if found.ratio.value is not None]
+
+
+def _add_margin(choice: dict[str, Any], ratios: Sequence[TokenRatio]) -> None:
     """Add the margin at equal length to a choice, where the two scores that it compares are found again."""
-    before, after = (_scored(choice[side], losses) for side in ("before", "after"))
+    before, after = (_with_value(choice[side], ratios) for side in ("before", "after"))
     if before is None or after is None:
         return
     equal = at_equal_length(before, after, BETTER[Stage(choice["stage"])])
@@ -106,19 +112,12 @@ def _add_margin(choice: dict[str, Any], losses: Sequence[Losses]) -> None:
         choice["length_decides"] = (choice["margin"] > 0) != (equal.margin > 0)
 
 
-def _scored(value: float, losses: Sequence[Losses]) -> TokenRatio | None:
-    """The two passages that give a score; None where none do, or several that differ."""
-    found: list[TokenRatio] = []
-    for alone, given in permutations(losses, 2):
-        if alone.tokens != given.tokens:  # not the same target
-            continue
-        one = token_ratio(alone, given)
-        if one.ratio.value is not None and math.isclose(one.ratio.value, value, rel_tol=SAME):
-            found.append(one)
-    first = found[0] if found else None
-    if first is None or any(not _alike(first, other) for other in found[1:]):
+def _with_value(value: float, ratios: Sequence[TokenRatio]) -> TokenRatio | None:
+    """The score that has a value; None where none has it, or several that differ."""
+    found = [one for one in ratios if math.isclose(one.ratio.value or 0, value, rel_tol=SAME)]
+    if not found or any(not _alike(found[0], other) for other in found[1:]):
         return None
-    return first
+    return found[0]
 
 
 def _alike(a: TokenRatio, b: TokenRatio) -> bool:

@@ -23,7 +23,7 @@ SOUND: Mapping[str, Mapping[str, Any]] = {
     "student": {"name": "~/models/base.gguf", "context": 2048, "exact": True, "gpu_layers": -1, "threads": 2},
     "run": {
         "method": "selective", "template": "vicuna", "reply_form": "auto", "schedule": "staged", "candidates": 2,
-        "both_branches": True, "near_tie": 0.01,
+        "both_branches": True, "length": "equal", "near_tie": 0.01,
     },
 }  # fmt: skip
 TEXT = "\n".join(

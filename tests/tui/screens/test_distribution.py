@@ -97,6 +97,19 @@ def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Pat
     DistributionSeat(path, size=SIZES[0]).play(steps)
 
 
+def test_how_far_scores_and_verdicts_go_with_length_is_told(tmp_path: Path) -> None:
+    path = scene(tmp_path, kinds=("by length", "replaced"))
+
+    async def steps(seat: DistributionSeat) -> None:
+        await seat.counted()
+        told = " ".join(seat.shown("#by_length").split())
+        assert "IFD before +0.21 of 24 after" in told
+        assert "margins IFD no spread, 24 r-IFD no spread, 24" in told
+        assert "The longer response stays in 24 of 24; whole and equal length differ in 12 of 12" in told
+
+    DistributionSeat(path).play(steps)
+
+
 def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> None:
     path = scene(tmp_path)
 

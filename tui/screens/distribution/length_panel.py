@@ -10,7 +10,7 @@ from engine.store.length_effect import LengthEffect
 from tui.text.length_words import correlated, verdict_sentence
 from tui.text.vocabulary import MEASURES, SCORES
 
-NAME, CELL = 14, 20
+NAME, CELL = 10, 22
 """Cells of the columns."""
 
 
@@ -47,5 +47,5 @@ def _line(name: str, figures: dict[str, str]) -> Content:
     parts: list[tuple[str, str]] = [(name.ljust(NAME), "")]
     for about, text in figures.items():
         label = about.ljust(7) if about else ""
-        parts += [(label, "$text-muted"), (text.ljust(CELL - len(label)), "")]
-    return Content.assemble(*parts)
+        parts += [(label, "$text-muted"), (f"{text:<{CELL - len(label)}} ", "")]
+    return Content.assemble(*parts).rstrip()

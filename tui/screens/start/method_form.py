@@ -29,6 +29,7 @@ FIELDS = {
         ("run", "candidates"),
         ("teacher", "parallel"),
         ("run", "both_branches"),
+        ("run", "length"),
         ("student", "exact"),
     )
 }

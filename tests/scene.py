@@ -21,6 +21,7 @@ from engine.sample import (
     Scores,
     Stage,
     Verdict,
+    Verification,
     Version,
 )
 from engine.store.run_record import RunRecord, StudentFile
@@ -30,7 +31,7 @@ from tests.factory import choice, failed, judging, opinion, ratio, recipe, revie
 from tests.running import dataset, demo_rows
 
 KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
-"""The kinds of outcomes: sample n is of KINDS[n % 8]. There are also "by length" and "at equal length"."""
+"""The kinds of outcomes: sample n is of KINDS[n % 8]. There are also "by length", "at equal length" and "verified"."""
 
 
 def critique(words: str) -> dict[str, str]:
@@ -83,6 +84,13 @@ def outcome_of_kind(sample: Sample, kind: str) -> Outcome | None:
                 second.model_copy(update=kept | {"rule": Rule.SMALLER_R_IFD_EQUAL}),
             )
             final = old
+        case "verified":
+            near = {"near_tie": False, "margin": 0.031, "limit": 0.054}
+            turned = Verification(before=0.56, after=0.548, margin=-0.022, limit=0.01, overruled=True)
+            still = Verification(before=0.503, after=0.5, margin=0.006, limit=0.01, overruled=False)
+            first = first.model_copy(update=near | {"verified": turned, "verdict": Verdict.KEPT})
+            second = second.model_copy(update=near | {"verified": still, "near_tie": True})
+            choices, final = (first, second), old.model_copy(update={"response": better.response})
         case "failed":
             choices, final = (first, failed(Stage.RESPONSE, lost)), new
         case "half":

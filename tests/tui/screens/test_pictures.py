@@ -62,6 +62,10 @@ def by_length(folder: Path) -> Path:
     return scene(folder, kinds=("by length", "at equal length", "replaced"), reviewed=False)
 
 
+def verified(folder: Path) -> Path:
+    return scene(folder, kinds=("verified", "replaced"), reviewed=False)
+
+
 def nothing(_: Path) -> None:
     """No dataset yet."""
 
@@ -81,6 +85,7 @@ STATES = {
     "review, near tie": seen("2 j j enter", "Sample 2"),
     "review, by length": State(by_length, (("24 samples", "2 enter"),), "Sample 0"),
     "review, at equal length": State(by_length, (("24 samples", "2 j enter"),), "Sample 1"),
+    "review, verified": State(verified, (("24 samples", "2 enter"),), "Sample 0"),
     "review, failed": seen("2 j j j enter", "Sample 3"),
     "review, waiting": seen("2 j j j j j j j enter", "Sample 7"),
     "heat": seen("2 enter h", "token 1 of 11"),

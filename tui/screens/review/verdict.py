@@ -175,7 +175,7 @@ def _stage(choice: Choice) -> Iterator[Content]:
             yield _margin(equal.margin, "at equal length", signs)
     if (again := choice.verified) is not None:
         yield _margin(again.margin, _way(again), "▲" * choice.near_tie)
-        other = ", otherwise than the student" * again.overruled
+        other = " the other way" * again.overruled
         yield Content.styled(f"  by the verifier, which decides{other}", "$accent")
     yield from _wrapped(RULES[choice.rule].sentence, "$text-muted")
 

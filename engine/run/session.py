@@ -146,6 +146,8 @@ class Session:
             student = await self._loadable_student()
         if method is Method.SELECTIVE:
             verifier = await self._loadable_verifier()
+        elif self._settings.student.verify is not None:
+            self._emit(Notice(f"nothing is verified: by method {method} the student chooses nothing"))
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
         plan = RunPlan(self._settings, recipe, teacher, student, verifier)

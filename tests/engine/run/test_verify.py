@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import Chosen, Event, Finished, Generated, PhaseStarted, Scored
+from engine.events import Chosen, Event, Finished, Generated, Notice, PhaseStarted, Scored
 from engine.run import session
 from engine.run.session import Session
 from engine.run.settings import Settings
@@ -122,6 +122,14 @@ def test_a_verified_run_cut_anywhere_goes_on_to_the_same_end_and_scores_nothing_
         assert finals(opened) == expected
         assert losses(opened.database.execute) == scored
         assert server.asked_again() == []
+
+
+def test_where_the_student_chooses_nothing_nothing_is_verified_and_it_is_said(tmp_path: Path) -> None:
+    with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
+        events: list[Event] = []
+        summary = refine(opened, verifying(server, run={"method": "reflect"}), events.append)
+        assert (summary.done, summary.run.recipe.verifier) == (1, None)
+        assert [e.text for e in events if isinstance(e, Notice) and "nothing is verified" in e.text]
 
 
 def losses(execute: Callable[[str], list[Any]]) -> list[Any]:

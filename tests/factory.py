@@ -14,7 +14,7 @@ from engine.judge.prompt import Opinion, Pair, StudentChoice
 from engine.judge.record import Judging
 from engine.method.prompts import PROMPTS, PromptSet
 from engine.method.recipe import Method, Recipe
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.scores import TokenRatio
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
@@ -236,7 +236,7 @@ def judging(name: str = "gemma3:12b", **changes: Any) -> Judging:
         "a": "original",
         "b": "refined",
         "sources": (),
-        "form": ReplyFormName.JSON,
+        "form": JudgeForm.JSON,
         "prompts": JUDGE_PROMPTS,
         "context": 8192,
         "think": False,

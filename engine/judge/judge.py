@@ -12,11 +12,11 @@ from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
 from engine.judge.record import Comparison, Judging
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import UnusableReply, failure_of
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm
 from models.teacher import TeacherError
 
 
-async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) -> Comparison:
+async def judge(respondent: RecordedModel, sides: Sides, form: JudgeForm) -> Comparison:
     """Have every pair of two sides judged; those that were already cost nothing.
 
     What comes of it is in the respondent's record, for `results.results` to count. Emits `Started`, `JudgedBefore`,
@@ -78,7 +78,7 @@ async def judge(respondent: RecordedModel, sides: Sides, form: ReplyFormName) ->
     return comparison
 
 
-async def _judged(respondent: RecordedModel, number: int, pair: Pair, form: ReplyFormName) -> Judged:
+async def _judged(respondent: RecordedModel, number: int, pair: Pair, form: JudgeForm) -> Judged:
     """The pair in both orders. One without a usable reply makes the other worthless, and it is not asked for."""
     forward: Opinion | None = None
     swapped: Opinion | None = None

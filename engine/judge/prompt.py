@@ -1,8 +1,10 @@
 """The judge's question about two answers, the conditions on its reply, and the rule over both orders.
 
 The papers compare two models' answers by a judge that scores both from 1 to 10, asked twice with the places swapped
-(arXiv 2310.11716, section 4; arXiv 2402.10110, section 4). The prompt here is our own. A judge has a teacher's
-contract and, of the teacher's reply forms, the two that fit: `json` and `markers`.
+(arXiv 2310.11716, section 4; arXiv 2402.10110, section 4). The prompt of the forms `json` and `markers` is our own:
+critique first, scores last. The form `published` is the papers' prompt, which is that of Vicuna's evaluation (FastChat,
+Apache-2.0): scores first. It compares answers to one instruction; pairs with two are asked about as in `markers`.
+A judge has a teacher's contract.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pydantic import Field
 
 from engine.method.prompts import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.method.reflection import Question, UnusableReply, required_text
-from engine.method.reply_forms import JsonReply, ReplyFormName, layout, parsed, sections
+from engine.method.reply_forms import JsonReply, JudgeForm, layout, parsed, sections
 from engine.sample import Failure, Frozen, Stage, Verdict, Version
 from models.teacher import Fault, Message
 
@@ -50,7 +52,7 @@ class Opinion(Frozen):
     """The judge's opinion of two versions in one order."""
 
     critique: str  # speaks of the first and the second, as they were shown
-    reason: str
+    reason: str  # empty in the published form: its one explanation is the critique
     first: int  # score of what was shown first, 1 to 10
     second: int
 
@@ -125,12 +127,30 @@ Compare the two examples, each an instruction with its answer, as examples for a
 {_SCORES}"""
 
 
-def question(first: Version, second: Version, form: ReplyFormName) -> Question[Opinion]:
+PUBLISHED_SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
+
+PUBLISHED_TASK = (
+    "We would like to request your feedback on the performance of two AI assistants in response to the user question "
+    "displayed above.\n"
+    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives an "
+    "overall score on a scale of 1 to 10, where a higher score indicates better overall performance.\n"
+    "Please first output a single line containing only two values indicating the scores for Assistant 1 and 2, "
+    "respectively. The two scores are separated by a space. In the subsequent line, please provide a comprehensive "
+    "explanation of your evaluation, avoiding any potential bias and ensuring that the order in which the responses "
+    "were presented does not affect your judgment."
+)
+
+
+def question(first: Version, second: Version, form: JudgeForm) -> Question[Opinion]:
     """The question about two versions, in this order.
 
     Where both answer the same instruction it compares the answers, else the two as examples.
     """
     same = (first.instruction, first.input) == (second.instruction, second.input)
+    if form is JudgeForm.PUBLISHED:
+        if same:
+            return _published(first, second)
+        form = JudgeForm.MARKERS
     # A text cannot hold the mark of a fence that its own digest decides.
     texts = json.dumps([first.model_dump(), second.model_dump()])
     mark = hashlib.sha256(texts.encode("ascii")).hexdigest()[:12]
@@ -151,6 +171,19 @@ def question(first: Version, second: Version, form: ReplyFormName) -> Question[O
         Message("user", f"{fenced}\n\n{task}\n\n{lay}"),
     )
     return Question("judge", messages, read, schema)
+
+
+def _published(first: Version, second: Version) -> Question[Opinion]:
+    asked = f"{first.instruction}\n{first.input}" if first.input else first.instruction
+    answers = "\n\n".join(
+        f"[The Start of Assistant {number}'s Answer]\n{version.response}\n\n[The End of Assistant {number}'s Answer]"
+        for number, version in enumerate((first, second), 1)
+    )
+    messages = (
+        Message("system", PUBLISHED_SYSTEM),
+        Message("user", f"[Question]\n{asked}\n\n{answers}\n\n[System]\n{PUBLISHED_TASK}\n\n"),
+    )
+    return Question("judge", messages, _read_published)
 
 
 # The reply --------------------------------------------------------------------------------------------
@@ -188,6 +221,19 @@ def _read_markers(text: str) -> Opinion:
     return _opinion(critique, reason, int(found[0][1]), int(found[1][1]))
 
 
+_TWO_SCORES = re.compile(r"\s*+(10|[1-9])(?:\.0+)?(?:/10)?[ ,]+(10|[1-9])(?:\.0+)?(?:/10)?[ .]*(?:\n|$)")
+
+
+def _read_published(text: str) -> Opinion:
+    scores = _TWO_SCORES.match(text)
+    if scores is None:
+        raise UnusableReply(
+            Fault.UNPARSABLE, "expected two scores in the first line, each a whole number from 1 to 10"
+        )
+    explanation = required_text("explanation", text[scores.end() :])
+    return Opinion(critique=explanation, reason="", first=int(scores[1]), second=int(scores[2]))
+
+
 def _opinion(critique: str, reason: str, first: int, second: int) -> Opinion:
     return Opinion(
         critique=required_text("critique", critique),
@@ -198,11 +244,11 @@ def _opinion(critique: str, reason: str, first: int, second: int) -> Opinion:
 
 
 _LAYOUTS = {
-    ReplyFormName.JSON: (
+    JudgeForm.JSON: (
         "Reply with one JSON object that has exactly the fields of the given schema, in its order; score_1 is what "
         "you give to the first, score_2 to the second.",
         _read_json,
         _Reply.model_json_schema(),
     ),
-    ReplyFormName.MARKERS: (layout(_HEADINGS), _read_markers, None),
+    JudgeForm.MARKERS: (layout(_HEADINGS), _read_markers, None),
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from engine.judge.prompt import Judged, Result
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm
 from engine.sample import Frozen
 from engine.store.database import Database, FileKind, WorkspaceError
 from engine.store.log import add_mark
@@ -72,7 +72,7 @@ class Judging(Frozen):
     sources: tuple[str, ...]  # the files behind them
     run: int | None = None  # of the workspace whose sides these are; None: two files
     refined_only: bool | None = None
-    form: ReplyFormName
+    form: JudgeForm
     prompts: int  # prompt.PROMPTS: the version of what a judge is asked
     context: int  # tokens a request and its reply share
     think: bool

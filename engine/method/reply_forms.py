@@ -43,6 +43,14 @@ class ReplyFormName(StrEnum):
     STEPS = "steps"
 
 
+class JudgeForm(StrEnum):
+    """The forms that a judge knows: two of the teacher's, and the papers' prompt word for word."""
+
+    JSON = "json"
+    MARKERS = "markers"
+    PUBLISHED = "published"
+
+
 def form_for(teacher: TeacherInfo) -> ReplyFormName:
     """The form that `auto` takes for a teacher."""
     small = teacher.parameters is not None and teacher.parameters < SMALL_TEACHER

@@ -41,7 +41,7 @@ from engine.formats.limits import DEFAULT as ROW_MIB
 from engine.formats.limits import limit_rows
 from engine.method.prompts import PromptSet
 from engine.method.recipe import Method
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from models.errors import UsageError
@@ -133,10 +133,15 @@ class JudgeSettings(TeacherSettings):
     """Of the first attempt at a verdict; a retry is a little warmer."""
 
     reply_form: Annotated[
-        Literal[ReplyFormName.JSON, ReplyFormName.MARKERS],
-        Option("--reply-form", "How the judge lays out its verdicts"),
-    ] = ReplyFormName.JSON
-    """How the judge lays out its verdict: `json`, or `markers` for models that write worse under a schema."""
+        JudgeForm,
+        Option(
+            "--reply-form", "How the judge lays out its verdicts; published: the papers' prompt, scores first"
+        ),
+    ] = JudgeForm.JSON
+    """How the judge lays out its verdict: `json`, or `markers` for models that write worse under a schema.
+
+    `published`: the papers' prompt, scores first; pairs of two instructions are asked about as in `markers`.
+    """
 
 
 class AnswerSettings(TeacherSettings):

@@ -11,7 +11,7 @@ import pytest
 
 from engine.judge.prompt import Judged, Opinion, Pair, Result, question
 from engine.method.reflection import UnusableReply
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm
 from engine.sample import Version
 from models.teacher import Fault, Reply
 from tests.factory import opinion
@@ -20,7 +20,7 @@ from tests.hostile import CORPUS
 ASKED = Version(instruction="Name a fruit.", input="It is red.", response="An apple.")
 OTHER = ASKED.model_copy(update={"response": "A cherry, which is red and small."})
 REWRITTEN = Version(instruction="Name two fruits that are red.", response="An apple and a cherry.")
-FORMS = (ReplyFormName.JSON, ReplyFormName.MARKERS)
+FORMS = (JudgeForm.JSON, JudgeForm.MARKERS)
 
 
 def judged(forward: Opinion | None, swapped: Opinion | None) -> Judged:
@@ -72,7 +72,7 @@ def test_a_pair_without_both_orders_is_invalid_and_no_tie(
 # What is asked
 
 
-def prompt(first: Version, second: Version, form: ReplyFormName = ReplyFormName.JSON) -> str:
+def prompt(first: Version, second: Version, form: JudgeForm = JudgeForm.JSON) -> str:
     return "\n".join(message.content for message in question(first, second, form).messages)
 
 
@@ -115,20 +115,20 @@ def test_hostile_texts_stay_inside_their_fence_byte_for_byte(name: str) -> None:
 
 
 def test_the_judge_criticises_before_it_scores() -> None:
-    schema = question(ASKED, OTHER, ReplyFormName.JSON).schema
+    schema = question(ASKED, OTHER, JudgeForm.JSON).schema
     assert schema is not None
     assert list(schema["properties"]) == ["critique", "reason", "score_1", "score_2"]
-    text = prompt(ASKED, OTHER, ReplyFormName.MARKERS)
+    text = prompt(ASKED, OTHER, JudgeForm.MARKERS)
     assert text.index("[Critique]") < text.index("[Reason]") < text.index("[Score 1]")
 
 
 # What is read
 
 
-def reply(form: ReplyFormName, **changes: Any) -> str:
+def reply(form: JudgeForm, **changes: Any) -> str:
     fields = {"critique": "Both name one.", "reason": "The second says why.", "score_1": 6, "score_2": 9}
     fields |= changes
-    if form is ReplyFormName.JSON:
+    if form is JudgeForm.JSON:
         return json.dumps(fields)
     return (
         "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in fields.items())
@@ -136,11 +136,11 @@ def reply(form: ReplyFormName, **changes: Any) -> str:
     )
 
 
-def take(form: ReplyFormName, reply: Reply | str) -> Opinion:
+def take(form: JudgeForm, reply: Reply | str) -> Opinion:
     return question(ASKED, OTHER, form).parse(Reply(reply) if isinstance(reply, str) else reply)
 
 
-def fault(form: ReplyFormName, reply: Reply | str) -> Fault:
+def fault(form: JudgeForm, reply: Reply | str) -> Fault:
     with pytest.raises(UnusableReply) as caught:
         take(form, reply)
     assert str(caught.value)
@@ -148,7 +148,7 @@ def fault(form: ReplyFormName, reply: Reply | str) -> Fault:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_reply_is_read_in_either_form(form: ReplyFormName) -> None:
+def test_a_reply_is_read_in_either_form(form: JudgeForm) -> None:
     expected = Opinion(critique="Both name one.", reason="The second says why.", first=6, second=9)
     assert take(form, reply(form)) == expected
     assert take(form, f"<think>first 1, second 1</think>\n{reply(form)}") == expected
@@ -157,38 +157,38 @@ def test_a_reply_is_read_in_either_form(form: ReplyFormName) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        f"```json\n{reply(ReplyFormName.JSON)}\n```",
-        f"Here is my verdict:\n\n{reply(ReplyFormName.JSON)}\nI hope this helps.",
-        f"{{{reply(ReplyFormName.JSON)}}}",
-        reply(ReplyFormName.JSON, winner="2"),
-        f"first 1, second 1\n</think>\n{reply(ReplyFormName.JSON)}",
-        reply(ReplyFormName.JSON, critique="<thinking>first 1</thinking>Both name one."),
+        f"```json\n{reply(JudgeForm.JSON)}\n```",
+        f"Here is my verdict:\n\n{reply(JudgeForm.JSON)}\nI hope this helps.",
+        f"{{{reply(JudgeForm.JSON)}}}",
+        reply(JudgeForm.JSON, winner="2"),
+        f"first 1, second 1\n</think>\n{reply(JudgeForm.JSON)}",
+        reply(JudgeForm.JSON, critique="<thinking>first 1</thinking>Both name one."),
     ],
 )
 def test_a_json_verdict_is_read_in_a_fence_between_sentences_and_without_fields_too_many(
     written: str,
 ) -> None:
     expected = Opinion(critique="Both name one.", reason="The second says why.", first=6, second=9)
-    assert take(ReplyFormName.JSON, written) == expected
+    assert take(JudgeForm.JSON, written) == expected
 
 
 @pytest.mark.parametrize("score", ["8", " 8 ", "8/10", "8 / 10", "**8**", "8.0", "8."])
 def test_a_score_in_markers_may_be_written_as_people_write_scores(score: str) -> None:
-    assert take(ReplyFormName.MARKERS, reply(ReplyFormName.MARKERS, score_1=score)).first == 8
+    assert take(JudgeForm.MARKERS, reply(JudgeForm.MARKERS, score_1=score)).first == 8
 
 
 @pytest.mark.parametrize("score", ["0", "11", "-3", "7.5", "8/9", "8 9", "high", "1e1", "٣", "10 of 10"])
 def test_a_score_that_is_no_whole_number_from_1_to_10_is_unparsable(score: str) -> None:
-    assert fault(ReplyFormName.MARKERS, reply(ReplyFormName.MARKERS, score_2=score)) is Fault.UNPARSABLE
+    assert fault(JudgeForm.MARKERS, reply(JudgeForm.MARKERS, score_2=score)) is Fault.UNPARSABLE
 
 
 @pytest.mark.parametrize("score", [0, 11, -3, 7.5, "8", None, True, [8]])
 def test_so_is_one_in_json(score: object) -> None:
-    assert fault(ReplyFormName.JSON, reply(ReplyFormName.JSON, score_2=score)) is Fault.UNPARSABLE
+    assert fault(JudgeForm.JSON, reply(JudgeForm.JSON, score_2=score)) is Fault.UNPARSABLE
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_faults_are_told_apart_as_the_teacher_s(form: ReplyFormName) -> None:
+def test_faults_are_told_apart_as_the_teacher_s(form: JudgeForm) -> None:
     whole = reply(form)
     assert fault(form, Reply(whole, finish="length", tokens=9)) is Fault.CUT
     assert fault(form, " \n") is Fault.EMPTY
@@ -201,16 +201,59 @@ def test_faults_are_told_apart_as_the_teacher_s(form: ReplyFormName) -> None:
 
 
 def test_scores_without_a_critique_are_no_verdict() -> None:
-    assert fault(ReplyFormName.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
-    assert fault(ReplyFormName.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
+    assert fault(JudgeForm.JSON, '{"score_1": 3, "score_2": 4}') is Fault.UNPARSABLE
+    assert fault(JudgeForm.MARKERS, "[Score 1]\n3\n[Score 2]\n4") is Fault.UNPARSABLE
     swapped = "[Score 1]\n3\n[Score 2]\n4\n[Critique]\nc\n[Reason]\nr"
-    assert fault(ReplyFormName.MARKERS, swapped) is Fault.OUT_OF_ORDER
-    backwards = json.dumps(dict(reversed(json.loads(reply(ReplyFormName.JSON)).items())))
-    assert fault(ReplyFormName.JSON, backwards) is Fault.OUT_OF_ORDER
+    assert fault(JudgeForm.MARKERS, swapped) is Fault.OUT_OF_ORDER
+    backwards = json.dumps(dict(reversed(json.loads(reply(JudgeForm.JSON)).items())))
+    assert fault(JudgeForm.JSON, backwards) is Fault.OUT_OF_ORDER
 
 
 def test_the_names_of_a_verdict_s_fields_sort_as_they_are_to_be_written() -> None:
     """Ollama orders them by the alphabet since 0.30."""
-    schema = question(ASKED, OTHER, ReplyFormName.JSON).schema
+    schema = question(ASKED, OTHER, JudgeForm.JSON).schema
     assert schema is not None
     assert list(schema["properties"]) == sorted(schema["properties"])
+
+
+# The papers' prompt
+
+SAME = ASKED.model_copy(update={"response": "Another answer."})
+
+
+def test_the_published_form_asks_in_the_papers_words_and_takes_scores_first() -> None:
+    asked = question(ASKED, SAME, JudgeForm.PUBLISHED)
+    text = asked.messages[-1].content
+    assert asked.schema is None
+    assert text.startswith(f"[Question]\n{ASKED.instruction}")
+    for number, version in ((1, ASKED), (2, SAME)):
+        assert f"[The Start of Assistant {number}'s Answer]\n{version.response}\n" in text
+    assert "output a single line containing only two values indicating the scores" in text
+    opinion = asked.parse(Reply("8 7\nThe first says more."))
+    assert (opinion.first, opinion.second, opinion.critique, opinion.reason) == (
+        8,
+        7,
+        "The first says more.",
+        "",
+    )
+
+
+@pytest.mark.parametrize("line", ["8 7", " 8, 7", "8.0 7.0", "8/10 7/10", "10 1.", "1 10 "])
+def test_two_scores_in_the_first_line_are_read(line: str) -> None:
+    opinion = question(ASKED, SAME, JudgeForm.PUBLISHED).parse(Reply(f"{line}\n\nWhy."))
+    assert {opinion.first, opinion.second} <= {1, 7, 8, 10}
+
+
+@pytest.mark.parametrize(
+    "reply", ["8 7", "8\nWhy.", "8.5 7\nWhy.", "11 7\nWhy.", "0 7\nWhy.", "Why: 8 7", "8 7 6\nWhy."]
+)
+def test_a_published_verdict_without_two_scores_or_a_reason_is_none(reply: str) -> None:
+    with pytest.raises(UnusableReply):
+        question(ASKED, SAME, JudgeForm.PUBLISHED).parse(Reply(reply))
+
+
+def test_where_two_instructions_are_compared_published_asks_as_markers_does() -> None:
+    published, markers = (
+        question(ASKED, REWRITTEN, form) for form in (JudgeForm.PUBLISHED, JudgeForm.MARKERS)
+    )
+    assert published.messages == markers.messages

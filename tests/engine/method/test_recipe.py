@@ -15,7 +15,7 @@ from engine.judge.prompt import question
 from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
 from engine.method.recipe import Recipe
 from engine.method.reflection import Question
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.plan import recipe_of
 from engine.run.settings import Settings, with_setting
@@ -134,9 +134,7 @@ def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:
     new = Version(instruction="New question?", response="New answer.")
     same = OLD.model_copy(update={"response": "New answer."})
     asked: list[Question[Any]] = [
-        question(OLD, other, form)
-        for form in (ReplyFormName.JSON, ReplyFormName.MARKERS)
-        for other in (new, same)
+        question(OLD, other, form) for form in (JudgeForm.JSON, JudgeForm.MARKERS) for other in (new, same)
     ]
     assert (JUDGE_PROMPTS, words(asked)) == (
         1,

@@ -14,7 +14,7 @@ import pytest
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.method.recipe import Method
-from engine.method.reply_forms import ReplyFormName
+from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.settings import Schedule, options_json
 from engine.store.leaving import ExportRule
@@ -109,7 +109,7 @@ def test_the_settings_offered_are_those_declared() -> None:
         (words("run", "schedule"), ("auto", *Schedule)),
         (options.RULES, ExportRule),
         (options.TRAINERS, Trainer),
-        (words("judge", "reply_form"), (ReplyFormName.JSON, ReplyFormName.MARKERS)),
+        (words("judge", "reply_form"), JudgeForm),
         (options.FORMATS, Format),
     ],
 )

@@ -199,9 +199,7 @@ def _opinion(opinion: Opinion | None) -> list[tuple[str, str]]:
     """The judge's words, in pieces for `Prose`."""
     if opinion is None:
         return [("no verdict in this order", "note")]
-    return [
-        ("Critique\n", "title"),
-        (f"{opinion.critique}\n\n", ""),
-        ("Reason\n", "title"),
-        (opinion.reason, ""),
-    ]
+    pieces = [("Critique\n", "title"), (f"{opinion.critique}\n\n", "")]
+    if opinion.reason:
+        pieces += [("Reason\n", "title"), (opinion.reason, "")]
+    return pieces

@@ -360,3 +360,29 @@ def test_the_log_of_another_program_on_the_file_says_how_to_bring_it_in(tmp_path
         own.execute("PRAGMA wal_checkpoint").fetchall()
     Workspace.open(path).close()
     assert beside(path) == set()
+
+
+@pytest.mark.parametrize("act", ["rename", "remove", "overwrite"])
+def test_a_record_that_is_moved_removed_or_overwritten_under_a_judge_stops_it(
+    tmp_path: Path, act: str
+) -> None:
+    path, other = tmp_path / "w.judged", tmp_path / "other.judged"
+    for one in (path, other):
+        Record.at(one).close()
+    record = Record.at(path)
+    record.keep_reply(0, key(0), Reply("a reply"), {})
+    if act == "overwrite":
+        shutil.copyfile(other, path)
+    else:
+        path.rename(tmp_path / "moved.judged") if act == "rename" else path.unlink()
+    with pytest.raises(
+        WorkspaceError, match=r"(was moved to|was deleted|was overwritten).* worked on it; stopped"
+    ):
+        record.keep_reply(0, key(1), Reply("a reply"), {})
+    record.close()
+    if act == "overwrite":
+        assert path.read_bytes() == other.read_bytes()
+    if act == "rename":
+        with Record.at(tmp_path / "moved.judged") as moved:
+            assert moved.reply(0, key(0)) is not None
+            assert moved.reply(0, key(1)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -16,9 +17,17 @@ def output() -> Console:
     return Console(markup=False, emoji=False, highlight=False)
 
 
+class _StandardError(Console):
+    """Standard error. A reader that has seen enough (`2>&1 | head -1`) ends no run: what follows is dropped."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def errors() -> Console:
     """Standard error, likewise."""
-    return Console(stderr=True, markup=False, emoji=False, highlight=False)
+    return _StandardError(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def moves(console: Console) -> bool:

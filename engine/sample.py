@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,12 +26,36 @@ PARTS = tuple(Version.model_fields)
 """The names of a version's texts, in order."""
 
 
+class Turn(Frozen):
+    """Something said in a conversation before the exchange that is refined."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+History = tuple[Turn, ...]
+"""The turns before an exchange, in order; none of an exchange that stands alone."""
+
+
+def exchanges(history: History) -> tuple[History, tuple[History, ...]]:
+    """The system messages at the beginning, and the exchanges after them: each begins where an answer has ended."""
+    start = next((at for at, turn in enumerate(history) if turn.role != "system"), len(history))
+    starts = [
+        at
+        for at in range(start, len(history))
+        if at == start or (history[at].role != "assistant" and history[at - 1].role == "assistant")
+    ]
+    parts = zip(starts, [*starts[1:], len(history)], strict=False)  # of no exchange, no end
+    return history[:start], tuple(history[first:end] for first, end in parts)
+
+
 class Sample(Frozen):
     """A row of the dataset as it was read."""
 
     index: int  # 0-based position among the dataset's good rows
     original: Version
     row: dict[str, Any]  # the whole record, unknown fields and earlier turns included
+    history: History = ()  # what was said before `original`, as it stands in the row
 
 
 class WhyPassed(StrEnum):
@@ -72,7 +96,10 @@ class Ratio(Frozen):
     log_ratio: float | None = None  # given - alone, nats per token
     alone: Loss | None = None  # the target by itself
     given: Loss | None = None  # the target after its context
-    truncated: bool = False  # the target's tail did not fit the student's context
+    truncated: bool = (
+        False  # the target's tail, or the oldest of the history, did not fit the student's context
+    )
+    left_out: int = 0  # exchanges of the history that did not fit
     reason: str | None = None
 
 

@@ -33,6 +33,7 @@ class Passage:
 
     context: tuple[Piece, ...]  # empty: nothing but the start token, if the vocabulary adds one
     target: str
+    whole: bool = False  # where the whole target does not fit, nothing of it is scored
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, 
 from engine.formats.roles import STYLES as _STYLES
 from engine.formats.roles import TurnStyle, is_program, roles_in, speaker, turn_keys
 from engine.formats.shapes import Unfolded, turns_field, unfolded
-from engine.sample import Sample, Version, WhyPassed
+from engine.sample import History, Sample, Turn, Version, WhyPassed
 
 # Rows with one exchange -----------------------------------------------------------------------------------
 
@@ -269,12 +269,23 @@ def version_of(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> Ve
     return _flat_version(row, columns)
 
 
-def earlier_turns(row: dict[str, Any], format: Format, columns: Columns = NO_COLUMNS) -> int:
-    """The number of turns, a system message included, before the exchange that is refined."""
-    if format.layout in _STYLES:
-        turns = _unfold(row, format.layout, columns).row.get(_STYLES[format.layout].field)
-        return max(len(turns) - 2, 0) if isinstance(turns, list) else 0
-    return len(_flat_history(row, columns))
+def history_of(row: dict[str, Any], layout: Layout, columns: Columns = NO_COLUMNS) -> History:
+    """What a row's conversation holds before the exchange that is refined; nothing where the row holds none."""
+    try:
+        earlier = _earlier(row, layout, columns)
+    except RowError:
+        return ()
+    return tuple(
+        Turn.model_validate({"role": turn.role, "text": turn.text})
+        for turn in earlier
+        if turn.role != "system" or turn.text.strip()
+    )
+
+
+def _earlier(row: dict[str, Any], layout: Layout, columns: Columns) -> list[ConversationTurn]:
+    if layout in _STYLES:
+        return _parts_of_turns(_unfold(row, layout, columns).row, layout, columns).earlier
+    return _parts_of_flat(row, columns).earlier
 
 
 def as_one_text(version: Version) -> str:

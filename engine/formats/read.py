@@ -23,7 +23,7 @@ from engine.formats import extras
 from engine.formats.encodings import UTF8, LargeRow, Lines, decoded, encoding_named, encoding_told, recoded
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.json import array_rows
-from engine.formats.layouts import fits, layout_of, version_of
+from engine.formats.layouts import fits, history_of, layout_of, version_of
 from engine.formats.limits import row_limit, too_large
 from engine.formats.names import (
     LOST,
@@ -113,7 +113,9 @@ class Dataset:
                 on_bad(bad)
                 continue
             assert isinstance(row, dict)
-            yield Sample(index=count, original=version, row=row)
+            yield Sample(
+                index=count, original=version, row=row, history=history_of(row, layout, self.columns)
+            )
             count += 1
         if not count:
             told = "; ".join(map(str, islice(reasons, _REASONS)))

@@ -36,7 +36,7 @@ class AnswerPrompt:
         if template is TemplateName.CHAT:
             text = f"{self.instruction}\n{self.input}" if self.input else self.instruction
         else:
-            text = "".join(piece.text for piece in PUBLISHED[template](self.instruction, self.input))
+            text = "".join(piece.text for piece in PUBLISHED[template](self.instruction, self.input, (), ""))
         return _Open("answer", (Message("user", text),), Reply)
 
 

@@ -6,8 +6,10 @@ here; the layout of a reply is `reply_forms`' business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from engine.sample import History
 
 PROMPTS = 2
 """The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
@@ -57,7 +59,44 @@ class Prompts:
     rewrite: str
     answer: str
     improve: str
+    before: str = ""  # the conversation that the example comes after, as it is shown
 
+    def after(self, history: History) -> Prompts:
+        """The same, asked of an exchange that comes after a history: a new instruction need not stand alone there."""
+        if not history:
+            return self
+        turns = "\n".join(f"<{turn.role}>\n{turn.text}\n</{turn.role}>" for turn in history)
+        task = self.instruction_task
+        for alone in _ALONE:
+            task = task.replace(alone, _IN_CONVERSATION)
+        return replace(
+            self,
+            instruction_task=task,
+            response_task=f"{self.response_task}\n{_FITTING}",
+            rewrite=f"{self.rewrite.replace(_INDEPENDENT, '')} {_SAYABLE}",
+            answer=f"{self.answer} {_FITTING}",
+            improve=f"{self.improve} {_FITTING}",
+            before=f"<conversation>\n{turns}\n</conversation>\n\nThe conversation above goes on with this example:\n\n",
+        )
+
+
+# What is said of a new instruction that stands alone, and in its place of one in a conversation.
+_INDEPENDENT = " but independent of it"
+_ALONE = (
+    "It must stand alone: its reader sees neither the old instruction nor its input, so include any text or data it "
+    "works on.",
+    "It is relevant to the old instruction but independent of it: it can be answered by one who does not know the old "
+    "one.",
+)
+_SAYABLE = (
+    "The user must be able to say it at that point of the conversation; it may rely on what was said before, and what "
+    "a system message there asks for still holds."
+)
+_IN_CONVERSATION = (
+    f"It takes the place of the old one in the conversation above. {_SAYABLE} Its reader does not see the old "
+    "instruction or its input, so include any text or data it works on."
+)
+_FITTING = "It must be right at that point of the conversation, and true to a system message there."
 
 OWN = Prompts(
     system=(

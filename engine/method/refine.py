@@ -25,6 +25,7 @@ from engine.method.selection import ComparedLength, Selected, larger_ifd, smalle
 from engine.sample import (
     Choice,
     Failure,
+    History,
     Outcome,
     Rule,
     Sample,
@@ -61,7 +62,7 @@ class StageRule:
     """A stage: what the teacher reflects on, and by which score the student chooses."""
 
     stage: Stage
-    reflect: Callable[[ReplyFormName, Prompts, Version, AskTeacher], Coroutine[Any, Any, Reflection]]
+    reflect: Callable[[ReplyFormName, Prompts, Version, AskTeacher, History], Coroutine[Any, Any, Reflection]]
     ratio: Measure
     better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength], Selected]
 
@@ -77,7 +78,7 @@ async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcom
     """A sample's outcome. Raises only what stops the whole run: a lost server, a dead student, a full disk."""
     if recipe.method is Method.SCORE:
         return await score_only(sample, models)
-    stages = Stages(recipe, models)
+    stages = Stages(recipe, models, sample.history)
     if recipe.both_branches:
         await ask_for_any_student(sample, stages)
     if recipe.method is Method.REFLECT:
@@ -118,8 +119,9 @@ async def ask_for_any_student(sample: Sample, stages: Stages) -> None:
 class Stages:
     """The two stages of one sample: the teacher's rewrites of a version, and which version goes on."""
 
-    def __init__(self, recipe: Recipe, models: SampleModels) -> None:
+    def __init__(self, recipe: Recipe, models: SampleModels, history: History) -> None:
         self._recipe = recipe
+        self._history = history
         self._models = models
         # Replies are replayed, but one that never came would be waited for again.
         self._found: dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]] = {}
@@ -183,7 +185,7 @@ class Stages:
             for candidate in range(self._recipe.candidates):
                 ask = self._models.ask(rule.stage, candidate)
                 try:
-                    reflections.append(await rule.reflect(self._recipe.form, prompts, v, ask))
+                    reflections.append(await rule.reflect(self._recipe.form, prompts, v, ask, self._history))
                 except (UnusableReply, TeacherError) as error:
                     failure = failure_of(error)
             self._found[rule.stage, v] = reflections, failure

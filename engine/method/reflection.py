@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from engine.method.stand_ins import answer_stand_in, instruction_stand_in
-from engine.sample import Failure, Version
+from engine.sample import Failure, History, Version
 from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
@@ -96,10 +96,10 @@ class AskTeacher(Protocol):
     async def __call__(self, question: Question[T], /) -> T: ...
 
 
-def new_version(old: Version, instruction: str, response: str) -> Version:
-    """The instruction stage's result: both halves usable, or neither is taken."""
+def new_version(old: Version, instruction: str, response: str, history: History = ()) -> Version:
+    """The instruction stage's result, after this history: both halves usable, or neither is taken."""
     instruction = required_text("new instruction", instruction, old)
-    _refuse_stand_in("new instruction", instruction_stand_in(instruction, old))
+    _refuse_stand_in("new instruction", instruction_stand_in(instruction, old, history))
     if _same(instruction, old.instruction):
         raise UnusableReply(Fault.COPY, "the new instruction is the old one")
     return Version(instruction=instruction, response=_answer("new response", response, instruction, old))

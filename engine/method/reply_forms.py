@@ -30,7 +30,7 @@ from engine.method.reflection import (
     not_said_before,
     required_text,
 )
-from engine.sample import Version
+from engine.sample import History, Version
 from models.teacher import Fault, Message, TeacherInfo
 
 SMALL_TEACHER = 3e9
@@ -58,21 +58,26 @@ def form_for(teacher: TeacherInfo) -> ReplyFormName:
 
 
 async def reflect_on_instruction(
-    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History = ()
 ) -> Reflection:
-    """The instruction stage: a critique of both halves, then a new instruction and its answer, together."""
-    return await _FORMS[form].instruction(prompts, old, ask)
+    """The instruction stage: a critique of both halves, then a new instruction and its answer, together.
+
+    history: what was said before the old version, and before the new one.
+    """
+    return await _FORMS[form].instruction(prompts.after(history), old, ask, history)
 
 
 async def reflect_on_response(
-    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History = ()
 ) -> Reflection:
     """The response stage: a critique of the response, then a better one to the same instruction."""
-    return await _FORMS[form].response(prompts, old, ask)
+    return await _FORMS[form].response(prompts.after(history), old, ask)
 
 
 class _ReplyForm(Protocol):
-    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection: ...
+    async def instruction(
+        self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
+    ) -> Reflection: ...
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection: ...
 
@@ -86,7 +91,7 @@ def _example(version: Version) -> str:
 def _messages(prompts: Prompts, version: Version, task: str, layout: str) -> tuple[Message, ...]:
     return (
         Message("system", prompts.system),
-        Message("user", f"{_example(version)}\n\n{task}\n\n{layout}"),
+        Message("user", f"{prompts.before}{_example(version)}\n\n{task}\n\n{layout}"),
     )
 
 
@@ -143,7 +148,9 @@ R = TypeVar("R", bound=JsonReply)
 class _JsonForm:
     _LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
 
-    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
+    async def instruction(
+        self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
+    ) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_InstructionReply, text)
             critique = {
@@ -151,7 +158,9 @@ class _JsonForm:
                 **_titled(RESPONSE_CRITERIA, reply.b_response_critique),
                 CAUSE: required_text("cause", reply.c_cause),
             }
-            return Reflection(critique, new_version(old, reply.d_new_instruction, reply.e_new_response))
+            return Reflection(
+                critique, new_version(old, reply.d_new_instruction, reply.e_new_response, history)
+            )
 
         messages = _messages(prompts, old, prompts.instruction_task, self._LAYOUT)
         return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema()))
@@ -229,13 +238,16 @@ def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:
 
 
 class _MarkersForm:
-    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
+    async def instruction(
+        self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
+    ) -> Reflection:
         headings = ("Critique", "New Instruction", "New Response")
 
         def read(text: str) -> Reflection:
             critique, instruction, response = sections(text, headings)
             return Reflection(
-                {"Critique": required_text("critique", critique)}, new_version(old, instruction, response)
+                {"Critique": required_text("critique", critique)},
+                new_version(old, instruction, response, history),
             )
 
         messages = _messages(prompts, old, prompts.instruction_task, layout(headings))
@@ -282,8 +294,10 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
 
 
 class _StepsForm:
-    async def instruction(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
-        asked = _turn((), "user", f"{_dialogue(old)}\n\n{prompts.criticise_both}")
+    async def instruction(
+        self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
+    ) -> Reflection:
+        asked = _turn((), "user", f"{prompts.before}{_dialogue(old)}\n\n{prompts.criticise_both}")
         critique = await ask(_criticise(asked))
         quote = (
             f"\n\nIt works on this text, which the new instruction must quote in full:\n{old.input}"
@@ -296,7 +310,9 @@ class _StepsForm:
                 "rewrite",
                 asked,
                 lambda text: (
-                    new_version(old, not_said_before(_unlabelled(text), critique), "to be asked").instruction
+                    new_version(
+                        old, not_said_before(_unlabelled(text), critique), "to be asked", history
+                    ).instruction
                 ),
             )
         )
@@ -307,13 +323,13 @@ class _StepsForm:
                 asked,
                 lambda text: Reflection(
                     {"Critique": critique},
-                    new_version(old, instruction, not_said_before(_unlabelled(text), critique)),
+                    new_version(old, instruction, not_said_before(_unlabelled(text), critique), history),
                 ),
             )
         )
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
-        asked = _turn((), "user", f"{_dialogue(old)}\n\n{prompts.criticise_response}")
+        asked = _turn((), "user", f"{prompts.before}{_dialogue(old)}\n\n{prompts.criticise_response}")
         critique = await ask(_criticise(asked))
         again = f"{prompts.improve}\n\n{_instruction(old)}"
         asked = _turn(_turn(asked, "assistant", critique), "user", again)

@@ -3,6 +3,9 @@
     IFD(y|x)   = ppl(y|x) / ppl(y)      = exp(L(y|x) - L(y))        how little x helps to say y
     r-IFD(x|y) = ppl(x|g(y)) / ppl(x)   = exp(L(x|g(y)) - L(x))     how little y helps to guess x
 
+In a conversation both contexts stand after its history h: L(y|h,x) and L(x|h,g(y)). What is divided by, the text
+alone, stays as it is. Where the target has no room, the oldest exchanges of h are left out whole.
+
 L(t|c) is the mean negative log-likelihood, in nats, over the scored tokens of t: every token of t where the
 vocabulary has a start token (which then opens both passages), all but the first where it has none. Both
 losses of a ratio are over the same tokens: where one passage was cut by the student's context, the other is
@@ -70,21 +73,28 @@ class TokenRatio:
         return _mean(self.given, tokens) - _mean(self.alone, tokens)
 
 
-def token_ratio(alone: Losses, given: Losses) -> TokenRatio:
+def token_ratio(alone: Losses, given: Losses, left_out: int = 0) -> TokenRatio:
     """`ratio`, with the token losses."""
-    return TokenRatio(ratio(alone, given), alone.nll, given.nll)
+    return TokenRatio(ratio(alone, given, left_out), alone.nll, given.nll)
 
 
-def ratio(alone: Losses, given: Losses) -> Ratio:
-    """The score of one question from its passages' token losses."""
+def unscored(reason: str) -> TokenRatio:
+    """The score of a question that cannot be put to the student."""
+    none = np.empty(0, np.float32)
+    return TokenRatio(Ratio(value=None, reason=reason), none, none)
+
+
+def ratio(alone: Losses, given: Losses, left_out: int = 0) -> Ratio:
+    """The score of one question from its passages' token losses; `left_out` as `Ratio.left_out`."""
     scored = min(len(alone.nll), len(given.nll))
-    truncated = alone.truncated or given.truncated
+    cut = alone.truncated or given.truncated
+    truncated = cut or left_out > 0
     reason = None
     if alone.missing or given.missing:
         reason = "llama.cpp fails at this text"
     elif alone.tokens == 0:
         reason = "the text is empty"
-    elif truncated and min(alone.room, given.room) < MIN_TARGET:
+    elif cut and min(alone.room, given.room) < MIN_TARGET:
         least = min(alone.room, given.room)
         reason = (
             f"too long; raise --context by {alone.tokens - least} or more: the context leaves {max(least, 0)} tokens "
@@ -95,18 +105,19 @@ def ratio(alone: Losses, given: Losses) -> Ratio:
     elif not (np.isfinite(alone.nll[:scored]).all() and np.isfinite(given.nll[:scored]).all()):
         reason = "the student's losses are not finite"
     if reason is not None:
-        return Ratio(value=None, truncated=truncated, reason=reason)
+        return Ratio(value=None, truncated=truncated, left_out=left_out, reason=reason)
     loss_alone, loss_given = _mean(alone.nll, scored), _mean(given.nll, scored)
     log_ratio = loss_given - loss_alone
     if not abs(log_ratio) < 700:  # a ratio that no float holds
         reason = "the student's losses are too far apart"
-        return Ratio(value=None, truncated=truncated, reason=reason)
+        return Ratio(value=None, truncated=truncated, left_out=left_out, reason=reason)
     return Ratio(
         value=math.exp(log_ratio),
         log_ratio=log_ratio,
         alone=Loss(mean=loss_alone, scored=scored),
         given=Loss(mean=loss_given, scored=scored),
         truncated=truncated,
+        left_out=left_out,
     )
 
 

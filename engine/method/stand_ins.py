@@ -26,7 +26,7 @@ from engine.method.stand_in_words import (
     joined,
     listed,
 )
-from engine.sample import Version
+from engine.sample import History, Version
 from models.teacher import Fault
 
 HEAD = 400
@@ -47,15 +47,19 @@ def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None
     return _speaks_of_the_task(answer, asked, old)
 
 
-def instruction_stand_in(instruction: str, old: Version) -> Fault | None:
-    """The kind of stand-in that an instruction is; None: it is one, for all one can be sure."""
+def instruction_stand_in(instruction: str, old: Version, history: History = ()) -> Fault | None:
+    """The kind of stand-in that an instruction is; None: it is one, for all one can be sure.
+
+    history: what was said before. A text that the instruction speaks of may stand there.
+    """
     instruction, asked = instruction[:LONG], f"{old.instruction[:LONG]}\n{old.input[:LONG]}"
     # Who asks for help may well begin with what he cannot do.
     if _REQUEST_DECLINED.search(_head(instruction)) and _declines(instruction, asked):
         return Fault.REFUSAL
     if fault := _speaks_of_the_task(instruction, asked, old):
         return fault
-    return Fault.INPUT_LOST if _loses_input(instruction, old) else None
+    in_history = any(turn.role != "system" for turn in history) and not _material(old)
+    return Fault.INPUT_LOST if not in_history and _loses_input(instruction, old) else None
 
 
 def is_refusal(answer: str) -> bool:

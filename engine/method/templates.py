@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from engine.sample import History, Turn, exchanges
 from models.errors import ModelFileError
 from models.llamacpp.chat_template import ChatTemplateError, render
 from models.student import Piece, StudentInfo
@@ -13,6 +17,13 @@ from models.teacher import Message
 
 Prompt = Callable[[str, str], tuple[Piece, ...]]
 """(instruction, input) -> the context after which the student would say the response."""
+
+
+class Template(Protocol):
+    """A `Prompt` that may come after a conversation."""
+
+    def __call__(self, instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
+        """history: what was said before the instruction. `ChatTemplateError`: it cannot be written so."""
 
 
 class TemplateName(StrEnum):
@@ -30,41 +41,109 @@ def guess(response: str) -> str:
     )
 
 
-def prompt_for(name: TemplateName, student: StudentInfo) -> Prompt:
+def prompt_for(name: TemplateName, student: StudentInfo) -> Template:
     """The prompt-writing function of a template, for this student."""
-    return chat(student) if name is TemplateName.CHAT else PUBLISHED[name]
+    if name is TemplateName.CHAT:
+        return chat(student)
+    published = PUBLISHED[name]
+
+    def prompt(instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
+        return published(instruction, input, history, student.eos_text)
+
+    return prompt
 
 
-def vicuna(instruction: str, input: str) -> tuple[Piece, ...]:
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """The text that a published template puts before what each side says."""
+
+    user: str
+    assistant: str
+    space: str  # between the assistant's mark and an answer of the history
+    user_after_end: str  # before a user's turn that follows the vocabulary's end token
+    user_first: str  # before one with nothing before it
+
+
+def _conversation(marks: _Marks, opening: str, history: History, user: str, end: str) -> tuple[Piece, ...]:
+    """A conversation up to where the assistant is to speak.
+
+    Each answer of the history ends in the vocabulary's end token, and the text goes on in a piece of its own.
+    """
+    pieces: list[Piece] = []
+    text = opening
+    for turn in (*history, Turn(role="user", text=user)):
+        if turn.role == "assistant":
+            text += f"{marks.assistant}{marks.space}{turn.text}"
+            pieces += [Piece(text), Piece(end, special=True)] if end else [Piece(text)]
+            text = ""
+        else:
+            mark = marks.user if text else marks.user_after_end if pieces else marks.user_first
+            text += f"{mark}{turn.text}"
+    return *pieces, Piece(text + marks.assistant)
+
+
+def _opened(history: History, default: str) -> tuple[str, History]:
+    """The system message that a conversation opens with, or the default, and the turns after it."""
+    first, _ = exchanges(history)
+    return "\n\n".join(turn.text for turn in first) or default, history[len(first) :]
+
+
+_VICUNA = _Marks(
+    user=" USER: ", assistant=" ASSISTANT:", space=" ", user_after_end="USER: ", user_first="USER: "
+)
+
+
+def vicuna(instruction: str, input: str, history: History = (), end: str = "") -> tuple[Piece, ...]:
+    """`end`: the text of the vocabulary's end token, which follows each answer of the history."""
     user = f"{instruction}\nInput:\n{input}" if input else instruction
-    return (
-        Piece(
-            "A chat between a curious user and an artificial intelligence assistant. The assistant gives "
-            f"helpful, detailed, and polite answers to the user's questions. USER: {user} ASSISTANT:"
+    opening, turns = _opened(
+        history,
+        "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, "
+        "detailed, and polite answers to the user's questions.",
+    )
+    return _conversation(_VICUNA, opening, turns, user, end)
+
+
+_INSTRUCTION = "\n\n### Instruction:\n"
+_ALPACA = _Marks(
+    user=_INSTRUCTION,
+    assistant="\n\n### Response:",
+    space="",
+    user_after_end=_INSTRUCTION,
+    user_first=_INSTRUCTION,
+)
+
+
+def alpaca(instruction: str, input: str, history: History = (), end: str = "") -> tuple[Piece, ...]:
+    """`end`: as of `vicuna`."""
+    user, head = (
+        instruction,
+        (
+            "Below is an instruction that describes a task. Write a response that appropriately completes the "
+            "request."
         ),
     )
-
-
-def alpaca(instruction: str, input: str) -> tuple[Piece, ...]:
     if input:
+        user = f"{instruction}\n\n### Input:\n{input}"
         head = (
             "Below is an instruction that describes a task, paired with an input that provides further "
             "context. Write a response that appropriately completes the request."
         )
-        return (Piece(f"{head}\n\n### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"),)
-    head = (
-        "Below is an instruction that describes a task. Write a response that appropriately completes the "
-        "request."
-    )
-    return (Piece(f"{head}\n\n### Instruction:\n{instruction}\n\n### Response:"),)
+    opening, turns = _opened(history, head)
+    return _conversation(_ALPACA, opening, turns, user, end)
 
 
-def wizardlm(instruction: str, input: str) -> tuple[Piece, ...]:
+_WIZARDLM = _Marks(user="\n\n", assistant="\n\n### Response:", space="", user_after_end="\n\n", user_first="")
+
+
+def wizardlm(instruction: str, input: str, history: History = (), end: str = "") -> tuple[Piece, ...]:
+    """`end`: as of `vicuna`."""
     user = f"{instruction}\n{input}" if input else instruction
-    return (Piece(f"{user}\n\n### Response:"),)
+    opening, turns = _opened(history, "")
+    return _conversation(_WIZARDLM, opening, turns, user, end)
 
 
-PUBLISHED: dict[TemplateName, Prompt] = {
+PUBLISHED: dict[TemplateName, Callable[[str, str, History, str], tuple[Piece, ...]]] = {
     TemplateName.VICUNA: vicuna,
     TemplateName.ALPACA: alpaca,
     TemplateName.WIZARDLM: wizardlm,
@@ -72,26 +151,24 @@ PUBLISHED: dict[TemplateName, Prompt] = {
 """The templates that are the same for every model."""
 
 
-def chat(student: StudentInfo) -> Prompt:
+def chat(student: StudentInfo) -> Template:
     """The GGUF's own chat template around the user's words. Raises `ModelFileError` if there is none that works."""
     advice = "use --template vicuna, alpaca or wizardlm"
     if student.chat_template is None:
         raise ModelFileError(Path(student.path), f"it carries no chat template; {advice}")
+    write = partial(render, student.chat_template, bos_text=student.bos_text, eos_text=student.eos_text)
     try:
         # Rendered once, around nothing; the words go where the message's piece is.
-        around = render(
-            student.chat_template,
-            [Message("user", "")],
-            bos_text=student.bos_text,
-            eos_text=student.eos_text,
-        )
+        around = write([Message("user", "")])
     except ChatTemplateError as error:
         raise ModelFileError(
             Path(student.path), f"its chat template cannot be used ({error}); {advice}"
         ) from error
 
-    def prompt(instruction: str, input: str) -> tuple[Piece, ...]:
+    def prompt(instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
         user = f"{instruction}\n{input}" if input else instruction
+        if history:
+            return write([*(Message(turn.role, turn.text) for turn in history), Message("user", user)])
         return tuple(piece if piece.special else Piece(user) for piece in around)
 
     return prompt

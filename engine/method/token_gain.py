@@ -61,8 +61,8 @@ class TokenGains:
     instruction: SampleHalf  # and the input after it, where there is one
 
 
-def half(target: str, alone: Losses, given: Losses) -> SampleHalf:
-    """A target with what its two passages lost at each token."""
+def half(target: str, alone: Losses, given: Losses, left_out: int = 0) -> SampleHalf:
+    """A target with what its two passages lost at each token; `left_out` as `Ratio.left_out`."""
     data = utf8(target)
     sizes = _sizes(data, alone)[: len(given.lengths)]
     unscored = len(alone.lengths) - len(alone.nll)
@@ -75,7 +75,9 @@ def half(target: str, alone: Losses, given: Losses) -> SampleHalf:
         scored = number - unscored
         losses = (_finite(alone.nll[scored]), _finite(given.nll[scored])) if scored in known else (None, None)
         tokens.append(Token(text, size, *losses))
-    return SampleHalf(tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given))
+    return SampleHalf(
+        tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given, left_out)
+    )
 
 
 def spans(tokens: Sequence[Token]) -> list[TokenSpan]:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.formats.fields import NO_COLUMNS, Columns
-from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
-from engine.formats.packed import bare_name
 from engine.formats.read import BadRow, Dataset, in_folder, open_dataset
 from engine.sample import PassedRow, Sample
 from engine.store.database import WorkspaceError
@@ -44,7 +42,7 @@ class BadRowsError(BurnishError):
 
 def workspace_for(data: Path) -> Path:
     """A dataset's workspace: its name with .burnish, in the working folder."""
-    return Path(bare_name(data).with_suffix(".burnish").name)
+    return Path(data.with_suffix(".burnish").name)
 
 
 def target(
@@ -202,7 +200,7 @@ class Import:
             self._go_on()
             if isinstance(row, Sample):
                 self.rows += 1
-                self.continued += earlier_turns(row.row, self.format, self.columns) > 0
+                self.continued += bool(row.history)
             else:
                 self.passed += 1
             yield row

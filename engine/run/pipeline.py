@@ -32,7 +32,7 @@ from engine.run.replay import (
 )
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.sample import Choice, Scores, Stage, Version
+from engine.sample import Choice, History, Scores, Stage, Version
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
 from models.system.threads import on_daemon_thread
@@ -49,6 +49,7 @@ class _ReplayingModels:
     """`refine.SampleModels` for one sample. Without reflection there is no teacher, without scores no student."""
 
     sample: int
+    history: History
     teacher: ReplayingTeacher | None
     student: asyncio.Task[ReplayingStudent] | None  # first replies may come while it is still loading
     verifier: asyncio.Task[ReplayingStudent] | None  # None: nothing is known of it yet
@@ -65,19 +66,19 @@ class _ReplayingModels:
 
     async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         assert self.student is not None
-        return await (await self.student).ratios(self.sample, measure, versions)
+        return await (await self.student).ratios(self.sample, self.history, measure, versions)
 
     async def verified_ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         if self.verifier is None:
             raise NeedsVerifier
         try:
-            return await (await self.verifier).ratios(self.sample, measure, versions)
+            return await (await self.verifier).ratios(self.sample, self.history, measure, versions)
         except NeedsStudent:
             raise NeedsVerifier from None
 
     async def scores(self, version: Version) -> Scores:
         assert self.student is not None
-        (scores,) = await (await self.student).scores(self.sample, [version])
+        (scores,) = await (await self.student).scores(self.sample, self.history, [version])
         return scores
 
     def chosen(self, choice: Choice) -> None:
@@ -208,7 +209,9 @@ class Pipeline:
             opening: asyncio.Task[ReplayingStudent] | None, verifying: asyncio.Task[ReplayingStudent] | None
         ) -> None:
             for sample in samples:
-                models = _ReplayingModels(sample.index, replaying, opening, verifying, self._chosen)
+                models = _ReplayingModels(
+                    sample.index, sample.history, replaying, opening, verifying, self._chosen
+                )
                 try:
                     outcome = await refine(sample, self._recipe, models)
                 except NeedsTeacher:
@@ -243,8 +246,8 @@ class Pipeline:
         return await self._replaying(self._student_info, student)
 
     async def _replaying(self, info: StudentInfo, student: Student | None) -> ReplayingStudent:
-        prompt = await on_daemon_thread(prompt_for, self._recipe.template, info)
-        return ReplayingStudent(self._workspace, info, prompt, self._emit, student, self._gate)
+        template = await on_daemon_thread(prompt_for, self._recipe.template, info)
+        return ReplayingStudent(self._workspace, info, template, self._emit, student, self._gate)
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

@@ -21,7 +21,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from engine.events import (
@@ -45,15 +46,27 @@ from engine.method.scores import (
     ifd_passages,
     r_ifd_passages,
     token_ratio,
+    unscored,
 )
-from engine.method.templates import Prompt
+from engine.method.templates import Template
 from engine.method.token_gain import TokenGains, half
 from engine.run.gates import Gate
 from engine.run.retry import Attempts, PatientTeacher
 from engine.run.teachers import OpenTeacher
-from engine.sample import Scores, Stage, Version
+from engine.sample import History, Scores, Stage, Version, exchanges
 from engine.store.workspace import Workspace
-from models.student import MISSING, Losses, Passage, PassageError, Student, StudentInfo
+from models.llamacpp.chat_template import ChatTemplateError
+from models.student import (
+    MISSING,
+    Losses,
+    Passage,
+    PassageError,
+    Piece,
+    Student,
+    StudentError,
+    StudentInfo,
+)
+from models.system.threads import on_daemon_thread
 from models.teacher import Reply, Request, TeacherError
 
 T = TypeVar("T")
@@ -186,6 +199,25 @@ class ReplayingTeacher:
         self._emit(TeacherQueue(tuple(self._in_flight), self._wanted - len(self._in_flight)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A question to the student, with its losses."""
+
+    passages: RatioPassages
+    alone: Losses
+    given: Losses
+    left_out: int  # exchanges of the history, the oldest
+
+
+def _prompt(template: Template, history: History, instruction: str, input: str) -> tuple[Piece, ...]:
+    """A `Prompt`, with its first two arguments given."""
+    return template(instruction, input, history)
+
+
+def _not_carried(error: ChatTemplateError) -> str:
+    return f"the student's chat template cannot carry the turns before it ({error})"
+
+
 class ReplayingStudent:
     """A student whose token losses are kept. With `student` None there are only those that are here.
 
@@ -197,14 +229,14 @@ class ReplayingStudent:
         self,
         workspace: Workspace,
         info: StudentInfo,
-        prompt: Prompt,
+        template: Template,
         emit: Callable[[Event], None],
         student: Student | None,
         gate: Gate,
     ) -> None:
         self._workspace = workspace
         self._identity = [info.digest, info.bos, info.context, info.exact]
-        self._prompt = prompt
+        self._template = template
         self._emit = emit
         self._student = student
         self._gate = gate
@@ -216,34 +248,86 @@ class ReplayingStudent:
         )
 
     def _key(self, passage: Passage) -> bytes:
-        body = json.dumps([self._identity, asdict(passage)])
+        asked = asdict(passage)
+        if not asked["whole"]:  # as it was before there was this
+            del asked["whole"]
+        body = json.dumps([self._identity, asked])
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
 
-    async def ratios(self, sample: int, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
+    async def ratios(
+        self, sample: int, history: History, measure: Measure, versions: Sequence[Version]
+    ) -> list[TokenRatio]:
         """IFD or r-IFD of some versions of a sample."""
-        return await self._ratios(sample, [measure(version, self._prompt) for version in versions])
+        return await self._ratios(sample, history, [(measure, version) for version in versions])
 
-    async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
+    async def scores(self, sample: int, history: History, versions: Sequence[Version]) -> list[Scores]:
         """IFD and r-IFD of some versions of a sample."""
-        prompt = self._prompt
-        questions = [
-            measure(version, prompt) for version in versions for measure in (ifd_passages, r_ifd_passages)
-        ]
-        ratios = [found.ratio for found in await self._ratios(sample, questions)]
+        asked = [(measure, version) for version in versions for measure in (ifd_passages, r_ifd_passages)]
+        ratios = [found.ratio for found in await self._ratios(sample, history, asked)]
         return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
 
-    async def gains(self, sample: int, version: Version) -> TokenGains:
+    async def gains(self, sample: int, history: History, version: Version) -> TokenGains:
         """Token by token what each half of a version of a sample buys of the other."""
-        ifd, r_ifd = ifd_passages(version, self._prompt), r_ifd_passages(version, self._prompt)
-        losses = await self.losses(sample, distinct_passages([ifd, r_ifd]))
+        try:
+            ifd, r_ifd = await self._weighed(
+                sample, history, [(ifd_passages, version), (r_ifd_passages, version)]
+            )
+        except ChatTemplateError as error:
+            raise StudentError(f"sample {sample}: {_not_carried(error)}") from error
+        target = r_ifd.passages.alone.target
         return TokenGains(
-            response=half(version.response, losses[ifd.alone], losses[ifd.given]),
-            instruction=half(r_ifd.alone.target, losses[r_ifd.alone], losses[r_ifd.given]),
+            response=half(version.response, ifd.alone, ifd.given, ifd.left_out),
+            instruction=half(target, r_ifd.alone, r_ifd.given, r_ifd.left_out),
         )
 
-    async def _ratios(self, sample: int, questions: Sequence[RatioPassages]) -> list[TokenRatio]:
-        losses = await self.losses(sample, distinct_passages(questions))
-        return [token_ratio(losses[question.alone], losses[question.given]) for question in questions]
+    async def _ratios(
+        self, sample: int, history: History, asked: Sequence[tuple[Measure, Version]]
+    ) -> list[TokenRatio]:
+        try:
+            weighed = await self._weighed(sample, history, asked)
+        except ChatTemplateError as error:
+            return [unscored(_not_carried(error)) for _ in asked]
+        return [token_ratio(one.alone, one.given, one.left_out) for one in weighed]
+
+    async def _weighed(
+        self, sample: int, history: History, asked: Sequence[tuple[Measure, Version]]
+    ) -> list[_Weighed]:
+        """Both losses of each question, after as much of the history as leaves its target room.
+
+        The oldest exchanges are left out whole, the fewest that do: it is tried with all of them, then by halving.
+        Raises `ChatTemplateError`.
+        """
+        first, said = exchanges(history)
+        low, high, left_out = [0] * len(asked), [len(said)] * len(asked), [0] * len(asked)
+
+        def questions() -> list[RatioPassages]:
+            found = []
+            for (measure, version), out in zip(asked, left_out, strict=True):
+                kept = *first, *(turn for part in said[out:] for turn in part)
+                question = measure(version, partial(_prompt, self._template, kept))
+                given = replace(question.given, whole=out < len(said))
+                found.append(RatioPassages(question.alone, given))
+            return found
+
+        while True:
+            # A chat template is rendered in a process of its own, once for each order of roles.
+            found = await on_daemon_thread(questions) if history else questions()
+            losses = await self.losses(sample, distinct_passages(found))
+            settled = True
+            for number, question in enumerate(found):
+                if low[number] == high[number]:
+                    continue
+                if losses[question.given].truncated:
+                    low[number] = left_out[number] + 1
+                else:
+                    high[number] = left_out[number]
+                middle = (low[number] + high[number]) // 2
+                settled, left_out[number] = settled and middle == left_out[number], middle
+            if settled:
+                return [
+                    _Weighed(question, losses[question.alone], losses[question.given], out)
+                    for question, out in zip(found, left_out, strict=True)
+                ]
 
     async def losses(self, sample: int, passages: Sequence[Passage]) -> dict[Passage, Losses]:
         """The token losses of some passages of a sample."""

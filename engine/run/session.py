@@ -46,7 +46,7 @@ from engine.run.teachers import (
     identified,
     sampling_of,
 )
-from engine.sample import Candidate, Scores, Stage, Version
+from engine.sample import Candidate, History, Scores, Stage, Version
 from engine.store.workspace import Workspace
 from models.errors import UsageError
 from models.files.catalog import ModelFile
@@ -160,11 +160,11 @@ class Session:
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """The student's scores of some versions of a sample."""
-        return await (await self._replaying_student()).scores(sample, versions)
+        return await (await self._replaying_student()).scores(sample, self._history(sample), versions)
 
     async def heat(self, sample: int, version: Version) -> TokenGains:
         """Token by token what each half of a version of a sample buys of the other."""
-        return await (await self._replaying_student()).gains(sample, version)
+        return await (await self._replaying_student()).gains(sample, self._history(sample), version)
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
         """Another rewrite of a version, asked for by a person, weighed where there is a student, and kept.
@@ -179,7 +179,9 @@ class Session:
         async def ask(question: Question[T], /) -> T:
             return await replaying.ask(sample, stage, number, with_remark(question, remark))
 
-        reflection = await STAGES[stage].reflect(form, PROMPT_SETS[self._settings.run.prompts], version, ask)
+        reflection = await STAGES[stage].reflect(
+            form, PROMPT_SETS[self._settings.run.prompts], version, ask, self._history(sample)
+        )
         scores = None
         if self._settings.student.name is not None:
             (scores,) = await self.scores(sample, [reflection.version])
@@ -192,6 +194,9 @@ class Session:
         )
         self._workspace.reviews.keep_candidate(sample, candidate)
         return candidate
+
+    def _history(self, sample: int) -> History:
+        return self._workspace.sample(sample).history
 
     def _number(self, sample: int) -> int:
         """A candidate's that nobody has asked for: the same number would be the same question."""
@@ -256,8 +261,8 @@ class Session:
             await gate.passed()
             self._student_info = await student.open()
         info = self._student_info
-        prompt = await on_daemon_thread(prompt_for, self._settings.run.template, info)
-        return ReplayingStudent(self._workspace, info, prompt, self._emit_for_person, student, gate)
+        template = await on_daemon_thread(prompt_for, self._settings.run.template, info)
+        return ReplayingStudent(self._workspace, info, template, self._emit_for_person, student, gate)
 
 
 async def refine_workspace(

@@ -13,6 +13,7 @@ import json
 import operator
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from heapq import merge
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +23,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from engine.examine.flags import Finding, Flag, Stats
 from engine.formats.fields import NO_COLUMNS, Columns
-from engine.formats.names import Format
+from engine.formats.layouts import history_of
+from engine.formats.names import Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Verdict, Version, WhyPassed
@@ -134,6 +136,12 @@ class Workspace:
         with self.database.understood():
             return Source.model_validate(json.loads(self.database.execute("SELECT body FROM source")[0][0]))
 
+    @cached_property
+    def _layout(self) -> tuple[Layout, Columns]:
+        """How the dataset's rows are read; a dataset that has grown is read the same way."""
+        source = self.source()
+        return source.format.layout, source.columns
+
     def __len__(self) -> int:
         """Samples in the dataset."""
         query = (
@@ -177,7 +185,8 @@ class Workspace:
             if not (isinstance(row, dict) and all(isinstance(text, str) for text in stored[:3])):
                 raise TypeError
             version = Version.model_construct(instruction=instruction, input=input, response=response)
-            return Sample.model_construct(index=index, original=version, row=row)
+            history = history_of(row, *self._layout)
+            return Sample.model_construct(index=index, original=version, row=row, history=history)
 
         return self.database.parsed(sample, body)
 

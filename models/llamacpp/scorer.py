@@ -79,15 +79,15 @@ class Scorer:
         self.threads = threads
 
     def losses(self, passages: Iterable[Sequence[Any]]) -> list[Losses]:
-        """Of each (context pieces, target), pieces being (text, special), in order."""
+        """Of each (context pieces, target, whole), pieces being (text, special), in order."""
         results: list[Losses] = []
         jobs: list[_Job] = []
         contexts: list[Ids] = []
-        for pieces, text in passages:
+        for pieces, text, whole in passages:
             context = self.model.passage(pieces)
             target = self.model.tokenize(text, special=False)
             room = self.window - len(context)
-            kept = target[: max(room, 0)]
+            kept = target[: 0 if whole and len(target) > room else max(room, 0)]
             nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
             lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
             results.append(Losses(nll, lengths, len(target), room))

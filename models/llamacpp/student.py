@@ -202,7 +202,11 @@ class EmbeddedStudent:
         child = self._child
         assert child is not None
         passages = [
-            ([(piece.text, piece.special) for piece in item.passage.context], item.passage.target)
+            (
+                [(piece.text, piece.special) for piece in item.passage.context],
+                item.passage.target,
+                item.passage.whole,
+            )
             for item in items
         ]
         try:

@@ -137,7 +137,7 @@ def completion(path: Path, threads: int) -> Run:
 def passages_of(model: Model, calls: list[Call]) -> list[tuple[list[int], int]]:
     """The token ids of every passage, and how many of them at its end are scored."""
     found = []
-    for pieces, text in (passage for call in calls for passage in call):
+    for pieces, text, _ in (passage for call in calls for passage in call):
         context, target = model.passage(pieces), model.tokenize(text, special=False)
         skip = 0 if model.bos is not None else 1
         ids: Ids = np.concatenate([context, target])

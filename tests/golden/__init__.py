@@ -1,6 +1,7 @@
 """Losses that PyTorch computed, and the passages they are of, written out again from the golden README.
 
-Not a word of this comes from the engine's templates: that they agree is what the tests claim.
+Not a word of this comes from the engine's templates: that they agree is what the tests claim. Of the
+conversations there are only the losses: what the engine makes of `conversations.jsonl` must have the same.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from engine.formats.fields import Columns
-from engine.formats.layouts import earlier_turns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
 from engine.formats.reasons import Reasons
@@ -79,15 +78,12 @@ def open_data(
     if new:
         if passed := opened.passed():
             say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
-        source = opened.source()
-        turns = sum(
-            earlier_turns(sample.row, source.format, source.columns) > 0 for sample in opened.samples()
-        )
+        turns = sum(bool(sample.history) for sample in opened.samples())
         if turns:
             say(
                 console,
                 f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
-                "the turns before it are exported as they are",
+                "the turns before it are shown to teacher and student and exported as they are",
             )
     return opened
 

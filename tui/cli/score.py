@@ -74,6 +74,7 @@ def _json(index: int, scores: Scores) -> dict[str, Any]:
         "r_ifd": scores.r_ifd.value,
         "loss": {name: loss.mean if loss else None for name, loss in losses.items()},
         "scored": {name: loss.scored if loss else 0 for name, loss in losses.items()},
+        "left_out": max(scores.ifd.left_out, scores.r_ifd.left_out),
         "truncated": scores.ifd.truncated or scores.r_ifd.truncated,
         "reason": scores.ifd.reason or scores.r_ifd.reason,
     }

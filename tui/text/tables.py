@@ -20,6 +20,7 @@ from engine.method.recipe import Method, Recipe
 from engine.sample import (
     PARTS,
     Choice,
+    History,
     Outcome,
     Ratio,
     Review,
@@ -255,9 +256,8 @@ def sample_page(
 
     `near_tie`: the margin below which the run flags a choice; None: each choice has its own.
     """
-    parts: list[RenderableType] = [
-        _version_panel("original", sample.original, outcome.before if outcome else None)
-    ]
+    parts: list[RenderableType] = [_history_panel(sample.history)] if sample.history else []
+    parts.append(_version_panel("original", sample.original, outcome.before if outcome else None))
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
@@ -267,6 +267,11 @@ def sample_page(
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
     return Group(*parts)
+
+
+def _history_panel(history: History) -> Panel:
+    turns = (Text.assemble((f"{turn.role}\n", "bold cyan"), literal(turn.text)) for turn in history)
+    return Panel(Text("\n\n").join(turns), title="the conversation before", title_align="left")
 
 
 def _version_panel(title: str, version: Version, scores: Scores | None) -> Panel:
@@ -284,10 +289,16 @@ def _ratio(ratio: Ratio) -> str:
     if ratio.alone is None or ratio.given is None:
         return f"none: {ratio.reason}"
     cut = ", truncated" * ratio.truncated
+    if ratio.left_out:
+        cut += f", without the {_earliest(ratio.left_out)} of the conversation"
     return (
         f"{number(ratio.value)} = exp({ratio.given.mean:.4f} - {ratio.alone.mean:.4f}) "
         f"over {ratio.given.scored} tokens{cut}"
     )
+
+
+def _earliest(count: int) -> str:
+    return "earliest exchange" if count == 1 else f"{count} earliest exchanges"
 
 
 def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:

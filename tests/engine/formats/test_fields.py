@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.formats.fields import NO_COLUMNS, Columns, Fields, fields_of
-from engine.formats.layouts import earlier_turns, layout_of, render, version_of
+from engine.formats.layouts import history_of, layout_of, render, version_of
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import open_dataset
 from engine.sample import Sample, Version
@@ -123,7 +123,7 @@ def test_given_names_are_read_and_written(
         assert (
             version_of(turns, Format.MESSAGES.layout, named if "log" in turns else NO_COLUMNS).response == "a"
         )
-        assert earlier_turns(row, format, named) == ("ton" in row)
+        assert len(history_of(row, format.layout, named)) == ("ton" in row)
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row))
     dataset = open_dataset(path, columns=named)

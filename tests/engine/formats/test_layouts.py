@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import as_one_text, earlier_turns, render, version_of
+from engine.formats.layouts import as_one_text, history_of, render, version_of
 from engine.formats.names import TRACE, DatasetError, Format
 from engine.sample import Sample, Version
 
@@ -119,7 +119,7 @@ def test_earlier_turns_and_the_turns_own_keys_stay(
         field: [*earlier, {role: user, text: "New?", "n": 2}, {"n": 3, role: reply, text: "Newer."}],
     }
     assert same(row, format, NEW) == json.dumps(expected)
-    assert earlier_turns(row, format) == 3
+    assert len(history_of(row, format.layout)) == 3
 
 
 def test_an_input_goes_below_the_instruction_in_a_turn() -> None:
@@ -189,7 +189,7 @@ def test_earlier_turns_become_a_history_and_turns_again() -> None:
         "history": [["a", "b"]],
         "id": 1,
     }
-    assert earlier_turns(flat, Format.ALPACA) == 3
+    assert len(history_of(flat, Format.ALPACA.layout)) == 3
     converted = sample(flat, Format.ALPACA)
     turns = render(converted, Version(instruction="c", response="d"), Format.ALPACA, Format.MESSAGES)
     assert turns == row
@@ -214,7 +214,7 @@ def test_a_history_of_another_shape_just_travels() -> None:
     row = {"instruction": "i", "output": "o", "history": "a, b", "system": 3}
     rendered = render(sample(row, Format.WIZARDLM), NEW, Format.WIZARDLM, Format.MESSAGES)
     assert (rendered["history"], rendered["system"]) == ("a, b", 3)
-    assert earlier_turns(row, Format.WIZARDLM) == 0
+    assert len(history_of(row, Format.WIZARDLM.layout)) == 0
 
 
 @pytest.mark.parametrize("target", list(Format))
@@ -272,7 +272,7 @@ def test_a_null_system_turn_is_left_out_of_another_layout() -> None:
         "output": "Newer.",
         "system": "s",
     }
-    assert earlier_turns(row, Format.SHAREGPT) == 1
+    assert len(history_of(row, Format.SHAREGPT.layout)) == 1
 
 
 def test_names_of_roles_change_between_the_layouts() -> None:

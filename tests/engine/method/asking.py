@@ -12,7 +12,7 @@ from engine.method.prompts import INSTRUCTION_CRITERIA, OWN, RESPONSE_CRITERIA, 
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
-from engine.sample import Stage, Version
+from engine.sample import History, Stage, Version
 from models.teacher import Fault, Reply
 
 T = TypeVar("T")
@@ -36,9 +36,14 @@ class Scripted:
 
 
 def reflect(
-    form: ReplyFormName, stage: Stage, old: Version, ask: Scripted, prompts: Prompts = OWN
+    form: ReplyFormName,
+    stage: Stage,
+    old: Version,
+    ask: Scripted,
+    prompts: Prompts = OWN,
+    history: History = (),
 ) -> Reflection:
-    return asyncio.run(STAGES[stage].reflect(form, prompts, old, ask))
+    return asyncio.run(STAGES[stage].reflect(form, prompts, old, ask, history))
 
 
 def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import question
-from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
+from engine.method.prompts import PROMPT_SETS, PROMPTS, Prompts, PromptSet
 from engine.method.recipe import Recipe
 from engine.method.reflection import Question
 from engine.method.reply_forms import JudgeForm, ReplyFormName
@@ -20,7 +20,7 @@ from engine.method.templates import TemplateName
 from engine.run.plan import recipe_of
 from engine.run.settings import Settings, with_setting
 from engine.run.teachers import sampling_of
-from engine.sample import Stage, Version
+from engine.sample import Stage, Turn, Version
 from engine.store.workspace import Workspace
 from models.files.catalog import student_file
 from models.teacher import Message, Request
@@ -107,6 +107,13 @@ def test_a_reply_is_kept_under_the_weights_and_the_context_that_gave_it(name: st
     assert (request.digest(TEACHER) != request.digest(other)) is decides
 
 
+HISTORY = (
+    Turn(role="system", text="Be brief."),
+    Turn(role="user", text="Hello?"),
+    Turn(role="assistant", text="Hi."),
+)
+
+
 def words(questions: list[Question[Any]]) -> str:
     asked = [[[asdict(message) for message in one.messages], one.schema] for one in questions]
     return hashlib.sha256(json.dumps(asked).encode("ascii")).hexdigest()
@@ -115,6 +122,7 @@ def words(questions: list[Question[Any]]) -> str:
 def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
     """Where the digest differs, raise `prompts.PROMPTS` and put the new digest here."""
     asked: list[Question[Any]] = []
+    after: list[Question[Any]] = []  # after a history
     for parameter in EVERY:
         form, stage = parameter.values
         assert isinstance(form, ReplyFormName)
@@ -123,10 +131,27 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
             script = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, OLD, script, prompts)
             asked += script.asked
-    assert (PROMPTS, words(asked)) == (
+            script = Scripted(*replies(form, stage, "New answer."))
+            reflect(form, stage, OLD, script, prompts, HISTORY)
+            after += script.asked
+    assert (PROMPTS, words(asked), words(after)) == (
         2,
         "0752de35687a7a260781348bccf55dffb3b0e35a314bf329c44395b3bc17da2a",
+        "e82d4e6c59fc9f87189aff6970f8a5a8b81636dc3a119e91e821d75e53cd32ed",
     )
+
+
+@pytest.mark.parametrize("prompts", PROMPT_SETS.values())
+def test_after_a_history_a_new_instruction_must_fit_and_need_not_stand_alone(prompts: Prompts) -> None:
+    assert prompts.after(()) == prompts
+    seen = prompts.after(HISTORY)
+    assert all(turn.text in seen.before for turn in HISTORY)
+    for text in (seen.instruction_task, seen.rewrite):
+        assert "must be able to say it at that point" in text
+        assert "stand alone" not in text
+        assert "independent" not in text
+    for text in (seen.response_task, seen.answer, seen.improve):
+        assert "right at that point of the conversation" in text
 
 
 def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:

@@ -386,7 +386,7 @@ def good_samples() -> Iterator[Version]:
     """Samples that people wrote: whatever is said of them is wrong."""
     for row in demo_rows(100):
         yield Version(instruction=row["instruction"], input=row["input"], response=row["output"])
-    for path in sorted((Path(__file__).parents[2] / "golden").glob("*.jsonl")):
+    for path in sorted((Path(__file__).parents[2] / "golden").glob("*-*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             yield Version(instruction=row["instruction"], input=row["input"], response=row["output"])

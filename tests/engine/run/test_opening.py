@@ -10,7 +10,7 @@ import pytest
 
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import DatasetError
-from engine.run.opening import ChangedDatasetError, append_dataset, open_workspace, workspace_for
+from engine.run.opening import ChangedDatasetError, append_dataset, open_workspace
 from engine.sample import PassedRow
 from engine.store.database import WorkspaceError
 from engine.store.workspace import Workspace
@@ -102,8 +102,3 @@ def test_a_grown_dataset_is_read_as_it_was_then(tmp_path: Path) -> None:
         assert [sample.original.instruction for sample in opened.samples()] == ["où", "é"]
         with pytest.raises(UsageError, match="a workspace; give the dataset"):
             append_dataset(opened, workspace, None)
-
-
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.zst", "rows"])
-def test_a_workspace_is_called_as_its_dataset_is(name: str) -> None:
-    assert workspace_for(Path("somewhere") / name) == Path("rows.burnish")

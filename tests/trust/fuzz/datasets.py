@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.export.for_trainer import write_for_trainer
 from engine.export.trainers import Trainer, formats_of
-from engine.formats.layouts import earlier_turns, render
+from engine.formats.layouts import history_of, render
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, open_dataset
 from engine.formats.write import row_texts, write_dataset
@@ -184,7 +184,7 @@ def _read(data: Path, format: Format | None, some: int) -> bool:
             one_line(DatasetError(str(broken)))
     except (DatasetError, UsageError) as error:
         one_line(error)
-    assert all(earlier_turns(sample.row, source) >= 0 for sample in first)
+    assert all(history_of(sample.row, source.layout) == sample.history for sample in first)
     return True
 
 

@@ -106,4 +106,4 @@ async def _reflected(form: ReplyFormName, stage: Stage, texts: list[str]) -> Ref
     async def ask(question: Any, /) -> Any:
         return question.parse(Reply(next(coming)))
 
-    return await STAGES[stage].reflect(form, OWN, OLD, ask)
+    return await STAGES[stage].reflect(form, OWN, OLD, ask, ())

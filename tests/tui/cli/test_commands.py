@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import datetime
 import json
+import os
 import shutil
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ import pytest
 
 from engine.store.leaving import exported
 from engine.store.workspace import Workspace
-from tests.command import REFLECT, burnish, contents
+from tests.command import ALONE, REFLECT, burnish, contents
 from tests.gguf_writer import LLAMA, TENSORS, gguf
 from tests.ollama.script import Chat, Scripted
 from tests.ollama.server import FakeOllama
@@ -39,7 +42,7 @@ def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Pat
     ended = burnish("score", data, "-w", tmp_path / "w.burnish", "--student", "demo", "--json")
     assert ended.code == 0
     whole, none = map(json.loads, ended.out.splitlines())
-    fields = {"index", "ifd", "r_ifd", "loss", "scored", "truncated", "reason"}
+    fields = {"index", "ifd", "r_ifd", "loss", "scored", "left_out", "truncated", "reason"}
     assert set(whole) == set(none) == fields
     assert set(whole["loss"]) == set(whole["scored"]) == set(none["loss"]) == set(none["scored"]) == LOSSES
     assert (whole["index"], none["index"]) == (0, 1)
@@ -180,6 +183,26 @@ def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: 
     assert "1 samples need a reply that was never asked for: 2" in ended.err.replace("\n", " ")
     assert "--ask-teacher" in ended.err
     assert ended.code == 3
+
+
+def test_a_reader_that_has_seen_enough_of_the_progress_ends_no_run(tmp_path: Path) -> None:
+    data, path = dataset(tmp_path / "data.json", SHORT[:2]), tmp_path / "w.burnish"
+    read, write = os.pipe()
+    os.close(read)
+    with FakeOllama(brief) as server:
+        command: list[Any] = [
+            Path(sys.executable).with_name("burnish"),
+            "run",
+            data,
+            "-w",
+            path,
+            *REFLECT,
+            "--json",
+        ]
+        environment = os.environ | ALONE | {"OLLAMA_HOST": server.url}
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=write, env=environment, check=True)
+    os.close(write)
+    assert json.loads(ended.stdout)["done"] == 2
 
 
 # Rows

@@ -149,6 +149,14 @@ def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content
         for side, ratio in (("original", score.before), ("shown", score.after)):
             if ratio is not None and ratio.reason is not None:
                 yield from _wrapped(f"{side}, {score.name}: no score; {ratio.reason}", "$warning")
+            elif ratio is not None and ratio.left_out:
+                count = (
+                    f"the {ratio.left_out} earliest exchanges"
+                    if ratio.left_out > 1
+                    else "the earliest exchange"
+                )
+                why = f"without {count} of the conversation, for which the student's context has no room"
+                yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")
             elif ratio is not None and ratio.truncated:
                 why = "of the beginning only; the rest does not fit the student's context (--context)"
                 yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")

@@ -18,7 +18,15 @@ from engine.formats.outputs import refuse
 from engine.formats.passed import passed_on
 from engine.formats.write import is_table, row_texts, write_dataset
 from engine.sample import PassedRow
-from engine.store.leaving import ExportRule, LeavingSample, TopShare, count_exported, exported_rows
+from engine.store.leaving import (
+    USUAL_TOP,
+    ExportRule,
+    LeavingSample,
+    TopShare,
+    count_exported,
+    exported_rows,
+    pass_through,
+)
 from engine.store.workspace import Run, Source, Workspace
 
 ENDINGS = {
@@ -64,12 +72,19 @@ class ExportRequest:
     """The samples that are to leave, and their format."""
 
     rule: ExportRule = ExportRule.ALL
-    share: TopShare = TopShare(percent=5)  # noqa: RUF009 - frozen; counts for the rule `top` only
+    top: TopShare | None = (
+        None  # of the rule's samples, those with the largest IFD; None: all, with `top` the usual
+    )
     format: Format | None = None  # None: the dataset's own, or the trainer's for it
     trainer: Trainer | None = None
     trace: bool = False  # how each row came to be goes along
     drop_untrainable: bool = False  # rows that break one of the trainer's rules stay behind
     replace_entry: bool = False  # also one in dataset_info.json that burnish did not write
+
+    @property
+    def share(self) -> TopShare | None:
+        """The share of the rule's samples that leaves, None for all."""
+        return share_of(self.rule, self.top)
 
     def format_for(self, source: Format) -> Format:
         """The format that a dataset in the format `source` is written in. `UsageError`: the trainer takes no such."""
@@ -82,6 +97,7 @@ class ExportResult:
 
     path: Path
     rule: ExportRule
+    share: TopShare | None
     format: Format
     rows: int
     of: int  # rows of the dataset
@@ -115,7 +131,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         samples = count_exported(opened, run, wanted.rule, wanted.share)
         every = sum(opened.passed().values())
         of, sources = len(opened) + every, [source.file()]
-        rows = samples + every * (wanted.rule is ExportRule.ALL)
+        rows = samples + every * pass_through(wanted.rule, wanted.share)
         progress.expect(rows, passes=1 + is_table(target) + (wanted.trainer is not None))
 
         def items() -> Iterator[Item]:
@@ -129,7 +145,9 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             )
             passed = rows - samples
             size = out.stat().st_size
-            return ExportResult(out, wanted.rule, target, rows, of, passed, every - passed, size)
+            return ExportResult(
+                out, wanted.rule, wanted.share, target, rows, of, passed, every - passed, size
+            )
         files = write_for_trainer(
             wanted.trainer,
             out,
@@ -147,11 +165,12 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         return ExportResult(
             out,
             wanted.rule,
+            wanted.share,
             target,
             files.rows,
             of,
             files.passed,
-            files.no_place if wanted.rule is ExportRule.ALL else every,
+            files.no_place if pass_through(wanted.rule, wanted.share) else every,
             out.stat().st_size,
             files.config,
             files.use,
@@ -168,9 +187,12 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
-        leaving = {rule: count_exported(opened, run, rule, wanted.share) for rule in ExportRule}
+        shares = {rule: wanted.top if rule is wanted.rule else None for rule in ExportRule}
+        leaving = {
+            rule: count_exported(opened, run, rule, share_of(rule, share)) for rule, share in shares.items()
+        }
         passed = sum(opened.passed().values())
-        leaving[ExportRule.ALL] += passed
+        leaving[ExportRule.ALL] += passed * pass_through(ExportRule.ALL, shares[ExportRule.ALL])
         seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
             if len(seen) == (SEEN if wanted.drop_untrainable else rows):
@@ -194,6 +216,11 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
             tuple(row_texts(target, [record for _, record in seen])),
             tuple(sample for sample, _ in seen),
         )
+
+
+def share_of(rule: ExportRule, top: TopShare | None) -> TopShare | None:
+    """The share of a rule's samples that leaves, where `top` is asked for or nothing is."""
+    return USUAL_TOP if top is None and rule is ExportRule.TOP else top
 
 
 def default_path(workspace: Path, format: Format) -> Path:

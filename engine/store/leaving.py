@@ -101,7 +101,7 @@ class ExportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopShare:
-    """The samples that `top` takes: a count, or a share of all."""
+    """The largest IFDs that are taken: a count, or a share of all samples with `top`, of a rule's own with another."""
 
     count: int | None = None
     percent: float | None = None
@@ -118,11 +118,19 @@ class TopShare:
             raise UsageError(f"--top {text}: expected a count such as 500, or a share such as 5%")
         return cls(percent=float(value)) if percent else cls(count=int(value))
 
+    def __str__(self) -> str:
+        """As it is typed."""
+        return f"{self.percent:.12g}%" if self.count is None else str(self.count)
+
     def of(self, total: int) -> int:
         if self.count is not None:
             return self.count
         # Exactly: in binary, 16.1 percent of 1000 is a little more than 161.
         return math.ceil(Fraction(str(self.percent)) * total / 100)
+
+
+USUAL_TOP = TopShare(percent=5)
+"""The share that the rule `top` takes where none is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,7 @@ def exported(
 ) -> Iterator[LeavingSample]:
     """The samples a rule lets through, in the dataset's order.
 
-    `share` counts only for `ExportRule.TOP`; without one it takes all it may.
+    With a share, those of them with the largest IFD, below 1.
     """
     return _leaving(workspace, run, *_condition(workspace, run, rule, share))
 
@@ -167,8 +175,13 @@ def exported_rows(
     Those stand in their place among the samples. The other rules choose samples by what became of them.
     """
     samples = exported(workspace, run, rule, share)
-    passed = workspace.passed_rows() if rule is ExportRule.ALL else iter(())
+    passed = workspace.passed_rows() if pass_through(rule, share) else iter(())
     return merge(samples, passed, key=_place)
+
+
+def pass_through(rule: ExportRule, share: TopShare | None) -> bool:
+    """True where rows that cannot be refined leave as they were: nothing is chosen by what became of the samples."""
+    return rule is ExportRule.ALL and share is None
 
 
 def _place(row: LeavingSample | PassedRow) -> tuple[int, bool]:
@@ -221,14 +234,16 @@ def _condition(
 ) -> tuple[str, dict[str, float]]:
     """A rule as SQL over `LEAVING`, with the values in it."""
     condition = _CONDITIONS[rule]
-    if rule is not ExportRule.TOP or share is None:
+    if share is None:
         return condition, {}
+    total = len(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
+    condition = f"({condition}) AND ifd_after < 1"
     # The last that leaves; of equals, the earlier do.
     last = workspace.database.execute(
         f"SELECT ifd_after, sample FROM {LEAVING} WHERE {condition} "
         "ORDER BY ifd_after DESC, sample LIMIT 1 OFFSET :skipped",
         run=run.id,
-        skipped=min(share.of(len(workspace)), 1 << 62) - 1,
+        skipped=max(min(share.of(total), 1 << 62) - 1, 0),
     )
     if not last:
         return condition, {}

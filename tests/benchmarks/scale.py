@@ -36,7 +36,7 @@ from engine.run.opening import open_workspace
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.store.leaving import ExportRule, TopShare, exported
+from engine.store.leaving import exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, StudentInfo
@@ -117,8 +117,7 @@ def import_and_export(folder: Path, size: int) -> tuple[float, float]:
         run = opened.run(recipe(form="markers"), RunRecord(settings={}))
         began = time.perf_counter()
         rows = (
-            render(row.sample, row.version, Format.ALPACA, Format.ALPACA)
-            for row in exported(opened, run, ExportRule.ALL, TopShare(percent=5))
+            render(row.sample, row.version, Format.ALPACA, Format.ALPACA) for row in exported(opened, run)
         )
         assert write_dataset(folder / "out.json", Format.ALPACA, rows) == size
         return imported, time.perf_counter() - began

@@ -104,8 +104,8 @@ def test_every_schema_is_brought_up_to_date_with_all_that_it_held(
         assert reading.database.execute("PRAGMA integrity_check") == [("ok",)]
         assert reading.database.execute("PRAGMA foreign_key_check") == []
         run = reading.latest_run()
-        share = TopShare(count=3)
-        leave = {rule: count_exported(reading, run, rule, share) for rule in ExportRule}
+        shares = {ExportRule.TOP: TopShare(count=3)}
+        leave = {rule: count_exported(reading, run, rule, shares.get(rule)) for rule in ExportRule}
     reviewed = {index for index, reviews in enumerate(expected["reviews"]) if reviews}
     kept = {index for index in reviewed if expected["reviews"][index][-1]["decision"] == "original"}
     replaced = {

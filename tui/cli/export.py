@@ -28,11 +28,14 @@ from tui.cli.options import (
     type=click.Choice(RULES),
     default="all",
     show_default=True,
-    help="Which samples: all; paper: whose response was replaced; strict: paper, and both scores below 1; "
-    "accepted: by a person; top: largest IFD below 1.",
+    help="Which samples: all (after --method reflect: V1's data); paper: whose response was replaced, V2's data; "
+    "strict: paper, and both scores below 1; accepted: by a person; top: largest IFD below 1, Cherry LLM's data.",
 )
 @click.option(
-    "--top", "share", metavar="N|N%", default="5%", show_default=True, help="How many, with --rule top."
+    "--top",
+    metavar="N|N%",
+    help="Of the rule's samples only the N or N% with the largest IFD, below 1 [all; with --rule top, 5% of the "
+    "dataset]. V2's set of 926 samples is --rule paper --top 2%.",
 )
 @format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
 @click.option(
@@ -57,7 +60,7 @@ def export(
     out: Path,
     *,
     rule: str,
-    share: str,
+    top: str | None,
     format_: str | None,
     trainer: str | None,
     drop_untrainable: bool,
@@ -67,7 +70,7 @@ def export(
 ) -> int:
     """Write the refined dataset to OUT, in one step or not at all.
 
-    Rows that cannot be refined leave as they were with the rule all, and with no other.
+    Rows that cannot be refined leave as they were with the rule all, without --top, and else not at all.
     """
     from engine.export.export import ExportRequest, RowProgress, write
     from engine.export.trainers import Trainer
@@ -75,7 +78,7 @@ def export(
     from engine.store.leaving import ExportRule, TopShare
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
-    from tui.text.tables import passed_in_export
+    from tui.text.tables import passed_in_export, rule_of
     from tui.text.vocabulary import untrainable_head
 
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
@@ -83,7 +86,7 @@ def export(
             raise UsageError(f"{name} goes with --trainer")
     wanted = ExportRequest(
         ExportRule(rule),
-        TopShare.parse(share),
+        TopShare.parse(top) if top is not None else None,
         Format(format_) if format_ else None,
         Trainer(trainer) if trainer else None,
         trace=with_trace,
@@ -110,7 +113,7 @@ def export(
         print(json.dumps(result))
         return DONE
     what = "rows" if report.passed or report.left_out else "samples"
-    facts = [("written", f"{report.rows} of {report.of} {what}, rule {rule}")]
+    facts = [("written", f"{report.rows} of {report.of} {what}, {rule_of(report)}")]
     facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
     facts += [("export", str(out))]
     facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []

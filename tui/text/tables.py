@@ -31,7 +31,7 @@ from engine.sample import (
     Version,
     WhyPassed,
 )
-from engine.store.leaving import ExportRule
+from engine.store.leaving import pass_through
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from models.system.units import size
@@ -162,11 +162,17 @@ def _rows(count: int) -> str:
     return "1 row, as it was" if count == 1 else f"{count:,} rows, as they were"
 
 
+def rule_of(report: ExportResult) -> str:
+    """The rule of an export, and the share of its samples."""
+    return f"rule {report.rule}" + (f", top {report.share}" if report.share is not None else "")
+
+
 def passed_in_export(report: ExportResult) -> str:
     """The rows of an export that could not be refined, and those of the dataset that did not leave."""
     parts = [_rows(report.passed)] * bool(report.passed)
     if report.left_out:
-        why = f"no place in {report.format}" if report.rule is ExportRule.ALL else f"rule {report.rule}"
+        no_place = pass_through(report.rule, report.share)
+        why = f"no place in {report.format}" if no_place else rule_of(report)
         parts.append(f"{report.left_out:,} left out ({why})")
     return ", ".join(parts)
 

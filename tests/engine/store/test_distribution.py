@@ -230,7 +230,7 @@ def test_a_rule_keeps_as_many_as_the_export_writes(drawn: list[Case], threshold:
     with kept(drawn) as (opened, run):
         distribution = Distribution(opened, run)
         for rule in ExportRule:
-            leaving = list(exported(opened, run, rule, TopShare(count=1000)))
+            leaving = list(exported(opened, run, rule))
             assert distribution.kept_by(rule) == len(leaving), rule
             above = [
                 item.sample.index

@@ -34,7 +34,6 @@ RECORD = RunRecord(
     teacher=teacher_info(digest="sha256:1", parameters=None, quantisation="", size=0),
     student=StudentFile(name="base", path="base.gguf", digest="sha256:2"),
 )
-EVERYTHING = TopShare(percent=100)
 
 
 def original(index: int) -> Version:
@@ -74,7 +73,7 @@ class RunWorkspace:
     def review(self, index: int, decision: Decision, version: Version) -> None:
         self.workspace.reviews.keep(review(index, decision, version=version))
 
-    def export(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[tuple[int, str]]:
+    def export(self, rule: ExportRule, share: TopShare | None = None) -> list[tuple[int, str]]:
         """The samples that would be exported, each with its response."""
         found = [
             (one.sample.index, one.version.response)
@@ -83,7 +82,7 @@ class RunWorkspace:
         assert count_exported(self.workspace, self.run, rule, share) == len(found)
         return found
 
-    def indices(self, rule: ExportRule, share: TopShare = EVERYTHING) -> list[int]:
+    def indices(self, rule: ExportRule, share: TopShare | None = None) -> list[int]:
         return [index for index, _ in self.export(rule, share)]
 
 
@@ -153,7 +152,7 @@ def test_a_person_comes_before_the_student_and_the_student_before_the_original(o
     opened.review(1, Decision.ORIGINAL, original(1))
     opened.review(1, Decision.EDITED, Version(instruction="mine", input="too", response="entirely"))
     opened.review(2, Decision.EDITED, Version(instruction="mine", response="as well"))
-    one, two, three, four, *_ = exported(opened.workspace, opened.run, ExportRule.ALL, EVERYTHING)
+    one, two, three, four, *_ = exported(opened.workspace, opened.run, ExportRule.ALL)
     assert [one.version, four.version] == [refined(0), original(3)]
     assert two.version == Version(instruction="mine", input="too", response="entirely")
     assert three.version.response == "as well"
@@ -179,9 +178,7 @@ def test_each_run_exports_its_own_outcomes(opened: RunWorkspace) -> None:
     other = opened.workspace.run(recipe(student="sha256:3"), RECORD)
     opened.workspace.keep_outcome(other, decided(1, response=Verdict.REPLACED))
     assert opened.indices(ExportRule.PAPER) == [0]
-    assert [one.sample.index for one in exported(opened.workspace, other, ExportRule.PAPER, EVERYTHING)] == [
-        1
-    ]
+    assert [one.sample.index for one in exported(opened.workspace, other, ExportRule.PAPER)] == [1]
 
 
 # The top
@@ -199,6 +196,35 @@ def test_top_is_the_largest_ifd_below_one_in_the_dataset_s_order(
     for index, ifd in enumerate([0.8, 0.2, 0.999, None, 0.7]):
         opened.keep(decided(index, ifd=ifd))
     assert opened.indices(ExportRule.TOP, TopShare.parse(top)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "top", "expected"),
+    [
+        (ExportRule.PAPER, "1", [4]),
+        (ExportRule.PAPER, "50%", [0, 4]),
+        (ExportRule.PAPER, "100%", [0, 1, 4]),
+        (ExportRule.STRICT, "1", [4]),
+        (ExportRule.STRICT, "100%", [0, 4]),
+        (ExportRule.ALL, "50%", [2, 3, 4]),
+        (ExportRule.ACCEPTED, "2", []),
+        (ExportRule.TOP, "50%", [2, 3, 4]),
+    ],
+)
+def test_within_any_rule_a_share_of_its_own_samples_leaves(
+    opened: RunWorkspace, rule: ExportRule, top: str, expected: list[int]
+) -> None:
+    """Of six samples four have their response replaced, the last with an IFD above 1."""
+    new = Verdict.REPLACED
+    opened.keep(
+        decided(0, ifd=0.5, response=new),
+        decided(1, ifd=0.2, r_ifd=1.5, response=new),
+        decided(2, ifd=0.9),
+        decided(3, ifd=0.8),
+        decided(4, ifd=0.7, response=new),
+        decided(5, ifd=1.2, response=new),
+    )
+    assert opened.indices(rule, TopShare.parse(top)) == expected
 
 
 def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(opened: RunWorkspace) -> None:
@@ -313,9 +339,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 
 
 def traces(opened: RunWorkspace) -> list[dict[str, Any]]:
-    return [
-        one.trace(opened.run) for one in exported(opened.workspace, opened.run, ExportRule.ALL, EVERYTHING)
-    ]
+    return [one.trace(opened.run) for one in exported(opened.workspace, opened.run, ExportRule.ALL)]
 
 
 def test_the_trace_tells_how_a_row_came_to_be(opened: RunWorkspace) -> None:

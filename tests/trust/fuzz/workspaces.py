@@ -291,7 +291,9 @@ def _counted(path: Path) -> None:
 
 def _left(path: Path, rule: ExportRule, some: int) -> None:
     formats: list[Format | None] = [None, *Format]
-    wanted = ExportRequest(rule, TopShare.parse("50%"), formats[some % len(formats)], trace=bool(some & 2))
+    wanted = ExportRequest(
+        rule, TopShare.parse("50%") if some % 3 else None, formats[some % len(formats)], trace=bool(some & 2)
+    )
     preview(path, wanted, 5)
     write(path, path.with_name("out"), wanted, RowProgress())
 

@@ -492,6 +492,10 @@ def test_rules_let_through_what_they_say(refined: Path, scored: Path, tmp_path: 
     assert rows(scored, "--rule", "top", "--top", "1") == 1
     assert rows(scored, "--rule", "top", "--top", "100%") == 2
     assert burnish("export", scored, tmp_path / "o.json", "--rule", "top", "--top", "many").code == 2
+    assert burnish("export", scored, tmp_path / "o.json", "--top", "many").code == 2
+    assert rows(scored, "--top", "1") == 1
+    assert rows(refined, "--rule", "paper", "--top", "1") == min(replaced, 1)
+    assert "rule all, top 1" in burnish("export", scored, tmp_path / "o.json", "--top", "1").out
 
 
 def test_neither_the_source_nor_the_workspace_is_written_over(refined: Path) -> None:

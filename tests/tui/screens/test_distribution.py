@@ -15,7 +15,7 @@ from engine.events import Finished
 from engine.run.opening import open_workspace
 from engine.sample import Decision
 from engine.store.distribution import Distribution
-from engine.store.leaving import ExportRule, TopShare, count_exported, exported
+from engine.store.leaving import ExportRule, count_exported, exported
 from engine.store.workspace import Workspace
 from tests.command import burnish
 from tests.factory import outcome, recipe, review
@@ -58,7 +58,7 @@ class DistributionSeat(Seat):
 
 def keeps(path: Path, rule: ExportRule) -> int:
     with Workspace.read(path) as opened:
-        return count_exported(opened, opened.latest_run(), rule, TopShare(count=1000))
+        return count_exported(opened, opened.latest_run(), rule)
 
 
 def test_every_picture_is_there_at_every_size_and_needs_no_colours(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from engine.export import export
 from engine.export.export import ENDINGS, ExportRequest, ExportStopped, RowProgress, default_path, write
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
-from engine.store.leaving import ExportRule
+from engine.store.leaving import ExportRule, TopShare
 from tests import hostile
 from tests.command import burnish
 from tests.scene import scene
@@ -307,8 +307,26 @@ def test_a_share_that_is_none_is_told_where_one_types_it(workspace: Path) -> Non
         await seat.until(lambda: seat.report.startswith("many: take a share such as 5%"))
         share.value = "2"
         await seat.until(lambda: seat.report.startswith("2 of 24"))
-        await seat.press("up")
+        await seat.press("up", "up", "up", "up")
         assert not share.parent.display
+
+    ExportSeat(workspace).play(steps)
+
+
+def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(workspace: Path) -> None:
+    async def steps(seat: ExportSeat) -> None:
+        share = seat.screen.query_one("#share", PlainInput)
+        await seat.press("down")
+        assert (share.value, share.parent.display) == ("", True)  # type: ignore[union-attr]
+        assert seat.screen._request().share is None
+        share.value = "1"
+        await seat.until(lambda: seat.report.startswith("1 of 24"))
+        await seat.press("down", "down", "down")
+        assert (share.value, seat.screen._request().share) == ("5%", TopShare(percent=5))
+        await seat.press("up", "up", "up")
+        await seat.until(lambda: seat.report.startswith("1 of 24"))
+        await seat.press("up")
+        await seat.until(lambda: seat.report.startswith("24 of 24"))
 
     ExportSeat(workspace).play(steps)
 

@@ -35,7 +35,7 @@ from engine.export.export import (
 )
 from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
-from engine.store.leaving import ExportRule, TopShare
+from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
 from models.system.units import file_size
@@ -91,7 +91,7 @@ class ExportScreen(AppScreen):
     ExportScreen #form { height: auto; }
     ExportScreen #form Horizontal { height: auto; }
     ExportScreen .take, ExportScreen .drop { display: none; }
-    ExportScreen.-top .take, ExportScreen.-trainer .drop { display: block; }
+    ExportScreen.-chosen .take, ExportScreen.-trainer .drop { display: block; }
     ExportScreen .label { width: 7; color: $text-muted; }
     ExportScreen #share { width: 12; margin-right: 2; }
     ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
@@ -134,7 +134,8 @@ class ExportScreen(AppScreen):
 
         # The threads' answers come in while the app closes, too, when a query would find nothing any more.
         self._rules = RuleList(id="rule")
-        self._share = FormLine("5%", id="share")
+        self._share = FormLine(id="share")
+        self._shares = {ExportRule.TOP: str(USUAL_TOP)}  # as typed, for each rule
         self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
         self._containers = PickOne((), "", id="container")
         self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
@@ -147,11 +148,11 @@ class ExportScreen(AppScreen):
     def body(self) -> ComposeResult:
         with Vertical(id="form"):
             yield from _row("Rule", self._rules)
-            yield from _row("Take", self._share, "a share of all samples, or a count such as 500")
+            yield from _row("Take", self._share, "the largest IFD: a share as 5%, or a count; all if empty")
             yield from _row("Rows", self._layouts)
             yield from _row("File", self._containers)
             yield from _row("For", self._trainers)
-            yield from _row("Drop", self._drops, "rows the trainer would skip, stop at or read in part")
+            yield from _row("Drop", self._drops, "rows the trainer would not train on")
             yield from _row("Trace", self._traces, "how each row came to be, in its field burnish")
             yield from _row("To", self._path)
             yield self._status
@@ -230,10 +231,19 @@ class ExportScreen(AppScreen):
             return self._format
         return trainer_format(self._trainer, Format(source.format), self._for_trainer)
 
+    @on(PickOne.WordPicked, "#rule")
+    def _pick_rule(self) -> None:
+        with self.prevent(Input.Changed):
+            self._share.value = self._shares.get(self._rules.rule, "")
+
+    @on(Input.Changed, "#share")
+    def _type_share(self) -> None:
+        self._shares[self._rules.rule] = self._share.value
+
     @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
     def _form_changed(self) -> None:
-        self.set_class(self._rules.rule is ExportRule.TOP, "-top")
+        self.set_class(self._rules.rule is not ExportRule.ALL, "-chosen")
         self.set_class(self._trainer is not None, "-trainer")
         self._put_format()
         self._ended = self.asked = None
@@ -266,19 +276,15 @@ class ExportScreen(AppScreen):
 
     def _request(self) -> ExportRequest:
         """The export that the form describes. Raises `UsageError`."""
-        rule, text = self._rules.rule, self._share.value
+        rule, text = self._rules.rule, self._share.value.strip()
         try:
-            share = TopShare.parse(text)
+            top = TopShare.parse(text) if text and rule is not ExportRule.ALL else None
         except UsageError:
-            if rule is ExportRule.TOP:
-                raise UsageError(
-                    f"{text or 'nothing'}: take a share such as 5%, or a count such as 500"
-                ) from None
-            share = TopShare(percent=5)
+            raise UsageError(f"{text}: take a share such as 5%, or a count such as 500") from None
         trainer = self._trainer
         return ExportRequest(
             rule,
-            share,
+            top,
             self._format if trainer is None else self._for_trainer,
             trainer,
             trace=self._traces.chosen == "yes",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import islice
 
 _TAGS = (
@@ -52,6 +53,12 @@ _LONE = re.compile(
     |(?<=\w)(?P<word>{_CLOSING})(?=[ \t]*\n[ \t]*\n)""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+_NO_WORDS = re.compile(
+    rf"{_any(_MARKS)}|{_CLOSING}|<\|(start|end|channel|message|constrain)\|>|\b(assistant|analysis|final)\b",
+    re.IGNORECASE,
+)
+_ASKED_FOR = frozenset({"<analysis>", "<reflection>", "<scratchpad>"})
+"""Marks that a task asks for as often as a model writes them of itself."""
 _OPENING_OF = {closing: opening for opening, closing in _MARKS.items()}
 _MOST_MARKS = 20  # that are looked at: each costs a look at all that stands before it
 # A reply in a layout begins with it, and its parts are freed of thoughts one by one.
@@ -64,6 +71,7 @@ _IN_CHANNELS = re.compile(r"\s*(<\|start\|>\s*assistant\s*)?<\|channel\|>\s*\w",
 _FINAL_CHANNEL = re.compile(_FINAL, re.IGNORECASE)
 _LONE_FINAL = re.compile(rf"<\|end\|>\s*<\|start\|>\s*assistant\s*{_FINAL}", re.IGNORECASE)
 _END_OF_MESSAGE = re.compile(r"<\|(end|return)\|>\s*(\Z|<\|start\|>)", re.IGNORECASE)
+_LAST_FINAL = re.compile(rf"{_FINAL}\Z", re.IGNORECASE)
 _WITHOUT_MARKS = re.compile(r"\s*analysis(?=[A-Z]).*?assistantfinal", re.DOTALL)
 
 
@@ -79,26 +87,85 @@ def without_thoughts(text: str, quoted: Collection[str] = ()) -> str:
 
     quoted: marks that are no marks here, as `quoted_marks` gives them. A text without thoughts comes back as it is.
     """
-    rest = text if _CHANNEL in quoted else _final_message(text)
-    while (after := _after_thoughts(rest, quoted)) is not None:
-        rest = after
-    return rest if rest is text else _unwrapped(rest)
+    start, end = _answer_span(text, quoted)
+    if (start, end) == (0, len(text)):
+        return text
+    answer = text[start:end]
+    start, end = _inside(answer)
+    return answer[start:end]
 
 
-def _final_message(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class PartedAnswer:
+    """A dataset's answer without the reasoning before it, and the form that both stand in."""
+
+    text: str  # the answer alone; blank where there is nothing but reasoning
+    reasoning: str = ""  # with its marks and the space after it
+    before: str = ""  # what stands around another answer as well: an empty pair of marks, `<answer>`
+    after: str = ""
+
+
+def parted_answer(text: str, asked: str = "") -> PartedAnswer:
+    """The reasoning at the beginning of a dataset's answer, and the answer.
+
+    asked: what it answers. Marks that this speaks of are looked for with more care: the answer may be about them.
+    """
+    spoken_of = quoted_marks(asked)
+    opened = _OPENED.match(text)
+    quoted = spoken_of & _ASKED_FOR if opened or _IN_CHANNELS.match(text) else spoken_of
+    start, end = _answer_span(text, quoted)
+    says = _NO_WORDS.sub("", text[:start]).strip()
+    if (start, end) == (0, len(text)) or not (text[start:end].strip() or (says and not spoken_of)):
+        return PartedAnswer(text)
+    inner, inner_end = (start + place for place in _inside(text[start:end]))
+    wrapped = (inner, inner_end) != (start, end)
+    answer = text[inner:inner_end].strip() if wrapped else text[inner:inner_end].lstrip()
+    begin = text.index(answer, inner)
+    stop = begin + len(answer)
+    if not says:
+        return PartedAnswer(answer, before=text[:begin], after=text[stop:])
+    answers = end - len(text[start:end].lstrip())  # where the space after the reasoning ends
+    channel = _LAST_FINAL.search(text[:start])
+    before = channel[0] if channel else ""
+    if inner <= answers or not wrapped:  # a closing mark alone belongs to one at the end of the reasoning
+        return PartedAnswer(answer, text[:begin], before, text[end:])
+    return PartedAnswer(answer, text[:answers], before + text[answers:begin], text[stop:])
+
+
+def with_answer(text: str, answer: str, asked: str = "") -> str:
+    """A dataset's answer with another answer in it, which its reasoning does not lead to: without that.
+
+    asked: what it answers. As it is, to the byte, where the answer in it is the same.
+    """
+    parted = parted_answer(text, asked)
+    if answer in (parted.text, text):
+        return text
+    if parted_answer(answer).reasoning:  # a person's own
+        return answer
+    return parted.before + answer + parted.after
+
+
+def _answer_span(text: str, quoted: Collection[str]) -> tuple[int, int]:
+    """The beginning and the end of what follows the thoughts."""
+    start, end = (0, len(text)) if _CHANNEL in quoted else _final_message(text)
+    while (after := _after_thoughts(text[start:end], quoted)) is not None:
+        start = end - len(after)
+    return start, end
+
+
+def _final_message(text: str) -> tuple[int, int]:
     if _IN_CHANNELS.match(text):
         found = _FINAL_CHANNEL.search(text)
         if found is None:
-            return ""
+            return len(text), len(text)
     elif unmarked := _WITHOUT_MARKS.match(text):
-        return text[unmarked.end() :]
+        return unmarked.end(), len(text)
     else:
         found = None if _LAID_OUT.match(text) else _LONE_FINAL.search(text)
         if found is None or _CHANNEL in text[: found.start()].casefold() or _in_code(text, found.start()):
-            return text
-    message = text[found.end() :]
-    end = _END_OF_MESSAGE.search(message)
-    return message[: end.start()] if end else message
+            return 0, len(text)
+    end = _END_OF_MESSAGE.search(text, found.end())
+    return found.end(), end.start() if end else len(text)
 
 
 def _after_thoughts(text: str, quoted: Collection[str]) -> str | None:
@@ -129,10 +196,11 @@ def _in_code(text: str, place: int) -> bool:
     return text.count("```", 0, place) % 2 == 1
 
 
-def _unwrapped(text: str) -> str:
-    bare = text.strip()
-    small = bare.casefold()
+def _inside(text: str) -> tuple[int, int]:
+    """The beginning and the end of what stands between the marks of an answer, or of the whole text."""
+    small = text.casefold().strip()
     for opening, closing in _ANSWERS.items():
         if small.startswith(opening) and small.endswith(closing) and small.count(closing) == 1:
-            return bare[len(opening) : len(bare) - len(closing)]
-    return text
+            start = len(text) - len(text.lstrip()) if opening else 0
+            return start + len(opening), len(text.rstrip()) - len(closing)
+    return 0, len(text)

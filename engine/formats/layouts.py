@@ -6,12 +6,23 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from engine.formats.dependents import Done, FieldChange, RowFollower, Side, Texts, is_reasoning
 from engine.formats.fields import NO_COLUMNS, Columns, Fields, fields_of, system_of
-from engine.formats.names import TRACE, DatasetError, Format, Layout, RowError, UnrefinableError, shown
+from engine.formats.names import (
+    TRACE,
+    Container,
+    DatasetError,
+    Format,
+    Layout,
+    RowError,
+    UnrefinableError,
+    shown,
+)
 from engine.formats.roles import STYLES as _STYLES
 from engine.formats.roles import TurnStyle, is_program, roles_in, speaker, turn_keys
 from engine.formats.shapes import Unfolded, turns_field, unfolded
 from engine.sample import History, Sample, Turn, Version, WhyPassed
+from engine.thoughts import parted_answer, with_answer
 
 # Rows with one exchange -----------------------------------------------------------------------------------
 
@@ -35,9 +46,19 @@ def _flat_version(row: dict[str, Any], columns: Columns) -> Version:
     given = row[fields.input] if fields.input else ""
     input = "" if given is None else _text(given, f"`{fields.input}`")
     if _asks_in_input(row, fields):
-        return Version(instruction=input, response=response)
-    instruction = _filled(row[fields.instruction], f"`{fields.instruction}`", WhyPassed.NO_QUESTION)
-    return Version(instruction=instruction, input=input, response=response)
+        asked = Version(instruction=input, response=response)
+    else:
+        instruction = _filled(row[fields.instruction], f"`{fields.instruction}`", WhyPassed.NO_QUESTION)
+        asked = Version(instruction=instruction, input=input, response=response)
+    return asked.model_copy(update={"response": _answer(asked, f"`{fields.response}`")})
+
+
+def _answer(version: Version, name: str) -> str:
+    """The answer in a version's response, without the reasoning that it begins with."""
+    answer = parted_answer(version.response, as_one_text(version)).text
+    if not answer.strip():
+        raise UnrefinableError(WhyPassed.NO_ANSWER, f"{name} holds reasoning, and no answer after it")
+    return answer
 
 
 def _asks_in_input(row: Mapping[str, Any], fields: Fields) -> bool:
@@ -96,15 +117,36 @@ class ConversationTurn(NamedTuple):
 def _content(given: object, name: str) -> str:
     """A turn's text, put together of its parts where it is a list of them, as chat templates do.
 
-    Raises `UnrefinableError`.
+    Parts that hold reasoning are no text. Raises `UnrefinableError`.
     """
     if isinstance(given, list):
-        texts = [_part_text(part) for part in given]
-        if None not in texts:
+        texts = [_part_text(part) for part in given if not _is_reasoning_part(part)]
+        if None not in texts and (texts or not given):
             return "".join(text for text in texts if text is not None)
     if isinstance(given, dict) and (text := _part_text(given)) is not None:
         return text
     return _text(given, name)
+
+
+def _is_reasoning_part(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning", "redacted_thinking")
+
+
+def _reasoning_parts(given: object) -> list[Any]:
+    return [part for part in given if _is_reasoning_part(part)] if isinstance(given, list) else []
+
+
+def _text_of_parts(parts: list[Any]) -> str:
+    """The texts of parts that hold reasoning: a string under any key but those that say what the part is."""
+    texts = (value for part in parts for key, value in part.items() if key not in ("type", "signature", "id"))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def _without_reasoning(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn without the parts of its content that hold reasoning."""
+    key = turn_keys(turn)[1]
+    reasoning = _reasoning_parts(turn[key])
+    return turn | {key: [part for part in turn[key] if part not in reasoning]} if reasoning else turn
 
 
 def _part_key(part: dict[str, Any]) -> str | None:
@@ -209,10 +251,11 @@ def _check_end(roles: list[str]) -> None:
 
 def _turns_version(row: dict[str, Any], layout: Layout) -> Version:
     user, assistant = _turns(row, layout)[-2:]
-    return Version(
+    version = Version(
         instruction=_filled(user.text, "the last user turn", WhyPassed.NO_QUESTION),
         response=_filled(assistant.text, "the last answer", WhyPassed.NO_ANSWER),
     )
+    return version.model_copy(update={"response": _answer(version, "the last answer")})
 
 
 def _rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dict[str, Any]:
@@ -305,17 +348,17 @@ def render(
 
     `columns`: the names that `source` was read with.
 
-    In the same layout nothing but the three texts changes. Between layouts, earlier turns and unknown fields
-    come along; `trace` is put under `TRACE`. `DatasetError`: the earlier turns fit no `history`, or the row is not
-    in `source`'s layout, as in a workspace that burnish did not write.
+    In the same layout nothing but the texts changes, and what repeats or depends on them: see `changes`. Between
+    layouts, earlier turns and unknown fields come along; `trace` is put under `TRACE`. `DatasetError`: the earlier
+    turns fit no `history`, or the row is not in `source`'s layout, as in a workspace that burnish did not write.
     """
-    row = sample.row
-    with _of(sample):
+    followed = _following(sample, version, source.layout, columns, in_table=_in_table(source))
+    row, version = followed.plain.row, followed.version
+    with _at(sample.index):
         if source.layout in _STYLES and source.layout is target.layout:
-            plain, back = _unfold(row, source.layout, columns)
-            record = back(_rewrite_turns(plain, version, source.layout))
+            record = followed.plain.back(_rewrite_turns(row, version, source.layout))
         elif source.layout in _STYLES or target.layout in _STYLES:
-            record = convert(sample, version, source.layout, target.layout, columns)
+            record = _converted(sample.index, followed, source.layout, target.layout, columns)
         elif source.layout is Layout.ALPACA and target.layout is Layout.WIZARDLM:
             record = _rewrite_without_input(row, version, columns)
         else:
@@ -327,29 +370,140 @@ def convert(
     sample: Sample, version: Version, source: Layout, target: Layout, columns: Columns = NO_COLUMNS
 ) -> dict[str, Any]:
     """The row of `sample` in the layout `target`, in that layout's own names, its unknown fields after them."""
-    with _of(sample):
-        if source in _STYLES:
-            parts = _parts_of_turns(_unfold(sample.row, source, columns).row, source, columns)
-        else:
-            parts = _parts_of_flat(sample.row, columns)
+    followed = _following(sample, version, source, columns, in_table=False)
+    return _converted(sample.index, followed, source, target, columns)
+
+
+def changes(
+    sample: Sample, version: Version, source: Format, columns: Columns = NO_COLUMNS
+) -> tuple[FieldChange, ...]:
+    """What becomes of the fields beside the texts, and of the answer's reasoning, where `version` takes their place."""
+    return _following(sample, version, source.layout, columns, in_table=_in_table(source)).changes
+
+
+class Dependence(NamedTuple):
+    """What in a row depends on its sample's texts."""
+
+    reasoning: bool  # the reasoning of the answer, within it or beside it
+    asked: bool  # fields that change with the instruction and its answer
+    answered: bool  # fields that change with the answer alone
+
+
+def dependence(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> Dependence:
+    """What in a sample's row will follow its texts."""
+    old = sample.original
+    answer = old.model_copy(update={"response": f"{old.response}\0"})
+    both = Version(instruction=f"{old.instruction}\0", response=answer.response)
+    asked, answered = (changes(sample, version, source, columns) for version in (both, answer))
+    return Dependence(
+        any(change.done is Done.REASONING for change in asked),
+        any(change.done is not Done.REASONING for change in asked),
+        any(change.done is not Done.REASONING for change in answered),
+    )
+
+
+class _Followed(NamedTuple):
+    """A row whose fields follow a version, and that version with the answer as the row is to hold it."""
+
+    plain: Unfolded
+    version: Version
+    changes: tuple[FieldChange, ...]
+
+
+def _in_table(format: Format) -> bool:
+    return format.container in (Container.CSV, Container.PARQUET)
+
+
+class _Place(NamedTuple):
+    """Where a row holds its sample, and the answer's reasoning."""
+
+    answer: str  # the answer's text, its reasoning included
+    fields: set[str]
+    path: str  # of the answer
+    within: str  # the reasoning in the answer
+    beside: list[str]  # reasoning in fields of its own
+
+
+def _place_of(row: dict[str, Any], original: Version, layout: Layout, columns: Columns) -> _Place:
+    fields = dict(row)
+    if layout in _STYLES:
+        field = _STYLES[layout].field
+        answer, last = _turns(row, layout)[-1].text, row[field][-1]
+        key = turn_keys(last)[1]
+        parts, own, path = _reasoning_parts(last[key]), {field}, f"{field}[{len(row[field]) - 1}].{key}"
+        fields |= last
+    else:
+        named = _fields(row, columns)
+        answer, parts = _text(row[named.response], f"`{named.response}`"), []
+        own, path = {name for name in named if name}, named.response
+    within = parted_answer(answer, as_one_text(original)).reasoning or _text_of_parts(parts)
+    beside = [value for name, value in fields.items() if is_reasoning(name) and isinstance(value, str)]
+    return _Place(answer, own, path, within, beside)
+
+
+def _following(
+    sample: Sample, version: Version, layout: Layout, columns: Columns, *, in_table: bool
+) -> _Followed:
+    """`in_table`: a field that is dropped becomes null, for each row has all of them."""
+    original = sample.original
+    with _at(sample.index):
+        plain = _unfold(sample.row, layout, columns) if layout in _STYLES else Unfolded(sample.row, _as_it_is)
+        place = _place_of(plain.row, original, layout, columns)
+    answer = with_answer(place.answer, version.response, as_one_text(original))
+    written = version.model_copy(update={"response": answer})
+    if version == original:
+        return _Followed(plain, written, ())
+    texts = Texts.of(original, version, place.answer, (place.within, *place.beside))
+    follower = RowFollower(texts, in_table)
+    row = follower.follow(plain.row, "", Side.EITHER, place.fields | _NEVER)
+    answered = Side.ANSWERED in texts.changed
+    if layout in _STYLES:
+        field = _STYLES[layout].field
+        *earlier, user, last = row[field]
+        at = len(earlier)
+        user = follower.follow(user, f"{field}[{at}]", Side.ASKED, turn_keys(user))
+        last = follower.follow(last, f"{field}[{at + 1}]", Side.ANSWERED, turn_keys(last))
+        row[field] = [*earlier, user, _without_reasoning(last) if answered else last]
+    if answered and place.within:
+        follower.changes.append(FieldChange(place.path, Done.REASONING, place.within))
+    return _Followed(Unfolded(row, plain.back), written, tuple(follower.changes))
+
+
+def _as_it_is(record: dict[str, Any]) -> dict[str, Any]:
+    return record
+
+
+_NEVER = frozenset({"system", "history", "tools", TRACE})
+"""Fields that come before the exchange, or are of an earlier export."""
+
+
+def _converted(
+    index: int, followed: _Followed, source: Layout, target: Layout, columns: Columns
+) -> dict[str, Any]:
+    row, version = followed.plain.row, followed.version
+    with _at(index):
+        parts = _parts_of_turns(row, source, columns) if source in _STYLES else _parts_of_flat(row, columns)
     if target in _STYLES:
         record = _as_turns(parts, version, _STYLES[target])
     elif target is Layout.WIZARDLM:
         record = {"instruction": as_one_text(version), "output": version.response}
-        record |= _as_history(parts.earlier, sample.index)
+        record |= _as_history(parts.earlier, index)
     else:
         record = {"instruction": version.instruction, "input": version.input, "output": version.response}
-        record |= _as_history(parts.earlier, sample.index)
-    return record | {name: value for name, value in parts.unknown.items() if name not in record}
+        record |= _as_history(parts.earlier, index)
+    unknown = parts.unknown
+    if target not in _STYLES:  # of the answer's turn, which is no object here
+        unknown = {name: value for name, value in parts.assistant.items() if is_reasoning(name)} | unknown
+    return record | {name: value for name, value in unknown.items() if name not in record}
 
 
 @contextmanager
-def _of(sample: Sample) -> Iterator[None]:
+def _at(index: int) -> Iterator[None]:
     """Turn a `RowError` into a `DatasetError` that names the sample."""
     try:
         yield
     except RowError as error:
-        raise DatasetError(f"sample {sample.index}: {error}") from None
+        raise DatasetError(f"sample {index}: {error}") from None
 
 
 class _Parts(NamedTuple):
@@ -368,7 +522,10 @@ def _parts_of_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> _P
     # LLaMA-Factory's rows of turns may have their system message beside the turns.
     if not (earlier and earlier[0].role == "system") and (name := system_of(row, columns)) is not None:
         earlier, known = [ConversationTurn("system", row[name], {}), *earlier], known | {name}
-    return _Parts(earlier, user.rest, assistant.rest, _without(row, known))
+    last = row[_STYLES[layout].field][-1]
+    reasoning = _text_of_parts(_reasoning_parts(last[turn_keys(last)[1]]))
+    rest = {"reasoning_content": reasoning, **assistant.rest} if reasoning else assistant.rest
+    return _Parts(earlier, user.rest, rest, _without(row, known))
 
 
 def _parts_of_flat(row: dict[str, Any], columns: Columns) -> _Parts:

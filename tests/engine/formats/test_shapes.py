@@ -33,7 +33,7 @@ SHAPES: dict[str, Any] = {
         "id": 1,
         "prompt": [said("system", "s"), said("user", q)],
         "completion": [said("assistant", a)],
-        "label": True,
+        "checked": True,
     },
     "trl-text-answer": lambda q, a: {"completion": a, "prompt": [said("user", q)]},
     "trl-text-question": lambda q, a: {"prompt": q, "completion": [said("assistant", a)]},

@@ -275,7 +275,7 @@ def test_parquet_keeps_the_types_beside_new_texts(tmp_path: Path) -> None:
         "messages": (turns, [[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]]),
         "made": (pa.timestamp("us"), [datetime.datetime(2024, 2, 3, 4, 5, 6, 7)]),
         "turns": (pa.int32(), [2]),
-        "score": (pa.float32(), [0.5]),
+        "share": (pa.float32(), [0.5]),
         "price": (pa.decimal128(9, 2), [decimal.Decimal("1.50")]),
         "facts": (pa.map_(pa.string(), pa.int64()), [[("length", 60), ("length", 61)]]),
         "burnish": (pa.int8(), [1]),  # of another program: a trace takes its place

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     REVIEW = "review"  # a judgement of the response where a response belongs
     INPUT_LOST = "input-lost"  # a new instruction that speaks of a text and does not carry it
     COPY = "copy"  # the rewrite is what it was to rewrite
+    STRUCTURE = "structure"  # an image's mark, a slot or a token was lost or invented
     # This sample: asking again cannot help.
     TOO_LONG = "too-long"
     REJECTED = "rejected"  # the server calls the request itself wrong

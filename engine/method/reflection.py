@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from engine.method.stand_ins import answer_stand_in, instruction_stand_in
+from engine.method.structure import broken_structure
 from engine.sample import Failure, History, Version
 from engine.thoughts import quoted_marks, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
@@ -96,13 +97,24 @@ class AskTeacher(Protocol):
     async def __call__(self, question: Question[T], /) -> T: ...
 
 
-def new_version(old: Version, instruction: str, response: str, history: History = ()) -> Version:
-    """The instruction stage's result, after this history: both halves usable, or neither is taken."""
+def new_instruction(old: Version, instruction: str, history: History = ()) -> str:
+    """One half of the instruction stage's result, after this history."""
     instruction = required_text("new instruction", instruction, old)
     _refuse_stand_in("new instruction", instruction_stand_in(instruction, old, history))
     if _same(instruction, old.instruction):
         raise UnusableReply(Fault.COPY, "the new instruction is the old one")
-    return Version(instruction=instruction, response=_answer("new response", response, instruction, old))
+    _check_structure(old, Version(instruction=instruction, response=old.response))
+    return instruction
+
+
+def new_version(old: Version, instruction: str, response: str, history: History = ()) -> Version:
+    """The instruction stage's result, after this history: both halves usable, or neither is taken."""
+    instruction = new_instruction(old, instruction, history)
+    new = Version(
+        instruction=instruction, response=_answer("new response", response, instruction, old)
+    )
+    _check_structure(old, new)
+    return new
 
 
 def better_response(old: Version, response: str) -> Version:
@@ -110,7 +122,16 @@ def better_response(old: Version, response: str) -> Version:
     response = _answer("better response", response, old.instruction, old)
     if _same(response, old.response):
         raise UnusableReply(Fault.COPY, "the better response is the old one")
-    return old.model_copy(update={"response": response})
+    new = old.model_copy(update={"response": response})
+    _check_structure(old, new)
+    return new
+
+
+def _check_structure(old: Version, new: Version) -> None:
+    """Raise `UnusableReply` where a rewrite lost or invented what programs read in it."""
+    broken = broken_structure(old, new)
+    if broken is not None:
+        raise UnusableReply(Fault.STRUCTURE, broken)
 
 
 def not_said_before(text: str, critique: str) -> str:

@@ -26,6 +26,7 @@ from engine.method.reflection import (
     Reflection,
     UnusableReply,
     better_response,
+    new_instruction,
     new_version,
     not_said_before,
     required_text,
@@ -309,11 +310,7 @@ class _StepsForm:
             Question(
                 "rewrite",
                 asked,
-                lambda text: (
-                    new_version(
-                        old, not_said_before(_unlabelled(text), critique), "to be asked", history
-                    ).instruction
-                ),
+                lambda text: new_instruction(old, not_said_before(_unlabelled(text), critique), history),
             )
         )
         asked = _turn(_turn(asked, "assistant", instruction), "user", f"{prompts.answer}\n\n{instruction}")

@@ -41,7 +41,7 @@ EFFECTS: dict[Effect, set[Fault | None]] = {
     Effect.AGAIN: {Fault.BROKEN, Fault.SILENT},
     Effect.ANEW: {
         Fault.UNFINISHED, Fault.CUT, Fault.EMPTY, Fault.UNPARSABLE, Fault.PLACEHOLDER, Fault.REFUSAL, Fault.COPY,
-        Fault.OUT_OF_ORDER, Fault.TEACHER_TALK, Fault.REVIEW,
+        Fault.OUT_OF_ORDER, Fault.TEACHER_TALK, Fault.REVIEW, Fault.STRUCTURE,
     },
     Effect.HOPELESS: {Fault.REJECTED, Fault.TOO_LONG},
     Effect.PAUSE: {
@@ -302,6 +302,7 @@ USELESS = [
     Kind("talk", Fault.TEACHER_TALK, _says("This is the correct answer to the new instruction."), _answers),
     Kind("review", Fault.REVIEW, _says("The response is helpful but lacks detail."), _answers),
     Kind("echo", Fault.COPY, _echo, _copies),
+    Kind("structure", Fault.STRUCTURE, _says("Dear {first_name}, it is done."), _answers),
 ]
 
 KINDS: Sequence[Kind] = (*HARMLESS, *UNHEARD, *SAID, *USELESS)

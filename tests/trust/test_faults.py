@@ -92,6 +92,7 @@ ADVICE = {
     Fault.PLACEHOLDER: "is a placeholder",
     Fault.REFUSAL: "is a refusal",
     Fault.COPY: "is the old one",
+    Fault.STRUCTURE: "which was not there",
     Fault.REJECTED: "leave the sample out",
     Fault.TOO_LONG: "give the teacher a larger context",
     Fault.UNREACHABLE: "where a newer one listens|start Ollama with",

@@ -23,6 +23,8 @@ from engine.examine.flags import Finding, Flag, Lengths, Stats, TestSet, copied_
 from engine.examine.languages import Languages
 from engine.examine.overlap import TestTexts
 from engine.examine.personal_data import personal_data, without_personal_data
+from engine.formats.layouts import reasoning_of
+from engine.formats.names import Format
 from engine.formats.read import any_rows
 from engine.formats.write import nothing
 from engine.sample import Sample, Version
@@ -54,15 +56,21 @@ class Examination:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def examine(self, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
-        """Go, once, through all samples, which are numbered from 0 in order. `step` is called for each."""
-        languages, asked, answered = Languages(), array("L"), array("L")
+    def examine(
+        self, samples: Iterable[Sample], step: Callable[[], None] = nothing, source: Format | None = None
+    ) -> Stats:
+        """Go, once, through all samples, which are numbered from 0 in order. `step` is called for each.
+
+        `source`: the format of their rows, to look for reasoning in them.
+        """
+        languages, asked, answered, reasoning = Languages(), array("L"), array("L"), 0
         with closing(Duplicates()) as duplicates:
             for sample in samples:
                 step()
                 version = sample.original
                 duplicates.add(version)
                 self._flagged.append(0)
+                reasoning += source is not None and bool(reasoning_of(sample, source))
                 languages.add(version.instruction, version.input, version.response)
                 asked.append(len(version.instruction) + len(version.input))
                 answered.append(len(version.response))
@@ -90,6 +98,7 @@ class Examination:
             response=_lengths(answered),
             personal=dict(sorted(self._personal.items(), key=lambda kind: (-kind[1], kind[0]))),
             against=self._tested(),
+            reasoning=reasoning,
         )
 
     def findings(self, flag: Flag, limit: int | None = None) -> Iterator[Finding]:

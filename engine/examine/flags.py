@@ -68,6 +68,7 @@ class Stats(Frozen):
     response: Lengths
     personal: dict[str, int]  # by kind, the samples that hold one
     against: TestSet | None = None
+    reasoning: int = 0  # samples whose answer has some
 
 
 def empty_fields(version: Version) -> list[dict[str, Any]]:

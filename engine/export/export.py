@@ -12,7 +12,7 @@ from engine.export.acceptance import Acceptance, BrokenRule
 from engine.export.for_trainer import Item, has_others_entry, trainer_record, with_images, write_for_trainer
 from engine.export.survey import Survey
 from engine.export.trainers import Trainer, config_path, trainer_format
-from engine.formats.layouts import render
+from engine.formats.layouts import changes, render
 from engine.formats.names import Container, DatasetError, Format
 from engine.formats.outputs import refuse
 from engine.formats.passed import passed_on
@@ -135,7 +135,10 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         progress.expect(rows, passes=1 + is_table(target) + (wanted.trainer is not None))
 
         def items() -> Iterator[Item]:
-            return (_item(row, run, wanted) for row in exported_rows(opened, run, wanted.rule, wanted.share))
+            return (
+                _item(row, run, wanted, source)
+                for row in exported_rows(opened, run, wanted.rule, wanted.share)
+            )
 
         if wanted.trainer is None:
             found = (_record(item, wanted, source, target) for item in items())
@@ -197,7 +200,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
             if len(seen) == (SEEN if wanted.drop_untrainable else rows):
                 break
-            record = _record(_item(row, run, wanted), wanted, source, target)
+            record = _record(_item(row, run, wanted, source), wanted, source, target)
             if record is not None:
                 seen.append((None if isinstance(row, PassedRow) else row.sample.index, record))
         if wanted.trainer is not None:
@@ -265,7 +268,11 @@ def _record(item: Item, wanted: ExportRequest, source: Source, target: Format) -
     return render(sample, version, source.format, target, trace, source.columns)
 
 
-def _item(row: LeavingSample | PassedRow, run: Run, wanted: ExportRequest) -> Item:
+def _item(row: LeavingSample | PassedRow, run: Run, wanted: ExportRequest, source: Source) -> Item:
     if isinstance(row, PassedRow):
         return row
-    return row.sample, row.version, row.trace(run) if wanted.trace else None
+    sample, version = row.sample, row.version
+    if not wanted.trace:
+        return sample, version, None
+    followed = changes(sample, version, source.format, source.columns)
+    return sample, version, row.trace(run) | {"fields": [change._asdict() for change in followed]}

@@ -381,6 +381,15 @@ def changes(
     return _following(sample, version, source.layout, columns, in_table=_in_table(source)).changes
 
 
+def reasoning_of(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> str:
+    """The reasoning that led to a sample's answer, its marks included; "" where its row has none."""
+    with _at(sample.index):
+        layout = source.layout
+        plain = _unfold(sample.row, layout, columns).row if layout in _STYLES else sample.row
+        place = _place_of(plain, sample.original, layout, columns)
+    return "\n\n".join(text for text in (*place.beside, place.within) if text.strip())
+
+
 class Dependence(NamedTuple):
     """What in a row depends on its sample's texts."""
 

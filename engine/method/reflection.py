@@ -110,9 +110,7 @@ def new_instruction(old: Version, instruction: str, history: History = ()) -> st
 def new_version(old: Version, instruction: str, response: str, history: History = ()) -> Version:
     """The instruction stage's result, after this history: both halves usable, or neither is taken."""
     instruction = new_instruction(old, instruction, history)
-    new = Version(
-        instruction=instruction, response=_answer("new response", response, instruction, old)
-    )
+    new = Version(instruction=instruction, response=_answer("new response", response, instruction, old))
     _check_structure(old, new)
     return new
 

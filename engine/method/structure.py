@@ -76,7 +76,7 @@ _MARKUP = re.compile(
 """Marks of HTML and its like, in which <video> is a tag."""
 _ABOUT_MARKS = re.compile(
     r"""\b(?:\w*bert|gpt-?[2-4]|tokeni[sz]\w*|chatml|chat\ templates?
-        |(?:special|mask|masked|masking|end|stop|control)\ tokens?)\b""",
+        |(?:special|mask|masked|masking|end|stop|control|channel)\ tokens?)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 """Words of a text that speaks of a model's tokens."""

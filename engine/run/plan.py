@@ -14,6 +14,7 @@ from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
+from engine.store.overview import followed
 from engine.store.reply_order import answers_come_first
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
@@ -116,6 +117,8 @@ class RunPlan:
         waiting = await pipeline.run(self._schedule(emit), limit)
         total = len(workspace) if limit is None else min(limit, len(workspace))
         done, failed = workspace.count(run, total)
+        if dropped := followed(workspace, run)[0]:
+            emit(Notice(f"{dropped:,} answers were replaced, and the reasoning that led to them is dropped"))
         return RunSummary(run, total, done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:

@@ -44,6 +44,15 @@ def _leaving_of(tables: str, sample: str, body: str) -> str:
         "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
         "ELSE f.{0}_after END"
     )
+    version = (
+        "CASE WHEN t.decision IS NOT NULL THEN json_extract(t.body, '$.version.{0}') ELSE json_extract("
+        "(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {1}), '$.final.{0}') END "
+        "<> json_extract({2}, '$[{3}]')"
+    )
+    asked = "({} OR {})".format(
+        *(version.format(*part) for part in (("instruction", sample, body, 0), ("input", sample, body, 1)))
+    )
+    answered = f"({version.format('response', sample, body, 2)})"
     return f"""(
 SELECT
     {sample} AS sample,
@@ -67,7 +76,13 @@ SELECT
     CASE t.decision WHEN 'original' THEN 0
         WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract({body}, '$[2]')
         ELSE f.response = 'replaced' END
-        AS reflected                                      -- the response is a rewrite of the teacher's
+        AS reflected,                                     -- the response is a rewrite of the teacher's
+    EXISTS (SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND d.reasoning AND {answered})
+        AS reasoning_dropped,                             -- it led to another answer
+    EXISTS (
+        SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND iif({asked}, d.asked, d.answered AND {answered})
+    )
+        AS fields_changed                                 -- beside the texts: see `formats.layouts.changes`
 FROM {tables}
 )"""
 

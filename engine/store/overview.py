@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.sample import Frozen, Rule, Stage, WhyPassed
+from engine.store.leaving import FINISHED
 from engine.store.workspace import Run, Workspace
 
 
@@ -38,6 +39,9 @@ class Overview(Frozen):
     faults: dict[str, int]  # failures by kind
     unscorable: int  # samples whose IFD or r-IFD, before or after, could not be had
     truncated: int  # samples with a score over a cut text
+    reasoning: int  # samples whose answer has reasoning, in the dataset
+    reasoning_dropped: int  # of those done, for their answer was replaced
+    fields_changed: int  # samples of which fields beside the texts followed them
     medians: Medians
 
 
@@ -50,6 +54,7 @@ def overview(workspace: Workspace, run: Run) -> Overview:
         f"{scored} FROM figures WHERE run = ?",
         run.id,
     )
+    dropped, changed = followed(workspace, run)
     with database.understood():
         return Overview(
             samples=len(workspace),
@@ -60,10 +65,23 @@ def overview(workspace: Workspace, run: Run) -> Overview:
             faults=faults(workspace, run),
             unscorable=unscorable,
             truncated=truncated,
+            reasoning=workspace.reasoning(),
+            reasoning_dropped=dropped,
+            fields_changed=changed,
             medians=Medians(
                 **{name: _median(workspace, run, name, of) for name, of in zip(names, counts, strict=True)}
             ),
         )
+
+
+def followed(workspace: Workspace, run: Run) -> tuple[int, int]:
+    """Samples of a run whose answer leaves without its reasoning, and samples whose other fields follow the texts."""
+    ((dropped, changed),) = workspace.database.execute(
+        "SELECT coalesce(sum(reasoning_dropped), 0), coalesce(sum(fields_changed), 0) "
+        f"FROM {FINISHED} WHERE sample IN (SELECT sample FROM dependence)",
+        run=run.id,
+    )
+    return int(dropped), int(changed)
 
 
 def faults(workspace: Workspace, run: Run) -> dict[str, int]:

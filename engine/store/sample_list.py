@@ -66,6 +66,8 @@ class FilterTerm(StrEnum):
     LENGTH_DECIDES = "length decides"
     TRUNCATED = "truncated"
     UNSCORABLE = "unscorable"
+    REASONING_DROPPED = "reasoning dropped"
+    FIELDS_CHANGED = "fields changed"
     UNREVIEWED = "unreviewed"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near duplicate"
@@ -101,6 +103,8 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
         FilterTerm.LENGTH_DECIDES: "length_decides",
         FilterTerm.TRUNCATED: "truncated",
         FilterTerm.UNSCORABLE: "unscorable",
+        FilterTerm.REASONING_DROPPED: "reasoning_dropped",
+        FilterTerm.FIELDS_CHANGED: "fields_changed",
     },
     {FilterTerm.UNREVIEWED: "(finished AND decision IS NULL)"},
     {
@@ -131,6 +135,8 @@ class SampleRow:
     length_decides: bool
     truncated: bool
     unscorable: bool
+    reasoning_dropped: bool  # with the answer that it led to
+    fields_changed: bool  # others follow the texts
     failed: bool
     ifd_before: float | None
     ifd_after: float | None
@@ -239,7 +245,8 @@ class SampleList:
             order = "position"
         query = (
             "SELECT s.sample, s.body, state, instruction, response, near_tie, length_decides, truncated, "
-            "unscorable, failed, ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
+            "unscorable, reasoning_dropped, fields_changed, failed, "
+            "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
             "instruction_margin, instruction_equal_margin "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
         )
@@ -308,7 +315,7 @@ class SampleList:
         return f"{self._arranged} AS p CROSS JOIN {LEAVING} AS s WHERE s.sample = p.sample"
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
-        index, body, state, instruction, response, *flags = found[:10]
+        index, body, state, instruction, response, *flags = found[:12]
         with self.reading.database.understood():
             return SampleRow(
                 index,
@@ -317,7 +324,7 @@ class SampleList:
                 instruction,
                 response,
                 *map(bool, flags),
-                *_finite(found[10:]),
+                *_finite(found[12:]),
             )
 
     def _rows(self, query: str, **values: object) -> list[Any]:

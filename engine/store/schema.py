@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from engine.store.database import Migration
+from engine.store.dependence import add_dependence
 from engine.store.equal_lengths import add_equal_lengths
 from engine.store.log import add_mark
 from models.teacher import reply_key
@@ -202,4 +203,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_equal_lengths,
     _SEVENTH,
     _near_ties_by_noise,
+    add_dependence,
 )

@@ -29,6 +29,7 @@ from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Verdict, Version, WhyPassed
 from engine.store.database import Database, FileKind, WorkspaceError, damaged
+from engine.store.dependence import keep_dependence
 from engine.store.equal_lengths import growth
 from engine.store.reviews import ReviewLog
 from engine.store.run_record import RunRecord
@@ -89,7 +90,10 @@ class Workspace:
                 db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
                 db.executemany(
                     "INSERT INTO samples (sample, body) VALUES (?, ?)",
-                    ((sample.index, _sample_body(sample)) for sample in _samples_in(rows, db)),
+                    (
+                        (sample.index, _sample_body(sample))
+                        for sample in keep_dependence(db, _samples_in(rows, db), source.format)
+                    ),
                 )
 
         Database.create(WORKSPACE, path, fill)
@@ -158,6 +162,11 @@ class Workspace:
         if not rows:
             raise WorkspaceError(f"{self.path}: no sample {index}; it holds 0 to {len(self) - 1}")
         return self.stored_sample(index, rows[0][0])
+
+    def reasoning(self) -> int:
+        """Samples whose answer has reasoning."""
+        ((count,),) = self.database.execute("SELECT count(*) FROM dependence WHERE reasoning")
+        return int(count)
 
     def samples(self) -> Iterator[Sample]:
         """Every sample, in order, a window at a time."""

@@ -28,6 +28,7 @@ from tui.cli.console import errors, output, print_facts, say
 from tui.cli.progress import display
 from tui.cli.stopping import run_stoppable
 from tui.text import tables
+from tui.text.vocabulary import reasoning_note
 
 EXAMPLES, FAILURES = 5, 20
 """Samples shown after a run, and failed samples listed."""
@@ -85,6 +86,8 @@ def open_data(
                 f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
                 "the turns before it are shown to teacher and student and exported as they are",
             )
+        if reasoning := opened.reasoning():
+            say(console, reasoning_note(reasoning))
     return opened
 
 

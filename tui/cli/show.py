@@ -41,7 +41,8 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                     json.dumps({name: part and part.model_dump(mode="json") for name, part in parts.items()})
                 )
             else:
-                out.print(sample_page(one, outcome, review, latest.recipe.near_tie))
+                near_tie = latest.recipe.near_tie
+                out.print(sample_page(one, outcome, review, opened.source(), near_tie))
                 if answers_come_first(opened, sample):
                     print_facts(out, [ANSWERS_FIRST])
         elif as_json:

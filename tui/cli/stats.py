@@ -81,7 +81,7 @@ def stats(
         if is_workspace(data):
             with Workspace.open(data) as opened:
                 passed.update(opened.passed())
-                found = examination.examine(opened.samples(), step)
+                found = examination.examine(opened.samples(), step, opened.source())
                 opened.keep_examination(found, examination.all_findings())
                 if (run := opened.latest()) is not None:
                     effect = length_effect(opened, run)
@@ -89,7 +89,7 @@ def stats(
             dataset = open_dataset(
                 data, Format(format_) if format_ else None, encoding, Columns.parse(columns)
             )
-            found = examination.examine(samples(dataset.contents(bad.add)), step)
+            found = examination.examine(samples(dataset.contents(bad.add)), step, dataset)
         if (
             as_json
         ):  # an object with the figures, then one for each flag; tui/cli/README.md documents the fields

@@ -271,7 +271,9 @@ class Workbench:
 
                     def stats() -> Stats:
                         with Workspace.read(path) as reading:
-                            return examination.examine(job.through(reading.samples()))
+                            return examination.examine(
+                                job.through(reading.samples()), source=reading.source().format
+                            )
 
                     found = await on_daemon_thread(stats)
                     async with self._writable() as workspace:

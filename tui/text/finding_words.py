@@ -16,7 +16,7 @@ from engine.sample import WhyPassed
 from models.system.shell import quoted_word
 from tui.text import tables
 from tui.text.literal import one_line
-from tui.text.vocabulary import FINDINGS
+from tui.text.vocabulary import FINDINGS, reasoning_note
 
 
 def finding_text(found: Finding) -> str:
@@ -92,6 +92,8 @@ def _facts(
     yield "languages", ", ".join(f"{code} {_share(count, found)}" for code, count in found.languages.items())
     yield "instruction", f"{_spread(found.instruction)}, with its input"
     yield "response", _spread(found.response)
+    if found.reasoning:
+        yield "reasoning", reasoning_note(found.reasoning)
     if found.personal:
         yield "personal data", ", ".join(f"{kind} in {count:,}" for kind, count in found.personal.items())
     if (test := found.against) is not None:

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.export.export import ExportResult
+from engine.formats.layouts import changes, reasoning_of
+from engine.formats.names import Format
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
@@ -207,6 +209,14 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
             "truncated",
             f"{overview.truncated} samples, scored up to the student's context (--context raises it)",
         )
+    if overview.reasoning:
+        yield (
+            "reasoning",
+            f"in {overview.reasoning:,} answers, dropped with {overview.reasoning_dropped:,} that were replaced",
+        )
+    if overview.fields_changed:
+        changed = "fields beside the texts follow them (export --with-trace lists them)"
+        yield "fields", f"{overview.fields_changed:,} samples: {changed}"
 
 
 def failure_fact(outcome: Outcome) -> Fact:
@@ -256,14 +266,16 @@ ANSWERS_FIRST: Fact = (
 
 
 def sample_page(
-    sample: Sample, outcome: Outcome | None, review: Review | None, near_tie: float | None
+    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, near_tie: float | None
 ) -> RenderableType:
-    """A sample from its original through each stage to a person's review.
+    """A sample from its original through each stage to a person's review, and what follows its texts.
 
     `near_tie`: the margin below which the run flags a choice; None: each choice has its own.
     """
     parts: list[RenderableType] = [_history_panel(sample.history)] if sample.history else []
     parts.append(_version_panel("original", sample.original, outcome.before if outcome else None))
+    if reasoning := reasoning_of(sample, source):
+        parts.append(Panel(literal(reasoning), title="reasoning of the original", title_align="left"))
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
@@ -272,6 +284,8 @@ def sample_page(
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
+    if followed := changes(sample, review.version if review else outcome.final, source):
+        parts.append(Text("\n").join(Text(f"{one_line(change.field)}: {change.done}") for change in followed))
     return Group(*parts)
 
 

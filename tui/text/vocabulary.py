@@ -136,6 +136,8 @@ FLAGS = {
     "length decides": "≠",
     "truncated": "…",
     "unscorable": "∅",
+    "reasoning dropped": "¬",
+    "fields changed": "±",
     "failed": "✗",
     "edited": "✎",
 }
@@ -183,6 +185,12 @@ DECISIONS = {
     Decision.CHOSEN: DecisionWords("◆ chosen by you", "$primary", "chose a version"),
     Decision.EDITED: DecisionWords("✎ edited by you", "$primary", "edited"),
 }
+
+
+def reasoning_note(count: int) -> str:
+    """What is said of a dataset's answers with reasoning, when it is imported and when it is looked through."""
+    have = "1 answer has" if count == 1 else f"{count:,} answers have"
+    return f"{have} reasoning, which is no part of the text: a kept answer keeps it, a replaced one loses it"
 
 
 # An export --------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ QUOTING = [
     "First:\n<think>\nHm.\n</think>\nThen the answer.",
     '<p>See <thought id="1">this</thought>.</p>\n<thought id="2">\nText\n</thought>\n',
     "<details><summary>Thoughts</summary>None.</details>",
-    "Its channels: <|channel|>analysis<|message|>Hm.<|end|>"
+    "Its channel tokens: <|channel|>analysis<|message|>Hm.<|end|>"
     "<|start|>assistant<|channel|>final<|message|>Yes.<|return|>",
     "```html\n<reasoning>Because.</reasoning>\n```",
     "`<think>` opens thoughts.",

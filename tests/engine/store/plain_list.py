@@ -34,6 +34,9 @@ class PlainSample:
     figures: dict[str, Fact] | None = None
     standing: dict[str, Fact] | None = None  # decision, ifd, r_ifd, length
     flags: frozenset[Flag] = frozenset()
+    final: tuple[str, str, str] | None = None  # of its outcome
+    decided: tuple[str, str, str] | None = None  # by a person
+    follows: tuple[bool, bool, bool] = (False, False, False)  # the columns of `dependence`
 
 
 def lowered(text: str) -> bytes:
@@ -81,6 +84,22 @@ KEYS: dict[SampleColumn, Callable[[PlainSample], Fact]] = {
     SampleColumn.VERDICT: verdict,
 }
 
+
+def leaves(one: PlainSample) -> tuple[str, str, str]:
+    return one.decided or one.final or one.text
+
+
+def lost_reasoning(one: PlainSample) -> bool:
+    return one.follows[0] and leaves(one)[2] != one.text[2]
+
+
+def changed_fields(one: PlainSample) -> bool:
+    _, asked, answered = one.follows
+    if leaves(one)[:2] != one.text[:2]:
+        return asked
+    return answered and leaves(one)[2] != one.text[2]
+
+
 KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
     {FilterTerm(name): lambda one, name=name: state(one) == name for name in SampleState},  # type: ignore[misc]
     {
@@ -95,6 +114,8 @@ KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
         FilterTerm.LENGTH_DECIDES: lambda one: figure(one, "length_decides"),
         FilterTerm.TRUNCATED: lambda one: figure(one, "truncated"),
         FilterTerm.UNSCORABLE: lambda one: figure(one, "unscorable"),
+        FilterTerm.REASONING_DROPPED: lost_reasoning,
+        FilterTerm.FIELDS_CHANGED: changed_fields,
     },
     {FilterTerm.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
     {FilterTerm(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
@@ -144,10 +165,21 @@ def fill(path: Path, ones: Sequence[PlainSample]) -> Run:
                 if one.figures is not None:
                     insert(opened, "figures", run=run.id, sample=sample, **one.figures)
                 if one.standing is not None:
-                    insert(opened, "standing", sample=sample, body="null", **one.standing)
+                    body = json.dumps({"version": one.decided and version(one.decided)})
+                    insert(opened, "standing", sample=sample, body=body, **one.standing)
+                if one.final is not None:
+                    body = json.dumps({"final": version(one.final)})
+                    insert(opened, "outcomes", run=run.id, sample=sample, failed=0, body=body)
+                if any(one.follows):
+                    columns = dict(zip(("reasoning", "asked", "answered"), one.follows, strict=True))
+                    insert(opened, "dependence", sample=sample, **columns)
                 for flag in one.flags:
                     insert(opened, "findings", flag=flag, sample=sample, details="[]")
     return run
+
+
+def version(texts: tuple[str, str, str]) -> dict[str, str]:
+    return dict(zip(Version.model_fields, texts, strict=True))
 
 
 def insert(opened: Workspace, table: str, **values: Fact) -> None:
@@ -191,6 +223,22 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
                 "r_ifd": number(),
                 "length": chance.randrange(5),
             }
-        return PlainSample(text, figures, standing, frozenset(flag for flag in Flag if chance.random() < 0.1))
+        flags = frozenset(flag for flag in Flag if chance.random() < 0.1)
+
+        def other() -> tuple[str, str, str]:
+            x, u, y = (f"{'!' * chance.randrange(2)}{part}" for part in text)
+            return x, u, y
+
+        return PlainSample(
+            text,
+            figures,
+            standing,
+            flags,
+            final=other() if figures else None,
+            decided=other() if standing else None,
+            follows=chance.choice(
+                ((False, False, False), (True, True, False), (False, True, True), (True, True, True))
+            ),
+        )
 
     return [one() for _ in range(count)]

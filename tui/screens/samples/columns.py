@@ -207,6 +207,8 @@ def flags(row: SampleRow) -> list[str]:
         row.length_decides,
         row.truncated,
         row.unscorable,
+        row.reasoning_dropped,
+        row.fields_changed,
         row.failed,
         row.state is SampleState.EDITED,
     )

@@ -24,6 +24,8 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
         FilterTerm.LENGTH_DECIDES,
         FilterTerm.TRUNCATED,
         FilterTerm.UNSCORABLE,
+        FilterTerm.REASONING_DROPPED,
+        FilterTerm.FIELDS_CHANGED,
     ),
     "Review": (FilterTerm.UNREVIEWED,),
     "Data": tuple(map(FilterTerm, Flag)),

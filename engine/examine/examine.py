@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from engine.examine.flags import Finding, Flag, Lengths, Stats, TestSet, copied_
 from engine.examine.languages import Languages
 from engine.examine.overlap import TestTexts
 from engine.examine.personal_data import personal_data, without_personal_data
+from engine.formats.fields import Columns
 from engine.formats.layouts import reasoning_of
 from engine.formats.names import Format
 from engine.formats.read import any_rows
@@ -31,6 +32,16 @@ from engine.sample import Sample, Version
 from models.files.digest import sha256_of
 
 Details = Sequence[Mapping[str, Any]]
+
+
+class RowSource(Protocol):
+    """A dataset, by the way its rows are read."""
+
+    @property
+    def format(self) -> Format: ...
+
+    @property
+    def columns(self) -> Columns: ...
 
 
 class Examination:
@@ -57,11 +68,11 @@ class Examination:
         self.close()
 
     def examine(
-        self, samples: Iterable[Sample], step: Callable[[], None] = nothing, source: Format | None = None
+        self, samples: Iterable[Sample], step: Callable[[], None] = nothing, source: RowSource | None = None
     ) -> Stats:
         """Go, once, through all samples, which are numbered from 0 in order. `step` is called for each.
 
-        `source`: the format of their rows, to look for reasoning in them.
+        `source`: of their rows, to look for reasoning in them.
         """
         languages, asked, answered, reasoning = Languages(), array("L"), array("L"), 0
         with closing(Duplicates()) as duplicates:
@@ -70,7 +81,7 @@ class Examination:
                 version = sample.original
                 duplicates.add(version)
                 self._flagged.append(0)
-                reasoning += source is not None and bool(reasoning_of(sample, source))
+                reasoning += source is not None and bool(reasoning_of(sample, source.format, source.columns))
                 languages.add(version.instruction, version.input, version.response)
                 asked.append(len(version.instruction) + len(version.input))
                 answered.append(len(version.response))

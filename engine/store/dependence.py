@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from engine.formats.fields import Columns
 from engine.formats.layouts import Dependence, dependence
 from engine.formats.names import DatasetError, Format
 from engine.sample import Sample, Version
@@ -27,31 +28,34 @@ CREATE TABLE dependence (                                 -- of each sample, wha
 """
 
 
-def keep_dependence(db: sqlite3.Connection, samples: Iterable[Sample], format: str) -> Iterator[Sample]:
+def keep_dependence(
+    db: sqlite3.Connection, samples: Iterable[Sample], format: str, columns: Columns
+) -> Iterator[Sample]:
     """The samples again, what follows their texts kept on the way."""
     for sample in samples:
         yield sample
-        found = _dependence(sample, format)
+        found = _dependence(sample, format, columns)
         if any(found):
             db.execute("INSERT INTO dependence VALUES (?, ?, ?, ?)", (sample.index, *found))
 
 
 def add_dependence(db: sqlite3.Connection) -> None:
-    """The workspace's step to schema 8: what follows the texts of the samples that it holds.
+    """The workspace's step to schema 9: what follows the texts of the samples that it holds.
 
     A sample that was imported with the reasoning in its answer's text keeps it there: its replies, scores and outcomes
     are about that text. Its reasoning still goes where its answer is replaced.
     """
     db.execute(_TABLE)
     ((source,),) = db.execute("SELECT body FROM source").fetchall() or (("{}",),)
-    format = str(json.loads(source).get("format"))
-    for _ in keep_dependence(db, _stored(db), format):
+    described = json.loads(source)
+    columns = Columns.model_validate(described.get("columns") or {})
+    for _ in keep_dependence(db, _stored(db), str(described.get("format")), columns):
         pass
 
 
-def _dependence(sample: Sample, format: str) -> Dependence:
+def _dependence(sample: Sample, format: str, columns: Columns) -> Dependence:
     try:
-        return dependence(sample, Format(format))
+        return dependence(sample, Format(format), columns)
     except (DatasetError, ValueError):  # a row or a format that burnish did not write
         return Dependence(reasoning=False, asked=False, answered=False)
 

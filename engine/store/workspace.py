@@ -88,13 +88,7 @@ class Workspace:
         def fill(new: Database) -> None:
             with new.transaction() as db:
                 db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
-                db.executemany(
-                    "INSERT INTO samples (sample, body) VALUES (?, ?)",
-                    (
-                        (sample.index, _sample_body(sample))
-                        for sample in keep_dependence(db, _samples_in(rows, db), source.format)
-                    ),
-                )
+                _keep_rows(db, rows, source)
 
         Database.create(WORKSPACE, path, fill)
         return cls.open(path)
@@ -226,10 +220,7 @@ class Workspace:
         """
         with self.database.transaction() as db:
             new = self._after(iter(rows), source.path)
-            db.executemany(
-                "INSERT INTO samples (sample, body) VALUES (?, ?)",
-                ((sample.index, _sample_body(sample)) for sample in _samples_in(new, db)),
-            )
+            _keep_rows(db, new, source)
             db.execute("UPDATE source SET body = ?", (json.dumps(source.model_dump()),))
             db.execute("DELETE FROM examined")
             db.execute("DELETE FROM findings")
@@ -465,6 +456,15 @@ def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
 def row_place(row: Sample | PassedRow) -> tuple[int, bool]:
     """What rows are in order of: a row that passes through stands before the sample of its place."""
     return (row.place, False) if isinstance(row, PassedRow) else (row.index, True)
+
+
+def _keep_rows(db: sqlite3.Connection, rows: Iterable[Sample | PassedRow], source: Source) -> None:
+    """Put new rows where they belong, with what follows the texts of each sample."""
+    samples = keep_dependence(db, _samples_in(rows, db), source.format, source.columns)
+    db.executemany(
+        "INSERT INTO samples (sample, body) VALUES (?, ?)",
+        ((sample.index, _sample_body(sample)) for sample in samples),
+    )
 
 
 def _samples_in(rows: Iterable[Sample | PassedRow], db: sqlite3.Connection) -> Iterator[Sample]:

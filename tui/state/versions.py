@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.examine.flags import Finding
+from engine.formats.dependents import FieldChange
+from engine.formats.layouts import changes, reasoning_of
+from engine.formats.names import DatasetError
 from engine.sample import (
     Candidate,
     Choice,
@@ -19,7 +22,7 @@ from engine.sample import (
     Version,
 )
 from engine.store.sample_list import SampleList
-from engine.store.workspace import Run
+from engine.store.workspace import Run, Source
 
 Criticism = tuple[str, Mapping[str, str]]
 """A title, and the teacher's criticism by criterion."""
@@ -37,6 +40,7 @@ class SampleView:
     reviews: tuple[Review, ...]  # that are not undone, oldest first
     standing: Review | None
     findings: tuple[Finding, ...] = ()  # of an examination, where there was one
+    source: Source | None = None  # of the sample's row
 
     def choice(self, stage: Stage) -> Choice | None:
         choices = self.outcome.choices if self.outcome else ()
@@ -77,7 +81,19 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         reviews=tuple(reading.reviews.history(index)),
         standing=reading.reviews.standing(index),
         findings=tuple(reading.found_in(index)),
+        source=reading.source(),
     )
+
+
+def beside(view: SampleView, version: Version) -> tuple[str, tuple[FieldChange, ...]]:
+    """The reasoning of the original, and what becomes of it and of other fields where a version leaves."""
+    if view.source is None:
+        return "", ()
+    try:
+        how = view.source.format, view.source.columns
+        return reasoning_of(view.sample, *how), changes(view.sample, version, *how)
+    except DatasetError:  # a row that burnish did not write
+        return "", ()
 
 
 def offers(view: SampleView) -> list[OfferedVersion]:

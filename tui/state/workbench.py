@@ -272,7 +272,7 @@ class Workbench:
                     def stats() -> Stats:
                         with Workspace.read(path) as reading:
                             return examination.examine(
-                                job.through(reading.samples()), source=reading.source().format
+                                job.through(reading.samples()), source=reading.source()
                             )
 
                     found = await on_daemon_thread(stats)

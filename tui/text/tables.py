@@ -13,7 +13,6 @@ from rich.text import Text
 
 from engine.export.export import ExportResult
 from engine.formats.layouts import changes, reasoning_of
-from engine.formats.names import Format
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
@@ -274,7 +273,7 @@ def sample_page(
     """
     parts: list[RenderableType] = [_history_panel(sample.history)] if sample.history else []
     parts.append(_version_panel("original", sample.original, outcome.before if outcome else None))
-    if reasoning := reasoning_of(sample, source):
+    if reasoning := reasoning_of(sample, source.format, source.columns):
         parts.append(Panel(literal(reasoning), title="reasoning of the original", title_align="left"))
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
@@ -284,7 +283,9 @@ def sample_page(
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
-    if followed := changes(sample, review.version if review else outcome.final, source):
+    if followed := changes(
+        sample, review.version if review else outcome.final, source.format, source.columns
+    ):
         parts.append(Text("\n").join(Text(f"{one_line(change.field)}: {change.done}") for change in followed))
     return Group(*parts)
 

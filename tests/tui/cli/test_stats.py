@@ -77,6 +77,7 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
             "response",
             "personal",
             "against",
+            "reasoning",
         ),
         *("passed", "bad_rows", "bad", "length"),
     }

@@ -11,8 +11,9 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.formats.dependents import Done
 from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict, Verification
-from tui.state.versions import OfferedVersion, SampleView
+from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
 from tui.text.vocabulary import RULES, shown_equal_length
@@ -64,6 +65,7 @@ def _lines(
             yield Content.styled(f"! Original: {found.flag}", "bold $warning")
             yield from _wrapped(finding_text(found), "$warning")
         yield Content("")
+    yield from _beside(view, offer)
     if before is None and after is None and view.outcome is None:
         yield Content.styled("not weighed yet", "$text-muted")
     else:
@@ -79,6 +81,22 @@ def _lines(
     if before is not None or after is not None:
         yield Content("")
         yield from _losses(before, after)
+
+
+def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
+    """The original's reasoning and fields beside the texts: what becomes of them with the version shown."""
+    reasoning, followed = beside(view, offer.version if offer else view.sample.original)
+    dropped = any(change.done is Done.REASONING for change in followed)
+    if reasoning:
+        fate = "dropped, for it led to another answer" if dropped else "kept"
+        yield Content.styled(
+            f"¬ Reasoning, {len(reasoning):,} characters: {fate}", "$warning" if dropped else ""
+        )
+    for change in followed:
+        if change.done is not Done.REASONING:
+            yield from _wrapped(f"± {change.field}: {change.done}", "$text-muted")
+    if reasoning or followed:
+        yield Content("")
 
 
 def in_brief(view: SampleView, offer: OfferedVersion | None) -> Content:

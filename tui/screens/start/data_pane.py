@@ -27,6 +27,7 @@ from tui.screens.start.path_input import PathField
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
 from tui.text.tables import passed_words
+from tui.text.vocabulary import reasoning_note
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.plain_input import PlainInput
 
@@ -266,6 +267,8 @@ class DataPane(Vertical):
             if passed:
                 facts.append(("passed", Content(f"cannot be refined: {passed_words(passed)}")))
             facts += _import_facts(self._imported)
+            if count := await workbench.reader.ask_workspace(lambda opened: opened.reasoning()):
+                facts.append(("reasoning", Content(reasoning_note(count))))
             facts.append(("run", await self._run_fact()))
         self._facts.show(facts)
 

@@ -30,8 +30,8 @@ from tui.cli.options import FORMATS
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
 OVERVIEW = {
-    "samples", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "reasoning", "reasoning_dropped",
-    "fields_changed", "medians",
+    "samples", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "reasoning",
+    "reasoning_dropped", "fields_changed", "medians",
 }  # fmt: skip
 MODELS = {"teacher", "student", "verifier"}
 RUN = {"workspace", "dataset", "recipe", "total", "waiting", "export"} | MODELS | OVERVIEW

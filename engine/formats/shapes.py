@@ -23,6 +23,8 @@ _NAMES = ("messages", "conversations", "conversation", "dialogue", "dialog", "ch
 _SAID_IN_TURN = ("messages", "conversations", "conversation", "dialogue", "dialog", "data")
 # Turns under these are no conversation of their own to refine.
 _OTHER = ("chosen", "rejected", "history", "tools", TRACE)
+# TRL's names for the two sides of a conversation: only these may both be bare texts, among rows of turns.
+_SIDES = {"prompt", "completion"}
 # The keys of an exchange that is one object, beside the roles' names.
 _ASKED = ("input", "instruction", "prompt", "question", "query", "q")
 _ANSWERED = ("output", "response", "completion", "answer", "a")
@@ -99,8 +101,11 @@ def _in_two_fields(row: Row, field: str, columns: Columns) -> Unfolded | None:
     if fields is None or (fields.input and row[fields.input]):
         return None
     asked, answered = fields.instruction, fields.response
-    one = _turns_in(row[asked]) or _one_text(row[asked], "user")
-    other = _turns_in(row[answered]) or _one_text(row[answered], "assistant")
+    turns = _turns_in(row[asked]), _turns_in(row[answered])
+    if turns == (None, None) and {asked.casefold(), answered.casefold()} != _SIDES:
+        return None
+    one = turns[0] or _one_text(row[asked], "user")
+    other = turns[1] or _one_text(row[answered], "assistant")
     if one is None or other is None:
         return None
     count, back, back_of_answer = len(one.turns), one.back, other.back

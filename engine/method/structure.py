@@ -64,8 +64,9 @@ _CODE = re.compile(
     r"^[ ]{0,3}(```|~~~).*?(?:^[ ]{0,3}\1|\Z)|(`+)(?!`).+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE
 )
 _FORMULAS = re.compile(
-    r"""\$\$.+?\$\$ | \$[^$\n]+\$ | \\\(.+?\\\) | \\\[.+?\\\] | \\begin\{.+?\\end\{[^}]*\}
-    | \\[a-zA-Z]+(?:\s*(?:\[[^\]]*\]|\{[^{}]*\}))+""",
+    r"""\$\$.{1,2000}?\$\$ | \$[^$\n]+\$ | \\\(.{1,2000}?\\\) | \\\[.{1,2000}?\\\]
+    | \\begin\{.{1,2000}?\\end\{[^}]{0,40}\}
+    | \\[a-zA-Z]+(?:[ \t]*(?:\[[^\]]{0,200}\]|\{[^{}]{0,200}\}))+""",
     re.DOTALL | re.VERBOSE,
 )
 _MARKUP = re.compile(
@@ -81,9 +82,10 @@ _ABOUT_MARKS = re.compile(
 )
 """Words of a text that speaks of a model's tokens."""
 _PROGRAM = re.compile(
-    r"""^\s*(?:def|class|function|fn|func|struct|public|private|static|const|let|var|package|namespace)\s+\w.*[:;{(]\s*$
-    | ^\s*(?:import\s+[\w.{]+|from\s+[\w.]+\s+import\b.*|\#include\b.*|using\s+\w+;|SELECT\b.*)\s*;?\s*$
-    | \b[frb]{1,2}["'][^"'\n]*\{ | \.format\( | => | \)\s*\{ | ;[ \t]*$ | \$\{ | ^\s*[}\]],?\s*$ | \{%-? | \{\#
+    r"""^[ \t]*(?:def|class|function|fn|func|struct|public|private|static|const|let|var|package|namespace)
+        \s+\w.*[:;{(][ \t]*$
+    | ^[ \t]*(?:import\s+[\w.{]+|from\s+[\w.]+\s+import\b.*|\#include\b.*|using\s+\w+;|SELECT\b.*)[ \t]*;?[ \t]*$
+    | \b[frb]{1,2}["'][^"'\n]*\{ | \.format\( | => | \)\s*\{ | ;[ \t]*$ | \$\{ | ^[ \t]*[}\]],?[ \t]*$ | \{%-? | \{\#
     | "\s*:\s*["\[{\d] | \{\s*["'] | \{\s*[\w-]+\s*: | \b(?:print|printf|console\.log|println!?)\(
     | \b(?:jinja2?|handlebars|mustache|vue(?:\.?js)?|angular|svelte|jsx|helm|liquid|ansible|django|terraform|openapi
        |f-strings?|format\ strings?|string\ (?:interpolation|formatting)|template\ (?:engine|literal)s?)\b""",

@@ -13,8 +13,9 @@ from engine.store.workspace import Workspace
 from models.teacher import Reply
 from tests.command import burnish
 from tests.engine.method.asking import instruction_json, response_json
-from tests.factory import RECORD, new_workspace, recipe
+from tests.factory import RECORD, SOURCE, new_workspace, recipe, sample
 
+ROW = {"instruction": "Why?", "input": "", "output": "So."}
 CRITIQUE = {"accuracy": 'Fine, "all": of it.', "helpfulness": "High."}
 RESPONSE = {"response_critique": CRITIQUE, "better_response": "Better."}
 INSTRUCTION = {
@@ -33,7 +34,8 @@ def keep(workspace: Workspace, sample: int, number: int, text: str) -> None:
 
 @pytest.mark.parametrize("fields", [RESPONSE, INSTRUCTION])
 def test_answers_that_come_first_are_seen_and_said(tmp_path: Path, fields: dict[str, object]) -> None:
-    path = new_workspace(tmp_path / "w.burnish")
+    path = tmp_path / "w.burnish"
+    Workspace.create(path, SOURCE, [sample(index, row=ROW) for index in range(2)]).close()
     with Workspace.open(path) as workspace:
         workspace.run(recipe(prompts=1), RECORD)
         keep(workspace, 0, 0, json.dumps(fields))

@@ -465,6 +465,7 @@ def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) ->
             "before",
             "after",
             "review",
+            "fields",
             "run",
             "teacher",
             "student",

@@ -237,7 +237,8 @@ def test_no_name_of_a_file_acts_on_the_terminal_that_a_result_is_shown_on(tmp_pa
             ("doctor", "--privacy"),
         ):
             ended = burnish(*arguments, environment=environment)
-            assert ended.code in (0, 1, 3), ended.err
+            # A trainer that would take the name for a pattern is not given it.
+            assert ended.code in (0, 1, 3) or "in a path for a pattern" in ended.err, ended.err
             harmless(ended)
             assert "\nburnish: all is well" not in ended.out + ended.err, arguments
 

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from engine.examine.examine import Examination
+from engine.examine.examine import Examination, RowSource
 from engine.examine.flags import Flag, Stats
 from engine.formats.write import nothing
 from engine.sample import Sample
@@ -78,14 +78,19 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
     """Makes every examination slow; set as soon as one is at its first sample."""
     begun, examine = Event(), Examination.examine
 
-    def slowly(self: Examination, samples: Iterable[Sample], step: Callable[[], None] = nothing) -> Stats:
+    def slowly(
+        self: Examination,
+        samples: Iterable[Sample],
+        step: Callable[[], None] = nothing,
+        source: RowSource | None = None,
+    ) -> Stats:
         def taken() -> Iterator[Sample]:
             for sample in samples:
                 begun.set()
                 time.sleep(0.3)
                 yield sample
 
-        return examine(self, taken(), step)
+        return examine(self, taken(), step, source)
 
     monkeypatch.setattr(Examination, "examine", slowly)
     return begun

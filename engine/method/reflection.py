@@ -133,8 +133,9 @@ def _check_structure(old: Version, new: Version) -> None:
 
 
 def not_said_before(text: str, critique: str) -> str:
-    """A text that is not the critique once more: very small models say again what they said last."""
-    if len(text) > SHORT and _same(text, critique):
+    """A text that is not the critique once more, nor begins as it does: very small models say again what they said."""
+    first, lines = text.strip().partition("\n")[0].strip(), {line.strip() for line in critique.splitlines()}
+    if len(text) > SHORT and (_same(text, critique) or (len(first) > SHORT and first in lines)):
         raise UnusableReply(Fault.COPY, "the reply is the critique once more")
     return text
 

@@ -442,13 +442,17 @@ CRITERIA = (
     r"정확성|الدقة",
     r"levels? of details?|detailgrad|detaillierungsgrad|niveau de détail|nivel de detalle|nível de detalhe|"
     r"уровень детал\w+|детализация|详细程度|詳細程度|詳細度|詳細さ|상세도|상세함|مستوى التفاصيل",
+)
+"""The criteria that any judgement may have as headings, a criterion each."""
+
+OUR_CRITERIA = (
     r"complexity of the topic",
     r"level of detail required",
     r"knowledge required",
     r"ambiguity of the instruction",
     r"logical reasoning or problem-solving(?: involved)?",
 )
-"""The papers' criteria as headings, a criterion each."""
+"""The papers' criteria of an instruction as headings: no text has two of these by chance."""
 
 ABOUT_JUDGING = r"""
     review|evaluat|assess|critiqu|critici|\bgrad(?:e|ing)\b|\brat(?:e|es|ing)\b|\bjudg|feedback|\bscor(?:e|ing)|

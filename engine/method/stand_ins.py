@@ -18,6 +18,7 @@ from engine.method.stand_in_words import (
     FIRM,
     INDEFINITE,
     JUDGING,
+    OUR_CRITERIA,
     REFERENCES,
     SPOKEN,
     TO_BE_WRITTEN,
@@ -79,11 +80,14 @@ def _declines(text: str, asked: str) -> bool:
 
 def _speaks_of_the_task(text: str, asked: str, old: Version) -> Fault | None:
     """`Fault.REVIEW` or `Fault.TEACHER_TALK` where a text speaks of a response instead of being one."""
+    ours = sum(heading.search(text[:LONG]) is not None for heading in _OUR_HEADINGS)
+    if ours > 1 and not any(heading.search(old.response[:LONG]) for heading in _OUR_HEADINGS):
+        return Fault.REVIEW
     if _ABOUT_JUDGING.search(asked):
         return None
     sample, sentences = f"{asked}\n{old.response[:LONG]}", _sentences(text)
     foreign = [words for words in _JUDGING if not words.nouns.search(sample)]
-    headings = sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
+    headings = ours + sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
     if headings > 1 or any(_reviews(words, sentences) for words in foreign):
         return Fault.REVIEW
     if any(_talks(words, sentences) for words in foreign) or _asks_back(text, asked, old):
@@ -219,10 +223,13 @@ _REFERENCES = joined(REFERENCES)
 _UNMISTAKABLE = listed(UNMISTAKABLE)
 _TO_BE_WRITTEN = listed(TO_BE_WRITTEN)
 _JUDGING = [_Words(words) for words in JUDGING.values()]
-_HEADINGS = [
-    re.compile(rf"^[ \t*#_>\-\d.)]{{0,12}}(?:{one})[*_ ]{{0,4}}[:：]", re.IGNORECASE | re.MULTILINE)
-    for one in CRITERIA
-]
+_HEADINGS, _OUR_HEADINGS = (
+    [
+        re.compile(rf"^[ \t*#_>\-\d.)]{{0,12}}(?:{one})[*_ ]{{0,4}}[:：]", re.IGNORECASE | re.MULTILINE)
+        for one in criteria
+    ]
+    for criteria in (CRITERIA, OUR_CRITERIA)
+)
 _REQUEST_DECLINED = re.compile(
     r"\b(?:your|this|that) (?:\w+ )?(?:request|task|prompt|query)|with (?:that|this)\b|comply|anfrage|demande|"
     r"solicitud|petición|pedido|solicitação|richiesta|запрос|请求|請求|要求|リクエスト|요청|طلب",

@@ -230,3 +230,10 @@ def test_thoughts_before_a_reply_are_not_part_of_it(form: ReplyFormName, stage: 
 def test_thoughts_and_nothing_after_them_are_an_empty_reply(form: ReplyFormName, stage: Stage) -> None:
     for thoughts in ("<think>Hm.</think>\n", "<think>Hm. New answer."):
         assert fault(form, stage, thoughts) is Fault.EMPTY
+
+
+def test_a_step_that_begins_as_its_critique_does_says_it_again() -> None:
+    line = "1. Depth: the answer names a single cause, and leaves out all the others that a reader would ask for."
+    critique = f"{line}\n2. Tone: it is dry, and could be friendlier to whoever is new to the matter."
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, critique, f"{line}\n2. Tone: fine.") is Fault.COPY
+    read(ReplyFormName.STEPS, Stage.RESPONSE, critique, f"There are three causes.\n{line}")

@@ -278,6 +278,16 @@ def test_an_instruction_that_speaks_of_instructions_is_none(instruction: str, ki
     assert instruction_stand_in(instruction, SKY) is kind
 
 
+def test_our_own_criteria_are_a_review_in_a_sample_about_judges_too() -> None:
+    text = "1. Complexity of the Topic: it is convoluted.\n2. Level of Detail Required: five details."
+    old = Version(
+        instruction="Summarize the text.", input="The judges praised the bread.", response="It won."
+    )
+    assert instruction_stand_in(text, old) is Fault.REVIEW
+    assert answer_stand_in(text, old.instruction, old) is Fault.REVIEW
+    assert answer_stand_in(text, old.instruction, old.model_copy(update={"response": text})) is None
+
+
 # An input that is lost ------------------------------------------------------------------------------------------------
 
 TRAIN = "The train leaves at seven in the morning."

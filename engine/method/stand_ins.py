@@ -80,14 +80,15 @@ def _declines(text: str, asked: str) -> bool:
 
 def _speaks_of_the_task(text: str, asked: str, old: Version) -> Fault | None:
     """`Fault.REVIEW` or `Fault.TEACHER_TALK` where a text speaks of a response instead of being one."""
-    ours = sum(heading.search(text[:LONG]) is not None for heading in _OUR_HEADINGS)
-    if ours > 1 and not any(heading.search(old.response[:LONG]) for heading in _OUR_HEADINGS):
+    of_ours = sum(heading.search(text[:LONG]) is not None for heading in _OUR_HEADINGS)
+    if of_ours > 1 and not any(heading.search(old.response[:LONG]) for heading in _OUR_HEADINGS):
         return Fault.REVIEW
-    if _ABOUT_JUDGING.search(asked):
-        return None
     sample, sentences = f"{asked}\n{old.response[:LONG]}", _sentences(text)
+    if _ABOUT_JUDGING.search(asked):
+        ours = "instruction" not in sample.casefold() and _OUR_TALK.search(" ".join(sentences[:2]))
+        return Fault.TEACHER_TALK if ours else None
     foreign = [words for words in _JUDGING if not words.nouns.search(sample)]
-    headings = ours + sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
+    headings = of_ours + sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
     if headings > 1 or any(_reviews(words, sentences) for words in foreign):
         return Fault.REVIEW
     if any(_talks(words, sentences) for words in foreign) or _asks_back(text, asked, old):
@@ -230,6 +231,7 @@ _HEADINGS, _OUR_HEADINGS = (
     ]
     for criteria in (CRITERIA, OUR_CRITERIA)
 )
+_OUR_TALK = re.compile(r"\b(?:new|rewritten|revised|original|given) instruction\b", re.IGNORECASE)
 _REQUEST_DECLINED = re.compile(
     r"\b(?:your|this|that) (?:\w+ )?(?:request|task|prompt|query)|with (?:that|this)\b|comply|anfrage|demande|"
     r"solicitud|petición|pedido|solicitação|richiesta|запрос|请求|請求|要求|リクエスト|요청|طلب",

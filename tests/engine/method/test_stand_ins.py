@@ -288,6 +288,18 @@ def test_our_own_criteria_are_a_review_in_a_sample_about_judges_too() -> None:
     assert answer_stand_in(text, old.instruction, old.model_copy(update={"response": text})) is None
 
 
+def test_talk_of_the_rewritten_instruction_is_to_the_teacher_in_a_sample_about_judges_too() -> None:
+    text = "1. Clarity: The rewritten instruction requires the original text."
+    old = Version(
+        instruction="Summarize the text.", input="The judges praised the bread.", response="It won."
+    )
+    assert instruction_stand_in(text, old) is Fault.TEACHER_TALK
+    assert (
+        instruction_stand_in(text, old.model_copy(update={"instruction": "Is this instruction clear?"}))
+        is None
+    )
+
+
 # An input that is lost ------------------------------------------------------------------------------------------------
 
 TRAIN = "The train leaves at seven in the morning."

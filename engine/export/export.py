@@ -233,14 +233,14 @@ def default_path(workspace: Path, format: Format) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class InTheWay:
-    """What is there and would be replaced."""
+    """Files and an entry that are there and would be replaced by an export."""
 
     files: tuple[Path, ...] = ()
     entry: str | None = None  # of that name in dataset_info.json, which burnish did not write
 
 
 def in_the_way(workspace: Path, out: Path, wanted: ExportRequest) -> InTheWay:
-    """What an export would replace. `BurnishError` where `out` cannot be written at all."""
+    """The files and the entry that an export would replace. `BurnishError` where `out` cannot be written at all."""
     files, entry = [out], None
     with Workspace.read(workspace) as opened:
         source = opened.source()

@@ -251,7 +251,7 @@ def _notes(
 
 
 def _use(trainer: Trainer, path: Path, config: Path, kto: str | None, media: Path | None) -> str:
-    """How to hand a dataset to its trainer, to be typed in any folder."""
+    """The command that hands a dataset to its trainer, to be typed in any folder."""
     if trainer is not Trainer.LLAMAFACTORY:
         quoted = quoted_word(str(config.absolute()))
         return (

@@ -1,4 +1,4 @@
-"""What the rows of an export hold, taken together: a trainer's config and some of its rules depend on all of them."""
+"""Counts over all rows of an export: a trainer's config and some of its rules depend on all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACES = 10_000
 
 @dataclass(slots=True)
 class Survey:
-    """What the rows of an export hold, taken together."""
+    """Counts over the rows of an export: filled fields, kinds of values, system messages, media."""
 
     rows: int = 0
     filled: Counter[str] = field(default_factory=Counter)  # rows in which a field holds something

@@ -89,7 +89,7 @@ def is_reasoning(name: str) -> bool:
 
 
 class Done(StrEnum):
-    """What became of a field."""
+    """The change to a field that depended on a text that was replaced."""
 
     UPDATED = "updated"
     DROPPED = "dropped"
@@ -317,7 +317,7 @@ class RowFollower:
         return any(_is_telling(old) and value.count(old) > 1 for old, _ in pieces)
 
     def _asked_places(self, value: str, *, short: bool) -> tuple[list[tuple[int, int, str]], bool]:
-        """Where the old instruction and input stand in a text, and what takes their place; True: the input has none."""
+        """The places of the old instruction and input in a text, each with its new text; True: the input has none."""
         whole, *parts = self.texts.asked
         if (place := _place(value, [whole], short=short)) is not None:
             return [place], False
@@ -405,7 +405,7 @@ def _known(joined: str) -> Side | None:
 def _place(
     value: str, pieces: Iterable[_Piece], *, short: bool, after: int = 0
 ) -> tuple[int, int, str] | None:
-    """Where the first of these texts that is there stands in `value`: from, to, and the text for its place.
+    """The place in `value` of the first of these texts that is there: from, to, and its new text.
 
     short: one that a text may hold by chance counts, where it stands there once, as words of their own.
     """

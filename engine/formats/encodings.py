@@ -119,7 +119,7 @@ _WRITINGS: tuple[tuple[str, int, float, Callable[[str], bool]], ...] = (
 
 
 def advice(encoding: str) -> str:
-    """How text can be read that is not UTF-8, but may be in this encoding."""
+    """Advice for a text that is not UTF-8, but may be in this encoding."""
     return f"perhaps {encoding}: save it as UTF-8, or name its encoding, such as --encoding {encoding}"
 
 

@@ -313,7 +313,7 @@ def version_of(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> Ve
 
 
 def history_of(row: dict[str, Any], layout: Layout, columns: Columns = NO_COLUMNS) -> History:
-    """What a row's conversation holds before the exchange that is refined; nothing where the row holds none."""
+    """A row's turns before the exchange that is refined; empty where there are none."""
     try:
         earlier = _earlier(row, layout, columns)
     except RowError:
@@ -377,7 +377,7 @@ def convert(
 def changes(
     sample: Sample, version: Version, source: Format, columns: Columns = NO_COLUMNS
 ) -> tuple[FieldChange, ...]:
-    """What becomes of the fields beside the texts, and of the answer's reasoning, where `version` takes their place."""
+    """The fields, and the answer's reasoning, that are updated or dropped where `version` replaces the texts."""
     return _following(sample, version, source.layout, columns, in_table=_in_table(source)).changes
 
 
@@ -391,7 +391,7 @@ def reasoning_of(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) 
 
 
 class Dependence(NamedTuple):
-    """What in a row depends on its sample's texts."""
+    """The kinds of things in a row that depend on its sample's texts."""
 
     reasoning: bool  # the reasoning of the answer, within it or beside it
     asked: bool  # fields that change with the instruction and its answer
@@ -399,7 +399,7 @@ class Dependence(NamedTuple):
 
 
 def dependence(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> Dependence:
-    """What in a sample's row will follow its texts."""
+    """The kinds of things in a sample's row that change once its texts do."""
     old = sample.original
     answer = old.model_copy(update={"response": f"{old.response}\0"})
     both = Version(instruction=f"{old.instruction}\0", response=answer.response)
@@ -424,7 +424,7 @@ def _in_table(format: Format) -> bool:
 
 
 class _Place(NamedTuple):
-    """Where a row holds its sample, and the answer's reasoning."""
+    """The fields in which a row holds its sample, and the answer's reasoning."""
 
     answer: str  # the answer's text, its reasoning included
     fields: set[str]

@@ -25,7 +25,7 @@ Open = Callable[[], AbstractContextManager[BufferedReader]]
 
 
 class Inside(NamedTuple):
-    """How the rows lie in a file."""
+    """A way to read the rows of a file: its container, the reader, and the unit of a row."""
 
     container: Container
     rows: Callable[[BufferedReader, str], Iterator[Row]]
@@ -37,7 +37,7 @@ _OBJECTS = Inside(Container.JSONL, object_rows, "row")
 
 
 def inside(open_text: Open, encoding: str, columns: Columns) -> Inside:
-    """How the rows lie in a file that begins with an object."""
+    """The way to read a file that begins with an object."""
     with open_text() as file:
         first, *rest = _lines(file) or [b""]
     value = _object(first)
@@ -75,7 +75,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _inside(value: dict[str, Any], columns: Columns) -> Inside | None:
-    """How the rows lie in the one object of a file; None where it is itself the row."""
+    """The way to read the one object of a file; None where it is itself the row."""
     for rows_of in (_split, _by_column, _by_column_and_index, _by_index):
         if rows_of is not _split and _is_row(value, columns):
             return None

@@ -243,7 +243,7 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the rows of a file are read."""
+    """A file's container, encoding and reader."""
 
     container: Container
     unit: str  # that rows are counted by in messages
@@ -265,7 +265,7 @@ def _rows(path: Path, reading: Reading) -> Iterator[Row]:
 
 
 def _reading(path: Path, named: str | None, columns: Columns, *, any_text: bool = False) -> Reading:
-    """How a file is read, told from its beginning, in the encoding that was named if one was.
+    """The way to read a file, told from its beginning, in the encoding that was named if one was.
 
     `any_text`: text that is neither JSON nor called a table is read as lines. Else it must look like a table.
     """
@@ -327,7 +327,7 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
 
 
 def in_folder(path: Path) -> str:
-    """What to open of a folder: its first file that may be a dataset, and how many there are."""
+    """A folder's first file that may be a dataset, and how many there are."""
     kinds = ("*.parquet", "*.arrow", "*.jsonl", "*.json", "*.csv")
     found = ([file for file in sorted(path.rglob(kind)) if file.name not in _ABOUT] for kind in kinds)
     files = next(filter(None, found), [])
@@ -345,7 +345,7 @@ def _first_line(text: str) -> str:
 
 
 def _inside_text(path: Path, text: str, columns: Columns, *, any_text: bool) -> Inside:
-    """How the rows lie in text that is not JSON: as a table, or, for `any_text`, as lines."""
+    """The way to read text that is not JSON: as a table, or, for `any_text`, as lines."""
     line = _header_line(text)
     called = bare_name(path).suffix.lower() in _TABLES
     delimiter = _delimiter(text, columns)

@@ -30,12 +30,12 @@ RELATIVE_ERROR: Mapping[str, float] = {
     "Q3_K": 0.1447, "IQ3_S": 0.1370, "IQ3_XXS": 0.1816,
     "Q2_K": 0.2682, "IQ2_S": 0.2490, "IQ2_XS": 0.2997, "IQ2_XXS": 0.3435, "IQ1_M": 0.4512, "IQ1_S": 0.4857,
 }  # fmt: skip
-"""What weights of chance lose in a type. Not here, and taken for exact: F32, F64, and the types of one and two bits
-that models are trained in (TQ1_0, TQ2_0, Q1_0, Q2_0)."""
+"""The relative error of random weights in each type. Not here, and taken for exact: F32, F64, and the types of one
+and two bits that models are trained in (TQ1_0, TQ2_0, Q1_0, Q2_0)."""
 
 UNROUNDED = frozenset({"F32", "F16", "BF16", "F64"})
 ACTIVATIONS = 0.011
-"""What the numbers that quantised weights are multiplied with lose: 8 bits, and a few of them are very large."""
+"""The relative error of the activations that quantised weights are multiplied with: 8 bits, a few very large."""
 
 SCALE, POWER, RESPONSE = 13.0, 0.96, 0.6
 SAFETY = 2.0

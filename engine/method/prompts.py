@@ -47,7 +47,7 @@ class PromptSet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What is asked of the teacher, part by part."""
+    """The words that the teacher is asked in, part by part."""
 
     system: str
     # One reply with all of it (json, markers): criticise, then rewrite.

@@ -111,7 +111,7 @@ DECLINES = {
             (?:مساعد|تقديم|الإجاب|إجاب|الرد|تلبية|إنشاء|الوصول|توفير|ترجم|تنفيذ|القدرة|معلومات|كتابة)
       | لا (?:أستطيع|يمكنني) (?:مساعدتك|تلبية (?:طلبك|هذا)|تقديم (?:هذ|المساعدة))""",
 }
-"""How an answer begins that declines; matched at its first character."""
+"""Beginnings of an answer that declines; matched at its first character."""
 
 FIRM = {
     "en": rf"""(?:^|[.!?,;:] |\b(?:but|and|however|because|since|while|although) )
@@ -151,7 +151,7 @@ FIRM = {
     "ar": r"""(?:بصفتي|كوني|باعتباري|كنموذج|أنا (?:مجرد )?نموذج) ?(?:نموذج)?[^.!؟]{0,40}?(?:ذكاء|لغ|اصطناعي)[^.!؟]{0,50}?
         (?:لا (?:أستطيع|يمكنني|أملك|أمتلك)|ليس لدي|لست قادر)""",
 }
-"""What only a chat model says that declines: it names itself, or what was asked of it. Searched for."""
+"""Words that only a chat model declines in: it names itself, or what was asked of it. Searched for."""
 
 ABOUT_DECLINING = r"""
     refus|declin|reject|apolog|\bsorry\b|excuse|turn(?:ing|s|ed)?\ down|say(?:ing)?\ no\b|unable|can'?t\b|cannot|
@@ -186,7 +186,7 @@ SPOKEN = r"""
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How a language speaks of a response, and of the instruction behind it."""
+    """A language's words for a response, and for the instruction behind it."""
 
     response: str  # the subject of a sentence about it, from that sentence's first character
     nouns: str  # the words by which a sample is about such things itself

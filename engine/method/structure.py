@@ -14,7 +14,7 @@ from engine.sample import Version
 
 
 def broken_structure(old: Version, new: Version) -> str | None:
-    """What a rewrite did to the structure of either text, in words; None: nothing.
+    """The structure that a rewrite lost or invented in either text, in words; None: nothing.
 
     A mark that neither text of the old version has is invented; a new answer may repeat one of the instruction, but
     for an image's, which stands for one image each time.

@@ -75,7 +75,7 @@ class LoadableStudent:
 
     @property
     def named(self) -> StudentFile:
-        """What a run's record keeps of it."""
+        """The student's file as a run's record keeps it."""
         return StudentFile(name=self.file.name, path=str(self.file.path), digest=digest_of(self.file))
 
 
@@ -143,7 +143,7 @@ class RunPlan:
 
 
 def earlier_prompts(workspace: Workspace, recipe: Recipe) -> str | None:
-    """What a person is told whose workspace has replies to an older version of the prompts; None: it has none.
+    """The notice that a workspace has replies to an older version of the prompts; None: it has none.
 
     recipe: of the run that is about to begin. Where that was begun before, its own replies are there.
     """

@@ -275,7 +275,7 @@ def _draft(kind: FileKind, path: Path, lock: FileLock) -> Iterator[sqlite3.Conne
 
 
 def draft_path(path: Path) -> Path:
-    """Where a file is while it is made. A name that nobody gives: a draft that was left there is removed."""
+    """The path of a file while it is made. Nobody gives such a name: a draft that was left there is removed."""
     return path.with_name(f".{path.name}-new")
 
 
@@ -450,7 +450,7 @@ def _check_free(kind: FileKind, path: Path) -> None:
 
 
 def _to_read(path: Path) -> str:
-    """How SQLite is to open a file for reading."""
+    """The query of the URI by which SQLite opens a file for reading."""
     # In a folder that cannot be written it cannot keep its readers' index, and needs none if nobody writes.
     log = log_path(path)
     return "mode=ro" if os.access(log.parent, os.W_OK) or log.exists() else "mode=ro&immutable=1"

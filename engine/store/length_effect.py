@@ -1,4 +1,4 @@
-"""What length does to the scores of a run: how far IFD, r-IFD and the verdicts go with how long the responses are.
+"""The effect of length on the scores of a run: how far IFD, r-IFD and the verdicts go with how long the responses are.
 
 A mean over more tokens lies higher in IFD, so that a student may prefer the longer response for its length alone. These
 numbers say how far that goes in one run, each with the samples that it is counted over.

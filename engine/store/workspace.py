@@ -136,7 +136,7 @@ class Workspace:
 
     @cached_property
     def _layout(self) -> tuple[Layout, Columns]:
-        """How the dataset's rows are read; a dataset that has grown is read the same way."""
+        """The layout and the columns that the dataset is read with, also once it has grown."""
         source = self.source()
         return source.format.layout, source.columns
 
@@ -454,7 +454,7 @@ def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
 
 
 def row_place(row: Sample | PassedRow) -> tuple[int, bool]:
-    """What rows are in order of: a row that passes through stands before the sample of its place."""
+    """The sort key of rows: a row that passes through stands before the sample of its place."""
     return (row.place, False) if isinstance(row, PassedRow) else (row.index, True)
 
 

@@ -1,4 +1,4 @@
-"""What length does to the scores and verdicts of a run, in words: for the command line, the report and Distribution."""
+"""The effect of length on the scores and verdicts of a run, in words, for all that show it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def correlated(found: Correlation) -> str:
 
 
 def verdict_sentence(effect: LengthEffect) -> str:
-    """How many verdicts of the instruction stage are for the longer response, and how many hang on length alone."""
+    """The numbers of instruction-stage verdicts for the longer response, and of those that length alone decides."""
     stage = effect.stages.get(Stage.INSTRUCTION)
     if stage is None:
         return ""

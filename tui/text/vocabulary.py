@@ -188,7 +188,7 @@ DECISIONS = {
 
 
 def reasoning_note(count: int) -> str:
-    """What is said of a dataset's answers with reasoning, when it is imported and when it is looked through."""
+    """The words for a dataset's answers with reasoning, at import and in `burnish stats`."""
     have = "1 answer has" if count == 1 else f"{count:,} answers have"
     return f"{have} reasoning, which is no part of the text: a kept answer keeps it, a replaced one loses it"
 

@@ -91,7 +91,7 @@ class ModelPicker(Vertical):
             self._draw()
 
     def say(self, said: Content) -> None:
-        """What the chosen model is and needs, or what is wrong with it."""
+        """The line about the chosen model: its kind and needs, or its fault."""
         self._said.update(said)
 
     def show_models(self, models: Sequence[ListedModel]) -> None:

@@ -1,4 +1,4 @@
-"""How far scores and verdicts go with the responses' lengths, in a few lines."""
+"""The panel that tells in a few lines how far scores and verdicts go with the responses' lengths."""
 
 from __future__ import annotations
 

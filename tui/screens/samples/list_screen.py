@@ -380,7 +380,7 @@ class ListScreen(CursorKeys, AppScreen):
         self._status.update(self._line())
 
     def _line(self) -> Content:
-        """How many samples are listed, which of them, and in which order."""
+        """The line that says how many samples are listed, which of them, and in which order."""
         if self.doing:
             stop = f"{self.keymap.first('samples.clear')} stops"
             return Content.assemble((self.doing, "bold $primary"), (f"  ·  {stop}", "$text-muted"))

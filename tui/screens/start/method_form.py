@@ -71,7 +71,7 @@ class MethodForm(Vertical):
                 self._explain(id, _help(field))
 
     def limit(self) -> int | None:
-        """How many samples the run refines at most; None: all. Raises `UsageError`."""
+        """The most samples that the run refines; None: all. Raises `UsageError`."""
         given = self.query_one("#limit", PlainInput).value.strip()
         if not given:
             return None

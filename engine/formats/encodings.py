@@ -159,7 +159,7 @@ def not_text(encoding: str, byte: int, line: bytes) -> str:
     return f"byte {byte}: not UTF-8, {advice(likely(line))}"
 
 
-class LargeRow(Exception):  # noqa: N818 - what it is, and not what is wrong with the reading
+class LargeRowError(Exception):
     """A row has more bytes than a row may. The next line is that after it."""
 
 
@@ -186,7 +186,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        """The next line. Raises `LargeRow`."""
+        """The next line. Raises `LargeRowError`."""
         line = self._read(self._room + 1)
         if not line:
             raise StopIteration
@@ -194,7 +194,7 @@ class Lines:
         self._room -= len(line)
         if self._room < 0:
             self._passing = not line.endswith(b"\n") or self._open
-            raise LargeRow
+            raise LargeRowError
         try:
             return line.decode()
         except UnicodeDecodeError as error:

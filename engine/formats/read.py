@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.formats import extras
-from engine.formats.encodings import UTF8, LargeRow, Lines, decoded, encoding_named, encoding_told, recoded
+from engine.formats.encodings import (
+    UTF8,
+    LargeRowError,
+    Lines,
+    decoded,
+    encoding_named,
+    encoding_told,
+    recoded,
+)
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.json import array_rows
 from engine.formats.layouts import fits, history_of, layout_of, version_of
@@ -365,7 +373,7 @@ def _text_lines(file: BufferedReader, encoding: str) -> Iterator[Row]:
             line = next(lines)
         except StopIteration:
             return
-        except LargeRow:
+        except LargeRowError:
             yield number, too_large()
             continue
         yield number, line if lines.fault is None else RowError(lines.fault)
@@ -420,7 +428,7 @@ def _table_rows(file: BufferedReader, encoding: str, delimiter: str) -> Iterator
             cells = next(table)
         except StopIteration:
             return
-        except LargeRow:
+        except LargeRowError:
             yield number, too_large()
             continue
         except csv.Error as error:

@@ -125,54 +125,55 @@ class Pipeline:
         self._verifier_info: StudentInfo | None = None
         self._decided: dict[Stage, bytearray] = {}  # a sample may pass a stage again: told of once
 
-    async def run(self, schedule: Schedule, limit: int | None = None) -> list[int]:
-        """Finish the first `limit` samples of the workspace, or all.
+    async def run(self, schedule: Schedule, chosen: Sequence[int]) -> list[int]:
+        """Finish these samples of the workspace.
 
         Returns the samples that could not be finished without a teacher. Raises `TeacherError` when a pause
         outlasts its patience, `StudentError`, `WorkspaceError`. Whatever was answered stays answered.
         """
-        total = len(self._workspace) if limit is None else min(limit, len(self._workspace))
-        self._decided = {stage: bytearray(total) for stage in Stage}
-        done, failed = self._workspace.count(self._run, total)
+        self._decided = {stage: bytearray(len(self._workspace)) for stage in Stage}
+        done, failed = self._workspace.count(self._run, chosen)
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
-        self._emit(Started(total, done, failed, stages))
+        self._emit(Started(len(chosen), done, failed, stages))
         while True:
-            waiting = await self._without_verifier(schedule, total)
+            waiting = await self._without_verifier(schedule, chosen)
             if not waiting.verifier or self._verifier is None:
                 return waiting.teacher
-            waiting = await self._verify(self._verifier, schedule, total)
+            waiting = await self._verify(self._verifier, schedule, chosen)
             asks = self._teacher is not None and self._teacher.model is not None
             if not waiting.student and not (asks and waiting.teacher):
                 return waiting.teacher
 
-    async def _without_verifier(self, schedule: Schedule, total: int) -> _Waiting:
+    async def _without_verifier(self, schedule: Schedule, chosen: Sequence[int]) -> _Waiting:
         """Finish what teacher and student can finish by themselves."""
         teacher, student = self._teacher, self._student
         if teacher is None or teacher.model is None:
-            return await self._pass(total, SCORING_AHEAD, teacher, student)
+            return await self._pass(chosen, SCORING_AHEAD, teacher, student)
         if schedule is Schedule.STAGED and student is not None:
-            return await self._staged(teacher, teacher.model, student, total)
+            return await self._staged(teacher, teacher.model, student, chosen)
         # While one sample waits for the student, others keep the teacher's slots full.
-        return await self._pass(total, 2 * teacher.parallel + 2, teacher, student)
+        return await self._pass(chosen, 2 * teacher.parallel + 2, teacher, student)
 
-    async def _staged(self, teacher: OpenTeacher, model: Teacher, student: Student, total: int) -> _Waiting:
+    async def _staged(
+        self, teacher: OpenTeacher, model: Teacher, student: Student, chosen: Sequence[int]
+    ) -> _Waiting:
         """Teacher and student in turn, each over the whole dataset, until no sample waits for either."""
         self._student_info = await student.open()
         self._emit(StudentOpened(self._student_info))
         await student.unload()
         while True:
-            self._emit(PhaseStarted("teacher", self._left(total)))
-            waiting = await self._pass(total, teacher.parallel + 1, teacher, None)
+            self._emit(PhaseStarted("teacher", self._left(chosen)))
+            waiting = await self._pass(chosen, teacher.parallel + 1, teacher, None)
             if not waiting.student:
                 return waiting
             await model.unload()
-            self._emit(PhaseStarted("student", self._left(total)))
-            waiting = await self._pass(total, SCORING_AHEAD, replace(teacher, model=None), student)
+            self._emit(PhaseStarted("student", self._left(chosen)))
+            waiting = await self._pass(chosen, SCORING_AHEAD, replace(teacher, model=None), student)
             await student.unload()
             if not waiting.teacher:
                 return waiting
 
-    async def _verify(self, verifier: Student, schedule: Schedule, total: int) -> _Waiting:
+    async def _verify(self, verifier: Student, schedule: Schedule, chosen: Sequence[int]) -> _Waiting:
         """Score the near ties again that wait for it; in the staged schedule with no other model in memory."""
         teacher = self._teacher
         if self._student is not None:
@@ -180,29 +181,29 @@ class Pipeline:
         if teacher is not None and teacher.model is not None and schedule is Schedule.STAGED:
             await teacher.model.unload()
             teacher = replace(teacher, model=None)
-        self._emit(PhaseStarted("verifier", self._left(total)))
+        self._emit(PhaseStarted("verifier", self._left(chosen)))
         self._verifier_info = await verifier.open()
-        waiting = await self._pass(total, SCORING_AHEAD, teacher, None, verifier)
+        waiting = await self._pass(chosen, SCORING_AHEAD, teacher, None, verifier)
         await verifier.unload()
         self._emit(PhaseEnded())
         return waiting
 
-    def _left(self, total: int) -> int:
-        return total - self._workspace.count(self._run, total)[0]
+    def _left(self, chosen: Sequence[int]) -> int:
+        return len(chosen) - self._workspace.count(self._run, chosen)[0]
 
     async def _pass(
         self,
-        total: int,
+        chosen: Sequence[int],
         at_once: int,
         teacher: OpenTeacher | None,
         student: Student | None,
         verifier: Student | None = None,
     ) -> _Waiting:
-        """Take every unfinished sample as far as these models can; what waits for another one then."""
+        """Take every unfinished one of the samples as far as these models can; what waits for another one then."""
         replaying = None
         if teacher is not None:
             replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate)
-        samples = self._workspace.pending(self._run, total)
+        samples = self._workspace.pending(self._run, chosen)
         waiting = _Waiting()
 
         async def work(

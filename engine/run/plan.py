@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.events import Event, Notice
@@ -90,9 +90,9 @@ class RunPlan:
     verifier: LoadableStudent | None = None  # None: near ties are not scored again
 
     async def execute(
-        self, workspace: Workspace, emit: Emit, gate: Gate, limit: int | None, *, retry_failed: bool
+        self, workspace: Workspace, emit: Emit, gate: Gate, chosen: Sequence[int], *, retry_failed: bool
     ) -> RunSummary:
-        """Refine the workspace's samples, or the first `limit`; take up what was begun. Raises as `Pipeline.run`."""
+        """Refine some of the workspace's samples; take up what was begun. Raises as `Pipeline.run`."""
         teacher, student, verifier = self.teacher, self.student, self.verifier
         record = RunRecord(
             settings=self.settings.model_dump(mode="json"),
@@ -114,12 +114,11 @@ class RunPlan:
             gate=gate,
             verifier=verifier.student if verifier else None,
         )
-        waiting = await pipeline.run(self._schedule(emit), limit)
-        total = len(workspace) if limit is None else min(limit, len(workspace))
-        done, failed = workspace.count(run, total)
+        waiting = await pipeline.run(self._schedule(emit), chosen)
+        done, failed = workspace.count(run, chosen)
         if dropped := followed(workspace, run)[0]:
             emit(Notice(f"{dropped:,} answers were replaced, and the reasoning that led to them is dropped"))
-        return RunSummary(run, total, done, failed, tuple(waiting))
+        return RunSummary(run, len(chosen), done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:
         """The schedule that was asked for, or the one that the models' sizes and the free memory allow."""

@@ -128,8 +128,14 @@ class Session:
                 children[name] = pid
         return children
 
-    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary:
-        """Refine the workspace's samples, or the first `limit`, as the settings say; take up what was begun.
+    async def refine(
+        self,
+        *,
+        limit: int | None = None,
+        only: Sequence[int] | None = None,
+        retry_failed: bool = False,
+    ) -> RunSummary:
+        """Refine all samples, the first `limit` or these `only`, as the settings say; take up what was begun.
 
         Held by `gate`, which is open when it begins.
         """
@@ -151,9 +157,11 @@ class Session:
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
         plan = RunPlan(self._settings, recipe, teacher, student, verifier)
+        everything = range(len(self._workspace))
+        chosen = everything[:limit] if only is None else only
         try:
             return await plan.execute(
-                self._workspace, self._emit_of_run, self.gate, limit, retry_failed=retry_failed
+                self._workspace, self._emit_of_run, self.gate, chosen, retry_failed=retry_failed
             )
         finally:
             self._phases.begin(None)
@@ -271,12 +279,13 @@ async def refine_workspace(
     emit: Emit,
     *,
     limit: int | None = None,
+    only: Sequence[int] | None = None,
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
 ) -> RunSummary:
     """`Session.refine` by itself."""
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
-        return await session.refine(limit=limit, retry_failed=retry_failed)
+        return await session.refine(limit=limit, only=only, retry_failed=retry_failed)
 
 
 async def reselect(
@@ -333,7 +342,7 @@ async def reselect(
         better = verifier.file if verifier is not None else None
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
         plan = RunPlan(settings, recipe, teacher, loadable, verifier)
-        return await plan.execute(workspace, emit, Gate(), None, retry_failed=False)
+        return await plan.execute(workspace, emit, Gate(), range(len(workspace)), retry_failed=False)
 
 
 async def _verifying(settings: StudentSettings) -> LoadableStudent | None:

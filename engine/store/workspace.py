@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
 from pathlib import Path
@@ -168,15 +168,14 @@ class Workspace:
         for index, body in self.database.walk(query, WINDOW):
             yield self.stored_sample(index, body)
 
-    def pending(self, run: Run, limit: int | None) -> Iterator[Sample]:
-        """Samples of the first `limit` that have no outcome in this run yet, in order."""
+    def pending(self, run: Run, among: Sequence[int]) -> Iterator[Sample]:
+        """Those of some samples that have no outcome in this run yet, in the dataset's order."""
         query = (
-            "SELECT sample, body FROM samples WHERE sample > :last AND sample < :stop AND NOT EXISTS "
+            f"SELECT sample, body FROM samples WHERE sample > :last AND {_AMONG} AND NOT EXISTS "
             "(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = samples.sample) "
             "ORDER BY sample LIMIT :window"
         )
-        stop = len(self) if limit is None else limit
-        for index, body in self.database.walk(query, WINDOW, stop=stop, run=run.id):
+        for index, body in self.database.walk(query, WINDOW, run=run.id, **_among(among)):
             yield self.stored_sample(index, body)
 
     def stored_sample(self, index: int, body: str) -> Sample:
@@ -397,12 +396,12 @@ class Workspace:
                 (run.id, outcome.index, *figures.values()),
             )
 
-    def count(self, run: Run, limit: int | None = None) -> tuple[int, int]:
-        """Samples finished in a run, and of these the ones with a failure, among the first `limit`."""
+    def count(self, run: Run, among: Sequence[int] | None = None) -> tuple[int, int]:
+        """Samples finished in a run, and of these the ones with a failure, among some or among all."""
         ((done, failed),) = self.database.execute(
-            "SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = ? AND sample < ?",
-            run.id,
-            len(self) if limit is None else limit,
+            f"SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = :run AND {_AMONG}",
+            run=run.id,
+            **_among(range(len(self)) if among is None else among),
         )
         return done, failed
 
@@ -486,6 +485,16 @@ def _recipe_key(recipe: Recipe) -> str:
 def _sample_body(sample: Sample) -> str:
     original = sample.original
     return json.dumps([original.instruction, original.input, original.response, sample.row])
+
+
+_AMONG = "sample < :stop AND (:chosen IS NULL OR sample IN (SELECT value FROM json_each(:chosen)))"
+
+
+def _among(samples: Sequence[int]) -> dict[str, object]:
+    """The values of `_AMONG`. A range from 0 on needs no list."""
+    if isinstance(samples, range) and samples.start == 0 and samples.step == 1:
+        return {"stop": samples.stop, "chosen": None}
+    return {"stop": max(samples, default=-1) + 1, "chosen": json.dumps(list(samples))}
 
 
 _DETAILS = TypeAdapter(tuple[dict[str, Any], ...])

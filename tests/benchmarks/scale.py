@@ -159,8 +159,8 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 
     began = time.perf_counter()
     opened = Workspace.open(folder / "w.burnish")
-    opened.count(run, size)
-    next(opened.pending(run, None))
+    opened.count(run, range(size))
+    next(opened.pending(run, range(size)))
     note("resume", time.perf_counter() - began, size)
 
     finished: list[float] = []
@@ -173,7 +173,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
         opened, run, emit, student=ScriptedStudent(), gate=Gate(),
         teacher=OpenTeacher(INFO, run.recipe, 4, 600.0, ScriptedTeacher()),
     )  # fmt: skip
-    asyncio.run(pipeline.run(Schedule.INTERLEAVED))
+    asyncio.run(pipeline.run(Schedule.INTERLEAVED, range(size)))
     ends = finished[::SLICE]
     note("pipeline", statistics.median(b - a for a, b in pairwise(ends)), SLICE)
     assert opened.count(run) == (size, 0)

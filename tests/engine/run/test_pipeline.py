@@ -332,3 +332,16 @@ def test_both_branches_asked_for_over_a_finished_run_asks_for_what_is_missing(tm
         refine(opened, settings(server, run={"both_branches": True}))
         assert len(server.chats) == 2 * 3
         assert finals(opened) == before
+
+
+def test_a_run_over_chosen_samples_finishes_these_and_the_run_after_it_asks_for_the_others(
+    tmp_path: Path,
+) -> None:
+    with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT) as opened:
+        part = refine(opened, settings(server), only=(1, 3))
+        assert (part.total, part.done) == (2, 2)
+        assert [one is not None for one in finals(opened)] == [False, True, False, True]
+        asked = len(server.chats)
+        whole = refine(opened, settings(server))
+        assert (whole.run.id, whole.total, whole.done) == (part.run.id, 4, 4)
+        assert len(server.chats) == 2 * asked, "two samples were done"

@@ -308,7 +308,7 @@ def _decided(path: Path) -> None:
         opened.reviews.undo()
         opened.reviews.redo()
         opened.retry_failed(run)
-        list(opened.pending(run, None))
+        list(opened.pending(run, range(len(opened))))
 
 
 def _run(path: Path, folder: Path) -> None:

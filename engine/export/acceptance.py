@@ -1,6 +1,6 @@
 """The rows of an export that a trainer skips, stops at, or reads only a part of, each with the rule it breaks.
 
-What a trainer does was read in its source: `tests/engine/export/facts.py` names file and version, fact by fact.
+What a trainer does was read in its source: `tests/engine/export/facts/` names file and version, fact by fact.
 """
 
 from __future__ import annotations

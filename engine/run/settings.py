@@ -45,7 +45,7 @@ from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from models.errors import UsageError
-from models.ollama.server import FIRST, SILENCE
+from models.http.transport import FIRST, SILENCE
 
 Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""

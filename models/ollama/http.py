@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.ollama.address import cloud_refused
+from models.http.address import cloud_refused
+from models.http.transport import WHOLE, Limits, LocalTransport, RefusedError, one_line
 from models.teacher import Fault, TeacherError
-
-CONNECT = 10.0  # seconds: a loopback connection is made at once or not at all
-WHOLE = 4 << 20  # bytes: no list or description of models, and no line of an answer, is as long as this
-AT_ONCE = 15.0  # seconds: a line that has begun, or an answer of one, was written in one go and is soon here
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|more (system )?memory|cudaMalloc|unable to allocate|cannot be allocated|signal: killed"
@@ -79,15 +75,6 @@ class _Failure(Wire):
     error: str
 
 
-class RefusedError(TeacherError):
-    """The server answered with an error status."""
-
-    def __init__(self, fault: Fault, status: int, reason: str, message: str) -> None:
-        super().__init__(fault, message)
-        self.status = status
-        self.reason = reason  # the server's own words, on one line
-
-
 class FailedMidwayError(TeacherError):
     """The server said in the middle of a good answer that it failed."""
 
@@ -96,60 +83,36 @@ class FailedMidwayError(TeacherError):
         self.reason = reason  # the server's own words, on one line
 
 
-@dataclass(eq=False)
-class Transport(httpx.AsyncBaseTransport):
+@dataclass(eq=False, kw_only=True)
+class Transport(LocalTransport):
     """One exchange with one server, under a client that reads its answer.
 
     The official client follows whatever it is sent, for as long as it comes. So that it can be used as it is, the
-    transport asks no other server, carries no key and no cookie, and gives the client only lines that are whole,
-    in time, of a bounded length and of the types Ollama has; everything else is a TeacherError, raised through the
-    client: UNREACHABLE, SILENT, BROKEN, REJECTED, FORBIDDEN, or RefusedError for an error status and
-    FailedMidwayError for a line that says so.
+    transport gives the client only lines that are whole, in time, of a bounded length and of the types Ollama has;
+    everything else is a TeacherError, raised through the client: what `LocalTransport` raises, REJECTED, FORBIDDEN,
+    or RefusedError for an error status and FailedMidwayError for a line that says so.
     """
 
-    url: str  # the server's
     answer: type[BaseModel]  # each line of the answer; or the whole of it, where it is not `streamed`
-    first: float  # seconds to the first byte of the answer
-    silence: float  # seconds between two of its lines
     limit: int = WHOLE  # bytes the answer may have
     streamed: bool = False
     model: str = ""  # the one that is asked, for messages
     also: Mapping[str, Any] | None = None  # fields of the body that the client does not know
 
-    def __post_init__(self) -> None:
-        # Reading the certificates takes 50 ms, which plain HTTP need not pay.
-        self._way = httpx.AsyncHTTPTransport(verify=self.url.startswith("https:"), trust_env=False)
-
-    async def aclose(self) -> None:
-        await self._way.aclose()
+    who: ClassVar = "Ollama"
+    absent: ClassVar = "start Ollama with `ollama serve`, or set OLLAMA_HOST to where it listens"
+    removed: ClassVar = ("authorization", "cookie")
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The head of a good answer, with a body of checked lines."""
-        home = httpx.URL(self.url)
-        if (request.url.scheme, request.url.host, request.url.port) != (home.scheme, home.host, home.port):
-            raise TeacherError(Fault.FORBIDDEN, f"only {self.url} is asked, and not {request.url.host}")
-        for name in ("authorization", "cookie"):
-            request.headers.pop(name, None)
-        request.headers["accept-encoding"] = "identity"
+        self.check_home(request)
         if self.also:
-            del request.headers["content-length"]
             body = json.loads(request.content) | self.also
+            del request.headers["content-length"]
             request = httpx.Request(
                 request.method, request.url, headers=request.headers, json=body, extensions=request.extensions
             )
-        try:
-            async with asyncio.timeout(self.first):
-                response = await self._way.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            raise TeacherError(
-                Fault.UNREACHABLE,
-                f"nothing answers at {self.url}: start Ollama with `ollama serve`, or set OLLAMA_HOST to where "
-                "it listens",
-            ) from None
-        except (TimeoutError, httpx.TimeoutException):
-            raise self._silent(self.first) from None
-        except httpx.TransportError as error:
-            raise self._broken(f"closed the connection before it answered ({one_line(str(error))})") from None
+        response = await self.begin(request)
         if response.status_code == 200:
             return httpx.Response(200, stream=_Body(response, self._checked_lines(response)))
         try:
@@ -169,8 +132,7 @@ class Transport(httpx.AsyncBaseTransport):
                 "the Ollama server itself",
             )
         try:
-            silence = min(AT_ONCE, self.silence)
-            text = b"\n".join([line async for line in self._lines(response, 1 << 16, silence)])
+            text = await self.whole(response, 1 << 16)
             reason = one_line(_Failure.model_validate_json(text).error)
         except ValidationError:
             reason = one_line(text.decode("utf-8", "replace")) or response.reason_phrase
@@ -190,13 +152,13 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     async def _checked_lines(self, response: httpx.Response) -> AsyncGenerator[bytes]:
-        silence = self.silence if self.streamed else min(AT_ONCE, self.silence)
-        async with aclosing(self._lines(response, self.limit, silence)) as lines:
-            if self.streamed:
-                async for line in lines:
+        if not self.streamed:
+            yield self._checked(await self.whole(response, self.limit))
+            return
+        async with aclosing(self.lines(response, Limits(self.limit, self.silence))) as lines:
+            async for line in lines:
+                if line.strip():
                     yield self._checked(line) + b"\n"
-            else:
-                yield self._checked(b"\n".join([line async for line in lines]))
 
     def _checked(self, line: bytes) -> bytes:
         """The same JSON, without a character at which the client would take it for two lines."""
@@ -207,9 +169,7 @@ class Transport(httpx.AsyncBaseTransport):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(step) for step in first["loc"]) or "the answer"
-            raise self._broken(
-                f"does not answer as Ollama does ({where}: {one_line(first['msg'])})"
-            ) from None
+            raise self.broken(f"does not answer as Ollama does ({where}: {one_line(first['msg'])})") from None
         if beside.error:
             reason = one_line(beside.error)
             raise FailedMidwayError(fault_of(500, reason), reason)
@@ -217,51 +177,6 @@ class Transport(httpx.AsyncBaseTransport):
             raise cloud_refused(self.model)
         # Ollama sends the first three unescaped, within strings. A carriage return can only be between two values.
         return line.decode().translate(_LINE_ENDS).encode()
-
-    async def _lines(self, response: httpx.Response, limit: int, silence: float) -> AsyncGenerator[bytes]:
-        """The answer's lines that are not blank. The limit on silence is for whole lines: a trickle of bytes, or
-        of blank lines, is silence too."""
-        clock = asyncio.get_running_loop().time
-        chunks = response.aiter_raw()
-        rest, taken, heard = bytearray(), 0, clock()
-        deadline = heard + silence
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    chunk = await anext(chunks, None)
-            except (TimeoutError, httpx.TimeoutException):
-                raise self._silent(deadline - heard) from None
-            except httpx.TransportError as error:
-                raise self._broken(f"broke off its answer ({one_line(str(error))})") from None
-            if chunk is None:
-                break
-            taken += len(chunk)
-            begun = bool(rest)
-            rest += chunk
-            if taken > limit or len(rest) > WHOLE:
-                raise self._broken(f"sent more than {min(limit, WHOLE)} bytes without an end")
-            lines: list[bytearray] = []
-            if b"\n" in chunk:
-                *lines, rest = rest.split(b"\n")
-                lines = [line for line in lines if line.strip()]
-            for line in lines:
-                yield bytes(line)
-            if lines:
-                heard = clock()  # what the reader did meanwhile is not the server's silence
-                deadline = heard + silence
-            if rest and (lines or not begun):
-                deadline = min(deadline, clock() + AT_ONCE)
-        if rest.strip():
-            yield bytes(rest)
-
-    def _silent(self, limit: float) -> TeacherError:
-        return TeacherError(
-            Fault.SILENT,
-            f"Ollama at {self.url} sent no whole line for {limit:.3g} seconds: see its log, whether it is stuck",
-        )
-
-    def _broken(self, what: str) -> TeacherError:
-        return TeacherError(Fault.BROKEN, f"{self.url} {what}: see the server's log if it happens again")
 
 
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029", 0x0D: " "}
@@ -291,8 +206,3 @@ def fault_of(status: int, reason: str) -> Fault:
         return Fault.TOO_LONG
     by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
     return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))
-
-
-def one_line(text: str) -> str:
-    """A server's own words, made fit for one line of a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:300]

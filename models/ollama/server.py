@@ -13,21 +13,11 @@ import httpx
 import ollama
 from pydantic import ValidationError
 
-from models.ollama.address import cloud_refused, is_cloud, server_url
-from models.ollama.http import (
-    CONNECT,
-    Amount,
-    FailedMidwayError,
-    RefusedError,
-    Transport,
-    Wire,
-    fault_of,
-    one_line,
-)
+from models.http.address import cloud_refused, is_cloud
+from models.http.transport import CONNECT, FIRST, PER_ANSWER, PER_TOKEN, SILENCE, RefusedError, one_line
+from models.ollama.address import server_url
+from models.ollama.http import Amount, FailedMidwayError, Transport, Wire, fault_of
 from models.teacher import Fault, Message, TeacherError
-
-FIRST = 900.0  # seconds to the first byte: the server's queue, loading the model and reading the prompt
-SILENCE = 180.0  # seconds between two lines of an answer
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT])", re.IGNORECASE)
 
@@ -248,8 +238,7 @@ class OllamaServer:
             ollama.ChatResponse,
             model=model,
             streamed=True,
-            limit=(64 << 10)
-            + 1024 * int(options["num_predict"]),  # a line has some 150 bytes around its token
+            limit=PER_ANSWER + PER_TOKEN * int(options["num_predict"]),
             # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
             # would push the prompt out. One that does not ignores them. The client's `chat` has no room for them.
             also={"truncate": False, "shift": False},
@@ -307,7 +296,9 @@ class OllamaServer:
         """Of a client: httpx's own arguments, which the official one hands on."""
         first = self._first
         return {
-            "transport": Transport(self.url, answer, first=first, silence=self._silence, **exchange),
+            "transport": Transport(
+                url=self.url, answer=answer, first=first, silence=self._silence, **exchange
+            ),
             "timeout": httpx.Timeout(first, connect=CONNECT, pool=None),
             "trust_env": False,
             "follow_redirects": False,

@@ -7,8 +7,10 @@ from contextlib import aclosing
 
 from ollama import ChatResponse
 
-from models.ollama.http import ADVICE, FailedMidwayError, RefusedError, one_line
-from models.ollama.server import FIRST, SILENCE, ModelDescription, OllamaServer, Tag
+from models.http.prompt import check_fits
+from models.http.transport import FIRST, SILENCE, RefusedError, one_line
+from models.ollama.http import ADVICE, FailedMidwayError
+from models.ollama.server import ModelDescription, OllamaServer, Tag
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
@@ -65,13 +67,7 @@ class OllamaTeacher:
         if request.max_tokens < 1:
             raise ValueError("max_tokens is below 1, which an Ollama server takes for no limit")
         info = self._opened or await self.open()
-        estimate = estimated_tokens(request)
-        if estimate + request.max_tokens > info.context:
-            raise TeacherError(
-                Fault.TOO_LONG,
-                f"about {estimate} tokens of prompt and {request.max_tokens} of reply do not fit the teacher's context "
-                f"of {info.context}: give it a larger one, or leave the sample out",
-            )
+        check_fits(request, info.context)
         reply = await self._ask(request, info.context, on_text)
         self._check_whole(request, reply, info.context)
         return reply
@@ -219,9 +215,3 @@ class OllamaTeacher:
 
 def _digest(tag: Tag) -> str:
     return f"sha256:{tag.digest.removeprefix('sha256:')}"
-
-
-def estimated_tokens(request: Request) -> int:
-    """A prompt's tokens on the high side, for the English and the code that datasets hold: a token for three
-    bytes (4.2 to 4.9 were seen) and 16 a message for its turn's control tokens."""
-    return 32 + sum(16 + -(-len(m.content.encode("utf-8", "surrogatepass")) // 3) for m in request.messages)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import models.ollama.http
+import models.http.transport
 import models.ollama.teacher
 from engine.events import Event, Generated, Paused
 from engine.method.reply_forms import ReplyFormName
@@ -223,7 +223,7 @@ def fault_at(path: str, kind: str) -> Fault:
 def test_a_fault_in_any_other_answer_has_its_own_name_and_words(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 2.0)
+    monkeypatch.setattr(models.http.transport, "AT_ONCE", 2.0)
 
     async def faults_of(kinds: Sequence[str]) -> dict[str, Fault]:
         return dict(zip(kinds, await asyncio.gather(*map(fault_of, kinds)), strict=True))
@@ -253,7 +253,7 @@ def test_a_run_whose_teacher_cannot_be_looked_up_ends_at_once_with_one_line(
 def test_the_doctor_and_the_list_of_models_end_whatever_the_server_says(
     monkeypatch: pytest.MonkeyPatch, some: Some[str]
 ) -> None:
-    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 2.0)
+    monkeypatch.setattr(models.http.transport, "AT_ONCE", 2.0)
     for kind in some(some([*ELSEWHERE])):  # it looks at the machine each time
         answer, fault = ELSEWHERE[kind]
         with FakeOllama(instead={"/api/version": answer, "/api/tags": answer}) as server:
@@ -302,7 +302,7 @@ def test_an_answer_of_100_mb_takes_a_few_of_memory(path: str, flood: str) -> Non
 def test_a_line_that_has_begun_is_not_waited_for_as_long_as_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(models.ollama.http, "AT_ONCE", 0.4)
+    monkeypatch.setattr(models.http.transport, "AT_ONCE", 0.4)
     with FakeOllama(lambda chat: Answer("A trickle.", byte_seconds=0.02)) as server:
         assert fails(server, silence=600.0, words="no whole line for 0.4") is Fault.SILENT
 

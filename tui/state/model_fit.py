@@ -12,7 +12,7 @@ from engine.run.settings import Settings, StudentSettings
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
 from models.files.needs import memory_needed, memory_of_tag
-from models.ollama.address import cloud_refused, is_cloud
+from models.http.address import cloud_refused, is_cloud
 from models.ollama.server import full_name
 from models.system import machine
 from models.system.units import size

@@ -55,7 +55,7 @@ def test_a_redirect_is_refused_and_not_followed(status: int) -> None:
 
 def test_the_way_of_the_client_leads_to_the_one_server_whatever_it_is_told_to_ask() -> None:
     async def asked(url: str) -> None:
-        transport = Transport(server.url, ollama.ProcessResponse, first=5.0, silence=5.0)
+        transport = Transport(url=server.url, first=5.0, silence=5.0, answer=ollama.ProcessResponse)
         async with httpx.AsyncClient(transport=transport) as client:
             await client.get(url)
 

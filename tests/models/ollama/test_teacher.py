@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.ollama.teacher import OllamaTeacher, estimated_tokens
+from models.http.prompt import estimated_tokens
+from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, Message, Reply, Request, TeacherInfo
 from tests.models.ollama.asking import QUESTION, ask, fails, with_teacher
 from tests.ollama.script import Answer, Ending, Raw, Refusal

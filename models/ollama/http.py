@@ -19,14 +19,20 @@ from models.teacher import Fault, TeacherError
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|more (system )?memory|cudaMalloc|unable to allocate|cannot be allocated|signal: killed"
     # A model that does not load is, as a rule, one there is no memory for.
-    r"|runner process has terminated|model failed to load|unable to load model|error loading model",
+    r"|(runner|llama-server) process has terminated|model failed to load|unable to load model|error loading model",
     re.IGNORECASE,
 )
 _OUR_MISTAKE = re.compile(  # the server calls these internal errors, but the request is wrong
-    r"invalid format|JSON schema in format|required for format|must be of type|grammar",
+    r"invalid format|JSON schema|required for format|must be of type|grammar",
     re.IGNORECASE,
 )
-
+_TOO_LONG = re.compile(
+    r"context (length|size|window)[^.;]*exceed|exceeds? the[\w ]* context|longer than the[\w ]* context"
+    r"|prompt( is)? too long",
+    re.IGNORECASE,
+)
+# What llama-server says before it comes to the schema: by a model's own template, and by Ollama's.
+_BEFORE_SCHEMA = re.compile(r"^.{0,200}?(?=JSON schema conversion failed)", re.DOTALL)
 
 _BY_STATUS = {
     401: Fault.FORBIDDEN,
@@ -72,7 +78,7 @@ class _Beside(Wire):
 
 
 class _Failure(Wire):
-    error: str
+    error: str | dict[str, Any]
 
 
 class FailedMidwayError(TeacherError):
@@ -133,7 +139,7 @@ class Transport(LocalTransport):
             )
         try:
             text = await self.whole(response, 1 << 16)
-            reason = one_line(_Failure.model_validate_json(text).error)
+            reason = reason_of(_Failure.model_validate_json(text).error)
         except ValidationError:
             reason = one_line(text.decode("utf-8", "replace")) or response.reason_phrase
             if status == 404:
@@ -171,7 +177,7 @@ class Transport(LocalTransport):
             where = ".".join(str(step) for step in first["loc"]) or "the answer"
             raise self.broken(f"does not answer as Ollama does ({where}: {one_line(first['msg'])})") from None
         if beside.error:
-            reason = one_line(beside.error)
+            reason = reason_of(beside.error)
             raise FailedMidwayError(fault_of(500, reason), reason)
         if beside.remote_host or beside.remote_model:
             raise cloud_refused(self.model)
@@ -198,11 +204,43 @@ class _Body(httpx.AsyncByteStream):
 
 def fault_of(status: int, reason: str) -> Fault:
     """The kind of failure behind an error status; one in the middle of an answer counts as 500."""
+    if status in (400, 413, 500) and _TOO_LONG.search(reason):
+        return Fault.TOO_LONG
     if status == 500:
         if _OUR_MISTAKE.search(reason):
             return Fault.REJECTED
         return Fault.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(reason) else Fault.BROKEN
-    if status == 400 and "context length" in reason:
-        return Fault.TOO_LONG
     by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
     return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))
+
+
+def reason_of(error: object) -> str:
+    """What an answer gives as its error, as one line of plain words.
+
+    Since 0.30 Ollama hands on the answer of the llama-server behind it as it is, JSON within a text.
+    """
+    for _ in range(4):
+        inner = _inner(error)
+        if inner is None:
+            break
+        error = inner
+    return one_line(_BEFORE_SCHEMA.sub("", error) if isinstance(error, str) else json.dumps(error))
+
+
+def _inner(error: object) -> object | None:
+    """What an error holds instead of words; None if it is words."""
+    if isinstance(error, str):
+        try:
+            error = json.loads(error) if error.lstrip().startswith("{") else None
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(error, dict):
+        return None
+    said, read, room = error.get("message"), error.get("n_prompt_tokens"), error.get("n_ctx")
+    if (
+        isinstance(read, int)
+        and isinstance(room, int)
+        and not (str(read) in str(said) and str(room) in str(said))
+    ):
+        return f"request ({read} tokens) exceeds the available context size ({room} tokens)"
+    return error.get("error") or said

@@ -1,6 +1,7 @@
 """Ollama's HTTP protocol on the side of the server, held to the exchanges recorded in tests/ollama/recorded.
 
-Only what burnish speaks is here: /, version, status, tags, ps, show, pull and chat.
+Only what burnish speaks is here: /, version, status, tags, ps, show, pull and chat. What differs between two releases
+is in `releases`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted, faulty_schema
+from tests.ollama.releases import R24, Crash
+from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
 from tests.ollama.state import Model, Outcome, State, recorded
 from tests.ollama.wire import (
     Failure,
@@ -31,10 +33,6 @@ from tests.ollama.wire import (
 )
 
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
-CRASHED = (
-    "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
-    "check ollama server logs for details"
-)
 _JSON = "application/json; charset=utf-8"
 _BARE_JSON = "application/json"
 _NDJSON = [("Content-Type", "application/x-ndjson")]
@@ -85,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, raw: bytes) -> None:
         routes: dict[str, tuple[str, Callable[[bytes], None]]] = {
             "/": ("GET", lambda _: self._text(200, "Ollama is running", "text/plain; charset=utf-8")),
-            "/api/version": ("GET", lambda _: self._json({"version": "0.24.0"})),
+            "/api/version": ("GET", lambda _: self._json({"version": self.server.state.release.version})),
             "/api/status": ("GET", self._status),
             "/api/tags": ("GET", lambda _: self._json({"models": [m.tag for m in self.server.state.models]})),
             "/api/ps": ("GET", self._ps),
@@ -119,23 +117,30 @@ class Handler(BaseHTTPRequestHandler):
     def _ps(self, raw: bytes) -> None:
         state = self.server.state
         held = [
-            (model.tag, state.in_memory[model.name])
+            (model.tag, memory.context, memory.expires)
             for model in state.models
-            if model.name in state.in_memory
+            if (memory := state.in_memory.get(model.name))
         ]
-        self._json({"models": [running(tag, memory.context, memory.expires) for tag, memory in held]})
+        held.sort(key=lambda one: one[2], reverse=True)
+        self._json({"models": [running(*one) for one in held]})
 
     def _show(self, raw: bytes) -> None:
         model = self._model(read_body(raw), "model details are unavailable")
-        shown = json.loads(recorded("04_show")["body"])
-        shown["details"] |= {**model.tag["details"], "parent_model": shown["details"]["parent_model"]}
-        shown["model_info"]["qwen2.context_length"] = model.trained_context
+        release = self.server.state.release
+        name = "04_show" if release is R24 or not model.jinja else "04b_show_auto"
+        shown = json.loads(recorded(name, release)["body"])
+        about = model.tag["details"] | {"parent_model": shown["details"]["parent_model"]}
+        shown["details"] = {key: about[key] for key in shown["details"]}
+        family = shown["model_info"]["general.architecture"]
+        shown["model_info"][f"{family}.context_length"] = model.trained_context
         shown["capabilities"] = list(model.capabilities)
         self._json(shown | model.remote)
 
     def _pull(self, raw: bytes) -> None:
         state = self.server.state
         body = read_body(raw)
+        if not body["model"]:
+            raise Failure(400, "invalid model name")
         unknown = [{"status": "pulling manifest"}, {"error": "pull model manifest: file does not exist"}]
         steps = state.registry.get(body["model"], unknown)
         done = steps[-1].get("status") == "success"
@@ -158,40 +163,24 @@ class Handler(BaseHTTPRequestHandler):
         body = read_body(raw)
         model = self._model(body, "model is unavailable")
         check_options(body, model.capabilities)
-        context = max(4, min((body.get("options") or {}).get("num_ctx", 4096), model.trained_context))
         keep_alive = seconds_of(body.get("keep_alive", 300)) or 0.0
         if not body.get("messages"):
-            state.load(model, context, keep_alive)
+            state.load(model, body, keep_alive)
             reason = "load" if keep_alive else "unload"
             self._json(line_of(body["model"], {}, "") | {"done": True, "done_reason": reason})
             return
         with state.slot(self._left) as free:
             if not free:
                 raise Failure(503, BUSY)
-            state.load(model, context, keep_alive or 300)
-            self._check_format(body, model)
+            context = state.load(model, body, keep_alive or 300)
+            try:
+                state.release.check_format(body, model)
+            except Crash:
+                state.unload(model)
+                raise
             self._perform(Chat(self._exchange.number, body), model, context)
             if not keep_alive:
                 state.unload(model)
-
-    def _check_format(self, body: Mapping[str, Any], model: Model) -> None:
-        wanted = body.get("format")
-        if wanted is None or wanted in ("", "json"):
-            return
-        streamed = body.get("stream", True)
-        fault = faulty_schema(wanted)
-        if not isinstance(wanted, dict):
-            error = f'invalid format: {json.dumps(json.dumps(wanted))}; expected "json" or a valid JSON Schema object'
-        elif fault == "invalid":
-            error = "invalid JSON schema in format"
-        elif fault == "crash" and model.tag["details"]["family"] == "gemma3":
-            error = "failed to load model vocabulary required for format"
-        elif fault == "crash":
-            self.server.state.unload(model)
-            error = CRASHED
-        else:
-            return
-        raise Failure(500, error, streamed=streamed)
 
     def _perform(self, chat: Chat, model: Model, context: int) -> None:
         match self.server.state.script(chat):
@@ -225,12 +214,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _reply(self, answer: Answer, chat: Chat, model: Model, context: int) -> None:
         state = self.server.state
-        body, streamed = chat.body, chat.body.get("stream", True)
-        prompt = 12 + sum(6 + len(str(message.get("content", "")).encode()) // 4 for message in chat.messages)
-        if prompt > context and body.get("truncate") is False:
-            raise Failure(400, "the input length exceeds the context length", streamed=streamed)
-        prompt = min(prompt, context) if answer.prompt_tokens is None else answer.prompt_tokens
-        pieces, cut, repeats = generated(answer, body, prompt, context)
+        body, streamed, release = chat.body, chat.body.get("stream", True), state.release
+        prompt = release.read(answer.asked_tokens or chat.tokens, context, body, model)
+        prompt = prompt if answer.prompt_tokens is None else answer.prompt_tokens
+        text = release.written(answer.text, body, model) if isinstance(answer.text, str) else answer.text
+        limit = release.limit((body.get("options") or {}).get("num_predict", -1))
+        room = release.room(context, prompt) if body.get("shift") is False else None
+        pieces, cut, repeats = generated(text, limit, room)
         ending = Ending.NO_DONE if repeats and answer.ending is Ending.DONE else answer.ending
         seconds = state.seconds if answer.seconds is None else answer.seconds
         remote = answer.remote or model.remote

@@ -40,6 +40,11 @@ class Chat:
         return schema if isinstance(schema, dict) else None
 
     @property
+    def tokens(self) -> int:
+        """The prompt's, by the server's own rough rule."""
+        return 12 + sum(6 + len(str(message.get("content", "")).encode()) // 4 for message in self.messages)
+
+    @property
     def key(self) -> str:
         """Equal for the same question: the whole body, in a fixed order, without the client's empty list of tools."""
         body = {name: value for name, value in self.body.items() if value != []}
@@ -63,7 +68,8 @@ class Answer:
     text: str | Sequence[str] = ""  # a str is cut into pieces of a few letters, and by num_predict
     thinking: str = ""  # sent before the text, in one piece
     done_reason: str | None = None  # None: "stop", or "length" where something cut it
-    prompt_tokens: int | None = None  # None: counted by the server's own rough rule
+    asked_tokens: int | None = None  # that the prompt has; None: counted by the server's own rough rule
+    prompt_tokens: int | None = None  # that the server says it read; None: as the release reads so many
     wait: float | None = None  # seconds before the first byte; None: the server's
     seconds: float | None = None  # spent on the text; None: the server's
     after: int | None = None  # pieces sent before the ending, None: all

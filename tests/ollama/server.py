@@ -7,6 +7,8 @@
     with spawned("--parallel", "2", "--seconds", "0.2") as url:   # in a process of its own
         ...
 
+`release=R32` of tests/ollama/releases.py, or `--release 0.32.15`, makes it a server of that release; 0.24.0 otherwise.
+
 A script takes a `Chat` and returns its reply: a str, or an Answer, Refusal, Raw or Nothing of
 tests/ollama/script.py, where faults are described. Models are those recorded in tests/ollama/recorded unless given.
 """
@@ -27,6 +29,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.ollama.protocol import Listener
+from tests.ollama.releases import R24, RELEASES
 from tests.ollama.script import Script, plausible
 from tests.ollama.state import State
 
@@ -97,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--script", default="tests.ollama.script:plausible", help="module:function")
     parser.add_argument("--gguf", type=Path, help="a model that answers in place of a script")
+    parser.add_argument("--release", default=R24.version, choices=[release.version for release in RELEASES])
     parser.add_argument("--parallel", type=int, default=1, help="as OLLAMA_NUM_PARALLEL")
     parser.add_argument("--max-queue", type=int, default=512, help="as OLLAMA_MAX_QUEUE")
     parser.add_argument("--wait", type=float, default=0.0, help="seconds to the first byte of each reply")
@@ -106,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     given = vars(parser.parse_args(arguments))
     script, gguf = given.pop("script"), given.pop("gguf")
+    given["release"] = next(release for release in RELEASES if release.version == given["release"])
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -13,16 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from tests.ollama.releases import R24, Release
 from tests.ollama.script import Script, Scripted, plausible
-
-RECORDED = Path(__file__).parent / "recorded"
 
 Outcome = Literal["open", "answered", "failed", "left"]
 
 
-def recorded(name: str) -> dict[str, Any]:
+def recorded(name: str, release: Release = R24) -> dict[str, Any]:
     """A recorded exchange, by its file's name without `.json`."""
-    exchange: dict[str, Any] = json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+    exchange: dict[str, Any] = json.loads((release.folder / f"{name}.json").read_text("utf-8"))
     return exchange
 
 
@@ -33,6 +32,9 @@ class Model:
     tag: Mapping[str, Any]  # as /api/tags lists it
     capabilities: Sequence[str] = ("completion",)
     trained_context: int = 32768
+    jinja: bool = (
+        True  # a template that llama-server applies, where the release has one; else one of Ollama's own
+    )
 
     @property
     def name(self) -> str:
@@ -51,10 +53,18 @@ class Model:
         return cls({**tag, "name": full, "model": full, **changes}, capabilities)
 
 
-def recorded_models() -> list[Model]:
-    tags = json.loads(recorded("02_tags")["body"])["models"]
-    tools = json.loads(recorded("04_show")["body"])["capabilities"]
-    return [Model(tag, tools if tag["name"].startswith("qwen") else ["completion"]) for tag in tags]
+def recorded_models(release: Release = R24) -> list[Model]:
+    tags = json.loads(recorded("02_tags", release)["body"])["models"]
+    tools = ["tools", "completion"] if release is not R24 else ["completion", "tools", "insert"]
+    return [
+        Model(
+            tag,
+            tools if tag["details"]["family"] == "qwen2" else ["completion"],
+            tag["details"].get("context_length", 32768),
+            jinja="smol" not in tag["name"],
+        )
+        for tag in tags
+    ]
 
 
 @dataclass
@@ -73,6 +83,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class InMemory:
+    setup: object  # what it was loaded with
     context: int  # tokens
     expires: datetime
 
@@ -82,6 +93,7 @@ class State:
     """Everything may be changed while the server runs."""
 
     script: Script = plausible
+    release: Release = R24
     models: list[Model] = field(default_factory=recorded_models)
     parallel: int = 1  # as OLLAMA_NUM_PARALLEL
     max_queue: int = 512  # as OLLAMA_MAX_QUEUE
@@ -186,16 +198,22 @@ class State:
         full = name.casefold() if ":" in name else f"{name.casefold()}:latest"
         return next((model for model in self.models if model.name.casefold() == full), None)
 
-    def load(self, model: Model, context: int, keep_alive: float) -> None:
-        """keep_alive: seconds from now; 0 leaves no model behind."""
+    def load(self, model: Model, body: Mapping[str, Any], keep_alive: float) -> int:
+        """Have a model in memory as a request wants it; gives its context.
+
+        keep_alive: seconds from now; 0 leaves no model behind.
+        """
+        asked = (body.get("options") or {}).get("num_ctx", 4096)
+        context = self.release.context(asked, model.trained_context)
+        setup = self.release.setup(context, body)
         with self._lock:
             held = self.in_memory.pop(model.name, None)
-            if held is None or held.context != context:
+            if held is None or held.setup != setup:
                 self.loads.append((model.name, context))
             if keep_alive:
-                self.in_memory[model.name] = InMemory(
-                    context, datetime.now(UTC) + timedelta(seconds=keep_alive)
-                )
+                expires = datetime.now(UTC) + timedelta(seconds=keep_alive)
+                self.in_memory[model.name] = InMemory(setup, context, expires)
+        return context
 
     def unload(self, model: Model) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.ollama.script import Answer, pieces_of
+from tests.ollama.script import pieces_of
 
 _OPTIONS = {
     "temperature": "float32",
@@ -41,11 +41,15 @@ def read_body(raw: bytes) -> dict[str, Any]:
         kind = {str: "string", dict: "object", bool: "bool"}.get(type(messages), "number")
         reason = f"cannot unmarshal {kind} into Go struct field ChatRequest.messages of type []api.Message"
         raise Failure(400, f"json: {reason}")
+    if not isinstance(think, bool | str | None):
+        raise Failure(
+            400, 'think must be a boolean or string ("high", "medium", "low", "max", true, or false)'
+        )
     if think not in (None, True, False, "high", "medium", "low", "max"):
         reason = '(must be "high", "medium", "low", "max", true, or false)'
         raise Failure(400, f'invalid think value: "{think}" {reason}')
     if keep_alive is not None and seconds_of(keep_alive) is None:
-        raise Failure(400, f'time: invalid duration "{keep_alive}"')
+        raise Failure(400, _bad_duration(keep_alive))
     if not 0 <= body.get("top_logprobs", 0) <= 20:
         raise Failure(400, "top_logprobs must be between 0 and 20")
     return body
@@ -59,17 +63,10 @@ def check_options(body: Mapping[str, Any], capabilities: Sequence[str]) -> None:
             raise Failure(500, f'option "{option}" must be of type {_OPTIONS[option]}')
 
 
-def generated(
-    answer: Answer, body: Mapping[str, Any], prompt: int, context: int
-) -> tuple[list[str], bool, bool]:
-    """The pieces of a reply, whether something cut it, and whether Ollama ends it because it repeats itself."""
-    pieces = pieces_of(answer.text)
-    room = len(pieces)
-    limit = (body.get("options") or {}).get("num_predict", -1)
-    if limit > 0:
-        room = min(room, limit)
-    if body.get("shift") is False:
-        room = min(room, max(1, context + 1 - prompt))
+def generated(text: str | Sequence[str], *limits: int | None) -> tuple[list[str], bool, bool]:
+    """The pieces of a reply, whether one of the limits cut it, and whether Ollama ends it for it repeats itself."""
+    pieces = pieces_of(text)
+    room = min([len(pieces), *(limit for limit in limits if limit is not None)])
     same = 0
     for index, piece in enumerate(pieces[:room]):
         same = same + 1 if index and piece.strip() == pieces[index - 1].strip() else 0
@@ -102,11 +99,18 @@ def running(tag: Mapping[str, Any], context: int, expires: datetime) -> dict[str
         "model": tag["model"],
         "size": int(tag["size"] * 0.9),
         "digest": tag["digest"],
-        "details": tag["details"],
+        "details": {key: value for key, value in tag["details"].items() if not key.endswith("_length")},
         "expires_at": _stamp(expires),
         "size_vram": 0,
         "context_length": context,
     }
+
+
+def _bad_duration(keep_alive: Any) -> str:
+    if not isinstance(keep_alive, str):
+        return f"Unsupported type: '{'[]interface {}' if isinstance(keep_alive, list) else type(keep_alive)}'"
+    number = keep_alive.removeprefix("-").isdigit()
+    return f'time: {"missing unit in" if number else "invalid"} duration "{keep_alive}"'
 
 
 def seconds_of(keep_alive: Any) -> float | None:
@@ -125,7 +129,9 @@ def _stamp(moment: datetime) -> str:
 
 def go_json(value: Any) -> bytes:
     """JSON as Go writes it: no spaces, raw UTF-8, what HTML could misread escaped, small floats in full."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace(":1e-06,", ":0.000001,")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for small, full in ((":1e-06,", ":0.000001,"), (":1e-05,", ":0.00001,")):
+        text = text.replace(small, full)
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text.encode()

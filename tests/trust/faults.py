@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,8 +22,9 @@ from typing import Any
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
 from models.teacher import Fault
+from tests.ollama.releases import R24, R32, RELEASES, Release
 from tests.ollama.script import Answer, Ending, Nothing, Raw, Refusal, Scripted
-from tests.ollama.state import RECORDED, recorded
+from tests.ollama.state import recorded
 from tests.trust.teaching import Asked, Place, places
 
 ATTEMPTS = 3
@@ -163,73 +165,66 @@ UNHEARD = [
 # --- what a server says instead of a reply -----------------------------------------------------------------------
 
 
-def _recorded(name: str) -> Kind:
-    exchange = recorded(name)
+def _recorded(name: str, release: Release, fault: Fault) -> Kind:
+    exchange = recorded(name, release)
     headers = [tuple(header) for header in exchange["headers"] if header[0] == "Content-Type"]
     answer = Raw(exchange["body"].encode(), exchange["status"], headers, chunked=False)
-    return Kind(name, STATUSES[name], lambda asked: answer)
+    return Kind(name if release is R24 else f"{release.version}-{name}", fault, lambda asked: answer)
 
 
-STATUSES: Mapping[str, Fault] = (
-    dict.fromkeys(
-        (
-            *(
-                "15_format_bad_string",
-                "15b_format_bad_string_stream",
-                "16_format_bad_schema",
-                "16b_format_schema_ref",
-            ),
-            *("16c_format_schema_pattern", "20c_empty_model", "20d_bad_model_name", "22_malformed_json"),
-            *("22b_empty_body", "22c_wrong_type", "22d_option_wrong_type", "22g_method_not_allowed"),
-            *("24c_think_invalid_value", "25c_top_logprobs_21", "27_tools_unsupported", "42e_keep_alive_bad"),
-            "60e_gemma_maxlength_5000",
-        ),
-        Fault.REJECTED,
-    )
-    | dict.fromkeys(
-        (
-            *(
-                "30b_long_prompt_truncate_false",
-                "30c_long_prompt_truncate_false_stream",
-                "30e_long_prompt_both_false",
-            ),
-            *("31b_long_history_truncate_false", "60c_gemma_truncate_false"),
-        ),
-        Fault.TOO_LONG,
-    )
-    | dict.fromkeys(
-        (
-            *("33b_schema_maxlength_big", "33g_schema_maxlength_2001", "33h_schema_maxlength_crash_stream"),
-            *("43b_error_nonstream_runner_killed", "61_schema_maxitems_big"),
-        ),
-        Fault.BROKEN,
-    )
-    | dict.fromkeys(
-        ("26_cloud_model_disabled", "26b_cloud_suffix_disabled", "28_origin_forbidden", "28b_host_forbidden"),
-        Fault.FORBIDDEN,
-    )
-    | {
-        "20_unknown_model": Fault.MODEL_MISSING,
-        "22h_unknown_path": Fault.UNREACHABLE,
-        "43d_runner_killed_during_load": Fault.OUT_OF_MEMORY,
-        "51_server_busy_max_queue": Fault.BUSY,
-    }
-)
-"""The fault of each error status that a real server was heard to send in place of a reply."""
-
-NOT_OURS = {"24_think_unsupported"}  # burnish asks again without, which is no failure: see tests/models
-SPOKEN = {"/api/chat", "/api/version", "/api/nothing"}
+# By the number that a recording's name begins with, a letter after it left out where all of that number are one kind.
+_FAULTS: Mapping[Release, Mapping[Fault, str]] = {
+    R24: {
+        Fault.REJECTED: "15 16 20c 20d 22_ 22b 22c 22d 22g 24 25 27 42 60e",
+        Fault.TOO_LONG: "30 31 60c",
+        Fault.BROKEN: "33 43b 61",
+        Fault.FORBIDDEN: "26 28",
+        Fault.MODEL_MISSING: "20_",
+        Fault.UNREACHABLE: "22h",
+        Fault.OUT_OF_MEMORY: "43d",
+        Fault.BUSY: "51",
+    },
+    R32: {
+        Fault.REJECTED: "15 16 20c 20d 22_ 22b 22c 22d 22g 24 25 27_ 27c 33 42 61",
+        Fault.TOO_LONG: "30 31",
+        Fault.BROKEN: "27b 43b",
+        Fault.FORBIDDEN: "26 28",
+        Fault.MODEL_MISSING: "20_ 72c",
+        Fault.UNREACHABLE: "22h",
+        Fault.OUT_OF_MEMORY: "43d",
+        Fault.BUSY: "51",
+    },
+}
+# Burnish asks again without `think`, which is no failure: see tests/models.
+_NO_THINKING = re.compile(r"24(d|e|f)?_")
+_SPOKEN = {"/api/chat", "/api/version", "/api/nothing"}
 
 
-def recorded_errors() -> set[str]:
-    """The recorded answers with an error status that burnish could get in place of a reply."""
-    names = {path.stem for path in RECORDED.glob("*.json")} - NOT_OURS
-    return {n for n in names if recorded(n)["status"] >= 400 and recorded(n)["request"]["path"] in SPOKEN}
+def _recorded_errors(release: Release) -> Iterator[tuple[str, Fault]]:
+    """The recorded answers with an error status that burnish could get in place of a reply, and what each is."""
+    for path in sorted(release.folder.glob("*.json")):
+        exchange = recorded(path.stem, release)
+        if exchange["status"] < 400 or exchange["request"]["path"] not in _SPOKEN:
+            continue
+        if not _NO_THINKING.match(path.stem):
+            faults = [
+                fault
+                for fault, names in _FAULTS[release].items()
+                if path.stem.startswith(tuple(names.split()))
+            ]
+            (fault,) = faults
+            yield path.stem, fault
+
+
+RECORDED_ERRORS = [
+    _recorded(name, release, fault) for release in RELEASES for name, fault in _recorded_errors(release)
+]
+"""Each error status that a real server was heard to send in place of a reply."""
 
 
 CLOUD = b'"remote_model":"gpt-oss:120b","remote_host":"https://ollama.com:443","message"'
 SAID = [
-    *map(_recorded, STATUSES),
+    *RECORDED_ERRORS,
     Kind("401", Fault.FORBIDDEN, lambda a: Refusal(401, "unauthorized")),
     Kind("413", Fault.REJECTED, lambda a: Refusal(413, "request too large")),
     Kind("429", Fault.BUSY, lambda a: Refusal(429, "too many requests")),

@@ -139,7 +139,7 @@ def test_memory_is_weighed_against_the_pair(monkeypatch: pytest.MonkeyPatch, tmp
         assert state(need + GIB) == "ok"
         assert state(need) == "advice"
         assert state(need - 1) == "problem"
-        server.load(next(model for model in server.models if model.name == "qwen0.5b:latest"), 4096, 300)
+        server.load(next(model for model in server.models if model.name == "qwen0.5b:latest"), {}, 300)
         assert state(need - 1) == "ok"  # it is in memory already
 
 

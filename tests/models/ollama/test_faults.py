@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 
+from models.ollama.http import fault_of, reason_of
 from models.teacher import Fault, Request
 from tests.models.ollama.asking import CLOUD, QUESTION, ask, fails
+from tests.ollama.releases import R32, RELEASES, Release
 from tests.ollama.script import Answer, Ending, Nothing, Raw, Refusal, Scripted
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import recorded
@@ -36,12 +40,14 @@ from tests.ollama.state import recorded
         (Refusal(401, "unauthorized"), Fault.FORBIDDEN),
         (Refusal(403, "ollama cloud is disabled: remote model is unavailable"), Fault.FORBIDDEN),
         (Refusal(404, "model 'qwen0.5b' not found"), Fault.MODEL_MISSING),
+        (Refusal(400, "input is too long: the prompt exceeds the context window"), Fault.TOO_LONG),
         (Refusal(413, "too large"), Fault.REJECTED),
         (Refusal(500, "invalid JSON schema in format"), Fault.REJECTED),
         (Refusal(500, 'option "temperature" must be of type float32'), Fault.REJECTED),
         (Refusal(500, "failed to load model vocabulary required for format"), Fault.REJECTED),
         (Refusal(500, "failed to parse grammar"), Fault.REJECTED),
         (Refusal(500, "llama runner process has terminated with exit code -1"), Fault.OUT_OF_MEMORY),
+        (Refusal(500, "llama-server process has terminated: exit status 1"), Fault.OUT_OF_MEMORY),
         (
             Refusal(500, "model requires more system memory (9.9 GiB) than is available (3.1 GiB)"),
             Fault.OUT_OF_MEMORY,
@@ -91,6 +97,56 @@ def test_only_a_finished_reply_of_this_server_is_a_reply(reply: Scripted, fault:
     limits: dict[str, Any] = {"first": 0.5, "silence": 0.3} if fault is Fault.SILENT else {}
     with FakeOllama(lambda chat: reply) as server:
         assert fails(server, **limits) is fault
+
+
+ERRORS = [
+    (release, path.stem)
+    for release in RELEASES
+    for path in sorted(release.folder.glob("*.json"))
+    if '"error"' in (recorded(path.stem, release)["body"] or "")
+]
+
+
+@pytest.mark.parametrize(("release", "name"), ERRORS, ids=[f"{r.version}-{name}" for r, name in ERRORS])
+def test_every_recorded_error_is_one_line_of_plain_words(release: Release, name: str) -> None:
+    body = recorded(name, release)["body"].splitlines()[-1]
+    reason = reason_of(json.loads(body)["error"])
+    assert reason.isprintable()
+    assert reason
+    assert not re.search(r'\{"error|"code"|parser for this template|json_schema', reason)
+    if counts := re.search(r'n_prompt_tokens\\+":(\d+).*n_ctx\\+":(\d+)', body):
+        assert (
+            f"request ({counts[1]} tokens) exceeds the available context size ({counts[2]} tokens)" in reason
+        )
+        assert fault_of(400, reason) is Fault.TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("plain words", "plain words"),
+        ('{"error":{"message":"inner"}}', "inner"),
+        ('{"error":"inner"}', "inner"),
+        (json.dumps({"error": {"message": json.dumps({"error": {"message": "innermost"}})}}), "innermost"),
+        ({"message": "an object", "type": "server_error"}, "an object"),
+        (
+            '{"error":{"code":400,"message":"too much","n_prompt_tokens":300,"n_ctx":256}}',
+            "request (300 tokens) exceeds the available context size (256 tokens)",
+        ),
+        ('{"error":{"code":400,"message":"cut in the mid', '{"error":{"code":400,"message":"cut in the mid'),
+        ("{" * 5000, "{" * 300),
+        ('{"a":' * 5000 + "1", ('{"a":' * 60)),
+        ('{"other":1}', '{"other":1}'),
+    ],
+)
+def test_an_error_within_an_error_is_unwrapped_and_any_other_kept(error: object, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+def test_a_prompt_that_llama_server_refuses_is_too_long_with_the_numbers() -> None:
+    with FakeOllama(lambda chat: Answer("x", asked_tokens=600), release=R32) as server:
+        assert fails(server, context=512, words="(600 tokens)") is Fault.TOO_LONG
+        assert fails(server, context=512, words="(512 tokens)") is Fault.TOO_LONG
 
 
 def test_a_reply_counts_once_it_is_done_whatever_happens_to_the_connection() -> None:

@@ -77,6 +77,26 @@ def student_options(command: F) -> F:
     return command
 
 
+def refining_options(command: F) -> F:
+    for option in (
+        setting_option("run", "length"),
+        setting_option("run", "both_branches"),
+        setting_option("run", "candidates"),
+        setting_option("run", "near_tie", metavar="MARGIN"),
+        setting_option("student", "verify"),
+        setting_option("teacher", "parallel"),
+        setting_option("run", "schedule"),
+        setting_option("run", "prompts"),
+        setting_option("run", "reply_form"),
+        setting_option("run", "method"),
+        student_options,
+        setting_option("teacher", "context"),
+        setting_option("teacher", "name"),
+    ):
+        command = option(command)
+    return command
+
+
 def data_options(command: F) -> F:
     for option in (
         click.option(
@@ -90,7 +110,6 @@ def data_options(command: F) -> F:
         format_option(f"The dataset's format [told from its content]: {', '.join(FORMATS)}."),
         columns_option,
         encoding_option,
-        limit_option("samples"),
         click.option(
             "-w",
             "--workspace",
@@ -122,6 +141,9 @@ def format_option(help: str) -> Callable[[F], F]:
     return click.option("--format", "format_", type=click.Choice(FORMATS), metavar="FORMAT", help=help)
 
 
+remote_option = click.option(
+    "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
 )

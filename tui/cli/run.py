@@ -8,29 +8,24 @@ from typing import Any
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import PATH, data_options, given, json_option, setting_option, student_options
+from tui.cli.options import (
+    PATH,
+    data_options,
+    given,
+    json_option,
+    limit_option,
+    refining_options,
+    remote_option,
+)
 
 
 @click.command()
 @click.argument("data", type=PATH)
 @data_options
-@setting_option("teacher", "name")
-@setting_option("teacher", "context")
-@student_options
-@setting_option("run", "method")
-@setting_option("run", "reply_form")
-@setting_option("run", "prompts")
-@setting_option("run", "schedule")
-@setting_option("teacher", "parallel")
-@setting_option("student", "verify")
-@setting_option("run", "near_tie", metavar="MARGIN")
-@setting_option("run", "candidates")
-@setting_option("run", "both_branches")
-@setting_option("run", "length")
+@limit_option("samples")
+@refining_options
 @click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
-@click.option(
-    "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."
-)
+@remote_option
 @json_option
 def run(
     data: Path,

@@ -10,7 +10,7 @@ import click
 
 from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE
-from tui.cli.options import PATH, data_options, given, json_option, student_options
+from tui.cli.options import PATH, data_options, given, json_option, limit_option, student_options
 
 if TYPE_CHECKING:
     from engine.sample import Scores
@@ -22,6 +22,7 @@ LISTED = 20
 @click.command()
 @click.argument("data", type=PATH)
 @data_options
+@limit_option("samples")
 @student_options
 @json_option
 def score(

@@ -28,7 +28,7 @@ class RunDisplay:
     def __init__(self, console: Console, unit: str = "samples") -> None:
         self._console = console
         self._unit = unit
-        self._tally = Tally()
+        self.tally = Tally()
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +37,7 @@ class RunDisplay:
         pass
 
     def on_event(self, event: Event | JudgeEvent) -> None:
-        self._tally.add(event)
+        self.tally.add(event)
 
 
 def display(console: Console, unit: str = "samples") -> RunDisplay:
@@ -89,11 +89,11 @@ class LiveDisplay(RunDisplay):
             case Started():
                 for stage in (*event.stages, None):
                     self._tasks[stage] = self._bars.add_task(
-                        stage or self._unit, total=event.total, pace=self._tally.pace(stage)
+                        stage or self._unit, total=event.total, pace=self.tally.pace(stage)
                     )
             case PhaseStarted():
                 if self._turn is None:
-                    self._turn = self._bars.add_task("", pace=self._tally.phase_pace())
+                    self._turn = self._bars.add_task("", pace=self.tally.phase_pace())
                 self._bars.reset(
                     self._turn, description=f"{event.model}'s turn", total=event.samples, visible=True
                 )
@@ -111,7 +111,7 @@ class LiveDisplay(RunDisplay):
 
     def picture(self) -> RenderableType:
         """The display of this moment; rich asks for it eight times a second."""
-        tally = self._tally
+        tally = self.tally
         for stage, task in self._tasks.items():
             self._bars.update(task, completed=tally.reached(stage), pace=tally.pace(stage))
         if self._turn is not None and tally.phase is not None:
@@ -142,7 +142,7 @@ class PlainDisplay(RunDisplay):
         self._print_state()
 
     def on_event(self, event: Event | JudgeEvent) -> None:
-        paused = self._tally.paused
+        paused = self.tally.paused
         super().on_event(event)
         match event:
             case Started():
@@ -163,7 +163,7 @@ class PlainDisplay(RunDisplay):
     def _print_state(self) -> None:
         """Print how far it has come, unless that was printed already: a speed alone is no news."""
         self._printed_at = time.monotonic()
-        tally = self._tally
+        tally = self.tally
         turn = (
             ""
             if tally.phase is None

@@ -1,0 +1,46 @@
+"""What is left of a run, and what it took so far: the figures that an estimate of its time is made from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.store.leaving import SOH, text_part
+from engine.store.workspace import Run, Workspace
+
+
+class Written(NamedTuple):
+    """What the teacher wrote about a sample."""
+
+    tokens: int
+    seconds: float
+
+
+def left(workspace: Workspace, run: Run) -> tuple[int, int]:
+    """The samples that have no outcome in a run, and the characters of their texts."""
+    characters = " + ".join(f"length({text_part('body', part, SOH)})" for part in range(3))
+    ((samples, total),) = workspace.database.execute(
+        f"SELECT count(*), coalesce(sum({characters}), 0) FROM samples WHERE NOT EXISTS "
+        "(SELECT 1 FROM outcomes WHERE run = ? AND outcomes.sample = samples.sample)",
+        run.id,
+    )
+    return samples, total
+
+
+def written(workspace: Workspace, run: Run, sample: int) -> Written:
+    """What a run's teacher wrote about a sample: of each question's attempts the last reply, for it may have been asked
+    under other rules before."""
+    found = {}
+    for about, reply in workspace.replies(sample):
+        if about.get("teacher") == run.recipe.teacher:
+            place = tuple(about.get(part) for part in ("stage", "question", "candidate", "attempt"))
+            found[place] = Written(reply.tokens, reply.seconds)
+    return Written(sum(one.tokens for one in found.values()), sum(one.seconds for one in found.values()))
+
+
+def scored_tokens(workspace: Workspace, sample: int) -> int:
+    """The tokens of a sample that were scored so far."""
+    # Kept as float32, of four bytes each.
+    ((tokens,),) = workspace.database.execute(
+        "SELECT coalesce(sum(length(nll)) / 4, 0) FROM losses WHERE sample = ?", sample
+    )
+    return int(tokens)

@@ -1,0 +1,88 @@
+"""`burnish try`: a few samples refined before a long run, and what the whole dataset would take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui.cli.exit_codes import DONE, PARTLY
+from tui.cli.options import PATH, data_options, given, json_option, refining_options, remote_option
+from tui.cli.stopping import run_stoppable
+
+
+@click.command("try")
+@click.argument("data", type=PATH)
+@data_options
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many samples to refine.",
+)
+@refining_options
+@remote_option
+@json_option
+def try_(
+    data: Path,
+    *,
+    workspace: Path | None,
+    samples: int,
+    format_: str | None,
+    encoding: str | None,
+    columns: tuple[str, ...],
+    append: bool,
+    skip_bad: bool,
+    allow_remote_teacher: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Refine a few samples of DATA, and estimate the time for all.
+
+    The samples are spread over the dataset's lengths, languages and layouts, and shown before and after, with
+    critique, scores and verdict. `burnish run` with the same options goes on from there, and asks for nothing twice.
+    """
+    from engine.run import session
+    from engine.run.settings import load_settings
+    from engine.run.tryout import spread, tryout
+    from tui.cli.console import errors, output, print_facts
+    from tui.cli.progress import display
+    from tui.cli.refining import open_data
+    from tui.text.tables import sample_page
+    from tui.text.tryout_words import tryout_facts
+
+    settings = load_settings(given(options))
+    session.check(settings, allow_remote_teacher=allow_remote_teacher)
+    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
+        chosen = spread(opened, samples)
+        with display(errors()) as shown:
+            refining = session.refine_workspace(
+                opened, settings, shown.on_event, only=chosen, allow_remote_teacher=allow_remote_teacher
+            )
+            summary = run_stoppable(refining)
+        tally, run = shown.tally, summary.run
+        found = tryout(
+            opened, run, chosen, student_speed=tally.student_speed, in_turn=tally.phase is not None
+        )
+        if as_json:
+            parts = [
+                {"sample": one.sample.model_dump(mode="json"), "language": one.language}
+                | {"outcome": one.outcome.model_dump(mode="json")}
+                for one in found.tried
+            ]
+            estimate = asdict(found.estimate) | {"seconds": found.estimate.seconds}
+            unused = dict(tally.failed_attempts)
+            print(json.dumps({"tried": parts, "unused_replies": unused, "estimate": estimate}))
+        else:
+            out = output()
+            for one in found.tried:
+                out.rule(f"sample {one.sample.index}", align="left")
+                out.print(sample_page(one.sample, one.outcome, None, opened.source(), run.recipe.near_tie))
+            print_facts(out, tryout_facts(found, tally.failed_attempts))
+            print_facts(out, [("next", "burnish run with the same options goes on from here")])
+    return PARTLY if summary.failed else DONE

@@ -151,6 +151,22 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The run's first samples all failed in the same way: nothing new is begun until a person says so."""
+
+    fault: Fault
+    samples: int  # that failed
+    why: str  # of the last one
+    reply: str  # the beginning of its last reply; "": there was none
+    advice: str  # what to try
+
+    @property
+    def text(self) -> str:
+        began = f"; the last reply began: {' '.join(self.reply.split())}" if self.reply else ""
+        return f"the first {self.samples} samples all failed ({self.fault}): {self.why}{began}; {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know, decided on their behalf."""
 
@@ -172,5 +188,6 @@ Event = (
     | Scored
     | Chosen
     | Finished
+    | Held
 )
 """Told in a run."""

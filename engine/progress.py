@@ -10,6 +10,7 @@ from engine.events import (
     Event,
     Finished,
     Generated,
+    Held,
     Notice,
     Paused,
     PhaseEnded,
@@ -61,6 +62,7 @@ class Tally:
         self.notices: list[str] = []
         self.paused: str | None = None
         self.held = False
+        self.held_for: str | None = None  # None: a person holds it, or nobody does
         self.began = False
         self.over = False
         self.watch, self.phase_watch = Stopwatch(), Stopwatch()
@@ -68,6 +70,8 @@ class Tally:
     def add(self, event: Event | JudgeEvent) -> None:
         self._count(event)
         self._follow(event)
+        if isinstance(event, Held):
+            self.hold(event.text)
         self._watch()
 
     def _count(self, event: Event | JudgeEvent) -> None:
@@ -145,13 +149,13 @@ class Tally:
             case _:
                 pass
 
-    def hold(self) -> None:
-        """A person holds the run."""
-        self.held = True
+    def hold(self, reason: str | None = None) -> None:
+        """The run is held: by a person, or for this reason."""
+        self.held, self.held_for = True, reason
         self._watch()
 
     def go(self) -> None:
-        self.held = False
+        self.held, self.held_for = False, None
         self._watch()
 
     def end(self) -> None:

@@ -11,6 +11,7 @@ from engine.events import (
     Chosen,
     Event,
     Finished,
+    Held,
     PhaseEnded,
     PhaseStarted,
     SampleAdvanced,
@@ -22,6 +23,7 @@ from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.scores import Measure, TokenRatio
 from engine.method.templates import prompt_for
+from engine.run.first_samples import FIRST, FirstSamples
 from engine.run.gates import Gate
 from engine.run.replay import (
     NeedsStudent,
@@ -124,10 +126,12 @@ class Pipeline:
         self._student_info: StudentInfo | None = None
         self._verifier_info: StudentInfo | None = None
         self._decided: dict[Stage, bytearray] = {}  # a sample may pass a stage again: told of once
+        self._first: FirstSamples | None = None  # None: the run is not held
 
     async def run(self, schedule: Schedule, chosen: Sequence[int]) -> list[int]:
         """Finish these samples of the workspace.
 
+        Told to be `Held` where the first ones all fail in the same way, once in the run's life.
         Returns the samples that could not be finished without a teacher. Raises `TeacherError` when a pause
         outlasts its patience, `StudentError`, `WorkspaceError`. Whatever was answered stays answered.
         """
@@ -135,6 +139,8 @@ class Pipeline:
         done, failed = self._workspace.count(self._run, chosen)
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
         self._emit(Started(len(chosen), done, failed, stages))
+        if len(chosen) > FIRST and not self._run.record.held:
+            self._first = FirstSamples(self._recipe, self._hold)
         while True:
             waiting = await self._without_verifier(schedule, chosen)
             if not waiting.verifier or self._verifier is None:
@@ -202,7 +208,7 @@ class Pipeline:
         """Take every unfinished one of the samples as far as these models can; what waits for another one then."""
         replaying = None
         if teacher is not None:
-            replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate)
+            replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate, self._first)
         samples = self._workspace.pending(self._run, chosen)
         waiting = _Waiting()
 
@@ -249,6 +255,11 @@ class Pipeline:
     async def _replaying(self, info: StudentInfo, student: Student | None) -> ReplayingStudent:
         template = await on_daemon_thread(prompt_for, self._recipe.template, info)
         return ReplayingStudent(self._workspace, info, template, self._emit, student, self._gate)
+
+    def _hold(self, held: Held) -> None:
+        """Have the run held; kept first, so that it is not held again when it is taken up."""
+        self._workspace.run(self._recipe, self._run.record.model_copy(update={"held": True}))
+        self._emit(held)
 
     def _chosen(self, sample: int, choice: Choice) -> None:
         if not self._decided[choice.stage][sample]:

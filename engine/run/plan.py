@@ -94,15 +94,18 @@ class RunPlan:
     ) -> RunSummary:
         """Refine some of the workspace's samples; take up what was begun. Raises as `Pipeline.run`."""
         teacher, student, verifier = self.teacher, self.student, self.verifier
+        recipe = as_begun(workspace, self.recipe)
+        before = workspace.record(recipe)
         record = RunRecord(
             settings=self.settings.model_dump(mode="json"),
             teacher=teacher and teacher.info,
             student=student.named if student else None,
             verifier=verifier.named if verifier else None,
+            held=before is not None and before.held and not retry_failed,
         )
         if earlier := earlier_prompts(workspace, self.recipe):
             emit(Notice(earlier))
-        run = workspace.run(as_begun(workspace, self.recipe), record)
+        run = workspace.run(recipe, record)
         if retry_failed and (reopened := workspace.retry_failed(run)):
             emit(Notice(f"trying {reopened} failed samples again"))
         pipeline = Pipeline(

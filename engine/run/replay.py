@@ -50,6 +50,7 @@ from engine.method.scores import (
 )
 from engine.method.templates import Template
 from engine.method.token_gain import TokenGains, half
+from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
 from engine.run.retry import Attempts, PatientTeacher
 from engine.run.teachers import OpenTeacher
@@ -104,8 +105,11 @@ class ReplayingTeacher:
         teacher: OpenTeacher,
         emit: Callable[[SharedEvent], None],
         gate: Gate,
+        first: FirstSamples | None = None,
     ) -> None:
+        """`first`: watches a run's first samples; None: nothing holds it."""
         self._replies = replies
+        self._first = first
         self._info = teacher.info
         self._sampling = teacher.sampling
         self._emit = emit
@@ -120,12 +124,23 @@ class ReplayingTeacher:
         """The teacher's answer to a question about a sample. See `reflection.AskTeacher` for what is raised."""
         place = Place(sample, stage, question.name)
         attempts = Attempts(1 + self._replies.retries(sample))
+        try:
+            answer = await self._answer(place, candidate, question, attempts)
+        except (UnusableReply, TeacherError) as error:
+            if self._first is not None:
+                self._first.failed(place, error, attempts.reply)
+            raise
+        if self._first is not None:
+            self._first.usable(place)
+        return answer
+
+    async def _answer(self, place: Place, candidate: int, question: Question[T], attempts: Attempts) -> T:
         while True:
             request = self._sampling.request(question, candidate, attempts.useless)
             key = request.digest(self._info)
-            kept = self._replies.reply(sample, key)
+            kept = self._replies.reply(place.sample, key)
             try:
-                reply = kept or await self._fetch(place, request)
+                reply = attempts.reply = kept or await self._fetch(place, request)
                 if kept is None:
                     self._keep(place, candidate, attempts.useless, request, key, reply)
                 return question.parse(reply)

@@ -42,6 +42,7 @@ class Attempts:
     def __init__(self, rounds: int) -> None:
         """`rounds`: 1, and one more each time a person asked to try again what gave no usable reply."""
         self._left = ATTEMPTS * rounds
+        self.reply: Reply | None = None  # the last one, used or not
         self.failed = 0
         # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
         self.useless = 0

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from engine.events import (
     Event,
+    Held,
     Notice,
     PhaseEnded,
     PhaseStarted,
@@ -48,7 +49,7 @@ from engine.run.teachers import (
 )
 from engine.sample import Candidate, History, Scores, Stage, Version
 from engine.store.workspace import Workspace
-from models.errors import UsageError
+from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.student import EmbeddedStudent
@@ -221,6 +222,8 @@ class Session:
                 self._phases.begin(None)
             case StudentOpened(info=info):
                 self._student_info = info
+            case Held():
+                self.gate.hold()
             case _:
                 pass
         self._emit(event)
@@ -273,6 +276,23 @@ class Session:
         return ReplayingStudent(self._workspace, info, template, self._emit_for_person, student, gate)
 
 
+class HeldError(BurnishError):
+    """A run is held, and nobody is there who could let it go on; taken up again, it goes on."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(f"held: {held.text}. The same command goes on as it is")
+        self.held = held
+
+
+def _ending_when_held(emit: Emit) -> Emit:
+    def emit_and_end(event: Event) -> None:
+        emit(event)
+        if isinstance(event, Held):
+            raise HeldError(event)
+
+    return emit_and_end
+
+
 async def refine_workspace(
     workspace: Workspace,
     settings: Settings,
@@ -283,7 +303,8 @@ async def refine_workspace(
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
 ) -> RunSummary:
-    """`Session.refine` by itself."""
+    """`Session.refine` by itself. Raises `HeldError` where the run is held: nobody is there to let it go on."""
+    emit = _ending_when_held(emit)
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
         return await session.refine(limit=limit, only=only, retry_failed=retry_failed)
 
@@ -342,7 +363,9 @@ async def reselect(
         better = verifier.file if verifier is not None else None
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
         plan = RunPlan(settings, recipe, teacher, loadable, verifier)
-        return await plan.execute(workspace, emit, Gate(), range(len(workspace)), retry_failed=False)
+        return await plan.execute(
+            workspace, _ending_when_held(emit), Gate(), range(len(workspace)), retry_failed=False
+        )
 
 
 async def _verifying(settings: StudentSettings) -> LoadableStudent | None:

@@ -23,3 +23,4 @@ class RunRecord(Frozen):
     teacher: TeacherInfo | None = None  # None: it asks none
     student: StudentFile | None = None  # None: it asks none
     verifier: StudentFile | None = None  # better weights of the student; None: near ties are not scored again
+    held: bool = False  # once, for its first samples all failed in the same way: it is not held again

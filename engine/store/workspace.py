@@ -359,6 +359,11 @@ class Workspace:
             db.execute("INSERT INTO latest SELECT run FROM runs WHERE recipe = ?", (key,))
         return self.latest_run()
 
+    def record(self, recipe: Recipe) -> RunRecord | None:
+        """What the run with this recipe was last started with; None: there is none."""
+        rows = self.database.execute("SELECT settings FROM runs WHERE recipe = ?", _recipe_key(recipe))
+        return self.database.parsed(RunRecord.model_validate, rows[0][0]) if rows else None
+
     def latest_run(self) -> Run:
         run = self.latest()
         if run is None:

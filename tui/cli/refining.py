@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from engine.events import Held
 from engine.formats.fields import Columns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
@@ -107,6 +109,11 @@ def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None], columns:
 def refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary:
     with display(errors()) as shown:
         return run_stoppable(session.refine_workspace(opened, settings, shown.on_event, **options))
+
+
+def show_held(opened: Workspace, held: Held) -> None:
+    """Print why a run is held, as JSON."""
+    print(json.dumps({"workspace": str(opened.path), "held": asdict(held)}))
 
 
 def finished(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sample, Outcome]]:

@@ -48,17 +48,22 @@ def run(
     """
     from engine.run import session
     from engine.run.settings import load_settings
-    from tui.cli.refining import open_data, refine, show_result
+    from tui.cli.refining import open_data, refine, show_held, show_result
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
     with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
-        summary = refine(
-            opened,
-            settings,
-            limit=limit,
-            retry_failed=retry_failed,
-            allow_remote_teacher=allow_remote_teacher,
-        )
+        try:
+            summary = refine(
+                opened,
+                settings,
+                limit=limit,
+                retry_failed=retry_failed,
+                allow_remote_teacher=allow_remote_teacher,
+            )
+        except session.HeldError as error:
+            if as_json:
+                show_held(opened, error.held)
+            raise
         show_result(opened, summary, as_json=as_json)
     return PARTLY if summary.failed else DONE

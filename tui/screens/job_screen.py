@@ -22,6 +22,10 @@ MOST = 400
 """Characters of a message: whoever wrote it, the rest of the screen keeps its place."""
 
 
+HELD_FOR = 700
+"""Of one that also quotes a reply and says what to try."""
+
+
 class JobScreen(AppScreen):
     """Subclasses add to the `body`, call `_show_job`, and have the actions `begin`, `hold` and `cancel`."""
 
@@ -86,19 +90,22 @@ class JobScreen(AppScreen):
         self._refresh_keys()
 
     def _show_banner(self, problem: str | None) -> None:
-        """The reason for which the job waits or has failed; else the problem, if there is one."""
+        """The reason for which the job waits, is held or has failed; else the problem, if there is one."""
         job, banner = self.job, self.query_one("#banner", Static)
         waits_for = job.tally.paused if job.running else None
+        held_for = job.tally.held_for if job.running else None
         if job.ending is not None and job.ending.failure is not None:
             problem = job.ending.failure
         text = Content("")
         if waits_for is not None:
             after = f". The {self.JOB} goes on by itself after that."
             text = Content.assemble(("waiting: ", "bold"), shown_line(waits_for, MOST), after)
+        elif held_for is not None:
+            text = Content.assemble(("held: ", "bold"), shown_line(held_for, HELD_FOR))
         elif problem is not None:
             text = Content.assemble(("✗ ", "bold"), shown_line(problem, MOST))
         banner.set_class(bool(text), "-shown")
-        banner.set_class(waits_for is not None, "-waiting")
+        banner.set_class(waits_for is not None or held_for is not None, "-waiting")
         self._update("banner", text)
 
     def _head_while_running(self) -> Content:

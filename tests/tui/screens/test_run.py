@@ -135,6 +135,30 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
         RunSeat(made(tmp_path), settings=settings(server)).play(work)
 
 
+def test_a_run_whose_first_samples_all_fail_is_held_with_what_to_try_and_goes_on_at_a_key(
+    tmp_path: Path,
+) -> None:
+    rows = [{**SHORT[0], "instruction": f"Name a fruit that begins with {letter}."} for letter in "abcdefg"]
+
+    async def work(seat: RunSeat) -> None:
+        await seat.pilot.press("s")
+        for size in SIZES:
+            await seat.pilot.resize_terminal(*size)
+            await seat.wait_for(
+                "held: ", "first 5 samples all failed (unparsable)", "--reply-form markers", "‖ held"
+            )
+        assert "It is [/]" in seat.text.replace("\n", " ")
+        assert seat.workbench.run_job.tally.done < len(rows)
+        await seat.pilot.press("space")
+        await seat.wait_for("✓ done", "7 of 7 samples")
+        assert "held: " not in seat.text
+
+    with workspace(tmp_path / "w.burnish", rows):
+        pass
+    with FakeOllama(lambda chat: "It is [/] fine as it is.") as server:
+        RunSeat(tmp_path / "w.burnish", settings=settings(server)).play(work)
+
+
 def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
     tap = Tap(3, unhurried)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import codecs
 import json
 import math
-import re
 from collections.abc import Iterator
 from io import BufferedReader
 from itertools import islice
+from typing import NamedTuple
 
 from engine.formats.encodings import UTF8, not_text, skip_bom
 from engine.formats.limits import row_limit, too_large
 from engine.formats.names import LOST, BrokenError, Row, RowError, is_deep, shown
+from engine.formats.value_end import ValueEnd
 
 DEPTH = 100
 """Levels of nesting that a row may have: Python's decoder goes deeper than its encoder, and rows are written again."""
@@ -81,19 +82,23 @@ class _Window:
         self._line, self._byte = 1, skip_bom(file)  # of `_text[0]`
         self._ended = False
         self._clean = True  # every byte so far was UTF-8
-        self.in_large_row = False  # of which the rest is passed over when something after it is wanted
+        self._large: _Large | None = None  # passed over when something after it is wanted
         self._grow()
 
     def _grow(self) -> None:
-        """Let go of what was parsed and read on: as much again as is left, so that long rows stay linear."""
+        """Let go of what was parsed and read on."""
         done, left = self._text[: self._at], self._text[self._at :]
         self._line += done.count("\n")
         self._byte += _bytes(done)
-        data = self._file.read(max(self.CHUNK, min(len(left), row_limit() - len(left) + 1)))
+        self._text, self._at = left + self._read(), 0
+
+    def _read(self) -> str:
+        """The next piece of the file, "" at its end."""
+        data = self._file.read(self.CHUNK)
         self._ended = not data
         more = self._utf8.decode(data, final=self._ended)
         self._clean = self._clean and _is_unicode(more)
-        self._text, self._at = left + more, 0
+        return more
 
     def _line_at(self, at: int) -> str:
         return f"line {self._line + self._text.count(chr(10), 0, at)}"
@@ -104,8 +109,8 @@ class _Window:
 
     def peek(self) -> str:
         """The next character that is not white space, "" at the end."""
-        if self.in_large_row:
-            self._pass_over()
+        if self._large is not None:
+            self._pass_over(self._large)
         while True:
             text, at = self._text, self._at
             while text[at : at + 1] in _SPACE:
@@ -127,29 +132,24 @@ class _Window:
         self._at += len(found)
         return found
 
+    @property
+    def in_large_row(self) -> bool:
+        """True where the value before was too large and has not been passed over."""
+        return self._large is not None
+
     def value(self) -> object:
         """The value that begins here, or a `RowError` where it can be passed over. `BrokenError` where it cannot."""
         self.peek()
-        while True:
-            try:
-                value, end = self._json.decode(self._text, self._at)
-                if end < len(self._text) or self._ended:  # else it may be the front half of a number
-                    break
-            except json.JSONDecodeError as error:
-                open_string = error.msg.startswith("Unterminated string")
-                if self._ended or not (open_string or error.pos > len(self._text) - _TOKEN):
-                    over = open_string or error.pos >= len(self._text.rstrip())
-                    what = "the file ends in this row" if over else f"broken JSON ({error.msg})"
-                    raise BrokenError(f"{self._place(error.pos)}: {what}; {LOST}") from None
-            except RecursionError:
-                raise BrokenError(f"{self._place(self._at)}: nested too deeply; {LOST}") from None
-            if self._is_large(len(self._text)):
-                self.in_large_row = True
-                return too_large(f"{self._place(self._at)}: ")
+        found = self._decoded()
+        if found is None and len(self._text) - self._at < self.CHUNK:
             self._grow()
-        if self._is_large(end):
-            self._at = end
-            return too_large(f"{self._place(self._at)}: ")
+            found = self._decoded()
+        if found is None:
+            if (large := self._complete()) is not None:
+                return large
+            found = self._decoded(whole=True)
+            assert found is not None, "the whole of it is there"
+        value, end = found
         start, self._at = self._at, end
         if not self._clean and not _is_unicode(raw := self._text[start:end]):
             bad = next(at for at, character in enumerate(raw) if "\ud800" <= character <= "\udfff")
@@ -159,49 +159,61 @@ class _Window:
             return RowError(f"{self._line_at(start + bad)}{mark} {not_text(self._encoding, byte, line)}")
         return RowError(f"{self._place(start)}: {self._json.fault}") if self._json.fault else value
 
-    def _is_large(self, end: int) -> bool:
-        """True where what begins here has more bytes up to `end` than a row may."""
-        limit = row_limit()
-        return (end - self._at) * 4 > limit and _bytes(self._text[self._at : end]) > limit
+    def _decoded(self, *, whole: bool = False) -> tuple[object, int] | None:
+        """The value that begins here and its end, None where it may go on after the window. `BrokenError`.
 
-    def _pass_over(self) -> None:
-        """Move past the value that begins here, a piece at a time. `BrokenError`: the file ends in it."""
-        self.in_large_row = False
-        place, depth, quoted = self._place(self._at), 0, False
-        if self._text[self._at] not in '{["':
-            raise BrokenError(f"{place}: broken JSON; {LOST}")
+        `whole`: it is known to end in the window, or in nothing.
+        """
+        whole = whole or self._ended
+        try:
+            value, end = self._json.decode(self._text, self._at)
+        except json.JSONDecodeError as error:
+            open_string = error.msg.startswith("Unterminated string")
+            if not whole and (open_string or error.pos > len(self._text) - _TOKEN):
+                return None
+            over = open_string or error.pos >= len(self._text.rstrip())
+            what = "the file ends in this row" if over else f"broken JSON ({error.msg})"
+            raise BrokenError(f"{self._place(error.pos)}: {what}; {LOST}") from None
+        except RecursionError:
+            raise BrokenError(f"{self._place(self._at)}: nested too deeply; {LOST}") from None
+        # At the window's end it may be the front half of a number.
+        return (value, end) if whole or end < len(self._text) else None
+
+    def _complete(self) -> RowError | None:
+        """Read on to the end of the value that begins here; its fault where it is too large, before it is decoded."""
+        place, ending, size = self._place(self._at), ValueEnd(), 0
+        pieces, piece = [self._text[: self._at]], self._text[self._at :]
         while True:
-            piece = self._text[self._at :]
-            piece = piece[: len(piece) - (len(piece) - len(piece.rstrip("\\"))) % 2]  # no half escape
-            opened, closed, quoted_after = _brackets(piece, quoted=quoted)
-            if depth > closed:  # it does not end here, and where its brackets stand is not asked
-                depth, quoted = depth + opened - closed, quoted_after
-            else:
-                for mark in _MARKS.finditer(piece):
-                    if mark[0] == '"':
-                        quoted = not quoted
-                    elif not quoted and len(mark[0]) == 1:
-                        depth += 1 if mark[0] in "{[" else -1
-                    if not depth and not quoted and len(mark[0]) == 1:
-                        self._at += mark.end()
-                        return
-            self._at += len(piece)
+            end = ending.find(piece)
+            size += _bytes(piece[:end])
+            pieces.append(piece)
+            if end is not None or size > row_limit() or self._ended:
+                break
+            piece = self._read()
+        self._text = "".join(pieces)
+        if size <= row_limit():
+            return None
+        self._at = len(self._text) if end is None else len(self._text) - len(piece) + end
+        self._large = _Large(place, ending) if end is None else None
+        return too_large(f"{place}: ")
+
+    def _pass_over(self, large: _Large) -> None:
+        """Move past what is left of a value, a piece at a time. `BrokenError`: the file ends in it."""
+        self._large, end = None, None
+        while end is None:
+            self._at = len(self._text)
             if self._ended:
-                raise BrokenError(f"{place}: the file ends in this row; {LOST}")
+                raise BrokenError(f"{large.place}: the file ends in this row; {LOST}")
             self._grow()
+            end = large.ending.find(self._text)
+        self._at = end
 
 
-_MARKS = re.compile(r'\\.|["{}\[\]]', re.DOTALL)
-_ESCAPE = re.compile(r"\\.", re.DOTALL)
-_STRING = re.compile(r'"[^"]*"')
+class _Large(NamedTuple):
+    """A row that is larger than a row may be, of which a part was read."""
 
-
-def _brackets(piece: str, *, quoted: bool) -> tuple[int, int, bool]:
-    """Brackets that open and close in a piece of JSON, and whether it ends in a string. `quoted`: it begins in one."""
-    outside = _STRING.sub("", _ESCAPE.sub("", f'"{piece}' if quoted else piece))
-    outside, quote, _ = outside.partition('"')
-    opened, closed = (sum(map(outside.count, marks)) for marks in ("[{", "]}"))
-    return opened, closed, bool(quote)
+    place: str  # where it begins
+    ending: ValueEnd
 
 
 _SPACE = frozenset(" \t\r\n")

@@ -26,6 +26,11 @@ PARTS = tuple(Version.model_fields)
 """The names of a version's texts, in order."""
 
 
+def as_one_text(version: Version) -> str:
+    """The instruction, then a newline and the input where there is one: what a user says in one turn."""
+    return f"{version.instruction}\n{version.input}" if version.input else version.instruction
+
+
 class Turn(Frozen):
     """Something said in a conversation before the exchange that is refined."""
 

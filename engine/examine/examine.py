@@ -24,7 +24,7 @@ from engine.examine.languages import Languages
 from engine.examine.overlap import TestTexts
 from engine.examine.personal_data import personal_data, without_personal_data
 from engine.formats.fields import Columns
-from engine.formats.layouts import reasoning_of
+from engine.formats.following import reasoning_of
 from engine.formats.names import Format
 from engine.formats.read import any_rows
 from engine.formats.write import nothing

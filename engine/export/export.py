@@ -12,10 +12,11 @@ from engine.export.acceptance import Acceptance, BrokenRule
 from engine.export.for_trainer import Item, has_others_entry, trainer_record, with_images, write_for_trainer
 from engine.export.survey import Survey
 from engine.export.trainers import Trainer, config_path, trainer_format
-from engine.formats.layouts import changes, render
+from engine.formats.following import changes
 from engine.formats.names import Container, DatasetError, Format
 from engine.formats.outputs import refuse
 from engine.formats.passed import passed_on
+from engine.formats.render import render
 from engine.formats.write import is_table, row_texts, write_dataset
 from engine.sample import PassedRow
 from engine.store.leaving import (

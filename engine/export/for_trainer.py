@@ -24,10 +24,10 @@ from engine.export.trainers import (
     read_columns,
 )
 from engine.formats.fields import NO_COLUMNS, Columns
-from engine.formats.layouts import convert
 from engine.formats.names import TRACE, DatasetError, Format, shown
 from engine.formats.outputs import SourceFile, replacing
 from engine.formats.passed import in_names_of
+from engine.formats.render import convert
 from engine.formats.write import Step, nothing, write_rows
 from engine.sample import PassedRow, Sample, Version
 from models.system.shell import command_line, quoted_word

@@ -12,78 +12,23 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Flag, StrEnum, auto
+from enum import StrEnum
 from typing import Any, NamedTuple
 
+from engine.formats.field_kinds import (
+    KEYS,
+    Side,
+    is_prose,
+    is_reasoning,
+    measured_texts,
+    parsed,
+    says_something,
+    texts_named,
+    words_of,
+)
 from engine.formats.roles import ROLES, speaker, turn_keys
-from engine.sample import Version
+from engine.sample import Version, as_one_text
 from engine.thoughts import parted_answer
-
-# Names ----------------------------------------------------------------------------------------------------
-
-
-class Side(Flag):
-    """The texts that a field depends on."""
-
-    ASKED = auto()  # the instruction and its input
-    ANSWERED = auto()  # the response
-    EITHER = ASKED | ANSWERED
-
-
-def _names(words: str) -> frozenset[str]:
-    """Names as `_words` joins them: without what stands between the words."""
-    return frozenset(words.replace("_", "").split())
-
-
-_REASONING = _names(
-    "reasoning reasoning_content reasoning_text reasoning_details reasoning_trace reasoning_traces think thinking "
-    "thinking_content thinking_trace thought thoughts thought_process rationale rationales cot complex_cot "
-    "chain_of_thought scratchpad analysis_channel"
-)
-_WHOLE = _names(
-    "text full_text formatted formatted_text chat_text chat messages conversation conversations dialogue dialog turns "
-    "formatted_chat full_prompt_and_response"
-)
-_ASKING = _names(
-    "instruction prompt question query user human request user_message user_prompt full_prompt formatted_prompt "
-    "prompt_text instruction_text input_text"
-)
-# What answers the old instruction is wrong for a new one, and right for an old one with a better response.
-_ANSWERING = _names(
-    "output response completion assistant reference target targets tests output_text response_text"
-)
-_KEYS = _names(  # also where they say a word or a number
-    "answer answers chosen rejected solution solutions final_answer correct_answer expected_answer expected_output "
-    "ground_truth gold gold_answer reference_answer choices options test_cases responses completions"
-)
-_VERDICTS = _names("label labels kto_tag")
-_COUNTED = _names("token tokens tok toks len length lengths chars char characters words word sentences")
-_JUDGED = _names(
-    "score scores rating ratings reward rewards quality perplexity ppl nll loss losses logprob logprobs logp ifd "
-    "similarity entropy readability toxicity"
-)
-_MADE = _names("hash md5 sha1 sha256 sha512 checksum fingerprint digest minhash simhash")
-_VECTORS = _names("embedding embeddings emb vector vectors mask logits")
-_ELSEWHERE = _names(
-    "max min limit budget threshold stop weight weights rate scale type name version image images file files video "
-    "audio commit git repo source model"
-)
-"""Words of settings, and of things that a count or a hash is of more likely than of a text."""
-_OF_ASKED = _names("instruction prompt question query user human problem input")
-_OF_ANSWERED = _names("output response completion answer assistant target chosen")
-
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[a-z]*")
-
-
-def _words(name: str) -> list[str]:
-    """A field's name in words: `numTokens`, `num_tokens` and `num-tokens` are the same."""
-    return [word.casefold() for word in _WORDS.findall(name)]
-
-
-def is_reasoning(name: str) -> bool:
-    """True of a field's name under which an answer's reasoning stands beside it."""
-    return "".join(_words(name)) in _REASONING
-
 
 # Texts ----------------------------------------------------------------------------------------------------
 
@@ -124,10 +69,10 @@ class Texts:
     @classmethod
     def of(cls, old: Version, new: Version, answer: str, reasoning: Iterable[str]) -> Texts:
         """answer: the old answer as the row holds it, with its reasoning; reasoning: what the row has beside it."""
-        asked = [_Piece(_one_text(old), _one_text(new)), _Piece(old.instruction, new.instruction)]
+        asked = [_Piece(as_one_text(old), as_one_text(new)), _Piece(old.instruction, new.instruction)]
         if old.input:
             asked.append(_Piece(old.input, new.input))
-        parted = parted_answer(answer, _one_text(old))
+        parted = parted_answer(answer, as_one_text(old))
         whole = answer if old.response in (parted.text, answer) else old.response
         answered = [_Piece(whole, whole if old.response == new.response else new.response)]
         answered.append(_Piece(old.response, new.response))
@@ -143,10 +88,6 @@ class Texts:
             bool(old.input and not new.input),
             changed,
         )
-
-
-def _one_text(version: Version) -> str:
-    return f"{version.instruction}\n{version.input}" if version.input else version.instruction
 
 
 def _once(pieces: list[_Piece]) -> Iterator[_Piece]:
@@ -198,19 +139,19 @@ class RowFollower:
         """A field's value for the new texts, told of where it is another one."""
         if value is None or value in ("", [], {}):
             return value
-        words = _words(name)
+        words, changed = words_of(name), self.texts.changed
         joined, told = "".join(words), len(self.changes)
-        if is_reasoning(name) and _is_prose(value):
-            if Side.ANSWERED not in self.texts.changed:
+        if is_reasoning(name) and is_prose(value):
+            if Side.ANSWERED not in changed:
                 return value
             done, new = Done.REASONING, _DROP
-        elif self._is_measure(words, value, within):
+        elif measured_texts(words, value, within) & changed and self._made_anew(value) is None:
             done, new = Done.DROPPED, _DROP
         else:
-            new = self._value(value, path, _known(joined), within)
+            new = self._value(value, path, texts_named(joined), within)
             if (
                 new is value
-                and joined in _KEYS
+                and joined in KEYS
                 and Side.ASKED in self.texts.changed
                 and not self._is_new(value)
             ):
@@ -236,35 +177,6 @@ class RowFollower:
     def _is_new(self, value: Any) -> bool:
         return any(value == piece.old == piece.new for piece in (*self.texts.asked, *self.texts.answered))
 
-    def _is_measure(self, words: list[str], value: Any, within: Side) -> bool:
-        """True of a count, a score, a vector or a name made of a text that has changed."""
-        held = frozenset(words)
-        if held & _ELSEWHERE:
-            return False
-        joined = "".join(words)
-        if joined in _VERDICTS:
-            about, measured = Side.EITHER, _is_verdict(value) or _is_numbers(value)
-        else:
-            about = Side(0)
-            if held & _OF_ASKED and joined != "inputids":
-                about |= Side.ASKED
-            if held & _OF_ANSWERED:
-                about |= Side.ANSWERED
-            if "rejected" in held:
-                about = Side.ASKED
-            about = about or within
-            measured = (
-                (bool(held & _COUNTED) and _is_numbers(value))
-                or (joined in _COUNTED and _is_strings(value))
-                or (bool(held & _JUDGED) and not isinstance(value, bool) and _is_short(value))
-                or (bool(held & _VECTORS) and _is_vector(value))
-                or (
-                    "ids" in held and bool(held & (_COUNTED | _OF_ASKED | _OF_ANSWERED)) and _is_vector(value)
-                )
-                or (bool(held & _MADE) and isinstance(value, str | int) and self._made_anew(value) is None)
-            )
-        return measured and bool(about & self.texts.changed)
-
     # --- a text -----------------------------------------------------------------------------------------------
 
     def _text(self, value: str, path: str, known: Side | None) -> Any:
@@ -274,7 +186,7 @@ class RowFollower:
                     return value if new == old else new or _DROP
         if (made := self._made_anew(value)) is not None:
             return value if made == value else made
-        inner = _json(value)
+        inner = parsed(value)
         if inner is None:
             return self._template(value, known)
         # Such as a cell of a table: its values are followed.
@@ -292,7 +204,7 @@ class RowFollower:
         if answered is not None or any(_is_telling(old) and old in value for old, _ in self.texts.answered):
             held |= Side.ANSWERED
         if not held:
-            return _DROP if known is not None and known & changed and _says(value) else value
+            return _DROP if known is not None and known & changed and says_something(value) else value
         if not held & changed and known != Side.EITHER:
             return value
         places = [*asked, *([answered] if answered else [])]
@@ -393,15 +305,6 @@ class RowFollower:
         return any(text == piece.old for piece in pieces)
 
 
-def _known(joined: str) -> Side | None:
-    """The texts that a field of this name depends on, whatever it holds; None: its name does not say."""
-    if joined in _WHOLE:
-        return Side.EITHER
-    if joined in _ASKING | _ANSWERING | _KEYS:
-        return Side.ASKED
-    return None
-
-
 def _place(
     value: str, pieces: Iterable[_Piece], *, short: bool, after: int = 0
 ) -> tuple[int, int, str] | None:
@@ -426,22 +329,10 @@ def _framed(value: str, start: int, end: int) -> bool:
 _BEFORE = re.compile(r"(?:\A|\n|[:>\]])[ \t]*\Z")
 _AFTER = re.compile(r"[ \t]*(?:\Z|\n|<|\[)")
 _HEX = re.compile(r"[0-9a-fA-F]{8,128}")
-_NUMBER = re.compile(r"\s*[-+]?\d+(\.\d+)?(e[-+]?\d+)?\s*", re.IGNORECASE)
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _json(value: str) -> Any:
-    """The list or object that a text is in JSON; None: it is none."""
-    if value[:1] not in "[{" or value.rstrip()[-1:] not in "]}":
-        return None
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, list | dict) else None
 
 
 def _turn_text(turn: Mapping[str, Any]) -> str:
@@ -458,53 +349,3 @@ def _with_text(given: Any, text: str) -> Any:
         return text
     first = next(part for part in given if isinstance(part, dict) and isinstance(part.get("text"), str))
     return [first | {"text": text}]
-
-
-def _is_prose(value: Any) -> bool:
-    """True of a text of several words, or a list of steps; a word alone is a setting or a topic."""
-    if isinstance(value, str):
-        return len(value.split()) > 1 or len(value) >= 16
-    return isinstance(value, list | dict)
-
-
-def _says(value: Any) -> bool:
-    """True of a value that holds a text."""
-    if isinstance(value, list):
-        return any(map(_says, value))
-    return (isinstance(value, str) and len(value.split()) > 1) or isinstance(value, dict)
-
-
-def _is_verdict(value: Any) -> bool:
-    return isinstance(value, bool) or value in (0, 1) or str(value).casefold() in ("true", "false", "0", "1")
-
-
-def _is_numbers(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_numbers, value))
-    if isinstance(value, dict):
-        return all(map(_is_numbers, value.values()))
-    if isinstance(value, str):
-        return _NUMBER.fullmatch(value) is not None or (
-            (inner := _json(value)) is not None and _is_numbers(inner)
-        )
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_vector(value: Any) -> bool:
-    """True of a list of numbers, also as a table's cell writes it."""
-    value = _json(value) if isinstance(value, str) else value
-    return isinstance(value, list | dict) and _is_numbers(value)
-
-
-def _is_strings(value: Any) -> bool:
-    value = _json(value) if isinstance(value, str) else value
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _is_short(value: Any) -> bool:
-    """True of what a score may be: a number, a word such as `good`, or several of them."""
-    if isinstance(value, list):
-        return all(map(_is_short, value))
-    if isinstance(value, dict):
-        return all(map(_is_short, value.values()))
-    return not isinstance(value, str) or len(value) <= 16

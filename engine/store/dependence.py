@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from engine.formats.fields import Columns
-from engine.formats.layouts import Dependence, dependence
+from engine.formats.following import Dependence, dependence
 from engine.formats.names import DatasetError, Format
 from engine.sample import Sample, Version
 

@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.events import Event, Finished
-from engine.formats.layouts import render
 from engine.formats.names import Format
+from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.run.gates import Gate
 from engine.run.opening import open_workspace

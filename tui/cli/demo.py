@@ -35,9 +35,9 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
 
     No Ollama and no download; about two minutes.
     """
-    from engine.formats.layouts import render
     from engine.formats.names import Format
     from engine.formats.read import demo_dataset
+    from engine.formats.render import render
     from engine.formats.write import write_dataset
     from engine.run.settings import load_settings
     from tui.cli.console import errors, say

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.examine.flags import Finding
 from engine.formats.dependents import FieldChange
-from engine.formats.layouts import changes, reasoning_of
+from engine.formats.following import changes, reasoning_of
 from engine.formats.names import DatasetError
 from engine.sample import (
     Candidate,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.export.export import ExportResult
-from engine.formats.layouts import changes, reasoning_of
+from engine.formats.following import changes, reasoning_of
 from engine.health.doctor import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE

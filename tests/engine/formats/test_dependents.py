@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.formats.layouts import changes, dependence, render, version_of
+from engine.formats.following import changes, dependence
+from engine.formats.layouts import version_of
 from engine.formats.names import Container, Format
 from engine.formats.read import open_dataset
+from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.sample import Sample, Version
 

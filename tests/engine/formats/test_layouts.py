@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import as_one_text, history_of, render, version_of
+from engine.formats.layouts import history_of, version_of
 from engine.formats.names import TRACE, DatasetError, Format
-from engine.sample import Sample, Version
+from engine.formats.render import render
+from engine.sample import Sample, Version, as_one_text
 
 NEW = Version(instruction="New?", response="Newer.")
 

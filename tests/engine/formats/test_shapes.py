@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import fits, history_of, layout_of, render, version_of
+from engine.formats.layouts import fits, history_of, layout_of, version_of
 from engine.formats.names import Container, DatasetError, Format, Layout
 from engine.formats.read import open_dataset
+from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.sample import PassedRow, Sample, Version, WhyPassed
 

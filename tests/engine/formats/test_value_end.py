@@ -27,7 +27,9 @@ def found(text: str, size: int) -> int | None:
     return None
 
 
-@given(VALUES, st.integers(1, 9), st.booleans(), st.sampled_from(["", ",", "]", "}", " ", "\n", ', {"a": 1}]']))
+@given(
+    VALUES, st.integers(1, 9), st.booleans(), st.sampled_from(["", ",", "]", "}", " ", "\n", ', {"a": 1}]'])
+)
 @example("\\", 2, True, ",")
 @example(['\\"', "\ud800"], 1, False, "]")
 def test_a_value_ends_where_the_decoder_says(value: object, size: int, ascii: bool, after: str) -> None:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format
 from engine.formats.read import open_dataset
+from engine.formats.render import render
 from engine.formats.write import write_dataset
 from tests.engine.formats.content import written_and_read
 

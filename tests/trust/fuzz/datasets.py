@@ -15,9 +15,10 @@ from typing import Any
 
 from engine.export.for_trainer import write_for_trainer
 from engine.export.trainers import Trainer, formats_of
-from engine.formats.layouts import history_of, render
+from engine.formats.layouts import history_of
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, open_dataset
+from engine.formats.render import render
 from engine.formats.write import row_texts, write_dataset
 from engine.run.opening import open_workspace
 from models.errors import UsageError

@@ -1,0 +1,199 @@
+"""Rows of turns: the last exchange becomes a sample, and a sample that exchange again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from engine.formats.checks import answer_in, filled, kind_of, names_in, text_in, without
+from engine.formats.fields import Columns, fields_of, system_of
+from engine.formats.names import Layout, RowError, UnrefinableError, shown
+from engine.formats.roles import STYLES, is_program, roles_in, speaker, turn_keys
+from engine.formats.shapes import Unfolded, unfolded
+from engine.sample import Version, WhyPassed, as_one_text
+
+
+class ConversationTurn(NamedTuple):
+    role: str  # system, user or assistant, whatever the row calls them
+    text: str
+    rest: dict[str, Any]  # the turn's other keys
+    is_null: bool = False  # the text was null, and is carried as an empty one
+
+
+def _content(given: object, name: str) -> str:
+    """A turn's text, put together of its parts where it is a list of them, as chat templates do.
+
+    Parts that hold reasoning are no text. Raises `UnrefinableError`.
+    """
+    if isinstance(given, list):
+        texts = [_part_text(part) for part in given if not _is_reasoning_part(part)]
+        if None not in texts and (texts or not given):
+            return "".join(text for text in texts if text is not None)
+    if isinstance(given, dict) and (text := _part_text(given)) is not None:
+        return text
+    return text_in(given, name)
+
+
+def _is_reasoning_part(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning", "redacted_thinking")
+
+
+def reasoning_parts(given: object) -> list[Any]:
+    return [part for part in given if _is_reasoning_part(part)] if isinstance(given, list) else []
+
+
+def text_of_parts(parts: list[Any]) -> str:
+    """The texts of parts that hold reasoning: a string under any key but those that say what the part is."""
+    texts = (value for part in parts for key, value in part.items() if key not in ("type", "signature", "id"))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def without_reasoning(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn without the parts of its content that hold reasoning."""
+    key = turn_keys(turn)[1]
+    reasoning = reasoning_parts(turn[key])
+    return turn | {key: [part for part in turn[key] if part not in reasoning]} if reasoning else turn
+
+
+def _part_key(part: dict[str, Any]) -> str | None:
+    """The key of a text part's text; None for another part, such as an image."""
+    if part.get("type", "text") not in ("text", "input_text", "output_text"):
+        return None
+    return next((key for key in ("text", "value") if isinstance(part.get(key), str)), None)
+
+
+def _part_text(part: object) -> str | None:
+    """The text of a part of a turn's content; None for another part."""
+    if isinstance(part, dict):
+        key = _part_key(part)
+        return None if key is None else str(part[key])
+    return part if isinstance(part, str) else None
+
+
+def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
+    """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
+    key = turn_keys(turn)[1]
+    given = turn[key]
+    if isinstance(given, str):
+        return turn | {key: text}
+    if _content(given, key) == text:
+        return turn
+    parts = given if isinstance(given, list) else [given]
+    first = next(part for part in parts if _part_text(part))
+    part = text if isinstance(first, str) else first | {_part_key(first): text}
+    return turn | {key: [part] if isinstance(given, list) else part}
+
+
+def with_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> Unfolded:
+    """The row with its turns as a list in the layout's own field, if it has them in any shape that is known."""
+    found = unfolded(row, STYLES[layout].field, columns)
+    if found is None and columns.messages is not None:
+        what = kind_of(row[columns.messages]) if columns.messages in row else names_in(row)
+        raise RowError(f"expected `{columns.messages}`, a list of turns, found {what}")
+    return found or Unfolded(row, lambda record: record)
+
+
+def turns_of(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
+    """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
+    field = STYLES[layout].field
+    given = row.get(field)
+    if given is None and field in row:
+        raise UnrefinableError(WhyPassed.NO_QUESTION, f"expected `{field}`, a list of turns, found null")
+    if field not in row:
+        _check_sides(row, field)
+    if not isinstance(given, list):
+        found = kind_of(given) if field in row else names_in(row)
+        raise RowError(f"expected `{field}`, a list of turns, found {found}")
+    turns, roles = [], roles_in(given)
+    for number, turn in enumerate(given, 1):
+        if not isinstance(turn, dict):
+            raise RowError(f"turn {number}: expected an object with role and text, found {kind_of(turn)}")
+        role_key, text_key = turn_keys(turn)
+        name = turn.get(role_key)
+        role = roles.get(speaker(turn))
+        if turn.get("tool_calls") or turn.get("function_call"):
+            raise UnrefinableError(
+                WhyPassed.TOOLS, f"turn {number} calls a tool: only turns of plain text can be refined"
+            )
+        if role is None:
+            raise UnrefinableError(
+                WhyPassed.TOOLS if is_program(turn) else WhyPassed.ODD_TURNS,
+                f"turn {number}: expected a system, user or assistant turn, found {shown(name)}",
+            )
+        text = turn.get(text_key)
+        if text is not None:  # a null, as HF datasets writes a missing text, is none
+            text = _content(text, f"turn {number}: `{text_key}`")
+        rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
+        turns.append(ConversationTurn(role, text or "", rest, is_null=text is None))
+    _check_end([turn.role for turn in turns])
+    return turns
+
+
+def _check_sides(row: Mapping[str, Any], field: str) -> None:
+    """Raise `UnrefinableError` where turns are in two fields, as TRL has them, of which one says nothing."""
+    fields = fields_of(row) or fields_of({**row, "completion": None}) or fields_of({**row, "prompt": None})
+    if fields is None:
+        return
+    sides = {fields.instruction: WhyPassed.NO_QUESTION, fields.response: WhyPassed.NO_ANSWER}
+    if not any(isinstance(row.get(name), list) for name in sides):
+        return
+    for name, why in sides.items():
+        if not row.get(name):
+            raise UnrefinableError(why, f"expected `{field}`, or turns in `{name}`, found none")
+
+
+def _check_end(roles: list[str]) -> None:
+    """Raise `UnrefinableError` where the last two turns are not a question and its answer."""
+    if roles[-2:] == ["user", "assistant"]:
+        return
+    if not roles:
+        why = WhyPassed.NO_QUESTION
+    elif set(roles) == {"system"}:
+        why = WhyPassed.ONLY_SYSTEM
+    else:
+        why = WhyPassed.NO_ANSWER if roles[-1] == "user" else WhyPassed.ODD_TURNS
+    raise UnrefinableError(why, "expected a user's turn and the assistant's answer as the last two turns")
+
+
+def turns_version(row: dict[str, Any], layout: Layout) -> Version:
+    user, assistant = turns_of(row, layout)[-2:]
+    version = Version(
+        instruction=filled(user.text, "the last user turn", WhyPassed.NO_QUESTION),
+        response=filled(assistant.text, "the last answer", WhyPassed.NO_ANSWER),
+    )
+    return version.model_copy(update={"response": answer_in(version, "the last answer")})
+
+
+def rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dict[str, Any]:
+    field = STYLES[layout].field
+    turns_of(row, layout)
+    *earlier, user, assistant = row[field]
+    return row | {
+        field: [
+            *earlier,
+            _with_content(user, as_one_text(version)),
+            _with_content(assistant, version.response),
+        ]
+    }
+
+
+class Parts(NamedTuple):
+    """The contents of a row beside the version of its sample, whatever its layout."""
+
+    earlier: list[ConversationTurn]
+    user: dict[str, Any]  # the last user turn's other keys
+    assistant: dict[str, Any]  # the last answer's
+    unknown: dict[str, Any]
+
+
+def parts_of_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> Parts:
+    *earlier, user, assistant = turns_of(row, layout)
+    earlier = [turn for turn in earlier if not (turn.role == "system" and turn.is_null)]
+    known = {STYLES[layout].field}
+    # LLaMA-Factory's rows of turns may have their system message beside the turns.
+    if not (earlier and earlier[0].role == "system") and (name := system_of(row, columns)) is not None:
+        earlier, known = [ConversationTurn("system", row[name], {}), *earlier], known | {name}
+    last = row[STYLES[layout].field][-1]
+    reasoning = text_of_parts(reasoning_parts(last[turn_keys(last)[1]]))
+    rest = {"reasoning_content": reasoning, **assistant.rest} if reasoning else assistant.rest
+    return Parts(earlier, user.rest, rest, without(row, known))

@@ -10,23 +10,10 @@ from __future__ import annotations
 
 import re
 
-from engine.method.stand_in_words import (
-    ABOUT_DECLINING,
-    ABOUT_JUDGING,
-    CRITERIA,
-    DECLINES,
-    FIRM,
-    INDEFINITE,
-    JUDGING,
-    OUR_CRITERIA,
-    REFERENCES,
-    SPOKEN,
-    TO_BE_WRITTEN,
-    UNMISTAKABLE,
-    Judging,
-    joined,
-    listed,
-)
+from engine.method.decline_words import ABOUT_DECLINING, DECLINES, FIRM, SPOKEN
+from engine.method.judging_words import ABOUT_JUDGING, CRITERIA, JUDGING, OUR_CRITERIA, Judging
+from engine.method.reference_words import INDEFINITE, REFERENCES, TO_BE_WRITTEN, UNMISTAKABLE
+from engine.method.word_patterns import joined, listed
 from engine.sample import History, Version
 from models.teacher import Fault
 

@@ -1,0 +1,285 @@
+"""The words by which a text that speaks of a response is known, language by language, each as narrow as it can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A language's words for a response, and for the instruction behind it."""
+
+    response: str  # the subject of a sentence about it, from that sentence's first character
+    nouns: str  # the words by which a sample is about such things itself
+    good: tuple[str, ...]  # what is said for it, one pattern a quality
+    bad: str  # what is said against it
+    halves: str  # the teacher's own words for what it was given and what it was to write
+    rewrote: str  # the teacher says what it did; from the first character
+    asks: str  # asks for what it was to work on
+    sure: str = "(?!)"  # a subject that nothing else has: one word of praise is enough
+
+
+JUDGING = {
+    "en": Judging(
+        response=(
+            r"(?:overall, )?(?:the|this|your|my) (?:(?:original|given|provided|above|current|old|generated) )?(?:response|answer|instruction|reply|rewrite)\b"
+        ),
+        nouns=r"\b(?:response|answer|instruction|repl(?:y|ies)|rewrite)s?\b",
+        good=(
+            "accura",
+            "complete",
+            "detail",
+            "helpful",
+            "relevant",
+            "clear",
+            "concise",
+            "comprehensive",
+            "informative",
+            "well[- ](?:structured|written|organi[sz]ed)",
+            "correct",
+            "specific",
+            "thorough",
+            "self-contained",
+            "easy to (?:understand|follow)",
+            "coheren",
+        ),
+        bad=(
+            r"\b(?:lacks?|lacking|misses|missing|fails? to|could (?:be|have|use|also|benefit)|would benefit|"
+            r"should (?:be|have|include|provide|also)|needs? (?:to|more)|does not|doesn't|do not|is not|isn't|"
+            r"too (?:short|vague|brief|general|simple|broad|long)|vague|incomplete|inaccurate|incorrect|unclear|"
+            r"not (?:very|detailed|clear|accurate|helpful|relevant|complete)|ambiguous)\b"
+        ),
+        halves=(
+            r"\b(?:new|improved|rewritten|revised|original|old|previous|better) (?:instruction|prompt|response)\b"
+        ),
+        rewrote=(
+            r"(?:i|i've|i have|we've) (?:just )?(?:rewritten|rewrote|revised|improved|updated|rephrased|expanded) "
+            r"(?:the|your|this) (?:\w+ )?(?:response|answer|instruction|prompt|question|text)\b|"
+            r"(?:as requested|as you requested|per your request), (?:here|i)\b|"
+            r"(?:this|here|it) is (?:the|a|an|my|your) (?:correct|right|full|complete|best|better|improved|accurate|"
+            r"detailed|final) (?:\w+ )?(?:response|answer|reply) (?:to|for) (?:the|your|this) (?:\w+ )?"
+            r"(?:instruction|prompt|question)"
+        ),
+        asks=(
+            r"(?:please|could you(?: please)?|can you(?: please)?|kindly) (?:provide|share|send|give|specify|clarify|"
+            r"paste|supply)\b[^.!?]{0,50}?\b(?:more (?:context|details|information)|(?:the|your) (?:\w+ )?(?:text|"
+            r"instruction|response|input|passage|article|sentence|paragraph|content|document|code|question|prompt|"
+            r"request|data))\b"
+        ),
+        sure=r"(?:the|this|your|my) (?:\w+ )?(?:response|rewrite|instruction)\b",
+    ),
+    "de": Judging(
+        response=(
+            r"(?:die|diese|ihre|deine) (?:(?:ursprüngliche|gegebene|obige) )?"
+            r"(?:antwort|anweisung)\b"
+        ),
+        nouns=r"antwort|anweisung",
+        good=(
+            "genau",
+            "korrekt|richtig",
+            "vollständig",
+            "detaill|ausführlich",
+            "hilfreich",
+            "relevant",
+            "klar|verständlich",
+            "prägnant",
+            "umfassend",
+            "präzise",
+            "informativ",
+        ),
+        bad=(
+            r"\b(?:fehlt|fehlen|könnte|sollte|müsste|nicht|unvollständig|ungenau|unklar|vage|zu (?:kurz|allgemein|knapp|"
+            r"vage))\b"
+        ),
+        halves=r"\b(?:neuen?|verbesserten?|überarbeiteten?|ursprünglichen?|alten?) (?:anweisung|antwort)\b",
+        rewrote=r"ich habe (?:die|diese|ihre|deine) (?:\w+ )?(?:antwort|anweisung) (?:überarbeitet|verbessert|umgeschrieben)",
+        asks=(
+            r"bitte (?:geben|teilen|stellen|senden|nennen|gib|sende|stelle)\b[^.!?]{0,60}?\b(?:den (?:\w+ )?text|"
+            r"weitere (?:informationen|details)|mehr (?:kontext|details|informationen)|die anweisung)\b"
+        ),
+    ),
+    "fr": Judging(
+        response=(r"(?:la|cette|votre) (?:réponse|instruction|consigne)(?: (?:originale|donnée|fournie))?\b"),
+        nouns=r"réponse|instruction|consigne|réponds",
+        good=(
+            "précis|exact",
+            "correct",
+            "compl[eè]t",
+            "détaillé",
+            "utile",
+            "pertinent",
+            "claire?",
+            "concis",
+            "informati",
+        ),
+        bad=r"\b(?:manque|pourrait|devrait|n'est pas|ne \w+ pas|incomplète|imprécise|vague|trop (?:courte|vague|générale))\b",
+        halves=r"\b(?:nouvelle|ancienne) (?:instruction|consigne|réponse)\b|\bréponse (?:améliorée|originale)\b",
+        rewrote=r"j'ai (?:réécrit|amélioré|reformulé|révisé) (?:la|votre|cette) (?:réponse|instruction|consigne)",
+        asks=(
+            r"(?:veuillez|pourriez-vous|merci de|pouvez-vous) (?:me )?(?:fournir|indiquer|préciser|partager|envoyer)\b"
+            r"[^.!?]{0,40}?\b(?:le texte|plus de (?:contexte|détails|précisions)|l'instruction|davantage)"
+        ),
+    ),
+    "es": Judging(
+        response=r"(?:la|esta|su|tu) (?:respuesta|instrucción)(?: (?:original|dada|proporcionada))?\b",
+        nouns=r"respuesta|instrucci|respond",
+        good=(
+            "precis|exact",
+            "correct",
+            "complet",
+            "detallad",
+            "útil",
+            "relevante|pertinente",
+            "clara?",
+            "concis",
+            "informativ",
+        ),
+        bad=r"\b(?:falta|carece|podría|debería|no (?:es|está|incluye|proporciona|responde)|incompleta|imprecisa|vaga|demasiado)\b",
+        halves=r"\b(?:nueva|anterior|antigua) (?:instrucción|respuesta)\b|\brespuesta (?:mejorada|original)\b",
+        rewrote=r"he (?:reescrito|mejorado|reformulado|revisado) (?:la|tu|su|esta) (?:respuesta|instrucción)",
+        asks=(
+            r"(?:por favor,? |¿?(?:podrías|podría|puedes|puede) )(?:proporcion|comparte|comparta|indi[cq]|envía|envíe)\w*"
+            r"[^.!?]{0,40}?\b(?:el texto|más (?:contexto|detalles|información)|la instrucción)"
+        ),
+    ),
+    "pt": Judging(
+        response=r"(?:a|esta|essa|sua) (?:resposta|instrução)(?: (?:original|dada|fornecida))?\b",
+        nouns=r"resposta|instruç|respond",
+        good=(
+            "precis|exat",
+            "corret",
+            "complet",
+            "detalhad",
+            "útil",
+            "relevante|pertinente",
+            "clara?",
+            "concis",
+            "informativ",
+        ),
+        bad=r"\b(?:falta|carece|poderia|deveria|não (?:é|está|inclui|fornece|responde)|incompleta|imprecisa|vaga|muito (?:curta|vaga))\b",
+        halves=r"\b(?:nova|anterior|antiga) (?:instrução|resposta)\b|\bresposta (?:melhorada|original)\b",
+        rewrote=r"(?:eu )?(?:reescrevi|melhorei|reformulei|revisei) (?:a|sua|esta) (?:resposta|instrução)",
+        asks=(
+            r"(?:por favor,? |você (?:poderia|pode) )(?:forneça|fornecer|compartilhe|compartilhar|envie|enviar|indique)"
+            r"[^.!?]{0,40}?\b(?:o texto|mais (?:contexto|detalhes|informações)|a instrução)"
+        ),
+    ),
+    "ru": Judging(
+        response=(
+            r"(?:этот |данный |ваш |исходный )?(?:ответ)\b|(?:эта |данная |исходная )?(?:инструкция)\b"
+        ),
+        nouns=r"ответ|инструкц|отвеч",
+        good=(
+            "точн",
+            "правильн|корректн|верн",
+            "полн(?!ост)",
+            "подробн|детальн",
+            "полезн",
+            "релевантн|уместн",
+            "ясн|понятн",
+            "кратк|лаконичн",
+            "информативн",
+        ),
+        bad=r"\b(?:не хватает|недостаточно|мог(?:ла)? бы|следует|не содержит|не является|неполн\w+|неточн\w+|нет|слишком)\b",
+        halves=r"\b(?:нов\w+|улучшенн\w+|исходн\w+|стар\w+) (?:инструкци\w+|ответ\w*)\b",
+        rewrote=r"я (?:переписал|улучшил|переформулировал|исправил)а? (?:ответ|инструкцию|этот ответ)",
+        asks=(
+            r"пожалуйста,? (?:предоставьте|укажите|пришлите|уточните|предоставь)[^.!?]{0,40}?(?:текст|контекст|подробност|"
+            r"информаци|инструкци)"
+        ),
+    ),
+    "zh": Judging(
+        response=r"(?:这个|這個|该|該|此|这|您的|原始|原)?(?:回答|回复|回覆|答案|响应|回應|指令)(?=[^，。]{0,8}(?:是|很|非常|不|没|准|準|缺|完|清|详|有|比))",
+        nouns=r"回答|回复|回覆|答案|响应|回應|指令|答复",
+        good=(
+            "准确|準確",
+            "完整|全面",
+            "详细|詳細|详尽",
+            "有帮助|有用|有幫助",
+            "相关|相關",
+            "清晰|清楚|明确",
+            "简洁|簡潔",
+            "正确|正確",
+            "具体",
+        ),
+        bad=r"缺乏|缺少|不够|不夠|没有|沒有|可以更|应该|應該|不完整|不准确|不準確|过于|過於|太(?:短|简单|笼统)|未能",
+        halves=r"新(?:的)?(?:指令|回答|回复|回應|指示)|改进(?:后)?的(?:回答|回复|指令)|原(?:始|来)的?(?:指令|回答)|旧(?:的)?(?:指令|回答)",
+        rewrote=r"我(?:已经|已|把|将)?(?:重写|改写|改进|修改|重寫|改寫)了?(?:这个|該|该|您的)?(?:回答|回复|指令)",
+        asks=r"(?:请|請)(?:您|你)?(?:提供|给出|發送|发送|输入|告诉我|告訴我)[^。！？]{0,16}?(?:文本|更多(?:的)?(?:信息|細節|细节|上下文|背景|資訊)|指令|原文|文字)",
+    ),
+    "ja": Judging(
+        response=r"(?:この|その|元の)?(?:回答|応答|返答|指示)(?:は|が)",
+        nouns=r"回答|応答|返答|指示|答え",
+        good=(
+            "正確",
+            "完全|網羅",
+            "詳細|詳しい|詳しく",
+            "役立|役に立|有用",
+            "関連",
+            "明確|明瞭|分かりやす|わかりやす",
+            "簡潔",
+            "適切|正しい",
+            "具体的",
+        ),
+        bad=r"不足|欠け|不十分|べき|できます。|曖昧|あいまい|ありません|ていません|短すぎ|不完全|不正確",
+        halves=r"新しい(?:指示|回答)|改善(?:された|した)(?:回答|指示)|元の(?:指示|回答)|古い(?:指示|回答)",
+        rewrote=r"(?:私は)?(?:回答|指示)を(?:書き直し|改善し|書き換え)(?:ました|た)",
+        asks=r"(?:テキスト|文章|詳細|詳しい情報|詳しい内容|指示|情報)[^。！？]{0,12}?(?:提供|教えて|お知らせ|入力|共有)[^。！？]{0,6}?ください",
+    ),
+    "ko": Judging(
+        response=r"(?:이|그|해당|원래)? ?(?:답변|응답|대답|지시(?:문|사항)?)(?:은|는|이|가)\b",
+        nouns=r"답변|응답|대답|지시",
+        good=(
+            "정확",
+            "완전|완벽",
+            "상세|자세",
+            "유용|도움",
+            "관련",
+            "명확|분명|이해하기 쉽",
+            "간결",
+            "올바",
+            "구체적",
+        ),
+        bad=r"부족|않습니다|않다|없습니다|해야|필요가|모호|불완전|불충분|너무|개선",
+        halves=r"(?:새로운|새|개선된|원래의?|이전) (?:지시(?:문|사항)?|답변|응답)",
+        rewrote=r"(?:답변|지시(?:문|사항)?)[을를] (?:다시 작성|개선|수정)(?:했|하였)",
+        asks=r"(?:텍스트|본문|문장|자세한 (?:내용|정보)|더 많은 (?:정보|맥락)|지시사항?|내용)[^.!?]{0,8}?(?:제공|알려|입력|공유)[^.!?]{0,6}?주(?:세요|시)",
+    ),
+    "ar": Judging(
+        response=r"(?:هذه |تعد |إن )?(?:الإجابة|الاستجابة|التعليمات|الرد)(?: الأصلية)?\b",
+        nouns=r"إجاب|استجاب|تعليم|الرد|أجب",
+        good=("دقيق", "صحيح", "كامل|مكتمل", "مفصل|تفصيل", "مفيد", "ذات صلة|صلة", "واضح", "موجز", "شامل"),
+        bad=r"تفتقر|ينقص|يجب أن|يمكن أن تكون|غير|ليست|لا ت|لم ت|قصيرة جد",
+        halves=r"(?:التعليمات|الإجابة|الاستجابة) (?:الجديدة|المحسنة|الأصلية|القديمة)",
+        rewrote=r"لقد (?:أعدت (?:كتابة|صياغة)|قمت بتحسين|حسنت) (?:الإجابة|التعليمات)",
+        asks=r"(?:يرجى|الرجاء|من فضلك،?) (?:تقديم|تزويدي|مشاركة|إرسال|توفير)[^.!؟]{0,40}?(?:النص|مزيد|المزيد|التعليمات)",
+    ),
+}
+
+CRITERIA = (
+    r"helpfulness|hilfsbereitschaft|nützlichkeit|utilité|utilidade?|полезность|有用性|有帮助性|帮助性|유용성|الفائدة",
+    r"relevance|relevanz|pertinence|relev[aâ]ncia|релевантность|актуальность|相关性|相關性|関連性|관련성|الصلة|الملاءمة",
+    r"accuracy|genauigkeit|richtigkeit|exactitude|précision|precisión|exactitud|precisão|точность|准确性|準確性|正確性|"
+    r"정확성|الدقة",
+    r"levels? of details?|detailgrad|detaillierungsgrad|niveau de détail|nivel de detalle|nível de detalhe|"
+    r"уровень детал\w+|детализация|详细程度|詳細程度|詳細度|詳細さ|상세도|상세함|مستوى التفاصيل",
+)
+"""The criteria that any judgement may have as headings, a criterion each."""
+
+OUR_CRITERIA = (
+    r"complexity of the topic",
+    r"level of detail required",
+    r"knowledge required",
+    r"ambiguity of the instruction",
+    r"logical reasoning or problem-solving(?: involved)?",
+)
+"""The papers' criteria of an instruction as headings: no text has two of these by chance."""
+
+ABOUT_JUDGING = r"""
+    review|evaluat|assess|critiqu|critici|\bgrad(?:e|ing)\b|\brat(?:e|es|ing)\b|\bjudg|feedback|\bscor(?:e|ing)|
+    proofread|comment\ on|reward|alignment|annotat|
+    bewert|beurteil|rezension|benote|rückmeld|évalu|critique|not(?:e|er|ez)\ (?:la|cette)|juge|
+    evalú|evalu|califi|reseñ|juzg|avali|resenh|оцен|рецензи|отзыв|провер|
+    评价|評價|评估|評估|评分|評分|评论|審|审|批改|点评|打分|評価|採点|批評|レビュー|添削|
+    평가|채점|비평|리뷰|검토|첨삭|تقييم|قيم|مراجع|نقد"""
+"""A sample that asks for a judgement."""

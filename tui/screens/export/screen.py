@@ -38,18 +38,16 @@ from engine.formats.names import Container, Format, Layout
 from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
-from models.system.units import file_size
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
 from tui.screens.base import AppScreen
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
+from tui.screens.export.status_text import question_text, result_text, summary_text, writing_text
 from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 from tui.text.shown import shown
-from tui.text.tables import passed_in_export
-from tui.text.vocabulary import untrainable_head
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
@@ -388,7 +386,7 @@ class ExportScreen(AppScreen):
             )
             self.say_error(error)
         else:
-            self._ended = _result_text(report)
+            self._ended = result_text(report)
             if not self.is_current:
                 self.say(f"written: {report.rows:,} samples to {report.path}")
         finally:
@@ -414,48 +412,16 @@ class ExportScreen(AppScreen):
 
     def _state(self) -> Content:
         if self.writing is not None:
-            return Content.assemble(
-                ("writing ", "bold"),
-                f"{self.writing.rows:,} of {self.writing.total:,} rows",
-                ("   esc stops", "$text-muted"),
-            )
+            return writing_text(self.writing)
         if self.asked is not None:
-            there = [path.name for path in self.asked.present.files]
-            if (entry := self.asked.present.entry) is not None:
-                there.append(f"an entry {entry} in dataset_info.json that burnish did not write")
-            question = f"{one_line(' and '.join(there))} {'is' if len(there) == 1 else 'are'} there already: "
-            return Content.assemble(
-                shown(question, "bold $text-warning"),
-                (self.keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
-                (self.keymap.first("export.cancel"), "bold"), (" leaves as is", "$text-muted"),
-            )  # fmt: skip
+            return question_text(self.asked.present, self.keymap)
         if self._ended is not None:
             return self._ended
         if self._problem:
             return shown(one_line(self._problem), "$text-warning")
-        return Content("") if self._preview is None else self._summary(self._preview)
-
-    def _summary(self, found: ExportPreview) -> Content:
-        count, what = found.leaving[self._rules.rule], "row" if found.passed else "sample"
-        if not count:
-            return Content.styled(f"no {what} of {found.of:,} passes this rule", "$text-warning")
-        beside = ""
-        if (trainer := self._trainer) is Trainer.LLAMAFACTORY:
-            beside = ", with an entry in dataset_info.json beside it"
-        elif trainer is not None:
-            beside = f", with a {trainer}.yaml beside it"
-        return Content.assemble(
-            (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave as {found.format.container}: ",
-            f"{found.format.layout}{beside}{_passing(found, self._rules.rule)}",
-        )  # fmt: skip
-
-
-def _passing(found: ExportPreview, rule: ExportRule) -> str:
-    """The rows among them that cannot be refined, or that those stay behind."""
-    if not found.passed:
-        return ""
-    what = "as they were" if rule is ExportRule.ALL else "are left out"
-    return f"; {found.passed:,} that cannot be refined {what}"
+        if self._preview is None:
+            return Content("")
+        return summary_text(self._preview, self._rules.rule, self._trainer)
 
 
 def _word(kind: Layout | Container) -> str:
@@ -482,22 +448,3 @@ def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPrevie
         for head, row in zip(heads, found.rows, strict=True)
     ]
     return found, Content("\n\n").join(rows)
-
-
-def _result_text(report: ExportResult) -> Content:
-    """An export that was written, and how to use it."""
-    facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
-    passed = bool(report.passed or report.left_out)
-    facts += [("passed", passed_in_export(report))] * passed
-    what = "rows" if passed else "samples"
-    if report.config is not None:
-        facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
-    facts += [("note", one_line(note)) for note in report.notes]
-    lines = [
-        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} {what}"),
-        *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
-    ]
-    if report.broken:
-        lines.append(Content.styled(untrainable_head(report.broken), "$text-warning"))
-        lines += [shown(f"  {one_line(str(broken))}") for broken in report.broken]
-    return Content("\n").join(lines)

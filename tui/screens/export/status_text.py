@@ -1,0 +1,80 @@
+"""The state of an export in words: what would leave, what is in the way, how a writing ended."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from engine.export.export import ExportPreview, ExportResult, InTheWay, RowProgress
+from engine.export.trainers import Trainer
+from engine.store.leaving import ExportRule
+from models.system.units import file_size
+from tui.keys.keymap import Keymap
+from tui.text.literal import one_line
+from tui.text.shown import shown
+from tui.text.tables import passed_in_export
+from tui.text.vocabulary import untrainable_head
+
+
+def summary_text(found: ExportPreview, rule: ExportRule, trainer: Trainer | None) -> Content:
+    """The samples that would leave under a rule, and as what."""
+    count, what = found.leaving[rule], "row" if found.passed else "sample"
+    if not count:
+        return Content.styled(f"no {what} of {found.of:,} passes this rule", "$text-warning")
+    beside = ""
+    if trainer is Trainer.LLAMAFACTORY:
+        beside = ", with an entry in dataset_info.json beside it"
+    elif trainer is not None:
+        beside = f", with a {trainer}.yaml beside it"
+    return Content.assemble(
+        (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave as {found.format.container}: ",
+        f"{found.format.layout}{beside}{_passing(found, rule)}",
+    )  # fmt: skip
+
+
+def _passing(found: ExportPreview, rule: ExportRule) -> str:
+    """The rows among them that cannot be refined, or that those stay behind."""
+    if not found.passed:
+        return ""
+    what = "as they were" if rule is ExportRule.ALL else "are left out"
+    return f"; {found.passed:,} that cannot be refined {what}"
+
+
+def question_text(present: InTheWay, keymap: Keymap) -> Content:
+    """Asks whether what is there already may be replaced."""
+    there = [path.name for path in present.files]
+    if (entry := present.entry) is not None:
+        there.append(f"an entry {entry} in dataset_info.json that burnish did not write")
+    question = f"{one_line(' and '.join(there))} {'is' if len(there) == 1 else 'are'} there already: "
+    return Content.assemble(
+        shown(question, "bold $text-warning"),
+        (keymap.first("export.replace"), "bold"), (" replaces, ", "$text-muted"),
+        (keymap.first("export.cancel"), "bold"), (" leaves as is", "$text-muted"),
+    )  # fmt: skip
+
+
+def writing_text(progress: RowProgress) -> Content:
+    """The rows that are written, of how many."""
+    return Content.assemble(
+        ("writing ", "bold"),
+        f"{progress.rows:,} of {progress.total:,} rows",
+        ("   esc stops", "$text-muted"),
+    )
+
+
+def result_text(report: ExportResult) -> Content:
+    """An export that was written, and how to use it."""
+    facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
+    passed = bool(report.passed or report.left_out)
+    facts += [("passed", passed_in_export(report))] * passed
+    what = "rows" if passed else "samples"
+    if report.config is not None:
+        facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
+    facts += [("note", one_line(note)) for note in report.notes]
+    lines = [
+        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} {what}"),
+        *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
+    ]
+    if report.broken:
+        lines.append(Content.styled(untrainable_head(report.broken), "$text-warning"))
+        lines += [shown(f"  {one_line(str(broken))}") for broken in report.broken]
+    return Content("\n").join(lines)

@@ -15,7 +15,7 @@ from engine.formats.names import TRACE, RowError
 from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.judge.prompt import Pair, StudentChoice
 from engine.sample import Outcome, Rule, Sample, Stage, Version
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import LeavingSample, exported
 from engine.store.workspace import Workspace
 

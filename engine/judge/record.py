@@ -17,7 +17,9 @@ from typing import Any, Self
 from engine.judge.prompt import Judged, Result
 from engine.method.reply_forms import JudgeForm
 from engine.sample import Frozen
-from engine.store.database import Database, FileKind, WorkspaceError
+from engine.store.database import Database
+from engine.store.file_errors import WorkspaceError
+from engine.store.file_kind import FileKind
 from engine.store.log import add_mark
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
 from models.teacher import Reply, TeacherInfo

@@ -11,7 +11,7 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, Dataset, in_folder, open_dataset
 from engine.sample import PassedRow, Sample
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.digest import sha256_of

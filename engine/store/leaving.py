@@ -82,7 +82,7 @@ SELECT
     EXISTS (
         SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND iif({asked}, d.asked, d.answered AND {answered})
     )
-        AS fields_changed                                 -- beside the texts: see `formats.layouts.changes`
+        AS fields_changed                                 -- beside the texts: see `formats.following.changes`
 FROM {tables}
 )"""
 

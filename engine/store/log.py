@@ -193,9 +193,9 @@ class OpenLog:
                 "was overwritten, as by a backup, while burnish worked on it; stopped. It is left as it is now, and "
                 f"what came since is in {self._log.name}, which goes with what was there before"
             )
-        if self.gone is None and self._size() > self._next:
+        if self.gone is None and size_of(self._log) > self._next:
             self._bring_in("PASSIVE")
-            self._next = self._size() + SIZE
+            self._next = size_of(self._log) + SIZE
             self._remember()
         return self.gone
 
@@ -248,12 +248,6 @@ class OpenLog:
             self._db.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         self._db.execute(f"PRAGMA busy_timeout = {patience}")
 
-    def _size(self) -> int:
-        try:
-            return self._log.stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def _gone(self) -> str:
         """The file was moved, replaced or deleted. One that was moved gets what its log holds."""
         name = _name_of(self._place)
@@ -293,3 +287,11 @@ def _name_of(place: tuple[int, int] | None) -> Path | None:
         except OSError:
             continue
     return None
+
+
+def size_of(path: Path) -> int:
+    """Bytes; of a file that is not there, 0."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

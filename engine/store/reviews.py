@@ -17,7 +17,8 @@ from itertools import islice
 from typing import Any, NewType, TypeVar
 
 from engine.sample import Candidate, Decision, Review, Scores, Version
-from engine.store.database import Database, damaged
+from engine.store.database import Database
+from engine.store.file_errors import damaged
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.examine.flags import Flag
-from engine.store.database import Interrupted
+from engine.store.file_errors import Interrupted
 from engine.store.leaving import LEAVING, SOH, text_part
 from engine.store.workspace import Run, Workspace
 

@@ -6,9 +6,9 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
-from engine.store.database import Migration
 from engine.store.dependence import add_dependence
 from engine.store.equal_lengths import add_equal_lengths
+from engine.store.file_kind import Migration
 from engine.store.log import add_mark
 from models.teacher import reply_key
 

@@ -28,9 +28,11 @@ from engine.formats.names import Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Verdict, Version, WhyPassed
-from engine.store.database import Database, FileKind, WorkspaceError, damaged
+from engine.store.database import Database
 from engine.store.dependence import keep_dependence
 from engine.store.equal_lengths import growth
+from engine.store.file_errors import WorkspaceError, damaged
+from engine.store.file_kind import FileKind
 from engine.store.reviews import ReviewLog
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS

@@ -13,7 +13,7 @@ import pytest
 
 from engine.judge.record import Record
 from engine.store import log as logs
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Workspace
 from models.teacher import Reply
 from tests.command import REFLECT, Ended, burnish

@@ -18,7 +18,7 @@ from engine.method.recipe import Recipe
 from engine.run import session
 from engine.run.settings import StudentSettings
 from engine.sample import Candidate, Outcome, Review, Verdict
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import ExportRule, TopShare, count_exported
 from engine.store.run_record import RunRecord
 from engine.store.schema import MIGRATIONS

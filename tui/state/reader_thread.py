@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
-from engine.store.database import Interrupted
+from engine.store.file_errors import Interrupted
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.workspace import Run, Workspace
 from models.errors import in_one_line

@@ -19,7 +19,7 @@ from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
 from engine.sample import Candidate, Scores, Stage, Version, WhyPassed
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError, UsageError

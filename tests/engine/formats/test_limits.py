@@ -125,7 +125,7 @@ def test_a_row_that_a_workspace_cannot_hold_does_not_call_a_file_damaged(
 
     path = tmp_path / "data.json"
     WRITERS["data.json"](path, [{**GOOD, "output": "x" * 200_000}])
-    monkeypatch.setattr("engine.store.database.sqlite3.connect", small)
+    monkeypatch.setattr("engine.store.connection.sqlite3.connect", small)
     ended = burnish("run", path, "-w", tmp_path / "w.burnish", "--teacher", "demo", "--method", "reflect")
     assert (ended.code, "a row is larger than a SQLite file can hold" in ended.complaint) == (1, True)
     assert [one.name for one in tmp_path.iterdir()] == ["data.json"]

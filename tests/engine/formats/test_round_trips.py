@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from engine.formats.layouts import render
 from engine.formats.names import Container, DatasetError, Format
 from engine.formats.read import open_dataset
+from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.sample import Sample
 from tests.engine.formats.content import written_and_read

@@ -14,7 +14,7 @@ from engine.formats.read import BadRow
 from engine.judge.pairs import Sides, file_sides, workspace_sides
 from engine.judge.prompt import Pair
 from engine.sample import Decision, Review, Stage, Verdict, Version
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import ExportRule
 from engine.store.workspace import Workspace
 from tests.factory import recipe

@@ -15,7 +15,7 @@ import pytest
 
 from engine.judge.prompt import Judged, Result
 from engine.judge.record import RECORD, Record
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from models.teacher import Message, Reply, Request
 from tests.factory import judging, new_workspace, opinion, pair, teacher_info
 

@@ -12,7 +12,7 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import DatasetError
 from engine.run.opening import ChangedDatasetError, append_dataset, open_workspace
 from engine.sample import PassedRow
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.teacher import Reply

@@ -15,7 +15,7 @@ from engine.events import AttemptFailed, Chosen, Event, Finished, Generated, Pau
 from engine.method.recipe import Method
 from engine.run import session
 from engine.sample import Rule, Stage, Verdict
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Workspace
 from models.teacher import Fault, TeacherError
 from tests.ollama.script import Answer, Chat, Refusal, Scripted

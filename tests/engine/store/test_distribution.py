@@ -25,7 +25,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store import database
+from engine.store import connection
 from engine.store.distribution import Distribution, Flow, Growth, Spread, common_range, share_taking
 from engine.store.leaving import ExportRule, TopShare, exported
 from engine.store.run_record import RunRecord
@@ -306,7 +306,7 @@ def test_a_run_that_has_only_begun_has_nothing_to_show() -> None:
 
 
 def test_a_sqlite_without_logarithms_is_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_has_logarithms", lambda: False)
+    monkeypatch.setattr(connection, "_has_logarithms", lambda: False)
     versions = [Version(instruction="x", response="y" * length) for length in (0, 1, 100)]
     with kept([Case(v, outcome(n, final=v), None) for n, v in enumerate(versions)]) as (opened, run):
         spread = Distribution(opened, run).spread("log_length_after")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.store.database import Interrupted, WorkspaceError
+from engine.store.file_errors import Interrupted, WorkspaceError
 from engine.store.sample_list import (
     SHOWN,
     FilterTerm,

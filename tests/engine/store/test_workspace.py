@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sample import Decision, Outcome, Review, Sample, Stage
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import exported
 from engine.store.run_record import RunRecord
 from engine.store.workspace import WINDOW, Run, Source, Workspace

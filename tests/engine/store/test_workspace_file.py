@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from engine.sample import Sample
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import exported
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import WORKSPACE, Workspace

@@ -12,7 +12,7 @@ import pytest
 from engine.events import Finished
 from engine.method.reflection import UnusableReply
 from engine.sample import Candidate, Stage, Version
-from engine.store.database import WorkspaceError
+from engine.store.file_errors import WorkspaceError
 from engine.store.sample_list import SampleList
 from engine.store.workspace import Workspace
 from models.errors import BurnishError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.events import Generated
-from engine.store.database import Interrupted, WorkspaceError
+from engine.store.file_errors import Interrupted, WorkspaceError
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from models.errors import BurnishError
 from tests.ollama.server import FakeOllama

@@ -13,7 +13,8 @@ import pytest
 import engine.store.reviews
 from engine.events import Finished, Generated, Started
 from engine.sample import Decision, Review
-from engine.store.database import Database, WorkspaceError
+from engine.store.database import Database
+from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Workspace
 from models.errors import UsageError
 from models.ollama.teacher import OllamaTeacher

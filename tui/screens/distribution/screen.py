@@ -20,8 +20,8 @@ from engine.events import Finished
 from engine.export.export import default_path
 from engine.formats.names import Format
 from engine.method.recipe import Method
-from engine.store.database import Interrupted
 from engine.store.distribution import Distribution, Growth, common_range
+from engine.store.file_errors import Interrupted
 from engine.store.leaving import ExportRule
 from engine.store.length_effect import length_effect
 from engine.store.workspace import Run, Workspace

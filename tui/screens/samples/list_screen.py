@@ -15,7 +15,7 @@ from textual.events import ScreenResume
 from textual.widgets import Input, Static
 
 from engine.events import Finished
-from engine.store.database import Interrupted
+from engine.store.file_errors import Interrupted
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap

@@ -11,7 +11,7 @@ from textual import events, work
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.store.database import Interrupted
+from engine.store.file_errors import Interrupted
 from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
 from tui.messages import Failed

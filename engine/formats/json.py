@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.formats.encodings import UTF8, not_text, skip_bom
 from engine.formats.limits import row_limit, too_large
-from engine.formats.names import LOST, BrokenError, Row, RowError, is_deep, shown
+from engine.formats.names import LOST, BrokenError, Row, RowError, shown
 from engine.formats.value_end import ValueEnd
 
 DEPTH = 100
@@ -36,8 +36,11 @@ class _Decoder:
         """The value that begins at `start`, and where it ends. `JSONDecodeError`, `RecursionError`."""
         self.fault = None
         value, end = self._decoder.raw_decode(text, start)
-        if text.count("[", start, end) + text.count("{", start, end) > DEPTH and is_deep(value, DEPTH):
-            self.fault = f"nested more than {DEPTH} deep"
+        if text.count("[", start, end) + text.count("{", start, end) > DEPTH:
+            ending = ValueEnd()
+            ending.find(text[start:end])
+            if ending.deepest > DEPTH:
+                self.fault = f"nested more than {DEPTH} deep"
         return value, end
 
     def _int(self, digits: str) -> int:

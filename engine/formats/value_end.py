@@ -23,6 +23,7 @@ class ValueEnd:
         self._quoted = False  # in a string
         self._escaped = False  # the piece before ended in half an escape
         self._bare: bool | None = None  # a number or a word, which no bracket or quote ends; None: not begun
+        self.deepest = 0  # brackets that were open at once
 
     def find(self, piece: str) -> int | None:
         """The end of the value in the next piece of its text, None where it goes on after it.
@@ -53,15 +54,15 @@ class ValueEnd:
         places = np.flatnonzero(_MARKS[marks])
         marks = marks[places]
         quotes = marks == _QUOTE
-        inside = self._running(quotes, int(self._quoted)) % 2 == 1  # after each mark
+        inside = self._running(quotes, int(self._quoted)) % 2 == 1  # a string, after each mark
         depth = self._running(np.where(inside, 0, _DEPTH[marks]), self._depth)
         # A quote that closes a string, and a bracket that closes the first one, leave nothing open.
         ends = np.flatnonzero((depth == 0) & ~inside)
-        if len(ends):
-            return int(places[ends[0]]) + 1
-        if len(marks):
+        depth = depth[: ends[0]] if len(ends) else depth
+        if len(depth):
             self._depth, self._quoted = int(depth[-1]), bool(inside[-1])
-        return None
+            self.deepest = max(self.deepest, int(depth.max()))
+        return int(places[ends[0]]) + 1 if len(ends) else None
 
     @staticmethod
     def _running(steps: npt.NDArray[np.generic], start: int) -> npt.NDArray[np.int64]:

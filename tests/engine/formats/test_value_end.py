@@ -31,7 +31,7 @@ def found(text: str, size: int) -> int | None:
     VALUES, st.integers(1, 9), st.booleans(), st.sampled_from(["", ",", "]", "}", " ", "\n", ', {"a": 1}]'])
 )
 @example("\\", 2, True, ",")
-@example(['\\"', "\ud800"], 1, False, "]")
+@example(['\\"', "\udcff"], 1, False, "]")
 def test_a_value_ends_where_the_decoder_says(value: object, size: int, ascii: bool, after: str) -> None:
     text = json.dumps(value, ensure_ascii=ascii)
     end = found(text + after, size)
@@ -45,3 +45,10 @@ def test_a_value_ends_where_the_decoder_says(value: object, size: int, ascii: bo
 @pytest.mark.parametrize("text", ["[1,", '["]', '{"a": "\\"}', "[[1], ", "12", '"\\', "[{]"])
 def test_a_value_that_is_not_whole_has_no_end(text: str) -> None:
     assert found(text, 2) is None
+
+
+@pytest.mark.parametrize("depth", [1, 2, 100, 101])
+def test_the_brackets_that_are_open_at_once_are_counted(depth: int) -> None:
+    ending = ValueEnd()
+    assert ending.find("[" * depth + '"[["' + "]" * depth + "[" * 500) == 2 * depth + 4
+    assert ending.deepest == depth

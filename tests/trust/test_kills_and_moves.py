@@ -1,11 +1,12 @@
-"""A workspace that is removed, renamed, restored or copied at any moment of a run, which may be killed with it.
+"""A workspace or a judge's record that is removed, renamed, restored or copied at any moment of the work on it.
 
-Whatever is done, the next run goes on or says in one line what to do, and after that the work ends as if nothing had
-been: nothing of one state is mixed into another.
+The work may be killed with it. Whatever is done, the same command goes on or says in one line what to do, and then the
+work ends as if nothing had been: nothing of one state is mixed into another.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -13,48 +14,89 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.store.workspace import Workspace
+from engine.judge.record import RECORD
+from engine.store.database import Database
+from engine.store.file_kind import FileKind
+from engine.store.workspace import WORKSPACE, Workspace
+from tests import judges
 from tests.command import ALONE, REFLECT, Ended, burnish, words
-from tests.ollama.script import Chat, Scripted
+from tests.ollama.script import Chat, Script, Scripted
 from tests.ollama.server import FakeOllama
-from tests.running import SHORT, brief, dataset, finals
+from tests.running import SHORT, TEACHER, brief, dataset, finals
 from tests.trust.killing import LONGEST
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="open files are renamed")
 
-BACKUP, MOVED = "backup.burnish", "moved.burnish"
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A command that keeps what a model replies in a file of burnish's own."""
+
+    kind: FileKind
+    command: Callable[[Path], tuple[object, ...]]
+    script: Script
+    requests: int
+    result: Callable[[Path, Ended], Any]  # of the work when it is done
 
 
-def restored(path: Path) -> None:
-    shutil.copyfile(path.with_name(BACKUP), path)
+def refining(path: Path) -> tuple[object, ...]:
+    return "run", dataset(path.with_name("data.json"), SHORT), "-w", path, *REFLECT, "--json"
 
 
-def replaced(path: Path) -> None:
-    shutil.copyfile(path.with_name(BACKUP), path.with_name("new"))
+def refined(path: Path, _: Ended) -> Any:
+    with Workspace.read(path) as reading:
+        return finals(reading)
+
+
+def judging(path: Path) -> tuple[object, ...]:
+    other = [row | {"output": "Yes, " * number} for number, row in enumerate(SHORT)]
+    sides = dataset(path.with_name("a.json"), SHORT), dataset(path.with_name("b.json"), other)
+    return "judge", *sides, "--judge", TEACHER, "--record", path, "--json"
+
+
+def judged(_: Path, ended: Ended) -> Any:
+    return {name: value for name, value in json.loads(ended.out).items() if name not in ("record", "sources")}
+
+
+WORKS = {
+    "run": Work(WORKSPACE, refining, brief, 2 * len(SHORT), refined),
+    "judge": Work(RECORD, judging, judges.longer, 2 * len(SHORT), judged),
+}
+
+Act = Callable[[Path, FileKind], object]
+
+
+def restored(path: Path, _: FileKind) -> None:
+    shutil.copyfile(path.with_name("backup"), path)
+
+
+def replaced(path: Path, _: FileKind) -> None:
+    shutil.copyfile(path.with_name("backup"), path.with_name("new"))
     path.with_name("new").replace(path)
 
 
-ACTS: dict[str, Callable[[Path], object]] = {
-    "remove": Path.unlink,
-    "rename": lambda path: path.rename(path.with_name(MOVED)),
+ACTS: dict[str, Act] = {
+    "remove": lambda path, _: path.unlink(),
+    "rename": lambda path, _: path.rename(path.with_name("moved")),
     "restore over it": restored,
     "restore in its place": replaced,
-    "copy": lambda path: Workspace.copy(path, path.with_name("copy.burnish")),
+    "copy": lambda path, kind: Database.copy(kind, path, path.with_name("copy")),
 }
 
 
-def run(path: Path, server: FakeOllama) -> Ended:
-    data = path.with_name("data.json")
-    return burnish("run", data, "-w", path, *REFLECT, "--json", environment={"OLLAMA_HOST": server.url})
+def done(work: Work, path: Path, server: FakeOllama, *more: object) -> Ended:
+    return burnish(*work.command(path), *more, environment={"OLLAMA_HOST": server.url})
 
 
-def disturbed(path: Path, act: Callable[[Path], object], request: int, *, kill: bool) -> None:
-    """A run with which something is done when its n-th request has come, before or after it is killed."""
+def disturbed(work: Work, path: Path, act: Act, request: int, *, kill: bool) -> None:
+    """Work with which something is done when its n-th request has come, before or after it is killed."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def script(chat: Chat) -> Scripted:
@@ -62,13 +104,12 @@ def disturbed(path: Path, act: Callable[[Path], object], request: int, *, kill: 
             if kill:
                 os.kill(processes[0].pid, signal.SIGKILL)
                 processes[0].wait()
-            act(path)
-        return brief(chat)
+            act(path, work.kind)
+        return work.script(chat)
 
     with FakeOllama(script) as server:
-        command = words("run", path.with_name("data.json"), "-w", path, *REFLECT, "--json")
         process = subprocess.Popen(
-            command,
+            words(*work.command(path)),
             env={**os.environ, **ALONE, "OLLAMA_HOST": server.url},
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -79,53 +120,46 @@ def disturbed(path: Path, act: Callable[[Path], object], request: int, *, kill: 
         assert b"Traceback" not in err
 
 
-def taken_up(path: Path) -> list[Any]:
-    """The outcomes of the work once it is done, after what a refusal advises if there is one."""
-    with FakeOllama(brief) as server:
-        ended = run(path, server)
+def taken_up(work: Work, path: Path) -> Any:
+    """The result of the work once it is done, after what a refusal advises if there is one."""
+    with FakeOllama(work.script) as server:
+        ended = done(work, path, server)
         if ended.code:
             assert "log" in ended.complaint
             assert server.chats == [], "nothing is paid for before it is refused"
             log = path.with_name(path.name + "-wal")
             assert log.exists()
             log.rename(log.with_name("kept-aside"))
-            ended = run(path, server)
+            ended = done(work, path, server)
         assert ended.code == 0, ended.err
-    with Workspace.read(path) as reading:
-        assert reading.database.execute("PRAGMA integrity_check") == [("ok",)]
-        return finals(reading)
+    with closing(Database.read(work.kind, path)) as reading:
+        assert reading.execute("PRAGMA integrity_check") == [("ok",)]
+    return work.result(path, ended)
 
 
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "alive"])
 @pytest.mark.parametrize("name", ACTS)
-def test_whatever_is_done_to_a_workspace_its_states_are_not_mixed(
-    tmp_path: Path, name: str, kill: bool, pytestconfig: pytest.Config
+@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
+def test_whatever_is_done_to_a_file_its_states_are_not_mixed(
+    tmp_path: Path, work: Work, name: str, kill: bool, pytestconfig: pytest.Config
 ) -> None:
     dice = random.Random(name)
-    requests = range(1, 2 * len(SHORT) + 1) if pytestconfig.getoption("--whole") else [dice.randint(2, 7)]
+    requests = range(1, work.requests + 1) if pytestconfig.getoption("--whole") else [dice.randint(2, 7)]
     for request in requests:
         folder = tmp_path / str(request)
         folder.mkdir()
-        path = folder / "w.burnish"
-        dataset(folder / "data.json", SHORT)
+        path, other = folder / "work", folder / "whole"
         with FakeOllama(
-            brief
+            work.script
         ) as server:  # a backup of the middle of the work, and what is expected of its end
-            other = folder / "whole.burnish"
-            assert run(other, server).code == 0
-            half = burnish(
-                *("run", folder / "data.json", "-w", folder / BACKUP, *REFLECT, "--limit", "2"),
-                environment={"OLLAMA_HOST": server.url},
-            )
-            assert half.code == 0
-        with Workspace.read(other) as reading:
-            expected = finals(reading)
-        disturbed(path, ACTS[name], request, kill=kill)
-        assert taken_up(path) == expected
-        moved, log = folder / MOVED, folder / "kept-aside"
+            expected = work.result(other, done(work, other, server))
+            assert done(work, folder / "backup", server, "--limit", "2").code == 0
+        disturbed(work, path, ACTS[name], request, kill=kill)
+        assert taken_up(work, path) == expected
+        moved, log = folder / "moved", folder / "kept-aside"
         if moved.exists():
             if log.exists():
-                log.rename(moved.with_name(f"{MOVED}-wal"))
-            assert taken_up(moved) == expected
-        if (copy := folder / "copy.burnish").exists():
-            assert taken_up(copy) == expected
+                log.rename(moved.with_name("moved-wal"))
+            assert taken_up(work, moved) == expected
+        if (copy := folder / "copy").exists():
+            assert taken_up(work, copy) == expected

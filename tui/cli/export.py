@@ -29,13 +29,14 @@ from tui.cli.options import (
     default="all",
     show_default=True,
     help="Which samples: all (after --method reflect: V1's data); paper: whose response was replaced, V2's data; "
-    "strict: paper, and both scores below 1; accepted: by a person; top: largest IFD below 1, Cherry LLM's data.",
+    "strict: paper, and both scores below 1, as V2's published code takes them; accepted: by a person; top: largest "
+    "IFD below 1, Cherry LLM's data.",
 )
 @click.option(
     "--top",
     metavar="N|N%",
     help="Of the rule's samples only the N or N% with the largest IFD, below 1 [all; with --rule top, 5% of the "
-    "dataset]. V2's set of 926 samples is --rule paper --top 2%.",
+    "dataset]. V2's small set, cited as 926 samples, is --rule paper --top 2%.",
 )
 @format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
 @click.option(

@@ -10,10 +10,22 @@ _ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_PICTURES = re.compile("[\u2400-\u2421]")
+
 
 def literal(text: str) -> str:
     """The text with every character that would act replaced by a picture of it."""
     return _ACTIVE.sub(_picture, text)
+
+
+def without_acting(text: str) -> str:
+    """The text without the characters that would act."""
+    return _ACTIVE.sub("", text)
+
+
+def pictures(text: str) -> set[str]:
+    """The pictures of control characters (U+2400 to U+2421) that stand in a text as characters of their own."""
+    return set(_PICTURES.findall(text))
 
 
 def one_line(text: str) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.widgets import TextArea
 
+from engine.export.export import ExportRequest, RowProgress, write
 from engine.sample import Decision, Scores, Version
+from engine.store.leaving import ExportRule
 from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from tests import hostile
@@ -198,6 +202,35 @@ def test_what_an_edit_does_not_touch_stays_byte_for_byte(tmp_path: Path) -> None
     ReviewSeat(scene(tmp_path, rows, ("waiting",), reviewed=False)).play(claims)
     assert not Masked("\x1b and ␛").exact
     assert Masked("\x1b").back("␛␛") == "\x1b\x1b"
+
+
+def test_pasted_lines_are_saved_and_exported_as_lines_and_never_as_pictures(tmp_path: Path) -> None:
+    async def claims(seat: ReviewSeat) -> None:
+        with_student(seat)
+        await seat.pilot.press("e")
+        area = seat.screen.query_one("#edit-response", TextArea)
+        area.text = ""
+        seat.app.post_message(Paste("one\rtwo\r\nthree\nfour"))
+        await seat.pilot.pause()
+        assert not seat.toasts
+        seat.app.post_message(Paste("\x1b[2J\u202e five"))
+        await seat.pilot.pause()
+        assert seat.toasts[-1] == "control characters in what was pasted were left out"
+        await seat.press("ctrl+s")
+        saved = await seat.review(0)
+        assert saved is not None
+        assert saved.version.response == "one\ntwo\nthree\nfour[2J five"
+
+        await seat.pilot.press("e")
+        seat.app.post_message(Paste("␍"))
+        await seat.press("ctrl+s")
+        assert "the response holds ␍: saved as such" in seat.toasts[-1]
+
+    path = scene(tmp_path, reviewed=False)
+    ReviewSeat(path).play(claims)
+    write(path, tmp_path / "out.json", ExportRequest(ExportRule.ACCEPTED), RowProgress())
+    (row,) = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert row["output"].replace("␍", "") == "one\ntwo\nthree\nfour[2J five"
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Label, TextArea
 
 from engine.sample import PARTS, Version
-from tui.text.literal import literal
+from tui.text.literal import literal, pictures, without_acting
 
 LONGEST = 50_000
 """Characters of a part that can be edited here; a longer one stays as it is."""
@@ -39,8 +41,12 @@ class Masked:
 
 class PartEditor(TextArea):
     def on_paste(self, event: Paste) -> None:
+        """Take in the text alone: lines end as terminals send them, and a picture would be kept as what it shows."""
         event.prevent_default()
-        pasted = literal(event.text.replace("\r\n", "\n"))
+        lines = re.sub("\r\n?", "\n", event.text)
+        pasted = without_acting(lines)
+        if len(pasted) < len(lines):
+            self.notify("control characters in what was pasted were left out", severity="warning")
         self.move_cursor(self.replace(pasted, *self.selection, maintain_selection_offset=False).end_location)
 
 
@@ -143,6 +149,11 @@ class VersionEditor(Vertical):
         if not version.instruction.strip() or not version.response.strip():
             self.notify("an instruction and a response are needed: one of them is empty", severity="warning")
             return
+        for part in PARTS:
+            text, before = getattr(version, part), self._masked[part].raw
+            if new := sorted(pictures(text) - pictures(before)):
+                what = f"the {part} holds {' '.join(new)}: saved as such, not as the control character it shows"
+                self.notify(what, severity="warning")
         self.post_message(self.VersionSaved(version))
 
     def action_turn(self, step: int) -> None:

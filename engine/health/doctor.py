@@ -14,6 +14,7 @@ from engine.run.settings import Settings, config_path
 from models.errors import BurnishError
 from models.files.catalog import ModelFile, student_file, teacher_file
 from models.files.needs import faster_line, memory_needed, memory_of_tag, slow_on_cpu
+from models.http.address import cloud_refused, is_cloud
 from models.ollama.server import OllamaServer, Tag, full_name
 from models.system import machine
 from models.system.machine import GPU, Build
@@ -147,9 +148,12 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
             return Check("teacher", "problem", why, "choose an instruction-tuned model")
         return Check("teacher", "ok", _described(embedded))
     if server.teacher is None:
-        return Check(
-            "teacher", "problem", str(server.error) if server.version else f"{name} needs Ollama, see above"
+        why = (
+            str(server.error)
+            if server.version
+            else f"{name} runs in Ollama, which does not answer: see above"
         )
+        return Check("teacher", "problem", str(cloud_refused(name)) if is_cloud(name) else why)
     tag = server.teacher
     return Check("teacher", "ok", f"{tag.name}, {tag.quantisation or 'unknown type'}, {size(tag.size)}")
 

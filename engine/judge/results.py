@@ -27,7 +27,7 @@ MARGINS = (0.01, 0.05, 0.2)
 """Of the bins of the student's margin, in log-ratio; the first is the near ties' usual limit."""
 
 ENOUGH = 10
-"""Pairs of equal length that it takes to say what is left of an advantage there."""
+"""Decided pairs that it takes for an interval, and pairs of equal length to say what is left of an advantage."""
 
 
 class Counts(Frozen):
@@ -48,11 +48,16 @@ class Counts(Frozen):
     def total(self) -> int:
         return self.wins + self.ties + self.losses
 
+    @property
+    def decided(self) -> int:
+        return self.wins + self.losses
+
 
 class PlaceBias(Frozen):
     """The influence of the places on the verdicts."""
 
-    changed: int  # pairs whose verdict the order changed
+    judged: int  # pairs with a verdict, those that only the student chose between included
+    changed: int  # of them, those whose verdict the order changed
     toward_first: int  # of them, toward the answer that was shown first
     toward_second: int
 
@@ -101,7 +106,7 @@ class Results(Frozen):
     invalid: int  # pairs of A and B without a verdict that could be used: in none of the counts
     faults: dict[str, int]  # why there is none, by kind; what only the student chose between included
     counts: Counts  # of the pairs of A and B
-    interval: tuple[float, float] | None  # 95 %, of the score
+    interval: tuple[float, float] | None  # 95 %, of the score; None: too few decided pairs, or all alike
     mean_scores: tuple[float, float] | None  # the judge's, of a and of b, over both orders
     bias: PlaceBias
     length: LengthBias
@@ -120,9 +125,12 @@ def results(judged: Iterable[tuple[int, Judged]]) -> Results:
 
 
 def interval(counts: Counts) -> tuple[float, float] | None:
-    """The bootstrap interval of the score. Drawing N pairs again is drawing their three counts."""
+    """The bootstrap interval of the score. Drawing N pairs again is drawing their three counts.
+
+    None where fewer than `ENOUGH` pairs are decided, and where all have one verdict: every draw would be the same.
+    """
     total = counts.total
-    if not total:
+    if counts.decided < ENOUGH or total in (counts.wins, counts.losses):
         return None
     shares = np.array([counts.wins, counts.ties, counts.losses]) / total
     drawn = np.random.default_rng(SEED).multinomial(total, shares, size=RESAMPLES)
@@ -142,6 +150,7 @@ class _Tally:
         self._by_instruction: dict[bool, Counter[Result]] = {True: Counter(), False: Counter()}
         self._by_length: list[Counter[Result]] = [Counter() for _ in range(len(EDGES) + 1)]
         self._longer_won = self._decided = 0
+        self._judged = 0  # pairs with a verdict, compared or not
         self._changed: Counter[bool] = Counter()  # whether toward the first place
         self._scores = [0, 0]
         self._student: dict[tuple[Stage, Verdict, int | None], Counter[Result]] = {}
@@ -153,6 +162,9 @@ class _Tally:
             self._invalid += pair.compared
             self._faults.update([judged.failure.fault] if judged.failure else [])
             return
+        self._judged += 1
+        if judged.pull:
+            self._changed[judged.pull > 0] += 1
         if pair.compared:
             self._compare(judged)
         for choice in pair.choices:
@@ -167,8 +179,6 @@ class _Tally:
         self._by_instruction[same][result] += 1
         self._scores[0] += judged.forward.first + judged.swapped.second
         self._scores[1] += judged.forward.second + judged.swapped.first
-        if judged.pull:
-            self._changed[judged.pull > 0] += 1
         a, b = len(pair.a.response), len(pair.b.response)
         ratio = b / a if a else (math.inf if b else 1.0)
         self._by_length[sum(ratio >= edge for edge in EDGES)][result] += 1
@@ -202,6 +212,7 @@ class _Tally:
             interval=interval(counts),
             mean_scores=(self._scores[0] / verdicts, self._scores[1] / verdicts) if verdicts else None,
             bias=PlaceBias(
+                judged=self._judged,
                 changed=self._changed.total(),
                 toward_first=self._changed[True],
                 toward_second=self._changed[False],
@@ -237,8 +248,9 @@ class _Tally:
 
 def _explained(all: Counts, equal: Counts) -> float | None:
     """Only of an advantage that is beyond chance, and where enough pairs are of equal length."""
-    sure = interval(all)
-    if sure is None or sure[0] <= 1 <= sure[1] or equal.total < ENOUGH:
+    if all.decided < ENOUGH or equal.total < ENOUGH:
+        return None
+    if (sure := interval(all)) is not None and sure[0] <= 1 <= sure[1]:
         return None
     assert all.score is not None
     assert equal.score is not None

@@ -84,6 +84,19 @@ def followed(workspace: Workspace, run: Run) -> tuple[int, int]:
     return int(dropped), int(changed)
 
 
+def replaced(workspace: Workspace, run: Run) -> dict[Stage, tuple[int, int]]:
+    """Of each stage that a run has come to, the samples whose text it replaced, and all of them."""
+    counts: dict[Stage, tuple[int, int]] = {}
+    for stage in Stage:
+        ((taken, total),) = workspace.database.execute(
+            f"SELECT coalesce(sum({stage} = 'replaced'), 0), count({stage}) FROM figures WHERE run = ?",
+            run.id,
+        )
+        if total:
+            counts[stage] = (int(taken), int(total))
+    return counts
+
+
 def faults(workspace: Workspace, run: Run) -> dict[str, int]:
     """Failures of stages in a run by kind, the most frequent first; of equals, the one that came first."""
     return dict(

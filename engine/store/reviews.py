@@ -112,6 +112,13 @@ class ReviewLog:
         for sample, body in self._of("samples AS s ON s.sample = wanted.value", "s.body", samples):
             yield sample, _stored(sample, Decision.ORIGINAL, self._database.parsed(version, body))
 
+    def undecided(self, samples: Iterable[int]) -> Iterator[int]:
+        """Those of these samples about which nobody has decided."""
+        table = "(SELECT 1) LEFT JOIN standing AS s ON s.sample = wanted.value"
+        for sample, decided in self._of(table, "s.sample", samples):
+            if decided is None:
+                yield sample
+
     def _of(self, table: str, column: str, samples: Iterable[int], *values: object) -> Iterator[Any]:
         """Each of these samples that `table` has, and its `column`, a window at a time."""
         samples = iter(samples)

@@ -102,7 +102,11 @@ def _served(name: str, listed: ModelList | None) -> ModelNeed:
     if is_cloud(name):
         return ModelNeed(str(cloud_refused(name)), wrong=True)
     if listed is None or listed.problem is not None:
-        return ModelNeed("needs Ollama: see above", wrong=True) if listed else ModelNeed("")
+        return (
+            ModelNeed("runs in Ollama, which does not answer: see above", wrong=True)
+            if listed
+            else ModelNeed("")
+        )
     for model in listed.models:
         if model.kind == "ollama" and full_name(model.name) == full_name(name):
             if not model.local:

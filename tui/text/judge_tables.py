@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.judge.record import Judging
-from engine.judge.results import Counts, LengthBias, MarginBin, Results
+from engine.judge.results import ENOUGH, Counts, LengthBias, MarginBin, Results
 from engine.sample import Verdict
 from tui.text.literal import one_line
 from tui.text.tables import Fact, facts, number
@@ -31,8 +31,8 @@ def score_table(about: Judging, found: Results) -> Table:
     """Wins, ties and losses, of all pairs and by whether the instruction is the same."""
     title = f"{one_line(about.b)} against {one_line(about.a)}, judged by {one_line(about.judge.name)}"
     table = _table(title, "", "pairs", "wins", "ties", "losses", "score", "95 % interval")
-    low, high = found.interval or (None, None)
-    table.add_row("all", *_cells(found.counts), f"{number(low)} to {number(high)}")
+    interval = " to ".join(map(number, found.interval)) if found.interval else "none"
+    table.add_row("all", *_cells(found.counts), interval)
     if found.same_instruction.total and found.new_instruction.total:
         table.add_row("same instruction", *_cells(found.same_instruction), "")
         table.add_row("new instruction", *_cells(found.new_instruction), "")
@@ -79,12 +79,15 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
     alone = about.unmatched
     parts += [f"{alone[0]} rows of A and {alone[1]} of B without a partner"] * any(alone)
     yield "pairs", ", ".join(parts)
+    if counts.total and found.interval is None:
+        yield "interval", _why_no_interval(counts)
     if found.faults:
         yield "no verdict", ", ".join(f"{kind} {count}" for kind, count in found.faults.items())
     if counts.total and found.mean_scores is not None:
         yield "mean scores", f"{a} {number(found.mean_scores[0], 2)}, {b} {number(found.mean_scores[1], 2)}"
-        share = _percent(bias.changed, counts.total)
-        changed = f"the order changed {bias.changed} of {counts.total} verdicts ({share})"
+    if bias.judged:
+        share = _percent(bias.changed, bias.judged)
+        changed = f"the order changed {bias.changed} of {bias.judged} verdicts ({share})"
         if bias.changed:
             changed += f": {bias.toward_first} toward the first place, {bias.toward_second} toward the second"
         yield "place", changed
@@ -99,6 +102,12 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         if one.verdict is Verdict.KEPT:
             chose = "kept the original, the judge prefers the rewrite"
         yield f"sample {one.row}", f"{one.stage}: the student {chose} (margin {number(one.margin)})"
+
+
+def _why_no_interval(counts: Counts) -> str:
+    if counts.decided < ENOUGH:
+        return f"none below {ENOUGH} decided pairs; {counts.decided} of {counts.total} are"
+    return f"none, for all {counts.total} pairs have the same verdict"
 
 
 def _table(title: str, *headings: str) -> Table:

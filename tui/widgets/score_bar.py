@@ -6,7 +6,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.judge.results import Counts
+from engine.judge.results import ENOUGH, Counts
 
 MOST = 100
 """Cells of the bar."""
@@ -38,15 +38,15 @@ class ScoreBar(Widget):
         counts, width = self._counts, max(min(self.size.width, MOST), 20)
         if counts.score is None:
             return Content.styled("no pair of the two sides has a verdict yet", "$text-muted")
-        return Content("\n").join([blocks(counts, width), _legend(counts), self._axis(counts.score, width)])
+        return Content("\n").join([blocks(counts, width), _legend(counts), self._axis(counts, width)])
 
-    def _axis(self, score: float, width: int) -> Content:
-        sentence = score_sentence(score, self._interval)
+    def _axis(self, counts: Counts, width: int) -> Content:
+        sentence = score_sentence(counts, self._interval)
         room = width - 4 - len(sentence) - 3
-        if room < 11 or self._interval is None:
+        if room < 11 or self._interval is None or counts.score is None:
             return Content(sentence)
         low, high, at, one = (
-            round(value / WIDEST * (room - 1)) for value in (*self._interval, score, WIDEST / 2)
+            round(value / WIDEST * (room - 1)) for value in (*self._interval, counts.score, WIDEST / 2)
         )
         parts: list[Content | tuple[str, str]] = [("0 ", "$text-muted")]
         for cell in range(room):
@@ -86,10 +86,13 @@ def _legend(counts: Counts) -> Content:
     return Content("   ").join(parts)
 
 
-def score_sentence(score: float, interval: tuple[float, float] | None) -> str:
-    """The score, its interval, and what that says."""
+def score_sentence(counts: Counts, interval: tuple[float, float] | None) -> str:
+    """The score, its interval, and what that says; nothing where fewer than `ENOUGH` pairs are decided."""
+    score = f"score {counts.score:.3f}"
+    if counts.decided < ENOUGH:
+        return f"{score}: {counts.decided} of {counts.total} decided, too few to tell"
     if interval is None:
-        return f"score {score:.3f}"
+        return f"{score}: refined {'won' if counts.wins else 'lost'} all {counts.total:,}"
     low, high = interval
     says = "refined is better" if low > 1 else "refined is worse" if high < 1 else "no clear difference"
-    return f"score {score:.3f}, 95 % {low:.2f} to {high:.2f}: {says}"
+    return f"{score}, 95 % {low:.2f} to {high:.2f}: {says}"

@@ -83,6 +83,14 @@ def test_a_server_that_would_run_cloud_models_is_to_be_told_not_to(disabled: boo
     assert "OLLAMA_NO_CLOUD=1" in cloud.fix
 
 
+@pytest.mark.parametrize("name", ["gpt-oss:120b-cloud", "big:cloud"])
+def test_a_cloud_teacher_is_refused_as_one_also_where_no_server_answers(name: str) -> None:
+    teacher = examine(name, None, host="http://127.0.0.1:9")["teacher"]
+    assert teacher.state == "problem"
+    assert "cloud" in teacher.finding
+    assert "does not answer" not in teacher.finding
+
+
 def test_a_teacher_that_is_missing_or_in_the_cloud_is_a_problem() -> None:
     cloud = Model.named("distant", remote_host="https://cloud.example", remote_model="big")
     with FakeOllama(models=[cloud]) as server:

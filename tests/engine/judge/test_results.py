@@ -62,7 +62,7 @@ def test_the_score_is_the_papers() -> None:
     assert found.mean_scores == ((4 + 4 + 5 + 6) / 4, (6 + 6 + 5 + 4) / 4)
 
 
-@pytest.mark.parametrize("counts", [(25, 9, 6), (3, 1, 8), (140, 60, 100), (1, 18, 1)])
+@pytest.mark.parametrize("counts", [(25, 9, 6), (3, 1, 8), (140, 60, 100), (10, 180, 10)])
 def test_the_interval_is_the_one_scipy_finds(counts: tuple[int, int, int]) -> None:
     outcomes = np.repeat([2.0, 1.0, 0.0], counts)
     theirs = bootstrap(
@@ -85,8 +85,14 @@ def test_the_interval_is_the_same_every_time_and_narrower_with_more_pairs() -> N
     assert few is not None
     assert many is not None
     assert few[0] < many[0] < many[1] < few[1]
-    assert interval(Counts.of(0, 0, 0)) is None
-    assert interval(Counts.of(7, 0, 0)) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 0), (7, 0, 0), (9, 100, 0), (0, 50, 0), (50, 0, 0), (0, 0, 10)])
+def test_there_is_no_interval_of_few_decided_pairs_and_none_that_is_a_point(
+    counts: tuple[int, int, int],
+) -> None:
+    assert interval(Counts.of(*counts)) is None
+    assert interval(Counts.of(9, 100, 1)) is not None
 
 
 # Places
@@ -96,7 +102,7 @@ def test_a_judge_that_always_prefers_the_first_place_comes_out_as_all_ties_and_w
     pairs = [pair("a" * n, "b" * (20 - n), n) for n in range(1, 20)]
     found = come_to(first_place, *pairs)
     assert found.counts == Counts.of(0, 19, 0)
-    assert found.interval == (1.0, 1.0)
+    assert found.interval is None
     assert (found.bias.changed, found.bias.toward_first, found.bias.toward_second) == (19, 19, 0)
     assert come_to(second_place, *pairs).bias.toward_second == 19
     assert come_to(letters, *pairs).bias.changed == 0

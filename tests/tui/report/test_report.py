@@ -78,7 +78,8 @@ def test_what_stats_and_a_judge_found_is_in_it(tmp_path: Path) -> None:
     for text in (html, terminal):
         assert "judged by gemma3:4b" in text
         assert "other language 1" in text
-    assert "3 wins, 1 ties, 0 losses: score 1.750, 95 % interval" in html
+    assert "3 wins, 1 ties, 0 losses: score 1.750." in html
+    assert "none below 10 decided pairs; 3 of 4 are" in html
     assert "all 4 3 1 0 1.750" in terminal
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.judge.prompt import Result
 from engine.judge.record import Record, judged_path
-from engine.judge.results import Counts
+from engine.judge.results import Counts, interval
 from engine.run.settings import Settings, load_settings
 from engine.sample import Verdict
 from tests import hostile, judges
@@ -113,7 +113,9 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
         await seat.press(*TEACHER, "enter")
         await seat.until(lambda: seat.notified("judged:"))
         # Longer is better to this judge: what was taken wins, and what was turned down would have.
-        await seat.wait_for(f"judged by {TEACHER}", "wins 4 100%", "score 2.000", "refined is better")
+        await seat.wait_for(
+            f"judged by {TEACHER}", "wins 4 100%", "score 2.000: 4 of 4 decided, too few to tell"
+        )
         await seat.wait_for("the longer answer won 4 of 4 decided pairs", "By length", "Student by r-IFD")
         assert seat.usable() == {"begin", "open", "review", "only", "jump"}
 
@@ -132,13 +134,13 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
 def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: Path) -> None:
     async def work(seat: CompareSeat) -> None:
         await seat.judged()
-        await seat.wait_for("ties 4 100%", "score 1.000", "no clear difference")
-        await seat.wait_for("the order changed 4 of 4 verdicts (100%)")
+        await seat.wait_for("ties 4 100%", "score 1.000: 0 of 4 decided, too few to tell")
+        await seat.wait_for("verdicts (100%)")
         await seat.press("enter")
         await seat.wait_for("the order changed the verdict, toward the first place")
         # Distribution has it in short.
         await seat.press("4")
-        await seat.wait_for(f"by {TEACHER}, 4 pairs", "score 1.000, 95 % 1.00 to 1.00: no clear difference")
+        await seat.wait_for(f"by {TEACHER}, 4 pairs", "score 1.000: 0 of 4 decided, too few to tell")
 
     with FakeOllama(judges.first_place) as server:
         CompareSeat(small(tmp_path), settings=given(server)).play(work)
@@ -381,6 +383,24 @@ def test_a_bar_is_full_and_what_there_is_has_a_cell(counts: tuple[int, int, int]
 
 
 def test_an_interval_says_which_side_is_better_only_beyond_1() -> None:
-    assert score_sentence(1.2, (1.01, 1.4)).endswith("refined is better")
-    assert score_sentence(1.2, (1.0, 1.4)).endswith("no clear difference")
-    assert score_sentence(0.5, (0.2, 0.9)).endswith("refined is worse")
+    counts = Counts.of(12, 5, 8)
+    assert score_sentence(counts, (1.01, 1.4)).endswith("refined is better")
+    assert score_sentence(counts, (1.0, 1.4)).endswith("no clear difference")
+    assert score_sentence(counts, (0.2, 0.9)).endswith("refined is worse")
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ((1, 0, 0), "score 2.000: 1 of 1 decided, too few to tell"),
+        ((0, 6, 0), "score 1.000: 0 of 6 decided, too few to tell"),
+        ((9, 30, 0), "score 1.231: 9 of 39 decided, too few to tell"),
+        ((10, 0, 0), "score 2.000: refined won all 10"),
+        ((0, 0, 12), "score 0.000: refined lost all 12"),
+    ],
+)
+def test_nothing_is_claimed_below_ten_decided_pairs_and_no_interval_is_a_point(
+    counts: tuple[int, int, int], sentence: str
+) -> None:
+    assert interval(Counts.of(*counts)) is None
+    assert score_sentence(Counts.of(*counts), None) == sentence

@@ -103,6 +103,33 @@ def test_the_first_rows_are_shown_as_they_are_then_written(workspace: Path) -> N
     ExportSeat(workspace).play(steps)
 
 
+def test_a_path_s_ending_chooses_the_kind_of_file_and_what_was_written_before_is_not_said_of_it(
+    workspace: Path,
+) -> None:
+    async def steps(seat: ExportSeat) -> None:
+        folder = workspace.parent
+        await seat.press("w")
+        await seat.until(lambda: "✓ written" in seat.report)
+        seat.path.value = str(folder / "out.csv")
+        await seat.until(lambda: "24 of 24 samples leave as CSV" in seat.report)
+        assert "✓ written" not in seat.report
+        await seat.press("w")
+        await seat.until(lambda: "✓ written" in seat.report)
+        assert (folder / "out.csv").read_text("utf-8").startswith("instruction,")
+        seat.path.value = str(folder / "missing" / "out.jsonl.gz")
+        await seat.until(lambda: "leave as JSON Lines" in seat.report)
+        await seat.press("w")
+        await seat.until(lambda: seat.notified("missing"))
+        assert "✓ written" not in seat.report
+        seat.screen.query_one("#layout", PickOne).pick("messages")
+        seat.path.value = str(folder / "out.json")
+        await seat.until(lambda: "leave as a JSON array" in seat.report)
+        seat.screen.query_one("#container", PickOne).pick("jsonl")
+        await seat.until(lambda: "leave as JSON Lines: messages; the name says a JSON array" in seat.report)
+
+    ExportSeat(workspace).play(steps)
+
+
 def test_every_format_can_be_picked_and_brings_its_ending(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         met = set()

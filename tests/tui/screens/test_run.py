@@ -171,6 +171,7 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
         tap.opened.set()
         await seat.pilot.press("s")
         await seat.wait_for("✓ done", "4 of 4 samples")
+        await seat.wait_for("instruction replaced", "of 4, response replaced")
         assert seat.workbench.run_job.tally.replies == 8 - 3
         assert server.asked_again() == []
 
@@ -193,7 +194,8 @@ def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_pa
         await seat.until(lambda: seat.keys() == {"begin"})
         await seat.wait_for("2 samples to do")
         await seat.pilot.press("s")
-        await seat.wait_for("✓ done", "4 of 4 samples")
+        await seat.wait_for("✓ done", "4 of 4 samples", "2 of them in an earlier session")
+        await seat.wait_for("of 4, response replaced")
 
     with FakeOllama(tap) as server:
         RunSeat(made(tmp_path), settings=settings(server)).play(work)

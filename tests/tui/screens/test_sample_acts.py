@@ -71,9 +71,11 @@ async def a_decision_about_one_row_goes_on_to_the_next_and_is_undone(seat: Sampl
 async def what_is_decided_about_the_marked_is_one_act(seat: SamplesSeat) -> None:
     before = seat.states()
     await seat.press("A", "a")
-    assert seat.toasts[-1] == "accepted: 21 samples; 3 have no outcome yet. u takes it back"
+    assert (
+        seat.toasts[-1] == "accepted: 18 samples; 6 stay: no outcome yet, or decided before. u takes it back"
+    )
     states = seat.states()
-    assert states == ["waiting" if n % 8 == 7 else "accepted" for n in range(24)]
+    assert states == ["accepted" if state in ("done", "failed") else state for state in before]
     assert "marked" not in seat.line
     await seat.press("space", "space", "o")
     assert seat.states((0, 1)) == ["original"] * 2
@@ -82,6 +84,11 @@ async def what_is_decided_about_the_marked_is_one_act(seat: SamplesSeat) -> None
     await seat.press("U")
     assert seat.states() == states
     await seat.press("u")
+    await seat.press("colon", "3", "enter", "o", "A", "a")
+    assert "accepted: 17 samples; 7 stay: no outcome yet, or decided before" in seat.toasts[-1]
+    assert seat.states((1, 3)) == ["original"] * 2
+    await seat.press("u", "u")
+    assert seat.states() == before
 
 
 async def a_filtered_list_lets_go_of_what_was_decided(seat: SamplesSeat) -> None:

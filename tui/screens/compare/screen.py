@@ -194,6 +194,8 @@ class CompareScreen(CursorKeys, JobScreen):
         judge = shown_line(about.judge.name, 40, "bold")
         parts: list[Content | str | tuple[str, str]] = ["refined against original, judged by ", judge]
         parts.append((f"  {len(found.lines):,} of {total:,} pairs", muted))
+        if other := sum(not line.compared for line in found.lines):
+            parts.append((f", {other:,} of them the student's choices", muted))
         if not found.done:
             parts.append((f"  {self.keymap.first('compare.begin')} goes on", "$text-warning"))
         if len(found.all) > 1:
@@ -242,7 +244,7 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def _facts(self, found: JudgeVerdicts) -> Iterator[Fact]:
         for name, value in words(found.comparison.about, found.results, 0):
-            if name not in ("disagreements", "pairs"):  # the list has them, and the head
+            if name not in ("disagreements", "pairs", "interval"):  # the list has them, the head, the bar
                 yield name, shown(value)
         if same := found.comparison.about.same:
             yield "unchanged", Content(f"{same:,} samples are the same on both sides, and not judged")

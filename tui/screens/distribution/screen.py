@@ -247,7 +247,7 @@ class DistributionScreen(AppScreen):
                     ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")
                 ),
                 blocks(counts, self.query_one(FlowDiagram).size.width),
-                Content(score_sentence(counts.score, found.results.interval)),
+                Content(score_sentence(counts, found.results.interval)),
             )
             judged.update(Content("\n").join(lines))
 

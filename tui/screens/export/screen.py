@@ -22,6 +22,7 @@ from textual.widgets import Input, ProgressBar, Static
 
 from engine.events import Finished
 from engine.export.export import (
+    ENDINGS,
     ExportPreview,
     ExportRequest,
     ExportResult,
@@ -35,6 +36,7 @@ from engine.export.export import (
 )
 from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
+from engine.formats.packed import bare_name
 from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
@@ -249,8 +251,23 @@ class ExportScreen(AppScreen):
 
     @on(Input.Changed, "#path")
     def _path_changed(self) -> None:
-        self.asked = None
+        self.asked = self._ended = None
+        self._follow_name()
         self._show_status()
+
+    def _follow_name(self) -> None:
+        """Choose the kind of file that the path's ending names, where these rows can be written as one."""
+        named, target = self._named(), self._target
+        fitting = {one.container: one for one in self._formats if one.layout is target.layout}
+        if named in fitting and named is not target.container:
+            self._pick_format(fitting[named])
+            self._put_format()
+            self._load_preview()
+
+    def _named(self) -> Container | None:
+        """The kind of file that the path's ending names."""
+        ending = bare_name(Path(self._path.value.strip())).suffix.lower()
+        return next((container for container, own in ENDINGS.items() if own == ending), None)
 
     def _put_format(self) -> None:
         """Show the format that will be written, and a path to suit it."""
@@ -330,6 +347,8 @@ class ExportScreen(AppScreen):
         if self.writing is not None:
             self.say("a file is being written", warning=True)
             return
+        self._ended = None
+        self._show_status()
         try:
             out, request = self._out(), self._request()
             present = await on_daemon_thread(in_the_way, workspace, out, request)
@@ -421,7 +440,11 @@ class ExportScreen(AppScreen):
             return shown(one_line(self._problem), "$text-warning")
         if self._preview is None:
             return Content("")
-        return summary_text(self._preview, self._rules.rule, self._trainer)
+        summary = summary_text(self._preview, self._rules.rule, self._trainer)
+        named = self._named()
+        if named in (None, self._target.container):
+            return summary
+        return Content.assemble(summary, (f"; the name says {named}", "$text-warning"))
 
 
 def _word(kind: Layout | Container) -> str:

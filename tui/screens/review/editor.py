@@ -152,7 +152,9 @@ class VersionEditor(Vertical):
         for part in PARTS:
             text, before = getattr(version, part), self._masked[part].raw
             if new := sorted(pictures(text) - pictures(before)):
-                what = f"the {part} holds {' '.join(new)}: saved as such, not as the control character it shows"
+                what = (
+                    f"the {part} holds {' '.join(new)}: saved as such, not as the control character it shows"
+                )
                 self.notify(what, severity="warning")
         self.post_message(self.VersionSaved(version))
 

@@ -27,6 +27,12 @@ WIDTH = 56
 LONGEST = 600
 """Characters of an explanation that are shown."""
 
+NO_HELP = {
+    "IFD": "the instruction does not help to say the response",
+    "r-IFD": "the response does not help to guess the instruction",
+}
+"""The meaning of a score of 1 or more."""
+
 REACH = 10
 """Cells of the scale on either side of nought."""
 
@@ -140,7 +146,7 @@ def _change(score: _Score, *, word: bool) -> Content:
     if left is None or right is None:
         return Content("")
     sign, said = ("▲", "larger") if right > left else ("▼", "smaller") if right < left else ("=", "the same")
-    good = right > left if score.name == "IFD" else right < left
+    good = (right > left if score.name == "IFD" else right < left) and right < 1
     return Content.styled(f" {sign} {said}" if word else f" {sign}", "$success" if good else "$text-muted")
 
 
@@ -175,6 +181,8 @@ def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content
                 )
                 why = f"without {count} of the conversation, for which the student's context has no room"
                 yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")
+            elif ratio is not None and (ratio.value or 0) >= 1:
+                yield from _wrapped(f"{side}, {score.name} of 1 or more: {NO_HELP[score.name]}", "$warning")
             elif ratio is not None and ratio.truncated:
                 why = "of the beginning only; the rest does not fit the student's context (--context)"
                 yield from _wrapped(f"✂ {side}, {score.name}: {why}", "$warning")

@@ -13,9 +13,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.method.recipe import Recipe
-from engine.pace import clock
 from engine.run.settings import Settings
-from engine.store.overview import faults
+from engine.store.overview import faults, replaced
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import on_daemon_thread
@@ -139,13 +138,15 @@ class RunScreen(JobScreen):
             self._counts = RunCounts()
         else:
             try:
-                done, failed, by_kind = await self.workbench.reader.ask_workspace(
-                    lambda reading: (*reading.count(run), faults(reading, run))
+                counts = await self.workbench.reader.ask_workspace(
+                    lambda reading: RunCounts(
+                        *reading.count(run), faults(reading, run), replaced(reading, run)
+                    )
                 )
             except BurnishError as error:
                 self.say_error(error)
                 return
-            self._counts = RunCounts(done, failed, by_kind)
+            self._counts = counts
         self._renew()
 
     def _measure_now(self) -> None:
@@ -243,7 +244,7 @@ class RunScreen(JobScreen):
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),
                 f"  {ending.result.done:,} of {ending.result.total:,} samples",
-                (f"  in {clock(tally.watch.seconds)}", "$text-muted"),
+                (f"  {wording.session(tally)}", "$text-muted"),
             )
         elif ending.failure is not None:
             head = Content.styled("✗ ended before it was done; what was answered is kept", "bold $text-error")
@@ -254,7 +255,7 @@ class RunScreen(JobScreen):
         keys = [
             Content.assemble((key, "bold $text-accent"), f" {what}") for key, what in self._next_keys()[:-1]
         ]
-        parts = [Content.styled(words, "$text-muted")] if (words := wording.replaced(tally)) else []
+        parts = [Content.styled(words, "$text-muted")] if (words := wording.replaced(self._counts)) else []
         return Content("\n").join([head, *parts, Content("   ").join(keys)])
 
     def _show_work(self) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from engine.method.recipe import Method
-from engine.pace import Pulse
+from engine.pace import Pulse, clock
 from engine.progress import Tally, listed
 from engine.run.settings import Settings
+from engine.sample import Stage
 from models.student import StudentInfo
 from models.system.units import size
 from models.teacher import TeacherInfo
@@ -32,6 +33,7 @@ class RunCounts:
     done: int = 0
     failed: int = 0
     faults: Mapping[str, int] | None = None  # of the failed stages, by kind
+    replaced: Mapping[Stage, tuple[int, int]] | None = None  # texts replaced at each stage, and samples there
 
 
 def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
@@ -177,10 +179,13 @@ def troubles(tally: Tally) -> Content:
     return Content.assemble(*parts)
 
 
-def replaced(tally: Tally) -> str:
-    """Verdicts of this run's own samples, by stage."""
-    return ", ".join(
-        f"{stage} replaced {tally.replaced[stage]:,} of {tally.chosen[stage] - tally.skipped:,}"
-        for stage in tally.stages
-        if tally.chosen[stage] > tally.skipped
-    )
+def replaced(counts: RunCounts) -> str:
+    """Verdicts of the run, those of earlier sessions included, by stage."""
+    stages = (counts.replaced or {}).items()
+    return ", ".join(f"{stage} replaced {taken:,} of {total:,}" for stage, (taken, total) in stages)
+
+
+def session(tally: Tally) -> str:
+    """The time that a run took since it was begun or taken up again, and what was done before."""
+    since = f"in {clock(tally.watch.seconds)}"
+    return f"{since}, {tally.skipped:,} of them in an earlier session" if tally.skipped else since

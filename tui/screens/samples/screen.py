@@ -62,7 +62,14 @@ class SamplesScreen(ListScreen):
         ):
             self.say(f"sample {row.index} has no outcome yet", warning=True)
         else:
-            self._decide("accepted", lambda workspace, samples: workspace.reviews.accepting(run.id, samples))
+            many = bool(self._marked)
+
+            def accepting(workspace: Workspace, samples: Iterable[int]) -> Reviews:
+                """Of many, only those that nobody has decided about."""
+                reviews = workspace.reviews
+                return reviews.accepting(run.id, reviews.undecided(samples) if many else samples)
+
+            self._decide("accepted", accepting)
 
     def action_keep(self) -> None:
         if self.workbench.run is None:
@@ -118,8 +125,9 @@ class SamplesScreen(ListScreen):
         else:
             self._marked.clear()
             self._show_marks()
-            waiting = f"; {left:,} have no outcome yet" if (left := len(samples) - count) else ""
-            self.say(f"{what}: {count:,} samples{waiting}. {self.keymap.first('app.undo')} takes it back")
+            left = f"; {n:,} stay: no outcome yet, or decided before" if (n := len(samples) - count) else ""
+            back = f". {self.keymap.first('app.undo')} takes it back" if count else ""
+            self.say(f"{what}: {count:,} {'sample' if count == 1 else 'samples'}{left}{back}")
             self.post_message(ReviewsChanged())
         finally:
             self._bulk = None

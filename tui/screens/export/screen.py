@@ -440,11 +440,10 @@ class ExportScreen(AppScreen):
             return shown(one_line(self._problem), "$text-warning")
         if self._preview is None:
             return Content("")
-        summary = summary_text(self._preview, self._rules.rule, self._trainer)
         named = self._named()
-        if named in (None, self._target.container):
-            return summary
-        return Content.assemble(summary, (f"; the name says {named}", "$text-warning"))
+        other = f"; the name says {named}" if named not in (None, self._target.container) else ""
+        summary = summary_text(self._preview, self._rules.rule, self._trainer)
+        return Content.assemble(summary, (other, "$text-warning"))
 
 
 def _word(kind: Layout | Container) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
+
+from engine.method.language import NONE, identifier
 
 UNKNOWN = "unknown"
 """The language of a text that says too little, is in several, or is no text: numbers, code."""
-
-NONE = "zxx"
-"""The model's code for text that is in no language."""
 
 LETTERS = 12
 """A text with fewer says too little."""
@@ -29,7 +26,7 @@ def language(*texts: str) -> str:
     text = "\n".join(text[:READ] for text in texts)
     if sum(map(str.isalpha, text)) < LETTERS:
         return UNKNOWN
-    code, probability = _identifier().classify(text)
+    code, probability = identifier().classify(text)
     return code if probability >= SURE and code != NONE else UNKNOWN
 
 
@@ -55,13 +52,3 @@ class Languages:
         most = next((code for code in self.counts() if code != UNKNOWN), UNKNOWN)
         same = {0, self._codes.index(most)}
         return ((at, self._codes[number]) for at, number in enumerate(self._of) if number not in same)
-
-
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - half a second, for `stats` alone
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    # Not the languages of three letters: it takes short standard Arabic for Moroccan, and Chinese for Cantonese.
-    identifier.set_languages([code for code in identifier.labels if len(code) == 2 or code == NONE])
-    return identifier

@@ -11,7 +11,7 @@ from typing import Any
 from textual import on, work
 from textual.app import SystemCommand
 from textual.dom import DOMNode
-from textual.events import Event, InputEvent
+from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -35,6 +35,7 @@ from tui.platform.memory import PauseCollector
 from tui.platform.textual_patches import PatchedApp
 from tui.screens.base import AppScreen
 from tui.screens.compare.screen import CompareScreen
+from tui.screens.dialog import Dialog
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.export.screen import ExportScreen
 from tui.screens.help.screen import HelpScreen
@@ -129,6 +130,12 @@ class BurnishApp(PatchedApp):
         if isinstance(event, InputEvent):
             self._pauses.on_input()
         await super().on_event(event)
+
+    def on_key(self, event: Key) -> None:
+        """A key that was typed for a dialog just opened, and went to the screen below, is the dialog's."""
+        if isinstance(self.screen, Dialog) and self.screen.take(event):
+            event.stop()
+            event.prevent_default()
 
     def _tidy(self) -> None:
         self._pauses.collect_if_paused()

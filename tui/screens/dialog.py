@@ -7,6 +7,7 @@ from typing import TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
@@ -42,6 +43,12 @@ class Dialog(ModalScreen[T | None]):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = False  # there is a field to type in
+        self._early: list[Key] = []  # typed before
+        self._passed: Key | None = None  # the last that no field of the dialog took
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Label(self.HEADING, id="dialog-heading")
@@ -55,8 +62,42 @@ class Dialog(ModalScreen[T | None]):
         """The result when a person agrees."""
         raise NotImplementedError
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._take_early)
+
+    def _take_early(self) -> None:
+        self._open, early, self._early = True, self._early, []
+        for key in early:
+            self._type(key)
+
+    def on_key(self, event: Key) -> None:
+        self._passed = event
+
+    def take(self, event: Key) -> bool:
+        """Take a key that was typed for this dialog and reached the screen below it; False for one of the dialog's."""
+        if event is self._passed:
+            return False
+        self._type(event) if self._open else self._early.append(event)
+        return True
+
+    def _type(self, event: Key) -> None:
+        if (field := self.focused) is None:
+            return
+        if event.key == "enter":
+            field.call_later(self.action_agree)  # after the keys before it
+        elif event.key == "escape":
+            field.call_later(self.action_step_out)
+        else:
+            field.post_message(Key(event.key, event.character))
+
     def action_agree(self) -> None:
-        self.dismiss(self.answer())
+        if self._open:
+            self.dismiss(self.answer())
+        else:
+            self._early.append(Key("enter", "\r"))
 
     def action_step_out(self) -> None:
-        self.dismiss(None)
+        if self._open:
+            self.dismiss(None)
+        else:
+            self._early.append(Key("escape", None))

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from engine.events import Finished, Generated, ReplyGrew
 from engine.examine.examine import Examination
@@ -288,6 +289,31 @@ def test_a_mix_takes_a_half_of_each_side_and_stays_to_show_its_numbers(tmp_path:
 # Asking again
 
 
+def test_a_remark_typed_before_its_line_is_there_is_the_remark_and_acts_on_nothing(tmp_path: Path) -> None:
+    async def claims(seat: ReviewSeat) -> None:
+        asked: list[str] = []
+
+        async def regenerate(sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
+            asked.append(remark)
+            raise UnusableReply(Fault.REFUSAL, "the better response is a refusal")
+
+        vars(seat.workbench)["regenerate"] = regenerate
+        before = await seat.review(0)
+        for count in range(5):
+            for key in ("r", *"oaut", "enter"):  # each of them a decision, were it for the sample
+                seat.app.post_message(Key(key, key if len(key) == 1 else None))
+            await seat.until(lambda count=count: len(asked) > count)  # type: ignore[misc]
+            await seat.settled()
+        assert asked == ["oaut"] * 5
+        assert (seat.index, await seat.review(0)) == (0, before)
+        for key in ("m", "a", "escape"):
+            seat.app.post_message(Key(key, key if len(key) == 1 else None))
+        await seat.until(lambda: seat.app.screen is seat.screen)
+        assert (seat.index, await seat.review(0)) == (0, before)
+
+    ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
+
+
 def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_path: Path) -> None:
     new = Version(instruction="x", response="As asked.")
 
@@ -313,7 +339,8 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         await seat.pilot.pause()
         assert "The teacher was asked" in seat.criticism
         await seat.pilot.press("r")
-        assert seat.toasts[-1] == "the teacher is at it"
+        await seat.pilot.press(*"again", "enter")
+        assert seat.toasts[-1] == "asked when the rewrite before it has come"
         reply = '{"a_instruction_critique": {"a_complexity_of_the_topic": "too pla'
         seat.workbench.run_job._reported.append(ReplyGrew(0, Stage.INSTRUCTION, "reflect", reply))
         growing = "The teacher is writing: instruction stage\nComplexity of the Topic\ntoo pla▍"
@@ -321,14 +348,15 @@ def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_
         answer.set()
         await seat.settled()
         original = (await a_review(seat, 0)).version
-        assert asked == [(0, original, Stage.INSTRUCTION, "brief")]
+        assert [(index, remark) for index, *_, remark in asked] == [(0, "brief"), (0, "again")]
+        assert asked[0] == (0, original, Stage.INSTRUCTION, "brief")
         assert "Another instruction  asked again with: brief" in seat.head
         assert seat.criticism == "Instruction, asked again\nAccuracy\nfine"
         await seat.pilot.press("r")
         await seat.pilot.press(*"worse", "enter")
         await seat.settled()
         assert seat.toasts[-1] == "sample 0: no new rewrite: the better response is a refusal"
-        assert asked[1][1:3] == (new, Stage.RESPONSE), "starting from what was shown"
+        assert asked[2][1:3] == (new, Stage.RESPONSE), "starting from what was shown"
 
     ReviewSeat(scene(tmp_path)).play(claims)
 

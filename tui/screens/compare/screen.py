@@ -280,8 +280,7 @@ class CompareScreen(CursorKeys, JobScreen):
             case _:
                 return super().check_action(action, parameters)
 
-    @work(group="judge")
-    async def action_begin(self) -> None:
+    def action_begin(self) -> None:
         workbench, job = self.workbench, self.job
         if workbench.run_job.running:
             self.say(
@@ -291,8 +290,17 @@ class CompareScreen(CursorKeys, JobScreen):
             return
         settings = workbench.settings.model_copy(update={"teacher": job.settings})
         before = JudgeRequest(self._judge_before(), job.refined_only, job.limit)
-        chosen = await self.app.push_screen_wait(JudgeDialog(settings, before))
-        if chosen is None or job.running or workbench.run_job.running or (path := workbench.path) is None:
+
+        def begin(chosen: JudgeRequest | None) -> None:
+            if chosen is not None:
+                self._begin(chosen)
+
+        self.app.push_screen(JudgeDialog(settings, before), begin)
+
+    @work(group="judge")
+    async def _begin(self, chosen: JudgeRequest) -> None:
+        workbench, job = self.workbench, self.job
+        if job.running or workbench.run_job.running or (path := workbench.path) is None:
             return
         job.settings = job.settings.model_copy(update={"name": chosen.judge})
         job.refined_only, job.limit = chosen.refined_only, chosen.limit

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 
@@ -50,6 +53,7 @@ class ReviewScreen(SampleViewScreen):
         super().__init__(workbench, keymap, position)
         self._editor = VersionEditor(id="editor")
         self._deciding = False
+        self._in_turn = asyncio.Lock()  # held while the teacher writes another rewrite
 
     def more(self) -> ComposeResult:
         yield self._editor
@@ -156,18 +160,20 @@ class ReviewScreen(SampleViewScreen):
         elif await self._keep("taken back", (view.sample.index, None)):
             self._reload()
 
-    @work(group="ask")
-    async def action_mix(self) -> None:
+    def action_mix(self) -> None:
         view, offer = self._ready(), self._offer
         if view is None:
             return
         if offer is None or offer.version == view.sample.original:
             self.say("both sides are the same: there is nothing to mix", warning=True)
             return
-        mix: MixRequest | None = await self.app.push_screen_wait(MixDialog())
-        if mix is not None:
-            version, decision = mixed(view, offer, mix.instruction, mix.response)
-            self._decide(view, version, decision, go_on=False)
+
+        def take(mix: MixRequest | None) -> None:
+            if mix is not None:
+                version, decision = mixed(view, offer, mix.instruction, mix.response)
+                self._decide(view, version, decision, go_on=False)
+
+        self.app.push_screen(MixDialog(), take)
 
     async def _score(self, index: int, version: Version) -> None:
         """Have the student score a version that was decided for; the decision stands in any case."""
@@ -256,25 +262,29 @@ class ReviewScreen(SampleViewScreen):
 
     # --- asking again ---------------------------------------------------------------------------------------------
 
-    @work(group="ask")
-    async def action_regenerate(self) -> None:
+    def action_regenerate(self) -> None:
         if (view := self._ready()) is None:
             return
         index, start = view.sample.index, self._start(view)
-        if index in self._asking:
-            self.say("the teacher is at it")
-            return
-        request: RewriteRequest | None = await self.app.push_screen_wait(AskAgainDialog())
-        if request is not None:
-            self._asking.add(index)
+
+        def ask(request: RewriteRequest | None) -> None:
+            if request is None:
+                return
+            if index in self._asking:
+                self.say("asked when the rewrite before it has come")
+            self._asking[index] += 1
             self._criticise()
             version = view.sample.original if request.of_original else start
             self.app.run_worker(self._regenerate(index, version, request), group="regenerate")
 
+        self.app.push_screen(AskAgainDialog(), ask)
+
     async def _regenerate(self, index: int, version: Version, request: RewriteRequest) -> None:
-        """Have the teacher rewrite the version; show what came, or tell of it where another sample is shown by then."""
+        """Have the teacher rewrite the version, after those asked for before; show what came, or tell of it where
+        another sample is shown by then."""
         try:
-            candidate = await self.workbench.regenerate(index, version, request.stage, request.remark)
+            async with self._in_turn:
+                candidate = await self.workbench.regenerate(index, version, request.stage, request.remark)
         except (BurnishError, UnusableReply) as error:
             why = shown(str(error)).plain
             self.app.notify(
@@ -286,7 +296,7 @@ class ReviewScreen(SampleViewScreen):
             else:
                 self.app.notify(f"sample {index} has a new rewrite", markup=False)
         finally:
-            self._asking.discard(index)
+            self._asking -= Counter([index])
             self.workbench.run_job.live_replies.forget(index)
             if self.is_attached:
                 self._criticise()

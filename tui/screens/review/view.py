@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from functools import partialmethod
 
@@ -97,7 +98,7 @@ class SampleViewScreen(AppScreen):
         self._steps = 0  # asked for, and not yet gone
         self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
         self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
-        self._asking: set[int] = set()  # samples of which the teacher writes another rewrite
+        self._asking: Counter[int] = Counter()  # other rewrites asked of the teacher, by sample
 
     def body(self) -> ComposeResult:
         with Horizontal(id="about"):

@@ -286,6 +286,23 @@ def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
     assert workbench.asked == [VERSION.response, REWRITE.response]
 
 
+def test_a_shorter_text_can_be_drawn_before_the_map_has_its_width_again() -> None:
+    async def work(seat: HeatSeat) -> None:
+        seat.map().display = False  # as while the student is asked about another version
+        await seat.pilot.pause()
+        assert seat.map().scrollable_content_region.width == 0
+        await seat.press("o")
+        await seat.settled()
+        assert seat.map().text is not None
+        for row in range(20):
+            assert not seat.map().render_line(row).text.strip()
+        seat.map().display = True
+        await seat.pilot.pause()
+        assert "Paris" in seat.map().render_line(1).text
+
+    HeatSeat().play(work)
+
+
 def test_b_hides_the_bars_but_not_where_they_are_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hidden(theme: str) -> bool:
         async with HeatSeat(theme=theme) as seat:

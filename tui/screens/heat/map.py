@@ -91,7 +91,7 @@ class HeatMap(ScrollView, can_focus=False):
         self.text = text
         self.cursor = next((n for n, span in enumerate(text.spans) if span.gain is not None), 0)
         self._hovered = self._aim = self._line = None
-        self._set_for = 0
+        self._set_for, self._lines, self._places = 0, [[]], {}  # the map may be drawn before it has a width
         self.by(self.measure)
         self._set()
         self.scroll_home(animate=False, immediate=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Key
+from textual.widgets import Static
 
 from engine.events import Finished, Generated, ReplyGrew
 from engine.examine.examine import Examination
@@ -409,7 +410,11 @@ def test_the_heat_map_gets_every_version_the_shown_one_first(tmp_path: Path) -> 
         await seat.pilot.press("h")
         screen = seat.app.screen
         assert isinstance(screen, HeatScreen)
-        assert list(screen.versions) == ["The student's choice", "Original", "The teacher's instruction"]
+        assert list(screen.versions) == ["The student's choice", "The teacher's instruction", "Original"]
+        assert "‹ 1/2 › The student's choice" in seat.head
+        assert (
+            str(screen.query_one("#heat-which", Static).content) == "Sample 0  ‹ 1/2 › The student's choice"
+        )
         assert screen.sample == 0
         await seat.pilot.press("escape")
         await seat.settled()

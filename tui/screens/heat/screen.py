@@ -38,6 +38,9 @@ from tui.text.shown import shown, shown_line
 
 SIDES = (RESPONSE, INSTRUCTION)
 
+ORIGINAL = "Original"
+"""The title of the version that has no number, in Review as here."""
+
 
 class HeatSide(Vertical):
     """One half's heading and map."""
@@ -100,14 +103,19 @@ class HeatScreen(AppScreen):
     """
 
     def __init__(
-        self, workbench: Workbench, keymap: Keymap, sample: int, versions: dict[str, Version]
+        self,
+        workbench: Workbench,
+        keymap: Keymap,
+        sample: int,
+        versions: dict[str, Version],
+        first: str | None = None,
     ) -> None:
-        """`versions`: by title; the first one is shown first."""
+        """`versions`: by title, numbered as in Review; `first` is shown first, else the first of them."""
         super().__init__(workbench, keymap)
         self.sample = sample
         self.versions = versions
         self._titles = list(versions)
-        self._title = self._titles[0]
+        self._title = first or self._titles[0]
         self._names = RESPONSE
         self._measure = HeatMeasure.DIFFERENCE
         self._heats: dict[str, TokenGains] = {}
@@ -217,12 +225,13 @@ class HeatScreen(AppScreen):
 
     def _show_bar(self) -> None:
         palette = self._side.map.palette
-        at = (
-            f"  {self._titles.index(self._title) + 1} of {len(self._titles)}" if len(self._titles) > 1 else ""
-        )
+        numbered = [title for title in self._titles if title != ORIGINAL]
+        pager = ""
+        if self._title in numbered and len(numbered) > 1:
+            pager = f"‹ {numbered.index(self._title) + 1}/{len(numbered)} › "
         self.query_one("#heat-which", Static).update(
             Content.assemble(
-                (f"Sample {self.sample}", BOLD), "  ", shown_line(self._title, 28), (at, palette.faint)
+                (f"Sample {self.sample}", BOLD), "  ", (pager, palette.faint), shown_line(self._title, 28)
             ),
             layout=False,
         )

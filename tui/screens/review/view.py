@@ -21,7 +21,7 @@ from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
-from tui.screens.heat.screen import HeatScreen
+from tui.screens.heat.screen import ORIGINAL, HeatScreen
 from tui.screens.review.critique import Critique
 from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief
@@ -321,14 +321,14 @@ class SampleViewScreen(AppScreen):
         view, offer = self._view, self._offer
         if view is None:
             return
-        versions = {offer.title: offer.version} if offer else {}
-        versions["Original"] = view.sample.original
+        versions: dict[str, Version] = {}
         for number, other in enumerate(self._offers, start=1):
-            if other.version not in versions.values():
-                versions[other.title if other.title not in versions else f"{other.title} ({number})"] = (
-                    other.version
-                )
-        self.app.push_screen(HeatScreen(self.workbench, self.keymap, view.sample.index, versions))
+            title = other.title if other.title not in versions else f"{other.title} ({number})"
+            versions[title] = other.version
+        if view.sample.original not in versions.values():
+            versions[ORIGINAL] = view.sample.original
+        first = list(versions)[self._at] if offer else None
+        self.app.push_screen(HeatScreen(self.workbench, self.keymap, view.sample.index, versions, first))
 
     # --- copying --------------------------------------------------------------------------------------------------
 

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from engine.health.check import ANSWERS, NO_CLOUD, Check, CheckState
+from engine.health.openai_server import check_server
 from engine.run.settings import Settings, config_path
 from models.errors import BurnishError
-from models.files.catalog import ModelFile, student_file, teacher_file
+from models.files.catalog import SERVED, ModelFile, student_file, teacher_file
 from models.files.needs import faster_line, memory_needed, memory_of_tag, slow_on_cpu
 from models.http.address import cloud_refused, is_cloud
 from models.ollama.server import OllamaServer, Tag, full_name
@@ -22,21 +23,8 @@ from models.system.threads import on_daemon_thread
 from models.system.units import GIB, MIB, size
 from models.teacher import Fault, TeacherError
 
-ANSWERS = 5.0  # seconds a healthy server needs at most for its version
 ROOM = 2 * GIB  # bytes; 100,000 samples with every reply and all losses take about this much
 LEAST = 200 * MIB
-NO_CLOUD = "set OLLAMA_NO_CLOUD=1 for the server and restart it (Linux: sudo systemctl edit ollama)"
-
-CheckState = Literal["ok", "advice", "problem"]
-"""`problem`: a run would fail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    name: str
-    state: CheckState
-    finding: str  # half a sentence
-    fix: str = ""  # what to do, often a command to copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,8 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
     """
     embedded = _file(teacher_file, settings.teacher.name)
     student = _file(student_file, settings.student.name)
-    tag = settings.teacher.name if embedded is None else None
+    served = (settings.teacher.name or "").startswith(SERVED)
+    tag = settings.teacher.name if embedded is None and not served else None
     server, build, gpus = await asyncio.gather(
         _ask_server(settings.teacher.host, tag),
         on_daemon_thread(machine.llama_build),
@@ -69,7 +58,7 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
         Check("settings", "ok", str(path) if path.exists() else f"none of your own (they would be in {path})")
     ]
     checks += _ollama(server, needed=tag is not None)
-    checks.append(_teacher(settings, embedded, server))
+    checks += await check_server(settings.teacher) if served else [_teacher(settings, embedded, server)]
     checks.append(_student(settings, student))
     checks.append(_llama(build, gpus))
     checks += _memory(settings, embedded, student, server, build, gpus)
@@ -79,7 +68,7 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
 
 
 def _file(find: Callable[[str], ModelFile | None], name: str | None) -> ModelFile | BurnishError | None:
-    """The model file behind a name, or why there is none; None where the name is an Ollama tag or not given."""
+    """The model file behind a name, or why there is none; None where a server has it or none is given."""
     try:
         return find(name) if name else None
     except BurnishError as error:
@@ -109,7 +98,10 @@ def _ollama(server: _Server, *, needed: bool) -> Iterator[Check]:
             )
         else:
             yield Check(
-                "Ollama", "advice", "no server answers", "none is needed for a teacher of the form gguf:PATH"
+                "Ollama",
+                "advice",
+                "no server answers",
+                "none is needed for a teacher gguf:PATH or openai:MODEL",
             )
         return
     yield Check("Ollama", "ok", f"version {server.version} answers")

@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from engine.health.doctor import ANSWERS, NO_CLOUD, Check, CheckState
+from engine.health.check import ANSWERS, NO_CLOUD, Check, CheckState
+from engine.health.openai_server import check_texts
 from engine.health.places import LeftFile, left_files
 from engine.health.remembered import recall
 from engine.run.settings import Settings
 from models.errors import BurnishError
-from models.files.catalog import teacher_file
+from models.files.catalog import SERVED, teacher_file
 from models.ollama.address import server_url
 from models.ollama.server import OllamaServer
 from models.ollama.teacher import OllamaTeacher
@@ -43,6 +44,8 @@ async def check_privacy(
 
 async def _teacher(settings: Settings) -> list[Check]:
     name = settings.teacher.name
+    if name is not None and name.startswith(SERVED):
+        return [*await check_texts(settings.teacher), _listed(settings)]
     try:
         inside = name is not None and teacher_file(name) is not None
         url = server_url(settings.teacher.host)
@@ -70,6 +73,15 @@ async def _teacher(settings: Settings) -> list[Check]:
         checks.append(await _weights(name, url))
     found = listener(urlsplit(url).port or 0)
     return [*checks, _program(url, found, worst), *_requests(found)]
+
+
+def _listed(settings: Settings) -> Check:
+    """The Ollama that is asked for the list of its models, whoever teaches."""
+    try:
+        url = server_url(settings.teacher.host)
+    except BurnishError as error:
+        return Check("contacted", "problem", str(error), "set OLLAMA_HOST=127.0.0.1:11434")
+    return Check("contacted", "ok", f"{url}, Ollama, for the list of its models; no text goes there")
 
 
 def _cloud(disabled: bool | None, worst: CheckState) -> Check:

@@ -15,7 +15,7 @@ from engine.judge.pairs import GENERATOR
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import Question, UnusableReply, failure_of, reply_text
 from engine.method.templates import PUBLISHED, TemplateName
-from engine.run.settings import AnswerSettings
+from engine.run.settings import MODEL_NAMES, AnswerSettings
 from engine.run.teachers import check_teacher
 from engine.sample import Failure
 from models.errors import UsageError
@@ -102,13 +102,11 @@ def _prompt(path: Path, number: int, row: object, columns: Columns) -> AnswerPro
 def check_answering(settings: AnswerSettings) -> None:
     """Raise what can be said against the settings without loading a model or asking a server."""
     if settings.name is None:
-        raise UsageError(
-            "no model: give --model with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
-        )
+        raise UsageError(f"no model: give --model with {MODEL_NAMES} (see burnish models)")
     check_teacher(settings)
     if settings.template is not TemplateName.CHAT and teacher_file(settings.name) is None:
         raise UsageError(
-            f"template {settings.template}: Ollama puts every prompt into {settings.name}'s own template; use "
+            f"template {settings.template}: its server puts every prompt into {settings.name}'s own template; use "
             "template chat, or the model's file as gguf:PATH"
         )
 

@@ -24,11 +24,14 @@ from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
 from models.files.same_model import difference
 from models.llamacpp.teacher import EmbeddedTeacher
+from models.openai.teacher import OpenAITeacher
 from models.student import Student
 from models.system import machine
 from models.teacher import TeacherInfo
 
 Emit = Callable[[Event], None]
+
+SERVED = "the teacher's server keeps its model in memory as it likes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,9 @@ class RunPlan:
         if asked != "auto":
             return asked
         if teacher is None or teacher.model is None or student is None:
+            return Schedule.INTERLEAVED
+        if isinstance(teacher.model, OpenAITeacher):
+            emit(Notice(f"schedule: {Schedule.INTERLEAVED}, because {SERVED}"))
             return Schedule.INTERLEAVED
         load = MemoryNeed(
             teacher=memory_of_tag(teacher.info.size),

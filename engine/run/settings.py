@@ -51,7 +51,9 @@ Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""
 
 
-MODEL = "An Ollama model such as qwen3:8b, gguf:PATH, or demo"
+MODEL_NAMES = "an Ollama model such as qwen3:8b, openai:MODEL, gguf:PATH, or demo"
+MODEL = MODEL_NAMES.replace("an", "An", 1)
+URL = "Where the server of openai:MODEL listens, such as http://127.0.0.1:1234/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,16 @@ class SettingsGroup(BaseModel):
 
 class TeacherSettings(SettingsGroup):
     name: Annotated[str | None, Option("--teacher", MODEL)] = None
-    """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
+    """`qwen3:8b` (an Ollama tag), `openai:MODEL` (a server of OpenAI's protocol), `gguf:PATH` (no server) or `demo`."""
 
     host: str | None = None
     """Where Ollama listens. Default: OLLAMA_HOST, else 127.0.0.1:11434. Only loopback addresses are allowed."""
+
+    url: Annotated[str | None, Option("--teacher-url", URL)] = None
+    """Where the server of `openai:MODEL` listens: LM Studio, llama-server, vLLM and others. Only loopback addresses."""
+
+    key_file: Path | None = None
+    """A file with the key that this server asks for, readable by you alone. Default: no key."""
 
     context: Annotated[
         Count, Option("--teacher-context", "Tokens a request to the teacher and its reply share")
@@ -103,10 +111,10 @@ class TeacherSettings(SettingsGroup):
     """Whether a thinking model may think before it answers."""
 
     first_byte: float = Field(FIRST, gt=0)
-    """Seconds Ollama may take to a reply's first byte: its queue, loading the model, reading the prompt."""
+    """Seconds a server may take to a reply's first byte: its queue, loading the model, reading the prompt."""
 
     silence: float = Field(SILENCE, gt=0)
-    """Seconds Ollama may take between two pieces of a reply."""
+    """Seconds a server may take between two pieces of a reply."""
 
     patience: float = Field(600, ge=0)
     """Seconds a run waits, paused, for a server that does not answer."""
@@ -116,7 +124,10 @@ class JudgeSettings(TeacherSettings):
     """The judge of `burnish judge`: a model as a teacher is one."""
 
     name: Annotated[str | None, Option("--judge", MODEL)] = None
-    """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
+    """`qwen3:8b` (an Ollama tag), `openai:MODEL` (a server of OpenAI's protocol), `gguf:PATH` (no server) or `demo`."""
+
+    url: Annotated[str | None, Option("--judge-url", URL)] = None
+    """Where the server of `openai:MODEL` listens."""
 
     context: Annotated[Count, Option("--context", "Tokens a request to the judge and its verdict share")] = (
         Field(8192, ge=512)
@@ -148,7 +159,10 @@ class AnswerSettings(TeacherSettings):
     """The model of `burnish answer`."""
 
     name: Annotated[str | None, Option("--model", MODEL)] = None
-    """`qwen3:8b` (an Ollama tag), `gguf:PATH` (run by llama.cpp, no server) or `demo`."""
+    """`qwen3:8b` (an Ollama tag), `openai:MODEL` (a server of OpenAI's protocol), `gguf:PATH` (no server) or `demo`."""
+
+    url: Annotated[str | None, Option("--model-url", URL)] = None
+    """Where the server of `openai:MODEL` listens."""
 
     context: Annotated[Count, Option("--context", "Tokens a prompt and its answer share")] = Field(
         8192, ge=512
@@ -168,7 +182,7 @@ class AnswerSettings(TeacherSettings):
             "How an instruction is put to a gguf:PATH; chat: by the model's own template",
         ),
     ] = TemplateName.CHAT
-    """How an instruction is put to the model. `chat`: as its own chat template says, the only way through Ollama."""
+    """How an instruction is put to the model. `chat`: as its own chat template says, the only way through a server."""
 
 
 class StudentSettings(SettingsGroup):

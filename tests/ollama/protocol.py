@@ -43,9 +43,9 @@ class Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 512
 
-    def __init__(self, state: State, port: int) -> None:
+    def __init__(self, state: State, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.state = state
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):  # a client may leave when it likes
@@ -71,14 +71,17 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._route(raw)
         except Failure as fail:
-            kind = _BARE_JSON if fail.streamed else _JSON
-            self._json({"error": str(fail)}, status=fail.status, kind=kind, streamed=fail.streamed)
+            self._fail(fail)
         except ConnectionError:
             self.close_connection = True
             state.end(self._exchange, "left")
 
     do_POST = do_GET  # noqa: N815
     do_DELETE = do_GET  # noqa: N815
+
+    def _fail(self, fail: Failure) -> None:
+        kind = _BARE_JSON if fail.streamed else _JSON
+        self._json({"error": str(fail)}, status=fail.status, kind=kind, streamed=fail.streamed)
 
     def _route(self, raw: bytes) -> None:
         routes: dict[str, tuple[str, Callable[[bytes], None]]] = {

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.ollama.protocol import Listener
+from tests.ollama.protocol import Handler, Listener
 from tests.ollama.releases import R24, RELEASES
 from tests.ollama.script import Script, plausible
 from tests.ollama.state import State
@@ -37,9 +37,11 @@ from tests.ollama.state import State
 class FakeOllama(State):
     """The server. Keyword arguments are the fields of `State`; port 0 takes a free one."""
 
+    handler: type[Handler] = Handler
+
     def __init__(self, script: Script = plausible, *, port: int = 0, **fields: Any) -> None:
         super().__init__(script, **fields)
-        self._listener = Listener(self, port)
+        self._listener = Listener(self, port, self.handler)
         self._thread: threading.Thread | None = None  # None: nobody listens
         self._coming_and_going = threading.Lock()
         self.url = f"http://127.0.0.1:{self._listener.server_address[1]}"
@@ -74,7 +76,7 @@ class FakeOllama(State):
         """Listen again, at the same port."""
         with self._coming_and_going:
             if self._thread is None:
-                self._listener = Listener(self, self._listener.server_address[1])
+                self._listener = Listener(self, self._listener.server_address[1], self.handler)
                 self._listen()
 
     def _listen(self) -> None:

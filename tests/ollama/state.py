@@ -16,6 +16,8 @@ from typing import Any, Literal, Self
 from tests.ollama.releases import R24, Release
 from tests.ollama.script import Script, Scripted, plausible
 
+CHATS = ("/api/chat", "/v1/chat/completions")
+
 Outcome = Literal["open", "answered", "failed", "left"]
 
 
@@ -121,7 +123,7 @@ class State:
     @property
     def chats(self) -> list[Exchange]:
         """The exchanges that asked a model something, in the order of arrival."""
-        return [e for e in self.exchanges if e.path == "/api/chat" and e.body and e.body.get("messages")]
+        return [e for e in self.exchanges if e.path in CHATS and e.body and e.body.get("messages")]
 
     def asked_again(self) -> list[Any]:
         """The bodies of chats that came after the very same chat had been answered."""

@@ -35,6 +35,7 @@ LISTED = 20
 
 @click.command()
 @setting_option("answer", "name")
+@setting_option("answer", "url", metavar="URL")
 @click.option(
     "--prompts",
     type=PATH,

@@ -16,6 +16,7 @@ from tui.platform.environment import DEVELOPERS
 
 @click.command()
 @setting_option("teacher", "name", help="Check this teacher [the settings' own].")
+@setting_option("teacher", "url", metavar="URL")
 @setting_option("student", "name", help="Check this student [the settings' own].")
 @click.option(
     "--privacy",

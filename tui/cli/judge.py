@@ -38,6 +38,7 @@ LISTED = 20
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH, required=False)
 @setting_option("judge", "name")
+@setting_option("judge", "url", metavar="URL")
 @click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
 @limit_option("samples, or rows,")
 @setting_option("judge", "context")
@@ -82,16 +83,14 @@ def judge(
     from engine.formats.read import open_dataset
     from engine.judge.record import Record, judged_path
     from engine.judge.results import results
-    from engine.run.settings import load_settings
+    from engine.run.settings import MODEL_NAMES, load_settings
     from engine.run.teachers import check_teacher
     from tui.cli.console import output, print_facts
     from tui.text.judge_tables import print_results
 
     settings = load_settings(given(options)).judge
     if settings.name is None:
-        raise UsageError(
-            "no judge: give --judge with an Ollama model such as qwen3:8b, gguf:PATH, or demo (see burnish models)"
-        )
+        raise UsageError(f"no judge: give --judge with {MODEL_NAMES} (see burnish models)")
     check_teacher(settings)
     reading = functools.partial(open_dataset, encoding=encoding, columns=Columns.parse(columns))
     sides = _sides(a, b, reading, refined_only=refined_only, limit=limit)

@@ -91,6 +91,7 @@ def refining_options(command: F) -> F:
         setting_option("run", "method"),
         student_options,
         setting_option("teacher", "context"),
+        setting_option("teacher", "url", metavar="URL"),
         setting_option("teacher", "name"),
     ):
         command = option(command)
@@ -142,7 +143,7 @@ def format_option(help: str) -> Callable[[F], F]:
 
 
 remote_option = click.option(
-    "--allow-remote-teacher", is_flag=True, help="Let the data go to an Ollama that is not on this machine."
+    "--allow-remote-teacher", is_flag=True, help="Let the data go to a server that is not on this machine."
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
 from engine.run.plan import MemoryNeed, auto_schedule, verifier_file
-from engine.run.settings import Settings, StudentSettings
+from engine.run.settings import Settings, StudentSettings, TeacherSettings
+from engine.run.teachers import check_teacher
 from models.errors import BurnishError
-from models.files.catalog import ModelFile, student_file, teacher_file
+from models.files.catalog import SERVED, ModelFile, student_file, teacher_file
 from models.files.needs import memory_needed, memory_of_tag
 from models.http.address import cloud_refused, is_cloud
 from models.ollama.server import full_name
+from models.openai.address import base_url
 from models.system import machine
 from models.system.units import size
 
@@ -53,9 +55,12 @@ def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
     if method is not Method.SCORE and teaches.name:
         file = _file(teacher_file, teaches.name)
         embedded = isinstance(file, ModelFile)
-        teacher = (
-            _served(teaches.name, listed) if file is None else _of_file(file, teaches.context, teaches=True)
-        )
+        if file is not None:
+            teacher = _of_file(file, teaches.context, teaches=True)
+        elif teaches.name.startswith(SERVED):
+            teacher = _elsewhere(teaches)
+        else:
+            teacher = _served(teaches.name, listed)
     if method is not Method.REFLECT and weighs.name:
         found = _file(student_file, weighs.name)
         assert found is not None
@@ -96,6 +101,15 @@ def _with_verifier(student: ModelNeed, settings: StudentSettings) -> ModelNeed:
     if student.wrong or need <= student.need:
         return student
     return replace(student, description=f"{student.description}, {size(need)} to verify", need=need)
+
+
+def _elsewhere(settings: TeacherSettings) -> ModelNeed:
+    """A model of a server of OpenAI's protocol, which is asked for it when the run begins."""
+    try:
+        check_teacher(settings)
+        return ModelNeed(f"at {base_url(settings.url)}; its memory is the server's")
+    except BurnishError as error:
+        return ModelNeed(str(error), wrong=True)
 
 
 def _served(name: str, listed: ModelList | None) -> ModelNeed:

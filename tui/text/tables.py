@@ -13,7 +13,7 @@ from rich.text import Text
 
 from engine.export.export import ExportResult
 from engine.formats.following import changes, reasoning_of
-from engine.health.doctor import Check
+from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
 from engine.method.prompts import PromptSet

@@ -15,6 +15,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.health.models_here import UNREAD, ListedModel, Role
+from models.files.catalog import SERVED
+from models.openai.address import EXAMPLE
 from models.system.units import size
 from tui.text.literal import first_line
 from tui.text.shown import shown_line
@@ -27,9 +29,9 @@ TASKS = {
     "judge": "compares both sides of each pair, in both orders",
 }
 NAMES = {
-    "teacher": "an Ollama model, gguf:PATH, or demo",
+    "teacher": "an Ollama model, openai:MODEL, gguf:PATH, or demo",
     "student": "a GGUF file, ollama:TAG, or demo",
-    "judge": "an Ollama model, gguf:PATH, or demo",
+    "judge": "an Ollama model, openai:MODEL, gguf:PATH, or demo",
 }
 
 WITH_DIGEST = 64
@@ -37,12 +39,17 @@ WITH_DIGEST = 64
 
 
 class ModelPicker(Vertical):
-    """One role's model: a name to type, the list to choose from, and what is to be said of the choice."""
+    """One role's model: a name to type, the list to choose from, and what is to be said of the choice.
+
+    For a name `openai:MODEL` a second line asks where its server listens.
+    """
 
     DEFAULT_CSS = """
     ModelPicker { height: auto; margin-bottom: 1; }
     ModelPicker #task { height: 1; }
     ModelPicker PlainInput { width: 1fr; background: $surface; }
+    ModelPicker #url { display: none; }
+    ModelPicker #url.-asked { display: block; }
     ModelPicker OptionList {
         height: auto; max-height: 9; background: $background; scrollbar-size-vertical: 1;
     }
@@ -58,6 +65,13 @@ class ModelPicker(Vertical):
         name: str | None
 
     @dataclass
+    class Addressed(Message):
+        """The server of the role's model is elsewhere, or nowhere yet."""
+
+        role: Role
+        url: str | None
+
+    @dataclass
     class ModelRefused(Message):
         """A model was chosen that cannot have the role."""
 
@@ -66,29 +80,36 @@ class ModelPicker(Vertical):
     class Settled(Message):
         """A person is done with it."""
 
-    def __init__(self, role: Role, name: str | None, **options: Any) -> None:
+    def __init__(self, role: Role, name: str | None, url: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.role: Role = role
         self._models: tuple[ListedModel, ...] = ()
 
         self.input = PlainInput(name, placeholder=NAMES[role])
+        self.url = PlainInput(url, placeholder=f"its server's URL, such as {EXAMPLE}", id="url")
+        self._ask_url()
         self._said, self._list, self._note = Static(id="said"), OptionList(compact=True), Static(id="note")
 
     def compose(self) -> ComposeResult:
         task = Content.assemble((f"{self.role.capitalize():<10}", "bold"), (TASKS[self.role], "$text-muted"))
         yield Static(task, id="task")
-        yield from (self.input, self._said, self._list, self._note)
+        yield from (self.input, self.url, self._said, self._list, self._note)
 
     @property
     def name_given(self) -> str | None:
         return self.input.value.strip() or None
 
-    def show_name(self, name: str | None) -> None:
-        """Have a name stand there that was not typed."""
-        if self.name_given != name:
-            with self.prevent(Input.Changed):
+    def show_name(self, name: str | None, url: str | None = None) -> None:
+        """Have a name stand there that was not typed, and its server's URL where there is one."""
+        with self.prevent(Input.Changed):
+            self.url.value = url or self.url.value
+            if self.name_given != name:
                 self.input.value = name or ""
-            self._draw()
+                self._draw()
+        self._ask_url()
+
+    def _ask_url(self) -> None:
+        self.url.set_class(self.input.value.strip().startswith(SERVED), "-asked")
 
     def say(self, said: Content) -> None:
         """The line about the chosen model: its kind and needs, or its fault."""
@@ -138,13 +159,20 @@ class ModelPicker(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.input is self.url:
+            self.post_message(self.Addressed(self.role, self.url.value.strip() or None))
+            return
+        self._ask_url()
         self._draw()
         self.post_message(self.Named(self.role, self.name_given))
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Settled())
+        if event.input is self.input and self.url.has_class("-asked") and not self.url.value.strip():
+            self.url.focus()
+        else:
+            self.post_message(self.Settled())
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

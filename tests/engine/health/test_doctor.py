@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.health.doctor import Check, check
+from engine.health.check import Check
+from engine.health.doctor import check
 from engine.run.settings import Settings, StudentSettings, TeacherSettings
 from models.files.needs import memory_of_tag
 from models.system import machine

@@ -53,6 +53,8 @@ NEUTRAL = {
     "teacher": {
         "name",  # its digest decides
         "host",
+        "url",
+        "key_file",
         "context",  # what the model has of it decides: TeacherInfo.context
         "parallel",
         "first_byte",

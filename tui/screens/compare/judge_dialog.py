@@ -29,6 +29,7 @@ class JudgeRequest:
     judge: str
     refined_only: bool
     limit: int | None
+    url: str | None = None  # of the judge's server, where it is openai:MODEL
 
 
 class JudgeDialog(Dialog[JudgeRequest]):
@@ -52,7 +53,7 @@ class JudgeDialog(Dialog[JudgeRequest]):
         self._before = before
 
     def questions(self) -> ComposeResult:
-        yield ModelPicker("judge", self._before.judge or None)
+        yield ModelPicker("judge", self._before.judge or None, self._before.url)
         yield Label("What it is asked about", classes="question")
         yield PickOne(WHAT, WHAT[self._before.refined_only], id="what")
         yield Label(
@@ -94,8 +95,10 @@ class JudgeDialog(Dialog[JudgeRequest]):
 
     def answer(self) -> JudgeRequest:
         limit = self.query_one("#limit", PlainInput).value
+        picker = self.query_one(ModelPicker)
         return JudgeRequest(
-            self.query_one(ModelPicker).name_given or "",
+            picker.name_given or "",
             self.query_one("#what", PickOne).chosen == WHAT[1],
             int(limit) or None if limit else None,
+            picker.url.value.strip() or None,
         )

@@ -289,7 +289,7 @@ class CompareScreen(CursorKeys, JobScreen):
             )
             return
         settings = workbench.settings.model_copy(update={"teacher": job.settings})
-        before = JudgeRequest(self._judge_before(), job.refined_only, job.limit)
+        before = JudgeRequest(self._judge_before(), job.refined_only, job.limit, job.settings.url)
 
         def begin(chosen: JudgeRequest | None) -> None:
             if chosen is not None:
@@ -302,7 +302,7 @@ class CompareScreen(CursorKeys, JobScreen):
         workbench, job = self.workbench, self.job
         if job.running or workbench.run_job.running or (path := workbench.path) is None:
             return
-        job.settings = job.settings.model_copy(update={"name": chosen.judge})
+        job.settings = job.settings.model_copy(update={"name": chosen.judge, "url": chosen.url})
         job.refined_only, job.limit = chosen.refined_only, chosen.limit
         self._wanted, self._seen = None, 0
         self.call_later(self._renew)

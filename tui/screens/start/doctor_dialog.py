@@ -17,7 +17,8 @@ from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.health.doctor import Check, check
+from engine.health.check import Check
+from engine.health.doctor import check
 from engine.run.settings import Settings
 from models.system.threads import on_daemon_thread
 from tui.text.shown import shown

@@ -42,7 +42,7 @@ class ModelsPane(Vertical):
         self._fit: ModelFit | None = None
 
         settings = workbench.settings
-        self.teacher = ModelPicker("teacher", settings.teacher.name, id="teacher")
+        self.teacher = ModelPicker("teacher", settings.teacher.name, settings.teacher.url, id="teacher")
         self.student = ModelPicker("student", settings.student.name, id="student")
         self._pull_bar, self._memory = PullBar(), Facts(10, id="memory")
         self._server = Static("looking for models …", id="server", classes="muted")
@@ -62,7 +62,7 @@ class ModelsPane(Vertical):
     def show_settings(self) -> None:
         """Show the settings of the workbench, after they were changed elsewhere."""
         settings = self._workbench.settings
-        self.teacher.show_name(settings.teacher.name)
+        self.teacher.show_name(settings.teacher.name, settings.teacher.url)
         self.student.show_name(settings.student.name)
         if self._listed_for != self._places:
             self.list_models()
@@ -94,6 +94,12 @@ class ModelsPane(Vertical):
     @on(ModelPicker.Named)
     def _named(self, message: ModelPicker.Named) -> None:
         self._workbench.settings = with_setting(self._workbench.settings, message.role, "name", message.name)
+        self.post_message(SettingsChanged())
+        self.update_fit()
+
+    @on(ModelPicker.Addressed)
+    def _addressed(self, message: ModelPicker.Addressed) -> None:
+        self._workbench.settings = with_setting(self._workbench.settings, message.role, "url", message.url)
         self.post_message(SettingsChanged())
         self.update_fit()
 

@@ -17,8 +17,10 @@ from engine.method.recipe import Method
 from engine.run import session
 from engine.run.settings import Settings
 from models.errors import BurnishError, UsageError
-from models.files.catalog import teacher_file
+from models.files.catalog import SERVED, teacher_file
 from models.ollama.server import OllamaServer
+from models.openai.address import model_of
+from models.openai.server import OpenAIServer
 from models.system.threads import on_daemon_thread
 from models.teacher import Fault, TeacherError
 from tui.keys.actions import bindings
@@ -200,7 +202,7 @@ class StartScreen(AppScreen):
             await _check_server(settings)
         except TeacherError as error:
             self.say_error(error)
-            if error.fault is Fault.MODEL_MISSING:
+            if error.fault is Fault.MODEL_MISSING and not str(settings.teacher.name).startswith(SERVED):
                 self._models.pull()
         except BurnishError as error:
             self.say_error(error)
@@ -226,4 +228,8 @@ async def _check_server(settings: Settings) -> None:
         or await on_daemon_thread(teacher_file, name) is not None
     ):
         return
-    await OllamaServer(settings.teacher.host, first=ANSWERS).find(name)
+    if (model := model_of(name)) is not None:
+        teacher = settings.teacher
+        await OpenAIServer(teacher.url, key_file=teacher.key_file, first=ANSWERS).find(model)
+    else:
+        await OllamaServer(settings.teacher.host, first=ANSWERS).find(name)

@@ -179,7 +179,7 @@ class OpenAITeacher:
                 Fault.UNFINISHED if growing.pieces else Fault.BROKEN,
                 f"{self.name} stopped before its reply was done: see the server's log"
                 if growing.pieces
-                else f"{self.name} answered nothing: see the server's log",
+                else f"{self.name} answered nothing, as some do to a prompt over their context: see the server's log",
             )
         if growing.finish not in ("stop", "length"):
             raise TeacherError(

@@ -16,6 +16,7 @@ from engine.method.templates import TemplateName
 from engine.run.settings import Schedule, Settings, load_settings
 from models.system import machine
 from tests.ollama.server import FakeOllama
+from tests.openai.server import FakeOpenAI
 from tests.running import SHORT, dataset
 from tests.tui.screens.start_seat import StartSeat
 from tui.screens.start.doctor_dialog import DoctorDialog
@@ -64,6 +65,30 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
         assert not seat.workbench.run_job.running
 
     StartSeat(settings=load_settings({"teacher": {"host": server.url}})).play(steps)
+
+
+def test_a_model_of_another_server_is_asked_for_with_its_url(tmp_path: Path) -> None:
+    async def steps(seat: StartSeat) -> None:
+        teacher = seat.screen.query_one("#teacher", ModelPicker)
+        assert not teacher.url.display
+        await seat.open(dataset(tmp_path / "data.json", SHORT))
+        await seat.until(lambda: seat.workbench.is_open)
+        await seat.type("#teacher PlainInput", "openai:nope")
+        await seat.wait_for("--teacher-url", within="#teacher #said")
+        assert teacher.url.display
+        await seat.press("enter")
+        assert teacher.url.has_focus, "its URL is the next thing to say"
+        await seat.press(*other.base)
+        await seat.wait_for(f"at {other.base}", within="#teacher #said")
+        assert seat.workbench.settings.teacher.url == other.base
+        await seat.type("#student PlainInput", "demo")
+        await seat.press("escape", "s")
+        await seat.until(lambda: seat.notified("it has small:1b"))
+        assert not seat.screen.query_one(PullBar).has_class("-open"), "only Ollama can pull"
+        assert not seat.workbench.run_job.running
+
+    with FakeOpenAI() as other:
+        StartSeat().play(steps)
 
 
 def test_a_model_that_does_not_fit_is_said_with_the_numbers(

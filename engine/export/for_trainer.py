@@ -135,14 +135,14 @@ def write_for_trainer(
     """
     config = config_path(trainer, path, target)
     if trainer is Trainer.LLAMAFACTORY:
-        _with_entry(config, path, target, {}, replace_entry)  # before anything else is done
+        with_entry(config, path, target, {}, replace_entry)  # before anything else is done
     survey = Survey()
     for item in items():
         step()
         if (record := trainer_record(trainer, target, source, item, named)) is not None:
             survey.add(record, target)
     accepted = Acceptance(trainer, target, survey)
-    written, broken, passed = Survey(), _Broken(), Counter[bool]()
+    written, broken, passed = Survey(), BrokenRows(), Counter[bool]()
 
     def records() -> Iterator[dict[str, Any]]:
         number = 0
@@ -170,19 +170,18 @@ def write_for_trainer(
         if trainer is Trainer.LLAMAFACTORY:
             if kto:
                 columns["kto_tag"] = kto
-            beside.write(_with_entry(config, path, target, columns, replace_entry))
+            beside.write(with_entry(config, path, target, columns, replace_entry))
         else:
-            unread = "".join(
-                f"# {note[0].upper()}{note[1:]}\n" for note in _unread(trainer, written, columns)
-            )
-            beside.write((unread + config_text(trainer, path, target, columns)).encode())
+            head = as_comments(unread(trainer, written, columns))
+            beside.write((head + config_text(trainer, path, target, columns)).encode())
+    training = ["--stage", "kto"] if kto else []
     return TrainerFiles(
         rows,
         passed[True],
         passed[False],
         path,
         config,
-        _use(trainer, path, config, kto, media if written.has_relative_media else None),
+        use(trainer, path, config, "sft", training, media if written.has_relative_media else None),
         tuple(_notes(trainer, written, columns, media)),
         broken.rules(trainer, dropped=drop),
     )
@@ -194,7 +193,7 @@ def has_others_entry(path: Path, config: Path) -> bool:
     return path.stem in entries and not is_llamafactory_entry_of_ours(entries[path.stem], path)
 
 
-def _with_entry(
+def with_entry(
     config: Path, path: Path, target: Format, columns: Mapping[str, str], replace_entry: bool
 ) -> bytes:
     info = DatasetInfo.read(config)
@@ -209,7 +208,7 @@ def _with_entry(
     return info.with_entry(path.stem, llamafactory_entry(path, target.layout, columns, before))
 
 
-class _Broken:
+class BrokenRows:
     """The rules that rows break, as they are found."""
 
     def __init__(self) -> None:
@@ -233,7 +232,13 @@ class _Broken:
         )
 
 
-def _unread(trainer: Trainer, written: Survey, columns: Mapping[str, str]) -> list[str]:
+def as_comments(notes: Iterable[str]) -> str:
+    """Notes as they stand in a config."""
+    return "".join(f"# {note[0].upper()}{note[1:]}\n" for note in notes)
+
+
+def unread(trainer: Trainer, written: Survey, columns: Mapping[str, str]) -> list[str]:
+    """A note on what is in the rows and the trainer does not read."""
     names = [name for name in MATTER if name in written.filled and name not in columns.values()]
     return [f"in the rows, but not read by {trainer.proper_name}: {', '.join(names)}"] if names else []
 
@@ -241,7 +246,7 @@ def _unread(trainer: Trainer, written: Survey, columns: Mapping[str, str]) -> li
 def _notes(
     trainer: Trainer, written: Survey, columns: Mapping[str, str], media: Path | None
 ) -> Iterator[str]:
-    yield from _unread(trainer, written, columns)
+    yield from unread(trainer, written, columns)
     if trainer is Trainer.LLAMAFACTORY and kto_field(written) is None:
         for name in (name for name in KTO if written.flags[name]):
             count = f"{written.flags[name]:,} of {written.rows:,} rows"
@@ -250,15 +255,20 @@ def _notes(
         yield f"`{columns['images']}` have relative paths: start {trainer.proper_name} in {media or 'their folder'}"
 
 
-def _use(trainer: Trainer, path: Path, config: Path, kto: str | None, media: Path | None) -> str:
-    """The command that hands a dataset to its trainer, to be typed in any folder."""
+def use(
+    trainer: Trainer, path: Path, config: Path, trl: str | None, training: list[str], media: Path | None
+) -> str:
+    """The command that hands a dataset to its trainer, to be typed in any folder.
+
+    trl: TRL's command, None where it has none; training: options of LLaMA-Factory's for the method.
+    """
     if trainer is not Trainer.LLAMAFACTORY:
         quoted = quoted_word(str(config.absolute()))
-        return (
-            f"trl sft --config {quoted} ..." if trainer is Trainer.TRL else f"merge {quoted} into your config"
-        )
+        if trainer is Trainer.AXOLOTL:
+            return f"merge {quoted} into your config"
+        return f"trl {trl} --config {quoted} ..." if trl else f"load the dataset of {quoted} in a script"
     folder = path.absolute().parent
-    words = ["llamafactory-cli", "train", *(["--stage", "kto"] if kto else []), "--dataset_dir", str(folder)]
+    words = ["llamafactory-cli", "train", *training, "--dataset_dir", str(folder)]
     words += [f"--dataset={path.stem}"] if path.stem.startswith("-") else ["--dataset", path.stem]
     if media is not None and media.absolute() != folder:  # it looks for them in the dataset's folder
         words += ["--media_dir", str(media.absolute())]

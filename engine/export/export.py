@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from engine.export.acceptance import Acceptance, BrokenRule
 from engine.export.for_trainer import Item, has_others_entry, trainer_record, with_images, write_for_trainer
+from engine.export.pair_files import PairCounts, PairSource, write_pairs
+from engine.export.preference_rows import preference_format
+from engine.export.preferences import PreferenceKind, Preferences
 from engine.export.survey import Survey
 from engine.export.trainers import Trainer, config_path, trainer_format
 from engine.formats.following import changes
@@ -25,6 +29,7 @@ from engine.store.leaving import (
     LeavingSample,
     TopShare,
     count_exported,
+    exported,
     exported_rows,
     pass_through,
 )
@@ -81,6 +86,7 @@ class ExportRequest:
     trace: bool = False  # how each row came to be goes along
     drop_untrainable: bool = False  # rows that break one of the trainer's rules stay behind
     replace_entry: bool = False  # also one in dataset_info.json that burnish did not write
+    preferences: Preferences | None = None  # pairs of responses leave instead of samples
 
     @property
     def share(self) -> TopShare | None:
@@ -89,6 +95,8 @@ class ExportRequest:
 
     def format_for(self, source: Format) -> Format:
         """The format that a dataset in the format `source` is written in. `UsageError`: the trainer takes no such."""
+        if self.preferences is not None:
+            return preference_format(self.trainer, self.format)
         return trainer_format(self.trainer, source, self.format) if self.trainer else self.format or source
 
 
@@ -109,6 +117,7 @@ class ExportResult:
     use: str | None = None  # how to hand it to the trainer
     notes: tuple[str, ...] = ()  # on what the trainer reads
     broken: tuple[BrokenRule, ...] = ()  # rules of the trainer's that rows break
+    pairs: PairCounts | None = None  # of an export of preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,7 @@ class ExportPreview:
     format: Format
     rows: tuple[str, ...]  # the first, as they will stand in the file
     samples: tuple[int | None, ...]  # that they are; None: a row that passes through
+    why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
 
 
 def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgress) -> ExportResult:
@@ -129,6 +139,8 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         opened.database.freeze()  # a trainer's rows are gone through twice, and a run may be on
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
+        if wanted.preferences is not None:
+            return _write_pairs(opened, run, out, wanted, wanted.preferences, progress)
         samples = count_exported(opened, run, wanted.rule, wanted.share)
         every = sum(opened.passed().values())
         of, sources = len(opened) + every, [source.file()]
@@ -183,6 +195,56 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         )
 
 
+def _write_pairs(
+    opened: Workspace,
+    run: Run,
+    out: Path,
+    wanted: ExportRequest,
+    preferences: Preferences,
+    progress: RowProgress,
+) -> ExportResult:
+    source = opened.source()
+    target = wanted.format_for(source.format)
+    every = sum(opened.passed().values())
+    progress.expect(count_exported(opened, run, wanted.rule, wanted.share), passes=2)
+    files = write_pairs(
+        out,
+        preferences,
+        wanted.trainer,
+        target,
+        lambda: exported(opened, run, wanted.rule, wanted.share),
+        _pairs(run, wanted, preferences, source),
+        drop=wanted.drop_untrainable,
+        replace_entry=wanted.replace_entry,
+        sources=[source.file()],
+        media=Path(source.path).parent,
+        passed=every * pass_through(wanted.rule, wanted.share),
+        step=progress.step,
+    )
+    return ExportResult(
+        out,
+        wanted.rule,
+        wanted.share,
+        target,
+        files.rows,
+        len(opened) + every,
+        0,
+        0,
+        out.stat().st_size,
+        files.config,
+        files.use,
+        files.notes,
+        files.broken,
+        files.counts,
+    )
+
+
+def _pairs(run: Run, wanted: ExportRequest, preferences: Preferences, source: Source) -> PairSource:
+    target = wanted.format_for(source.format)
+    trace = (lambda row: row.trace(run)) if wanted.trace else None
+    return PairSource(preferences, wanted.trainer, source.format, target, source.columns, trace)
+
+
 def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
     """The file that `write` would make, with the first rows. Raises `BurnishError`.
 
@@ -197,6 +259,19 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         }
         passed = sum(opened.passed().values())
         leaving[ExportRule.ALL] += passed * pass_through(ExportRule.ALL, shares[ExportRule.ALL])
+        if wanted.preferences is not None:
+            pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
+            found = islice(pairs.sides(exported(opened, run, wanted.rule, wanted.share), counts), rows)
+            made = [(sides.sample, row) for sides in found for row in pairs.rows(sides)][:rows]
+            return ExportPreview(
+                leaving,
+                len(opened) + passed,
+                passed,
+                target,
+                tuple(row_texts(target, [row for _, row in made])),
+                tuple(sample for sample, _ in made),
+                counts.why_none(),
+            )
         seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
             if len(seen) == (SEEN if wanted.drop_untrainable else rows):
@@ -227,9 +302,9 @@ def share_of(rule: ExportRule, top: TopShare | None) -> TopShare | None:
     return USUAL_TOP if top is None and rule is ExportRule.TOP else top
 
 
-def default_path(workspace: Path, format: Format) -> Path:
-    """Beside the workspace, under its name, with the ending of the format."""
-    return workspace.with_name(f"{workspace.stem}-refined{ENDINGS[format.container]}")
+def default_path(workspace: Path, format: Format, kind: PreferenceKind | None = None) -> Path:
+    """Beside the workspace, under its name, with the ending of the format. `kind`: where preferences leave."""
+    return workspace.with_name(f"{workspace.stem}-{kind or 'refined'}{ENDINGS[format.container]}")
 
 
 @dataclass(frozen=True, slots=True)

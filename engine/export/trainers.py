@@ -37,6 +37,7 @@ _SYSTEM: _Names = {"system": ("system",)}
 _TOOLS: _Names = {"tools": ("tools",)}
 _HISTORY: _Names = {"history": ("history",)}
 _IMAGES: _Names = {"images": MEDIA["images"]}
+_PAIR: _Names = {"chosen": ("chosen",), "rejected": ("rejected",)}
 _KWARGS: _Names = {"chat_template_kwargs": ("chat_template_kwargs",)}
 
 # Fields beside the turns or texts that a trainer may read: by the trainer's name for each, the names that rows
@@ -192,6 +193,7 @@ def _description(layout: Layout, columns: Mapping[str, str]) -> dict[str, Any]:
     if keys := TURNS.get(layout):
         return {
             "formatting": "sharegpt",
+            **({"ranking": True} if "chosen" in columns else {}),
             "columns": {"messages": keys.field, **columns},
             "tags": {
                 "role_tag": keys.role,
@@ -216,7 +218,7 @@ def is_llamafactory_entry_of_ours(entry: object, path: Path) -> bool:
     for layout in Layout:
         fixed = _description(layout, {})["columns"]
         added = {column: name for column, name in columns.items() if column not in fixed}
-        optional: _Names = _OF_ONE_EXCHANGE[Trainer.LLAMAFACTORY] | {"kto_tag": KTO}
+        optional: _Names = _OF_ONE_EXCHANGE[Trainer.LLAMAFACTORY] | {"kto_tag": KTO} | _PAIR
         if all(name in optional.get(column, ()) for column, name in added.items()) and (
             described == _description(layout, added)
         ):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from engine.export.preferences import Preferences
+
 from tui.cli.exit_codes import DONE
 from tui.cli.options import (
+    FILE,
     FORMATS,
     PATH,
+    PREFERENCES,
+    PREFERRED_BY,
     RULES,
     TRAINERS,
     format_option,
@@ -55,6 +61,26 @@ from tui.cli.options import (
 @click.option(
     "--with-trace", is_flag=True, help="Carry along how each row came to be, in the field `burnish`."
 )
+@click.option(
+    "--preferences",
+    type=click.Choice(PREFERENCES),
+    help="Write pairs of a better and a worse response to one instruction instead, for DPO, ORPO or, a row each, KTO.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(PREFERRED_BY),
+    help="Who preferred a response: the student at the response stage, a person only, or a judge in both orders. A "
+    "person's decision comes first in any case [student].",
+)
+@click.option(
+    "--min-margin",
+    type=click.FloatRange(0),
+    metavar="X",
+    help="The least margin of a pair: the student's in log-ratio, a judge's in points of its 10 [any].",
+)
+@click.option(
+    "--verdicts", type=FILE, metavar="FILE", help="The judge's record [WORKSPACE's name with .judged]."
+)
 @json_option
 def export(
     workspace: Path,
@@ -67,6 +93,10 @@ def export(
     drop_untrainable: bool,
     replace_entry: bool,
     with_trace: bool,
+    preferences: str | None,
+    by: str | None,
+    min_margin: float | None,
+    verdicts: Path | None,
     as_json: bool,
 ) -> int:
     """Write the refined dataset to OUT, in one step or not at all.
@@ -74,12 +104,13 @@ def export(
     Rows that cannot be refined leave as they were with the rule all, without --top, and else not at all.
     """
     from engine.export.export import ExportRequest, RowProgress, write
+    from engine.export.preferences import PreferredBy
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
     from engine.store.leaving import ExportRule, TopShare
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
-    from tui.text.tables import passed_in_export, rule_of
+    from tui.text.tables import pair_facts, passed_in_export, rule_of
     from tui.text.vocabulary import untrainable_head
 
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
@@ -93,11 +124,19 @@ def export(
         trace=with_trace,
         drop_untrainable=drop_untrainable,
         replace_entry=replace_entry,
+        preferences=_preferences(workspace, preferences, by, min_margin, verdicts),
     )
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
         result |= {"passed": report.passed, "left_out": report.left_out, "format": report.format}
+        if report.pairs is not None:
+            result |= {
+                "preferences": preferences,
+                "pairs": {by: report.pairs.pairs[by] for by in PreferredBy},
+                "near_ties": report.pairs.near_ties,
+                "no_pair": dict(report.pairs.none),
+            }
         if trainer:
             result |= {"config": str(report.config), "use": report.use, "notes": report.notes}
             result["untrainable"] = [
@@ -115,6 +154,8 @@ def export(
         return DONE
     what = "rows" if report.passed or report.left_out else "samples"
     facts = [("written", f"{report.rows} of {report.of} {what}, {rule_of(report)}")]
+    if report.pairs is not None:
+        facts = list(pair_facts(report, report.pairs))
     facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
     facts += [("export", str(out))]
     facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
@@ -124,3 +165,23 @@ def export(
         for broken in report.broken:
             say(errors(), f"  {broken}")
     return DONE
+
+
+def _preferences(
+    workspace: Path, kind: str | None, by: str | None, least: float | None, record: Path | None
+) -> Preferences | None:
+    """The pairs that are wanted, with the judge's verdicts where it is asked."""
+    from engine.export.preferences import PreferenceKind, Preferences, PreferredBy
+    from engine.judge.preferred import verdicts_on
+    from models.errors import UsageError
+
+    for given, name in ((by, "--by"), (least, "--min-margin"), (record, "--verdicts")):
+        if given is not None and kind is None:
+            raise UsageError(f"{name} goes with --preferences")
+    if record is not None and by != PreferredBy.JUDGE:
+        raise UsageError("--verdicts goes with --by judge")
+    if kind is None:
+        return None
+    asked = PreferredBy(by or PreferredBy.STUDENT)
+    verdicts = verdicts_on(workspace, record) if asked is PreferredBy.JUDGE else {}
+    return Preferences(PreferenceKind(kind), asked, least or 0.0, verdicts)

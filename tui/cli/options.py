@@ -20,6 +20,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")
+PREFERENCES = ("dpo", "kto", "orpo")
+PREFERRED_BY = ("student", "person", "judge")
 FORMATS = (
     "alpaca",
     "alpaca-jsonl",

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.export.export import ExportResult
+from engine.export.pair_files import PairCounts
+from engine.export.preferences import PreferredBy
 from engine.formats.following import changes, reasoning_of
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
@@ -32,7 +34,7 @@ from engine.sample import (
     Version,
     WhyPassed,
 )
-from engine.store.leaving import pass_through
+from engine.store.leaving import ExportRule, pass_through
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
 from models.system.units import size
@@ -166,6 +168,26 @@ def _rows(count: int) -> str:
 def rule_of(report: ExportResult) -> str:
     """The rule of an export, and the share of its samples."""
     return f"rule {report.rule}" + (f", top {report.share}" if report.share is not None else "")
+
+
+def pair_facts(report: ExportResult, counts: PairCounts) -> Iterator[Fact]:
+    """The pairs that an export of preferences holds, who preferred, and the samples that gave none."""
+    pairs = counts.pairs.total()
+    who = ", ".join(f"{count:,} by {_PREFERRED[by]}" for by, count in counts.pairs.most_common())
+    rows = "" if report.rows == pairs else f", in {report.rows:,} rows"
+    rule = "" if report.rule is ExportRule.ALL and report.share is None else f", {rule_of(report)}"
+    yield "pairs", f"{pairs:,} of {pairs + counts.none.total():,} samples{rows}{rule}: {who}"
+    if counts.near_ties:
+        yield "near ties", f"{counts.near_ties:,} of them (--min-margin leaves out what is below it)"
+    if counts.none:
+        yield "no pair", counts.why_none()
+
+
+_PREFERRED = {
+    PreferredBy.STUDENT: "the student",
+    PreferredBy.PERSON: "a person",
+    PreferredBy.JUDGE: "the judge",
+}
 
 
 def passed_in_export(report: ExportResult) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from engine.export.preferences import PreferenceKind, PreferredBy
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.method.recipe import Method
@@ -110,6 +111,8 @@ def test_the_settings_offered_are_those_declared() -> None:
         (words("run", "schedule"), ("auto", *Schedule)),
         (options.RULES, ExportRule),
         (options.TRAINERS, Trainer),
+        (options.PREFERENCES, PreferenceKind),
+        (options.PREFERRED_BY, PreferredBy),
         (words("judge", "reply_form"), JudgeForm),
         (options.FORMATS, Format),
     ],
@@ -121,7 +124,7 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 
 def test_every_choice_is_one_of_these() -> None:
-    lists = [options.RULES, options.TRAINERS, options.FORMATS]
+    lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES, options.PREFERRED_BY]
     lists += [words(*key) for key, setting in options.SETTINGS.items() if setting["kind"] == "words"]
     found = {
         tuple(option.type.choices)

@@ -6,6 +6,7 @@ import base64
 import datetime
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from engine.formats.limits import row_limit, too_large
 from engine.formats.names import LOST, TRACE, BrokenError, DatasetError, Record, Row, RowError, is_deep, shown
 
 BATCH = 1000  # rows in memory at a time
+_BUFFER = 1 << 20  # bytes of a column that are read ahead: else all of a group's columns would be
 DEPTH = 32  # of a column's values: objects 800 deep would take pyarrow half a minute and more than a gigabyte
 
 
@@ -60,8 +62,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
     with path.open("rb") as file:
         mark = file.peek(4)[:4]
         if mark == b"PAR1":
-            with pq.ParquetFile(path) as table:
-                yield table.schema_arrow, _batches(table)
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as table:
+                yield table.schema_arrow, _batches(table, file)
         elif mark == b"ARRO":
             with pa.ipc.open_file(file) as shards:
                 yield shards.schema, _sliced(map(shards.get_batch, range(shards.num_record_batches)))
@@ -70,15 +72,42 @@ def _opened(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
                 yield stream.schema, _sliced(stream)
 
 
-def _batches(table: Any) -> Iterator[Any]:
-    """A Parquet file's rows in batches that fit in memory; None in place of a group that is one too large row."""
+def _batches(table: Any, file: BinaryIO) -> Iterator[Any]:
+    """A Parquet file's rows in batches that fit in memory; None in place of a group that is one too large row.
+
+    What a row has is known where it is a group of its own. Among others it is known when its page was read: then it has
+    taken four times its size.
+    """
     for group in range(table.num_row_groups):
         about = table.metadata.row_group(group)
         if about.num_rows == 1 and about.total_byte_size > row_limit():
             yield None
             continue
         rows = row_limit() * about.num_rows // max(about.total_byte_size, 1)
+        for number in range(about.num_columns):
+            # Any number of rows may hold the largest value of a dictionary.
+            largest = _dictionary_size(file, about.column(number))
+            rows = min(rows, _BATCHES * row_limit() // max(largest, 1))
         yield from table.iter_batches(batch_size=max(1, min(BATCH, rows)), row_groups=[group])
+
+
+def _dictionary_size(file: BinaryIO, column: Any) -> int:
+    """Bytes of the dictionary of a column's values, 0 where it has none.
+
+    The first fields of a page's header, in Thrift's compact protocol: its kind and its size when it is unpacked.
+    """
+    if not column.has_dictionary_page:
+        return 0
+    file.seek(column.dictionary_page_offset)
+    found = _PAGE_HEADER.match(file.read(16))
+    if found is None:
+        return int(column.total_uncompressed_size)
+    size: bytes = found[1]
+    return sum((byte & 127) << (7 * place) for place, byte in enumerate(size)) >> 1
+
+
+_PAGE_HEADER = re.compile(rb"\x15\x04\x15([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
+_BATCHES = 4  # times a row's limit that a batch may have at most
 
 
 def _cells(batch: Any) -> Iterator[tuple[Any, ...] | None]:

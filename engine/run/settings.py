@@ -289,7 +289,9 @@ class RunSettings(SettingsGroup):
 
 class DataSettings(SettingsGroup):
     row_mib: int = Field(ROW_MIB, ge=1, le=256)
-    """MiB that a row of a dataset may have; a larger one is refused before it is read whole."""
+    """MiB that a row of a dataset may have; a larger one is refused before it is read whole. Of Parquet that holds for
+    a row that is a group by itself: among others it takes four times its size first. A row within the limit may take
+    25 times its size, where it is nothing but empty lists."""
 
 
 class Settings(BaseSettings):

@@ -80,6 +80,39 @@ def test_a_large_row_of_many_small_values_is_passed_over(tmp_path: Path, name: s
     assert len(bad) == 1
 
 
+def dictionary(rows: int, value: str) -> pa.Table:
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    return pa.table({"instruction": ["Hi?"] * rows, "output": values})
+
+
+def test_rows_that_share_one_large_value_are_not_all_unpacked_at_once(tmp_path: Path) -> None:
+    path, size, rows = tmp_path / "data.parquet", MIB * 3 // 4, 200
+    pq.write_table(dictionary(rows, "x" * size), path, dictionary_pagesize_limit=MIB)
+    assert path.stat().st_size < size
+    pool = pa.proxy_memory_pool(pa.default_memory_pool())
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        samples = open_dataset(path).samples()
+        assert sum(len(sample.original.response) for sample in samples) == rows * size
+    finally:
+        pa.set_memory_pool(usual)
+    assert pool.max_memory() < 20 * MIB < rows * size
+
+
+def test_a_group_is_read_as_its_rows_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    rows = pa.table({"instruction": ["Hi?"] * 4000, "output": [f"{n} " * 1000 for n in range(4000)]})
+    pq.write_table(rows, path, compression="none", use_dictionary=False)
+    pool, usual = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        next(open_dataset(path).samples())
+    finally:
+        pa.set_memory_pool(usual)
+    assert pool.max_memory() < path.stat().st_size // 2
+
+
 def test_a_quote_that_is_never_closed_ends_at_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text(table([dict(GOOD)]) + 'Hi?,"' + "and on\n" * MIB)

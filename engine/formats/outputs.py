@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from engine.formats.names import DatasetError
 from models.system.atomic_file import atomic_files
+from models.system.locked_files import beginning
 
 _DATABASE = b"SQLite format 3\0"
 _OURS = b"brn"  # begins the application id of every kind of SQLite file of burnish's, at byte 68
@@ -64,8 +65,7 @@ def why_not_free(path: Path) -> str | None:
     """Why a path is a place for burnish's own files, told by what is there; None where it is not. Raises `OSError`."""
     real = path.resolve()
     if real.is_file():
-        with real.open("rb") as file:
-            head = file.read(72)
+        head = beginning(real, 72)
         if head.startswith(_DATABASE) and head[68:].startswith(_OURS):
             return "a workspace or a record of burnish's"
         if head.startswith(_LOGS):

@@ -15,6 +15,7 @@ from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.digest import sha256_of
+from models.system.locked_files import beginning
 
 SQLITE = b"SQLite format 3\0"
 
@@ -79,8 +80,7 @@ def is_workspace(path: Path) -> bool:
     """True of a path to be opened as a workspace, by its name or by the file's beginning. Raises `OSError`."""
     if path.suffix == ".burnish" or not path.is_file():
         return path.suffix == ".burnish"
-    with path.open("rb") as file:
-        return file.read(len(SQLITE)) == SQLITE
+    return beginning(path, len(SQLITE)) == SQLITE
 
 
 def open_workspace(

@@ -11,15 +11,40 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from engine.store.file_errors import explained
+from engine.store.file_errors import WorkspaceError, explained
 from engine.store.log import complete, lock_path, log_path, size_of
+from models.system import locked_files
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that says when it has closed its file."""
+
+    place: locked_files.Place | None = None
+
+    def close(self) -> None:
+        super().close()
+        place, self.place = self.place, None
+        if place is not None:
+            locked_files.leave(place)
 
 
 def connect(path: Path, how: str) -> sqlite3.Connection:
+    """A connection to a file that is there; `how`: the query of its URI, such as `mode=ro`."""
+    uri = f"{path.absolute().as_uri()}?{how}"
+    try:
+        place = locked_files.use(path)
+    except OSError as error:
+        raise WorkspaceError(f"{path}: cannot be opened ({error.strerror})") from None
     with explained(path):
-        uri = f"{path.absolute().as_uri()}?{how}"
-        # Used by one thread at a time; which one may change between a run's loop and its caller.
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
+            # Used by one thread at a time; which one may change between a run's loop and its caller.
+            connection = sqlite3.connect(
+                uri, factory=_Connection, uri=True, isolation_level=None, check_same_thread=False, timeout=10
+            )
+        except BaseException:
+            locked_files.leave(place)
+            raise
+        connection.place = place
     if not _has_logarithms():
         connection.create_function("ln", 1, lambda value: value and math.log(value), deterministic=True)
     return connection

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.store.file_errors import WorkspaceError, damaged, explained, understood
 from engine.store.log import log_path, size_of, why_not_its_log
+from models.system.locked_files import beginning
 
 Migration = str | Callable[[sqlite3.Connection], None]
 """A step from one schema to the next: SQL, or a function where SQL does not suffice."""
@@ -33,8 +34,7 @@ def check_header(kind: FileKind, path: Path) -> None:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise WorkspaceError(f"{path}: no file but a pipe or a device; expected a {kind.name}")
     try:
-        with path.open("rb") as file:
-            header = file.read(100)
+        header = beginning(path, 100)
     except OSError as error:
         raise WorkspaceError(f"{path}: cannot be opened ({error.strerror}); expected a {kind.name}") from None
     mark = kind.application.to_bytes(4, "big")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.formats.outputs import why_not_free
 from engine.judge.record import Record
+from engine.run.opening import is_workspace
 from engine.store import log as logs
 from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Workspace
@@ -205,6 +208,37 @@ def test_a_reader_leaves_the_log_of_who_was_killed_or_is_at_work(tmp_path: Path)
         Workspace.read(path).close()
         assert opened.reply(REPLIES % 3, key(REPLIES)) is not None
     assert beside(path) == set()
+
+
+def by_another_program(path: Path) -> None:
+    """The file is read by a program that knows no more of it than SQLite does, and that may write to it."""
+    reading = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM mark'); db.close()"
+    )
+    subprocess.run([sys.executable, "-c", reading, path], check=True)
+
+
+LOOKS: dict[str, Callable[[Path], object]] = {
+    "read": lambda path: Workspace.read(path).close(),
+    "a place to write to": why_not_free,
+    "a workspace by its content": is_workspace,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_who_works_on_a_file_may_look_at_it_and_keeps_its_log(tmp_path: Path, look: str) -> None:
+    made, path = new_workspace(tmp_path / "made"), tmp_path / "w.burnish"
+    handles = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    with Workspace.open(made) as opened:
+        keep(opened, 0)
+        for number in range(1, REPLIES):
+            LOOKS[look](made)
+            by_another_program(made)
+            keep(opened, number)
+        for ending in ("", "-wal", "-lock"):
+            shutil.copyfile(f"{made}{ending}", f"{path}{ending}")
+    assert holds(path) == REPLIES
+    assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == handles
 
 
 def test_a_record_that_is_read_and_a_workspace_that_is_copied_are_one_file(tmp_path: Path) -> None:

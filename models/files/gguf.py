@@ -77,6 +77,9 @@ class GGUFHeader:
     unusable: str | None  # what it is instead of a student or a teacher: "an embedding model: ..."
     vocabulary_at: tuple[int, int]  # the bytes of the file that hold the tokens; (0, 0) where there are none
     template_at: tuple[int, int]  # likewise the chat template
+    vectors_at: Mapping[str, tuple[int, int]] = field(
+        hash=False
+    )  # likewise, by name, each vector of F32 numbers
 
 
 def read_header(path: Path) -> GGUFHeader:
@@ -180,6 +183,8 @@ class _HeadReader:
         ] = {}  # of strings and arrays of strings: first byte, and the one after
         self.weights: dict[str, int] = {}
         self.block_weights: dict[str, int] = {}
+        self.vectors: dict[str, tuple[int, int]] = {}  # of F32: bytes into the tensors' data
+        self.data_at = 0  # the byte that these begin at, once the head is read
         self.needed = 0  # bytes of tensor data, as far as the types are known
         self.foreign = ""  # the first tensor type that is not in our table
 
@@ -255,8 +260,8 @@ class _HeadReader:
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
             raise self.fail("its alignment is not a power of two; the file is damaged")
         parameters = self.tensor_infos(tensors, alignment)
-        start = -(-self.at // alignment) * alignment
-        return tensors, parameters, start + self.needed
+        self.data_at = -(-self.at // alignment) * alignment
+        return tensors, parameters, self.data_at + self.needed
 
     def preamble(self) -> tuple[int, int]:
         magic = self.file.read(9)
@@ -349,6 +354,8 @@ class _HeadReader:
             raise self.fail(f"tensor {name!r} does not begin where the one before it ends; damaged")
         else:
             self.needed = offset + elements // block * size
+            if dimensions == 1 and kind == "F32":
+                self.vectors[name] = offset, self.needed
         return elements
 
     def header(self, tensors: int, parameters: int, end: int) -> GGUFHeader:
@@ -384,6 +391,10 @@ class _HeadReader:
             unusable=self.unusable(architecture, tensors, end),
             vocabulary_at=self.spans.get(VOCABULARY, (0, 0)),
             template_at=self.spans.get(TEMPLATE, (0, 0)),
+            vectors_at={
+                name: (self.data_at + start, self.data_at + after)
+                for name, (start, after) in self.vectors.items()
+            },
         )
 
     def word(self, key: str) -> str:

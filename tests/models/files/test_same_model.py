@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from models.errors import ModelFileError
 from models.files.gguf import read_header
 from models.files.same_model import difference
-from tests.gguf_writer import LLAMA, Field, tiny
+from tests.gguf_writer import LLAMA, TENSORS, Field, Tensor, gguf, tiny
 
 TOKENS = LLAMA["tokenizer.ggml.tokens"]
 assert isinstance(TOKENS, list)
@@ -37,6 +40,29 @@ def test_the_first_difference_is_named(
     one, other = (read_header(tiny(tmp_path / f"{n}.gguf", given)) for n, given in enumerate(({}, moved)))
     assert difference(other, one) == what
     assert difference(one, one) is None
+
+
+@pytest.mark.parametrize(
+    ("its", "what"),
+    [
+        (lambda norm: norm, None),
+        (lambda norm: (norm.view(np.uint32) & 0xFFFF0000).view("<f4"), None),  # as bfloat16 has it
+        (lambda norm: norm.astype("<f2").astype("<f4"), None),
+        (lambda norm: norm * np.float32(1.02), "training (output_norm.weight)"),
+        (lambda norm: norm[:32], "training (output_norm.weight)"),
+    ],
+)
+def test_another_training_of_the_same_shape_is_told_by_its_norms(
+    tmp_path: Path, its: Callable[[Any], Any], what: str | None
+) -> None:
+    norm = np.linspace(0.5, 3, 64, dtype="<f4")
+    headers = []
+    for number, numbers in enumerate((norm, its(norm))):
+        path = tmp_path / f"{number}.gguf"
+        vector = Tensor("output_norm.weight", numbers.shape, 0, numbers.tobytes())
+        path.write_bytes(gguf(LLAMA, [TENSORS[0], vector]))
+        headers.append(read_header(path))
+    assert difference(*headers) == difference(*reversed(headers)) == what
 
 
 def test_a_file_that_went_away_is_one_line(tmp_path: Path) -> None:

@@ -8,16 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import ScreenResume
 from textual.reactive import reactive
-from textual.widget import Widget
 from textual.widgets import Input, ProgressBar, Static
 
 from engine.events import Finished
@@ -44,6 +41,7 @@ from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
 from tui.screens.base import AppScreen
+from tui.screens.export.form_row import FormLine, form_row
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
 from tui.screens.export.status_text import question_text, result_text, summary_text, writing_text
@@ -51,7 +49,6 @@ from tui.state.workbench import Workbench
 from tui.text.literal import one_line
 from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
-from tui.widgets.plain_input import PlainInput
 
 ROWS = 6
 """Rows in the preview."""
@@ -63,15 +60,6 @@ AFRESH = 5.0
 """Seconds between two previews while a run decides more and more samples."""
 
 NO_TRAINER = "none"
-
-
-class FormLine(PlainInput):
-    """A line of the form: the arrows go on to the next."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +135,16 @@ class ExportScreen(AppScreen):
 
     def body(self) -> ComposeResult:
         with Vertical(id="form"):
-            yield from _row("Rule", self._rules)
-            yield from _row("Take", self._share, "the largest IFD: a share as 5%, or a count; all if empty")
-            yield from _row("Rows", self._layouts)
-            yield from _row("File", self._containers)
-            yield from _row("For", self._trainers)
-            yield from _row("Drop", self._drops, "rows the trainer would not train on")
-            yield from _row("Trace", self._traces, "how each row came to be, in its field burnish")
-            yield from _row("To", self._path)
+            yield from form_row("Rule", self._rules)
+            yield from form_row(
+                "Take", self._share, "the largest IFD: a share as 5%, or a count; all if empty"
+            )
+            yield from form_row("Rows", self._layouts)
+            yield from form_row("File", self._containers)
+            yield from form_row("For", self._trainers)
+            yield from form_row("Drop", self._drops, "rows the trainer would not train on")
+            yield from form_row("Trace", self._traces, "how each row came to be, in its field burnish")
+            yield from form_row("To", self._path)
             yield self._status
             yield self._bar
         with Vertical(id="sight"):
@@ -449,15 +439,6 @@ class ExportScreen(AppScreen):
 def _word(kind: Layout | Container) -> str:
     """The word that a layout or a container is chosen by."""
     return kind.name.lower()
-
-
-def _row(label: str, field: Widget, hint: str = "") -> ComposeResult:
-    """A line of the form."""
-    with Horizontal(classes=label.lower()):
-        yield Static(label, classes="label")
-        yield field
-        if hint:
-            yield Static(hint, classes="hint")
 
 
 def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPreview, Content]:

@@ -31,9 +31,12 @@ from engine.export.export import (
     preview,
     write,
 )
+from engine.export.preference_rows import preference_format, preference_formats
+from engine.export.preferences import PreferredBy
 from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
 from engine.formats.packed import bare_name
+from engine.judge.preferred import verdicts_on
 from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
@@ -42,6 +45,7 @@ from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
 from tui.screens.base import AppScreen
 from tui.screens.export.form_row import FormLine, form_row
+from tui.screens.export.pair_form import PairForm
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
 from tui.screens.export.status_text import question_text, result_text, summary_text, writing_text
@@ -111,7 +115,7 @@ class ExportScreen(AppScreen):
         super().__init__(workbench, keymap)
         self._workspace: Path | None = None  # that the form is about
         self._format = Format.ALPACA  # as picked by hand, without a trainer
-        self._for_trainer: Format | None = None  # as picked by hand, for the trainer
+        self._for_trainer: Format | None = None  # as picked by hand, for the trainer or for pairs
         self._suggested = ""  # the path, as long as it is not the person's own
         self._preview: ExportPreview | None = None
         self._problem = ""  # why nothing can leave
@@ -124,6 +128,7 @@ class ExportScreen(AppScreen):
         self._rules = RuleList(id="rule")
         self._share = FormLine(id="share")
         self._shares = {ExportRule.TOP: str(USUAL_TOP)}  # as typed, for each rule
+        self._pairs = PairForm()
         self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
         self._containers = PickOne((), "", id="container")
         self._trainers = PickOne((NO_TRAINER, *Trainer), NO_TRAINER, id="trainer")
@@ -139,6 +144,7 @@ class ExportScreen(AppScreen):
             yield from form_row(
                 "Take", self._share, "the largest IFD: a share as 5%, or a count; all if empty"
             )
+            yield self._pairs
             yield from form_row("Rows", self._layouts)
             yield from form_row("File", self._containers)
             yield from form_row("For", self._trainers)
@@ -199,11 +205,12 @@ class ExportScreen(AppScreen):
         self._pick_format(Format.of(Container[event.word.upper()], self._target.layout))
 
     @on(PickOne.WordPicked, "#trainer")
+    @on(PickOne.WordPicked, "#pairs")
     def _pick_trainer(self) -> None:
         self._for_trainer = None
 
     def _pick_format(self, format: Format) -> None:
-        if self._trainer is None:
+        if self._trainer is None and self._pairs.kind is None:
             self._format = format
         else:
             self._for_trainer = format
@@ -211,12 +218,16 @@ class ExportScreen(AppScreen):
     @property
     def _formats(self) -> tuple[Format, ...]:
         """The formats to choose from."""
+        if self._pairs.kind is not None:
+            return preference_formats(self._trainer)
         return tuple(Format) if self._trainer is None else formats_of(self._trainer)
 
     @property
     def _target(self) -> Format:
         """The format that will be written."""
         source = self.workbench.source
+        if self._pairs.kind is not None:
+            return preference_format(self._trainer, self._for_trainer)
         if self._trainer is None or source is None:
             return self._format
         return trainer_format(self._trainer, Format(source.format), self._for_trainer)
@@ -232,6 +243,7 @@ class ExportScreen(AppScreen):
 
     @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
+    @on(Input.Changed, "#margin")
     def _form_changed(self) -> None:
         self.set_class(self._rules.rule is not ExportRule.ALL, "-chosen")
         self.set_class(self._trainer is not None, "-trainer")
@@ -268,7 +280,7 @@ class ExportScreen(AppScreen):
         self._layouts.chosen = _word(format.layout)
         self._containers.words = [_word(one.container) for one in formats if one.layout is format.layout]
         self._containers.chosen = _word(format.container)
-        usual = str(default_path(self._workspace, format))
+        usual = str(default_path(self._workspace, format, self._pairs.kind))
         if self._path.value == self._suggested:
             self._path.value = usual
             self._path.cursor_position = len(usual)
@@ -290,10 +302,11 @@ class ExportScreen(AppScreen):
         return ExportRequest(
             rule,
             top,
-            self._format if trainer is None else self._for_trainer,
+            self._format if trainer is None and self._pairs.kind is None else self._for_trainer,
             trainer,
             trace=self._traces.chosen == "yes",
             drop_untrainable=trainer is not None and self._drops.chosen == "yes",
+            preferences=self._pairs.preferences(),
         )
 
     def _out(self) -> Path:
@@ -381,7 +394,7 @@ class ExportScreen(AppScreen):
 
         def work() -> ExportResult:
             try:
-                return write(workspace, out, request, progress)
+                return write(workspace, out, _with_verdicts(workspace, request), progress)
             finally:
                 self._at_rest.set()
 
@@ -397,7 +410,8 @@ class ExportScreen(AppScreen):
         else:
             self._ended = result_text(report)
             if not self.is_current:
-                self.say(f"written: {report.rows:,} samples to {report.path}")
+                what = "rows" if report.pairs is not None else "samples"
+                self.say(f"written: {report.rows:,} {what} to {report.path}")
         finally:
             progress.stop()  # the thread, where it is this work that was cancelled
             self.writing = None
@@ -432,7 +446,7 @@ class ExportScreen(AppScreen):
             return Content("")
         named = self._named()
         other = f"; the name says {named}" if named not in (None, self._target.container) else ""
-        summary = summary_text(self._preview, self._rules.rule, self._trainer)
+        summary = summary_text(self._preview, self._rules.rule, self._trainer, self._pairs.kind)
         return Content.assemble(summary, (other, "$text-warning"))
 
 
@@ -443,7 +457,7 @@ def _word(kind: Layout | Container) -> str:
 
 def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPreview, Content]:
     """The export that would be written, and its first rows as text. Takes a while."""
-    found = preview(workspace, request, ROWS)
+    found = preview(workspace, _with_verdicts(workspace, request), ROWS)
     heads = ["passed through" if index is None else f"sample {index}" for index in found.samples]
     heads = ["head", *heads] if len(found.rows) > len(heads) else heads
     rows = [
@@ -451,3 +465,11 @@ def _read_preview(workspace: Path, request: ExportRequest) -> tuple[ExportPrevie
         for head, row in zip(heads, found.rows, strict=True)
     ]
     return found, Content("\n\n").join(rows)
+
+
+def _with_verdicts(workspace: Path, request: ExportRequest) -> ExportRequest:
+    """The request with the judge's verdicts, where it asks for what a judge preferred. Takes a while."""
+    asked = request.preferences
+    if asked is None or asked.by is not PreferredBy.JUDGE:
+        return request
+    return replace(request, preferences=replace(asked, verdicts=verdicts_on(workspace)))

@@ -5,26 +5,36 @@ from __future__ import annotations
 from textual.content import Content
 
 from engine.export.export import ExportPreview, ExportResult, InTheWay, RowProgress
+from engine.export.preferences import PreferenceKind
 from engine.export.trainers import Trainer
 from engine.store.leaving import ExportRule
 from models.system.units import file_size
 from tui.keys.keymap import Keymap
 from tui.text.literal import one_line
 from tui.text.shown import shown
-from tui.text.tables import passed_in_export
+from tui.text.tables import pair_facts, passed_in_export
 from tui.text.vocabulary import untrainable_head
 
 
-def summary_text(found: ExportPreview, rule: ExportRule, trainer: Trainer | None) -> Content:
-    """The samples that would leave under a rule, and as what."""
+def summary_text(
+    found: ExportPreview, rule: ExportRule, trainer: Trainer | None, kind: PreferenceKind | None
+) -> Content:
+    """The samples that would leave under a rule, and as what; with a kind of preferences, their pairs."""
     count, what = found.leaving[rule], "row" if found.passed else "sample"
     if not count:
         return Content.styled(f"no {what} of {found.of:,} passes this rule", "$text-warning")
+    if kind is not None and not found.rows:
+        return Content.styled(f"no sample has a pair of responses ({found.why_none})", "$text-warning")
     beside = ""
     if trainer is Trainer.LLAMAFACTORY:
         beside = ", with an entry in dataset_info.json beside it"
     elif trainer is not None:
         beside = f", with a {trainer}.yaml beside it"
+    if kind is not None:
+        return Content.assemble(
+            "pairs of ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave for ", (kind.upper(), "bold"),
+            f" as {found.format.container}{beside}",
+        )  # fmt: skip
     return Content.assemble(
         (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave as {found.format.container}: ",
         f"{found.format.layout}{beside}{_passing(found, rule)}",
@@ -66,12 +76,16 @@ def result_text(report: ExportResult) -> Content:
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     passed = bool(report.passed or report.left_out)
     facts += [("passed", passed_in_export(report))] * passed
-    what = "rows" if passed else "samples"
+    written = f"{report.rows:,} of {report.of:,} {'rows' if passed else 'samples'}"
+    if report.pairs is not None:
+        written = f"{report.rows:,} rows"
+    if report.pairs is not None:
+        facts += [(name, text) for name, text in pair_facts(report, report.pairs)]
     if report.config is not None:
         facts += [("config", one_line(str(report.config))), ("use", one_line(report.use or ""))]
     facts += [("note", one_line(note)) for note in report.notes]
     lines = [
-        Content.assemble(("✓ written ", "bold $text-success"), f"{report.rows:,} of {report.of:,} {what}"),
+        Content.assemble(("✓ written ", "bold $text-success"), written),
         *(Content.assemble((f"  {name:<8}", "$text-muted"), shown(text)) for name, text in facts),
     ]
     if report.broken:

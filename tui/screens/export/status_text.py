@@ -32,7 +32,7 @@ def summary_text(
         beside = f", with a {trainer}.yaml beside it"
     if kind is not None:
         return Content.assemble(
-            "pairs of ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave for ", (kind.upper(), "bold"),
+            "the pairs among ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave for ", (kind.upper(), "bold"),
             f" as {found.format.container}{beside}",
         )  # fmt: skip
     return Content.assemble(

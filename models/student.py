@@ -34,6 +34,7 @@ class Passage:
     context: tuple[Piece, ...]  # empty: nothing but the start token, if the vocabulary adds one
     target: str
     whole: bool = False  # where the whole target does not fit, nothing of it is scored
+    ranked: bool = False  # say also how likely each scored token was beside the vocabulary's others
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Losses:
     lengths: NDArray[np.uint16]  # [tokens] bytes of each target token kept, the unscored first included
     tokens: int  # of the whole target, before any cut; -1 where llama.cpp fails at the passage
     room: int  # tokens of the context window that the passage's context leaves for the target
+    ranks: NDArray[np.uint8] | None = (
+        None  # [scored] of a `ranked` passage; 1: the likeliest token, 100: that or beyond
+    )
 
     @property
     def truncated(self) -> bool:
@@ -55,6 +59,8 @@ class Losses:
         """Nothing is known, because llama.cpp fails at the passage."""
         return self.tokens < 0
 
+
+WORST_RANK = 100  # further ones count as this
 
 MISSING = Losses(np.empty(0, np.float32), np.empty(0, np.uint16), -1, 0)
 

@@ -64,7 +64,8 @@ def _losses(passage: Passage) -> Losses:
     seed = zlib.crc32(f"{context}\0{passage.target}".encode("utf-8", "surrogatepass"))
     nll = np.random.default_rng(seed).uniform(1.5, 3.5, len(words)).astype(np.float32)
     lengths = [len(word.encode("utf-8", "surrogatepass")) + 1 for word in words]
-    return Losses(nll, np.array([*lengths[:-1], lengths[-1] - 1], np.uint16), len(words), 2000)
+    ranks = (nll * 4).astype(np.uint8) if passage.ranked else None
+    return Losses(nll, np.array([*lengths[:-1], lengths[-1] - 1], np.uint16), len(words), 2000, ranks)
 
 
 @pytest.fixture

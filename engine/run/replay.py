@@ -264,8 +264,9 @@ class ReplayingStudent:
 
     def _key(self, passage: Passage) -> bytes:
         asked = asdict(passage)
-        if not asked["whole"]:  # as it was before there was this
-            del asked["whole"]
+        for later in ("whole", "ranked"):  # as it was before there was this
+            if not asked[later]:
+                del asked[later]
         body = json.dumps([self._identity, asked])
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
 

@@ -74,11 +74,14 @@ class ChildCommands:
         self.send(
             {
                 "call": call,
-                "passages": [[len(s.nll), len(s.lengths), s.tokens, s.room] for s in found],
+                "passages": [
+                    [len(s.nll), len(s.lengths), s.tokens, s.room, s.ranks is not None] for s in found
+                ],
                 "seconds": time.monotonic() - began,
             },
             b"".join(s.nll.tobytes() for s in found),
             b"".join(s.lengths.tobytes() for s in found),
+            b"".join(s.ranks.tobytes() for s in found if s.ranks is not None),
         )
 
     def write(self, call: int, **request: Any) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.llamacpp.bindings import Context, Ids, Model
-from models.student import Losses
+from models.student import WORST_RANK, Losses
 
 PREFIXES = 4  # shared beginnings kept in the cache
 PREFIX_LENGTH = 128  # tokens of one at most
@@ -34,6 +34,7 @@ class _Job:
     ids: Ids  # context, then what is kept of the target
     first: int  # index in `ids` of the first scored token
     nll: NDArray[np.float32]
+    ranks: NDArray[np.uint8] | None = None  # where they are asked for
     at: int = 0  # tokens of `ids` already in the cache
     sequence: int = -1
 
@@ -79,20 +80,21 @@ class Scorer:
         self.threads = threads
 
     def losses(self, passages: Iterable[Sequence[Any]]) -> list[Losses]:
-        """Of each (context pieces, target, whole), pieces being (text, special), in order."""
+        """Of each (context pieces, target, whole, ranked), pieces being (text, special), in order."""
         results: list[Losses] = []
         jobs: list[_Job] = []
         contexts: list[Ids] = []
-        for pieces, text, whole in passages:
+        for pieces, text, whole, ranked in passages:
             context = self.model.passage(pieces)
             target = self.model.tokenize(text, special=False)
             room = self.window - len(context)
             kept = target[: 0 if whole and len(target) > room else max(room, 0)]
             nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
             lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
-            results.append(Losses(nll, lengths, len(target), room))
+            ranks = np.empty(len(nll), np.uint8) if ranked else None
+            results.append(Losses(nll, lengths, len(target), room, ranks))
             if len(nll):
-                jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll))
+                jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll, ranks))
                 contexts.append(context)
         try:
             if not self.model.recurrent:
@@ -205,9 +207,13 @@ class Scorer:
         """Take the losses out of the logits of one decode, and let go of the jobs it finished."""
         if rows := slices[-1].rows.stop:
             targets = np.concatenate([s.job.ids[s.scored] for s in slices])
-            nll = self._nll(self.context.logits(rows), targets)
+            logits = self.context.logits(rows)
+            nll = self._nll(logits, targets)
             for s in slices:
-                s.job.nll[s.scored.start - s.job.first : s.scored.stop - s.job.first] = nll[s.rows]
+                part = slice(s.scored.start - s.job.first, s.scored.stop - s.job.first)
+                s.job.nll[part] = nll[s.rows]
+                if s.job.ranks is not None:
+                    s.job.ranks[part] = [rank(logits[row], targets[row]) for row in range(rows)[s.rows]]
         for s in slices:
             if s.job.at >= s.job.end:
                 self.context.forget(s.job.sequence)
@@ -219,6 +225,11 @@ class Scorer:
         found = self.pool.map(lambda part: [log_sum_exp(logits[row]) for row in part], parts)
         total = np.array([value for part in found for value in part])
         return total - logits[np.arange(len(targets)), targets]
+
+
+def rank(row: NDArray[np.float32], target: int) -> int:
+    """The target's place among a row's logits, the largest first, from 1 on; `WORST_RANK` for all beyond."""
+    return min(1 + int(np.count_nonzero(row > row[target])), WORST_RANK)
 
 
 CHUNK = 16384  # logits at a time: they and their exponentials stay in a core's own cache

@@ -206,6 +206,7 @@ class EmbeddedStudent:
                 [(piece.text, piece.special) for piece in item.passage.context],
                 item.passage.target,
                 item.passage.whole,
+                item.passage.ranked,
             )
             for item in items
         ]
@@ -238,6 +239,8 @@ def _fail(items: Iterable[_Item], error: Exception) -> None:
 def _unpack(answer: Answer) -> Iterator[Losses]:
     nll = np.frombuffer(answer.blobs[0], np.float32)
     lengths = np.frombuffer(answer.blobs[1], np.uint16)
-    for scored, kept, tokens, room in answer.header["passages"]:
-        yield Losses(nll[:scored].copy(), lengths[:kept].copy(), tokens, room)
-        nll, lengths = nll[scored:], lengths[kept:]
+    ranks = np.frombuffer(answer.blobs[2], np.uint8)
+    for scored, kept, tokens, room, ranked in answer.header["passages"]:
+        own = ranks[:scored].copy() if ranked else None
+        yield Losses(nll[:scored].copy(), lengths[:kept].copy(), tokens, room, own)
+        nll, lengths, ranks = nll[scored:], lengths[kept:], ranks[scored if ranked else 0 :]

@@ -50,7 +50,10 @@ class Work:
 
     def plain(self) -> list[Any]:
         return [
-            [([(piece.text, piece.special) for piece in p.context], p.target, p.whole) for p in call]
+            [
+                ([(piece.text, piece.special) for piece in p.context], p.target, p.whole, p.ranked)
+                for p in call
+            ]
             for call in self.calls
         ]
 

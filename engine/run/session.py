@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Self, TypeVar
@@ -48,12 +48,12 @@ from engine.run.teachers import (
     sampling_of,
 )
 from engine.sample import Candidate, History, Scores, Stage, Version
-from engine.store.workspace import Workspace
+from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.student import EmbeddedStudent
-from models.student import StudentInfo
+from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
 T = TypeVar("T")
@@ -174,6 +174,24 @@ class Session:
     async def heat(self, sample: int, version: Version) -> TokenGains:
         """Token by token what each half of a version of a sample buys of the other."""
         return await (await self._replaying_student()).gains(sample, self._history(sample), version)
+
+    async def ranked(self, versions: Mapping[int, Version]) -> list[Losses]:
+        """The losses and ranks of a version's response after its instruction, for a version of each of some samples.
+
+        Ranks are not kept, so the student itself is asked.
+        """
+        loadable = await self._loadable_student()
+        info = self._student_info or await loadable.student.open()
+        template = await on_daemon_thread(prompt_for, self._settings.run.template, info)
+        passages = [
+            Passage(
+                template(version.instruction, version.input, self._history(sample)),
+                version.response,
+                ranked=True,
+            )
+            for sample, version in versions.items()
+        ]
+        return await loadable.student.losses(passages)
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
         """Another rewrite of a version, asked for by a person, weighed where there is a student, and kept.
@@ -307,6 +325,22 @@ async def refine_workspace(
     emit = _ending_when_held(emit)
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
         return await session.refine(limit=limit, only=only, retry_failed=retry_failed)
+
+
+async def refine_and_rank(
+    workspace: Workspace,
+    settings: Settings,
+    emit: Emit,
+    answers: Callable[[Run], Mapping[int, Version]],
+    *,
+    only: Sequence[int],
+    allow_remote_teacher: bool = False,
+) -> tuple[RunSummary, list[Losses]]:
+    """As `refine_workspace`; then `Session.ranked` of `answers`, a version of each of some samples of the run."""
+    emit = _ending_when_held(emit)
+    async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
+        summary = await session.refine(only=only)
+        return summary, await session.ranked(answers(summary.run))
 
 
 async def reselect(

@@ -30,6 +30,7 @@ from tui.cli.score import score
 from tui.cli.show import show
 from tui.cli.stats import stats
 from tui.cli.stopping import stop_as_ctrl_c
+from tui.cli.teachers import teachers
 from tui.cli.try_ import try_
 from tui.text.literal import one_line
 
@@ -123,6 +124,7 @@ def cli(ctx: click.Context) -> int | None:
 COMMANDS = (
     run,
     try_,
+    teachers,
     score,
     reselect,
     export,

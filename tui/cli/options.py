@@ -80,6 +80,11 @@ def student_options(command: F) -> F:
 
 
 def refining_options(command: F) -> F:
+    return setting_option("teacher", "name")(manner_options(command))
+
+
+def manner_options(command: F) -> F:
+    """How samples are refined, whoever the teacher is."""
     for option in (
         setting_option("run", "length"),
         setting_option("run", "both_branches"),
@@ -94,7 +99,6 @@ def refining_options(command: F) -> F:
         student_options,
         setting_option("teacher", "context"),
         setting_option("teacher", "url", metavar="URL"),
-        setting_option("teacher", "name"),
     ):
         command = option(command)
     return command

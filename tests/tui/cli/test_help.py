@@ -51,6 +51,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 WORKING = {
     "run": ["/nowhere.json", "--teacher", "demo", "--student", "demo"],
     "try": ["/nowhere.json", "--teacher", "demo", "--student", "demo"],
+    "teachers": ["/nowhere.json", "--teachers", "demo", "--student", "demo"],
     "score": ["/nowhere.json", "--student", "demo"],
     "reselect": ["{}", "--student", "/nowhere.gguf"],
     "export": ["{}", "{}.json"],

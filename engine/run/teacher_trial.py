@@ -1,0 +1,113 @@
+"""Several teachers on the same samples: what the student makes of each one's rewrites, and what all samples would take.
+
+Each teacher's trial is a run over these samples, so the run that follows with one of them asks for none again.
+
+RSR says how an answer suits a student (arXiv 2601.14249): the sum of its tokens' ranks, each at most 100, over the sum
+of their losses, by the student and after the instruction. An answer suits it where what it finds surprising is not far
+from what it would say itself: lower is better. Here it is over all tokens of the answers that a teacher wrote in its
+response stage, taken or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from engine.run.tryout import Estimate, tryout
+from engine.sample import Choice, Stage, Verdict, Version
+from engine.store.workspace import Run, Workspace
+from models.student import Losses
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrial:
+    """One stage of all samples that were tried."""
+
+    asked: int
+    usable: int  # a rewrite came of it
+    taken: int
+    margin: float | None  # mean, in log-ratio, of those that the student weighed
+    margin_at_equal_length: float | None  # likewise
+
+    @classmethod
+    def of(cls, choices: Sequence[Choice]) -> StageTrial:
+        margins = [one.margin for one in choices if one.margin is not None]
+        equal = [one.equal_length.margin for one in choices if one.equal_length is not None]
+        return cls(
+            asked=len(choices),
+            usable=sum(one.failure is None for one in choices),
+            taken=sum(one.verdict is Verdict.REPLACED for one in choices),
+            margin=fmean(margins) if margins else None,
+            margin_at_equal_length=fmean(equal) if equal else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherTrial:
+    """What came of one teacher."""
+
+    teacher: str
+    problem: str | None  # why it could not be tried to the end; the rest is empty then
+    instruction: StageTrial
+    response: StageTrial
+    rsr: float | None  # None: the student ranked nothing
+    answers: int  # the RSR is of
+    length: float | None  # of these answers over that of the samples' own, in characters
+    unusable_replies: int  # of those asked for now
+    estimate: Estimate | None
+
+
+def failed_trial(teacher: str, problem: str) -> TeacherTrial:
+    """The trial of a teacher that could not be tried."""
+    nothing = StageTrial.of(())
+    return TeacherTrial(teacher, problem, nothing, nothing, None, 0, None, 0, None)
+
+
+def teacher_trial(
+    teacher: str,
+    workspace: Workspace,
+    run: Run,
+    samples: Sequence[int],
+    ranked: Sequence[Losses],
+    *,
+    unusable_replies: int,
+    student_speed: float,
+    in_turn: bool,
+) -> TeacherTrial:
+    """The trial of a run's teacher on some samples; `ranked`: of `answers`. student_speed, in_turn: as `tryout`."""
+    found = tryout(workspace, run, samples, student_speed=student_speed, in_turn=in_turn)
+    choices = [choice for one in found.tried for choice in one.outcome.choices]
+    written = answers(workspace, run, samples)
+    own = sum(len(workspace.sample(index).original.response) for index in written)
+    return TeacherTrial(
+        teacher=teacher,
+        problem=None,
+        instruction=StageTrial.of([one for one in choices if one.stage is Stage.INSTRUCTION]),
+        response=StageTrial.of([one for one in choices if one.stage is Stage.RESPONSE]),
+        rsr=rank_surprisal_ratio(ranked),
+        answers=len(ranked),
+        length=sum(len(version.response) for version in written.values()) / own if own else None,
+        unusable_replies=unusable_replies,
+        estimate=found.estimate,
+    )
+
+
+def answers(workspace: Workspace, run: Run, samples: Sequence[int]) -> dict[int, Version]:
+    """The answers that a run's teacher wrote in the response stage, by sample, each with the instruction it is to."""
+    found = {}
+    for index in samples:
+        outcome = workspace.outcome(run, index)
+        for choice in outcome.choices if outcome is not None else ():
+            if choice.stage is Stage.RESPONSE and choice.rewrite is not None:
+                found[index] = choice.rewrite
+    return found
+
+
+def rank_surprisal_ratio(answers: Sequence[Losses]) -> float | None:
+    """RSR over the tokens of all answers; None where there are none, or they surprise nobody."""
+    ranks = sum(float(one.ranks.sum(dtype=np.float64)) for one in answers if one.ranks is not None)
+    losses = sum(float(one.nll.sum(dtype=np.float64)) for one in answers if one.ranks is not None)
+    return ranks / losses if losses > 0 else None

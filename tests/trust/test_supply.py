@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.openai.real import MISSING
+
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted(path for package in ("tui", "engine", "models") for path in (ROOT / package).rglob("*.py"))
 
@@ -40,6 +42,8 @@ STARTS_A_SHELL = {
 COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 """Dependencies of dependencies that burnish has no use for: the demo's model is found and not imported, and llama.cpp's
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
+NOT_HERE = {"openai-server"} if MISSING else set[str]()
+"""The groups that this environment has not."""
 OUR_OWN_TEMPLATES = {"tui/report/html.py"}
 """The call that fills burnish's own templates; a model's own go through Jinja's sandbox."""
 
@@ -57,7 +61,7 @@ def wanted() -> list[Requirement]:
     """The requirements in pyproject.toml: to run, of every extra, and to develop."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"].values()
-    groups = project["dependency-groups"].values()
+    groups = [lines for name, lines in project["dependency-groups"].items() if name not in NOT_HERE]
     every = [*project["project"]["dependencies"], *(line for lines in (*extras, *groups) for line in lines)]
     return [one for line in every if (one := Requirement(line)).name != "burnish"]
 

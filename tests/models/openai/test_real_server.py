@@ -60,7 +60,7 @@ def test_it_is_asked_streams_obeys_the_schema_and_says_what_it_has_not(url: str)
 def test_a_whole_run_goes_through_it(url: str, tmp_path: Path) -> None:
     data = dataset(tmp_path / "data.json", SHORT[:1])
     command = ("run", data, "-w", tmp_path / "w.burnish", "--student", "demo", "--reply-form", "steps")
-    environment = {"BURNISH_TEACHER__MAX_TOKENS": "64", "BURNISH_TEACHER__CONTEXT": str(CONTEXT)}
+    environment = {"BURNISH_TEACHER__MAX_TOKENS": "32", "BURNISH_TEACHER__CONTEXT": str(CONTEXT)}
     ended = burnish(
         *command, "--teacher", f"openai:{ALIAS}", "--teacher-url", url, "--json", environment=environment
     )

@@ -6,12 +6,13 @@ import json
 import os
 from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from tests import judges
 from tests.command import Ended, burnish
-from tests.ollama.script import Raw, Refusal
+from tests.ollama.script import Chat, Ending, Nothing, Raw, Refusal, Scripted
 from tests.openai.server import FakeOpenAI, lm_studio_error
 from tests.running import SHORT, brief, dataset
 from tests.scene import scene
@@ -80,8 +81,7 @@ def test_a_key_is_sent_and_kept_nowhere(tmp_path: Path, monkeypatch: pytest.Monk
         assert "chmod 600" in reflect(data, server.base).complaint
 
 
-def test_a_server_that_goes_holds_the_run_which_goes_on_when_it_is_back(tmp_path: Path) -> None:
-    """As with Ollama: the run pauses, and says what to do."""
+def test_a_server_that_is_not_there_is_waited_for_and_then_said(tmp_path: Path) -> None:
     data = dataset(tmp_path / "data.json", SHORT[:1])
     gone = FakeOpenAI(brief)
     gone.close()
@@ -89,6 +89,29 @@ def test_a_server_that_goes_holds_the_run_which_goes_on_when_it_is_back(tmp_path
     assert ended.code == 1
     assert "nothing answers at" in ended.err
     assert "--teacher-url" in ended.err
+
+
+def test_a_server_that_goes_in_the_middle_holds_the_run_until_it_is_back(tmp_path: Path) -> None:
+    """As with Ollama: the run pauses, says why, and goes on by itself."""
+    asked = count()
+
+    def leave_and_come_back() -> None:
+        server.refuse()
+        Event().wait(0.5)
+        server.accept()
+
+    def script(chat: Chat) -> Scripted:
+        if next(asked) != 1:
+            return brief(chat)
+        Thread(target=leave_and_come_back).start()
+        return Nothing(Ending.CLOSED)
+
+    data = dataset(tmp_path / "data.json", SHORT[:2])
+    with FakeOpenAI(script) as server:
+        ended = reflect(data, server.base, patience=60)
+        assert server.asked_again() == []
+    assert ended.code == 0, ended
+    assert burnish("show", tmp_path / "w.burnish", "--json").code == 0
 
 
 @pytest.mark.parametrize(

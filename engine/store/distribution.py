@@ -173,9 +173,9 @@ class Distribution:
             correlation = both / math.sqrt(lengths * changes) if varied else None
         return Growth(count, longer, shorter, weighed, correlation)
 
-    def kept_by(self, rule: ExportRule, threshold: float | None = None) -> int:
-        """`count_exported` of this run, `top` taking all it may."""
-        return count_exported(self._reading, self._run, rule, threshold=threshold)
+    def kept_by(self, rule: ExportRule, threshold: float | None = None, share: TopShare | None = None) -> int:
+        """`count_exported` of this run; without a share, `top` takes all it may."""
+        return count_exported(self._reading, self._run, rule, share, threshold=threshold)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:
         return self._reading.database.execute(query, run=self._run.id, **values)

@@ -115,8 +115,8 @@ def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> Non
 
     async def steps(seat: DistributionSeat) -> None:
         picture = seat.screen.query_one("#ifd", HistogramPlot)
-        most = keeps(path, ExportRule.TOP)
-        assert f"keeps at most {most} of 24 samples" in seat.kept
+        assert seat.kept.startswith("top 5% keeps 2 of 24 samples")
+        assert seat.shown("#command").endswith("--rule top")
 
         await seat.pilot.press("left")
         assert picture.threshold is None, "there is nothing below nothing"
@@ -130,7 +130,7 @@ def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> Non
         assert picture.threshold == pytest.approx(threshold - picture.step)
         await seat.pilot.press(*["left"] * 8)
         assert picture.threshold is None
-        await seat.until(lambda: "keeps at most" in seat.kept)
+        await seat.until(lambda: "top 5% keeps" in seat.kept)
 
         await seat.pilot.press("t", *"0.7", "enter")
         assert picture.threshold == 0.7
@@ -179,7 +179,8 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
             await seat.pilot.press("r")
             await seat.wait_for(f"--rule {rule}", within="#command")
             assert f"[{rule}]" in seat.shown("#rules")
-            assert f"{keeps(path, rule)} of 24 samples" in seat.kept
+            kept = 2 if rule is ExportRule.TOP else keeps(path, rule)
+            assert f"{kept} of 24 samples" in seat.kept
         await seat.pilot.press("t", *"0.7", "enter")
         await seat.until(lambda: "of them have IFD ≥ 0.7" in seat.kept)
         await seat.pilot.press("y", "r", "r", "r", "r")
@@ -298,7 +299,7 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
         await seat.until(lambda: "as it is · 18" in seat.shown("#scatter"))
         assert "as it is · median 0.655" in seat.shown("#ifd")
         assert "before" not in seat.shown("#length")
-        await seat.until(lambda: "keeps at most 18 of 24" in seat.kept)
+        await seat.until(lambda: "keeps 2 of 24 samples (8%), of 18 with" in seat.kept)
         await seat.pilot.press("right")
         await seat.until(lambda: "IFD ≥" in seat.kept)
 

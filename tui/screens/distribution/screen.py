@@ -22,7 +22,7 @@ from engine.formats.names import Format
 from engine.method.recipe import Method
 from engine.store.distribution import Distribution, Growth, common_range
 from engine.store.file_errors import Interrupted
-from engine.store.leaving import ExportRule
+from engine.store.leaving import USUAL_TOP, ExportRule
 from engine.store.length_effect import length_effect
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError
@@ -306,7 +306,11 @@ class DistributionScreen(AppScreen):
             return
 
         def ask(distribution: Distribution) -> tuple[int, int | None]:
-            above = distribution.kept_by(rule, threshold) if threshold is not None else None
+            above = None
+            if threshold is not None:
+                above = distribution.kept_by(rule, threshold)
+            elif rule is ExportRule.TOP:
+                above = distribution.kept_by(rule, share=USUAL_TOP)
             return distribution.kept_by(rule), above
 
         try:

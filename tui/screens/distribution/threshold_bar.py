@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from engine.store.distribution import share_taking
-from engine.store.leaving import ExportRule
+from engine.store.leaving import USUAL_TOP, ExportRule
 from models.system.shell import quoted_word
 from tui.screens.distribution.flow import percent
 from tui.text.shown import shown_line
@@ -30,7 +30,9 @@ class KeptCounts:
     rule: ExportRule
     threshold: float | None
     all: int  # that the rule lets through
-    above: int | None  # of these, at or above the threshold; None without one
+    above: (
+        int | None
+    )  # of these, at or above the threshold; without one, `top`'s usual share, and None of other rules
     total: int  # samples in the dataset
 
     @property
@@ -41,9 +43,9 @@ class KeptCounts:
 
     def options(self) -> str:
         """Of the command that exports it."""
-        if self.rule is not ExportRule.TOP:
+        if self.rule is not ExportRule.TOP or self.threshold is None or self.share is None:
             return f"--rule {self.rule}"
-        return f"--rule top --top {self.share or '100%'}"
+        return f"--rule top --top {self.share}"
 
 
 class ThresholdBar(Vertical):
@@ -192,9 +194,8 @@ def _said(kept: KeptCounts) -> Content:
 
     meaning = EXPORT_RULES[kept.rule].brief
     if kept.above is None:
-        verb = "keeps at most " if kept.rule is ExportRule.TOP else "keeps "
-        return Content.assemble(verb, of_all(kept.all), (f": {meaning}", "dim"))
-    limit = f"IFD ≥ {kept.threshold:g}"
+        return Content.assemble("keeps ", of_all(kept.all), (f": {meaning}", "dim"))
+    limit = f"IFD ≥ {kept.threshold:g}" if kept.threshold is not None else f"top {USUAL_TOP}"
     if kept.rule is ExportRule.TOP:
         among = f", of {kept.all:,} with an IFD below 1"
         return Content.assemble((limit, "bold $accent"), " keeps ", of_all(kept.above), (among, "dim"))

@@ -30,6 +30,7 @@ from engine.judge.prompt import Result
 from engine.pace import Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
 from models.student import StudentInfo
+from models.system.units import counted
 from models.teacher import TeacherInfo
 
 
@@ -181,7 +182,8 @@ class Tally:
         """Both models' tokens a second, each over the time it was at work."""
         parts = []
         if self.teacher_seconds:
-            parts.append(f"teacher {self.replies} replies, {self.teacher_speed:.1f} tokens/s")
+            replies = counted(self.replies, "reply", "replies")
+            parts.append(f"teacher {replies}, {self.teacher_speed:.1f} tokens/s")
         if self.student_seconds:
             parts.append(f"student {self.student_speed:.0f} tokens/s")
         return " · ".join(parts)

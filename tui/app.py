@@ -20,6 +20,7 @@ from engine.health.remembered import recall, remember
 from engine.run.opening import target
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.keys.actions import SCOPES, bindings, of_scope
 from tui.keys.keymap import key_names, load_keymap
 from tui.keys.palette import AppCommands
@@ -212,7 +213,7 @@ class BurnishApp(PatchedApp):
         if act is None:
             self.notify("nothing to undo" if back else "nothing to redo")
             return
-        about = f"sample {act.samples[0]}" if len(act.samples) == 1 else f"{len(act.samples)} samples"
+        about = f"sample {act.samples[0]}" if len(act.samples) == 1 else counted(len(act.samples), "sample")
         self.notify(f"{'undone' if back else 'done again'}: {act.what} ({about})", markup=False)
         self.post_changed()
 
@@ -241,7 +242,9 @@ class BurnishApp(PatchedApp):
             self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
         else:
             if summary is not None:
-                self.notify(f"done: {summary.done} of {summary.total} samples, {summary.failed} failed")
+                self.notify(
+                    f"done: {summary.done} of {counted(summary.total, 'sample')}, {summary.failed} failed"
+                )
         self.post_changed()
 
     def action_leave(self) -> None:

@@ -13,6 +13,7 @@ from engine.judge.record import Comparison, Judging
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import UnusableReply, failure_of
 from engine.method.reply_forms import JudgeForm
+from models.system.units import counted
 from models.teacher import TeacherError
 
 
@@ -65,7 +66,10 @@ async def judge(respondent: RecordedModel, sides: Sides, form: JudgeForm) -> Com
         yield from ((number, pair) for number, pair in found if number is not None)
         if waiting:
             emit(
-                Notice(f"{len(waiting)} pairs are not what they were: judge once more for what they are now")
+                Notice(
+                    counted(len(waiting), "pair is not what it was", "pairs are not what they were")
+                    + ": judge once more for what is there now"
+                )
             )
 
     async def work(item: tuple[int, Pair]) -> None:

@@ -27,6 +27,7 @@ from models.llamacpp.teacher import EmbeddedTeacher
 from models.openai.teacher import OpenAITeacher
 from models.student import Student
 from models.system import machine
+from models.system.units import counted
 from models.teacher import TeacherInfo
 
 Emit = Callable[[Event], None]
@@ -123,7 +124,12 @@ class RunPlan:
         waiting = await pipeline.run(self._schedule(emit), chosen)
         done, failed = workspace.count(run, chosen)
         if dropped := followed(workspace, run)[0]:
-            emit(Notice(f"{dropped:,} answers were replaced, and the reasoning that led to them is dropped"))
+            emit(
+                Notice(
+                    counted(dropped, "answer was replaced", "answers were replaced")
+                    + ", and the reasoning that led there is dropped"
+                )
+            )
         return RunSummary(run, len(chosen), done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:

@@ -1,4 +1,4 @@
-"""Units of memory and files, and how a number of bytes is written."""
+"""Units of memory and files, and how a number of bytes, or of anything, is written."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def file_size(count: int) -> str:
     if count < 10_000:
         return f"{count:,} bytes"
     return f"{count / KIB:,.0f} KiB" if count < 10 * MIB else size(count)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of something: `1 row`, `1,204 rows`."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

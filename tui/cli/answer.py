@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from models.system.units import counted
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import (
     FILE,
@@ -125,9 +126,12 @@ async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPr
 
 
 def _facts(answers: Answers, asked: int, out: Path, kept: Path) -> Iterator[Fact]:
-    yield "answered", f"{len(answers.texts)} of {asked} prompts"
+    yield "answered", f"{len(answers.texts)} of {counted(asked, 'prompt')}"
     if answers.cut:
-        yield "cut", f"{answers.cut} answers reached the limit of tokens (setting answer.max_tokens)"
+        yield (
+            "cut",
+            f"{counted(answers.cut, 'answer')} reached the limit of tokens (setting answer.max_tokens)",
+        )
     for number, failure in islice(sorted(answers.failures.items()), LISTED):
         yield f"prompt {number}", f"{failure.fault}: {failure.message}"
     yield "answers", str(out)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from models.system.units import counted
 from tui.cli.exit_codes import DONE
 from tui.cli.options import PATH, workspace_argument
 
@@ -20,5 +21,5 @@ def copy(workspace: Path, to: Path) -> int:
 
     Workspace.copy(workspace, to)
     with Workspace.read(to) as copied:
-        print_facts(output(), [("copied", f"{len(copied)} samples"), ("workspace", str(to))])
+        print_facts(output(), [("copied", counted(len(copied), "sample")), ("workspace", str(to))])
     return DONE

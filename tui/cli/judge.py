@@ -11,6 +11,7 @@ import click
 
 from models.errors import UsageError
 from models.system.shell import quoted_word
+from models.system.units import counted
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import (
     FILE,
@@ -142,5 +143,13 @@ def _sides(
     sides = file_sides(a, b, limit=limit, on_bad=on_bad, open_file=reading)
     for path, alone in zip((a, b), sides.unmatched, strict=True):
         if alone:
-            say(errors(), f"{path}: {alone} rows have no partner in the other file, and are left out")
+            say(
+                errors(),
+                f"{path}: "
+                + counted(
+                    alone,
+                    "row has no partner in the other file, and is left out",
+                    "rows have no partner in the other file, and are left out",
+                ),
+            )
     return sides

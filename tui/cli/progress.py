@@ -15,6 +15,7 @@ from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
 from engine.sample import Stage
+from models.system.units import counted
 from tui.cli.console import moves, say
 from tui.text.literal import first_line, one_line
 
@@ -146,7 +147,8 @@ class PlainDisplay(RunDisplay):
         super().on_event(event)
         match event:
             case Started():
-                self._say(f"{event.total} {self._unit}, {event.done} of them done before")
+                counts = counted(event.total, self._unit.removesuffix("s"))
+                self._say(f"{counts}, {event.done} of them done before")
             case Notice(text=text):
                 self._say(text)
             case Paused(message=message) if message != paused:
@@ -154,7 +156,7 @@ class PlainDisplay(RunDisplay):
             case Resumed() if paused is not None:
                 self._say("going on")
             case PhaseStarted():
-                self._say(f"the {event.model}'s turn, over {event.samples} samples")
+                self._say(f"the {event.model}'s turn, over {counted(event.samples, 'sample')}")
             case _ if time.monotonic() - self._printed_at > PLAIN_EVERY:
                 self._print_state()
             case _:

@@ -26,6 +26,7 @@ from engine.store.leaving import exported
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
 from models.system.shell import quoted_word
+from models.system.units import counted
 from tui.cli.console import errors, output, print_facts, say
 from tui.cli.progress import display
 from tui.cli.stopping import run_stoppable
@@ -75,9 +76,14 @@ def open_data(
     for reason in skipped:
         say(console, f"skipped {data}: {reason}")
     if skipped.others:
-        say(console, f"skipped {data}: {skipped.others:,} rows for other reasons")
+        say(console, f"skipped {data}: {counted(skipped.others, 'row')} for other reasons")
     if skipped.count:
-        say(console, f"{skipped.count:,} rows cannot be read and are left out")
+        say(
+            console,
+            counted(
+                skipped.count, "row cannot be read and is left out", "rows cannot be read and are left out"
+            ),
+        )
     if new:
         if passed := opened.passed():
             say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
@@ -102,7 +108,8 @@ def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None], columns:
     except BaseException:
         opened.close()
         raise
-    say(errors(), f"{count:,} new rows are taken up; the workspace now holds {len(opened):,} samples")
+    taken = counted(count, "new row is taken up", "new rows are taken up")
+    say(errors(), f"{taken}; the workspace now holds {counted(len(opened), 'sample')}")
     return opened
 
 

@@ -35,6 +35,7 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     from engine.run import session
     from engine.run.settings import load_settings
     from engine.store.workspace import Workspace
+    from models.system.units import counted
     from tui.cli.console import errors, say
     from tui.cli.progress import display
     from tui.cli.refining import show_result
@@ -49,7 +50,8 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
             summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=False))
         if summary.waiting:
             missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
-            say(console, f"{len(summary.waiting)} samples need a reply that was never asked for: {missing}")
+            need = counted(len(summary.waiting), "sample needs", "samples need")
+            say(console, f"{need} a reply that was never asked for: {missing}")
             if ask_teacher:
                 with display(console) as shown:
                     summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=True))

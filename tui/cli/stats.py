@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from models.system.units import counted
 from tui.cli.exit_codes import DONE
 from tui.cli.options import FILE, PATH, columns_option, encoding_option, format_option, json_option
 
@@ -133,6 +134,6 @@ def _counting() -> Iterator[Callable[[], None]]:
             nonlocal count
             count += 1
             if status is not None and count % EVERY == 0:
-                status.update(f"looked at {count:,} samples…")
+                status.update(f"looked at {counted(count, 'sample')}…")
 
         yield step

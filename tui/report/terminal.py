@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
+from models.system.units import counted
 from tui.report.words import decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
@@ -67,7 +68,10 @@ def show(out: Console, report: Report) -> None:
             if choice.failure is not None
         )))  # fmt: skip
     if report.pairs:
-        _section(out, f"{len(report.pairs)} samples before and after, spread evenly over the rewritten ones")
+        _section(
+            out,
+            f"{counted(len(report.pairs), 'sample')} before and after, spread evenly over the rewritten ones",
+        )
         for pair in report.pairs:
             out.print(_pair(pair))
     _section(out, "Doing it again")

@@ -9,7 +9,7 @@ from typing import Any
 from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice
-from models.system.units import size
+from models.system.units import counted, size
 from tui.text.tables import Fact, near_tie_rule, passed_words
 from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
@@ -20,12 +20,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def lead(report: Report) -> str:
     """The outcome of the run, in a sentence or two."""
-    counted = report.overview
-    sentence = f"{counted.done:,} of {counted.samples:,} samples are done"
+    overview = report.overview
+    sentence = f"{overview.done:,} of {counted(overview.samples, 'sample is', 'samples are')} done"
     if report.run.recipe.method is Method.SCORE:
         return f"{sentence}; they were scored as they are, and nothing was rewritten."
     sentence += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
-    sentence += f"; for {counted.failed:,} a stage failed." if counted.failed else "."
+    sentence += f"; for {overview.failed:,} a stage failed." if overview.failed else "."
     for figure in report.figures:
         if figure.after is not None and not figure.logarithmic:
             before, after = (median(figure, position) for position in figure.medians)
@@ -36,7 +36,7 @@ def lead(report: Report) -> str:
 def made_from(report: Report) -> Iterator[Fact]:
     source, run = report.source, report.run
     yield "Dataset", source.path
-    yield "Format", f"{source.format}, {report.overview.samples:,} samples"
+    yield "Format", f"{source.format}, {counted(report.overview.samples, 'sample')}"
     if passed := report.overview.passed:
         yield "Passed through", passed_words(passed)
     yield "Digest", source.sha256
@@ -86,8 +86,8 @@ def median(figure: MeasureFigure, position: float | None) -> str:
 def medians(figure: MeasureFigure) -> str:
     before, after = (median(figure, position) for position in figure.medians)
     if figure.after is None:
-        return f"median {before}, {figure.counts[0]:,} samples"
-    return f"median {before} before ({figure.counts[0]:,} samples), {after} after ({figure.counts[1]:,})"
+        return f"median {before}, {counted(figure.counts[0], 'sample')}"
+    return f"median {before} before ({counted(figure.counts[0], 'sample')}), {after} after ({figure.counts[1]:,})"
 
 
 def decided(choice: Choice) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from engine.examine.flags import Finding, Flag, Lengths, Stats
 from engine.sample import WhyPassed
 from models.system.shell import quoted_word
+from models.system.units import counted
 from tui.text import tables
 from tui.text.literal import one_line
 from tui.text.vocabulary import FINDINGS, reasoning_note
@@ -98,7 +99,10 @@ def _facts(
         yield "personal data", ", ".join(f"{kind} in {count:,}" for kind, count in found.personal.items())
     if (test := found.against) is not None:
         short = f", {test.short:,} too short to tell" if test.short else ""
-        yield "test", f"{test.path}: {test.rows:,} rows, {test.texts:,} texts held against the samples{short}"
+        yield (
+            "test",
+            f"{test.path}: {counted(test.rows, 'row')}, {counted(test.texts, 'text')} held against the samples{short}",
+        )
 
 
 def _share(count: int, found: Stats) -> str:
@@ -107,6 +111,6 @@ def _share(count: int, found: Stats) -> str:
 
 def _spread(lengths: Lengths) -> str:
     return (
-        f"{lengths.median:,} characters in the middle, 90 % have {lengths.low:,} to {lengths.high:,}, "
+        f"{counted(lengths.median, 'character')} in the middle, 90 % have {lengths.low:,} to {lengths.high:,}, "
         f"all {lengths.least:,} to {lengths.most:,}"
     )

@@ -12,6 +12,7 @@ from rich.table import Table
 from engine.judge.record import Judging
 from engine.judge.results import ENOUGH, Counts, LengthBias, MarginBin, Results
 from engine.sample import Verdict
+from models.system.units import counted
 from tui.text.literal import one_line
 from tui.text.tables import Fact, facts, number
 from tui.text.vocabulary import SCORES, STUDENT_DID
@@ -87,7 +88,7 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         yield "mean scores", f"{a} {number(found.mean_scores[0], 2)}, {b} {number(found.mean_scores[1], 2)}"
     if bias.judged:
         share = _percent(bias.changed, bias.judged)
-        changed = f"the order changed {bias.changed} of {bias.judged} verdicts ({share})"
+        changed = f"the order changed {bias.changed} of {counted(bias.judged, 'verdict')} ({share})"
         if bias.changed:
             changed += f": {bias.toward_first} toward the first place, {bias.toward_second} toward the second"
         yield "place", changed

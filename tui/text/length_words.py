@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from engine.sample import Stage
 from engine.store.length_effect import FEW, Correlation, LengthEffect
+from models.system.units import counted
 from tui.text.tables import Fact
 from tui.text.vocabulary import MEASURES
 
@@ -30,9 +31,8 @@ def verdict_sentence(effect: LengthEffect) -> str:
     sentence = f"the longer response stays in {stage.longer:,} of {stage.compared:,}"
     if not stage.at_equal_length:
         return f"{sentence}; at equal length nothing is known"
-    return (
-        f"{sentence}; whole and equal length differ in {stage.others:,} of {stage.at_equal_length:,} verdicts"
-    )
+    verdicts = counted(stage.at_equal_length, "verdict")
+    return f"{sentence}; whole and equal length differ in {stage.others:,} of {verdicts}"
 
 
 def length_facts(effect: LengthEffect) -> Iterator[Fact]:

@@ -37,7 +37,7 @@ from engine.sample import (
 from engine.store.leaving import ExportRule, pass_through
 from engine.store.overview import Overview
 from engine.store.workspace import Run, Source
-from models.system.units import size
+from models.system.units import counted, size
 from tui.text.literal import first_line, literal, one_line
 from tui.text.vocabulary import CHECKS, LENGTH_DECIDES, RULES, WHY_PASSED, choice_flags, shown_equal_length
 
@@ -210,7 +210,7 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
     for stage, counts in overview.stages.items():
         parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]
         parts += [f"{counts.failed} failed"] * bool(counts.failed)
-        parts += [f"{counts.near_ties} near ties"] * bool(counts.near_ties)
+        parts += [counted(counts.near_ties, "near tie")] * bool(counts.near_ties)
         parts += [f"{counts.verified} verified ({counts.overruled} otherwise)"] * bool(counts.verified)
         parts += [f"{counts.length_decides} decided by length"] * bool(counts.length_decides)
         yield f"{stage} stage", ", ".join(parts)
@@ -224,20 +224,24 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
     if overview.faults:
         yield "failures", ", ".join(f"{kind} {count}" for kind, count in overview.faults.items())
     if overview.unscorable:
-        yield "unscorable", f"{overview.unscorable} samples (burnish show WORKSPACE SAMPLE says why)"
+        yield (
+            "unscorable",
+            f"{counted(overview.unscorable, 'sample')} (burnish show WORKSPACE SAMPLE says why)",
+        )
     if overview.truncated:
         yield (
             "truncated",
-            f"{overview.truncated} samples, scored up to the student's context (--context raises it)",
+            f"{counted(overview.truncated, 'sample')}, scored up to the student's context (--context raises it)",
         )
     if overview.reasoning:
         yield (
             "reasoning",
-            f"in {overview.reasoning:,} answers, dropped with {overview.reasoning_dropped:,} that were replaced",
+            f"in {counted(overview.reasoning, 'answer')}, dropped with {overview.reasoning_dropped:,} that "
+            + ("was replaced" if overview.reasoning_dropped == 1 else "were replaced"),
         )
     if overview.fields_changed:
         changed = "fields beside the texts follow them (export --with-trace lists them)"
-        yield "fields", f"{overview.fields_changed:,} samples: {changed}"
+        yield "fields", f"{counted(overview.fields_changed, 'sample')}: {changed}"
 
 
 def failure_fact(outcome: Outcome) -> Fact:
@@ -268,7 +272,7 @@ def near_tie_rule(recipe: Recipe) -> str:
         return f"margins below {recipe.near_tie:g} in log-ratio"
     at = ", ".join(
         f"{recipe.near_ties.limit(tokens, tokens):.3g} ({recipe.near_ties.limit(tokens, tokens, RESPONSE):.3g})"
-        f" over {tokens} tokens"
+        f" over {counted(tokens, 'token')}"
         for tokens in (10, 100)
     )
     return (
@@ -336,7 +340,7 @@ def _ratio(ratio: Ratio) -> str:
         cut += f", without the {_earliest(ratio.left_out)} of the conversation"
     return (
         f"{number(ratio.value)} = exp({ratio.given.mean:.4f} - {ratio.alone.mean:.4f}) "
-        f"over {ratio.given.scored} tokens{cut}"
+        f"over {counted(ratio.given.scored, 'token')}{cut}"
     )
 
 
@@ -357,7 +361,8 @@ def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:
     if (equal := shown_equal_length(choice)) is not None:
         decides = f"; {LENGTH_DECIDES}" if choice.length_decides else ""
         text.append(
-            f"\nat equal length, over the first {equal.tokens:,} tokens of either: {equal.margin:+.4f}{decides}"
+            f"\nat equal length, over the first {counted(equal.tokens, 'token')} of either: "
+            f"{equal.margin:+.4f}{decides}"
         )
     if again is not None:
         other = ", otherwise than the student" * again.overruled

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from engine.report.word_diff import WORDS, TextDiff, compare
 from engine.sample import PARTS, Version
+from models.system.units import counted
 from tui.widgets.prose import Prose, displayed
 
 
@@ -98,15 +99,15 @@ class PartDiff(Vertical):
     def _facts(self, difference: PartDifference) -> list[str]:
         old, new, comparison = difference.left, difference.right, difference.comparison
         if new is None or comparison.same:
-            facts = [f"{len(old.raw):,} characters"]
+            facts = [counted(len(old.raw), "character")]
             return facts if new is None else [*facts, "unchanged"]
-        facts = [f"{len(old.raw):,} → {len(new.raw):,} characters"]
+        facts = [f"{len(old.raw):,} → {counted(len(new.raw), 'character')}"]
         if not comparison.words_removed and not comparison.words_added:
             facts.append("only white space and marks differ")
         if comparison.words_removed:
-            facts.append(f"−{comparison.words_removed:,} words")
+            facts.append(f"−{counted(comparison.words_removed, 'word')}")
         if comparison.words_added:
-            facts.append(f"+{comparison.words_added:,} words")
+            facts.append(f"+{counted(comparison.words_added, 'word')}")
         if not comparison.whole:
             facts.append(f"only the first {WORDS:,} differing words are compared")
         return facts

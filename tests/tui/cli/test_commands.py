@@ -170,7 +170,7 @@ def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: 
     result = json.loads(ended.out)
     assert result["recipe"]["context"] == 1024
     assert result["waiting"] == [2]
-    assert "1 samples need a reply that was never asked for: 2" in ended.err.replace("\n", " ")
+    assert "1 sample needs a reply that was never asked for: 2" in ended.err.replace("\n", " ")
     assert "--ask-teacher" in ended.err
     assert ended.code == 3
 

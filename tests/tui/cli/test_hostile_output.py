@@ -128,7 +128,7 @@ def test_progress_through_a_pipe_is_plain_lines(tmp_path: Path, environment: dic
             environment={"OLLAMA_HOST": server.url, **environment},
         )
     assert "\x1b" not in ended.err
-    assert "1 samples, 0 of them done before" in ended.err
+    assert "1 sample, 0 of them done before" in ended.err
     assert "1/1 samples" in ended.err
     assert json.loads(ended.out)["done"] == 1
 

@@ -162,7 +162,7 @@ def test_rows_that_do_not_meet_are_counted_and_told_of(tmp_path: Path) -> None:
     assert ended.code == 0
     assert f"left out {b}: row 6: expected the fields" in ended.err
     assert f"{a}: 2 rows have no partner" in ended.err
-    assert f"{b}: 1 rows have no partner" in ended.err
+    assert f"{b}: 1 row has no partner" in ended.err
     assert "2 rows of A and 1 of B without a partner" in ended.out
 
 

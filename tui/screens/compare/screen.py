@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from engine.method.recipe import Method
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import WorkspaceChanged
@@ -193,7 +194,7 @@ class CompareScreen(CursorKeys, JobScreen):
         about, total = found.comparison.about, found.comparison.about.pairs
         judge = shown_line(about.judge.name, 40, "bold")
         parts: list[Content | str | tuple[str, str]] = ["refined against original, judged by ", judge]
-        parts.append((f"  {len(found.lines):,} of {total:,} pairs", muted))
+        parts.append((f"  {len(found.lines):,} of {counted(total, 'pair')}", muted))
         if other := sum(not line.compared for line in found.lines):
             parts.append((f", {other:,} of them the student's choices", muted))
         if not found.done:
@@ -247,7 +248,12 @@ class CompareScreen(CursorKeys, JobScreen):
             if name not in ("disagreements", "pairs", "interval"):  # the list has them, the head, the bar
                 yield name, shown(value)
         if same := found.comparison.about.same:
-            yield "unchanged", Content(f"{same:,} samples are the same on both sides, and not judged")
+            yield (
+                "unchanged",
+                Content(
+                    counted(same, "sample is", "samples are") + " the same on both sides, and not judged"
+                ),
+            )
 
     def _list(self) -> None:
         lines = self._found.lines if self._found is not None else ()
@@ -310,7 +316,7 @@ class CompareScreen(CursorKeys, JobScreen):
             if await job.judge(path):
                 tally = job.tally
                 self.say(
-                    f"judged: {tally.done:,} of {tally.total:,} pairs, {tally.failed:,} without a verdict"
+                    f"judged: {tally.done:,} of {counted(tally.total, 'pair')}, {tally.failed:,} without a verdict"
                 )
         except BurnishError as error:
             self.say_error(error)

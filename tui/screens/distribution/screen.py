@@ -27,6 +27,7 @@ from engine.store.length_effect import length_effect
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
@@ -244,7 +245,7 @@ class DistributionScreen(AppScreen):
             judge = shown_line(found.comparison.about.judge.name, 30)
             lines = (
                 Content.assemble(
-                    ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counts.total:,} pairs", "dim")
+                    ("Judged", "bold"), ("  by ", "dim"), judge, (f", {counted(counts.total, 'pair')}", "dim")
                 ),
                 blocks(counts, self.query_one(FlowDiagram).size.width),
                 Content(score_sentence(counts, found.results.interval)),

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from engine.store.distribution import share_taking
 from engine.store.leaving import USUAL_TOP, ExportRule
 from models.system.shell import quoted_word
+from models.system.units import counted
 from tui.screens.distribution.flow import percent
 from tui.text.shown import shown_line
 from tui.text.vocabulary import EXPORT_RULES
@@ -190,7 +191,7 @@ def _said(kept: KeptCounts) -> Content:
     """The counts in a sentence."""
 
     def of_all(count: int) -> tuple[str, str]:
-        return f"{count:,} of {kept.total:,} samples ({percent(count, kept.total)})", "bold"
+        return f"{count:,} of {counted(kept.total, 'sample')} ({percent(count, kept.total)})", "bold"
 
     meaning = EXPORT_RULES[kept.rule].brief
     if kept.above is None:

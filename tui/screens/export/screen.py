@@ -40,6 +40,7 @@ from engine.judge.preferred import verdicts_on
 from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
@@ -410,8 +411,8 @@ class ExportScreen(AppScreen):
         else:
             self._ended = result_text(report)
             if not self.is_current:
-                what = "rows" if report.pairs is not None else "samples"
-                self.say(f"written: {report.rows:,} {what} to {report.path}")
+                what = counted(report.rows, "row" if report.pairs is not None else "sample")
+                self.say(f"written: {what} to {report.path}")
         finally:
             progress.stop()  # the thread, where it is this work that was cancelled
             self.writing = None

@@ -8,7 +8,7 @@ from engine.export.export import ExportPreview, ExportResult, InTheWay, RowProgr
 from engine.export.preferences import PreferenceKind
 from engine.export.trainers import Trainer
 from engine.store.leaving import ExportRule
-from models.system.units import file_size
+from models.system.units import counted, file_size
 from tui.keys.keymap import Keymap
 from tui.text.literal import one_line
 from tui.text.shown import shown
@@ -66,7 +66,7 @@ def writing_text(progress: RowProgress) -> Content:
     """The rows that are written, of how many."""
     return Content.assemble(
         ("writing ", "bold"),
-        f"{progress.rows:,} of {progress.total:,} rows",
+        f"{progress.rows:,} of {counted(progress.total, 'row')}",
         ("   esc stops", "$text-muted"),
     )
 

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.style import Style
 
 from engine.method.token_gain import SampleHalf, TokenSpan
+from models.system.units import counted
 from tui.screens.heat.layout import BREAK, NOTHING, TAB
 from tui.screens.heat.ramp import WIDTH, HeatMeasure, HeatPalette
 from tui.text.literal import one_line
@@ -63,7 +64,7 @@ def equation(text: HeatText, palette: HeatPalette) -> Content:
         number(score.alone.mean),
         (" without", palette.faint),
         ")",
-        (f"  {score.alone.scored:,} tokens", palette.faint),
+        (f"  {counted(score.alone.scored, 'token')}", palette.faint),
     )
 
 

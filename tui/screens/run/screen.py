@@ -18,6 +18,7 @@ from engine.store.overview import faults, replaced
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, SettingsChanged, StartRun, WorkspaceChanged
@@ -243,7 +244,7 @@ class RunScreen(JobScreen):
         if ending.result is not None:
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),
-                f"  {ending.result.done:,} of {ending.result.total:,} samples",
+                f"  {ending.result.done:,} of {counted(ending.result.total, 'sample')}",
                 (f"  {wording.session(tally)}", "$text-muted"),
             )
         elif ending.failure is not None:

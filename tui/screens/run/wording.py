@@ -14,7 +14,7 @@ from engine.progress import Tally, listed
 from engine.run.settings import Settings
 from engine.sample import Stage
 from models.student import StudentInfo
-from models.system.units import size
+from models.system.units import counted, size
 from models.teacher import TeacherInfo
 from tui.text.shown import shown_line
 from tui.text.vocabulary import METHODS, SCHEDULES
@@ -47,7 +47,7 @@ def plan(settings: Settings, data: str, samples: int, counts: RunCounts, *, chan
     """The run that would begin. `changed`: with other settings than those of the samples that are done."""
     run = settings.run
     pairs: list[tuple[str, Content | str]] = [
-        ("data", Content.assemble(shown_line(data, 60), (f"  {samples:,} samples", "$text-muted"))),
+        ("data", Content.assemble(shown_line(data, 60), (f"  {counted(samples, 'sample')}", "$text-muted"))),
         ("method", METHODS[run.method]),
     ]
     if run.method is not Method.SCORE:
@@ -74,7 +74,7 @@ def _named(name: str | None, more: str) -> Content:
 
 def done(samples: int, counts: RunCounts) -> Content:
     """The number of samples that are done, and of those that failed."""
-    parts: list[Content | str] = [f"{counts.done:,} of {samples:,} samples"]
+    parts: list[Content | str] = [f"{counts.done:,} of {counted(samples, 'sample')}"]
     if counts.failed:
         kinds = f" ({listed(Counter(counts.faults))})" if counts.faults else ""
         parts.append(Content.styled(f"  ✗ {counts.failed:,} failed{kinds}", "$text-error"))
@@ -88,7 +88,7 @@ def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
     counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
     before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"
     if tally.over:
-        before = f"{tally.replies:,} replies"
+        before = counted(tally.replies, "reply", "replies")
     info = tally.teacher
     who = _who(info.name if info else name, info)
     return _model("teacher", who, speed, (tally.teacher_pulse, "$primary"), before, width)
@@ -98,7 +98,7 @@ def student_line(tally: Tally, name: str | None, width: int) -> Content:
     """The student: its speed, and the samples before it."""
     speed = f"{tally.student_speed:,.0f} tokens/s" if tally.student_seconds else ""
     if tally.over:
-        before = f"{tally.student_tokens:,} tokens"
+        before = counted(tally.student_tokens, "token")
     elif tally.student is None:
         before = "loading"
     else:
@@ -148,7 +148,7 @@ def spark(pulse: Pulse, width: int) -> str:
 def backend(info: StudentInfo) -> str:
     """The device that the student runs on."""
     if info.offloaded:
-        return f"{info.backend}, {info.offloaded} of {info.layers} layers on the GPU"
+        return f"{info.backend}, {info.offloaded} of {counted(info.layers, 'layer')} on the GPU"
     return info.backend
 
 

@@ -18,6 +18,7 @@ from engine.events import Finished
 from engine.store.file_errors import Interrupted
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
 from models.errors import BurnishError
+from models.system.units import counted
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
@@ -387,7 +388,13 @@ class ListScreen(CursorKeys, AppScreen):
         if not self.workbench.is_open:
             return Content("")
         samples, total = self.workbench.samples, self.table.total
-        parts = [Content(f"{total:,} of {samples:,} samples" if total != samples else f"{samples:,} samples")]
+        parts = [
+            Content(
+                f"{total:,} of {counted(samples, 'sample')}"
+                if total != samples
+                else counted(samples, "sample")
+            )
+        ]
         if marked := len(self._marked):
             parts.append(Content.styled(f"◆ {marked:,} marked", "$accent"))
         if self._filter.marks:

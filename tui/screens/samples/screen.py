@@ -13,6 +13,7 @@ from engine.store.reviews import Reviews
 from engine.store.sample_list import SampleState
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
+from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import ReviewsChanged
@@ -166,7 +167,7 @@ class SamplesScreen(ListScreen):
             made = bulk.done - bulk.failed
             failed = f"; {bulk.failed} gave nothing usable{why}" if bulk.failed else ""
             stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""
-            rewrites = f"rewrites of {made} samples" if made != 1 else "a rewrite of one sample"
+            rewrites = f"rewrites of {counted(made, 'sample')}" if made != 1 else "a rewrite of one sample"
             self.say(f"{rewrites}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
             self.post_message(ReviewsChanged())
 
@@ -188,7 +189,7 @@ class SamplesScreen(ListScreen):
             found = ", ".join(f"{flag} {count:,}" for flag, count in stats.flags.items() if count)
             flagged = f"{stats.flagged:,} of {stats.samples:,} samples are flagged: {found}"
             listed = f"{flagged}. {self.keymap.first('samples.filter')} lists them"
-            self.say(listed if found else f"nothing to flag in {stats.samples:,} samples")
+            self.say(listed if found else f"nothing to flag in {counted(stats.samples, 'sample')}")
             self._arrange(stay=True)
         finally:
             self._bulk = None

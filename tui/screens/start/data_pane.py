@@ -21,6 +21,7 @@ from engine.formats.read import BadRow
 from engine.run.opening import BadRowsError, ChangedDatasetError, Import, OpenTarget, StoppedError, target
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.messages import Failed, WorkspaceOpened
 from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
@@ -230,10 +231,12 @@ class DataPane(Vertical):
 
     def _count(self) -> None:
         if (incoming := self._import) is not None:
-            passed = f", {incoming.passed:,} rows pass through" if incoming.passed else ""
+            passed = (
+                f", {counted(incoming.passed, 'row passes', 'rows pass')} through" if incoming.passed else ""
+            )
             bad = f", {len(incoming.bad):,} cannot be read" if incoming.bad else ""
             name = shown_line(self._import_path.name, 40)
-            count = f": {incoming.rows:,} samples so far{passed}{bad}"
+            count = f": {counted(incoming.rows, 'sample')} so far{passed}{bad}"
             self._rows.update(Content.assemble(("importing ", "bold"), name, count))
 
     def _fail(self, error: BurnishError) -> None:

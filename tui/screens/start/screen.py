@@ -22,6 +22,7 @@ from models.ollama.server import OllamaServer
 from models.openai.address import model_of
 from models.openai.server import OpenAIServer
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from models.teacher import Fault, TeacherError
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
@@ -152,7 +153,7 @@ class StartScreen(AppScreen):
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
             return Content.styled(f"choose a {missing}", "$text-warning")
-        parts = [Content(f"{self.workbench.samples:,} samples, method {settings.run.method}")]
+        parts = [Content(f"{counted(self.workbench.samples, 'sample')}, method {settings.run.method}")]
         if settings.run.method is not Method.SCORE:
             parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
         if settings.run.method is not Method.REFLECT:

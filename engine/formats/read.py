@@ -30,6 +30,7 @@ from engine.formats.encodings import (
     recoded,
 )
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
+from engine.formats.folders import in_folder
 from engine.formats.json import array_rows
 from engine.formats.layouts import fits, history_of, layout_of, version_of
 from engine.formats.limits import row_limit, too_large
@@ -332,20 +333,6 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
     if (other := next((what for mark, what in _OTHERS if head.startswith(mark)), None)) is not None:
         raise DatasetError(f"{path}: {other}")
     return head, packing
-
-
-def in_folder(path: Path) -> str:
-    """A folder's first file that may be a dataset, and how many there are."""
-    kinds = ("*.parquet", "*.arrow", "*.jsonl", "*.json", "*.csv")
-    found = ([file for file in sorted(path.rglob(kind)) if file.name not in _ABOUT] for kind in kinds)
-    files = next(filter(None, found), [])
-    if not files:
-        return "choose a dataset or a workspace"
-    more = f"; of its {len(files)} files like that each is opened by itself" if files[1:] else ""
-    return f"choose a dataset or a workspace in it, such as {files[0].relative_to(path)}{more}"
-
-
-_ABOUT = ("dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
 
 
 def _first_line(text: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.formats.fields import NO_COLUMNS, Columns
+from engine.formats.folders import in_folder
 from engine.formats.names import DatasetError, Format
-from engine.formats.read import BadRow, Dataset, in_folder, open_dataset
+from engine.formats.read import BadRow, Dataset, open_dataset
 from engine.sample import PassedRow, Sample
 from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Source, Workspace

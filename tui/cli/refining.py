@@ -13,6 +13,7 @@ from rich.console import Console
 
 from engine.events import Held
 from engine.formats.fields import Columns
+from engine.formats.folders import one_of_shards
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
 from engine.formats.reasons import Reasons
@@ -85,6 +86,8 @@ def open_data(
             ),
         )
     if new:
+        if (shard := one_of_shards(data)) is not None:
+            say(console, f"{data}: {shard}, or refine each by itself")
         if passed := opened.passed():
             say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
         turns = sum(bool(sample.history) for sample in opened.samples())

@@ -21,8 +21,10 @@ _QUESTION = ("question", "query")
 _ANSWER = "answer"
 # These count together only, and where nothing else does.
 _PAIRS = (
-    (("problem",), ("solution",)),
+    (("problem",), ("solution", "generated_solution")),
     (("inputs",), ("targets",)),
+    (("input_text", "source_text"), ("target_text",)),
+    (("问题", "提问", "指令"), ("回答", "答案", "输出")),
     (("user", "human"), ("assistant", "bot", "gpt", "model", "ai", "chatgpt")),
     (("q",), ("a",)),
 )
@@ -118,7 +120,12 @@ def fields_of(row: Mapping[str, Any], columns: Columns = NO_COLUMNS) -> Fields |
             instruction or _longer(row, (*_INSTRUCTION, *_QUESTION, "input")),
             response or _longer(row, (*_RESPONSE, _ANSWER)),
         )
-        instruction, response = next((pair for pair in (*pairs, longer) if None not in pair), (None, None))
+        # Where there is no doubt about the question.
+        other = found("solution", "target") if question in (None, instruction) else None
+        target = instruction, response or other
+        instruction, response = next(
+            (pair for pair in (*pairs, longer, target) if None not in pair), (None, None)
+        )
     if instruction is None or response is None:
         return None
     # Elsewhere `context` may be a list of documents or the like: that is not an input, it just travels along.

@@ -39,7 +39,7 @@ STYLES = {
 
 _AROUND = " \t\n:*#<>|[]"  # marks around a role's name, as in `<|user|>`, `### Human` and `USER:`
 _ROLE_KEYS = ("from", "role", "speaker", "author", "sender")
-_TEXT_KEYS = ("content", "value", "text", "message", "utterance")
+_TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 
 
 def turn_keys(turn: Mapping[str, Any]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from engine.formats.json import decoded_text
 from engine.formats.names import TRACE
 from engine.formats.roles import ROLES, turn_keys
 
-_NAMES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+_NAMES = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "contents")
 # Bare texts under these are said in turn: UltraChat has them in `data`.
 _SAID_IN_TURN = ("messages", "conversations", "conversation", "dialogue", "dialog", "data")
 # Turns under these are no conversation of their own to refine.

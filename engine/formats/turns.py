@@ -25,13 +25,29 @@ def _content(given: object, name: str) -> str:
 
     Parts that hold reasoning are no text. Raises `UnrefinableError`.
     """
+    text = _text_of(given)
+    return text_in(given, name) if text is None else text
+
+
+def _text_of(given: object) -> str | None:
+    """The text of a turn's content, or of a part of it however deep it stands; None for others, such as an image."""
+    if isinstance(given, str):
+        return given
     if isinstance(given, list):
-        texts = [_part_text(part) for part in given if not _is_reasoning_part(part)]
-        if None not in texts and (texts or not given):
-            return "".join(text for text in texts if text is not None)
-    if isinstance(given, dict) and (text := _part_text(given)) is not None:
-        return text
-    return text_in(given, name)
+        texts = [_text_of(part) for part in given if not _is_reasoning_part(part)]
+        return None if None in texts or (given and not texts) else "".join(filter(None, texts))
+    if not isinstance(given, dict) or (key := _part_key(given)) is None:
+        return None
+    return _text_of(given[key])
+
+
+def _part_key(part: dict[str, Any]) -> str | None:
+    """The key of a part's text: OpenAI has `text` and in its threads `text.value`, Gemini and ChatGPT `parts`."""
+    if str(part.get("type") or "text").casefold() not in ("text", "input_text", "output_text"):
+        return None
+    return next(
+        (key for key in ("text", "value", "content", "parts") if _text_of(part.get(key)) is not None), None
+    )
 
 
 def _is_reasoning_part(part: object) -> bool:
@@ -55,21 +71,6 @@ def without_reasoning(turn: dict[str, Any]) -> dict[str, Any]:
     return turn | {key: [part for part in turn[key] if part not in reasoning]} if reasoning else turn
 
 
-def _part_key(part: dict[str, Any]) -> str | None:
-    """The key of a text part's text; None for another part, such as an image."""
-    if part.get("type", "text") not in ("text", "input_text", "output_text"):
-        return None
-    return next((key for key in ("text", "value") if isinstance(part.get(key), str)), None)
-
-
-def _part_text(part: object) -> str | None:
-    """The text of a part of a turn's content; None for another part."""
-    if isinstance(part, dict):
-        key = _part_key(part)
-        return None if key is None else str(part[key])
-    return part if isinstance(part, str) else None
-
-
 def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
     """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
     key = turn_keys(turn)[1]
@@ -78,10 +79,16 @@ def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
         return turn | {key: text}
     if _content(given, key) == text:
         return turn
-    parts = given if isinstance(given, list) else [given]
-    first = next(part for part in parts if _part_text(part))
-    part = text if isinstance(first, str) else first | {_part_key(first): text}
-    return turn | {key: [part] if isinstance(given, list) else part}
+    return turn | {key: _with_text(given, text)}
+
+
+def _with_text(given: Any, text: str) -> Any:
+    if isinstance(given, str):
+        return text
+    if isinstance(given, list):
+        return [_with_text(next(part for part in given if _text_of(part)), text)]
+    key = _part_key(given)
+    return given | {key: _with_text(given[key], text)}
 
 
 def with_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> Unfolded:

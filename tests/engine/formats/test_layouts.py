@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.formats.layouts import history_of, version_of
-from engine.formats.names import TRACE, DatasetError, Format
+from engine.formats.names import TRACE, DatasetError, Format, Layout, UnrefinableError
 from engine.formats.render import render
 from engine.sample import Sample, Version, as_one_text
 
@@ -257,6 +258,38 @@ def test_a_refined_text_goes_back_into_its_part() -> None:
     assert same(row, Format.MESSAGES, NEW) == json.dumps(expected)
     assert same(row, Format.MESSAGES, Version(instruction="ab", response="c")) == json.dumps(row)
     assert render(sample(row, Format.MESSAGES), NEW, Format.MESSAGES, Format.WIZARDLM)["system"] == "ab"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda text: {
+            "role": "user",
+            "content": [{"type": "text", "text": {"value": text, "annotations": []}}],
+        },
+        lambda text: {"role": "user", "content": [[{"type": "text", "text": text}]]},
+        lambda text: {"role": "user", "content": [{"type": "Text", "content": text}]},
+        lambda text: {"role": "user", "content": {"content_type": "text", "parts": [text]}},
+        lambda text: {"role": "user", "parts": [{"text": text}]},
+        lambda text: {"role": "user", "content": [{"type": None, "text": text, "image_url": None}]},
+    ],
+    ids=["a thread's", "nested", "content", "ChatGPT's", "Gemini's", "a table's"],
+)
+def test_a_refined_text_goes_back_however_deep_it_stands(shape: Callable[[str], dict[str, Any]]) -> None:
+    def row(asked: str, answered: str) -> dict[str, Any]:
+        return {"messages": [shape(asked), shape(answered) | {"role": "assistant"}], "id": 1}
+
+    assert same(row("a", "b"), Format.MESSAGES, NEW) == json.dumps(row("New?", "Newer."))
+    assert version_of(row("a", "b"), Layout.MESSAGES) == Version(instruction="a", response="b")
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "image_url", "image_url": {"url": "x"}}, {"text": 1}, {"type": "text"}, 3]
+)
+def test_a_part_that_is_no_text_passes_its_row_through(part: object) -> None:
+    asked = {"role": "user", "content": [{"type": "text", "text": "a"}, part]}
+    with pytest.raises(UnrefinableError):
+        version_of({"messages": [asked, {"role": "assistant", "content": "b"}]}, Layout.MESSAGES)
 
 
 def test_a_null_system_turn_is_left_out_of_another_layout() -> None:

@@ -16,13 +16,17 @@ from itertools import islice
 
 _TAGS = (
     "think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "analysis",
-    "seed:think", "longcat_think",
+    "seed:think", "longcat_think", "mm:think", "thinking_process", "thought_process", "reasoning_content",
+    "inner_thoughts", "inner_monologue", "internal_monologue", "chain_of_thought", "cot",
 )  # fmt: skip
 _MARKS = {f"<{tag}>": f"</{tag}>" for tag in _TAGS} | {
     "[think]": "[/think]",  # Magistral
     "◁think▷": "◁/think▷",  # Kimi-VL
     "<|start_thinking|>": "<|end_thinking|>",  # Command A
     "<|begin_of_thought|>": "<|end_of_thought|>",  # Sky-T1
+    "<|start_of_thought|>": "<|end_of_thought|>",
+    "<|inner_prefix|>": "<|inner_suffix|>",  # Apertus
+    **{f"<|{tag}|>": f"<|/{tag}|>" for tag in ("think", "thinking", "thought", "reasoning")},
     "<|channel>thought": "<channel|>",  # Gemma 4
     "<unused94>thought": "<unused95>",  # MedGemma
     "here are my reasoning steps:": "[begin final response]",  # Apriel
@@ -43,7 +47,9 @@ def _any(marks: Collection[str]) -> str:
     return "|".join(map(re.escape, marks))
 
 
-_OPENED = re.compile(rf"\s*({_any(_MARKS)})", re.IGNORECASE)
+_OPENED = re.compile(
+    rf"\s*(?:(?P<mark>{_any(_MARKS)})|<(?P<tag>{_any(_TAGS)})\s[^<>]{{0,200}}>)", re.IGNORECASE
+)
 _CLOSED = {mark: re.compile(re.escape(mark), re.IGNORECASE) for mark in _MARKS.values()}
 _CLOSING = _any([mark for mark in _MARKS.values() if mark != _SAID])
 # As models write it: alone on its line, or right behind a sentence. Within a sentence it is spoken of.
@@ -171,7 +177,7 @@ def _final_message(text: str) -> tuple[int, int]:
 def _after_thoughts(text: str, quoted: Collection[str]) -> str | None:
     """The text after its first thoughts; None if it begins with none."""
     if opened := _OPENED.match(text):
-        mark = opened[1].casefold()
+        mark = (opened["mark"] or f"<{opened['tag']}>").casefold()
         if mark in quoted:
             return None
         closed = _CLOSED[_MARKS[mark]].search(text, opened.end())

@@ -24,6 +24,14 @@ THOUGHTS = [
     "<scratchpad>1 + 1</scratchpad>",
     "<seed:think>Okay.</seed:think>",
     "[THINK]Okay.[/THINK]",
+    '<think time="3">\nOkay.\n</think>\n',
+    "<thinking\n>Okay.</thinking>",
+    "<mm:think>Okay.</mm:think>",
+    "<chain_of_thought>Okay.</chain_of_thought>\n",
+    "<inner_monologue>Okay.</inner_monologue>\n",
+    "<|inner_prefix|>Okay.<|inner_suffix|>",
+    "<|start_of_thought|>Okay.<|end_of_thought|>",
+    "<|thinking|>Okay.<|/thinking|>\n",
     "◁think▷Okay.◁/think▷",
     "<|START_THINKING|>Okay.<|END_THINKING|>",
     "<|begin_of_thought|>\nOkay.\n<|end_of_thought|>\n",
@@ -46,6 +54,7 @@ THOUGHTS = [
     "Okay.\n</thinking>\n",
     "Okay.\n[/THINK]\n",
     "Okay.\n</seed:think>\n",
+    "Okay.\n<|inner_suffix|>\n",
 ]
 
 QUOTING = [
@@ -67,6 +76,12 @@ QUOTING = [
     "He wrote:\nHere is my response:\nYes.",
     "<answer>42</answer>",
     "thinking> is no mark.",
+    "<thinkers>Plato</thinkers>",
+    "<thought-experiment>A cat.</thought-experiment>",
+    "<cottage>Small.</cottage>",
+    "Qwen3 puts its thoughts between <think> and </think>; DeepSeek-R1 leaves out the first.",
+    "Strip them with re.sub(r'<think>.*?</think>', '', text, flags=re.S).",
+    "| model | marks |\n|---|---|\n| Magistral | [THINK] and [/THINK] |",
 ]
 """Answers about such marks, of which nothing may be lost."""
 

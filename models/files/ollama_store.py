@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from models.errors import ModelFileError
+from models.system.server_process import environments
 
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})", re.IGNORECASE)
 _MANIFEST_LIMIT = 4 * 2**20  # bytes; a thousand tensors, each a layer, take a quarter of one
@@ -56,8 +57,12 @@ class _Entry:
 
 
 def default_stores() -> tuple[Path, ...]:
-    """The folders of models that servers on this machine keep: OLLAMA_MODELS, this user's, those of system services."""
-    stores = [Path(os.environ["OLLAMA_MODELS"])] if os.environ.get("OLLAMA_MODELS") else []
+    """The folders of models that servers on this machine keep.
+
+    OLLAMA_MODELS, or else what the server that runs here goes by; then this user's, and those of system services.
+    """
+    named = os.environ.get("OLLAMA_MODELS")
+    stores = [Path(named)] if named else list(_stores_of_servers())
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home() raises where there is none
     services = (
         "/usr/share/ollama/.ollama/models",
@@ -66,6 +71,16 @@ def default_stores() -> tuple[Path, ...]:
     )
     others = ("/var/lib/ollama", "/var/snap/ollama/common/models")
     return tuple(dict.fromkeys([*stores, home / ".ollama" / "models", *map(Path, (*services, *others))]))
+
+
+def _stores_of_servers() -> Iterator[Path]:
+    """The stores of the servers that run now, by their own environments."""
+    port = re.search(r":(\d{1,5})/*\s*$", os.environ.get("OLLAMA_HOST", ""))
+    for environment in environments("ollama", int(port[1]) if port else 11434):
+        if models := environment.get("OLLAMA_MODELS"):
+            yield Path(models)
+        elif home := environment.get("HOME") or environment.get("USERPROFILE"):
+            yield Path(home) / ".ollama" / "models"
 
 
 class _Layer(BaseModel):

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from models.ollama.address import server_url
 from models.ollama.server import OllamaServer, Tag
 from models.ollama.teacher import OllamaTeacher
-from models.teacher import Fault, Message, Reply, Request, TeacherError
+from models.teacher import Fault, TeacherError
 from tests.models.ollama.asking import CLOUD, QUESTION, fails, pull, until, with_server, with_teacher
 from tests.ollama.script import Answer, Ending
 from tests.ollama.server import FakeOllama
@@ -152,37 +151,6 @@ def test_a_download_that_fails_says_why(name: str, words: dict[str, str], fault:
         pull(fake, name)
     assert caught.value.fault is fault
     assert str(caught.value).isprintable()
-
-
-def test_a_real_server_answers_too() -> None:
-    """Runs where OLLAMA_HOST, or the usual port, has an Ollama with a local model."""
-
-    async def scene() -> Reply:
-        local = [tag for tag in await OllamaServer().tags() if tag.local]
-        if not local:
-            pytest.skip("the Ollama here has no local model")
-        teacher = OllamaTeacher(min(local, key=lambda tag: tag.size).name, context=1024)
-        try:
-            await teacher.open()
-            return await teacher.ask(Request((Message("user", "Say ok."),), 1, 0.0, 8))
-        finally:
-            await teacher.unload()
-            await teacher.close()
-
-    try:
-        with socket.create_connection(_address(server_url()), 1):
-            pass
-    except OSError:
-        pytest.skip("no Ollama answers at OLLAMA_HOST or 127.0.0.1:11434")
-    reply = asyncio.run(scene())
-    assert reply.text
-    assert 0 < reply.tokens <= 8
-    assert reply.prompt_tokens > 0
-
-
-def _address(url: str) -> tuple[str, int]:
-    host, _, port = url.partition("://")[2].partition("/")[0].rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from typing import Any, Literal, Protocol
 
 from models.errors import BurnishError
 
+Think = bool | Literal["low", "medium", "high"]
+"""Whether a thinking model thinks before it answers; a level for those that have levels."""
+
 
 class Fault(StrEnum):
     """A reason that a reply could not be had, or could not be used, counted and shown under its own name."""
@@ -72,7 +75,7 @@ class Request:
     temperature: float
     max_tokens: int
     schema: Mapping[str, Any] | None = None  # JSON schema the reply obeys; None: free text
-    think: bool = False  # a thinking model thinks before it answers
+    think: Think = False
 
     def digest(self, teacher: TeacherInfo) -> bytes:
         """16 bytes that name this question put to this teacher: the key its reply is kept under."""
@@ -82,7 +85,7 @@ class Request:
         return reply_key(_digest(body), think=think, context=teacher.context)
 
 
-def reply_key(question: bytes, *, think: bool, context: int) -> bytes:
+def reply_key(question: bytes, *, think: Think, context: int) -> bytes:
     """The key of a reply: 16 bytes of a question's digest, and how the teacher was set up to answer it.
 
     In two steps, because workspaces up to schema 3 kept the first one alone: their replies are given this key when

@@ -16,6 +16,7 @@ from models.errors import BurnishError
 from models.files.catalog import SERVED, ModelFile, student_file, teacher_file
 from models.files.needs import faster_line, memory_needed, memory_of_tag, slow_on_cpu
 from models.http.address import cloud_refused, is_cloud
+from models.ollama.long_prompts import tokens_left
 from models.ollama.server import OllamaServer, Tag, full_name
 from models.system import machine
 from models.system.machine import GPU, Build
@@ -35,6 +36,10 @@ class _Server:
     cloud_disabled: bool | None = None
     teacher: Tag | None = None
     loaded: bool = False  # the teacher is in memory already
+    context: int | None = None  # that it has there, in tokens, where the server says
+    left: int | None = (
+        None  # tokens that the server leaves of a prompt that is too long for that; None: it refuses it
+    )
     error: TeacherError | None = None  # why the server, or then the teacher, is of no use
 
 
@@ -59,6 +64,7 @@ async def check(settings: Settings, folder: Path = Path()) -> list[Check]:
     ]
     checks += _ollama(server, needed=tag is not None)
     checks += await check_server(settings.teacher) if served else [_teacher(settings, embedded, server)]
+    checks += _long_prompts(server)
     checks.append(_student(settings, student))
     checks.append(_llama(build, gpus))
     checks += _memory(settings, embedded, student, server, build, gpus)
@@ -81,8 +87,12 @@ async def _ask_server(host: str | None, teacher: str | None) -> _Server:
         server = OllamaServer(host, first=ANSWERS)
         version, cloud_disabled = await server.version(), await server.cloud_disabled()
         tag = await server.find(teacher) if teacher else None
-        loaded = {full_name(name) for name in await server.loaded()}
-        return _Server(version, cloud_disabled, tag, loaded=tag is not None and full_name(tag.name) in loaded)
+        loaded = {full_name(name): context for name, context in (await server.loaded()).items()}
+        if tag is None or full_name(tag.name) not in loaded:
+            return _Server(version, cloud_disabled, tag)
+        context = loaded[full_name(tag.name)]
+        left = await tokens_left(server, tag.name, context) if context else None
+        return _Server(version, cloud_disabled, tag, loaded=True, context=context, left=left)
     except TeacherError as error:
         return _Server(version, cloud_disabled, error=error)
 
@@ -148,6 +158,22 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
         return Check("teacher", "problem", str(cloud_refused(name)) if is_cloud(name) else why)
     tag = server.teacher
     return Check("teacher", "ok", f"{tag.name}, {tag.quantisation or 'unknown type'}, {size(tag.size)}")
+
+
+def _long_prompts(server: _Server) -> Iterator[Check]:
+    """What the server does with a prompt that is too long, where the teacher is in memory: loading it takes long."""
+    if server.context is None:
+        return
+    tried = f"a prompt of more than {server.context} tokens, the context the teacher is in memory with,"
+    if server.left is None:
+        yield Check("long prompts", "ok", f"{tried} is refused, as burnish asks")
+    else:
+        yield Check(
+            "long prompts",
+            "advice",
+            f"{tried} is cut to {server.left} without a word",
+            "update Ollama: burnish notices a cut by the tokens that were read, where it can",
+        )
 
 
 def _student(settings: Settings, student: ModelFile | BurnishError | None) -> Check:

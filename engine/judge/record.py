@@ -22,7 +22,7 @@ from engine.store.file_errors import WorkspaceError
 from engine.store.file_kind import FileKind
 from engine.store.log import add_mark
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
-from models.teacher import Reply, TeacherInfo
+from models.teacher import Reply, TeacherInfo, Think
 
 _FIRST = """
 CREATE TABLE replies (                                    -- every reply, word for word
@@ -77,7 +77,7 @@ class Judging(Frozen):
     form: JudgeForm
     prompts: int  # prompt.PROMPTS: the version of what a judge is asked
     context: int  # tokens a request and its reply share
-    think: bool
+    think: Think
     max_tokens: int  # of one verdict
     temperature: float
     seed: int

@@ -16,7 +16,7 @@ from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
-from models.teacher import Request
+from models.teacher import Request, Think
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Method(StrEnum):
 class Sampling(Frozen):
     """The part of every request that the question does not decide; also the key of an answer outside of a run."""
 
-    think: bool  # a thinking model thinks before it answers
+    think: Think
     max_tokens: int  # of one reply
     temperature: float  # of the first attempt
     seed: int  # of the first attempt

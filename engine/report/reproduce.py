@@ -30,7 +30,9 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
                 variables.append(f"BURNISH_{group}__{name}".upper() + f"={quoted_word(str(value))}")
             elif UNUSED.get(run.recipe.method) != (group, name):
                 given = models if name == "name" else options
-                given += [setting.option] if value is True else [setting.option, str(value)]
+                given += (
+                    [setting.option] if setting.kind == "switch" else [setting.option, setting.word(value)]
+                )
     reading = [] if source.encoding is None else ["--encoding", source.encoding]
     reading += ["--columns", str(source.columns)] if source.columns.given else []
     again = ["burnish", "run", source.path, "-w", str(path), *reading, *models, *options]

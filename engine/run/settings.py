@@ -46,6 +46,7 @@ from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from models.errors import UsageError
 from models.http.transport import FIRST, SILENCE
+from models.teacher import Think
 
 Count = Annotated[int, Field(lt=2**31)]
 """A number that llama.cpp, Ollama and JSON can hold."""
@@ -107,8 +108,13 @@ class TeacherSettings(SettingsGroup):
     )
     """Requests in flight at once: what the server has OLLAMA_NUM_PARALLEL for."""
 
-    think: bool = False
-    """Whether a thinking model may think before it answers."""
+    think: Annotated[
+        Think,
+        Option(
+            "--think", "Whether a thinking model thinks before it answers, or how much where it has levels"
+        ),
+    ] = Field(False, title="Thinking")
+    """Whether a thinking model thinks before it answers; `low`, `medium` or `high` for those that have levels."""
 
     first_byte: float = Field(FIRST, gt=0)
     """Seconds a server may take to a reply's first byte: its queue, loading the model, reading the prompt."""
@@ -400,6 +406,10 @@ class Setting:
     low: int | None  # where it is an option
     high: int | None
 
+    def word(self, value: object) -> str:
+        """A value as it is written on the command line and in the form."""
+        return self.choices[bool(value)] if self.kind == "switch" else _word(value)
+
     @classmethod
     def of(cls, group: str, name: str, field: FieldInfo) -> Setting:
         type_, found = field.annotation, {type(one): one for one in field.metadata}
@@ -408,7 +418,7 @@ class Setting:
         if float in _parts(type_):  # a word, such as `auto`, or any number
             choices = ()
         plain = "number" if int in _parts(type_) else "text"
-        default = "" if field.default is None or type_ is bool else f" [{field.default}]"
+        default = "" if field.default is None or type_ is bool else f" [{_word(field.default)}]"
         return cls(
             group,
             name,
@@ -424,10 +434,15 @@ class Setting:
         )
 
 
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _words(annotation: Any) -> tuple[str, ...]:
     """The words a setting may be; a word of its own, such as `auto`, stands before an enum's."""
     parts = _parts(annotation)
-    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    words = ["false", "true"] * (bool in parts and len(parts) > 1)
+    words += [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
     enums = [part for part in parts if isinstance(part, type) and issubclass(part, StrEnum)]
     return tuple(map(str, [*words, *(word for enum in enums for word in enum)]))
 

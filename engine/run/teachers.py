@@ -114,7 +114,10 @@ class TeacherSource:
                 allow_remote=self._allow_remote,
                 first=settings.first_byte,
                 silence=settings.silence,
+                on_note=self._say,
             )
+        if settings.think:
+            self._emit(Notice(f"{name} is asked without thinking: only a server gives it room for that"))
         file = await identified(file)
         return EmbeddedTeacher(
             file.path, name=name, digest=digest_of(file), context=settings.context, chat=self._chat

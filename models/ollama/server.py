@@ -17,7 +17,7 @@ from models.http.address import cloud_refused, is_cloud
 from models.http.transport import CONNECT, FIRST, PER_ANSWER, PER_TOKEN, SILENCE, RefusedError, one_line
 from models.ollama.address import server_url
 from models.ollama.http import Amount, FailedMidwayError, Transport, Wire, fault_of
-from models.teacher import Fault, Message, TeacherError
+from models.teacher import Fault, Message, TeacherError, Think
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT])", re.IGNORECASE)
 
@@ -177,10 +177,10 @@ class OllamaServer:
             trained_context=length if isinstance(length, int) and 0 < length < 2**31 else None,
         )
 
-    async def loaded(self) -> tuple[str, ...]:
-        """The names of the models in memory now."""
+    async def loaded(self) -> dict[str, int | None]:
+        """The models in memory now, by name, and the context of each in tokens where the server says."""
         async with self._client(ollama.ProcessResponse) as client:
-            return tuple(model.name or "" for model in (await client.ps()).models)
+            return {model.name or "": model.context_length for model in (await client.ps()).models}
 
     async def unload(self, name: str) -> None:
         """Free a model's memory, and wait until the server no longer lists it (10 seconds at most)."""
@@ -223,16 +223,17 @@ class OllamaServer:
         messages: Sequence[Message],
         *,
         schema: Mapping[str, Any] | None,
-        think: bool | None,
+        think: Think | None,
+        shift: bool,
         options: Mapping[str, int | float],
         keep_alive: str,
     ) -> AsyncGenerator[ollama.ChatResponse]:
         """The parts of a streamed reply, whose counts of tokens are left out where they are zero.
 
-        think: None for a model that does not know thinking. options: `num_ctx`, `num_predict` and what else
-        Ollama has. Closing the generator closes the connection, and the server stops its work. That it ends says
-        no more than that the server ended its answer. Raises BROKEN for an answer that breaks off, is too long or
-        is not what Ollama says, SILENT for one that stops coming.
+        think: None for a model that does not know thinking. shift: the server may push the prompt out.
+        options: `num_ctx`, `num_predict` and what else Ollama has. Closing the generator closes the connection, and
+        the server stops its work. That it ends says no more than that the server ended its answer. Raises BROKEN for
+        an answer that breaks off, is too long or is not what Ollama says, SILENT for one that stops coming.
         """
         async with self._client(
             ollama.ChatResponse,
@@ -241,7 +242,7 @@ class OllamaServer:
             limit=PER_ANSWER + PER_TOKEN * int(options["num_predict"]),
             # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
             # would push the prompt out. One that does not ignores them. The client's `chat` has no room for them.
-            also={"truncate": False, "shift": False},
+            also={"truncate": False} if shift else {"truncate": False, "shift": False},
         ) as client:
             parts = await client.chat(
                 model,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import aclosing, suppress
 
 from ollama import ChatResponse
 
 from models.http.prompt import check_fits
 from models.http.transport import FIRST, SILENCE, RefusedError, one_line
 from models.ollama.http import ADVICE, FailedMidwayError
-from models.ollama.server import ModelDescription, OllamaServer, Tag
+from models.ollama.server import ModelDescription, OllamaServer, Tag, full_name
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
@@ -33,19 +35,23 @@ class OllamaTeacher:
         keep_alive: str = "30m",
         first: float = FIRST,
         silence: float = SILENCE,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Nothing is sent before the first call.
 
         host: as OLLAMA_HOST, see `models.ollama.address`. context: tokens a request and its reply share, less where
         the model was trained with less; it stays the same, for a change makes the server load the model again.
         keep_alive: how long the server keeps the idle model in memory ("30m", "-1s" for ever).
-        first, silence: seconds, see `models.ollama.server`.
+        first, silence: seconds, see `models.ollama.server`. on_note: told once each of what is done differently from
+        what was asked for, one sentence each.
         """
         self.name = name
-        self.notes: list[str] = []  # what was done differently from what was asked for, one sentence each
+        self.notes: list[str] = []
+        self._on_note = on_note
         self._server = OllamaServer(host, allow_remote=allow_remote, first=first, silence=silence)
         self._context = context
         self._knows_thinking = True  # until it says otherwise
+        self._shift = True  # the server may push a prompt out for its reply
         self._keep_alive = keep_alive
         self._model = ""  # its name as the server writes it, once it was found
         self._opened: TeacherInfo | None = None
@@ -59,9 +65,12 @@ class OllamaTeacher:
                 Fault.REJECTED,
                 f"{self.name} cannot chat ({one_line(', '.join(shown.capabilities))}): choose a model that writes text",
             )
-        self._model = tag.name
-        self._opened = self._describe(tag, shown)
-        return self._opened
+        info = self._describe(tag, shown)
+        with suppress(RefusedError):  # a server that has been asked for its models, and does not know these
+            self._shift = shift_is_a_setting(await self._server.version())
+            await self._tell_of_reload(tag, info)
+        self._model, self._opened = tag.name, info
+        return info
 
     async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
         if request.max_tokens < 1:
@@ -106,9 +115,22 @@ class OllamaTeacher:
             context=context,
         )
 
+    async def _tell_of_reload(self, tag: Tag, info: TeacherInfo) -> None:
+        """Say that the model is in memory for others with another context, which only a new start changes."""
+        if self._opened is not None:
+            return
+        loaded = {full_name(name): context for name, context in (await self._server.loaded()).items()}
+        context = loaded.get(full_name(tag.name))
+        if context is not None and context != info.context:
+            self._note(
+                f"{self.name} is in the server's memory with a context of {context} tokens: it is loaded again with "
+                f"{info.context}, also for others who use it (a context of {context} would keep it)"
+            )
+
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes.append(sentence)
+            self._on_note(sentence)
 
     async def _ask(self, request: Request, context: int, on_text: OnText | None) -> Reply:
         """One reply; of a model that does not know thinking, too."""
@@ -137,6 +159,7 @@ class OllamaTeacher:
             request.messages,
             schema=request.schema,
             think=request.think if self._knows_thinking else None,
+            shift=self._shift,
             options={
                 "num_ctx": context,
                 "num_predict": request.max_tokens,
@@ -164,6 +187,7 @@ class OllamaTeacher:
                                 Fault.BROKEN,
                                 f"{self.name}'s reply came with a piece of it twice: see the server's log",
                             )
+                        self._tell_of_thoughts(request, any(thoughts))
                         return self._finished(part, "".join(text), "".join(thoughts), context)
         except FailedMidwayError as error:
             advice = ADVICE.get(error.fault, "")
@@ -176,6 +200,13 @@ class OllamaTeacher:
             Fault.UNFINISHED,
             f"{self.name} stopped before its reply was done: Ollama ends one that repeats itself",
         )
+
+    def _tell_of_thoughts(self, request: Request, thought: bool) -> None:
+        """Say that a model thinks although it was asked not to."""
+        if thought and not request.think:
+            self._note(
+                f"{self.name} thinks, although it was asked not to: its thoughts are left out, and take time and tokens"
+            )
 
     def _finished(self, last: ChatResponse, text: str, thoughts: str, context: int) -> Reply:
         reason = last.done_reason or ""
@@ -211,6 +242,16 @@ class OllamaTeacher:
                 f"Ollama read {read} tokens of a prompt of {sent} bytes and dropped the rest (its context is "
                 f"{context}): give it a larger one, or leave the sample out",
             )
+
+
+def shift_is_a_setting(version: str) -> bool:
+    """True of a server that loads a model anew for a request that says otherwise than the last one whether to shift.
+
+    So from 0.30 on, and in builds that have no number.
+    """
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    release = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+    return release == (0, 0) or release >= (0, 30)
 
 
 def _digest(tag: Tag) -> str:

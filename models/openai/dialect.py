@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from models.teacher import Think
+
 
 class SchemaWay(StrEnum):
     """The ways to give a server the JSON schema that its reply obeys, best first."""
@@ -22,6 +24,7 @@ _REFUSALS = {
         r"response_format|json_schema|json_object|guided|structured|grammar|schema", re.IGNORECASE
     ),
     "chat_template_kwargs": re.compile(r"chat_template_kwargs|enable_thinking", re.IGNORECASE),
+    "reasoning_effort": re.compile(r"reasoning_effort|does not support thinking", re.IGNORECASE),
     "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "max_tokens": re.compile(r"max_completion_tokens", re.IGNORECASE),
@@ -35,6 +38,7 @@ class Dialect:
     - `max_tokens`, which every local server takes; `max_completion_tokens` where one asks for that.
     - `stream_options.include_usage`: without, most servers count no tokens of a streamed reply.
     - `chat_template_kwargs.enable_thinking`: llama-server's and vLLM's, for models that think unless told not to.
+    - `reasoning_effort`, only where a level of thinking is asked for.
     - `seed`.
     """
 
@@ -44,15 +48,17 @@ class Dialect:
         self.notes: list[str] = []  # what is done differently from what was asked for, one sentence each
 
     def fields(
-        self, schema: Mapping[str, Any] | None, *, think: bool, max_tokens: int, seed: int
+        self, schema: Mapping[str, Any] | None, *, think: Think, max_tokens: int, seed: int
     ) -> dict[str, Any]:
         """The fields of a request that depend on the server."""
         limit = "max_completion_tokens" if "max_tokens" in self.without else "max_tokens"
         found: dict[str, Any] = {
             "seed": seed % 2**31,  # a seed below 0 is a random one to some
             "stream_options": {"include_usage": True},
-            "chat_template_kwargs": {"enable_thinking": think},
+            "chat_template_kwargs": {"enable_thinking": bool(think)},
         }
+        if isinstance(think, str):
+            found["reasoning_effort"] = think
         found = {name: value for name, value in found.items() if name not in self.without}
         found[limit] = max_tokens
         if schema is not None and self.schema is SchemaWay.JSON_SCHEMA:

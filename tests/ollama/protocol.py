@@ -136,6 +136,8 @@ class Handler(BaseHTTPRequestHandler):
         shown["details"] = {key: about[key] for key in shown["details"]}
         family = shown["model_info"]["general.architecture"]
         shown["model_info"][f"{family}.context_length"] = model.trained_context
+        if model.parameters is not None:
+            shown["model_info"]["general.parameter_count"] = model.parameters
         shown["capabilities"] = list(model.capabilities)
         self._json(shown | model.remote)
 

@@ -34,8 +34,9 @@ class Model:
     tag: Mapping[str, Any]  # as /api/tags lists it
     capabilities: Sequence[str] = ("completion",)
     trained_context: int = 32768
+    parameters: int | None = None  # as counted; None: as recorded
     jinja: bool = (
-        True  # a template that llama-server applies, where the release has one; else one of Ollama's own
+        True  # its template is one that llama-server applies, in releases that have it; else one of Ollama's
     )
 
     @property

@@ -249,7 +249,7 @@ def test_no_key_password_or_cookie_is_sent(tmp_path: Path, monkeypatch: pytest.M
     with FakeOllama(lambda chat: Raw(json.dumps(done).encode() + b"\n", headers=cookie)) as server:
         assert with_teacher(server, twice) == ["Yes.", "Yes."]
         fails(server, name="gone")
-    assert len(server.exchanges) == 5
+    assert len(server.exchanges) == 7
     for exchange in server.exchanges:
         assert SECRET not in str(exchange.headers)
         assert not {"authorization", "cookie", "proxy-authorization"} & {

@@ -56,6 +56,7 @@ LISTED = 20
 @limit_option("prompts")
 @setting_option("answer", "context")
 @setting_option("answer", "parallel")
+@setting_option("answer", "think")
 @encoding_option
 @columns_option
 @json_option

@@ -45,6 +45,7 @@ LISTED = 20
 @setting_option("judge", "context")
 @setting_option("judge", "parallel")
 @setting_option("judge", "reply_form")
+@setting_option("judge", "think")
 @click.option(
     "--record",
     type=FILE,

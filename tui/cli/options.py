@@ -95,6 +95,7 @@ def manner_options(command: F) -> F:
         setting_option("run", "schedule"),
         setting_option("run", "prompts"),
         setting_option("run", "reply_form"),
+        setting_option("teacher", "think"),
         setting_option("run", "method"),
         student_options,
         setting_option("teacher", "context"),

@@ -51,8 +51,13 @@ class PickOne(Widget, can_focus=True):
         self.set_reactive(PickOne.words, words)
         self.set_reactive(PickOne.chosen, chosen)
 
+    @property
+    def _gap(self) -> int:
+        """The cells between two words: many of them stand closer, to fit on the line."""
+        return 3 if len(self.words) < 5 else 2
+
     def render(self) -> Content:
-        return Content("   ").join(
+        return Content(" " * self._gap).join(
             Content.styled(f"● {word}", "bold")
             if word == self.chosen
             else Content.styled(f"○ {word}", "$text-muted")
@@ -73,7 +78,7 @@ class PickOne(Widget, can_focus=True):
         for word in self.words:
             if start <= x < start + len(word) + 2 and y == 0:
                 return word
-            start += len(word) + 5
+            start += len(word) + 2 + self._gap
         return None
 
     def pick(self, word: str) -> None:

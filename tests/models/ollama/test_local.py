@@ -76,7 +76,7 @@ def test_neither_a_key_nor_a_proxy_from_the_environment_is_used(monkeypatch: pyt
         monkeypatch.delenv("no_proxy", raising=False)
         ask(server)
     assert proxy.exchanges == []
-    assert len(server.exchanges) == 3
+    assert len(server.exchanges) == 5
     for exchange in server.exchanges:
         assert "authorization" not in {name.lower() for name in exchange.headers}
         assert "secret" not in str(exchange.headers)

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from models.http.prompt import estimated_tokens
-from models.ollama.teacher import OllamaTeacher
-from models.teacher import Fault, Message, Reply, Request, TeacherInfo
+from models.ollama.teacher import OllamaTeacher, shift_is_a_setting
+from models.teacher import Fault, Message, Reply, Request, TeacherInfo, Think
 from tests.models.ollama.asking import QUESTION, ask, fails, with_teacher
-from tests.ollama.releases import RECORDED, RELEASES, Release
+from tests.ollama.releases import R24, RECORDED, RELEASES, Release
 from tests.ollama.script import Answer, Ending, Raw, Refusal
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model, recorded
@@ -109,6 +109,76 @@ def test_the_context_stays_so_that_the_model_is_loaded_once() -> None:
     with FakeOllama() as server:
         with_teacher(server, three)
     assert server.loads == [("qwen0.5b:latest", 8192)]
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
+def test_a_model_that_others_use_with_the_same_context_is_not_loaded_again(release: Release) -> None:
+    """Since 0.30 whether to shift is a setting of a load, as the context is."""
+    with FakeOllama(release=release) as server:
+        model = server.find("qwen0.5b")
+        assert model is not None
+        server.load(model, {"options": {"num_ctx": 2048}}, 300)
+        notes = with_teacher(server, asked_once, context=2048)
+        assert len(server.loads) == 1
+        assert notes == []
+        assert ("shift" in server.chats[0].body) == (release is R24)
+        (note,) = with_teacher(server, asked_once, context=4096)
+        assert len(server.loads) == 2
+    assert "context of 2048 tokens" in note
+    assert "a context of 2048 would keep it" in note
+
+
+async def asked_once(teacher: OllamaTeacher) -> list[str]:
+    await teacher.ask(QUESTION)
+    return teacher.notes
+
+
+@pytest.mark.parametrize(
+    ("version", "setting"),
+    [
+        ("0.24.0", False),
+        ("0.29.9-rc1", False),
+        ("0.30.0", True),
+        ("0.32.15", True),
+        ("1.0.0", True),
+        ("0.0.0", True),
+    ],
+)
+def test_shift_is_left_out_where_it_is_a_setting_of_a_load(version: str, setting: bool) -> None:
+    assert shift_is_a_setting(version) is setting
+
+
+def test_a_model_that_thinks_although_it_was_asked_not_to_is_told_of_once() -> None:
+    told: list[str] = []
+
+    async def twice(teacher: OllamaTeacher) -> None:
+        await teacher.ask(QUESTION)
+        await teacher.ask(QUESTION)
+
+    with FakeOllama(lambda chat: Answer("Yes.", thinking="Hm.")) as server:
+        with_teacher(server, twice, on_note=told.append)
+    (note,) = told
+    assert "thinks, although" in note
+
+
+@pytest.mark.parametrize("think", [True, "low", "medium", "high"])
+def test_a_level_of_thinking_is_asked_for_as_it_is(think: Think) -> None:
+    thinker = Model.named("thinker", ["completion", "thinking"])
+    with FakeOllama(lambda chat: Answer("Yes.", thinking="Hm."), models=[thinker]) as server:
+        assert ask(server, replace(QUESTION, think=think), name="thinker").thoughts == "Hm."
+    assert server.chats[0].body["think"] == think
+
+
+def test_a_model_that_cannot_think_is_told_of_once_whatever_the_level() -> None:
+    told: list[str] = []
+
+    async def twice(teacher: OllamaTeacher) -> None:
+        await teacher.ask(replace(QUESTION, think="high"))
+        await teacher.ask(THINKING)
+
+    with FakeOllama() as server:
+        with_teacher(server, twice, on_note=told.append)
+    assert told == ["qwen0.5b does not support thinking: it is asked without"]
 
 
 def test_unloading_frees_the_memory() -> None:

@@ -63,6 +63,13 @@ def test_thoughts_are_kept_apart_from_the_answer(field: str) -> None:
     assert server.chats[0].body["chat_template_kwargs"] == {"enable_thinking": True}
 
 
+def test_a_level_of_thinking_is_asked_for_until_the_server_refuses_it() -> None:
+    with FakeOpenAI(lambda chat: "Yes.") as server:
+        assert ask(server, replace(QUESTION, think="low")).text == "Yes."
+    assert server.chats[0].body["reasoning_effort"] == "low"
+    assert server.chats[0].body["chat_template_kwargs"] == {"enable_thinking": True}
+
+
 def test_thoughts_under_both_names_are_one() -> None:
     piece = {"choices": [{"index": 0, "delta": {"reasoning": "Hm", "reasoning_content": "Hm"}}]}
     last = {"choices": [{"index": 0, "delta": {"content": "Yes"}, "finish_reason": "stop"}], "usage": None}

@@ -27,6 +27,7 @@ FIELDS = {
         ("run", "schedule"),
         ("run", "reply_form"),
         ("run", "candidates"),
+        ("teacher", "think"),
         ("teacher", "parallel"),
         ("run", "both_branches"),
         ("run", "length"),
@@ -91,7 +92,7 @@ class MethodForm(Vertical):
 
     def _value(self, field: Setting) -> str:
         value = getattr(getattr(self._workbench.settings, field.group), field.name)
-        return field.choices[value] if field.kind == "switch" else str(value)
+        return field.word(value)
 
     @on(PickOne.WordPicked)
     def _picked(self, message: PickOne.WordPicked) -> None:

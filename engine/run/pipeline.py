@@ -32,6 +32,7 @@ from engine.run.replay import (
     ReplayingStudent,
     ReplayingTeacher,
 )
+from engine.run.schema_watch import SchemaWatch
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
 from engine.sample import Choice, History, Scores, Stage, Version
@@ -113,8 +114,9 @@ class Pipeline:
         student: Student | None,
         gate: Gate,
         verifier: Student | None = None,
+        schemas: SchemaWatch | None = None,
     ) -> None:
-        """`emit` is called in the loop that runs the pipeline, and must not block."""
+        """`emit` is called in the loop that runs the pipeline, and must not block. `schemas`: as `ReplayingTeacher`."""
         self._workspace = workspace
         self._run = run
         self._recipe = run.recipe
@@ -122,6 +124,7 @@ class Pipeline:
         self._teacher = teacher
         self._student = student
         self._verifier = verifier
+        self._schemas = schemas
         self._gate = gate
         self._student_info: StudentInfo | None = None
         self._verifier_info: StudentInfo | None = None
@@ -208,7 +211,9 @@ class Pipeline:
         """Take every unfinished one of the samples as far as these models can; what waits for another one then."""
         replaying = None
         if teacher is not None:
-            replaying = ReplayingTeacher(self._workspace, teacher, self._emit, self._gate, self._first)
+            replaying = ReplayingTeacher(
+                self._workspace, teacher, self._emit, self._gate, self._first, self._schemas
+            )
         samples = self._workspace.pending(self._run, chosen)
         waiting = _Waiting()
 

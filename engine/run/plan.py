@@ -12,6 +12,7 @@ from engine.method.recipe import Recipe, Sampling
 from engine.method.reply_forms import ReplyFormName, form_for
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
+from engine.run.schema_watch import SchemaIgnoredError, SchemaWatch
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
 from engine.store.overview import followed
@@ -92,11 +93,15 @@ class RunPlan:
     teacher: OpenTeacher | None  # None: the method needs none
     student: LoadableStudent | None  # None: likewise
     verifier: LoadableStudent | None = None  # None: near ties are not scored again
+    form_may_change: bool = False  # where the first reply shows that the server leaves its schema out
 
     async def execute(
         self, workspace: Workspace, emit: Emit, gate: Gate, chosen: Sequence[int], *, retry_failed: bool
     ) -> RunSummary:
-        """Refine some of the workspace's samples; take up what was begun. Raises as `Pipeline.run`."""
+        """Refine some of the workspace's samples; take up what was begun. Raises as `Pipeline.run`.
+
+        Raises `SchemaIgnoredError` where the form may change and has to, once that is kept in the workspace.
+        """
         teacher, student, verifier = self.teacher, self.student, self.verifier
         recipe = as_begun(workspace, self.recipe)
         before = workspace.record(recipe)
@@ -120,8 +125,13 @@ class RunPlan:
             student=student.student if student else None,
             gate=gate,
             verifier=verifier.student if verifier else None,
+            schemas=SchemaWatch() if self.form_may_change else None,
         )
-        waiting = await pipeline.run(self._schedule(emit), chosen)
+        try:
+            waiting = await pipeline.run(self._schedule(emit), chosen)
+        except SchemaIgnoredError:
+            workspace.run(recipe, record.model_copy(update={"schema_ignored": True}))
+            raise
         done, failed = workspace.count(run, chosen)
         if dropped := followed(workspace, run)[0]:
             emit(

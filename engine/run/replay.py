@@ -53,6 +53,7 @@ from engine.method.token_gain import TokenGains, half
 from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
 from engine.run.retry import Attempts, PatientTeacher
+from engine.run.schema_watch import SchemaWatch
 from engine.run.teachers import OpenTeacher
 from engine.sample import History, Scores, Stage, Version, exchanges
 from engine.store.workspace import Workspace
@@ -106,10 +107,12 @@ class ReplayingTeacher:
         emit: Callable[[SharedEvent], None],
         gate: Gate,
         first: FirstSamples | None = None,
+        schemas: SchemaWatch | None = None,
     ) -> None:
-        """`first`: watches a run's first samples; None: nothing holds it."""
+        """`first`: watches a run's first samples; None: nothing holds it. `schemas`: watches its replies' shape."""
         self._replies = replies
         self._first = first
+        self._schemas = schemas
         self._info = teacher.info
         self._sampling = teacher.sampling
         self._emit = emit
@@ -143,7 +146,7 @@ class ReplayingTeacher:
                 reply = attempts.reply = kept or await self._fetch(place, request)
                 if kept is None:
                     self._keep(place, candidate, attempts.useless, request, key, reply)
-                return question.parse(reply)
+                return self._parsed(question, request, reply)
             except (UnusableReply, TeacherError) as error:
                 number = attempts.failed
                 another = attempts.fail(error)
@@ -151,6 +154,17 @@ class ReplayingTeacher:
                     self._emit(AttemptFailed(*place, number, error.fault, str(error)))
                 if not another:
                     raise
+
+    def _parsed(self, question: Question[T], request: Request, reply: Reply) -> T:
+        try:
+            answer = question.parse(reply)
+        except UnusableReply as error:
+            if self._schemas is not None:
+                self._schemas.unusable(request, reply, error)
+            raise
+        if self._schemas is not None:
+            self._schemas.usable(request)
+        return answer
 
     async def _fetch(self, place: Place, request: Request) -> Reply:
         if (model := self._model) is None:

@@ -38,6 +38,7 @@ from engine.run.plan import (
     verifier_file,
 )
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
+from engine.run.schema_watch import IGNORED, SchemaIgnoredError
 from engine.run.settings import Settings, StudentSettings
 from engine.run.teachers import (
     OpenTeacher,
@@ -157,15 +158,22 @@ class Session:
             self._emit(Notice(f"nothing is verified: by method {method} the student chooses nothing"))
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
-        plan = RunPlan(self._settings, recipe, teacher, student, verifier)
+        plan = RunPlan(self._settings, recipe, teacher, student, verifier, self._form_may_change)
         everything = range(len(self._workspace))
         chosen = everything[:limit] if only is None else only
         try:
             return await plan.execute(
                 self._workspace, self._emit_of_run, self.gate, chosen, retry_failed=retry_failed
             )
+        except SchemaIgnoredError:
+            self._form = None  # as the workspace has it now
         finally:
             self._phases.begin(None)
+        return await self.refine(limit=limit, only=only, retry_failed=retry_failed)
+
+    @property
+    def _form_may_change(self) -> bool:
+        return self._settings.run.reply_form == "auto" and self._form is ReplyFormName.JSON
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """The student's scores of some versions of a sample."""
@@ -255,6 +263,11 @@ class Session:
         teacher = await self._teacher.open()
         if self._form is None:
             self._form = reply_form(self._settings, teacher.info, self._emit)
+            if self._form_may_change and self._workspace.schema_ignored(
+                teacher.info.digest, teacher.sampling.think
+            ):
+                self._form = ReplyFormName.MARKERS
+                self._emit(Notice(IGNORED.format(teacher=teacher.info.name)))
         if self._settings.run.prompts is PromptSet.PAPER:  # the papers ask at temperature 0
             teacher = replace(teacher, sampling=teacher.sampling.model_copy(update={"temperature": 0.0}))
         return teacher, self._form

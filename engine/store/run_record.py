@@ -23,4 +23,5 @@ class RunRecord(Frozen):
     teacher: TeacherInfo | None = None  # None: it asks none
     student: StudentFile | None = None  # None: it asks none
     verifier: StudentFile | None = None  # better weights of the student; None: near ties are not scored again
+    schema_ignored: bool = False  # by its server; runs with `auto` ask this teacher in another form since
     held: bool = False  # once, for its first samples all failed in the same way: it is not held again

@@ -37,7 +37,7 @@ from engine.store.reviews import ReviewLog
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from models.student import Losses
-from models.teacher import Reply
+from models.teacher import Reply, Think
 
 WINDOW = 256
 """Rows fetched at a time when walking the samples: memory does not grow with their number."""
@@ -365,6 +365,17 @@ class Workspace:
         """What the run with this recipe was last started with; None: there is none."""
         rows = self.database.execute("SELECT settings FROM runs WHERE recipe = ?", _recipe_key(recipe))
         return self.database.parsed(RunRecord.model_validate, rows[0][0]) if rows else None
+
+    def schema_ignored(self, teacher: str, think: Think) -> bool:
+        """A run here found that the server of this teacher, by its digest, leaves the schema of replies out."""
+        return bool(
+            self.database.execute(
+                "SELECT 1 FROM runs WHERE json_extract(recipe, '$.teacher') = ? AND recipe -> '$.think' = ? "
+                "AND json_extract(settings, '$.schema_ignored')",
+                teacher,
+                json.dumps(think),
+            )
+        )
 
     def latest_run(self) -> Run:
         run = self.latest()

@@ -1,0 +1,64 @@
+"""Whether a server holds a teacher's replies to the schema that they are asked for under.
+
+Ollama leaves `format` out for some models when thinking is off, and says nothing (ollama#14645, #15260, #17871): such
+a reply has another shape, or is no JSON. A grammar that is applied lets neither pass, so one reply is enough to know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from engine.method.reflection import UnusableReply
+from engine.thoughts import without_thoughts
+from models.teacher import Fault, Reply, Request
+
+IGNORED = (
+    "the server does not hold {teacher} to the schema of its replies (as Ollama does not for some models when thinking "
+    "is off): it is asked in the form `markers` from now on; --reply-form json asks under the schema again"
+)
+"""What is said when the form is changed."""
+
+SHAPES = frozenset({Fault.UNPARSABLE, Fault.OUT_OF_ORDER})
+_FIRST_NAME = re.compile(r'\{\s*"([^"\\]*)"\s*:')
+
+
+class SchemaIgnoredError(Exception):
+    """The first reply under a schema does not obey it, and cannot be read: another form may do."""
+
+
+class SchemaWatch:
+    """Watches the replies of a run until one obeys its schema."""
+
+    def __init__(self) -> None:
+        self._obeyed = False
+
+    def usable(self, request: Request) -> None:
+        """A reply could be read."""
+        self._obeyed |= request.schema is not None
+
+    def unusable(self, request: Request, reply: Reply, error: UnusableReply) -> None:
+        """Raise `SchemaIgnoredError` where that is why a reply could not be read."""
+        if self._obeyed or request.schema is None or reply.finish != "stop":
+            return
+        if obeys(request.schema, reply.text):
+            self._obeyed = True
+        elif error.fault in SHAPES:
+            raise SchemaIgnoredError
+
+
+def obeys(schema: Mapping[str, Any], text: str) -> bool:
+    """True of a finished reply that may have been written under this schema of an object, as far as can be told."""
+    names = set(schema.get("properties", {}))
+    text = without_thoughts(text).strip()
+    first = _FIRST_NAME.match(text)
+    if first is None or first[1] not in names:
+        return False
+    try:
+        value = from_json(text)
+    except ValueError:  # half a surrogate pair, or a number beyond all bounds: a grammar lets them pass
+        return text.endswith("}")
+    return isinstance(value, dict) and set(value) == names

@@ -89,7 +89,7 @@ def test_it_tells_what_the_server_is_and_has() -> None:
     with FakeOllama() as fake:
         fake.models.append(Model.named("far", **CLOUD))
         version, cloud_disabled, tags, loaded = with_server(fake, look)
-    assert (version, cloud_disabled, loaded) == ("0.24.0", True, ())
+    assert (version, cloud_disabled, loaded) == ("0.24.0", True, {})
     by_name: dict[str, Tag] = {tag.name: tag for tag in tags}
     small = by_name["qwen0.5b:latest"]
     assert (small.size, small.quantisation, small.family, small.local) == (491402254, "Q4_K_M", "qwen2", True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from asyncio import IncompleteReadError, StreamReader, StreamWriter
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -15,9 +13,9 @@ from engine.method.reply_forms import form_for
 from models.ollama.server import OllamaServer
 from models.ollama.teacher import OllamaTeacher
 from models.system.units import size
-from models.teacher import Message, Request, TeacherError
+from models.teacher import Message, Request
+from tests.trust.fuzz.answering import answered
 from tests.trust.fuzz.mutation import as_json, bent, mutated
-from tests.trust.fuzz.watch import fit_for_a_terminal
 
 NAME = "qwen0.5b:latest"
 DETAILS = {"family": "qwen2", "parameter_size": "494.03M", "quantization_level": "Q4_0"}
@@ -102,45 +100,8 @@ def _answer(lines: list[Any]) -> bytes:
 
 def judge(case: bytes, folder: Path) -> bool:
     path, answer = json.loads(case)
-    return asyncio.run(
-        _asked(
-            {
-                **{place: _answer(answer_text) for place, answer_text in ANSWERS.items()},
-                path: answer.encode("latin-1"),
-            }
-        )
-    )
-
-
-async def _asked(answers: dict[str, bytes]) -> bool:
-    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
-        with suppress(OSError, IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            place = head.split(" ", 2)[1]
-            length = next(
-                (line[15:] for line in head.lower().split("\r\n") if line.startswith("content-length:")), "0"
-            )
-            await reader.readexactly(int(length))
-            writer.write(answers[place])
-            await writer.drain()
-        writer.close()
-
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = "http://127.0.0.1:{1}".format(*listening.sockets[0].getsockname())
-    try:
-        taken = [await _told(question(url)) for question in (_taught, _looked, _pulled)]
-    finally:
-        listening.close()
-    return all(taken)
-
-
-async def _told(question: Any) -> bool:
-    try:
-        await question
-    except TeacherError as error:
-        fit_for_a_terminal(error)
-        return False
-    return True
+    sound = {place: _answer(lines) for place, lines in ANSWERS.items()}
+    return asyncio.run(answered({**sound, path: answer.encode("latin-1")}, (_taught, _looked, _pulled)))
 
 
 async def _taught(url: str) -> None:

@@ -13,6 +13,7 @@ from tests.trust.fuzz import (
     gguf_heads,
     keymaps,
     ollama_answers,
+    openai_answers,
     parquet,
     remembered,
     replies,
@@ -36,7 +37,8 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "settings": (settings, 70),
     "keymaps": (keymaps, 60),
     "remembered": (remembered, 40),
-    "ollama-answers": (ollama_answers, 60),
+    "ollama-answers": (ollama_answers, 30),
+    "openai-answers": (openai_answers, 30),
     "workspaces": (workspaces, 20),
     "commands": (commands, 10),
 }

@@ -21,7 +21,7 @@ from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherI
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
-_SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
+_SIZE = re.compile(r"(?<![a-z0-9.])(\d{1,5}(?:\.\d{1,3})?)([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
 class OpenAITeacher:

@@ -89,8 +89,8 @@ class Spoken(BaseModel):
 class Meta(Spoken):
     """llama-server's facts about a model."""
 
-    n_params: int | None = None
-    size: int | None = None  # bytes
+    n_params: Amount | None = None
+    size: Amount | None = None  # bytes
     n_vocab: int | None = None
     n_embd: int | None = None
     n_ctx: int | None = None

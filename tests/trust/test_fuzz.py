@@ -26,6 +26,7 @@ CASES = {
     "keymaps": 50,
     "remembered": 150,
     "ollama-answers": 60,
+    "openai-answers": 60,
     "workspaces": 20,
     "commands": 15,
 }

@@ -164,6 +164,36 @@ def test_opening_describes_the_model_as_far_as_the_server_does() -> None:
     assert len({plain.digest, info.digest}) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("qwen3-8b", 8e9),
+        ("Qwen2.5-0.5B-Instruct-GGUF", 0.5e9),
+        ("smollm2-135m", 135e6),
+        ("qwen3-30b-a3b", 30e9),
+        ("org/llama-3.2-3b@q4_k_m", 3e9),
+        ("gpt-oss:120b", 120e9),
+        ("mixtral-8x7b", None),
+        ("default", None),
+        ("9" * 400 + "b", None),
+        ("model-b", None),
+    ],
+)
+def test_a_models_size_is_read_from_its_name_where_nothing_else_says_it(
+    name: str, parameters: float | None
+) -> None:
+    with FakeOpenAI(models=[Model.named(name)]) as server:
+        server.models[0] = Model({**server.models[0].tag, "name": name})
+        info = with_teacher(server, OpenAITeacher.open, name=name)
+    assert info.parameters == parameters
+
+
+def test_numbers_that_nothing_can_hold_are_refused_in_one_line() -> None:
+    with FakeOpenAI() as server:
+        server.entry = {"meta": {"n_params": 10**400}}
+        assert fails(server) is Fault.BROKEN
+
+
 def test_the_digest_stays_when_the_server_is_started_anew_elsewhere_with_another_context() -> None:
     digests = []
     for context in (2048, 4096):

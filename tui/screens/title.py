@@ -7,6 +7,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.progress import Tally
+from models.files.catalog import SERVED
 from tui.keys.actions import of_scope
 from tui.keys.keymap import Keymap
 from tui.state.workbench import Workbench
@@ -77,7 +79,7 @@ class Title(Horizontal):
         if self._workbench.run_job.held:
             return Content.styled(" held ", "reverse $warning")
         if tally.paused:
-            return Content.styled(" waiting for Ollama ", "reverse $error")
+            return _waiting(tally)
         return Content.styled(f" {tally.done}/{tally.total} ", "reverse $success")
 
     def _judging(self) -> Content:
@@ -85,6 +87,12 @@ class Title(Horizontal):
         if not comparing.running:
             return Content("")
         if comparing.tally.paused:
-            return Content.styled(" waiting for Ollama ", "reverse $error")
+            return _waiting(comparing.tally)
         count = f"{comparing.tally.done}/{comparing.tally.total}"
         return Content.styled(f" {'held' if comparing.held else 'judge'} {count} ", "reverse")
+
+
+def _waiting(tally: Tally) -> Content:
+    """A run or a judging that is paused for its model's server."""
+    elsewhere = tally.teacher is not None and tally.teacher.name.startswith(SERVED)
+    return Content.styled(f" waiting for {'the server' if elsewhere else 'Ollama'} ", "reverse $error")

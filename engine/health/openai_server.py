@@ -11,6 +11,7 @@ from models.errors import BurnishError
 from models.openai.address import model_of
 from models.openai.server import OpenAIServer
 from models.system.machine import listener
+from models.system.units import counted
 
 KNOWN = ("llama-server", "lm studio", "lm-studio", "lms", "vllm", "ollama")
 """How the names of programs begin that serve models here; many are a python or a node, and say no more."""
@@ -23,7 +24,7 @@ async def check_server(settings: TeacherSettings) -> list[Check]:
         assert name is not None
         server = _server(settings)
         models = await server.models()
-        answers = Check("server", "ok", f"{server.url} answers, with {len(models)} models")
+        answers = Check("server", "ok", f"{server.url} answers, with {counted(len(models), 'model')}")
     except BurnishError as error:
         fix = "or use a teacher without a server: gguf:PATH, or demo"
         return [Check("server", "problem", str(error), fix)]

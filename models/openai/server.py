@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import httpx
 from pydantic import ValidationError
 
+from models.errors import UsageError
 from models.http.address import cloud_refused, is_cloud
 from models.http.transport import (
     AT_ONCE,
@@ -86,6 +87,9 @@ class Described:
     context: int | None = None  # tokens
     quantisation: str = ""
     ollama: bool = False
+    passing: bool = (
+        False  # it may be otherwise a moment later: LM Studio has not loaded it, or Ollama is asked
+    )
 
 
 @dataclass(eq=False)
@@ -155,7 +159,8 @@ class OpenAIServer:
         loaded = await self._try(f"{home}api/v0/models", _LoadedModels)
         for one in loaded.data if loaded else ():
             if one.id == model.id:
-                return Described(model.context or one.loaded_context_length, one.quantization or "")
+                context = model.context or one.loaded_context_length
+                return Described(context, one.quantization or "", passing=context is None)
         if model.context is not None:
             return Described(model.context)
         tags = await self._try(f"{home}api/tags", _OllamaTags)
@@ -163,7 +168,7 @@ class OpenAIServer:
             if tag.name.removesuffix(":latest") == model.id.removesuffix(":latest"):
                 if tag.remote_host or tag.remote_model:
                     raise cloud_refused(model.id)
-                return Described(ollama=True)
+                return Described(ollama=True, passing=True)
         props = await self._try(f"{home}props", _Props)
         return Described((props and props.default_generation_settings.n_ctx) or None)
 
@@ -258,7 +263,11 @@ class OpenAIServer:
     ) -> AsyncGenerator[tuple[LocalTransport, httpx.Response]]:
         """The head of a good answer, whose body comes over the transport."""
         headers = {"accept": "text/event-stream" if body else "application/json", "user-agent": "burnish"}
-        if (key := read_key(self._key_file)) is not None:
+        try:
+            key = read_key(self._key_file)
+        except UsageError as error:
+            raise TeacherError(Fault.FORBIDDEN, str(error)) from None
+        if key is not None:
             headers["authorization"] = f"Bearer {key}"
         if body is not None:
             headers["content-type"] = "application/json"

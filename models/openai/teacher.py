@@ -146,7 +146,14 @@ class OpenAITeacher:
                 "to go on with the new one",
             )
         self._model, self._found = model, now
+        await self._look_again()
         return model
+
+    async def _look_again(self) -> None:
+        """Ask for what may be otherwise by now. Raises where the model has become one of Ollama's cloud."""
+        if self._described.passing and self._model is not None:
+            self._described = await self._server.describe(self._model)
+            self._note_what_differs()
 
     async def _missing(self, error: RefusedError) -> TeacherError:
         """A refusal of the model, with the models that there are."""
@@ -164,7 +171,7 @@ class OpenAITeacher:
             "stream": True,
             **fields,
         }
-        growing = _Growing(on_text)
+        growing, began = _Growing(on_text), time.monotonic()
         chunks = self._server.chat(body, max_tokens=request.max_tokens)
         try:
             async with aclosing(chunks):
@@ -187,6 +194,7 @@ class OpenAITeacher:
                 f"{self.name} ended its reply with {growing.finish[:50]!r} instead of `stop`: see the server's log",
             )
         await self._check_model(growing.model)
+        await self._look_again()  # it may have been loaded for this request
         usage = growing.usage or Usage()
         self._check_whole(request, usage.prompt_tokens)
         return Reply(
@@ -195,7 +203,9 @@ class OpenAITeacher:
             finish="length" if growing.finish == "length" else "stop",
             prompt_tokens=usage.prompt_tokens,
             tokens=growing.pieces if usage.completion_tokens is None else usage.completion_tokens,
-            seconds=growing.seconds,
+            seconds=growing.seconds
+            if growing.pieces > 1
+            else time.monotonic() - began,  # it came all at once
         )
 
     async def _check_model(self, answered: str | None) -> None:

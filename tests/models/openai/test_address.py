@@ -84,6 +84,16 @@ def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path: Path) -> None:
     assert "sk-secret" not in str(wrong) + repr(wrong)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_key_that_others_may_read_in_the_middle_of_a_run_is_not_sent(tmp_path: Path) -> None:
+    path = kept(tmp_path / "key", "sk-secret", 0o644)
+    with FakeOpenAI() as server:
+        caught = error(server, key_file=path)
+    assert caught.fault is Fault.FORBIDDEN
+    assert "chmod 600" in str(caught)
+    assert server.exchanges == []
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "words"),
     [

@@ -232,6 +232,49 @@ def test_what_does_not_fit_the_servers_own_context_is_never_sent(told: dict[str,
     assert any("2048" in note for note in notes)
 
 
+def test_a_model_that_is_loaded_by_the_first_request_has_its_context_from_then_on() -> None:
+    def listed(context: int | None) -> Raw:
+        one = {"id": "small:1b", "state": "loaded" if context else "not-loaded"}
+        body = {"data": [one | ({"loaded_context_length": context} if context else {})]}
+        return Raw(json.dumps(body).encode(), headers=())
+
+    def script(chat: Any) -> Answer:
+        server.instead = {"/api/v0/models": listed(1024)}
+        return Answer("", prompt_tokens=1500)  # LM Studio says nothing to a prompt over its context, and 200
+
+    notes: list[str] = []
+    with FakeOpenAI(script) as server:
+        server.instead = {"/api/v0/models": listed(None)}
+        assert fails(server, words="its context is 1024", on_note=notes.append) is Fault.TOO_LONG
+    assert any("1024" in note for note in notes)
+
+
+def test_a_model_that_becomes_ollamas_cloud_models_stub_under_a_run_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.openai.teacher.KNOWN", 0.0)
+
+    def tags(**more: str) -> dict[str, Any]:
+        return {"/api/tags": Raw(json.dumps({"models": [{"name": "small:1b", **more}]}).encode(), headers=())}
+
+    async def twice(teacher: OpenAITeacher) -> None:
+        await teacher.ask(QUESTION)
+        server.instead = tags(remote_host="https://ollama.com")
+        await teacher.ask(QUESTION)
+
+    with FakeOpenAI() as server:
+        server.instead = tags()
+        with pytest.raises(TeacherError) as caught:
+            with_teacher(server, twice)
+    assert caught.value.fault is Fault.FORBIDDEN
+    assert len(server.chats) == 1
+
+
+def test_a_reply_that_comes_all_at_once_took_the_time_of_the_request() -> None:
+    with FakeOpenAI(lambda chat: Answer(["Whole."], wait=0.2)) as server:
+        assert ask(server).seconds >= 0.2
+
+
 def test_lm_studios_answer_to_an_unknown_place_is_no_description() -> None:
     odd = Raw(b'{"error":"Unexpected endpoint or method. (GET /api/tags)"}', headers=())
     with FakeOpenAI(lambda chat: "Yes.") as server:

@@ -178,6 +178,7 @@ class _JsonForm:
 
 # A doubled brace, or one in a sentence before the object, is followed by no name of a field.
 _OBJECT = re.compile(r'\{(?=\s*+")')
+_BRACES = re.compile(r"\{+|\}+")
 _MOST_OBJECTS = 50  # that are looked at: each may be read to the end of the reply
 _DECODER = json.JSONDecoder(strict=False)  # models that no grammar holds write line breaks as they are
 
@@ -192,12 +193,15 @@ def parsed(model: type[R], text: str) -> R:
         return _in_order(model.model_validate_json(text), text)
     except ValidationError as error:
         why = _first_error(error)
-    found = []
-    for value in _objects(text):
-        try:
-            found.append((model.model_validate_json(value), value))
-        except ValidationError as error:
-            why = _first_error(error)
+    found: list[tuple[R, str]] = []
+    for written in (text, _once_braced(text)):
+        if found:
+            break
+        for value in _objects(written):
+            try:
+                found.append((model.model_validate_json(value), value))
+            except ValidationError as error:
+                why = _first_error(error)
     if len(found) == 1:
         return _in_order(*found[0])
     raise UnusableReply(Fault.UNPARSABLE, f"the reply holds {len(found)} such objects" if found else why)
@@ -224,6 +228,13 @@ def _objects(text: str) -> Iterator[str]:
         except (ValueError, RecursionError):
             continue
         yield written
+
+
+def _once_braced(text: str) -> str:
+    """A text whose braces are all doubled, as a template writes them, with single ones; "" of any other."""
+    runs = _BRACES.findall(text)
+    doubled = runs and all(len(run) % 2 == 0 for run in runs)
+    return _BRACES.sub(lambda run: run[0][: len(run[0]) // 2], text) if doubled else ""
 
 
 def _first_error(error: ValidationError) -> str:
@@ -276,9 +287,8 @@ def layout(headings: tuple[str, ...]) -> str:
 def sections(text: str, headings: tuple[str, ...]) -> list[str]:
     """The text under each heading. A heading is bracketed and alone on its line; each stands once, in order.
 
-    `[End]` closes the reply where it is the last line, and is text anywhere else.
+    `[End]` closes the reply where it is the last line, and is text anywhere else. A fence around the reply is no text.
     """
-    text = re.sub(r"\n[*#\t ]*\[End\][*\s]*$", "", text, flags=re.IGNORECASE)
     names = "|".join(map(re.escape, headings))
     parts = re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
     found, wanted = [name.casefold() for name in parts[1::2]], [heading.casefold() for heading in headings]
@@ -288,7 +298,22 @@ def sections(text: str, headings: tuple[str, ...]) -> list[str]:
             f"expected the headings {', '.join(headings)}, each once and in order; found "
             f"{', '.join(parts[1:12:2]) or 'none'}",
         )
-    return parts[2::2]
+    *texts, last = parts[2::2]
+    return [*texts, _END.sub("", _unfenced(parts[0], last))]
+
+
+_END = re.compile(r"\n[*#\t ]*\[End\][*\s]*(<\|\w+\|>\s*)*\Z", re.IGNORECASE)
+_OPENS = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*[\w-]*[ \t\r]*\s*\Z", re.MULTILINE)
+
+
+def _unfenced(before: str, last: str) -> str:
+    """The last part of a reply without the end of the fence that opens right before its first heading."""
+    opened = _OPENS.search(before)
+    if opened is None or len(re.findall(rf"^[ \t]*{opened[1]}", before, re.MULTILINE)) % 2 == 0:
+        return last
+    marks = list(re.finditer(rf"^[ \t]*{opened[1]}(.*)$", last, re.MULTILINE))
+    closing = [mark for mark in marks if not mark[1].strip()]
+    return last[: closing[-1].start()].rstrip("\n") if len(marks) % 2 and closing else last
 
 
 # --- steps ----------------------------------------------------------------------------------------------------

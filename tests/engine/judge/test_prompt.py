@@ -14,6 +14,7 @@ from engine.method.reflection import UnusableReply
 from engine.method.reply_forms import JudgeForm
 from engine.sample import Version
 from models.teacher import Fault, Reply
+from tests.engine.method.test_thoughts import QUOTING, THOUGHTS
 from tests.factory import opinion
 from tests.hostile import CORPUS
 
@@ -170,6 +171,26 @@ def test_a_json_verdict_is_read_in_a_fence_between_sentences_and_without_fields_
 ) -> None:
     expected = Opinion(critique="Both name one.", reason="The second says why.", first=6, second=9)
     assert take(JudgeForm.JSON, written) == expected
+
+
+@pytest.mark.parametrize("thoughts", THOUGHTS)
+@pytest.mark.parametrize("form", FORMS)
+def test_thoughts_before_a_verdict_or_in_a_part_are_left_out(form: JudgeForm, thoughts: str) -> None:
+    expected = take(form, reply(form))
+    assert take(form, thoughts + reply(form)) == expected
+    assert take(form, reply(form, critique=f"{thoughts}Both name one.")) == expected
+
+
+@pytest.mark.parametrize("thoughts", THOUGHTS)
+def test_thoughts_before_a_published_verdict_are_left_out(thoughts: str) -> None:
+    opinion = question(ASKED, SAME, JudgeForm.PUBLISHED).parse(Reply(f"{thoughts}8 7\nThe first says more."))
+    assert (opinion.first, opinion.second) == (8, 7)
+
+
+@pytest.mark.parametrize("critique", QUOTING)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_critique_that_speaks_of_such_marks_is_whole(form: JudgeForm, critique: str) -> None:
+    assert take(form, reply(form, critique=critique)).critique == critique.strip()
 
 
 @pytest.mark.parametrize("score", ["8", " 8 ", "8/10", "8 / 10", "**8**", "8.0", "8."])

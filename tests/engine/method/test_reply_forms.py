@@ -219,6 +219,9 @@ ONE = instruction_json()
         f"{{\n{ONE}\n}}",
         f"{ONE}}}",
         f"[{ONE}]",
+        ONE.replace("{", "{{").replace("}", "}}"),
+        "```json\n" + ONE.replace("{", "{{").replace("}", "}}") + "\n```",
+        f"{ONE}<|im_end|>",
         f"\ufeff{ONE}",
         f"Half of one: {ONE[:40]}\nWhole: {ONE}",
         instruction_json(notes="x"),
@@ -231,6 +234,44 @@ def test_json_is_read_in_a_fence_between_sentences_and_with_fields_too_many(repl
     assert read(ReplyFormName.JSON, Stage.INSTRUCTION, reply) == read(
         ReplyFormName.JSON, Stage.INSTRUCTION, ONE
     )
+
+
+SECTIONED = "[Critique]\nToo short.\n[Better Response]\n{}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "New answer.",
+        "```python\nprint(1)\n```",
+        "Run:\n\n```\nls\n```\nand `cd`.",
+        "Say [End] at the end.",
+        "[End]\nNo.",
+    ],
+)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}\n[End]",
+        "{}\n[End]<|im_end|>",
+        "```\n{}\n[End]\n```",
+        "```markdown\n{}\n```",
+        "~~~\n{}\n[End]\n~~~\n",
+        "Here it is:\n\n```text\n{}\n[End]\n```\n\nI hope this helps.",
+        "Here it is:\n{}\n**[End]**",
+    ],
+)
+def test_sections_are_read_in_a_fence_and_between_sentences(around: str, answer: str) -> None:
+    reply = around.replace("{}", SECTIONED.replace("{}", answer))
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, reply).version.response == answer
+
+
+def test_a_fence_that_is_not_around_the_reply_is_text() -> None:
+    answer = "```\nls\n```\nThen:\n```\ncd"
+    reply = SECTIONED.replace("{}", answer)
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, reply).version.response == answer
+    before = f"```\nls\n```\n{SECTIONED.replace('{}', answer)}"
+    assert read(ReplyFormName.MARKERS, Stage.RESPONSE, before).version.response == answer
 
 
 def test_a_criterion_too_many_is_left_out() -> None:

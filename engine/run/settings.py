@@ -217,7 +217,7 @@ class StudentSettings(SettingsGroup):
             "--verify",
             "The same model in better weights, such as an F16 file: scores near ties again, and decides them",
         ),
-    ] = None
+    ] = Field(None, title="Verify")
     """The student's own model in better weights, named as a student is: near ties are scored again with it, and it
     decides them. Only one of the two is in memory at a time."""
 

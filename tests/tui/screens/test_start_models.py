@@ -236,6 +236,27 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
     StartSeat().play(steps)
 
 
+def test_near_ties_and_the_weights_that_verify_them_are_set_in_the_form() -> None:
+    async def steps(seat: StartSeat) -> None:
+        def near_tie() -> object:
+            return seat.workbench.settings.run.near_tie
+
+        assert seat.screen.query_one("#run-near_tie", PlainInput).value == "auto"
+        await seat.type("#run-near_tie", "0.05")
+        assert near_tie() == 0.05
+        await seat.type("#run-near_tie", "much")
+        assert "✗" in seat.shown("#help-run-near_tie")
+        assert near_tie() == 0.05
+        await seat.type("#run-near_tie", "auto")
+        assert near_tie() == "auto"
+        await seat.type("#student-verify", "better.f16.gguf")
+        assert seat.workbench.settings.student.verify == "better.f16.gguf"
+        await seat.type("#student-verify", "")
+        assert seat.workbench.settings.student.verify is None
+
+    StartSeat().play(steps)
+
+
 def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[tuple[Settings, int | None]] = []
 

@@ -31,6 +31,8 @@ FIELDS = {
         ("teacher", "parallel"),
         ("run", "both_branches"),
         ("run", "length"),
+        ("run", "near_tie"),
+        ("student", "verify"),
         ("student", "exact"),
     )
 }
@@ -47,6 +49,7 @@ class MethodForm(Vertical):
     MethodForm .control { height: auto; width: 1fr; }
     MethodForm .help { height: auto; color: $text-muted; }
     MethodForm PlainInput { width: 12; background: $surface; }
+    MethodForm #student-verify { width: 1fr; max-width: 60; }
     """
 
     def __init__(self, workbench: Workbench, **options: Any) -> None:
@@ -57,7 +60,13 @@ class MethodForm(Vertical):
         yield Static("Refining", classes="heading")
         for id, field in FIELDS.items():
             value = self._value(field)
-            control = PickOne(field.choices, value, id=id) if field.choices else _number(id, value)
+            control: Widget
+            if field.choices:
+                control = PickOne(field.choices, value, id=id)
+            elif field.kind == "number":
+                control = _number(id, value)
+            else:
+                control = PlainInput(value, placeholder="" if field.default else "none", id=id)
             yield from _row(field.label, control, _help(field))
         yield from _row("Limit", _number("limit", placeholder="all"), Content(LIMIT))
 
@@ -81,18 +90,20 @@ class MethodForm(Vertical):
         return int(given)
 
     def check(self) -> None:
-        """Raise `UsageError` where a number that was typed is out of bounds."""
+        """Raise `UsageError` where what was typed is out of bounds."""
         for control in self.query(PlainInput):
             if (field := FIELDS.get(control.id or "")) is not None:
                 try:
-                    with_setting(self._workbench.settings, field.group, field.name, control.value)
+                    with_setting(
+                        self._workbench.settings, field.group, field.name, _given(field, control.value)
+                    )
                 except UsageError as error:
                     raise UsageError(f"{field.label.lower()}: {error}") from None
         self.limit()
 
     def _value(self, field: Setting) -> str:
         value = getattr(getattr(self._workbench.settings, field.group), field.name)
-        return field.word(value)
+        return "" if value is None else field.word(value)
 
     @on(PickOne.WordPicked)
     def _picked(self, message: PickOne.WordPicked) -> None:
@@ -119,7 +130,9 @@ class MethodForm(Vertical):
         """Change a setting to a value as it was typed, or to the word that was chosen."""
         field = FIELDS[id]
         try:
-            self._workbench.settings = with_setting(self._workbench.settings, field.group, field.name, value)
+            self._workbench.settings = with_setting(
+                self._workbench.settings, field.group, field.name, _given(field, value)
+            )
         except UsageError as error:
             self._explain(id, _wrong(error))
         else:
@@ -128,6 +141,12 @@ class MethodForm(Vertical):
 
     def _explain(self, id: str, text: Content) -> None:
         self.query_one(f"#help-{id}", Static).update(text)
+
+
+def _given(field: Setting, value: str) -> str | None:
+    """A setting's value as it was typed or chosen; nothing is none, where a setting may be none."""
+    value = value.strip()
+    return None if not value and field.default is None else value
 
 
 def _number(id: str, value: str = "", placeholder: str = "") -> PlainInput:

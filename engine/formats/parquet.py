@@ -202,7 +202,11 @@ def _plain(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item, name) for key, item in value.items()}
     if isinstance(value, bytes):
-        raise RowError(f"{shown(name)} holds bytes, which a dataset of texts cannot carry")
+        # Some writers, such as Spark's, do not say of their texts that they are some.
+        text = value.decode("utf-8", "replace")
+        if "\0" in text or text.encode() != value:
+            raise RowError(f"{shown(name)} holds bytes, which a dataset of texts cannot carry")
+        return text
     return str(value)
 
 

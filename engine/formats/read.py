@@ -247,7 +247,15 @@ _OTHERS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself; fetch it with git lfs pull"),
     (b"SQLite format 3\0", "a SQLite file, not a dataset"),
     (b"GGUF", "a model's file, not a dataset"),
+    (b"FEA1", "Feather of the first version; write it as Parquet"),
+    (b"ORC", "ORC; write it as Parquet"),
+    (b"Obj\x01", "Avro; write it as Parquet"),
+    (b"7z\xbc\xaf", "packed with 7-Zip; unpack it first"),
+    (b"\x80\x04", "a Python pickle, which burnish does not open; write it as JSON Lines"),
 )
+
+
+_WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +340,8 @@ def _head(path: Path) -> tuple[bytes, Packing | None]:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
     if (other := next((what for mark, what in _OTHERS if head.startswith(mark)), None)) is not None:
         raise DatasetError(f"{path}: {other}")
+    if _WEB_PAGE.match(head):
+        raise DatasetError(f"{path}: a web page in place of the file; download the file itself")
     return head, packing
 
 

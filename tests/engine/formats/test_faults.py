@@ -36,12 +36,12 @@ def test_a_missing_file_a_folder_and_a_locked_file_are_named(tmp_path: Path) -> 
 
 
 def test_a_folder_says_which_of_its_files_can_be_opened(tmp_path: Path) -> None:
-    for name in ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet", "dataset_dict.json"):
+    for name in ("test.parquet", "train.parquet", "dataset_dict.json"):
         write(tmp_path, b"PAR1", name)
     with pytest.raises(DatasetError) as error:
         open_dataset(tmp_path)
     assert str(error.value).endswith(
-        "a folder; choose a dataset or a workspace in it, such as train-00000-of-00002.parquet; "
+        "a folder; choose a dataset or a workspace in it, such as test.parquet; "
         "of its 2 files like that each is opened by itself"
     )
 
@@ -69,6 +69,10 @@ def test_a_file_without_read_permission_is_named(tmp_path: Path) -> None:
         (b"PK\x03\x04", "a spreadsheet or a zip archive; save it as CSV, or unpack it first"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not the file itself"),
         (b"\x00\x01\x02", "line 1: begins with"),
+        ("<!DOCTYPE html>\n<html></html>", "a web page in place of the file; download the file itself"),
+        (b"\xef\xbb\xbf\n<HTML lang=en>", "a web page in place of the file"),
+        (b"FEA1\x00\x00", "Feather of the first version; write it as Parquet"),
+        (b"\x80\x04\x95", "a Python pickle, which burnish does not open"),
         (
             json.dumps({"data": [{"title": "t", "rows": []}]}),
             'line 1: expected the fields `instruction` and `output`, found "data"; "data" is a list of objects with '

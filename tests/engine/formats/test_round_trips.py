@@ -165,6 +165,10 @@ leaves: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
         (kind, st.decimals(-9999999, 9999999, places=2))
         for kind in (pa.decimal32(9, 2), pa.decimal64(12, 2), pa.decimal128(20, 2), pa.decimal256(60, 2))
     ],
+    *[
+        (kind, whole_text.filter(lambda text: "\0" not in text).map(str.encode))
+        for kind in (pa.binary(), pa.large_binary())
+    ],
     (pa.uuid(), st.uuids().map(lambda made: made.bytes)),
     (pa.json_(), st.just('{"a": 1}')),
 ]

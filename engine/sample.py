@@ -32,10 +32,10 @@ def as_one_text(version: Version) -> str:
 
 
 class Turn(Frozen):
-    """Something said in a conversation before the exchange that is refined."""
+    """Something said in a conversation before the exchange that is refined, or after it."""
 
-    role: Literal["system", "user", "assistant"]
-    text: str
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str  # of a turn that calls a tool, the call included
 
 
 History = tuple[Turn, ...]
@@ -43,41 +43,56 @@ History = tuple[Turn, ...]
 
 
 def exchanges(history: History) -> tuple[History, tuple[History, ...]]:
-    """The system messages at the beginning, and the exchanges after them: each begins where an answer has ended."""
+    """The system messages at the beginning, and the exchanges after them: each begins where an answer has ended.
+
+    What a tool says belongs to the exchange that called it.
+    """
     start = next((at for at, turn in enumerate(history) if turn.role != "system"), len(history))
     starts = [
         at
         for at in range(start, len(history))
-        if at == start or (history[at].role != "assistant" and history[at - 1].role == "assistant")
+        if at == start
+        or (history[at].role in ("system", "user") and history[at - 1].role in ("assistant", "tool"))
     ]
     parts = zip(starts, [*starts[1:], len(history)], strict=False)  # of no exchange, no end
     return history[:start], tuple(history[first:end] for first, end in parts)
 
 
-class Sample(Frozen):
-    """A row of the dataset as it was read."""
+class Turns(StrEnum):
+    """The exchanges of a conversation that are refined."""
 
-    index: int  # 0-based position among the dataset's good rows
+    LAST = "last"  # the one at its end
+    ALL = "all"
+
+
+class Sample(Frozen):
+    """An exchange of a row of the dataset, as it was read."""
+
+    index: int  # 0-based, its number for good
     original: Version
-    row: dict[str, Any]  # the whole record, unknown fields and earlier turns included
+    row: dict[str, Any]  # the whole record, unknown fields and the other turns included
+    number: int = 0  # of the row: 0-based position among those that can be read
+    turn: int = 1  # the number of its question among the user's turns in the row, from 1
     history: History = ()  # what was said before `original`, as it stands in the row
+    next: Turn | None = None  # what follows it there; None: it ends the row
 
 
 class WhyPassed(StrEnum):
     """Why a row holds nothing to refine. It passes through: an export has it as it was, in its place."""
 
-    TOOLS = "tools"  # a turn calls a tool, or is a tool's
+    TOOLS = "tools"  # a turn of what would be refined calls a tool, or is a tool's
     NOT_TEXT = "not text"  # an image, or another value that is no text
     NO_ANSWER = "no answer"
     NO_QUESTION = "no question"
     ONLY_SYSTEM = "only a system message"
+    NOT_TRAINED = "not trained"  # the answer is marked as not to be trained on
     ODD_TURNS = "odd turns"  # a role that is not known, or an end that is no question and answer
 
 
 class PassedRow(Frozen):
     """A row of the dataset that cannot be refined."""
 
-    place: int  # samples before it
+    number: int  # as `Sample.number`
     why: WhyPassed
     row: dict[str, Any]
 

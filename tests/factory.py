@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.formats.conversation import around, exchanges_in, last_turn
+from engine.formats.fields import NO_COLUMNS, Columns
+from engine.formats.names import Format, Layout
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
 from engine.judge.record import Judging
@@ -22,6 +25,7 @@ from engine.sample import (
     Choice,
     Decision,
     Failure,
+    History,
     Loss,
     Outcome,
     Ratio,
@@ -30,6 +34,7 @@ from engine.sample import (
     Sample,
     Scores,
     Stage,
+    Turns,
     Verdict,
     Version,
 )
@@ -47,7 +52,7 @@ def sample(index: int = 0, text: str = "x", **changes: Any) -> Sample:
     """A sample with this text in every field, and a row that holds more than burnish reads of it."""
     original = Version(instruction=f"{text}{index}", input=text, response=text)
     row = {"instruction": text, text: [text, None, 1.5], "n": index}
-    return Sample(**{"index": index, "original": original, "row": row} | changes)
+    return Sample(**{"index": index, "original": original, "row": row, "number": index} | changes)
 
 
 def samples(count: int) -> list[Sample]:
@@ -58,6 +63,28 @@ def new_workspace(path: Path, count: int = 3) -> Path:
     """A workspace with so many samples, closed."""
     Workspace.create(path, SOURCE, samples(count)).close()
     return path
+
+
+# Rows
+
+
+def last_sample(row: dict[str, Any], format: Format, index: int = 0, columns: Columns = NO_COLUMNS) -> Sample:
+    """The last exchange of a row."""
+    (found,) = exchanges_in(row, format.layout, Turns.LAST, columns)
+    return Sample(
+        index=index,
+        original=found.version,
+        row=row,
+        number=index,
+        turn=found.turn,
+        history=found.history,
+        next=found.next,
+    )
+
+
+def history_of(row: dict[str, Any], layout: Layout, columns: Columns = NO_COLUMNS) -> History:
+    """What stands before a row's last question."""
+    return around(row, layout, columns, last_turn(row, layout, columns))[0]
 
 
 # Scores

@@ -17,18 +17,19 @@ from engine.export.preferences import PreferenceKind, Preferences
 from engine.export.survey import Survey
 from engine.export.trainers import Trainer, config_path, trainer_format
 from engine.formats.following import changes
-from engine.formats.names import Container, DatasetError, Format
+from engine.formats.names import TRACE, Container, DatasetError, Format
 from engine.formats.outputs import refuse
 from engine.formats.passed import passed_on
-from engine.formats.render import render
+from engine.formats.render import render_row
 from engine.formats.write import is_table, row_texts, write_dataset
-from engine.sample import PassedRow
+from engine.sample import Turns
 from engine.store.leaving import (
     USUAL_TOP,
     ExportRule,
-    LeavingSample,
+    LeavingRow,
     TopShare,
     count_exported,
+    count_exported_rows,
     exported,
     exported_rows,
     pass_through,
@@ -111,7 +112,7 @@ class ExportResult:
     rows: int
     of: int  # rows of the dataset
     passed: int  # of the rows, those that could not be refined, as they were
-    left_out: int  # rows that could not be refined and did not leave: by the rule, or for want of a place in the format
+    left_out: int  # rows that did not leave: not refined, by the rule; or for want of a place in the format
     size: int  # bytes
     config: Path | None = None  # the trainer's
     use: str | None = None  # how to hand it to the trainer
@@ -129,7 +130,7 @@ class ExportPreview:
     passed: int  # of these, those that cannot be refined, which leave with `ExportRule.ALL` only
     format: Format
     rows: tuple[str, ...]  # the first, as they will stand in the file
-    samples: tuple[int | None, ...]  # that they are; None: a row that passes through
+    samples: tuple[int | None, ...]  # the first sample of each; None: a row that passes through
     why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
 
 
@@ -141,10 +142,9 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         target = wanted.format_for(source.format)
         if wanted.preferences is not None:
             return _write_pairs(opened, run, out, wanted, wanted.preferences, progress)
-        samples = count_exported(opened, run, wanted.rule, wanted.share)
         every = sum(opened.passed().values())
-        of, sources = len(opened) + every, [source.file()]
-        rows = samples + every * pass_through(wanted.rule, wanted.share)
+        of, sources = opened.count_rows(), [source.file()]
+        rows = count_exported_rows(opened, run, wanted.rule, wanted.share)
         progress.expect(rows, passes=1 + is_table(target) + (wanted.trainer is not None))
 
         def items() -> Iterator[Item]:
@@ -154,16 +154,23 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             )
 
         if wanted.trainer is None:
-            found = (_record(item, wanted, source, target) for item in items())
-            records = (record for record in found if record is not None)
+            passed, no_place = 0, 0
+
+            def records() -> Iterator[dict[str, Any]]:
+                nonlocal passed, no_place
+                for item in items():
+                    if (record := _record(item, wanted, source, target)) is None:
+                        no_place += 1
+                        continue
+                    passed += not item.refined
+                    yield record
+
             rows = write_dataset(
-                out, target, records, types=source.types, sources=sources, step=progress.step
+                out, target, records(), types=source.types, sources=sources, step=progress.step
             )
-            passed = rows - samples
+            left_out = no_place if pass_through(wanted.rule, wanted.share) else no_place + every
             size = out.stat().st_size
-            return ExportResult(
-                out, wanted.rule, wanted.share, target, rows, of, passed, every - passed, size
-            )
+            return ExportResult(out, wanted.rule, wanted.share, target, rows, of, passed, left_out, size)
         files = write_for_trainer(
             wanted.trainer,
             out,
@@ -186,7 +193,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             files.rows,
             of,
             files.passed,
-            files.no_place if pass_through(wanted.rule, wanted.share) else every,
+            files.no_place if pass_through(wanted.rule, wanted.share) else files.no_place + every,
             out.stat().st_size,
             files.config,
             files.use,
@@ -255,17 +262,17 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         target = wanted.format_for(source.format)
         shares = {rule: wanted.top if rule is wanted.rule else None for rule in ExportRule}
         leaving = {
-            rule: count_exported(opened, run, rule, share_of(rule, share)) for rule, share in shares.items()
+            rule: count_exported_rows(opened, run, rule, share_of(rule, share))
+            for rule, share in shares.items()
         }
         passed = sum(opened.passed().values())
-        leaving[ExportRule.ALL] += passed * pass_through(ExportRule.ALL, shares[ExportRule.ALL])
         if wanted.preferences is not None:
             pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
             found = islice(pairs.sides(exported(opened, run, wanted.rule, wanted.share), counts), rows)
             made = [(sides.sample, row) for sides in found for row in pairs.rows(sides)][:rows]
             return ExportPreview(
                 leaving,
-                len(opened) + passed,
+                opened.count_rows(),
                 passed,
                 target,
                 tuple(row_texts(target, [row for _, row in made])),
@@ -276,9 +283,9 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
         for row in exported_rows(opened, run, wanted.rule, wanted.share):
             if len(seen) == (SEEN if wanted.drop_untrainable else rows):
                 break
-            record = _record(_item(row, run, wanted, source), wanted, source, target)
-            if record is not None:
-                seen.append((None if isinstance(row, PassedRow) else row.sample.index, record))
+            item = _item(row, run, wanted, source)
+            if (record := _record(item, wanted, source, target)) is not None:
+                seen.append((item.sample, record))
         if wanted.trainer is not None:
             survey = Survey()
             for _, record in seen:
@@ -289,7 +296,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
                 seen = [one for one in seen if not accepted.breaches(one[1])][:rows]
         return ExportPreview(
             leaving,
-            len(opened) + passed,
+            opened.count_rows(),
             passed,
             target,
             tuple(row_texts(target, [record for _, record in seen])),
@@ -338,17 +345,18 @@ def _record(item: Item, wanted: ExportRequest, source: Source, target: Format) -
     """A row as it is written; None for one that passes through and has no place in the format."""
     if wanted.trainer is not None:
         return trainer_record(wanted.trainer, target, source.format, item, source.columns)
-    if isinstance(item, PassedRow):
+    if not item.refined:
         return passed_on(item.row, source.format.layout, target.layout, source.columns)
-    sample, version, trace = item
-    return render(sample, version, source.format, target, trace, source.columns)
+    record = render_row(item.refined, source.format, target, source.columns)
+    return record if record is None or item.trace is None else record | {TRACE: dict(item.trace)}
 
 
-def _item(row: LeavingSample | PassedRow, run: Run, wanted: ExportRequest, source: Source) -> Item:
-    if isinstance(row, PassedRow):
-        return row
-    sample, version = row.sample, row.version
-    if not wanted.trace:
-        return sample, version, None
-    followed = changes(sample, version, source.format, source.columns)
-    return sample, version, row.trace(run) | {"fields": [change._asdict() for change in followed]}
+def _item(row: LeavingRow, run: Run, wanted: ExportRequest, source: Source) -> Item:
+    refined = [(one.sample, one.version) for one in row.samples]
+    if not (wanted.trace and refined):
+        return Item(row.row, refined)
+    traces = []
+    for one in row.samples:
+        followed = changes(one.sample, one.version, source.format, source.columns)
+        traces.append(one.trace(run) | {"fields": [change._asdict() for change in followed]})
+    return Item(row.row, refined, traces[0] if source.turns is Turns.LAST else {"exchanges": traces})

@@ -27,15 +27,24 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import TRACE, DatasetError, Format, shown
 from engine.formats.outputs import SourceFile, replacing
 from engine.formats.passed import in_names_of
-from engine.formats.render import convert
+from engine.formats.render import Refined, convert_row
 from engine.formats.write import Step, nothing, write_rows
-from engine.sample import PassedRow, Sample, Version
 from models.system.shell import command_line, quoted_word
 
-Leaving = tuple[Sample, Version, Mapping[str, Any] | None]
-"""A sample, the version of it to train on, and its trace, if that is to be carried along."""
 
-Item = Leaving | PassedRow
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row of an export."""
+
+    row: dict[str, Any]
+    refined: Refined  # its samples and the version of each to train on, by turns; none: it passes through
+    trace: Mapping[str, Any] | None = None  # if that is to be carried along
+
+    @property
+    def sample(self) -> int | None:
+        """The number of its first sample; None: it passes through."""
+        return self.refined[0][0].index if self.refined else None
+
 
 Items = Callable[[], Iterable[Item]]
 """The rows of an export, in order, as often as they are asked for."""
@@ -47,7 +56,7 @@ class TrainerFiles:
 
     rows: int
     passed: int  # of the rows, those that could not be refined
-    no_place: int  # rows that could not be refined, and that the format has no place for
+    no_place: int  # rows that the format has no place for
     dataset: Path
     config: Path  # dataset_info.json, or a YAML file to start the trainer with
     use: str  # how to hand it to the trainer, one line
@@ -62,21 +71,19 @@ def trainer_record(
 
     `named`: the names that `source` was read with. `DatasetError`: the format cannot hold a sample.
     """
-    trace = None
-    if isinstance(item, PassedRow):
-        passed = in_names_of(item.row, source.layout, target.layout, named)
-        if passed is None:
-            return None
-        record = dict(passed)
+    if item.refined:
+        record = convert_row(item.refined, source, target, named)
     else:
-        sample, version, trace = item
-        record = convert(sample, version, source.layout, target.layout, named)
+        record = in_names_of(item.row, source.layout, target.layout, named)
+    if record is None:
+        return None
+    record = dict(record)
     if "tools" in record:
         record["tools"] = _tools(trainer, record["tools"])
     # Beside turns, Axolotl takes an empty `system` for a system turn; in a set with one, every row has the field.
     if trainer is Trainer.AXOLOTL and target.layout in TURNS and record.get("system") in (None, ""):
         record.pop("system", None)
-    return record if trace is None else record | {TRACE: dict(trace)}
+    return record if item.trace is None else record | {TRACE: dict(item.trace)}
 
 
 def with_images(trainer: Trainer, record: dict[str, Any], survey: Survey) -> dict[str, Any]:
@@ -147,7 +154,6 @@ def write_for_trainer(
     def records() -> Iterator[dict[str, Any]]:
         number = 0
         for item in items():
-            sample = None if isinstance(item, PassedRow) else item[0].index
             record = trainer_record(trainer, target, source, item, named)
             if record is None:
                 passed[False] += 1
@@ -155,10 +161,10 @@ def write_for_trainer(
             number += 1
             record = with_images(trainer, record, survey)
             breaches = accepted.breaches(record)
-            broken.add(breaches, number, sample)
+            broken.add(breaches, number, item.sample)
             if breaches and drop:
                 continue
-            passed[True] += sample is None
+            passed[True] += not item.refined
             written.add(record, target)
             yield record
 

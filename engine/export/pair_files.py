@@ -11,6 +11,7 @@ from typing import Any
 from engine.export.acceptance import Acceptance, Breach, BrokenRule
 from engine.export.for_trainer import (
     BrokenRows,
+    Item,
     as_comments,
     trainer_record,
     unread,
@@ -33,7 +34,9 @@ from engine.export.trainers import Trainer, config_path
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import DatasetError, Format
 from engine.formats.outputs import SourceFile, replacing
+from engine.formats.render import up_to
 from engine.formats.write import Step, nothing, write_rows
+from engine.sample import Version
 from engine.store.leaving import LeavingSample
 
 Rows = Callable[[], Iterable[LeavingSample]]
@@ -103,23 +106,30 @@ class PairSource:
         """The pairs of some samples, which are counted."""
         for row in rows:
             found = pair_of(row, self._wanted)
+            if isinstance(found, NoPair):
+                counts.add(found)
+                continue
+            trace = {**self._trace(row), "preference": found.trace()} if self._trace else None
+            chosen = self._record(row, found.chosen, trace)
+            rejected = self._record(row, found.rejected, trace)
+            if chosen is None or rejected is None:
+                counts.add(NoPair.NO_PLACE)
+                continue
             counts.add(found)
-            if isinstance(found, Pair):
-                trace = {**self._trace(row), "preference": found.trace()} if self._trace else None
-                chosen, rejected = (
-                    self._record(row, version, trace) for version in (found.chosen, found.rejected)
-                )
-                yield _Sides(row.sample.index, chosen, rejected)
+            yield _Sides(row.sample.index, chosen, rejected)
 
     def rows(self, sides: _Sides) -> list[dict[str, Any]]:
         """A pair's rows, as they stand in the file."""
         return preference_rows(self._wanted.kind, self._trainer, self._target, sides.chosen, sides.rejected)
 
-    def _record(self, row: LeavingSample, version: Any, trace: Mapping[str, Any] | None) -> dict[str, Any]:
-        item = row.sample, version, trace
+    def _record(
+        self, row: LeavingSample, version: Version, trace: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """The row up to the sample's exchange, with this version; None where the format has no place for it."""
+        sample = up_to(row.sample, self._source, self._named)
+        item = Item(sample.row, [(sample, version)], trace)
         record = trainer_record(self._trainer, self._target, self._source, item, self._named)
-        assert record is not None  # of a sample, not of a row that passes through
-        return {name: value for name, value in record.items() if name not in OURS}
+        return record and {name: value for name, value in record.items() if name not in OURS}
 
 
 def write_pairs(

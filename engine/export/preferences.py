@@ -36,6 +36,7 @@ class NoPair(StrEnum):
     """Why a sample has no pair; the value says it."""
 
     PASSED = "cannot be refined"
+    NO_PLACE = "the format has no place for its conversation"
     UNFINISHED = "not refined yet"
     NO_REWRITE = "the teacher gave no usable response"
     NOT_ASKED = "no student chose"

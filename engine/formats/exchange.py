@@ -8,7 +8,7 @@ from typing import Any
 from engine.formats.checks import answer_in, filled, is_blank, names_in, text_in, without
 from engine.formats.fields import Columns, Fields, fields_of, system_of
 from engine.formats.names import RowError, UnrefinableError
-from engine.formats.turns import ConversationTurn, Parts
+from engine.formats.turns import ConversationTurn, Parts, system_beside
 from engine.sample import Version, WhyPassed, as_one_text
 
 
@@ -45,6 +45,11 @@ def _asks_in_input(row: Mapping[str, Any], fields: Fields) -> bool:
     return is_blank(row[fields.instruction]) and not is_blank(row[fields.input])
 
 
+def asked_in(row: Mapping[str, Any], fields: Fields) -> object:
+    """The value that says what is asked, without its input."""
+    return row[fields.input] if fields.input and _asks_in_input(row, fields) else row[fields.instruction]
+
+
 def rewrite_exchange(row: dict[str, Any], version: Version, columns: Columns) -> dict[str, Any]:
     fields = exchange_fields(row, columns)
     if fields.input and not version.input and _asks_in_input(row, fields):
@@ -66,20 +71,29 @@ def rewrite_without_input(row: dict[str, Any], version: Version, columns: Column
 
 def parts_of_exchange(row: dict[str, Any], columns: Columns) -> Parts:
     known = {name for name in fields_of(row, columns) or () if name}
-    earlier = _earlier_of(row, columns)
+    earlier = [*system_beside(row, columns), *history_pairs(row)]
     if earlier:
         known |= {system_of(row, columns) or "system", "history"}
     return Parts(earlier, {}, {}, without(row, known))
 
 
-def _earlier_of(row: Mapping[str, Any], columns: Columns) -> list[ConversationTurn]:
-    """The earlier turns in LLaMA-Factory's `system` and `history`, where a row has them in that form."""
-    system, history = system_of(row, columns), row.get("history")
-    turns = [] if system is None else [ConversationTurn("system", row[system], {})]
-    if isinstance(history, list) and all(
+def history_pairs(row: Mapping[str, Any]) -> list[ConversationTurn]:
+    """The turns in LLaMA-Factory's `history`, where a row has them in that form."""
+    history = row.get("history")
+    if not isinstance(history, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
         for pair in history
     ):
-        for user, assistant in history:
-            turns += [ConversationTurn("user", user, {}), ConversationTurn("assistant", assistant, {})]
-    return turns
+        return []
+    return [
+        ConversationTurn(role, text, {})
+        for pair in history
+        for role, text in zip(("user", "assistant"), pair, strict=True)
+    ]
+
+
+def rewrite_history(row: dict[str, Any], version: Version, at: int) -> dict[str, Any]:
+    """A row with a version's texts in a pair of its `history`."""
+    pairs = list(row["history"])
+    pairs[at] = [as_one_text(version), version.response]
+    return row | {"history": pairs}

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from engine.formats.checks import text_in
+from engine.formats.conversation import place_of_turn
 from engine.formats.dependents import Done, FieldChange, RowFollower, Texts
-from engine.formats.exchange import exchange_fields
+from engine.formats.exchange import exchange_fields, history_pairs
 from engine.formats.field_kinds import Side, is_reasoning
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import TRACE, Container, DatasetError, Format, Layout, RowError
@@ -31,7 +32,7 @@ def reasoning_of(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) 
     with naming(sample.index):
         layout = source.layout
         plain = with_turns(sample.row, layout, columns).row if layout in STYLES else sample.row
-        place = _place_of(plain, sample.original, layout, columns)
+        place = _place_of(plain, sample, layout, columns)
     return "\n\n".join(text for text in (*place.beside, place.within) if text.strip())
 
 
@@ -62,6 +63,7 @@ class Followed(NamedTuple):
     plain: Unfolded
     version: Version
     changes: tuple[FieldChange, ...]
+    at: int | None  # see `spot_of`
 
 
 def is_table(format: Format) -> bool:
@@ -69,30 +71,46 @@ def is_table(format: Format) -> bool:
 
 
 class _Place(NamedTuple):
-    """The fields in which a row holds its sample, and the answer's reasoning."""
+    """The fields in which a row holds an exchange, and its answer's reasoning."""
 
+    at: int | None  # see `spot_of`
     answer: str  # the answer's text, its reasoning included
-    fields: set[str]
+    fields: set[str]  # of the row, that are not looked at for what follows the texts
     path: str  # of the answer
     within: str  # the reasoning in the answer
     beside: list[str]  # reasoning in fields of its own
 
 
-def _place_of(row: dict[str, Any], original: Version, layout: Layout, columns: Columns) -> _Place:
-    fields = dict(row)
+def spot_of(row: dict[str, Any], turn: int, layout: Layout) -> int | None:
+    """The place of an exchange: its question's among the turns, or its pair's in `history`; None: it has fields."""
     if layout in STYLES:
+        return place_of_turn(turns_of(row, layout), turn)
+    return turn - 1 if turn <= len(history_pairs(row)) // 2 else None
+
+
+def _place_of(row: dict[str, Any], sample: Sample, layout: Layout, columns: Columns) -> _Place:
+    at, asked, parts = spot_of(row, sample.turn, layout), as_one_text(sample.original), []
+    fields = dict(row) if sample.next is None else {}  # beside earlier answers there is none of theirs
+    if layout in STYLES:
+        assert at is not None
         field = STYLES[layout].field
-        answer, last = turns_of(row, layout)[-1].text, row[field][-1]
+        last = row[field][at + 1]
         key = turn_keys(last)[1]
-        parts, own, path = reasoning_parts(last[key]), {field}, f"{field}[{len(row[field]) - 1}].{key}"
+        answer, parts = turns_of(row, layout)[at + 1].text, reasoning_parts(last[key])
+        own, path = {field}, f"{field}[{at + 1}].{key}"
         fields |= last
     else:
         named = exchange_fields(row, columns)
-        answer, parts = text_in(row[named.response], f"`{named.response}`"), []
-        own, path = {name for name in named if name}, named.response
-    within = parted_answer(answer, as_one_text(original)).reasoning or text_of_parts(parts)
+        own = {name for name in named if name}
+        if at is None:
+            answer, path = text_in(row[named.response], f"`{named.response}`"), named.response
+        else:
+            answer, path = row["history"][at][1], f"history[{at}][1]"
+    if sample.next is not None:
+        own |= {name for name in row if is_reasoning(name)}
+    within = parted_answer(answer, asked).reasoning or text_of_parts(parts)
     beside = [value for name, value in fields.items() if is_reasoning(name) and isinstance(value, str)]
-    return _Place(answer, own, path, within, beside)
+    return _Place(at, answer, own, path, within, beside)
 
 
 def following(
@@ -107,25 +125,27 @@ def following(
         plain = (
             with_turns(sample.row, layout, columns) if layout in STYLES else Unfolded(sample.row, _as_it_is)
         )
-        place = _place_of(plain.row, original, layout, columns)
+        place = _place_of(plain.row, sample, layout, columns)
     answer = with_answer(place.answer, version.response, as_one_text(original))
     written = version.model_copy(update={"response": answer})
     if version == original:
-        return Followed(plain, written, ())
+        return Followed(plain, written, (), place.at)
     texts = Texts.of(original, version, place.answer, (place.within, *place.beside))
     follower = RowFollower(texts, in_table)
     row = follower.follow(plain.row, "", Side.EITHER, place.fields | _NEVER)
     answered = Side.ANSWERED in texts.changed
     if layout in STYLES:
-        field = STYLES[layout].field
-        *earlier, user, last = row[field]
-        at = len(earlier)
-        user = follower.follow(user, f"{field}[{at}]", Side.ASKED, turn_keys(user))
-        last = follower.follow(last, f"{field}[{at + 1}]", Side.ANSWERED, turn_keys(last))
-        row[field] = [*earlier, user, without_reasoning(last) if answered else last]
+        assert place.at is not None
+        field, at = STYLES[layout].field, place.at
+        turns = list(row[field])
+        turns[at] = follower.follow(turns[at], f"{field}[{at}]", Side.ASKED, turn_keys(turns[at]))
+        answering = turns[at + 1]
+        answering = follower.follow(answering, f"{field}[{at + 1}]", Side.ANSWERED, turn_keys(answering))
+        turns[at + 1] = without_reasoning(answering) if answered else answering
+        row[field] = turns
     if answered and place.within:
         follower.changes.append(FieldChange(place.path, Done.REASONING, place.within))
-    return Followed(Unfolded(row, plain.back), written, tuple(follower.changes))
+    return Followed(Unfolded(row, plain.back), written, tuple(follower.changes), place.at)
 
 
 def _as_it_is(record: dict[str, Any]) -> dict[str, Any]:

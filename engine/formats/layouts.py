@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from engine.formats.checks import kind_of
-from engine.formats.exchange import exchange_version, parts_of_exchange
+from engine.formats.conversation import exchanges_in
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
-from engine.formats.names import Layout, RowError
+from engine.formats.names import Layout
 from engine.formats.roles import STYLES
 from engine.formats.shapes import turns_field, unfolded
-from engine.formats.turns import ConversationTurn, parts_of_turns, turns_version, with_turns
-from engine.sample import History, Turn, Version
+from engine.sample import Turns, Version
 
 
 def layout_of(row: object, columns: Columns = NO_COLUMNS) -> Layout | None:
@@ -38,34 +34,6 @@ def fits(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> bool:
 
 
 def version_of(row: object, layout: Layout, columns: Columns = NO_COLUMNS) -> Version:
-    """The sample a row holds: of several turns, the last user's and the answer to it.
-
-    Raises the `RowError` that stands for a row that could not be read, or one of its own where it is in no such
-    layout; `UnrefinableError` where it is, and holds nothing to refine.
-    """
-    if isinstance(row, RowError):
-        raise row
-    if not isinstance(row, dict):
-        raise RowError(f"expected an object, found {kind_of(row)}")
-    if layout in STYLES:
-        return turns_version(with_turns(row, layout, columns).row, layout)
-    return exchange_version(row, columns)
-
-
-def history_of(row: dict[str, Any], layout: Layout, columns: Columns = NO_COLUMNS) -> History:
-    """A row's turns before the exchange that is refined; empty where there are none."""
-    try:
-        earlier = _earlier(row, layout, columns)
-    except RowError:
-        return ()
-    return tuple(
-        Turn.model_validate({"role": turn.role, "text": turn.text})
-        for turn in earlier
-        if turn.role != "system" or turn.text.strip()
-    )
-
-
-def _earlier(row: dict[str, Any], layout: Layout, columns: Columns) -> list[ConversationTurn]:
-    if layout in STYLES:
-        return parts_of_turns(with_turns(row, layout, columns).row, layout, columns).earlier
-    return parts_of_exchange(row, columns).earlier
+    """The texts of a row's last exchange. Raises as `exchanges_in`."""
+    (exchange,) = exchanges_in(row, layout, Turns.LAST, columns)
+    return exchange.version

@@ -112,6 +112,14 @@ _SHAPES = {
 }
 
 
+def layout_named(format: str) -> Layout | None:
+    """The layout of a format, by its name; None of one that this burnish does not know."""
+    try:
+        return Format(format).layout
+    except ValueError:
+        return None
+
+
 def is_deep(value: object, room: int) -> bool:
     """True where objects and lists are nested more than `room` deep in a value."""
     if isinstance(value, dict):

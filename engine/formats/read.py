@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.formats import extras
+from engine.formats.conversation import Exchange, exchanges_in
 from engine.formats.encodings import (
     UTF8,
     LargeRowError,
@@ -32,7 +33,7 @@ from engine.formats.encodings import (
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.folders import in_folder
 from engine.formats.json import array_rows
-from engine.formats.layouts import fits, history_of, layout_of, version_of
+from engine.formats.layouts import fits, layout_of
 from engine.formats.limits import row_limit, too_large
 from engine.formats.names import (
     LOST,
@@ -50,7 +51,7 @@ from engine.formats.objects import Inside, inside
 from engine.formats.packed import PackedError, Packing, bare_name, packing_of, unpacked
 from engine.formats.reasons import Reasons
 from engine.formats.shapes import names_turns
-from engine.sample import PassedRow, Sample, Version
+from engine.sample import PassedRow, Sample, Turns
 
 _EXPECTED = (
     "expected rows with `instruction` and `output`, `conversations` or `messages`, as a JSON array, JSON Lines, "
@@ -94,26 +95,40 @@ class Dataset:
         """A row's place, as a message gives it."""
         return f"{self.reading.unit} {number}"
 
-    def samples(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample]:
+    def samples(
+        self, on_bad: Callable[[BadRow], None] | None = None, turns: Turns = Turns.LAST
+    ) -> Iterator[Sample]:
         """The samples in `contents`."""
-        return (row for row in self.contents(on_bad) if isinstance(row, Sample))
+        return (row for row in self.contents(on_bad, turns) if isinstance(row, Sample))
 
-    def contents(self, on_bad: Callable[[BadRow], None] | None = None) -> Iterator[Sample | PassedRow]:
-        """Every sample and every row that cannot be refined, in the file's order.
+    def contents(
+        self, on_bad: Callable[[BadRow], None] | None = None, turns: Turns = Turns.LAST
+    ) -> Iterator[Sample | PassedRow]:
+        """Every sample and every row that cannot be refined, in the file's order; `turns`: the samples of a row.
 
         Bad rows, which cannot be read, go to `on_bad` and the rest goes on; without it the first one raises
         `DatasetError`, and so does a file in which no row can be refined. After a break in a JSON array nothing can
         be read: it is the last bad row.
         """
-        layout, count, reasons = self.format.layout, 0, Reasons()
+        layout, count, reasons, good = self.format.layout, 0, Reasons(), 0
         for number, row in self.rows():
             try:
-                version = _version(row, layout, self.columns)
+                for exchange in _exchanges(row, layout, turns, self.columns):
+                    assert isinstance(row, dict)
+                    yield Sample(
+                        index=count,
+                        original=exchange.version,
+                        row=row,
+                        number=good,
+                        turn=exchange.turn,
+                        history=exchange.history,
+                        next=exchange.next,
+                    )
+                    count += 1
             except UnrefinableError as error:
                 assert isinstance(row, dict)
                 reasons.add(self.where(number), str(error))
-                yield PassedRow(place=count, why=error.why, row=row)
-                continue
+                yield PassedRow(number=good, why=error.why, row=row)
             except RowError as error:
                 bad = BadRow(self.where(number), str(error))
                 reasons.add(bad.where, bad.message)
@@ -121,21 +136,17 @@ class Dataset:
                     raise DatasetError(f"{self.path}: {bad.where}: {bad.message}") from None
                 on_bad(bad)
                 continue
-            assert isinstance(row, dict)
-            yield Sample(
-                index=count, original=version, row=row, history=history_of(row, layout, self.columns)
-            )
-            count += 1
+            good += 1
         if not count:
             told = "; ".join(map(str, islice(reasons, _REASONS)))
             what = f"{reasons.count:,} read as {self.format.value} ({layout.value})"
             raise DatasetError(f"{self.path}: no row holds a sample, of {what}: {told}")
 
 
-def _version(row: object, layout: Layout, columns: Columns) -> Version:
-    """The sample a row holds, or the `RowError` that says why it holds none and what it is instead."""
+def _exchanges(row: object, layout: Layout, turns: Turns, columns: Columns) -> Iterator[Exchange]:
+    """The exchanges of a row, or the `RowError` that says why it holds none and what it is instead."""
     try:
-        return version_of(row, layout, columns)
+        yield from exchanges_in(row, layout, turns, columns)
     except UnrefinableError as error:
         if isinstance(row, dict) and (what := _preference(row)) is not None:
             raise UnrefinableError(error.why, f"{error}; {what}") from None
@@ -192,7 +203,7 @@ def open_dataset(
     if isinstance(row, RowError):
         raise DatasetError(f"{path}: {reading.unit} {number}: {row}")
     try:
-        _version(row, format.layout, columns)
+        next(_exchanges(row, format.layout, Turns.LAST, columns))
     except RowError as error:
         raise DatasetError(f"{path}: {reading.unit} {number}: {error}; {expected}") from None
     raise AssertionError("a row that holds a sample fits its layout")

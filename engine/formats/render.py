@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.formats.exchange import parts_of_exchange, rewrite_exchange, rewrite_without_input
+from engine.formats.conversation import said_in
+from engine.formats.exchange import (
+    exchange_fields,
+    parts_of_exchange,
+    rewrite_exchange,
+    rewrite_history,
+    rewrite_without_input,
+)
 from engine.formats.field_kinds import is_reasoning
 from engine.formats.fields import NO_COLUMNS, Columns
-from engine.formats.following import Followed, following, is_table, naming
+from engine.formats.following import Followed, following, is_table, naming, spot_of
 from engine.formats.names import TRACE, DatasetError, Format, Layout
+from engine.formats.passed import in_names_of, passed_on
 from engine.formats.roles import STYLES, TurnStyle
-from engine.formats.turns import ConversationTurn, Parts, parts_of_turns, rewrite_turns
+from engine.formats.turns import ConversationTurn, Parts, parts_of_turns, rewrite_turns, with_turns
 from engine.sample import Sample, Version, as_one_text
 
 
@@ -25,24 +33,94 @@ def render(
 ) -> dict[str, Any]:
     """The row of `sample` in `target`'s layout, with `version` in place of what it held in `source`.
 
-    `columns`: the names that `source` was read with.
+    `columns`: the names that `source` was read with. Between layouts, the sample is its row's last exchange.
 
     In the same layout nothing but the texts changes, and what repeats or depends on them: see `changes`. Between
     layouts, earlier turns and unknown fields come along; `trace` is put under `TRACE`. `DatasetError`: the earlier
     turns fit no `history`, or the row is not in `source`'s layout, as in a workspace that burnish did not write.
     """
     followed = following(sample, version, source.layout, columns, in_table=is_table(source))
-    row, version = followed.plain.row, followed.version
     with naming(sample.index):
-        if source.layout in STYLES and source.layout is target.layout:
-            record = followed.plain.back(rewrite_turns(row, version, source.layout))
-        elif source.layout in STYLES or target.layout in STYLES:
-            record = _converted(sample.index, followed, source.layout, target.layout, columns)
-        elif source.layout is Layout.ALPACA and target.layout is Layout.WIZARDLM:
-            record = rewrite_without_input(row, version, columns)
+        if source.layout is target.layout or not (source.layout in STYLES or target.layout in STYLES):
+            record = _in_place(followed, source.layout, target.layout, columns)
         else:
-            record = rewrite_exchange(row, version, columns)
+            record = _converted(sample.index, followed, source.layout, target.layout, columns)
     return record if trace is None else record | {TRACE: dict(trace)}
+
+
+def _in_place(followed: Followed, source: Layout, target: Layout, columns: Columns) -> dict[str, Any]:
+    """The row with the version's texts where those of its exchange were."""
+    row, version, at = followed.plain.row, followed.version, followed.at
+    if source in STYLES:
+        assert at is not None
+        return followed.plain.back(rewrite_turns(row, version, STYLES[source].field, at))
+    if at is not None:
+        return rewrite_history(row, version, at)
+    if source is Layout.ALPACA and target is Layout.WIZARDLM:
+        return rewrite_without_input(row, version, columns)
+    return rewrite_exchange(row, version, columns)
+
+
+Refined = Sequence[tuple[Sample, Version]]
+"""The exchanges of a row, by their turns, and the version of each that takes its place; one at least."""
+
+
+def render_row(
+    refined: Refined, source: Format, target: Format, columns: Columns = NO_COLUMNS
+) -> dict[str, Any] | None:
+    """A row with all its exchanges refined, as `render` has each; None where `target` has no place for the row."""
+    *earlier, (sample, version) = refined
+    with_earlier = _with_earlier(earlier, sample, source, columns)
+    if source.layout is target.layout or _can_be_converted(with_earlier, source.layout, columns):
+        return render(with_earlier, version, source, target, columns=columns)
+    record = render(with_earlier, version, source, source, columns=columns)
+    return passed_on(record, source.layout, target.layout, columns)
+
+
+def convert_row(
+    refined: Refined, source: Format, target: Format, columns: Columns = NO_COLUMNS
+) -> dict[str, Any] | None:
+    """A row with all its exchanges refined, under `target`'s own names; None where that has no place for it."""
+    *earlier, (sample, version) = refined
+    with_earlier = _with_earlier(earlier, sample, source, columns)
+    if _can_be_converted(with_earlier, source.layout, columns):
+        return convert(with_earlier, version, source.layout, target.layout, columns)
+    record = render(with_earlier, version, source, source, columns=columns)
+    return in_names_of(record, source.layout, target.layout, columns)
+
+
+def up_to(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> Sample:
+    """The sample in a row that ends with its exchange."""
+    if sample.next is None:
+        return sample
+    layout = source.layout
+    with naming(sample.index):
+        row = with_turns(sample.row, layout, columns).row if layout in STYLES else sample.row
+        at = spot_of(row, sample.turn, layout)
+        if layout in STYLES:
+            assert at is not None
+            field = STYLES[layout].field
+            row = row | {field: row[field][: at + 2]}
+        elif at is not None:
+            fields, (asked, answered) = exchange_fields(row, columns), row["history"][at]
+            texts = {fields.instruction: asked, fields.response: answered, "history": row["history"][:at]}
+            row = row | texts | ({fields.input: ""} if fields.input else {})
+    return sample.model_copy(update={"row": row, "next": None})
+
+
+def _with_earlier(earlier: Refined, last: Sample, source: Format, columns: Columns) -> Sample:
+    """The sample of a row's last refined exchange, in a row in which the earlier ones are refined."""
+    row = last.row
+    for sample, version in earlier:
+        if version != sample.original:
+            row = render(sample.model_copy(update={"row": row}), version, source, source, columns=columns)
+    return last.model_copy(update={"row": row})
+
+
+def _can_be_converted(sample: Sample, layout: Layout, columns: Columns) -> bool:
+    """True of a sample that ends a row of plain turns of system, user and assistant."""
+    with naming(sample.index):
+        return sample.next is None and not any(turn.never for turn in said_in(sample.row, layout, columns))
 
 
 def convert(

@@ -66,6 +66,11 @@ def is_program(turn: object) -> bool:
     return any(part in speaker(turn) for part in _PROGRAMS)
 
 
+def is_call(turn: object) -> bool:
+    """True of a turn that calls a tool, by the name of its role: ShareGPT's `function_call`."""
+    return "call" in speaker(turn)
+
+
 def roles_in(turns: list[object]) -> Mapping[str, str]:
     """The roles by name. One that is not known is told where its turns and another's alternate up to the answer."""
     names = [name for turn in turns if ROLES.get(name := speaker(turn)) != "system"]

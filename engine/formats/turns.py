@@ -1,26 +1,30 @@
-"""Rows of turns: the last exchange becomes a sample, and a sample that exchange again."""
+"""Rows of turns: each turn with its role and its text, and a turn with another text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.formats.checks import answer_in, filled, kind_of, names_in, text_in, without
+from engine.formats.checks import kind_of, names_in, text_in, without
 from engine.formats.fields import Columns, fields_of, system_of
 from engine.formats.names import Layout, RowError, UnrefinableError, shown
-from engine.formats.roles import STYLES, is_program, roles_in, speaker, turn_keys
+from engine.formats.roles import STYLES, is_call, is_program, roles_in, speaker, turn_keys
 from engine.formats.shapes import Unfolded, unfolded
 from engine.sample import Version, WhyPassed, as_one_text
 
 
 class ConversationTurn(NamedTuple):
-    role: str  # system, user or assistant, whatever the row calls them
-    text: str
+    """A turn of a row."""
+
+    role: str  # system, user, assistant or tool, whatever the row calls them
+    text: str  # as teacher and student are shown it: a call and a part that is no text included
     rest: dict[str, Any]  # the turn's other keys
     is_null: bool = False  # the text was null, and is carried as an empty one
+    never: UnrefinableError | None = None  # why it is never rewritten
 
 
-def _content(given: object, name: str) -> str:
+def content_text(given: object, name: str) -> str:
     """A turn's text, put together of its parts where it is a list of them, as chat templates do.
 
     Parts that hold reasoning are no text. Raises `UnrefinableError`.
@@ -71,13 +75,13 @@ def without_reasoning(turn: dict[str, Any]) -> dict[str, Any]:
     return turn | {key: [part for part in turn[key] if part not in reasoning]} if reasoning else turn
 
 
-def _with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
+def with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
     """A turn with another text, as it is where that is no other; of several parts the first takes all of it."""
     key = turn_keys(turn)[1]
     given = turn[key]
     if isinstance(given, str):
         return turn | {key: text}
-    if _content(given, key) == text:
+    if content_text(given, key) == text:
         return turn
     return turn | {key: _with_text(given, text)}
 
@@ -101,7 +105,7 @@ def with_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> Unfolde
 
 
 def turns_of(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
-    """A row's turns, checked: at least a user's and the assistant's answer to it, as the last two."""
+    """A row's turns. Raises `RowError` where it has none, `UnrefinableError` where nobody knows whose one is."""
     field = STYLES[layout].field
     given = row.get(field)
     if given is None and field in row:
@@ -111,29 +115,59 @@ def turns_of(row: Mapping[str, Any], layout: Layout) -> list[ConversationTurn]:
     if not isinstance(given, list):
         found = kind_of(given) if field in row else names_in(row)
         raise RowError(f"expected `{field}`, a list of turns, found {found}")
-    turns, roles = [], roles_in(given)
-    for number, turn in enumerate(given, 1):
-        if not isinstance(turn, dict):
-            raise RowError(f"turn {number}: expected an object with role and text, found {kind_of(turn)}")
-        role_key, text_key = turn_keys(turn)
-        name = turn.get(role_key)
-        role = roles.get(speaker(turn))
-        if turn.get("tool_calls") or turn.get("function_call"):
-            raise UnrefinableError(
-                WhyPassed.TOOLS, f"turn {number} calls a tool: only turns of plain text can be refined"
-            )
-        if role is None:
-            raise UnrefinableError(
-                WhyPassed.TOOLS if is_program(turn) else WhyPassed.ODD_TURNS,
-                f"turn {number}: expected a system, user or assistant turn, found {shown(name)}",
-            )
-        text = turn.get(text_key)
-        if text is not None:  # a null, as HF datasets writes a missing text, is none
-            text = _content(text, f"turn {number}: `{text_key}`")
-        rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
-        turns.append(ConversationTurn(role, text or "", rest, is_null=text is None))
-    _check_end([turn.role for turn in turns])
-    return turns
+    roles = roles_in(given)
+    return [_turn(turn, number, roles) for number, turn in enumerate(given, 1)]
+
+
+def _turn(turn: object, number: int, roles: Mapping[str, str]) -> ConversationTurn:
+    if not isinstance(turn, dict):
+        raise RowError(f"turn {number}: expected an object with role and text, found {kind_of(turn)}")
+    role_key, text_key = turn_keys(turn)
+    given, role, never = turn.get(text_key), roles.get(speaker(turn)), None
+    expected = f"turn {number}: expected a system, user or assistant turn, found {shown(turn.get(role_key))}"
+    if calls := turn.get("tool_calls") or turn.get("function_call"):
+        message = f"turn {number} calls a tool: only turns of plain text can be refined"
+        never = UnrefinableError(WhyPassed.TOOLS, message)
+        role = role or "assistant"
+    elif role is None:
+        if not is_program(turn):
+            raise UnrefinableError(WhyPassed.ODD_TURNS, expected)
+        never = UnrefinableError(WhyPassed.TOOLS, expected)
+        role = "assistant" if is_call(turn) else "tool"
+    elif role == "assistant" and is_untrained(turn):
+        never = UnrefinableError(WhyPassed.NOT_TRAINED, f"turn {number} is marked as not to be trained on")
+    text = ""
+    if given is not None:  # a null, as HF datasets writes a missing text, is none
+        try:
+            text = content_text(given, f"turn {number}: `{text_key}`")
+        except UnrefinableError as error:
+            text, never = _any_text(given), never or error
+    if calls:
+        text = "\n".join(filter(None, (text, json.dumps(calls, ensure_ascii=False, default=str))))
+    rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
+    return ConversationTurn(role, text, rest, given is None, never)
+
+
+def is_untrained(turn: Mapping[str, Any]) -> bool:
+    """True of a turn that is marked as one to be read and not learned."""
+    marks = {name.strip().casefold(): value for name, value in turn.items()}
+    return any(marks[name] in _NO for name in _TRAINED if name in marks and marks[name] is not None)
+
+
+_TRAINED = ("weight", "train", "training", "trainable", "loss")
+_NO = (0, "0", "false", "False")  # False is 0
+
+
+def _any_text(given: object) -> str:
+    """A content that is not all text, as a person would be told of it: `[image]` stands for an image."""
+    parts = given if isinstance(given, list) else [given]
+    texts = []
+    for part in parts:
+        if (text := _text_of(part)) is None and not _is_reasoning_part(part):
+            what = part.get("type") if isinstance(part, dict) else None
+            text = f"[{what}]" if isinstance(what, str) else json.dumps(part, ensure_ascii=False, default=str)
+        texts.append(text or "")
+    return "".join(texts)
 
 
 def _check_sides(row: Mapping[str, Any], field: str) -> None:
@@ -149,10 +183,15 @@ def _check_sides(row: Mapping[str, Any], field: str) -> None:
             raise UnrefinableError(why, f"expected `{field}`, or turns in `{name}`, found none")
 
 
-def _check_end(roles: list[str]) -> None:
-    """Raise `UnrefinableError` where the last two turns are not a question and its answer."""
-    if roles[-2:] == ["user", "assistant"]:
+def check_end(turns: Sequence[ConversationTurn]) -> None:
+    """Raise `UnrefinableError` where the last two turns are not a question and its answer, both to be rewritten."""
+    roles = [turn.role for turn in turns]
+    is_exchange = roles[-2:] == ["user", "assistant"]
+    if is_exchange and all(turn.never is None for turn in turns[-2:]):
         return
+    if (first := next((turn.never for turn in turns if turn.never), None)) is not None:
+        last = next((turn.never for turn in turns[-2:] if turn.never), first)
+        raise last if is_exchange else first
     if not roles:
         why = WhyPassed.NO_QUESTION
     elif set(roles) == {"system"}:
@@ -162,26 +201,18 @@ def _check_end(roles: list[str]) -> None:
     raise UnrefinableError(why, "expected a user's turn and the assistant's answer as the last two turns")
 
 
-def turns_version(row: dict[str, Any], layout: Layout) -> Version:
-    user, assistant = turns_of(row, layout)[-2:]
-    version = Version(
-        instruction=filled(user.text, "the last user turn", WhyPassed.NO_QUESTION),
-        response=filled(assistant.text, "the last answer", WhyPassed.NO_ANSWER),
-    )
-    return version.model_copy(update={"response": answer_in(version, "the last answer")})
+def rewrite_turns(row: dict[str, Any], version: Version, field: str, at: int) -> dict[str, Any]:
+    """A row with a version's texts in the turns at `at` and after it."""
+    turns = list(row[field])
+    turns[at] = with_content(turns[at], as_one_text(version))
+    turns[at + 1] = with_content(turns[at + 1], version.response)
+    return row | {field: turns}
 
 
-def rewrite_turns(row: dict[str, Any], version: Version, layout: Layout) -> dict[str, Any]:
-    field = STYLES[layout].field
-    turns_of(row, layout)
-    *earlier, user, assistant = row[field]
-    return row | {
-        field: [
-            *earlier,
-            _with_content(user, as_one_text(version)),
-            _with_content(assistant, version.response),
-        ]
-    }
+def system_beside(row: Mapping[str, Any], columns: Columns) -> list[ConversationTurn]:
+    """The system message that a row has in a field of its own; none, or one."""
+    name = system_of(row, columns)
+    return [] if name is None else [ConversationTurn("system", row[name], {})]
 
 
 class Parts(NamedTuple):
@@ -197,9 +228,8 @@ def parts_of_turns(row: dict[str, Any], layout: Layout, columns: Columns) -> Par
     *earlier, user, assistant = turns_of(row, layout)
     earlier = [turn for turn in earlier if not (turn.role == "system" and turn.is_null)]
     known = {STYLES[layout].field}
-    # LLaMA-Factory's rows of turns may have their system message beside the turns.
-    if not (earlier and earlier[0].role == "system") and (name := system_of(row, columns)) is not None:
-        earlier, known = [ConversationTurn("system", row[name], {}), *earlier], known | {name}
+    if not (earlier and earlier[0].role == "system") and (system := system_beside(row, columns)):
+        earlier, known = [*system, *earlier], known | {system_of(row, columns) or "system"}
     last = row[STYLES[layout].field][-1]
     reasoning = text_of_parts(reasoning_parts(last[turn_keys(last)[1]]))
     rest = {"reasoning_content": reasoning, **assistant.rest} if reasoning else assistant.rest

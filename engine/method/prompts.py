@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from engine.sample import History
+from engine.sample import History, Turn
 
 PROMPTS = 2
 """The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
@@ -60,12 +60,18 @@ class Prompts:
     answer: str
     improve: str
     before: str = ""  # the conversation that the example comes after, as it is shown
+    then: str = ""  # what follows the example there, likewise
 
-    def after(self, history: History) -> Prompts:
-        """The same, asked of an exchange that comes after a history: a new instruction need not stand alone there."""
-        if not history:
-            return self
-        turns = "\n".join(f"<{turn.role}>\n{turn.text}\n</{turn.role}>" for turn in history)
+    def at(self, history: History, following: Turn | None = None) -> Prompts:
+        """The same, asked of an exchange after a history: a new instruction need not stand alone there.
+
+        following: the turn that comes after the exchange, which a better response must still lead to.
+        """
+        prompts = self._after(history) if history else self
+        return prompts if following is None else prompts._leading_to(following)
+
+    def _after(self, history: History) -> Prompts:
+        turns = "\n".join(map(_shown, history))
         task = self.instruction_task
         for alone in _ALONE:
             task = task.replace(alone, _IN_CONVERSATION)
@@ -78,6 +84,19 @@ class Prompts:
             improve=f"{self.improve} {_FITTING}",
             before=f"<conversation>\n{turns}\n</conversation>\n\nThe conversation above goes on with this example:\n\n",
         )
+
+    def _leading_to(self, following: Turn) -> Prompts:
+        return replace(
+            self,
+            response_task=f"{self.response_task}\n{_LEADING}",
+            criticise_response=f"{self.criticise_response}\n{_LEADS}",
+            improve=f"{self.improve} {_LEADING}",
+            then=f"\n\nAfter this response the conversation goes on with:\n\n{_shown(following)}",
+        )
+
+
+def _shown(turn: Turn) -> str:
+    return f"<{turn.role}>\n{turn.text}\n</{turn.role}>"
 
 
 # What is said of a new instruction that stands alone, and in its place of one in a conversation.
@@ -96,6 +115,8 @@ _IN_CONVERSATION = (
     f"It takes the place of the old one in the conversation above. {_SAYABLE} Its reader does not see the old "
     "instruction or its input, so include any text or data it works on."
 )
+_LEADS = "Say as well whether what follows it above makes sense after it."
+_LEADING = "What follows it above stays as it is, and must still make sense right after the better response."
 _FITTING = "It must be right at that point of the conversation, and true to a system message there."
 
 OWN = Prompts(

@@ -6,7 +6,8 @@
              --the student: smaller r-IFD of (x1, y1), (x1, y'')--> (x2, y2)
 
 Reflection-Tuning (V1, arXiv 2310.11716) is the same without the student: every rewrite is taken. Score only is
-neither reflection.
+neither reflection. Of an exchange that another turn follows only the response is reflected on: what follows was said
+to that instruction, and (x1, y1) is (x0, y0).
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcom
     """A sample's outcome. Raises only what stops the whole run: a lost server, a dead student, a full disk."""
     if recipe.method is Method.SCORE:
         return await score_only(sample, models)
-    stages = Stages(recipe, models, sample.history)
+    stages = Stages(recipe, models, sample)
     if recipe.both_branches:
         await ask_for_any_student(sample, stages)
     if recipe.method is Method.REFLECT:
@@ -88,19 +89,28 @@ async def refine(sample: Sample, recipe: Recipe, models: SampleModels) -> Outcom
 
 async def selective_reflection_tuning(sample: Sample, stages: Stages, models: SampleModels) -> Outcome:
     """V2: the student chooses in both stages."""
-    x0y0 = sample.original
-    x1y1, first = await stages.choose(INSTRUCTION, x0y0)
+    x0y0 = x1y1 = sample.original
+    choices = []
+    if sample.next is None:
+        x1y1, first = await stages.choose(INSTRUCTION, x0y0)
+        choices.append(first)
     before = await models.scores(x0y0)  # now: while the teacher is at work on others
     x2y2, second = await stages.choose(RESPONSE, x1y1)
     after = await models.scores(x2y2)
-    return Outcome(index=sample.index, final=x2y2, choices=(first, second), before=before, after=after)
+    choices.append(second)
+    return Outcome(index=sample.index, final=x2y2, choices=tuple(choices), before=before, after=after)
 
 
 async def reflection_tuning(sample: Sample, stages: Stages) -> Outcome:
     """V1: the rewrite is taken in both stages."""
-    x1y1, first = await stages.take(INSTRUCTION, sample.original)
+    x1y1 = sample.original
+    choices = []
+    if sample.next is None:
+        x1y1, first = await stages.take(INSTRUCTION, x1y1)
+        choices.append(first)
     x2y2, second = await stages.take(RESPONSE, x1y1)
-    return Outcome(index=sample.index, final=x2y2, choices=(first, second))
+    choices.append(second)
+    return Outcome(index=sample.index, final=x2y2, choices=tuple(choices))
 
 
 async def score_only(sample: Sample, models: SampleModels) -> Outcome:
@@ -111,6 +121,8 @@ async def score_only(sample: Sample, models: SampleModels) -> Outcome:
 
 async def ask_for_any_student(sample: Sample, stages: Stages) -> None:
     """Have the teacher reflect on every response that a student might take in the first stage."""
+    if sample.next is not None:
+        return
     reflections, _ = await stages.reflections(INSTRUCTION, sample.original)
     for branch in (sample.original, *(reflection.version for reflection in reflections)):
         await stages.reflections(RESPONSE, branch)
@@ -119,9 +131,10 @@ async def ask_for_any_student(sample: Sample, stages: Stages) -> None:
 class Stages:
     """The two stages of one sample: the teacher's rewrites of a version, and which version goes on."""
 
-    def __init__(self, recipe: Recipe, models: SampleModels, history: History) -> None:
+    def __init__(self, recipe: Recipe, models: SampleModels, sample: Sample) -> None:
         self._recipe = recipe
-        self._history = history
+        self._history = sample.history
+        self._prompts = PROMPT_SETS[recipe.prompt_set].at(sample.history, sample.next)
         self._models = models
         # Replies are replayed, but one that never came would be waited for again.
         self._found: dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]] = {}
@@ -181,11 +194,12 @@ class Stages:
         if (rule.stage, v) not in self._found:
             reflections: list[Reflection] = []
             failure = None
-            prompts = PROMPT_SETS[self._recipe.prompt_set]
             for candidate in range(self._recipe.candidates):
                 ask = self._models.ask(rule.stage, candidate)
                 try:
-                    reflections.append(await rule.reflect(self._recipe.form, prompts, v, ask, self._history))
+                    reflections.append(
+                        await rule.reflect(self._recipe.form, self._prompts, v, ask, self._history)
+                    )
                 except (UnusableReply, TeacherError) as error:
                     failure = failure_of(error)
             self._found[rule.stage, v] = reflections, failure

@@ -63,16 +63,16 @@ async def reflect_on_instruction(
 ) -> Reflection:
     """The instruction stage: a critique of both halves, then a new instruction and its answer, together.
 
-    history: what was said before the old version, and before the new one.
+    history: what was said before the old version, and before the new one. `prompts` are those of that place.
     """
-    return await _FORMS[form].instruction(prompts.after(history), old, ask, history)
+    return await _FORMS[form].instruction(prompts, old, ask, history)
 
 
 async def reflect_on_response(
     form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History = ()
 ) -> Reflection:
     """The response stage: a critique of the response, then a better one to the same instruction."""
-    return await _FORMS[form].response(prompts.after(history), old, ask)
+    return await _FORMS[form].response(prompts, old, ask)
 
 
 class _ReplyForm(Protocol):
@@ -92,7 +92,7 @@ def _example(version: Version) -> str:
 def _messages(prompts: Prompts, version: Version, task: str, layout: str) -> tuple[Message, ...]:
     return (
         Message("system", prompts.system),
-        Message("user", f"{prompts.before}{_example(version)}\n\n{task}\n\n{layout}"),
+        Message("user", f"{prompts.before}{_example(version)}{prompts.then}\n\n{task}\n\n{layout}"),
     )
 
 
@@ -351,7 +351,9 @@ class _StepsForm:
         )
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
-        asked = _turn((), "user", f"{prompts.before}{_dialogue(old)}\n\n{prompts.criticise_response}")
+        asked = _turn(
+            (), "user", f"{prompts.before}{_dialogue(old)}{prompts.then}\n\n{prompts.criticise_response}"
+        )
         critique = await ask(_criticise(asked))
         again = f"{prompts.improve}\n\n{_instruction(old)}"
         asked = _turn(_turn(asked, "assistant", critique), "user", again)

@@ -71,15 +71,25 @@ def _conversation(marks: _Marks, opening: str, history: History, user: str, end:
     """
     pieces: list[Piece] = []
     text = opening
-    for turn in (*history, Turn(role="user", text=user)):
+    for turn in map(_as_said, (*history, Turn(role="user", text=user))):
         if turn.role == "assistant":
-            text += f"{marks.assistant}{marks.space}{turn.text}"
+            text += f"{marks.assistant}{marks.space}{turn.content}"
             pieces += [Piece(text), Piece(end, special=True)] if end else [Piece(text)]
             text = ""
         else:
             mark = marks.user if text else marks.user_after_end if pieces else marks.user_first
-            text += f"{mark}{turn.text}"
+            text += f"{mark}{turn.content}"
     return *pieces, Piece(text + marks.assistant)
+
+
+def _as_said(turn: Turn) -> Message:
+    """A turn as templates have it: what a tool says becomes a user's turn that says whose it is."""
+    return (
+        Message("user", f"{TOOL_SAYS}\n{turn.text}") if turn.role == "tool" else Message(turn.role, turn.text)
+    )
+
+
+TOOL_SAYS = "The result of the tool:"
 
 
 def _opened(history: History, default: str) -> tuple[str, History]:
@@ -168,7 +178,7 @@ def chat(student: StudentInfo) -> Template:
     def prompt(instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
         user = f"{instruction}\n{input}" if input else instruction
         if history:
-            return write([*(Message(turn.role, turn.text) for turn in history), Message("user", user)])
+            return write([*map(_as_said, history), Message("user", user)])
         return tuple(piece if piece.special else Piece(user) for piece in around)
 
     return prompt

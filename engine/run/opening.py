@@ -11,7 +11,7 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.folders import in_folder
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, Dataset, open_dataset
-from engine.sample import PassedRow, Sample
+from engine.sample import PassedRow, Sample, Turns
 from engine.store.file_errors import WorkspaceError
 from engine.store.workspace import Source, Workspace
 from models.errors import BurnishError, UsageError
@@ -92,17 +92,20 @@ def open_workspace(
     through: Callable[[Iterator[Sample | PassedRow]], Iterator[Sample | PassedRow]] = iter,
     encoding: str | None = None,
     columns: Columns = NO_COLUMNS,
+    turns: Turns = Turns.LAST,
 ) -> Workspace:
     """The workspace at `path`, made from the dataset `data` if it is not there yet.
 
     A new workspace's rows go `through` a function on their way in, which may count them; if it raises, there is
     no new workspace. `encoding` and `columns` as for `open_dataset`; a workspace that is there keeps its own.
+    `turns`: the exchanges of a row that are samples, of a new workspace; one that is there gets them when it is run.
     Raises `DatasetError` as `Dataset.contents` does,
     `WorkspaceError` if it holds another dataset, `UsageError` if `data` is the workspace itself.
     """
     if not path.exists():
         dataset = open_dataset(data, format, encoding, columns)
-        return Workspace.create(path, _source(dataset, encoding), through(dataset.contents(on_bad)))
+        source = _source(dataset, encoding, turns)
+        return Workspace.create(path, source, through(dataset.contents(on_bad, turns)))
     workspace = Workspace.open(path)
     source = workspace.source()
     if data.exists() and data.samefile(path):
@@ -133,13 +136,14 @@ def append_dataset(
         raise UsageError(f"{data}: a workspace; give the dataset that it was made from, {source.path}")
     if sha256_of(data) == source.sha256:
         return 0
-    before = len(workspace) + sum(workspace.passed().values())
+    before = workspace.count_rows()
     dataset = open_dataset(data, source.format, source.encoding, source.columns)
-    workspace.append(_source(dataset, source.encoding), through(dataset.contents(on_bad)))
-    return len(workspace) + sum(workspace.passed().values()) - before
+    grown = _source(dataset, source.encoding, source.turns)
+    workspace.append(grown, through(dataset.contents(on_bad, source.turns)))
+    return workspace.count_rows() - before
 
 
-def _source(dataset: Dataset, encoding: str | None) -> Source:
+def _source(dataset: Dataset, encoding: str | None, turns: Turns) -> Source:
     return Source(
         path=str(dataset.path.absolute()),
         format=dataset.format,
@@ -147,6 +151,7 @@ def _source(dataset: Dataset, encoding: str | None) -> Source:
         sha256=sha256_of(dataset.path),
         columns=dataset.columns,
         encoding=encoding,
+        turns=turns,
         types=dataset.types(),
     )
 
@@ -181,7 +186,6 @@ class Import:
         """`skip_bad`: leave rows out that cannot be read. Else all of them are looked for, and the import fails."""
         self.rows = 0  # samples
         self.passed = 0
-        self.continued = 0  # samples with earlier turns
         self.bad: list[BadRow] = []
         self.format = format
         self.encoding, self.columns = encoding, columns
@@ -201,7 +205,6 @@ class Import:
             self._go_on()
             if isinstance(row, Sample):
                 self.rows += 1
-                self.continued += bool(row.history)
             else:
                 self.passed += 1
             yield row

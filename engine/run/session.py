@@ -48,7 +48,7 @@ from engine.run.teachers import (
     identified,
     sampling_of,
 )
-from engine.sample import Candidate, History, Scores, Stage, Version
+from engine.sample import Candidate, History, Scores, Stage, Turns, Version
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
@@ -159,8 +159,7 @@ class Session:
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
         plan = RunPlan(self._settings, recipe, teacher, student, verifier, self._form_may_change)
-        everything = range(len(self._workspace))
-        chosen = everything[:limit] if only is None else only
+        chosen = self._of_turns()[:limit] if only is None else only
         try:
             return await plan.execute(
                 self._workspace, self._emit_of_run, self.gate, chosen, retry_failed=retry_failed
@@ -174,6 +173,13 @@ class Session:
     @property
     def _form_may_change(self) -> bool:
         return self._settings.run.reply_form == "auto" and self._form is ReplyFormName.JSON
+
+    def _of_turns(self) -> Sequence[int]:
+        """The samples that the settings are for; all exchanges of the rows are taken up for that."""
+        turns = self._settings.run.turns
+        if turns is Turns.ALL and (more := self._workspace.take_up_all()):
+            self._emit(Notice(f"{more:,} earlier exchanges of the rows are taken up"))
+        return self._workspace.of_turns(turns)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """The student's scores of some versions of a sample."""
@@ -214,9 +220,13 @@ class Session:
         async def ask(question: Question[T], /) -> T:
             return await replaying.ask(sample, stage, number, with_remark(question, remark))
 
-        reflection = await STAGES[stage].reflect(
-            form, PROMPT_SETS[self._settings.run.prompts], version, ask, self._history(sample)
-        )
+        one = self._workspace.sample(sample)
+        if one.next is not None and stage is Stage.INSTRUCTION:
+            raise UsageError(
+                "the conversation goes on after this exchange, so its instruction is not rewritten"
+            )
+        prompts = PROMPT_SETS[self._settings.run.prompts].at(one.history, one.next)
+        reflection = await STAGES[stage].reflect(form, prompts, version, ask, one.history)
         scores = None
         if self._settings.student.name is not None:
             (scores,) = await self.scores(sample, [reflection.version])
@@ -411,7 +421,11 @@ async def reselect(
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
         plan = RunPlan(settings, recipe, teacher, loadable, verifier)
         return await plan.execute(
-            workspace, _ending_when_held(emit), Gate(), range(len(workspace)), retry_failed=False
+            workspace,
+            _ending_when_held(emit),
+            Gate(),
+            workspace.of_turns(settings.run.turns),
+            retry_failed=False,
         )
 
 

@@ -44,6 +44,7 @@ from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
+from engine.sample import Turns
 from models.errors import UsageError
 from models.http.transport import FIRST, SILENCE
 from models.teacher import Think
@@ -271,6 +272,15 @@ class RunSettings(SettingsGroup):
         ),
     ] = Field(False, title="Both branches")
     """Ask for both response reflections up front, so that any student can choose later without a teacher."""
+
+    turns: Annotated[
+        Turns,
+        Option(
+            "--turns", "last: a row's last exchange is refined; all: every one, after what was said before it"
+        ),
+    ] = Field(Turns.LAST, title="Turns")
+    """`last`: the last exchange of each row is refined. `all`: every exchange, each after what was said before it in
+    the dataset; of one that another turn follows the response alone."""
 
     length: Annotated[
         ComparedLength,

@@ -10,9 +10,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from engine.formats.conversation import last_turn
 from engine.formats.fields import Columns
 from engine.formats.following import Dependence, dependence
-from engine.formats.names import DatasetError, Format
+from engine.formats.names import DatasetError, Format, layout_named
 from engine.sample import Sample, Version
 
 WINDOW = 256
@@ -49,7 +50,8 @@ def add_dependence(db: sqlite3.Connection) -> None:
     ((source,),) = db.execute("SELECT body FROM source").fetchall() or (("{}",),)
     described = json.loads(source)
     columns = Columns.model_validate(described.get("columns") or {})
-    for _ in keep_dependence(db, _stored(db), str(described.get("format")), columns):
+    format = str(described.get("format"))
+    for _ in keep_dependence(db, _stored(db, format, columns), format, columns):
         pass
 
 
@@ -60,11 +62,17 @@ def _dependence(sample: Sample, format: str, columns: Columns) -> Dependence:
         return Dependence(reasoning=False, asked=False, answered=False)
 
 
-def _stored(db: sqlite3.Connection) -> Iterator[Sample]:
-    last = -1
+def _stored(db: sqlite3.Connection, format: str, columns: Columns) -> Iterator[Sample]:
+    """The samples of a schema before 10: each its row's last exchange."""
+    last, layout = -1, layout_named(format)
     query = "SELECT sample, body FROM samples WHERE sample > ? ORDER BY sample LIMIT ?"
     while rows := db.execute(query, (last, WINDOW)).fetchall():
         for last, body in rows:
             instruction, input, response, row = json.loads(body)
             version = Version(instruction=instruction, input=input, response=response)
-            yield Sample(index=last, original=version, row=row)
+            yield Sample(
+                index=last,
+                original=version,
+                row=row,
+                turn=1 if layout is None else last_turn(row, layout, columns),
+            )

@@ -9,15 +9,16 @@ may be tried later.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from heapq import merge
+from itertools import islice
 from typing import Any
 
-from engine.sample import Outcome, PassedRow, Review, Sample, Version
-from engine.store.workspace import WINDOW, Run, Workspace
+from engine.sample import Outcome, Review, Sample, Version
+from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Workspace
 from models.errors import UsageError
 
 
@@ -35,11 +36,13 @@ SOH = "\\u0001"
 """Sorts as a NUL would, but for itself, and is as long."""
 
 
-def _leaving_of(tables: str, sample: str, body: str) -> str:
+def _leaving_of(tables: str, sample: str, column: str) -> str:
     """SQL for what would leave now of samples in the run `:run`, a row each.
 
-    `tables` has `figures AS f` and `standing AS t`; `sample` and `body` are SQL for the sample's number and original.
+    `tables` has `figures AS f` and `standing AS t`; `sample` is SQL for the sample's number, `column` for a column of
+    `samples`, by its name.
     """
+    body = column.format("body")
     score = (
         "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
         "ELSE f.{0}_after END"
@@ -56,6 +59,11 @@ def _leaving_of(tables: str, sample: str, body: str) -> str:
     return f"""(
 SELECT
     {sample} AS sample,
+    {column.format("row")} AS number,                     -- of its row
+    {column.format("turn")} AS turn,
+    {column.format("ends")} AS ends,                      -- nothing follows it in its row
+    {column.format("history")} AS history,                -- something stands before it
+    (SELECT r.body FROM rows AS r WHERE r.row = {column.format("row")}) AS record,
     {body} AS body,                                       -- the original, see `samples`
     t.decision,                                           -- a person's; NULL without one
     t.body AS review,
@@ -91,7 +99,7 @@ LEAVING = _leaving_of(
     "samples AS s LEFT JOIN figures AS f ON f.run = :run AND f.sample = s.sample "
     "LEFT JOIN standing AS t ON t.sample = s.sample",
     "s.sample",
-    "s.body",
+    "s.{}",
 )
 """Every sample, as it would leave now: a view but for `:run`, which no view can have. What is not asked of it costs
 nothing."""
@@ -99,7 +107,7 @@ nothing."""
 FINISHED = _leaving_of(
     "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run",
     "f.sample",
-    "(SELECT s.body FROM samples AS s WHERE s.sample = f.sample)",
+    "(SELECT s.{} FROM samples AS s WHERE s.sample = f.sample)",
 )
 """The same of the samples that have an outcome: twice as fast where no text is asked for, for those are passed by."""
 
@@ -162,6 +170,9 @@ class LeavingSample:
         outcome, review = self.outcome, self.review
         return {
             "index": self.sample.index,
+            "row": self.sample.number,
+            "turn": self.sample.turn,
+            "history": len(self.sample.history),
             "original": self.sample.original.model_dump(),
             "choices": [choice.model_dump(mode="json") for choice in outcome.choices] if outcome else [],
             "before": outcome.before.model_dump() if outcome and outcome.before else None,
@@ -182,25 +193,51 @@ def exported(
     return _leaving(workspace, run, *_condition(workspace, run, rule, share))
 
 
+@dataclass(frozen=True, slots=True)
+class LeavingRow:
+    """A row of an export, with all its samples, by their turns; none: it passes through."""
+
+    row: dict[str, Any]
+    samples: tuple[LeavingSample, ...]
+
+
 def exported_rows(
     workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
-) -> Iterator[LeavingSample | PassedRow]:
-    """The rows of an export: the samples a rule lets through, and with `ExportRule.ALL` the rows that pass through.
+) -> Iterator[LeavingRow]:
+    """The rows of an export, in the dataset's order.
 
-    Those stand in their place among the samples. The other rules choose samples by what became of them.
+    A row leaves with all its exchanges where the rule lets one of them through, and with `ExportRule.ALL` also where
+    it has none that can be refined: the other rules choose samples by what became of them.
     """
-    samples = exported(workspace, run, rule, share)
-    passed = workspace.passed_rows() if pass_through(rule, share) else iter(())
-    return merge(samples, passed, key=_place)
+    let_through, values = _condition(workspace, run, rule, share)
+    condition = f"EXISTS (SELECT 1 FROM {LEAVING} AS l WHERE l.number = r.row AND ({let_through}))"
+    if pass_through(rule, share):
+        condition = "1"
+    query = f"SELECT r.row, r.body FROM rows AS r WHERE r.row > :last AND {condition} ORDER BY r.row LIMIT :window"
+    database = workspace.database
+    found = database.walk(query, WINDOW, run=run.id, **values)
+    while window := list(islice(found, WINDOW)):
+        first, last = window[0][0], window[-1][0]
+        samples = defaultdict(list)
+        for sample in _of_rows(workspace, run, first, last):
+            samples[sample.sample.number].append(sample)
+        for number, body in window:
+            yield LeavingRow(database.parsed(dict, body), tuple(samples[number]))
+
+
+def _of_rows(workspace: Workspace, run: Run, first: int, last: int) -> Iterator[LeavingSample]:
+    """The samples of some rows, by rows and turns."""
+    query = (
+        f"SELECT {SAMPLE_COLUMNS}, outcome, review FROM {LEAVING} "
+        "WHERE number BETWEEN :first AND :final ORDER BY number, turn"
+    )
+    for found in workspace.database.execute(query, run=run.id, first=first, final=last):
+        yield _leaving_sample(workspace, found)
 
 
 def pass_through(rule: ExportRule, share: TopShare | None) -> bool:
     """True where rows that cannot be refined leave as they were: nothing is chosen by what became of the samples."""
     return rule is ExportRule.ALL and share is None
-
-
-def _place(row: LeavingSample | PassedRow) -> tuple[int, bool]:
-    return (row.place, False) if isinstance(row, PassedRow) else (row.sample.index, True)
 
 
 def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample:
@@ -232,6 +269,18 @@ def count_exported(
         condition += " AND ifd_after >= :threshold"
     query = f"SELECT count(*) FROM {LEAVING} WHERE {condition}"
     ((count,),) = workspace.database.execute(query, run=run.id, threshold=threshold, **values)
+    return int(count)
+
+
+def count_exported_rows(
+    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None = None
+) -> int:
+    """The number of rows that `exported_rows` gives."""
+    if pass_through(rule, share):
+        return workspace.count_rows()
+    condition, values = _condition(workspace, run, rule, share)
+    query = f"SELECT count(DISTINCT number) FROM {LEAVING} WHERE {condition}"
+    ((count,),) = workspace.database.execute(query, run=run.id, **values)
     return int(count)
 
 
@@ -272,13 +321,19 @@ def _leaving(
 ) -> Iterator[LeavingSample]:
     """The samples that a condition lets through, in order, a window at a time."""
     query = (
-        f"SELECT sample, body, outcome, review FROM {samples} "
+        f"SELECT {SAMPLE_COLUMNS}, outcome, review FROM {samples} "
         f"WHERE sample > :last AND ({condition}) ORDER BY sample LIMIT :window"
     )
+    for found in workspace.database.walk(query, WINDOW, run=run.id, **values):
+        yield _leaving_sample(workspace, found)
+
+
+def _leaving_sample(workspace: Workspace, found: tuple[Any, ...]) -> LeavingSample:
+    """A sample from `SAMPLE_COLUMNS`, its outcome and its review."""
+    *stored, outcome_body, review_body = found
     database = workspace.database
-    for index, body, outcome_body, review_body in database.walk(query, WINDOW, run=run.id, **values):
-        sample = workspace.stored_sample(index, body)
-        outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
-        review = database.parsed(Review.model_validate, review_body) if review_body else None
-        version = review.version if review else outcome.final if outcome else sample.original
-        yield LeavingSample(sample, version, outcome, review)
+    sample = workspace.stored_sample(*stored)
+    outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
+    review = database.parsed(Review.model_validate, review_body) if review_body else None
+    version = review.version if review else outcome.final if outcome else sample.original
+    return LeavingSample(sample, version, outcome, review)

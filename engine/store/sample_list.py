@@ -36,6 +36,7 @@ class SampleState(StrEnum):
 
 class SampleColumn(StrEnum):
     NUMBER = "number"
+    ROW = "row"
     STATE = "state"
     INSTRUCTION = "instruction"
     IFD_BEFORE = "ifd_before"
@@ -68,6 +69,9 @@ class FilterTerm(StrEnum):
     UNSCORABLE = "unscorable"
     REASONING_DROPPED = "reasoning dropped"
     FIELDS_CHANGED = "fields changed"
+    EARLIER_TURN = "earlier turn"
+    LAST_TURN = "last turn"
+    HAS_HISTORY = "has history"
     UNREVIEWED = "unreviewed"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near duplicate"
@@ -84,6 +88,7 @@ _NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
 _KEYS = {
     **{column: column.value for column in SampleColumn},
     SampleColumn.NUMBER: "s.sample",
+    SampleColumn.ROW: "s.number",
     SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', 0, SOH)}, 1, 80))",
     SampleColumn.MARGIN: "instruction_margin",
     SampleColumn.EQUAL_MARGIN: "instruction_equal_margin",
@@ -106,6 +111,8 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
         FilterTerm.REASONING_DROPPED: "reasoning_dropped",
         FilterTerm.FIELDS_CHANGED: "fields_changed",
     },
+    {FilterTerm.EARLIER_TURN: "NOT ends", FilterTerm.LAST_TURN: "ends"},
+    {FilterTerm.HAS_HISTORY: "history"},
     {FilterTerm.UNREVIEWED: "(finished AND decision IS NULL)"},
     {
         mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
@@ -127,6 +134,9 @@ class SampleRow:
     """A sample in a list. Scores and lengths after are those of what would leave now; None: not known, or not yet."""
 
     index: int
+    number: int  # of its row
+    turn: int
+    ends: bool  # nothing follows it in its row
     instruction: str  # its beginning
     state: SampleState
     instruction_verdict: str | None  # kept, replaced or failed
@@ -179,7 +189,8 @@ class SampleList:
         return bool(self.reading.database.execute("SELECT 1 FROM examined"))
 
     def follow(self, run: Run | None) -> None:
-        """Show another run's outcomes from now on."""
+        """Show another run's outcomes from now on, and the samples that there are now."""
+        self._samples = len(self.reading)
         self._run = run.id if run is not None else -1
 
     def arrange(
@@ -214,7 +225,9 @@ class SampleList:
                 conditions.append(f"({' OR '.join(wanted)})")
         where = " AND ".join(conditions) or "1"
         order = f"{key} {'DESC' if descending else 'ASC'}"
-        if by is not SampleColumn.NUMBER:
+        if by is SampleColumn.ROW:
+            order = f"{order}, turn"
+        elif by is not SampleColumn.NUMBER:
             order = f"{key} IS NULL, {order}, s.sample"
         db = self.reading.database
         # Beside the table in use: whatever happens here, that one is whole.
@@ -244,8 +257,8 @@ class SampleList:
             where, values = "position > :first AND position <= :last", {"first": start, "last": start + count}
             order = "position"
         query = (
-            "SELECT s.sample, s.body, state, instruction, response, near_tie, length_decides, truncated, "
-            "unscorable, reasoning_dropped, fields_changed, failed, "
+            "SELECT s.sample, s.body, s.number, turn, ends, state, instruction, response, near_tie, "
+            "length_decides, truncated, unscorable, reasoning_dropped, fields_changed, failed, "
             "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
             "instruction_margin, instruction_equal_margin "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
@@ -315,16 +328,19 @@ class SampleList:
         return f"{self._arranged} AS p CROSS JOIN {LEAVING} AS s WHERE s.sample = p.sample"
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
-        index, body, state, instruction, response, *flags = found[:12]
+        index, body, number, turn, ends, state, instruction, response, *flags = found[:15]
         with self.reading.database.understood():
             return SampleRow(
                 index,
+                number,
+                turn,
+                bool(ends),
                 _opening(json.loads(body)),
                 SampleState(state),
                 instruction,
                 response,
                 *map(bool, flags),
-                *_finite(found[12:]),
+                *_finite(found[15:]),
             )
 
     def _rows(self, query: str, **values: object) -> list[Any]:

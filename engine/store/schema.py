@@ -10,6 +10,7 @@ from engine.store.dependence import add_dependence
 from engine.store.equal_lengths import add_equal_lengths
 from engine.store.file_kind import Migration
 from engine.store.log import add_mark
+from engine.store.rows import add_rows
 from models.teacher import reply_key
 
 APPLICATION_ID = 0x62726E73
@@ -204,4 +205,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _SEVENTH,
     _near_ties_by_noise,
     add_dependence,
+    add_rows,
 )

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import json
 import operator
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from heapq import merge
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,18 +20,18 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter
 
 from engine.examine.flags import Finding, Flag, Stats
+from engine.formats.conversation import around
 from engine.formats.fields import NO_COLUMNS, Columns
-from engine.formats.layouts import history_of
 from engine.formats.names import Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
-from engine.sample import Outcome, PassedRow, Sample, Verdict, Version, WhyPassed
+from engine.sample import Outcome, PassedRow, Sample, Turns, Verdict, Version, WhyPassed
 from engine.store.database import Database
-from engine.store.dependence import keep_dependence
 from engine.store.equal_lengths import growth
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
 from engine.store.reviews import ReviewLog
+from engine.store.rows import Conversations, conversations, keep_rows, rows_after, take_up_all
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from models.student import Losses
@@ -52,6 +50,7 @@ class Source(BaseModel, frozen=True):
     sha256: str
     columns: Columns = NO_COLUMNS  # names of its rows' parts that a person gave
     encoding: str | None = None  # that a person named
+    turns: Turns = Turns.LAST  # the exchanges of its rows that are samples
     types: str | None = None  # of a Parquet file's columns, in Arrow's own form: JSON's rows do not tell them
 
     def file(self) -> SourceFile:
@@ -76,6 +75,12 @@ WORKSPACE = FileKind(
 )
 
 
+SAMPLE_COLUMNS = "sample, body, number, turn, record"
+"""The columns of `leaving.LEAVING` that `Workspace.stored_sample` takes."""
+
+_SAMPLES = "SELECT s.sample, s.body, s.row, s.turn, r.body FROM samples AS s JOIN rows AS r USING (row)"
+
+
 class Workspace:
     """An open workspace. One writer at a time, however many readers. All of it raises `WorkspaceError`."""
 
@@ -90,7 +95,7 @@ class Workspace:
         def fill(new: Database) -> None:
             with new.transaction() as db:
                 db.execute("INSERT INTO source VALUES (?)", (json.dumps(source.model_dump()),))
-                _keep_rows(db, rows, source)
+                keep_rows(db, rows, source.format, source.columns)
 
         Database.create(WORKSPACE, path, fill)
         return cls.open(path)
@@ -154,64 +159,81 @@ class Workspace:
         return count
 
     def sample(self, index: int) -> Sample:
-        rows = self.database.execute("SELECT body FROM samples WHERE sample = ?", index)
+        rows = self.database.execute(f"{_SAMPLES} WHERE s.sample = ?", index)
         if not rows:
             raise WorkspaceError(f"{self.path}: no sample {index}; it holds 0 to {len(self) - 1}")
-        return self.stored_sample(index, rows[0][0])
+        return self.stored_sample(*rows[0])
 
     def reasoning(self) -> int:
         """Samples whose answer has reasoning."""
         ((count,),) = self.database.execute("SELECT count(*) FROM dependence WHERE reasoning")
         return int(count)
 
+    def conversations(self) -> Conversations:
+        """The dataset's conversations, counted in rows."""
+        with self.database.understood():
+            return conversations(self.database.execute)
+
     def samples(self) -> Iterator[Sample]:
         """Every sample, in order, a window at a time."""
-        query = "SELECT sample, body FROM samples WHERE sample > :last ORDER BY sample LIMIT :window"
-        for index, body in self.database.walk(query, WINDOW):
-            yield self.stored_sample(index, body)
+        query = f"{_SAMPLES} WHERE s.sample > :last ORDER BY s.sample LIMIT :window"
+        for found in self.database.walk(query, WINDOW):
+            yield self.stored_sample(*found)
+
+    def of_turns(self, turns: Turns) -> Sequence[int]:
+        """The samples that are refined with these turns: all, or those that nothing follows in their rows."""
+        if turns is Turns.ALL or self.source().turns is Turns.LAST:
+            return range(len(self))
+        return [
+            found
+            for (found,) in self.database.execute("SELECT sample FROM samples WHERE ends ORDER BY sample")
+        ]
 
     def pending(self, run: Run, among: Sequence[int]) -> Iterator[Sample]:
         """Those of some samples that have no outcome in this run yet, in the dataset's order."""
         query = (
-            f"SELECT sample, body FROM samples WHERE sample > :last AND {_AMONG} AND NOT EXISTS "
-            "(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = samples.sample) "
+            f"{_SAMPLES} WHERE sample > :last AND {_AMONG} AND NOT EXISTS "
+            "(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = s.sample) "
             "ORDER BY sample LIMIT :window"
         )
-        for index, body in self.database.walk(query, WINDOW, run=run.id, **_among(among)):
-            yield self.stored_sample(index, body)
+        for found in self.database.walk(query, WINDOW, run=run.id, **_among(among)):
+            yield self.stored_sample(*found)
 
-    def stored_sample(self, index: int, body: str) -> Sample:
-        """The sample in a row of the table `samples`."""
+    def stored_sample(self, index: int, body: str, number: int, turn: int, row_body: str) -> Sample:
+        """The sample in what `SAMPLE_COLUMNS` selects."""
 
         def sample(stored: Any) -> Sample:
             # Checked when it was imported; there may be a million.
-            instruction, input, response, row = stored
-            if not (isinstance(row, dict) and all(isinstance(text, str) for text in stored[:3])):
+            instruction, input, response = stored
+            row = json.loads(row_body)
+            if not (isinstance(row, dict) and all(isinstance(text, str) for text in stored)):
+                raise TypeError
+            if not (isinstance(number, int) and isinstance(turn, int)):
                 raise TypeError
             version = Version.model_construct(instruction=instruction, input=input, response=response)
-            history = history_of(row, *self._layout)
-            return Sample.model_construct(index=index, original=version, row=row, history=history)
+            history, following = around(row, *self._layout, turn)
+            return Sample.model_construct(
+                index=index,
+                original=version,
+                row=row,
+                number=number,
+                turn=turn,
+                history=history,
+                next=following,
+            )
 
         return self.database.parsed(sample, body)
 
-    def passed_rows(self) -> Iterator[PassedRow]:
-        """Every row that cannot be refined, in order, a window at a time."""
-        query = (
-            "SELECT number, place, why, body FROM passed WHERE number > :last ORDER BY number LIMIT :window"
-        )
-        for _, place, why, body in self.database.walk(query, WINDOW):
-            with self.database.understood():
-                yield PassedRow(place=place, why=why, row=json.loads(body))
-
     def passed(self) -> dict[WhyPassed, int]:
         """The rows that cannot be refined, counted by reason, the most frequent first."""
-        query = "SELECT why, count(*) FROM passed GROUP BY why ORDER BY 2 DESC, why"
+        query = "SELECT why, count(*) FROM rows WHERE why IS NOT NULL GROUP BY why ORDER BY 2 DESC, why"
         with self.database.understood():
             return {WhyPassed(why): count for why, count in self.database.execute(query)}
 
-    def rows(self) -> Iterator[Sample | PassedRow]:
-        """Every row of the dataset, in order."""
-        return merge(self.samples(), self.passed_rows(), key=row_place)
+    def count_rows(self) -> int:
+        """Rows of the dataset that can be read."""
+        ((count,),) = self.database.execute("SELECT count(*) FROM rows")
+        return int(count)
 
     def append(self, source: Source, rows: Iterable[Sample | PassedRow]) -> None:
         """Take up the new rows at the end of a dataset that has grown; it becomes the source. All of it, or nothing.
@@ -220,32 +242,28 @@ class Workspace:
         where one of the first rows is not the one that is here.
         """
         with self.database.transaction() as db:
-            new = self._after(iter(rows), source.path)
-            _keep_rows(db, new, source)
-            db.execute("UPDATE source SET body = ?", (json.dumps(source.model_dump()),))
-            db.execute("DELETE FROM examined")
-            db.execute("DELETE FROM findings")
+            new = rows_after(self.database, rows, source.path)
+            keep_rows(db, new, source.format, source.columns)
+            self._set_source(source)
 
-    def _after(self, rows: Iterator[Sample | PassedRow], path: str) -> Iterator[Sample | PassedRow]:
-        """The rows after those that are here, numbered on from them."""
-        number = 0
-        for number, here in enumerate(self.rows(), 1):
-            row = next(rows, None)
-            if row is None:
-                raise WorkspaceError(
-                    f"{self.path}: holds more rows than {path}, which ends before row {number}; its old rows must stay"
-                )
-            if row.row != here.row:
-                raise WorkspaceError(
-                    f"{self.path}: row {number} of {path} is another than it was; new rows are taken up at the end only"
-                )
-        count = len(self)
-        for row in rows:
-            if isinstance(row, Sample):
-                yield row.model_copy(update={"index": count})
-                count += 1
-            else:
-                yield row.model_copy(update={"place": count})
+    def take_up_all(self) -> int:
+        """Have all exchanges of the rows be samples, and not only the last ones; returns how many are new.
+
+        Everything that was paid for stays, and what `stats` found is forgotten. In a workspace in which nothing was
+        done, samples are numbered in the dataset's order; else the new ones come after those that are there.
+        """
+        source = self.source()
+        if source.turns is Turns.ALL:
+            return 0
+        with self.database.transaction() as db:
+            self._set_source(source.model_copy(update={"turns": Turns.ALL}))
+            return take_up_all(db, source.format, source.columns)
+
+    def _set_source(self, source: Source) -> None:
+        """Have another source, with samples that no examination has seen."""
+        self.database.execute("UPDATE source SET body = ?", json.dumps(source.model_dump()))
+        self.database.execute("DELETE FROM examined")
+        self.database.execute("DELETE FROM findings")
 
     # --- the findings of an examination ---------------------------------------------------------------------
 
@@ -470,39 +488,8 @@ def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
     }
 
 
-def row_place(row: Sample | PassedRow) -> tuple[int, bool]:
-    """The sort key of rows: a row that passes through stands before the sample of its place."""
-    return (row.place, False) if isinstance(row, PassedRow) else (row.index, True)
-
-
-def _keep_rows(db: sqlite3.Connection, rows: Iterable[Sample | PassedRow], source: Source) -> None:
-    """Put new rows where they belong, with what follows the texts of each sample."""
-    samples = keep_dependence(db, _samples_in(rows, db), source.format, source.columns)
-    db.executemany(
-        "INSERT INTO samples (sample, body) VALUES (?, ?)",
-        ((sample.index, _sample_body(sample)) for sample in samples),
-    )
-
-
-def _samples_in(rows: Iterable[Sample | PassedRow], db: sqlite3.Connection) -> Iterator[Sample]:
-    """The samples among the rows; the others are put where they belong on the way."""
-    for row in rows:
-        if isinstance(row, Sample):
-            yield row
-        else:
-            db.execute(
-                "INSERT INTO passed (place, why, body) VALUES (?, ?, ?)",
-                (row.place, row.why, json.dumps(row.row)),
-            )
-
-
 def _recipe_key(recipe: Recipe) -> str:
     return json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
-
-
-def _sample_body(sample: Sample) -> str:
-    original = sample.original
-    return json.dumps([original.instruction, original.input, original.response, sample.row])
 
 
 _AMONG = "sample < :stop AND (:chosen IS NULL OR sample IN (SELECT value FROM json_each(:chosen)))"

@@ -65,7 +65,10 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])
     in_todays_models["source"] = Source.model_validate({"path": "", **in_todays_models["source"]})
-    in_todays_models["samples"] = [{"history": []} | sample for sample in in_todays_models["samples"]]
+    alone: dict[str, Any] = {"history": [], "turn": 1, "next": None}
+    in_todays_models["samples"] = [
+        {**alone, "number": sample["index"]} | sample for sample in in_todays_models["samples"]
+    ]
     if in_todays_models.get("examination"):
         in_todays_models["examination"] = {"reasoning": 0} | in_todays_models["examination"]
     in_todays_models["outcomes"] = [

@@ -51,7 +51,9 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
         }
     )
     say(errors(), _about_ollama(settings.teacher.host))
-    with open_data(demo_dataset(), workspace, None, None, (), append=False, skip_bad=False) as opened:
+    with open_data(
+        demo_dataset(), workspace, None, None, (), turns=settings.run.turns, append=False, skip_bad=False
+    ) as opened:
         summary = refine(opened, settings, limit=samples)
         out = workspace.with_name(f"{workspace.stem}-refined.json")
         rows = (

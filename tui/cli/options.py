@@ -96,6 +96,7 @@ def manner_options(command: F) -> F:
         setting_option("run", "prompts"),
         setting_option("run", "reply_form"),
         setting_option("teacher", "think"),
+        setting_option("run", "turns"),
         setting_option("run", "method"),
         student_options,
         setting_option("teacher", "context"),

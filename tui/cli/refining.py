@@ -22,7 +22,7 @@ from engine.run import session
 from engine.run.opening import append_dataset, check_columns, open_workspace, workspace_for
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings
-from engine.sample import Outcome, Sample
+from engine.sample import Outcome, Sample, Turns
 from engine.store.leaving import exported
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
@@ -45,13 +45,14 @@ def open_data(
     encoding: str | None,
     columns: Sequence[str],
     *,
+    turns: Turns,
     append: bool,
     skip_bad: bool,
 ) -> Workspace:
     """The workspace of a dataset, opened or made; with `append`, the rows that the dataset has gained are taken up.
 
     Making it prints why rows are skipped, with the first row and the count of each reason, how many rows pass
-    through because they cannot be refined, and how many samples have earlier turns.
+    through because they cannot be refined, and what there is of conversations; `turns`: which exchanges are refined.
     Raises `DatasetError` for a row that cannot be read, unless `skip_bad`.
     """
     console, skipped = errors(), Reasons()
@@ -73,6 +74,7 @@ def open_data(
             on_bad,
             encoding=encoding,
             columns=Columns.parse(columns),
+            turns=turns,
         )
     for reason in skipped:
         say(console, f"skipped {data}: {reason}")
@@ -90,13 +92,8 @@ def open_data(
             say(console, f"{data}: {shard}, or refine each by itself")
         if passed := opened.passed():
             say(console, f"cannot be refined and pass through: {tables.passed_words(passed)}")
-        turns = sum(bool(sample.history) for sample in opened.samples())
-        if turns:
-            say(
-                console,
-                f"{turns} of {len(opened)} samples have earlier turns: their last exchange is refined, "
-                "the turns before it are shown to teacher and student and exported as they are",
-            )
+        for line in tables.conversation_lines(opened.conversations()):
+            say(console, line)
         if reasoning := opened.reasoning():
             say(console, reasoning_note(reasoning))
     return opened

@@ -52,7 +52,16 @@ def run(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
+    with open_data(
+        data,
+        workspace,
+        format_,
+        encoding,
+        columns,
+        turns=settings.run.turns,
+        append=append,
+        skip_bad=skip_bad,
+    ) as opened:
         try:
             summary = refine(
                 opened,

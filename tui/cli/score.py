@@ -10,7 +10,15 @@ import click
 
 from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE
-from tui.cli.options import PATH, data_options, given, json_option, limit_option, student_options
+from tui.cli.options import (
+    PATH,
+    data_options,
+    given,
+    json_option,
+    limit_option,
+    setting_option,
+    student_options,
+)
 
 if TYPE_CHECKING:
     from engine.sample import Scores
@@ -24,6 +32,7 @@ LISTED = 20
 @data_options
 @limit_option("samples")
 @student_options
+@setting_option("run", "turns")
 @json_option
 def score(
     data: Path,
@@ -46,7 +55,16 @@ def score(
 
     settings = load_settings(given({**options, "run__method": "score"}))
     session.check(settings)
-    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
+    with open_data(
+        data,
+        workspace,
+        format_,
+        encoding,
+        columns,
+        turns=settings.run.turns,
+        append=append,
+        skip_bad=skip_bad,
+    ) as opened:
         summary = refine(opened, settings, limit=limit)
         if as_json:
             for _, outcome in finished(opened, summary.run, limit):

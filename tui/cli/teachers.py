@@ -81,7 +81,16 @@ def teachers(
     for one in each.values():
         session.check(one, allow_remote_teacher=allow_remote_teacher)
     trials = []
-    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
+    with open_data(
+        data,
+        workspace,
+        format_,
+        encoding,
+        columns,
+        turns=settings.run.turns,
+        append=append,
+        skip_bad=skip_bad,
+    ) as opened:
         chosen = spread(opened, samples)
         for name, one in each.items():
             say(errors(), f"{one_line(name)}:")

@@ -58,7 +58,16 @@ def try_(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(data, workspace, format_, encoding, columns, append=append, skip_bad=skip_bad) as opened:
+    with open_data(
+        data,
+        workspace,
+        format_,
+        encoding,
+        columns,
+        turns=settings.run.turns,
+        append=append,
+        skip_bad=skip_bad,
+    ) as opened:
         chosen = spread(opened, samples)
         with display(errors()) as shown:
             refining = session.refine_workspace(

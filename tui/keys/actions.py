@@ -118,6 +118,7 @@ _TABLE = {
         ("previous_candidate", "comma,left", "Earlier", "Page to the candidate before this one", QUIET),
         ("next_candidate", "full_stop,right", "Later", "Page to the candidate after this one", QUIET),
         ("take_back", "x", "Take back", "Decide nothing about this sample after all", QUIET),
+        ("conversation", "c", "Conversation", "Open or fold what was said before, and after", QUIET),
         ("heat", "h", "Heat", "See the student's losses token by token", SHOWN),
         ("next", "j,s", "Skip", "Next sample, without deciding", QUIET),
         ("previous", "k", "Back", "Previous sample", QUIET),

@@ -23,7 +23,7 @@ from engine.method.token_gain import SampleHalf, spans
 from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
-from tui.report.words import decided, lead, made_from, medians, number, scores, settings
+from tui.report.words import after_words, decided, lead, made_from, medians, number, scores, settings
 from tui.text.judge_tables import between, words
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal
@@ -86,6 +86,7 @@ def _environment() -> Environment:
         "line": lambda text, width=160: first_line(text, width),
         "pieces": pieces,
         "tokens": tokens,
+        "after_words": after_words,
         "decided": decided,
         "medians": medians,
         "scores": scores,

@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
 from models.system.units import counted
-from tui.report.words import decided, lead, made_from, medians, scores
+from tui.report.words import after_words, decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
 from tui.text.judge_tables import print_results
@@ -134,6 +134,8 @@ def _bars(figure: MeasureFigure, width: int) -> Text:
 
 def _pair(pair: ReportedSample) -> RenderableType:
     page = Text(f"\n{pair.sample.index}", style="bold")
+    if pair.sample.history:
+        page.append(f"   {after_words(pair.sample)}", style="dim")
     for name, before, after in scores(pair):
         page.append(f"   {name} {before} → {after}", style="dim")
     if pair.decision is not None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
-from engine.sample import Choice
+from engine.sample import Choice, Sample
 from models.system.units import counted, size
-from tui.text.tables import Fact, near_tie_rule, passed_words
+from tui.text.tables import Fact, near_tie_rule, passed_words, place_words
 from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
 
@@ -108,6 +108,13 @@ def decided(choice: Choice) -> str:
     text += "".join(f", {flag}" for flag in choice_flags(choice))
     limit = choice.deciding_limit
     return text + (f" (below {limit:.3g})" if choice.near_tie and limit is not None else "")
+
+
+def after_words(sample: Sample) -> str:
+    """Where an exchange stands in its conversation."""
+    count = len(sample.history)
+    text = f"{place_words(sample)}, after {count:,} {'turn' if count == 1 else 'turns'}"
+    return text if sample.next is None else f"{text}, and more follow"
 
 
 def scores(pair: ReportedSample) -> Iterator[tuple[str, str, str]]:

@@ -18,7 +18,7 @@ from engine.run.opening import Import, append_dataset, check_source, open_worksp
 from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
-from engine.sample import Candidate, Scores, Stage, Version, WhyPassed
+from engine.sample import Candidate, Scores, Stage, Turns, Version, WhyPassed
 from engine.store.file_errors import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
 from engine.store.workspace import Run, Source, Workspace
@@ -103,8 +103,29 @@ class Workbench:
                 await self._engine.call(append_dataset, workspace, data, incoming.on_bad, incoming.through)
             finally:
                 self._incoming = None
-            self.source, self.samples = await self._engine.call(lambda: (workspace.source(), len(workspace)))
-        await self.follow()
+            await self._have_grown(workspace)
+
+    async def _take_up_all(self) -> None:
+        """Have every exchange of the open workspace's rows be a sample."""
+        async with self._changing:
+            workspace = self._open_workspace
+            await self._engine.call(workspace.take_up_all)
+            await self._have_grown(workspace)
+
+    async def _have_grown(self, workspace: Workspace) -> None:
+        """Show the samples that a workspace has now, by a reader that knows them."""
+        reader = await ReaderThread.opened(workspace, self.run)
+        self._reader, before = reader, self._reader
+        if before is not None:
+            await before.close()
+        self.source, self.samples, self.passed = await self._engine.call(
+            lambda: (workspace.source(), len(workspace), workspace.passed())
+        )
+
+    @property
+    def has_turns(self) -> bool:
+        """True where a row of the dataset may have several samples."""
+        return self.source is not None and self.source.turns is Turns.ALL
 
     async def _change(self, path: Path, data: Path | None, incoming: Import | None) -> None:
         """Have another workspace take the place of the one that is open, unless it is that one."""
@@ -190,6 +211,8 @@ class Workbench:
 
     async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary | None:
         """Run the pipeline with `settings`, until it is done; None where it was cancelled before."""
+        if self.settings.run.turns is Turns.ALL and not self.has_turns:
+            await _carried_through(self._take_up_all(), self._changes)
         return await self.run_job.refine(
             self._open_workspace, self.settings, limit=limit, retry_failed=retry_failed
         )

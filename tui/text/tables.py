@@ -36,10 +36,19 @@ from engine.sample import (
 )
 from engine.store.leaving import ExportRule, pass_through
 from engine.store.overview import Overview
+from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
 from models.system.units import counted, size
 from tui.text.literal import first_line, literal, one_line
-from tui.text.vocabulary import CHECKS, LENGTH_DECIDES, RULES, WHY_PASSED, choice_flags, shown_equal_length
+from tui.text.vocabulary import (
+    CHECKS,
+    LENGTH_DECIDES,
+    RULES,
+    WHY_PASSED,
+    choice_flags,
+    earliest,
+    shown_equal_length,
+)
 
 Fact = tuple[str, str]
 """A name, and the text beside it."""
@@ -159,6 +168,16 @@ def passed_words(passed: Mapping[WhyPassed, int]) -> str:
     """Why rows cannot be refined, and how many: "3 rows, as they were: no answer yet 2, tool calls 1"."""
     reasons = ", ".join(f"{WHY_PASSED[why]} {rows:,}" for why, rows in passed.items())
     return f"{_rows(sum(passed.values()))}: {reasons}"
+
+
+def conversation_lines(counts: Conversations) -> Iterator[str]:
+    """What there is of conversations in a dataset; nothing where all rows are single exchanges."""
+    held = {"a system message": counts.system, "earlier turns": counts.earlier, "tools": counts.tools}
+    if not any(held.values()):
+        return
+    listed = ", ".join(f"{count:,} {what}" for what, count in held.items() if count)
+    yield f"of {counts.rows:,} rows have: {listed}"
+    yield f"exchanges that are refined: {counts.last:,} with --turns last, {counts.all:,} with all"
 
 
 def _rows(count: int) -> str:
@@ -297,10 +316,14 @@ def sample_page(
 
     `near_tie`: the margin below which the run flags a choice; None: each choice has its own.
     """
-    parts: list[RenderableType] = [_history_panel(sample.history)] if sample.history else []
+    parts: list[RenderableType] = []
+    if sample.history:
+        parts.append(_turns_panel(f"the conversation before ({place_words(sample)})", sample.history))
     parts.append(_version_panel("original", sample.original, outcome.before if outcome else None))
     if reasoning := reasoning_of(sample, source.format, source.columns):
         parts.append(Panel(literal(reasoning), title="reasoning of the original", title_align="left"))
+    if sample.next is not None:
+        parts.append(_turns_panel(f"what follows it ({place_words(sample)})", (sample.next,)))
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
@@ -316,9 +339,14 @@ def sample_page(
     return Group(*parts)
 
 
-def _history_panel(history: History) -> Panel:
-    turns = (Text.assemble((f"{turn.role}\n", "bold cyan"), literal(turn.text)) for turn in history)
-    return Panel(Text("\n\n").join(turns), title="the conversation before", title_align="left")
+def place_words(sample: Sample) -> str:
+    """Where a sample stands in the dataset."""
+    return f"row {sample.number:,}, turn {sample.turn:,}"
+
+
+def _turns_panel(title: str, said: History) -> Panel:
+    turns = (Text.assemble((f"{turn.role}\n", "bold cyan"), literal(turn.text)) for turn in said)
+    return Panel(Text("\n\n").join(turns), title=title, title_align="left")
 
 
 def _version_panel(title: str, version: Version, scores: Scores | None) -> Panel:
@@ -337,15 +365,11 @@ def _ratio(ratio: Ratio) -> str:
         return f"none: {ratio.reason}"
     cut = ", truncated" * ratio.truncated
     if ratio.left_out:
-        cut += f", without the {_earliest(ratio.left_out)} of the conversation"
+        cut += f", without the {earliest(ratio.left_out)} of the conversation"
     return (
         f"{number(ratio.value)} = exp({ratio.given.mean:.4f} - {ratio.alone.mean:.4f}) "
         f"over {counted(ratio.given.scored, 'token')}{cut}"
     )
-
-
-def _earliest(count: int) -> str:
-    return "earliest exchange" if count == 1 else f"{count} earliest exchanges"
 
 
 def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:

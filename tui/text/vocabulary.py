@@ -105,6 +105,11 @@ MEASURES = {
 }
 
 
+def earliest(exchanges: int) -> str:
+    """The exchanges of a conversation that a student's context had no room for, in words."""
+    return "earliest exchange" if exchanges == 1 else f"{exchanges:,} earliest exchanges"
+
+
 # A row that passes through ----------------------------------------------------------------------------------
 
 WHY_PASSED = {
@@ -113,6 +118,7 @@ WHY_PASSED = {
     WhyPassed.NO_ANSWER: "no answer yet",
     WhyPassed.NO_QUESTION: "no question",
     WhyPassed.ONLY_SYSTEM: "only a system message",
+    WhyPassed.NOT_TRAINED: "not to be trained on",
     WhyPassed.ODD_TURNS: "unknown role or odd last turn",
 }
 """The reasons why a row cannot be refined, each before the number of rows."""

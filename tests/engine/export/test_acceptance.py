@@ -21,10 +21,9 @@ from engine.export.trainers import (
     llamafactory_entry,
     read_columns,
 )
-from engine.formats.layouts import version_of
 from engine.formats.names import Container, Format, Layout
-from engine.sample import Sample
 from tests.engine.export.facts import FACTS, Loaded, filled_in, load
+from tests.factory import last_sample
 
 TOOL = {"type": "function", "function": {"name": "kiln", "parameters": {"type": "object", "properties": {}}}}
 
@@ -95,11 +94,8 @@ BESIDE: dict[str, list[dict[str, Any]]] = {
 
 
 def items(format: Format, rows: list[dict[str, Any]]) -> list[Item]:
-    versions = [version_of(row, format.layout) for row in rows]
-    return [
-        (Sample(index=index, original=version, row=row), version, None)
-        for index, (row, version) in enumerate(zip(rows, versions, strict=True))
-    ]
+    samples = [last_sample(row, format, index) for index, row in enumerate(rows)]
+    return [Item(one.row, [(one, one.original)]) for one in samples]
 
 
 def has_system(row: dict[str, Any]) -> bool:

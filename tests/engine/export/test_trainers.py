@@ -256,7 +256,7 @@ def test_trl_gets_messages(tmp_path: Path, row: dict[str, Any], format: Format, 
 
 def test_the_given_version_is_written_and_the_trace_comes_along(tmp_path: Path) -> None:
     sample = Sample(index=0, original=version_of(FLAT, Format.ALPACA.layout), row=FLAT)
-    item: Item = (sample, Version(instruction="New?", response="Newer."), {"ifd": 0.5})
+    item = Item(FLAT, [(sample, Version(instruction="New?", response="Newer."))], {"ifd": 0.5})
     files = write(Trainer.TRL, tmp_path / "mine.jsonl", Format.ALPACA, [item])
     row = json.loads(files.dataset.read_text())
     assert [turn["content"] for turn in row["messages"]] == ["New?", "Newer."]

@@ -7,10 +7,9 @@ from typing import Any
 
 from engine.export.for_trainer import Item, TrainerFiles, write_for_trainer
 from engine.export.trainers import Trainer, trainer_format
-from engine.formats.layouts import version_of
 from engine.formats.names import Format
 from engine.formats.read import open_dataset
-from engine.sample import Sample
+from tests.factory import last_sample
 
 FLAT = {"id": 1, "prompt": "Add.", "context": "1 2", "response": "3"}
 TURNS = {
@@ -27,14 +26,8 @@ TURNS = {
 def items(
     *rows: dict[str, Any], format: Format = Format.ALPACA, trace: dict[str, Any] | None = None
 ) -> list[Item]:
-    return [
-        (
-            Sample(index=index, original=version_of(row, format.layout), row=row),
-            version_of(row, format.layout),
-            trace,
-        )
-        for index, row in enumerate(rows)
-    ]
+    samples = [last_sample(row, format, index) for index, row in enumerate(rows)]
+    return [Item(one.row, [(one, one.original)], trace) for one in samples]
 
 
 def write(

@@ -16,6 +16,7 @@ from engine.formats.read import open_dataset
 from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.sample import Sample, Version
+from tests.factory import last_sample
 
 X, Y = "What does a jointer plane do?", "It makes long edges straight."
 X2, Y2 = "Explain what a jointer plane is for, step by step.", "First it flattens, then it straightens."
@@ -38,7 +39,7 @@ def flat(**beside: Any) -> dict[str, Any]:
 
 
 def sample(row: dict[str, Any], format: Format) -> Sample:
-    return Sample(index=0, original=version_of(row, format.layout), row=row)
+    return last_sample(row, format)
 
 
 def followed(row: dict[str, Any], version: Version, format: Format = Format.ALPACA) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from engine.formats.fields import NO_COLUMNS, Columns, Fields, fields_of
-from engine.formats.layouts import history_of, layout_of, version_of
+from engine.formats.layouts import layout_of, version_of
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import open_dataset
 from engine.formats.render import render
 from engine.sample import Sample, Version
 from models.errors import UsageError
+from tests.factory import history_of
 
 NEW = Version(instruction="New?", input="I", response="Newer.")
 

@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import history_of, version_of
+from engine.formats.layouts import version_of
 from engine.formats.names import TRACE, DatasetError, Format, Layout, UnrefinableError
 from engine.formats.render import render
 from engine.sample import Sample, Version, as_one_text
+from tests.factory import history_of, last_sample
 
 NEW = Version(instruction="New?", response="Newer.")
 
 
 def sample(row: dict[str, Any], format: Format) -> Sample:
-    return Sample(index=3, original=version_of(row, format.layout), row=row)
+    return last_sample(row, format, 3)
 
 
 def same(row: dict[str, Any], format: Format, version: Version) -> str:

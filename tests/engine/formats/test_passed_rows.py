@@ -61,7 +61,8 @@ def test_a_row_that_can_be_read_and_not_refined_passes_through_in_its_place(
         assert isinstance(first, Sample)
         assert isinstance(last, Sample)
         assert (first.index, last.index) == (0, 1)
-        assert one == other == PassedRow(place=1, why=why, row=row)
+        assert one == PassedRow(number=1, why=why, row=row)
+        assert other == PassedRow(number=2, why=why, row=row)
     assert len(list(open_dataset(write(tmp_path, array(row, good))).samples())) == 1
 
 
@@ -73,13 +74,13 @@ def test_turns_to_answer_without_an_answer_pass_through(tmp_path: Path, missing:
         tmp_path, array({"prompt": asked, "completion": [{"role": "assistant", "content": "b"}]}, row)
     )
     _, passed = open_dataset(path).contents()
-    assert passed == PassedRow(place=1, why=WhyPassed.NO_ANSWER, row=row)
+    assert passed == PassedRow(number=1, why=WhyPassed.NO_ANSWER, row=row)
 
 
 def test_a_table_passes_empty_answers_through(tmp_path: Path) -> None:
     path = write(tmp_path, "instruction,output\na,\nb,c\n")
     passed, _ = open_dataset(path).contents()
-    assert passed == PassedRow(place=0, why=WhyPassed.NO_ANSWER, row={"instruction": "a", "output": ""})
+    assert passed == PassedRow(number=0, why=WhyPassed.NO_ANSWER, row={"instruction": "a", "output": ""})
 
 
 def test_a_dataset_in_which_nothing_can_be_refined_says_what_was_found(tmp_path: Path) -> None:

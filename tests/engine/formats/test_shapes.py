@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.formats.layouts import fits, history_of, layout_of, version_of
+from engine.formats.layouts import fits, layout_of, version_of
 from engine.formats.names import Container, DatasetError, Format, Layout
 from engine.formats.read import open_dataset
 from engine.formats.render import render
 from engine.formats.write import write_dataset
 from engine.sample import PassedRow, Sample, Version, WhyPassed
+from tests.factory import history_of, last_sample
 
 NEW = Version(instruction="New?", response='Newer "ü".')
 
@@ -80,7 +81,7 @@ def format_of(row: dict[str, Any], container: Container = Container.JSONL) -> Fo
 
 
 def sample(row: dict[str, Any]) -> Sample:
-    return Sample(index=0, original=version_of(row, format_of(row).layout), row=row)
+    return last_sample(row, format_of(row))
 
 
 text = st.text(min_size=1, max_size=12).filter(lambda found: bool(found.strip()))

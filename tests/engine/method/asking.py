@@ -12,7 +12,7 @@ from engine.method.prompts import INSTRUCTION_CRITERIA, OWN, RESPONSE_CRITERIA, 
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
-from engine.sample import History, Stage, Version
+from engine.sample import History, Stage, Turn, Version
 from models.teacher import Fault, Reply
 
 T = TypeVar("T")
@@ -42,8 +42,9 @@ def reflect(
     ask: Scripted,
     prompts: Prompts = OWN,
     history: History = (),
+    following: Turn | None = None,
 ) -> Reflection:
-    return asyncio.run(STAGES[stage].reflect(form, prompts, old, ask, history))
+    return asyncio.run(STAGES[stage].reflect(form, prompts.at(history, following), old, ask, history))
 
 
 def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:

@@ -62,7 +62,8 @@ NEUTRAL = {
         "patience",
     },
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
-    "run": {"schedule", "reply_form"},  # the form that is taken decides
+    # The form that is taken decides; turns say which samples there are.
+    "run": {"schedule", "reply_form", "turns"},
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""
 
@@ -125,6 +126,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
     """Where the digest differs, raise `prompts.PROMPTS` and put the new digest here."""
     asked: list[Question[Any]] = []
     after: list[Question[Any]] = []  # after a history
+    between: list[Question[Any]] = []  # after a history, with a turn that follows
     for parameter in EVERY:
         form, stage = parameter.values
         assert isinstance(form, ReplyFormName)
@@ -136,17 +138,22 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
             script = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, OLD, script, prompts, HISTORY)
             after += script.asked
-    assert (PROMPTS, words(asked), words(after)) == (
+            if stage is Stage.RESPONSE:
+                script = Scripted(*replies(form, stage, "New answer."))
+                reflect(form, stage, OLD, script, prompts, HISTORY, HISTORY[1])
+                between += script.asked
+    assert (PROMPTS, words(asked), words(after), words(between)) == (
         2,
         "0752de35687a7a260781348bccf55dffb3b0e35a314bf329c44395b3bc17da2a",
         "e82d4e6c59fc9f87189aff6970f8a5a8b81636dc3a119e91e821d75e53cd32ed",
+        "adc60c12c231130f586329ab9a274495848f9b6bf4d12900b3cb59c71a99ea33",
     )
 
 
 @pytest.mark.parametrize("prompts", PROMPT_SETS.values())
 def test_after_a_history_a_new_instruction_must_fit_and_need_not_stand_alone(prompts: Prompts) -> None:
-    assert prompts.after(()) == prompts
-    seen = prompts.after(HISTORY)
+    assert prompts.at(()) == prompts
+    seen = prompts.at(HISTORY)
     assert all(turn.text in seen.before for turn in HISTORY)
     for text in (seen.instruction_task, seen.rewrite):
         assert "must be able to say it at that point" in text

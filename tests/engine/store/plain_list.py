@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.examine.flags import Flag
-from engine.sample import Sample, Version
+from engine.sample import Sample, Turn, Version
 from engine.store.sample_list import (
     FilterTerm,
     SampleColumn,
@@ -20,6 +20,7 @@ from engine.store.sample_list import (
 from engine.store.workspace import Run, Workspace
 from tests.factory import RECORD, SOURCE, recipe
 
+SAID = Turn(role="user", text="Said.")
 LETTERS = "aAbBzZ éÉßİıк將\0\ud800\udfff\U0001f600\"'\\/%_*?[]\n\t\x7f\u2028un0fd1{}:,."
 """Words of these are such that SQL, JSON, patterns or UTF-8 might stumble over."""
 
@@ -37,6 +38,8 @@ class PlainSample:
     final: tuple[str, str, str] | None = None  # of its outcome
     decided: tuple[str, str, str] | None = None  # by a person
     follows: tuple[bool, bool, bool] = (False, False, False)  # the columns of `dependence`
+    place: tuple[int, int] | None = None  # its row and its turn there; None: a row of its own
+    ends: bool = True  # nothing follows it in its row
 
 
 def lowered(text: str) -> bytes:
@@ -69,6 +72,7 @@ def verdict(one: PlainSample) -> Fact:
 
 
 KEYS: dict[SampleColumn, Callable[[PlainSample], Fact]] = {
+    SampleColumn.ROW: lambda one: one.place and one.place[0],
     SampleColumn.STATE: state,
     SampleColumn.INSTRUCTION: lambda one: lowered(one.text[0][:80]).replace(b"\0", b"\1"),
     SampleColumn.IFD_BEFORE: lambda one: figure(one, "ifd_before"),
@@ -117,6 +121,8 @@ KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
         FilterTerm.REASONING_DROPPED: lost_reasoning,
         FilterTerm.FIELDS_CHANGED: changed_fields,
     },
+    {FilterTerm.EARLIER_TURN: lambda one: not one.ends, FilterTerm.LAST_TURN: lambda one: one.ends},
+    {FilterTerm.HAS_HISTORY: lambda one: one.place is not None and one.place[1] > 1},
     {FilterTerm.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
     {FilterTerm(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
 )
@@ -155,8 +161,12 @@ def fill(path: Path, ones: Sequence[PlainSample]) -> Run:
             index=index,
             original=Version(instruction=x, input=u, response=y),
             row={"instruction": "in the row: everything", "more": LETTERS},
+            number=one.place[0] if one.place else index,
+            turn=one.place[1] if one.place else 1,
+            history=(SAID,) if one.place and one.place[1] > 1 else (),
+            next=None if one.ends else SAID,
         )
-        for index, (x, u, y) in enumerate(one.text for one in ones)
+        for index, (one, (x, u, y)) in enumerate((one, one.text) for one in ones)
     )
     with Workspace.create(path, SOURCE, samples) as opened:
         run = opened.run(recipe(method="selective"), RECORD)
@@ -241,4 +251,6 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
             ),
         )
 
-    return [one() for _ in range(count)]
+    return [
+        replace(one(), place=(number // 3, number % 3 + 1), ends=number % 3 == 2) for number in range(count)
+    ]

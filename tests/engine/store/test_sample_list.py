@@ -161,6 +161,9 @@ def test_a_row_carries_what_stands_now(listing: SampleList) -> None:
         flags = dict.fromkeys(("near_tie", "length_decides", "truncated", "unscorable", "failed"), False)
         assert row == SampleRow(
             index=rows.index(row),
+            number=one.place[0] if one.place else -1,
+            turn=one.place[1] if one.place else 1,
+            ends=one.ends,
             instruction=one.text[0],
             state=SampleState(state(one)),
             instruction_verdict=figure(one, "instruction"),

@@ -13,15 +13,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.export.for_trainer import write_for_trainer
+from engine.export.for_trainer import Item, write_for_trainer
 from engine.export.trainers import Trainer, formats_of
-from engine.formats.layouts import history_of
 from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow, open_dataset
 from engine.formats.render import render
 from engine.formats.write import row_texts, write_dataset
 from engine.run.opening import open_workspace
 from models.errors import UsageError
+from tests.factory import history_of
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
 
@@ -176,7 +176,7 @@ def _read(data: Path, format: Format | None, some: int) -> bool:
         trainer = list(Trainer)[some // 256 % len(Trainer)]
         formats = formats_of(trainer)
         taken = formats[some // 1024 % len(formats)]
-        items = [(s, s.original, {"a": 1}) for s in first]
+        items = [Item(s.row, [(s, s.original)], {"a": 1}) for s in first]
         drop = bool(some // 65536 % 2)
         named = write_for_trainer(
             trainer, data.with_name("out.json"), source, taken, lambda: items, drop=drop, replace_entry=True

@@ -114,7 +114,8 @@ def test_earlier_turns_are_counted_and_exported_as_they_were(tmp_path: Path) -> 
     with FakeOllama(brief) as server:
         ended = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
         second = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
-    assert "1 of 2 samples have earlier turns" in ended.err
+    assert "of 2 rows have: 1 a system message, 1 earlier turns" in ended.err
+    assert "2 with --turns last, 2 with all" in ended.err
     assert "earlier turns" not in second.err, "a workspace is told of once"
     out = tmp_path / "out.json"
     assert burnish("export", path, out).code == 0

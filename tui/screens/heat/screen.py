@@ -35,6 +35,7 @@ from tui.screens.heat.map import HeatMap
 from tui.screens.heat.ramp import HeatMeasure, legend
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
+from tui.text.vocabulary import earliest
 
 SIDES = (RESPONSE, INSTRUCTION)
 
@@ -109,11 +110,15 @@ class HeatScreen(AppScreen):
         sample: int,
         versions: dict[str, Version],
         first: str | None = None,
+        *,
+        history: bool = False,
     ) -> None:
-        """`versions`: by title, numbered as in Review; `first` is shown first, else the first of them."""
+        """`versions`: by title, numbered as in Review; `first` is shown first, else the first of them. `history`:
+        something was said before the sample."""
         super().__init__(workbench, keymap)
         self.sample = sample
         self.versions = versions
+        self._history = history
         self._titles = list(versions)
         self._title = first or self._titles[0]
         self._names = RESPONSE
@@ -238,9 +243,12 @@ class HeatScreen(AppScreen):
 
     def _heading(self, side: HeatSide, text: HeatText) -> Content:
         palette, names = side.map.palette, side.names
+        before = "what was said before and " if self._history else ""
+        if left_out := text.half.score.left_out:
+            before = f"what was said before, but for the {earliest(left_out)}, and "
         title = Content.assemble(
             (names.text.capitalize(), "bold $primary" if names is self._names else BOLD),
-            (f"  with and without the {names.other}", palette.faint),
+            (f"  with and without {before}the {names.other}", palette.faint),
         )
         if not self.has_class("-wide"):  # the other half is not shown: its score is
             (other,) = (each for each in self._sides() if each is not side)

@@ -22,6 +22,7 @@ from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.heat.screen import ORIGINAL, HeatScreen
+from tui.screens.review.conversation import ConversationAfter, ConversationBefore
 from tui.screens.review.critique import Critique
 from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief
@@ -98,6 +99,7 @@ class SampleViewScreen(AppScreen):
         self._steps = 0  # asked for, and not yet gone
         self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
         self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
+        self._unfolded = False  # all that was said before is shown
         self._asking: Counter[int] = Counter()  # other rewrites asked of the teacher, by sample
 
     def body(self) -> ComposeResult:
@@ -112,8 +114,10 @@ class SampleViewScreen(AppScreen):
                         yield Static(id="head-right")
                     yield Static(id="brief")
                     with VerticalScroll(id="texts"):
+                        yield ConversationBefore()
                         for part in PARTS:
                             yield PartDiff(part.capitalize(), id=part)
+                        yield ConversationAfter()
                 with Container(id="aside"):
                     with VerticalScroll(id="numbers"):
                         yield VerdictPanel()
@@ -186,6 +190,7 @@ class SampleViewScreen(AppScreen):
             for part, difference in compared.items():
                 self.query_one(f"#{part}", PartDiff).show(difference)
             self._renew()
+            self._show_conversation()
             if moved:
                 for scroll in ("#pages", "#texts", "#numbers", "#words"):
                     self.query_one(scroll).scroll_home(animate=False)
@@ -207,6 +212,21 @@ class SampleViewScreen(AppScreen):
         limit = NEAR_TIE if near_tie is None else near_tie
         self.query_one(VerdictPanel).judge(view, self._offer, limit, self._weighed())
         self._criticise()
+
+    def _show_conversation(self) -> None:
+        if (view := self._view) is None:
+            return
+        key = self.keymap.first("review.conversation")
+        self.query_one(ConversationBefore).show_before(view.sample, opened=self._unfolded, key=key)
+        self.query_one(ConversationAfter).show_after(view.sample, opened=self._unfolded)
+
+    def action_conversation(self) -> None:
+        view = self._view
+        if view is None or (not view.sample.history and view.sample.next is None):
+            self.say("nothing was said before this exchange")
+            return
+        self._unfolded = not self._unfolded
+        self._show_conversation()
 
     def _criticise(self) -> None:
         if (view := self._view) is None:
@@ -328,7 +348,10 @@ class SampleViewScreen(AppScreen):
         if view.sample.original not in versions.values():
             versions[ORIGINAL] = view.sample.original
         first = list(versions)[self._at] if offer else None
-        self.app.push_screen(HeatScreen(self.workbench, self.keymap, view.sample.index, versions, first))
+        history = bool(view.sample.history)
+        self.app.push_screen(
+            HeatScreen(self.workbench, self.keymap, view.sample.index, versions, first, history=history)
+        )
 
     # --- copying --------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ MISSING = "—"
 
 ORDERS = {
     SampleColumn.NUMBER: ("number", "first first", "last first"),
+    SampleColumn.ROW: ("row", "first first", "last first"),
     SampleColumn.STATE: ("state", "from A", "from Z"),
     SampleColumn.INSTRUCTION: ("instruction", "from A", "from Z"),
     SampleColumn.IFD_BEFORE: ("IFD before", "smallest first", "largest first"),
@@ -68,11 +69,15 @@ class ColumnCell:
         return " " * self.gap + fitted(text, self.width, right=self.right), style
 
 
-def cells(width: int, samples: int) -> list[ColumnCell]:
-    """The columns for a table of this many samples, exactly `width` cells together."""
+def cells(width: int, samples: int, *, rows: bool = False) -> list[ColumnCell]:
+    """The columns for a table of this many samples, exactly `width` cells together.
+
+    `rows`: with each sample's row and turn, of a dataset with several samples in a row.
+    """
     wide, normal = width >= WIDE, width >= NORMAL
     digits = max(3, len(str(max(samples - 1, 0))))
     number = ColumnCell(SampleColumn.NUMBER, "#", 0, digits, _number, right=True)
+    place = [ColumnCell(SampleColumn.ROW, "row", 1, digits + 3, _place, right=True)] if rows else []
     state = ColumnCell(SampleColumn.STATE, "state", 2 if normal else 1, 10, _state)
     text = ColumnCell(SampleColumn.INSTRUCTION, "instruction", 2, 0, _instruction)
     places, gap, arrow, after = (3, 3, " → ", "after") if normal else (2, 2, "→", "new")
@@ -111,11 +116,11 @@ def cells(width: int, samples: int) -> list[ColumnCell]:
         *([lengths] if normal else []),
         *([margins] if width >= WIDEST else []),
     ]
-    while optional and width - _sum([number, state, text], *optional) < ENOUGH:
+    while optional and width - _sum([number, *place, state, text], *optional) < ENOUGH:
         optional.pop()
-    text = replace(text, width=max(1, width - _sum([number, state, text], *optional)))
+    text = replace(text, width=max(1, width - _sum([number, *place, state, text], *optional)))
     in_order = (*scores, lengths, margins, (verdicts,), (flags,))
-    return [number, state, text, *(cell for group in in_order if group in optional for cell in group)]
+    return [number, *place, state, text, *(cell for group in in_order if group in optional for cell in group)]
 
 
 def _sum(*groups: Sequence[ColumnCell]) -> int:
@@ -132,6 +137,11 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
 
 def _number(row: SampleRow, width: int) -> Shown:
     return str(row.index), "muted"
+
+
+def _place(row: SampleRow, width: int) -> Shown:
+    """Its row and its turn there; an earlier turn, which others follow, has a dot after it."""
+    return f"{row.number}.{row.turn}{' ' if row.ends else '…'}", "muted"
 
 
 def _state(row: SampleRow, width: int) -> Shown:

@@ -28,13 +28,15 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
         FilterTerm.FIELDS_CHANGED,
     ),
     "Review": (FilterTerm.UNREVIEWED,),
+    "Turn": (FilterTerm.EARLIER_TURN, FilterTerm.LAST_TURN),
+    "Conversation": (FilterTerm.HAS_HISTORY,),
     "Data": tuple(map(FilterTerm, Flag)),
 }
 """The terms by kind, as `engine.store.sample_list` joins them. Data: the flags of `burnish stats`."""
 
 COLUMNS: tuple[tuple[str, ...], ...] = tuple(
     tuple(line for kind in kinds for line in (kind, *KINDS[kind]))
-    for kinds in (("State",), ("Verdict", "Flag"), ("Review",), ("Data",))
+    for kinds in (("State",), ("Verdict", "Flag"), ("Review", "Turn", "Conversation"), ("Data",))
 )
 """The lines of each column of the bar, which fits 80 cells: titles, and marks to tick."""
 

@@ -124,7 +124,7 @@ class ListScreen(CursorKeys, AppScreen):
         self.filter.marks, self.filter.at = frozenset(), (0, 0)
         # That order is there at once: the first picture waits for nothing.
         empty = f"no workspace is open: {self.keymap.first('app.go_start')} opens a dataset or a workspace"
-        self.table.show(samples, samples=samples, empty=empty)
+        self.table.show(samples, samples=samples, with_rows=self.workbench.has_turns, empty=empty)
 
     async def _window(self, start: int, count: int) -> Sequence[SampleRow]:
         if not self.workbench.is_open:
@@ -195,6 +195,7 @@ class ListScreen(CursorKeys, AppScreen):
         table.show(
             total,
             samples=self.workbench.samples,
+            with_rows=self.workbench.has_turns,
             order=(by, descending),
             cursor=position,
             top=max(0, position - above),
@@ -215,7 +216,7 @@ class ListScreen(CursorKeys, AppScreen):
         self._arrange(stay=True)
 
     def action_sort(self) -> None:
-        columns = list(SampleColumn)
+        columns = [one for one in SampleColumn if one is not SampleColumn.ROW or self.workbench.has_turns]
         self._sort(columns[(columns.index(self._sorted_by) + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:

@@ -68,6 +68,7 @@ class SampleTable(CursorList):
         self._rows: dict[int, SampleRow | None] = {}  # None: there is none, whatever the total said
         self._cells: list[ColumnCell] = []
         self._samples = 0
+        self._with_rows = False
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._empty = ""
@@ -82,6 +83,7 @@ class SampleTable(CursorList):
         total: int,
         *,
         samples: int,
+        with_rows: bool = False,
         order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False),
         cursor: int = 0,
         top: int = 0,
@@ -90,10 +92,11 @@ class SampleTable(CursorList):
         empty: str = "",
     ) -> None:
         """Show another arrangement: `total` rows of `samples`, with the cursor at a position and `top` the first in
-        sight. `rows` are those known already, from position `first` on; `empty` is said where there are none."""
+        sight. `with_rows`: each with its row of the dataset. `rows` are those known already, from position `first` on;
+        `empty` is said where there are none."""
         self._arrangement += 1
         self._rows = dict(enumerate(rows, start=first))
-        self._samples, self._order, self._empty = samples, order, empty
+        self._samples, self._with_rows, self._order, self._empty = samples, with_rows, order, empty
         self._outdated = False
         self._lay_out()
         self.set_total(total)
@@ -204,7 +207,9 @@ class SampleTable(CursorList):
     # --- drawing --------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self._cells = cells(max(self.scrollable_content_region.width - POINTER, 1), self._samples)
+        self._cells = cells(
+            max(self.scrollable_content_region.width - POINTER, 1), self._samples, rows=self._with_rows
+        )
 
     def draw_titles(self, width: int) -> Strip:
         column, descending = self._order

@@ -27,7 +27,7 @@ from tui.screens.start.browse import BrowseScreen
 from tui.screens.start.path_input import PathField
 from tui.state.workbench import Workbench
 from tui.text.shown import shown, shown_line
-from tui.text.tables import passed_words
+from tui.text.tables import conversation_lines, passed_words
 from tui.text.vocabulary import reasoning_note
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.plain_input import PlainInput
@@ -266,7 +266,9 @@ class DataPane(Vertical):
                 facts.append(("format", Content(f"{source.format}, {Format(source.format).container}")))
             facts.append(("fields", shown_line(", ".join(source.fields), 300)))
             passed = workbench.passed
-            facts.append(("rows", Content.styled(f"{workbench.samples + sum(passed.values()):,}", "bold")))
+            counts = await workbench.reader.ask_workspace(lambda opened: opened.conversations())
+            facts.append(("rows", Content.styled(f"{counts.rows:,}", "bold")))
+            facts += [("turns", Content(line)) for line in conversation_lines(counts)]
             if passed:
                 facts.append(("passed", Content(f"cannot be refined: {passed_words(passed)}")))
             facts += _import_facts(self._imported)
@@ -316,8 +318,6 @@ class DataPane(Vertical):
 
 
 def _import_facts(imported: Import | None) -> Iterator[Fact]:
-    if imported is not None and imported.continued:
-        yield "turns", Content(f"{imported.continued:,} have earlier turns: their last exchange is refined")
     if imported is not None and imported.bad:
         yield "left out", _bad_lines(imported.bad)
 

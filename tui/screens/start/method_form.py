@@ -23,6 +23,7 @@ FIELDS = {
     f"{group}-{name}": DECLARED[group, name]
     for group, name in (
         ("run", "method"),
+        ("run", "turns"),
         ("run", "template"),
         ("run", "schedule"),
         ("run", "reply_form"),

@@ -8,11 +8,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import Failed, ShowSample
+from tui.screens.footer import KeyLine
 from tui.screens.title import Title
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
@@ -32,7 +32,7 @@ class AppScreen(Screen[None]):
         yield Title(self.workbench, self.keymap, self.SCOPE)
         with Vertical(id="body"):
             yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def body(self) -> ComposeResult:
         raise NotImplementedError

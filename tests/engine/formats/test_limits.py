@@ -20,9 +20,9 @@ from tests.command import burnish
 
 GOOD = {"instruction": "Hi?", "output": "Hello."}
 LARGE: dict[str, object] = {
-    "text": "x" * 3 * MIB,
-    "escapes": 'a\\"}{][b\n' * (MIB // 3),
-    "wide": "é" * 2 * MIB,
+    "text": "x" * (MIB + MIB // 4),
+    "escapes": 'a\\"}{][b\n' * (MIB // 7),
+    "wide": "é" * (MIB + MIB // 4),
 }
 NESTED = {"more": [[[1], {"a": "]"}]] * (MIB // 4)}
 

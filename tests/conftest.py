@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 from platformdirs import user_cache_path
 
 from models.files.catalog import demo_path
@@ -45,8 +47,26 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * cores
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30  # bytes
+
+
+def _has_room_in_memory() -> bool:
+    """True where files can lie in memory; the tests write scripts, too, and run them."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return False
+    return shutil.disk_usage(MEMORY).free > ROOM and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+
+
+settings.register_profile("tests", deadline=None)  # this machine may be busy
+settings.load_profile("tests")
+
+
 def pytest_configure() -> None:
-    """A core a worker: llama.cpp's threads wait for each other busily, and would for another worker's."""
+    # A workspace waits for its disk at every commit: half of many tests' time.
+    if "TMPDIR" not in os.environ and _has_room_in_memory():
+        os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+    # A core a worker: llama.cpp's threads wait for each other busily, and would for another worker's.
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))

@@ -73,7 +73,8 @@ class EmbeddedStudent:
         loop = asyncio.get_running_loop()
         items = [_Item(passage, loop.create_future()) for passage in passages]
         self._waiting.extend(items)
-        if items and len(self._lanes) < self.CALLS:
+        # A lane that has just found nothing waiting takes nothing more, though it is still among them.
+        if items and sum(not lane.done() for lane in self._lanes) < self.CALLS:
             lane = asyncio.create_task(self._lane())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 ONE = Passage((Piece("The capital of France is"),), " Paris, and it lies on the Seine.")
 TWO = Passage((), "Water boils at a hundred degrees.")
+THREE = Passage((), "Bread rises where it is warm.")
 
 
 def with_student(
@@ -87,6 +88,35 @@ def test_a_passage_scores_the_same_alone_and_among_others_asked_for_at_the_same_
         assert student.seconds > 0
 
     with_student(smollm2_f32, ask, exact=True)
+
+
+def test_what_is_asked_as_the_last_answers_come_is_scored_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both calls to the child end, and in the same turn of the loop, before anything is told of it, more is asked."""
+
+    async def ask(student: EmbeddedStudent) -> None:
+        answered, score = asyncio.Event(), student._score
+
+        async def held(items: list[Any]) -> None:
+            await score(items)
+            await answered.wait()
+
+        async def asked_then() -> list[Losses]:
+            await answered.wait()
+            return await student.losses([THREE])
+
+        with monkeypatch.context() as patched:
+            patched.setattr(student, "_score", held)
+            for passage in (ONE, TWO):
+                await student.losses([passage])  # its lane still waits for the end
+            last = asyncio.create_task(asked_then())
+            await asyncio.sleep(0)
+            answered.set()
+            (losses,) = await asyncio.wait_for(last, 60)
+        assert len(losses.nll) > 0
+
+    with_student(gguf_writer.runnable(tmp_path / "chance.gguf"), ask)
 
 
 @pytest.mark.parametrize("empty_first", [False, True])

@@ -137,10 +137,9 @@ class Rules:
         tokens = before + after
         self.model.reset()
         self.model.eval(tokens)
-        logits = self.model.scores[: len(tokens)].astype(np.float64)
         total = 0.0
         for at in range(len(before) + 1, len(tokens)):
-            row = logits[at - 1]
+            row = self.model.scores[at - 1].astype(np.float64)
             total += row.max() + math.log(np.exp(row - row.max()).sum()) - row[tokens[at]]
         return total / (len(after) - 1)
 

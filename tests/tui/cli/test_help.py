@@ -26,26 +26,34 @@ from tui.cli import options
 
 COMMANDS = sorted(cli.cli.commands)
 MODULES_AFTER = """
-import atexit, json, os, sys
-atexit.register(lambda: os.write(2, json.dumps(sorted(sys.modules)).encode()))
-sys.argv = ["burnish", *sys.argv[1:]]
+import json, os, sys
 from tui.cli.main import main
-main()
+for line in sys.argv[1:]:
+    sys.argv = ["burnish", *json.loads(line)]
+    try:
+        main()
+    except SystemExit:
+        os.write(2, b"\\n" + json.dumps([*sys.modules]).encode() + b"\\n")
 """
 
 
-def imported(*arguments: str) -> set[str]:
-    """The top-level modules in memory when `burnish ARGUMENTS` ends."""
+def imported(*commands: list[str]) -> list[set[str]]:
+    """The top-level modules in memory after each of these commands, given one after another in one process."""
     done = subprocess.run(
-        [sys.executable, "-c", MODULES_AFTER, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", MODULES_AFTER, *map(json.dumps, commands)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    found = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('["')]
+    return [{name.partition(".")[0] for name in names} for names in found]
 
 
-@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)], ids=" ".join)
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+def test_help_imports_nothing_heavy() -> None:
     heavy = {"textual", "llama_cpp", "rich", "pydantic", "numpy", "engine", "asyncio", "ollama", "httpx"}
-    assert not heavy & imported(*arguments, "--help")
+    helped = [["--help"], *([name, "--help"] for name in COMMANDS)]
+    for command, modules in zip(helped, imported(*helped), strict=True):
+        assert not heavy & modules, command
 
 
 WORKING = {
@@ -68,16 +76,16 @@ WORKING = {
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_imports_neither_the_screen_s_library_nor_llama_cpp(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in ALONE.items():
         monkeypatch.setenv(variable, value)
-    path = scene(tmp_path) if "{}" in WORKING[name] else tmp_path
-    modules = imported(name, *(argument.format(path) for argument in WORKING[name]))
-    assert "engine" in modules
-    assert not {"textual", "llama_cpp"} & modules
+    path = scene(tmp_path)
+    given = [[name, *(argument.format(path) for argument in WORKING[name])] for name in COMMANDS]
+    for command, modules in zip(given, imported(*given), strict=True):
+        assert "engine" in modules
+        assert not {"textual", "llama_cpp"} & modules, command
 
 
 @pytest.mark.parametrize("width", ["80", "120"])

@@ -168,6 +168,16 @@ def _of_chance(
     return {**kept, "llama.vocab_size": len(tokens)}, tensors
 
 
+def wordy(path: Path) -> Path:
+    """The same with a vocabulary as large as Gemma's."""
+    more = [f"word{number}" for number in range(262_144 - len(_BYTES) - 3)]
+    vocabulary: Mapping[str, Field | None] = {
+        "tokenizer.ggml.tokens": [*_BYTES.values(), "<|im_start|>", "<|im_end|>", "Ġt", *more],
+        "tokenizer.ggml.token_type": [*[1] * 256, 3, 3, 1, *[1] * len(more)],
+    }
+    return runnable(path, vocabulary)
+
+
 def aborting(path: Path) -> Path:
     """A model as a careless conversion leaves it: at a character that is not ASCII, llama.cpp aborts.
 

@@ -412,8 +412,14 @@ def test_no_memory_for_the_context_is_one_line(
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-@pytest.mark.long
-def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(gemma: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["chance", pytest.param("gemma", marks=[pytest.mark.long, pytest.mark.whole])]
+)
+def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(
+    tmp_path: Path, gemma: Path, name: str
+) -> None:
+    model = gemma if name == "gemma" else gguf_writer.wordy(tmp_path / "wordy.gguf")
+
     async def peak(student: EmbeddedStudent) -> int:
         long = Passage((), "a b c d e f g h i j k l m n o p q r s t u v w x y z " * 90)
         (losses,) = await student.losses([long])
@@ -421,7 +427,7 @@ def test_a_large_vocabulary_at_a_full_context_takes_the_file_and_400_mb(gemma: P
         status = Path(f"/proc/{student.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
-    assert with_student(gemma, peak, context=2048) <= gemma.stat().st_size + 400_000_000
+    assert with_student(model, peak, context=2048) <= model.stat().st_size + 400_000_000
 
 
 def test_the_parent_never_loads_llama_cpp() -> None:

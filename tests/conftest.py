@@ -31,7 +31,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         later = [item for item in items if item.get_closest_marker("whole")]
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items[:] = _spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _spread(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The long tests at the head of each worker's share: xdist gives each an equal part of the list, one after another.
+
+    All of them first would be one worker's, for minutes in which the others have nothing left to take from it.
+    """
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    spread: list[pytest.Item] = []
+    for left in range(workers, 0, -1):
+        share = (len(items) - len(spread)) // left
+        head = long[left - 1 :: workers]
+        rest = max(share - len(head), 0)
+        spread += head + short[:rest]
+        del short[:rest]
+    return spread + short
 
 
 def pytest_collection_finish() -> None:

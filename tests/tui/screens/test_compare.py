@@ -251,7 +251,7 @@ def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> Non
     async def work(seat: CompareSeat) -> None:
         await seat.wait_for("not a burnish record")
         await seat.press("4")
-        await seat.wait_for("keeps at most")
+        await seat.wait_for("keeps")
 
     with FakeOllama(judges.longer) as server:
         CompareSeat(path, settings=given(server)).play(work)

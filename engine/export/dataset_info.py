@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.formats.json import DEPTH
+from engine.formats.limits import row_limit
 from engine.formats.names import DatasetError, is_deep
+from models.system.units import file_size
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
@@ -32,6 +34,11 @@ class DatasetInfo:
         try:
             if path.exists() and not path.is_file():
                 raise DatasetError(f"{path}: it is there and is not a file, so {_NO_ENTRY}")
+            if (size := path.stat().st_size) > row_limit():
+                raise DatasetError(
+                    f"{path}: {file_size(size)}, too large for a list of datasets, so {_NO_ENTRY}; mend it, or export "
+                    "to another folder"
+                )
             found = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return cls(path, "{}\n", "utf-8", {})

@@ -22,6 +22,7 @@ from engine.export.trainers import (
     trainer_format,
 )
 from engine.formats.layouts import version_of
+from engine.formats.limits import row_limit
 from engine.formats.names import TRACE, DatasetError, Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.sample import Sample, Version
@@ -133,6 +134,17 @@ def test_a_broken_dataset_info_is_left_alone(tmp_path: Path, content: str) -> No
         write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
     assert config.read_bytes() == before
     assert list(tmp_path.iterdir()) == [config], "nor is the dataset written"
+
+
+def test_a_dataset_info_of_any_size_is_not_read(tmp_path: Path) -> None:
+    config = tmp_path / "dataset_info.json"
+    with config.open("wb") as file:
+        file.truncate(row_limit() + 1)
+    with pytest.raises(
+        DatasetError, match=r"64 MiB, too large for a list of datasets, so no entry was added"
+    ):
+        write(Trainer.LLAMAFACTORY, tmp_path / "mine.json", Format.ALPACA, items(FLAT))
+    assert list(tmp_path.iterdir()) == [config]
 
 
 @pytest.mark.parametrize("name", ["a,b.json", " a.json", "a .jsonl"])

@@ -176,11 +176,21 @@ class Lines:
 
     def begin(self) -> None:
         """A row begins; what is left of one that was too large is passed over."""
-        while self._passing and (line := self._read(_PIECE)):
-            self._passing = self._open or not line.endswith(b"\n")
+        while self._passing:
+            if self._open:
+                self._pass_to_quote()
+            line = self._read(_PIECE)
+            self._passing = bool(line) and (self._open or not line.endswith(b"\n"))
         self.fault: str | None = None
         self._room = row_limit()
         self._open = False  # a quote
+
+    def _pass_to_quote(self) -> None:
+        """Pass over what stands before the next quote: short lines by the million take too long one by one."""
+        while (block := self._file.peek(1)) and not block.startswith(b'"'):
+            passed = self._file.read(len(block.partition(b'"')[0]))
+            self._start += len(passed)
+            self.number += passed.count(b"\n")
 
     def __iter__(self) -> Lines:
         return self

@@ -121,6 +121,16 @@ def test_a_quote_that_is_never_closed_ends_at_the_limit(tmp_path: Path) -> None:
     assert len(bad) == 1
 
 
+def test_rows_after_a_large_one_of_many_lines_keep_their_places(tmp_path: Path) -> None:
+    path, lines = tmp_path / "data.csv", 2 * MIB // 7
+    large, after = 'Hi?,"' + "and on\n" * lines + 'x"" y""\n z"\n', 'c,d\ne\n"f\n",g\n'
+    path.write_text(table([dict(GOOD)]) + large + after)
+    bad: list[str] = []
+    samples = list(open_dataset(path).samples(lambda one: bad.append(one.where)))
+    assert [sample.original.instruction for sample in samples] == ["Hi?", "c", "f\n"]
+    assert bad == ["line 3", f"line {3 + lines + 3}"]
+
+
 def test_a_large_line_of_text_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "prompts.txt"
     path.write_text("one\n" + 'x"' * 2 * MIB + "\nthree\n")

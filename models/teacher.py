@@ -38,6 +38,7 @@ class Fault(StrEnum):
     REVIEW = "review"  # a judgement of the response where a response belongs
     INPUT_LOST = "input-lost"  # a new instruction that speaks of a text and does not carry it
     COPY = "copy"  # the rewrite is what it was to rewrite
+    REPEATS = "repeats"  # the same over and over
     STRUCTURE = "structure"  # an image's mark, a slot or a token was lost or invented
     # This sample: asking again cannot help.
     TOO_LONG = "too-long"
@@ -104,8 +105,10 @@ class Reply:
 
     text: str
     thoughts: str = ""  # what a thinking model thought; never read as the answer
-    finish: Literal["stop", "length"] = "stop"  # "length": it reached `max_tokens` or the context's end
+    # "length": it reached `max_tokens` or the context's end; "stopped": by us, for it could not be used
+    finish: Literal["stop", "length", "stopped"] = "stop"
     prompt_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt, not computed anew; 0 also where the server does not say
     tokens: int = 0  # generated
     seconds: float = 0.0  # spent generating
 
@@ -121,7 +124,7 @@ class TeacherInfo:
 
 
 OnText = Callable[[str], None]
-"""Called with each new piece of a reply while it grows."""
+"""Called with each new piece of a reply while it grows. What it raises stops the reply, and comes out of `ask`."""
 
 
 class Teacher(Protocol):

@@ -15,7 +15,7 @@ from engine.formats.names import Format, Layout
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
 from engine.judge.record import Judging
-from engine.method.prompts import PROMPTS, PromptSet
+from engine.method.prompts import PROMPTS, CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
 from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.scores import TokenRatio
@@ -228,6 +228,7 @@ USUAL_RECIPE: dict[str, Any] = {
     "method": Method.SELECTIVE,
     "prompts": PROMPTS,
     "prompt_set": PromptSet.OWN,
+    "critique": CritiqueLength.SHORT,
     "form": ReplyFormName.JSON,
     "candidates": 1,
     "both_branches": False,

@@ -1,7 +1,8 @@
 """The words that the teacher is asked in: burnish's own, and a set that asks for what the papers ask for.
 
 The two stages are those of arXiv 2310.11716 (section 3) and arXiv 2402.10110 (section 3). What is asked for stands
-here; the layout of a reply is `reply_forms`' business.
+here; the layout of a reply is `reply_forms`' business. What is the same for every sample goes into the system message,
+which a server reads once; the sample comes after it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import StrEnum
 
 from engine.sample import History, Turn
 
-PROMPTS = 2
+PROMPTS = 3
 """The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
 
 # The names are the fields of the json form. Ollama orders an object's fields by the alphabet for most models since
@@ -32,10 +33,6 @@ RESPONSE_CRITERIA = {
 
 CAUSE = "Why the instruction led to this response"
 
-_NINE, _FOUR = (
-    "\n".join(f"{number}. {title}: ..." for number, title in enumerate(titles, 1))
-    for titles in ([*INSTRUCTION_CRITERIA.values(), *RESPONSE_CRITERIA.values()], RESPONSE_CRITERIA.values())
-)
 _OF_INSTRUCTION = ", ".join(INSTRUCTION_CRITERIA.values())
 _OF_RESPONSE = ", ".join(RESPONSE_CRITERIA.values())
 
@@ -45,15 +42,21 @@ class PromptSet(StrEnum):
     PAPER = "paper"
 
 
+class CritiqueLength(StrEnum):
+    SHORT = "short"
+    FULL = "full"
+
+
 @dataclass(frozen=True, slots=True)
 class Prompts:
     """The words that the teacher is asked in, part by part."""
 
     system: str
-    # One reply with all of it (json, markers): criticise, then rewrite.
+    # One reply with all of it (json, markers): criticise, then rewrite. In the system message.
     instruction_task: str
     response_task: str
-    # A turn a part (steps).
+    # A question a part (steps): the system message of all of them, and what is asked in each.
+    steps: str
     criticise_both: str
     criticise_response: str
     rewrite: str
@@ -112,78 +115,106 @@ _SAYABLE = (
     "a system message there asks for still holds."
 )
 _IN_CONVERSATION = (
-    f"It takes the place of the old one in the conversation above. {_SAYABLE} Its reader does not see the old "
+    f"It takes the place of the old one in the conversation. {_SAYABLE} Its reader does not see the old "
     "instruction or its input, so include any text or data it works on."
 )
 _LEADS = "Say as well whether what follows it above makes sense after it."
 _LEADING = "What follows it above stays as it is, and must still make sense right after the better response."
 _FITTING = "It must be right at that point of the conversation, and true to a system message there."
 
-OWN = Prompts(
-    system=(
-        "You improve training examples for language models. You are a demanding, exact reviewer: you name concrete "
-        "weaknesses, and what you write yourself is complete and correct."
-    ),
-    instruction_task=f"""\
-Reflect on the example above, then improve it.
-1. Judge the instruction in one or two sentences on each of: {_OF_INSTRUCTION}.
-2. Judge the response in one or two sentences on each of: {_OF_RESPONSE}.
-3. Say why this instruction led to this response.
+_SENTENCES = {CritiqueLength.SHORT: "one short sentence", CritiqueLength.FULL: "one or two sentences"}
+_IN_ALL = {
+    CritiqueLength.SHORT: "in a few short sentences",
+    CritiqueLength.FULL: "in one or two sentences on each",
+}
+
+
+def _own(length: CritiqueLength) -> Prompts:
+    sentences = _SENTENCES[length]
+    return Prompts(
+        system=(
+            "You improve training examples for language models. You are a demanding, exact reviewer: you name concrete "
+            "weaknesses, and what you write yourself is complete and correct."
+        ),
+        instruction_task=f"""\
+You are shown an example: an instruction, maybe with an input, and the response to it. Reflect on it, then improve it.
+1. Judge the instruction in {sentences} on each of: {_OF_INSTRUCTION}.
+2. Judge the response in {sentences} on each of: {_OF_RESPONSE}.
+3. Say in {sentences} why this instruction led to this response.
 4. Write a new instruction on the same subject that answers your criticism: clearer, more specific, asking for \
 more thought. It must stand alone: its reader sees neither the old instruction nor its input, so include any \
 text or data it works on.
 5. Write the full answer to the new instruction: correct, complete, and nothing but the answer.""",
-    response_task=f"""\
-Reflect on the response above, then improve it.
-1. Judge the response in one or two sentences on each of: {_OF_RESPONSE}.
+        response_task=f"""\
+You are shown an example: an instruction, maybe with an input, and the response to it. Reflect on the response, then \
+improve it.
+1. Judge the response in {sentences} on each of: {_OF_RESPONSE}.
 2. Write a better response to the same instruction that answers your criticism: correct, complete, as detailed \
 as the instruction calls for, and nothing but the response.""",
-    criticise_both=(
-        "What is weak in this example? Criticise the instruction (1 to 5) and the response (6 to 9), in one short "
-        f"sentence each. Then say why the instruction led to this response.\n{_NINE}"
-    ),
-    criticise_response=f"What is weak in this response? Criticise it in one short sentence each.\n{_FOUR}",
-    rewrite=(
-        "Rewrite the instruction so that it answers your criticism: clearer, more specific and more demanding. Reply "
-        "with the new instruction only."
-    ),
-    answer="Now answer this instruction: correct, complete. Reply with the answer only.",
-    improve=(
-        "Write a better response to the instruction, one that answers your criticism: correct, complete and as "
-        "detailed as it calls for. Reply with the response only."
-    ),
-)
+        steps=(
+            "You improve training examples for language models. You name concrete weaknesses, and what you write "
+            "yourself is complete and correct."
+        ),
+        criticise_both=(
+            f"Criticise this example {_IN_ALL[length]}: the instruction on {_OF_INSTRUCTION}; the response on "
+            f"{_OF_RESPONSE}; then why the instruction led to this response."
+        ),
+        criticise_response=f"Criticise this response {_IN_ALL[length]}, on {_OF_RESPONSE}.",
+        rewrite=(
+            "Rewrite the instruction so that it answers this criticism: clearer, more specific and more demanding. "
+            "Reply with the new instruction only."
+        ),
+        answer="Answer the instruction correctly and completely. Reply with the answer only.",
+        improve=(
+            "Write a better response to the instruction, one that answers this criticism: correct, complete and as "
+            "detailed as it calls for. Reply with the response only."
+        ),
+    )
 
-PAPER = Prompts(
-    system="You are a helpful and precise assistant, and a picky one: you check how good instructions and answers are.",
-    instruction_task=f"""\
-Answer some questions about the quality of the example above.
-1. Why is the instruction not good? Analyse it on: {_OF_INSTRUCTION}.
-2. Why is the response not good for this instruction? Analyse it on: {_OF_RESPONSE}.
+
+_PICKY = "You are a helpful and precise assistant, and a picky one: you check how good instructions and answers are."
+
+
+def _paper(length: CritiqueLength) -> Prompts:
+    sentences = _SENTENCES[length]
+    return Prompts(
+        system=_PICKY,
+        instruction_task=f"""\
+You are shown an instruction and the response to it. Answer some questions about their quality.
+1. Why is the instruction not good? Analyse it, in {sentences} each, on: {_OF_INSTRUCTION}.
+2. Why is the response not good for this instruction? Analyse it, in {sentences} each, on: {_OF_RESPONSE}.
 3. Why did this bad instruction lead to a bad response?
 4. For these reasons, write a new and complete instruction that is complex and difficult to answer directly. It is \
 relevant to the old instruction but independent of it: it can be answered by one who does not know the old one.
 5. Answer the new instruction, as detailed as possible.""",
-    response_task=f"""\
-Answer some questions about the quality of the response above.
-1. Why is the response not good for this instruction? Analyse it on: {_OF_RESPONSE}.
+        response_task=f"""\
+You are shown an instruction and the response to it. Answer some questions about the quality of the response.
+1. Why is the response not good for this instruction? Analyse it, in {sentences} each, on: {_OF_RESPONSE}.
 2. For these reasons, write a better response: new and complete, as detailed as possible.""",
-    criticise_both=(
-        "Why is this instruction not good (1 to 5), and why is the response not good for it (6 to 9)? Analyse each in "
-        f"one sentence. Then say why this bad instruction led to a bad response.\n{_NINE}"
-    ),
-    criticise_response=(
-        f"Why is this response not good for the instruction? Analyse it, in one sentence each.\n{_FOUR}"
-    ),
-    rewrite=(
-        "For these reasons, write a new and complete instruction that is complex and difficult to answer directly. It "
-        "is relevant to the old instruction but independent of it. Reply with the new instruction only."
-    ),
-    answer="Now answer this instruction, as detailed as possible. Reply with the answer only.",
-    improve=(
-        "For these reasons, write a better response: new and complete, as detailed as possible. Reply with the "
-        "response only."
-    ),
-)
+        steps=_PICKY,
+        criticise_both=(
+            "Why is this instruction not good, and why is the response not good for it? Analyse them "
+            f"{_IN_ALL[length]}: the instruction on {_OF_INSTRUCTION}; the response on {_OF_RESPONSE}; then why this "
+            "bad instruction led to a bad response."
+        ),
+        criticise_response=(
+            f"Why is this response not good for the instruction? Analyse it {_IN_ALL[length]}, on {_OF_RESPONSE}."
+        ),
+        rewrite=(
+            "For these reasons, write a new and complete instruction that is complex and difficult to answer directly. "
+            "It is relevant to the old instruction but independent of it. Reply with the new instruction only."
+        ),
+        answer="Answer the instruction, as detailed as possible. Reply with the answer only.",
+        improve=(
+            "For these reasons, write a better response: new and complete, as detailed as possible. Reply with the "
+            "response only."
+        ),
+    )
 
-PROMPT_SETS = {PromptSet.OWN: OWN, PromptSet.PAPER: PAPER}
+
+PROMPT_SETS = {
+    (name, length): words(length)
+    for name, words in ((PromptSet.OWN, _own), (PromptSet.PAPER, _paper))
+    for length in CritiqueLength
+}
+OWN = PROMPT_SETS[PromptSet.OWN, CritiqueLength.SHORT]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from engine.method.noise import NearTies
-from engine.method.prompts import PromptSet
+from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.selection import ComparedLength
@@ -54,6 +54,7 @@ class Recipe(Sampling):
     method: Method
     prompts: int  # prompts.PROMPTS: the version of what the teacher is asked
     prompt_set: PromptSet = PromptSet.OWN  # a recipe from before version 2 has none
+    critique: CritiqueLength = CritiqueLength.FULL  # one from before version 3 has none
     form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
     both_branches: bool  # reflect on every response that a student might have taken

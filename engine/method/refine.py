@@ -134,7 +134,7 @@ class Stages:
     def __init__(self, recipe: Recipe, models: SampleModels, sample: Sample) -> None:
         self._recipe = recipe
         self._history = sample.history
-        self._prompts = PROMPT_SETS[recipe.prompt_set].at(sample.history, sample.next)
+        self._prompts = PROMPT_SETS[recipe.prompt_set, recipe.critique].at(sample.history, sample.next)
         self._models = models
         # Replies are replayed, but one that never came would be waited for again.
         self._found: dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]] = {}

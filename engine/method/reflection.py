@@ -51,15 +51,30 @@ class Question(Generic[T]):
     messages: tuple[Message, ...]
     read: Callable[[str], T]  # raises UnusableReply
     schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
+    rules: tuple[Callable[[str], Fault | None], ...] = ()  # for replies that cannot be used, see `doomed`
+
+    def doomed(self, beginning: str) -> Fault | None:
+        """The kind of failure that a reply is which begins so, whatever follows; None: it may be usable."""
+        text = without_thoughts(beginning, _quoted(self.messages))
+        return next((fault for rule in self.rules if (fault := rule(text))), None)
 
     def parse(self, reply: Reply) -> T:
         """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""
-        if reply.finish != "stop":
-            raise UnusableReply(
-                Fault.CUT,
-                f"the reply was cut at {reply.tokens} tokens; raise max_tokens (half of the context at most)",
-            )
-        return self.read(reply_text(reply, self.messages))
+        match reply.finish:
+            case "length":
+                raise UnusableReply(
+                    Fault.CUT,
+                    f"the reply was cut at {reply.tokens} tokens; raise max_tokens (half of the context at most)",
+                )
+            case "stopped":
+                why = (
+                    f"the reply was stopped after {reply.tokens} tokens, for nothing usable could come of it"
+                )
+                raise UnusableReply(self.doomed(reply.text) or Fault.CUT, why)
+        answer = self.read(reply_text(reply, self.messages))
+        if fault := self.doomed(reply.text):  # the reader finds the others itself, and says more of them
+            raise UnusableReply(fault, "the reply says the same over and over")
+        return answer
 
 
 def reply_text(reply: Reply, asked: tuple[Message, ...]) -> str:
@@ -68,11 +83,14 @@ def reply_text(reply: Reply, asked: tuple[Message, ...]) -> str:
     asked: the messages it answers. Where they quote a model's mark of thoughts the reply may as well, except for the
     mark that most models use.
     """
-    quoted = quoted_marks(*(message.content for message in asked))
-    text = without_thoughts(reply.text, quoted - {"<think>"})
+    text = without_thoughts(reply.text, _quoted(asked))
     if not text.strip():
         raise UnusableReply(Fault.EMPTY, "the reply is empty")
     return text
+
+
+def _quoted(asked: tuple[Message, ...]) -> frozenset[str]:
+    return quoted_marks(*(message.content for message in asked)) - {"<think>"}
 
 
 def with_remark(question: Question[T], remark: str) -> Question[T]:
@@ -111,6 +129,8 @@ def new_version(old: Version, instruction: str, response: str, history: History 
     """The instruction stage's result, after this history: both halves usable, or neither is taken."""
     instruction = new_instruction(old, instruction, history)
     new = Version(instruction=instruction, response=_answer("new response", response, instruction, old))
+    if _same(new.response, new.instruction):
+        raise UnusableReply(Fault.COPY, "the new response is the new instruction")
     _check_structure(old, new)
     return new
 

@@ -35,6 +35,32 @@ def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None
     return _speaks_of_the_task(answer, asked, old)
 
 
+def beginning_stand_in(beginning: str, instruction: str, old: Version) -> Fault | None:
+    """The kind of stand-in that every answer is which begins so; None: it may be an answer.
+
+    Of what `answer_stand_in` looks at, the part that does not change once two sentences are whole.
+    """
+    if (opening := _opening(beginning)) is None:
+        return None
+    asked = "\n".join(text[:LONG] for text in (instruction, old.instruction, old.input))
+    if _declines(beginning, asked) and not is_refusal(old.response):
+        return Fault.REFUSAL
+    return _opens_as_talk(beginning, opening, asked, old)
+
+
+def beginning_of_instruction(beginning: str, old: Version) -> Fault | None:
+    """The same of an instruction, for `instruction_stand_in`."""
+    if (opening := _opening(beginning)) is None:
+        return None
+    return _opens_as_talk(beginning, opening, f"{old.instruction[:LONG]}\n{old.input[:LONG]}", old)
+
+
+def _opening(beginning: str) -> list[str] | None:
+    """The first two sentences, once they are whole."""
+    sentences = _sentences(beginning)
+    return sentences[:2] if len(sentences) > 2 or len(beginning) >= 2 * HEAD else None
+
+
 def instruction_stand_in(instruction: str, old: Version, history: History = ()) -> Fault | None:
     """The kind of stand-in that an instruction is; None: it is one, for all one can be sure.
 
@@ -67,25 +93,38 @@ def _declines(text: str, asked: str) -> bool:
 
 def _speaks_of_the_task(text: str, asked: str, old: Version) -> Fault | None:
     """`Fault.REVIEW` or `Fault.TEACHER_TALK` where a text speaks of a response instead of being one."""
+    sentences = _sentences(text)
+    if (fault := _opens_as_talk(text, sentences[:2], asked, old)) or _ABOUT_JUDGING.search(asked):
+        return fault
+    ends_so = any(_ends_as_talk(words, sentences) for words in _foreign(asked, old))
+    return Fault.TEACHER_TALK if ends_so or _asks_back(text, asked, old) else None
+
+
+def _opens_as_talk(text: str, opening: list[str], asked: str, old: Version) -> Fault | None:
+    """The same where the first two sentences, or our own headings, show it."""
     of_ours = sum(heading.search(text[:LONG]) is not None for heading in _OUR_HEADINGS)
     if of_ours > 1 and not any(heading.search(old.response[:LONG]) for heading in _OUR_HEADINGS):
         return Fault.REVIEW
-    sample, sentences = f"{asked}\n{old.response[:LONG]}", _sentences(text)
     if _ABOUT_JUDGING.search(asked):
-        ours = "instruction" not in sample.casefold() and _OUR_TALK.search(" ".join(sentences[:2]))
+        sample = f"{asked}\n{old.response[:LONG]}"
+        ours = "instruction" not in sample.casefold() and _OUR_TALK.search(" ".join(opening))
         return Fault.TEACHER_TALK if ours else None
-    foreign = [words for words in _JUDGING if not words.nouns.search(sample)]
+    foreign = _foreign(asked, old)
     headings = of_ours + sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
-    if headings > 1 or any(_reviews(words, sentences) for words in foreign):
+    if headings > 1 or any(_reviews(words, opening) for words in foreign):
         return Fault.REVIEW
-    if any(_talks(words, sentences) for words in foreign) or _asks_back(text, asked, old):
-        return Fault.TEACHER_TALK
-    return None
+    return Fault.TEACHER_TALK if any(_talks(words, opening[0]) for words in foreign) else None
+
+
+def _foreign(asked: str, old: Version) -> list[_Words]:
+    """The words of judging that a sample has no use for."""
+    sample = f"{asked}\n{old.response[:LONG]}"
+    return [words for words in _JUDGING if not words.nouns.search(sample)]
 
 
 def _reviews(words: _Words, sentences: list[str]) -> bool:
-    """It begins with a response as its subject, and finds fault with it."""
-    opening = " ".join(sentences[:2])
+    """Its first two sentences have a response as their subject, and find fault with it."""
+    opening = " ".join(sentences)
     return (
         words.response.match(opening) is not None
         and words.bad.search(opening) is not None
@@ -93,15 +132,18 @@ def _reviews(words: _Words, sentences: list[str]) -> bool:
     )
 
 
-def _talks(words: _Words, sentences: list[str]) -> bool:
-    """Its first sentence, or its last, is to the one who asked for the rewrite."""
-    if len(sentences) == 1 and words.sure.match(sentences[0]) and words.praise(sentences[0]):
-        return True
-    return any(
+def _ends_as_talk(words: _Words, sentences: list[str]) -> bool:
+    """Its last sentence, or its only one, is to the one who asked for the rewrite."""
+    alone = len(sentences) == 1 and words.sure.match(sentences[0]) and words.praise(sentences[0]) > 0
+    return bool(alone) or _talks(words, sentences[-1])
+
+
+def _talks(words: _Words, sentence: str) -> bool:
+    """A sentence to the one who asked for the rewrite."""
+    return bool(
         words.rewrote.match(sentence)
         or words.halves.search(sentence)
         or (words.response.match(sentence) and words.praise(sentence) > 1)
-        for sentence in (sentences[0], sentences[-1])
     )
 
 

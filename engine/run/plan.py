@@ -17,7 +17,7 @@ from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
 from engine.store.overview import followed
 from engine.store.reply_order import answers_come_first
-from engine.store.run_record import RunRecord, StudentFile
+from engine.store.run_record import RandomPart, RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.errors import ModelFileError, UsageError, printable
 from models.files import catalog
@@ -105,11 +105,13 @@ class RunPlan:
         teacher, student, verifier = self.teacher, self.student, self.verifier
         recipe = as_begun(workspace, self.recipe)
         before = workspace.record(recipe)
+        part = self.settings.run.sample
         record = RunRecord(
             settings=self.settings.model_dump(mode="json"),
             teacher=teacher and teacher.info,
             student=student.named if student else None,
             verifier=verifier.named if verifier else None,
+            part=part and RandomPart(samples=part, seed=self.settings.run.seed),
             held=before is not None and before.held and not retry_failed,
         )
         if earlier := earlier_prompts(workspace, self.recipe):
@@ -203,6 +205,7 @@ def recipe_of(
         method=run.method,
         prompts=PROMPTS,
         prompt_set=run.prompts,
+        critique=run.critique,
         form=form,
         candidates=run.candidates,
         both_branches=run.both_branches,

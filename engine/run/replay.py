@@ -14,7 +14,6 @@ missing. All of these are that one mechanism, and nothing keeps a place to go on
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
@@ -52,8 +51,10 @@ from engine.method.templates import Template
 from engine.method.token_gain import TokenGains, half
 from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
-from engine.run.retry import Attempts, PatientTeacher
+from engine.run.retry import Attempts, PatientTeacher, with_more_room
 from engine.run.schema_watch import SchemaWatch
+from engine.run.slots import Slots
+from engine.run.stopping import WatchedReply
 from engine.run.teachers import OpenTeacher
 from engine.sample import History, Scores, Stage, Version, exchanges
 from engine.store.workspace import Workspace
@@ -119,7 +120,7 @@ class ReplayingTeacher:
         model = teacher.model
         self._model = None if model is None else PatientTeacher(model, teacher.patience, emit)
         self._gate = gate
-        self._slots = asyncio.Semaphore(teacher.parallel)
+        self._slots = Slots(teacher.parallel)
         self._wanted = 0  # replies that are being fetched, whether they have a slot or wait for one
         self._in_flight: list[Place] = []
 
@@ -140,10 +141,12 @@ class ReplayingTeacher:
     async def _answer(self, place: Place, candidate: int, question: Question[T], attempts: Attempts) -> T:
         while True:
             request = self._sampling.request(question, candidate, attempts.useless)
+            if attempts.cut:
+                request = with_more_room(request, self._info.context)
             key = request.digest(self._info)
             kept = self._replies.reply(place.sample, key)
             try:
-                reply = attempts.reply = kept or await self._fetch(place, request)
+                reply = attempts.reply = kept or await self._fetch(place, question, request)
                 if kept is None:
                     self._keep(place, candidate, attempts.useless, request, key, reply)
                 return self._parsed(question, request, reply)
@@ -166,17 +169,20 @@ class ReplayingTeacher:
             self._schemas.usable(request)
         return answer
 
-    async def _fetch(self, place: Place, request: Request) -> Reply:
+    async def _fetch(self, place: Place, question: Question[T], request: Request) -> Reply:
         if (model := self._model) is None:
             raise NeedsTeacher
 
-        def on_text(text: str) -> None:
-            self._emit(ReplyGrew(*place, text))
-
         with self._queued():
-            async with self._slots:
+            async with self._slots.slot(request.messages):
                 while True:
                     await self._gate.passed()
+                    watched = WatchedReply(question)
+
+                    def on_text(text: str, watched: WatchedReply = watched) -> None:
+                        self._emit(ReplyGrew(*place, text))
+                        watched.grow(text)
+
                     try:
                         with self._in_flight_while(place):
                             return await model.ask(request, on_text)

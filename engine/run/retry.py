@@ -1,6 +1,7 @@
 """The one retry policy: how often a question is put to a teacher, under which seed, and how its server is waited for.
 
-- A reply of no use: the question again, with another seed and a little more temperature.
+- A reply of no use: the question again, with another seed and a little more temperature; after one that was cut by its
+  limit, with twice the room, as far as the context has it.
 - No reply, for the connection broke or fell silent: the same request again. Both are attempts, `ATTEMPTS` in all.
 - A busy server: the same request again after each of `BUSY_DELAYS`, and no attempt is spent.
 - A server that cannot answer, or stays busy: every request waits until it opens again, or patience is over; no
@@ -16,9 +17,12 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.events import Paused, Resumed
 from engine.method.reflection import UnusableReply
+from engine.run.stopping import StoppedReply
+from models.http.prompt import estimated_tokens
 from models.teacher import (
     HOPELESS,
     PAUSING,
@@ -46,6 +50,7 @@ class Attempts:
         self.failed = 0
         # Only useless replies move the seed on: a run that is taken up again would miss what was paid for.
         self.useless = 0
+        self.cut = False  # a reply was, by its limit: the next has twice the room
 
     def fail(self, error: UnusableReply | TeacherError) -> bool:
         """Count an attempt that failed; another one may be made. Raises the error if none can help."""
@@ -54,7 +59,14 @@ class Attempts:
         self._left -= 1
         self.failed += 1
         self.useless += error.fault not in UNHEARD
+        self.cut |= error.fault is Fault.CUT
         return self._left > 0
+
+
+def with_more_room(request: Request, context: int) -> Request:
+    """A request whose reply may have twice the tokens, as far as the context has them beside the prompt."""
+    left = context - estimated_tokens(request)
+    return replace(request, max_tokens=max(request.max_tokens, min(2 * request.max_tokens, left)))
 
 
 class PatientTeacher:
@@ -72,7 +84,10 @@ class PatientTeacher:
         self._paused_at: float | None = None
 
     async def ask(self, request: Request, on_text: OnText) -> Reply:
-        """The reply to one request, past a server that is busy for a moment. Raises `TeacherError`."""
+        """The reply to one request, past a server that is busy for a moment. Raises `TeacherError`.
+
+        What `on_text` stops with `StoppedReply` is the reply as far as it came.
+        """
 
         def on_piece(text: str) -> None:
             self._resume()  # the patience begins anew only with a whole reply
@@ -85,6 +100,9 @@ class PatientTeacher:
                 if error.fault is not Fault.BUSY or delay is None:
                     raise
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            except StoppedReply as stopped:
+                reply = stopped.reply
+                break
             else:
                 break
         self._answers += 1

@@ -28,6 +28,7 @@ from engine.method.selection import ComparedLength
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
+from engine.run.part import part_of
 from engine.run.plan import (
     LoadableStudent,
     RunPlan,
@@ -159,7 +160,7 @@ class Session:
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
         plan = RunPlan(self._settings, recipe, teacher, student, verifier, self._form_may_change)
-        chosen = self._of_turns()[:limit] if only is None else only
+        chosen = part_of(self._of_turns(), self._settings.run)[:limit] if only is None else only
         try:
             return await plan.execute(
                 self._workspace, self._emit_of_run, self.gate, chosen, retry_failed=retry_failed
@@ -225,7 +226,8 @@ class Session:
             raise UsageError(
                 "the conversation goes on after this exchange, so its instruction is not rewritten"
             )
-        prompts = PROMPT_SETS[self._settings.run.prompts].at(one.history, one.next)
+        run = self._settings.run
+        prompts = PROMPT_SETS[run.prompts, run.critique].at(one.history, one.next)
         reflection = await STAGES[stage].reflect(form, prompts, version, ask, one.history)
         scores = None
         if self._settings.student.name is not None:
@@ -424,7 +426,7 @@ async def reselect(
             workspace,
             _ending_when_held(emit),
             Gate(),
-            workspace.of_turns(settings.run.turns),
+            part_of(workspace.of_turns(settings.run.turns), settings.run),
             retry_failed=False,
         )
 

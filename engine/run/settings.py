@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from platformdirs import user_config_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -39,7 +39,7 @@ from pydantic_settings import (
 
 from engine.formats.limits import DEFAULT as ROW_MIB
 from engine.formats.limits import limit_rows
-from engine.method.prompts import PromptSet
+from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.selection import ComparedLength
@@ -254,6 +254,12 @@ class RunSettings(SettingsGroup):
     ] = PromptSet.OWN
     """`own`: burnish's prompts. `paper`: a more complex instruction, answers as detailed as possible, temperature 0."""
 
+    critique: Annotated[
+        CritiqueLength,
+        Option("--critique", "short: a sentence a criterion at most; full: one or two on each"),
+    ] = Field(CritiqueLength.SHORT, title="Critique")
+    """`short`: a sentence a criterion, in steps a few in all. `full`: one or two on each, which cost time."""
+
     schedule: Annotated[
         Schedule | Literal["auto"], Option("--schedule", "Both models in memory, or one after the other")
     ] = Field("auto", title="Schedule")
@@ -301,6 +307,18 @@ class RunSettings(SettingsGroup):
     ] = Field("auto", title="Near tie")
     """A margin below it, in log-ratio, is flagged for a person. `auto`: what rounding of the student's weights
     explains, by their types and the number of scored tokens; 0.01 at least."""
+
+    sample: Annotated[
+        Count | None,
+        BeforeValidator(lambda given: None if given == "" else given),
+        Option("--sample", "Refine a random part of so many samples"),
+    ] = Field(None, ge=1, title="Random part")
+    """Refine so many samples, drawn at random; empty: all. A larger part of the same seed holds the smaller one."""
+
+    seed: Annotated[Count, Option("--seed", "The draw of --sample: the same one takes the same samples")] = (
+        Field(0, ge=0, title="Its seed")
+    )
+    """The same seed draws the same samples."""
 
 
 class DataSettings(SettingsGroup):

@@ -16,6 +16,13 @@ class StudentFile(Frozen):
     digest: str
 
 
+class RandomPart(Frozen):
+    """The samples that a run was over, drawn at random."""
+
+    samples: int
+    seed: int
+
+
 class RunRecord(Frozen):
     """The settings and the models of a run."""
 
@@ -24,4 +31,5 @@ class RunRecord(Frozen):
     student: StudentFile | None = None  # None: it asks none
     verifier: StudentFile | None = None  # better weights of the student; None: near ties are not scored again
     schema_ignored: bool = False  # by its server; runs with `auto` ask this teacher in another form since
+    part: RandomPart | None = None  # None: all samples, or the first of them
     held: bool = False  # once, for its first samples all failed in the same way: it is not held again

@@ -2,28 +2,97 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 
-from models.teacher import Fault, Request, TeacherError
+from models.teacher import Fault, Reply, Request, TeacherError
 
 _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 
-
-def check_fits(request: Request, context: int) -> None:
-    """Raise TOO_LONG where prompt and reply may not fit: a server would cut the prompt, or refuse it."""
-    estimate = estimated_tokens(request)
-    if estimate + request.max_tokens > context:
-        raise TeacherError(
-            Fault.TOO_LONG,
-            f"about {estimate} tokens of prompt and {request.max_tokens} of reply do not fit the teacher's context "
-            f"of {context}: give it a larger one, or leave the sample out",
-        )
+ASSUMED = 3.0
+"""Bytes of a token, before a server has counted: few, for the English and the code that datasets hold."""
+ENOUGH = 8
+"""Replies after which a server's own counts are gone by."""
+MARGIN = 1.1
+"""What is learnt is taken with so much to spare: the next text may be another one."""
 
 
-def estimated_tokens(request: Request) -> int:
-    """A prompt's tokens on the high side, for the English and the code that datasets hold: a token for three
-    bytes (4.2 to 4.9 were seen) and 16 a message for its turn's control tokens."""
-    return 32 + sum(16 + -(-len(m.content.encode("utf-8", "surrogatepass")) // 3) for m in request.messages)
+@dataclass(slots=True)
+class _Seen:
+    """The bytes a token had in prompts of one kind."""
+
+    least: float = 0.0
+    most: float = 0.0
+    count: int = 0
+
+
+class Room:
+    """The room that prompts and replies take in a teacher's context, learnt from its server's counts.
+
+    Texts in ASCII and others are learnt apart, for a token has fewer bytes of the one kind than of the other.
+    """
+
+    def __init__(self) -> None:
+        self._seen = {True: _Seen(), False: _Seen()}
+        self._longest = 0  # tokens of a reply that came to its end
+
+    def for_reply(self, request: Request, context: int) -> int:
+        """The tokens that its reply may have: those it asks for, or what the prompt leaves, where replies need no more.
+
+        Raises TOO_LONG where prompt and reply may not fit: a server would cut the prompt, or refuse it.
+        """
+        estimate = self._estimate(request)
+        needed = request.max_tokens
+        if self._of(request).count >= ENOUGH and self._longest:
+            needed = min(needed, round(MARGIN * self._longest))
+        if estimate + needed > context:
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"about {estimate} tokens of prompt and {needed} of reply do not fit the teacher's context of "
+                f"{context}: give it a larger one, or leave the sample out",
+            )
+        return min(request.max_tokens, context - estimate)
+
+    def learn(self, request: Request, reply: Reply, context: int) -> None:
+        """Take note of a reply to a request. Raises TOO_LONG where the server read too little of the prompt.
+
+        Only a prompt that was thought to fit for what was learnt can have been cut in this way.
+        """
+        size, seen = _bytes(request), self._of(request)
+        risked = estimated_tokens(request) + request.max_tokens > context
+        if risked and size > 1.05 * max(seen.most, ASSUMED) * reply.prompt_tokens:
+            raise TeacherError(
+                Fault.TOO_LONG,
+                f"the server read {reply.prompt_tokens} tokens of a prompt of {size} bytes, fewer than it holds: give "
+                "it a larger context, or leave the sample out",
+            )
+        if reply.prompt_tokens:
+            each = size / reply.prompt_tokens
+            seen.least = min(seen.least or each, each)
+            seen.most = max(seen.most, each)
+            seen.count += 1
+        if reply.finish == "stop":
+            self._longest = max(self._longest, reply.tokens)
+
+    def _estimate(self, request: Request) -> int:
+        seen = self._of(request)
+        each = seen.least / MARGIN if seen.count else ASSUMED
+        return estimated_tokens(request, each if seen.count >= ENOUGH else min(each, ASSUMED))
+
+    def _of(self, request: Request) -> _Seen:
+        texts = [message.content for message in request.messages]
+        others = sum(len(text) - len(text.encode("ascii", "ignore")) for text in texts)
+        return self._seen[10 * others < sum(map(len, texts))]
+
+
+def estimated_tokens(request: Request, each: float = ASSUMED) -> int:
+    """A prompt's tokens on the high side: one for so many bytes, and 16 a message for its turn's control tokens."""
+    return 32 + 16 * len(request.messages) + math.ceil(_bytes(request) / each)
+
+
+def _bytes(request: Request) -> int:
+    return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages)
 
 
 def least_tokens(request: Request) -> int:

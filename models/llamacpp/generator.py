@@ -18,6 +18,7 @@ class GeneratedText:
     finish: Literal["stop", "length", "cancelled", "too-long"]
     text: str
     prompt_tokens: int
+    cached_tokens: int  # of the prompt, that stood in the KV cache
     tokens: int  # generated, the closing one not counted
     seconds: float
 
@@ -44,13 +45,14 @@ class TextGenerator:
         began = time.monotonic()
         prompt = self.model.passage(pieces)
         if len(prompt) >= self.window:
-            return GeneratedText("too-long", "", len(prompt), 0, 0.0)
+            return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0)
         sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text: list[str] = []
             finish: Literal["stop", "length", "cancelled", "too-long"] = "length"
             tokens = 0
+            cached = self._keep_shared(prompt)
             done = self._read(prompt, cancelled)
             while done and tokens < max_tokens and len(prompt) + tokens < self.window:
                 token = sampler.draw()
@@ -66,18 +68,14 @@ class TextGenerator:
             text.append(decoder.decode(b"", final=True))
             if not done:
                 finish = "cancelled"
-            return GeneratedText(finish, "".join(text), len(prompt), tokens, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            return GeneratedText(finish, "".join(text), len(prompt), cached, tokens, seconds)
         finally:
             sampler.close()
 
     def _read(self, ids: Ids, cancelled: Callable[[], bool]) -> bool:
         """Make the cache hold `ids`, with logits after the last. False if cancelled on the way."""
-        n = min(len(self.cached), len(ids) - 1)  # the last is decoded anew, for its logits
-        different = np.flatnonzero(self.cached[:n] != ids[:n])
-        at = int(different[0]) if len(different) else n
-        if at < len(self.cached) and not self.context.forget(0, at):
-            self.context.forget(0)
-            at = 0
+        at = self._keep_shared(ids)
         context = self.context
         while at < len(ids):
             self.cached = ids[:at]
@@ -93,3 +91,15 @@ class TextGenerator:
             at += count
         self.cached = ids
         return True
+
+    def _keep_shared(self, ids: Ids) -> int:
+        """Forget what the cache holds beyond the beginning that it shares with `ids`; the number of ids shared."""
+        n = min(len(self.cached), len(ids) - 1)  # the last is decoded anew, for its logits
+        different = np.flatnonzero(self.cached[:n] != ids[:n])
+        at = int(different[0]) if len(different) else n
+        if at < len(self.cached):
+            if not self.context.forget(0, at):
+                self.context.forget(0)
+                at = 0
+            self.cached = ids[:at]
+        return at

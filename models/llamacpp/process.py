@@ -99,7 +99,10 @@ class ChildProcess:
         return self.process.pid
 
     async def call(self, do: str, on_text: Callable[[str], None] | None = None, **fields: Any) -> Answer:
-        """The child's answer. Raises `ChildDied` or `ChildRefused`. Cancelling it cancels the child's work."""
+        """The child's answer. Raises `ChildDied` or `ChildRefused`, and what `on_text` raises.
+
+        Cancelling it, or an error of `on_text`, ends the child's work on it.
+        """
         if self.died is not None:
             raise ChildDied(self.died, guilty=False, failed=False)
         number = next(self.numbers)
@@ -107,7 +110,7 @@ class ChildProcess:
         self._send({"do": do, "call": number, **fields})
         try:
             return await call.answer
-        except asyncio.CancelledError:
+        except BaseException:  # an answer of the child's is a call no more
             if self.calls.pop(number, None) and self.died is None:
                 self._send({"do": "cancel", "call": number})
             raise

@@ -6,10 +6,11 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
+from dataclasses import replace
 
 from ollama import ChatResponse
 
-from models.http.prompt import check_fits
+from models.http.prompt import Room
 from models.http.transport import FIRST, SILENCE, RefusedError, one_line
 from models.ollama.http import ADVICE, FailedMidwayError
 from models.ollama.server import ModelDescription, OllamaServer, Tag, full_name
@@ -50,6 +51,7 @@ class OllamaTeacher:
         self._on_note = on_note
         self._server = OllamaServer(host, allow_remote=allow_remote, first=first, silence=silence)
         self._context = context
+        self._room = Room()
         self._knows_thinking = True  # until it says otherwise
         self._shift = True  # the server may push a prompt out for its reply
         self._keep_alive = keep_alive
@@ -76,9 +78,10 @@ class OllamaTeacher:
         if request.max_tokens < 1:
             raise ValueError("max_tokens is below 1, which an Ollama server takes for no limit")
         info = self._opened or await self.open()
-        check_fits(request, info.context)
-        reply = await self._ask(request, info.context, on_text)
+        room = self._room.for_reply(request, info.context)
+        reply = await self._ask(replace(request, max_tokens=room), info.context, on_text)
         self._check_whole(request, reply, info.context)
+        self._room.learn(request, reply, info.context)
         return reply
 
     async def unload(self) -> None:

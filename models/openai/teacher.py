@@ -8,10 +8,11 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.http.prompt import check_fits, least_tokens
+from models.http.prompt import Room, least_tokens
 from models.http.transport import FIRST, SILENCE, RefusedError
 from models.openai.address import PREFIX
 from models.openai.dialect import Dialect
@@ -60,6 +61,7 @@ class OpenAITeacher:
             url, key_file=key_file, allow_remote=allow_remote, first=first, silence=silence
         )
         self._context = context
+        self._room = Room()
         self._dialect = Dialect()
         self._on_note = on_note
         self._noted: set[str] = set()
@@ -93,7 +95,14 @@ class OpenAITeacher:
             raise ValueError("max_tokens is below 1, which some servers take for no limit")
         if self._model is None:
             await self.open()
-        check_fits(request, min(self._context, self.window or self._context))
+        context = min(self._context, self.window or self._context)
+        room = replace(request, max_tokens=self._room.for_reply(request, context))
+        reply = await self._ask(room, on_text)
+        self._room.learn(request, reply, context)
+        return reply
+
+    async def _ask(self, request: Request, on_text: OnText | None) -> Reply:
+        """One reply; of a server that does not know a field of the request, without it."""
         while True:
             if time.monotonic() - self._found > KNOWN:
                 await self._find()

@@ -43,7 +43,7 @@ EFFECTS: dict[Effect, set[Fault | None]] = {
     Effect.AGAIN: {Fault.BROKEN, Fault.SILENT},
     Effect.ANEW: {
         Fault.UNFINISHED, Fault.CUT, Fault.EMPTY, Fault.UNPARSABLE, Fault.PLACEHOLDER, Fault.REFUSAL, Fault.COPY,
-        Fault.OUT_OF_ORDER, Fault.TEACHER_TALK, Fault.REVIEW, Fault.STRUCTURE,
+        Fault.OUT_OF_ORDER, Fault.TEACHER_TALK, Fault.REVIEW, Fault.STRUCTURE, Fault.REPEATS,
     },
     Effect.HOPELESS: {Fault.REJECTED, Fault.TOO_LONG},
     Effect.PAUSE: {
@@ -272,7 +272,7 @@ def _echo(asked: Asked) -> Scripted:
 USELESS = [
     Kind("no-done", Fault.UNFINISHED, _inside(Ending.NO_DONE)),
     Kind("repeats-a-word", Fault.UNFINISHED, lambda a: Answer("A " * 100)),
-    Kind("repeats-a-phrase", Fault.CUT, lambda a: Answer("round and " * 600)),
+    Kind("repeats-a-phrase", Fault.REPEATS, lambda a: Answer("round and " * 600)),
     Kind("cut", Fault.CUT, _sound(done_reason="length")),
     Kind("empty", Fault.EMPTY, lambda a: Answer("")),
     Kind("blank", Fault.EMPTY, lambda a: Answer([" \n", "\t\n"])),

@@ -100,13 +100,13 @@ def understood(chat: Chat) -> Asked:
     prompt, begun = chat.prompt, "\n".join(str(message["content"]) for message in chat.messages)
     found = re.search(r"\bcase (\d+)\b", begun)
     assert found is not None, begun
-    if chat.schema is not None or "\n[End]" in prompt:
+    if chat.schema is not None or "\n[End]" in begun:
         form = ReplyFormName.JSON if chat.schema is not None else ReplyFormName.MARKERS
-        stage, step = Stage.INSTRUCTION if OWN.instruction_task in prompt else Stage.RESPONSE, "reflect"
+        stage, step = Stage.INSTRUCTION if OWN.instruction_task in begun else Stage.RESPONSE, "reflect"
         olds = re.search(rf"<{stage}>\n(.*?)\n</{stage}>", prompt, re.DOTALL)
     else:
         form = ReplyFormName.STEPS
-        stage, step = next(where for words, where in _KNOWN_BY if words in prompt)
+        stage, step = next(where for words, where in _KNOWN_BY if words in begun)
         label = "Instruction" if stage is Stage.INSTRUCTION else "Response"
         olds = re.search(rf"^{label}: (.*)", begun, re.MULTILINE)
     dice = random.Random(json.dumps([chat.messages, chat.options["seed"]]))

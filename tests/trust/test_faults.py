@@ -96,13 +96,19 @@ ADVICE = {
     Fault.BUSY: "ask for less in parallel",
 }
 """The words of a failure's message: what happened, or what to do."""
+STOPPED = {
+    Fault.REPEATS, Fault.COPY, Fault.OUT_OF_ORDER, Fault.EMPTY, Fault.PLACEHOLDER, Fault.REFUSAL, Fault.TEACHER_TALK,
+    Fault.REVIEW, Fault.STRUCTURE, Fault.INPUT_LOST,
+}  # fmt: skip
+"""The kinds of replies that are stopped while they are written."""
 
 
 def is_helpful(fault: Fault, message: str) -> bool:
     """The message is fit for a line, and says what happened or what to do."""
     assert message.isprintable()
     assert len(message) < 700
-    return any(words in message for words in ADVICE.get(fault, "").split("|"))
+    stopped = "for nothing usable could come of it" in message and fault in STOPPED
+    return stopped or any(words in message for words in ADVICE.get(fault, "").split("|"))
 
 
 def run(folder: Path, server: FakeOllama | str, form: ReplyFormName, *options: object) -> Ended:

@@ -65,6 +65,10 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])
     in_todays_models["source"] = Source.model_validate({"path": "", **in_todays_models["source"]})
+    in_todays_models["replies"] = [
+        [[about, {"cached_tokens": 0} | reply] for about, reply in replies]
+        for replies in in_todays_models["replies"]
+    ]
     alone: dict[str, Any] = {"history": [], "turn": 1, "next": None}
     in_todays_models["samples"] = [
         {**alone, "number": sample["index"]} | sample for sample in in_todays_models["samples"]
@@ -150,14 +154,17 @@ def test_replies_to_older_prompts_are_kept_and_never_mixed_in(
             return
         indices = range(len(expected["samples"]))
         chosen = [opened.outcome(before, index) for index in indices]
-        with pytest.raises(UsageError, match="its replies answer version 1 of the prompts, now"):
+        with pytest.raises(
+            UsageError, match=f"its replies answer version {before.recipe.prompts} of the prompts, now"
+        ):
             asyncio.run(session.reselect(opened, StudentSettings(name="demo"), told.append, ask_teacher=True))
         summary = refine(opened, settings(server), limit=1, emit=told.append)
         assert summary.run.id != before.id
         assert len(server.chats) > 0
         assert [opened.outcome(before, index) for index in indices] == chosen
         notices = [str(event) for event in told if isinstance(event, Notice)]
-        assert any("version 1 of the prompts, now 2" in notice for notice in notices)
+        versions = f"version {before.recipe.prompts} of the prompts, now {PROMPTS}"
+        assert any(versions in notice for notice in notices)
 
 
 def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(

@@ -137,7 +137,7 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     return {
         "workspace": str(opened.path),
         "dataset": opened.source().model_dump(exclude_none=True, exclude={"types"}),
-        **run.record.model_dump(include={"teacher", "student", "verifier"}),
+        **run.record.model_dump(include={"teacher", "student", "verifier", "part"}),
         "recipe": run.recipe.model_dump(mode="json"),
         **overview(opened, run).model_dump(mode="json"),
     }

@@ -16,6 +16,7 @@ from tui.cli.options import (
     limit_option,
     refining_options,
     remote_option,
+    setting_option,
 )
 
 
@@ -23,6 +24,8 @@ from tui.cli.options import (
 @click.argument("data", type=PATH)
 @data_options
 @limit_option("samples")
+@setting_option("run", "sample")
+@setting_option("run", "seed")
 @refining_options
 @click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
 @remote_option

@@ -18,7 +18,7 @@ from engine.formats.following import changes, reasoning_of
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
-from engine.method.prompts import PromptSet
+from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
 from engine.sample import (
     PARTS,
@@ -280,7 +280,10 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     parts += [f"template {run.recipe.template}"] * (student is not None)
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     parts += ["prompts as the papers ask"] * (run.recipe.prompt_set is PromptSet.PAPER)
+    parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)
     yield "method", ", ".join(parts)
+    if run.record.part is not None:
+        yield "random part", f"{run.record.part.samples:,} samples, seed {run.record.part.seed}"
     if run.recipe.method is Method.SELECTIVE:
         yield "near ties", near_tie_rule(run.recipe)
 

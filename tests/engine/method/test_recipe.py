@@ -12,7 +12,7 @@ import pytest
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import question
-from engine.method.prompts import PROMPT_SETS, PROMPTS, Prompts, PromptSet
+from engine.method.prompts import PROMPT_SETS, PROMPTS, CritiqueLength, Prompts, PromptSet
 from engine.method.recipe import Recipe
 from engine.method.reflection import Question
 from engine.method.reply_forms import JudgeForm, ReplyFormName
@@ -31,7 +31,8 @@ from tests.gguf_writer import runnable
 
 TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
-    "method": "reflect", "prompts": 99, "prompt_set": "paper", "form": "steps", "candidates": 2, "both_branches": True,
+    "method": "reflect", "prompts": 99, "prompt_set": "paper", "critique": "full", "form": "steps",
+    "candidates": 2, "both_branches": True,
     "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
     "student": None, "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
     "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
@@ -63,14 +64,14 @@ NEUTRAL = {
     },
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
     # The form that is taken decides; turns say which samples there are.
-    "run": {"schedule", "reply_form", "turns"},
+    "run": {"schedule", "reply_form", "turns", "sample", "seed"},
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""
 
 CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
-    "length": "equal", "prompts": PromptSet.PAPER,
+    "length": "equal", "prompts": PromptSet.PAPER, "critique": CritiqueLength.FULL,
 }  # fmt: skip
 
 
@@ -143,10 +144,10 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
                 reflect(form, stage, OLD, script, prompts, HISTORY, HISTORY[1])
                 between += script.asked
     assert (PROMPTS, words(asked), words(after), words(between)) == (
-        2,
-        "0752de35687a7a260781348bccf55dffb3b0e35a314bf329c44395b3bc17da2a",
-        "e82d4e6c59fc9f87189aff6970f8a5a8b81636dc3a119e91e821d75e53cd32ed",
-        "adc60c12c231130f586329ab9a274495848f9b6bf4d12900b3cb59c71a99ea33",
+        3,
+        "562c36a0c68afda8fb3000dd46b69f81b288bca8df764fa19889dffd9506e4fe",
+        "b1aec4cafe0a64794f6d55155362923e975172cbbc8118438000b1eef3280aa4",
+        "e7fd8e58c21e18ae6f7b4fbdc83f200c0fb8cdfd822d8bdab7ca72ac9fb6d3c0",
     )
 
 

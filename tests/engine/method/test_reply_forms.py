@@ -15,6 +15,7 @@ from engine.method.prompts import (
     INSTRUCTION_CRITERIA,
     PROMPT_SETS,
     RESPONSE_CRITERIA,
+    CritiqueLength,
     Prompts,
     PromptSet,
 )
@@ -103,28 +104,27 @@ def test_the_names_of_fields_sort_as_they_are_to_be_written_at_every_depth(stage
 CRITIQUE = "Vague, and thin."
 
 
-def test_in_steps_the_turns_are_one_conversation_in_which_the_critique_stays() -> None:
+def test_in_steps_what_is_rewritten_answers_the_critique() -> None:
     ask = Scripted(CRITIQUE, "New question?", "New answer.")
     reflection = reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, ask)
     assert [question.name for question in ask.asked] == ["critique", "rewrite", "answer"]
     critique, rewrite, answer = (question.messages for question in ask.asked)
-    assert [[message.role for message in asked] for asked in (critique, rewrite, answer)] == [
-        ["user"], ["user", "assistant", "user"], ["user", "assistant"] * 2 + ["user"]
-    ]  # fmt: skip
-    assert (rewrite[:1], answer[:3]) == (critique, rewrite)
-    assert (rewrite[1].content, answer[3].content) == (CRITIQUE, "New question?")
-    assert OLD.input in rewrite[-1].content
-    assert answer[-1].content.endswith("New question?")
+    for asked in (critique, rewrite, answer):
+        assert [message.role for message in asked] == ["system", "user"]
+    assert critique[0] == rewrite[0], "what is constant stands first"
+    assert (CRITIQUE in rewrite[1].content, OLD.instruction in rewrite[1].content) == (True, True)
+    assert OLD.input in rewrite[1].content
+    assert answer[1].content == "New question?", "asked as one would ask it"
     assert reflection.critique == {"Critique": CRITIQUE}
 
     ask = Scripted(CRITIQUE, "New answer.")
     reflect(ReplyFormName.STEPS, Stage.RESPONSE, OLD, ask)
     assert [question.name for question in ask.asked] == ["critique", "improve"]
     critique, improve = (question.messages for question in ask.asked)
-    assert (improve[:1], improve[1].content) == (critique, CRITIQUE)
+    assert (improve[0], CRITIQUE in improve[1].content) == (critique[0], True)
 
 
-@pytest.mark.parametrize("prompts", PROMPT_SETS.values(), ids=PROMPT_SETS)
+@pytest.mark.parametrize("prompts", PROMPT_SETS.values(), ids=map("-".join, PROMPT_SETS))
 def test_in_steps_one_short_reply_criticises_on_every_criterion(prompts: Prompts) -> None:
     both = Scripted(*replies(ReplyFormName.STEPS, Stage.INSTRUCTION, "New answer."))
     reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, both, prompts)
@@ -144,12 +144,50 @@ def test_the_papers_set_asks_for_complexity_and_detail(form: ReplyFormName) -> N
         (Stage.RESPONSE, "as detailed as possible"),
     ):
         asked = {}
-        for name, prompts in PROMPT_SETS.items():
+        for (name, _), prompts in PROMPT_SETS.items():
             ask = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, OLD, ask, prompts)
             asked[name] = "\n".join(ask.prompts())
         assert demand in asked[PromptSet.PAPER]
         assert demand not in asked[PromptSet.OWN]
+
+
+@pytest.mark.parametrize("form", [ReplyFormName.JSON, ReplyFormName.MARKERS])
+@pytest.mark.parametrize("stage", Stage)
+def test_what_is_the_same_for_every_sample_stands_before_it(form: ReplyFormName, stage: Stage) -> None:
+    asked = []
+    for old in (OLD, Version(instruction="Another?", response="Another.")):
+        ask = Scripted(*replies(form, stage, "New answer."))
+        reflect(form, stage, old, ask)
+        asked.append(ask.asked[0].messages)
+    (constant, sample), (other, another) = asked
+    assert (constant.role, constant) == ("system", other)
+    assert sample.content.startswith("<instruction>\nOld question?")
+    assert another.content.startswith("<instruction>\nAnother?")
+    assert sample.content.endswith("</response>")
+
+
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_a_critique_is_as_long_as_asked_for(form: ReplyFormName) -> None:
+    asked = {}
+    for (_, length), prompts in PROMPT_SETS.items():
+        ask = Scripted(*replies(form, Stage.RESPONSE, "New answer."))
+        reflect(form, Stage.RESPONSE, OLD, ask, prompts)
+        asked[length] = ask.prompts()[0]
+    assert "short sentence" in asked[CritiqueLength.SHORT]
+    assert "one or two sentences" in asked[CritiqueLength.FULL]
+    assert "short sentence" not in asked[CritiqueLength.FULL]
+
+
+def test_in_steps_an_example_written_anew_gives_its_instruction() -> None:
+    whole = "Instruction: New question?\n\n**Response:** Yes, of course."
+    found = read(ReplyFormName.STEPS, Stage.INSTRUCTION, CRITIQUE, whole, "New answer.").version
+    assert found == Version(instruction="New question?", response="New answer.")
+    old = Version(instruction="Complete it.\nResponse: Yes", response="Yes, of course.")
+    found = read(
+        ReplyFormName.STEPS, Stage.INSTRUCTION, CRITIQUE, "Go on.\nResponse: No", "No.", old=old
+    ).version
+    assert found.instruction == "Go on.\nResponse: No"
 
 
 def test_a_sample_without_an_input_is_not_said_to_have_one() -> None:
@@ -339,6 +377,7 @@ def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str, ascii_: bool, indent: int | None
 ) -> None:
     *criticism, instruction, response = [f"{pad}{part}{pad}" for part in parts]
+    assume(instruction.split() != response.split())
     assume(broken_structure(OLD, Version(instruction=instruction, response=response)) is None)
     part = dict(zip([*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA], criticism, strict=False))
     reply = {
@@ -367,6 +406,7 @@ def test_what_was_written_in_json_is_read_back_without_the_space_around_it(
 def test_what_was_written_under_markers_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str, heading: str, upper: bool, preface: str, end: str
 ) -> None:
+    assume(parts[1].split() != parts[2].split())
     names = ["Critique", "New Instruction", "New Response"]
     headings = [heading.format(name.upper() if upper else name) for name in names]
     sections = zip(headings, (f"{pad}{part}{pad}" for part in parts), strict=True)
@@ -383,6 +423,7 @@ def test_what_was_written_in_steps_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str
 ) -> None:
     critique, instruction, response = parts
+    assume(instruction.split() != response.split())
     reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, *(f"{pad}{part}{pad}" for part in parts))
     assert reflection == Reflection(
         {"Critique": critique}, Version(instruction=instruction, response=response)

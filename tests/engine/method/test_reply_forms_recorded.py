@@ -181,8 +181,15 @@ def test_a_recorded_preface_is_left_out_and_the_code_after_it_kept() -> None:
 
 def test_recorded_quotation_marks_are_left_out() -> None:
     _, calls = list(recorded(ReplyFormName.STEPS))[5]
-    reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", *map(reply_of, calls[1:3]))
+    answer = reply_of(calls[2])
+    reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", "New question?", answer)
     assert reflection.version.response == "El tren deja al principio de la mañana."
+
+
+def test_a_recorded_answer_that_is_its_instruction_once_more_is_a_copy() -> None:
+    _, calls = list(recorded(ReplyFormName.STEPS))[5]
+    rewrite, answer = map(reply_of, calls[1:3])
+    assert fault(ReplyFormName.STEPS, Stage.INSTRUCTION, "Fine.", rewrite, answer) is Fault.COPY
 
 
 def test_a_recorded_refusal_is_no_answer() -> None:

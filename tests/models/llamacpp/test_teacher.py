@@ -172,6 +172,23 @@ def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
     model.close()
 
 
+def test_what_is_raised_for_a_piece_stops_the_generation_and_comes_out(smollm2: Path) -> None:
+    pieces: list[str] = []
+
+    def enough(piece: str) -> None:
+        pieces.append(piece)
+        if len(pieces) == 3:
+            raise LookupError
+
+    async def stop(teacher: Teacher) -> Reply:
+        with pytest.raises(LookupError):
+            await teacher.ask(replace(TIPS, max_tokens=900), enough)
+        return await teacher.ask(replace(TIPS, max_tokens=1))
+
+    assert with_teacher(smollm2, stop).cached_tokens > 0
+    assert len(pieces) == 3
+
+
 def test_after_a_cancelled_request_the_next_one_is_answered(smollm2: Path) -> None:
     async def cancel(teacher: Teacher) -> None:
         began = asyncio.Event()

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from models.http.prompt import estimated_tokens
+from models.http.prompt import ENOUGH, Room, estimated_tokens
 from models.ollama.teacher import OllamaTeacher, shift_is_a_setting
-from models.teacher import Fault, Message, Reply, Request, TeacherInfo, Think
+from models.teacher import Fault, Message, Reply, Request, TeacherError, TeacherInfo, Think
 from tests.models.ollama.asking import QUESTION, ask, fails, with_teacher
 from tests.ollama.releases import R24, RECORDED, RELEASES, Release
-from tests.ollama.script import Answer, Ending, Raw, Refusal
+from tests.ollama.script import Answer, Chat, Ending, Raw, Refusal
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model, recorded
 
@@ -288,6 +288,44 @@ def test_the_estimate_is_above_every_count_a_real_server_gave() -> None:
                 )
                 seen += 1
     assert seen > 30
+
+
+def test_the_room_of_prompts_and_replies_is_learnt_from_the_server_s_counts() -> None:
+    """A prompt of 4 bytes a token that would not fit at the 3 that are assumed."""
+    short, long = ("word " * count for count in (800, 2400))  # 1,000 and 3,000 tokens
+
+    def script(chat: Chat) -> Answer:
+        return Answer("Fine.", prompt_tokens=len(chat.prompt) // 4)
+
+    async def ask_in_turn(server: FakeOllama) -> None:
+        teacher = OllamaTeacher("qwen0.5b", host=server.url, context=4096)
+        request = Request((Message("user", long),), 1, 0.0, 1000)
+        for _ in range(ENOUGH):
+            with pytest.raises(TeacherError, match="do not fit"):
+                await teacher.ask(request)
+            await teacher.ask(Request((Message("user", short),), 1, 0.0, 1000))
+        assert (await teacher.ask(request)).text == "Fine."
+        assert server.chats[-1].body["options"]["num_predict"] < 1000, "what the prompt leaves"
+        with pytest.raises(TeacherError, match="do not fit"):
+            await teacher.ask(Request((Message("user", long * 2),), 1, 0.0, 1000))
+        with pytest.raises(TeacherError, match="do not fit"):  # of other letters nothing is known
+            await teacher.ask(Request((Message("user", "слово " * 1100),), 1, 0.0, 1000))
+
+    with FakeOllama(script) as server:
+        asyncio.run(ask_in_turn(server))
+
+
+def test_a_prompt_that_was_let_through_and_cut_is_noticed() -> None:
+    room = Room()
+    known = Request((Message("user", "word " * 800),), 1, 0.0, 1000)
+    long = Request((Message("user", "word " * 2400),), 1, 0.0, 1000)
+    for _ in range(ENOUGH):
+        room.learn(known, Reply("Fine.", prompt_tokens=1000, tokens=2), 4096)
+    assert room.for_reply(long, 4096) > 500
+    room.learn(long, Reply("Fine.", prompt_tokens=2900, tokens=2), 4096)
+    with pytest.raises(TeacherError, match="fewer than it holds") as caught:
+        room.learn(long, Reply("Fine.", prompt_tokens=2048, tokens=2), 4096)
+    assert caught.value.fault is Fault.TOO_LONG
 
 
 def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:

@@ -24,7 +24,7 @@ OVERVIEW = {
     "reasoning_dropped", "fields_changed", "medians",
 }  # fmt: skip
 MODELS = {"teacher", "student", "verifier"}
-RUN = {"workspace", "dataset", "recipe", "total", "waiting", "export"} | MODELS | OVERVIEW
+RUN = {"workspace", "dataset", "recipe", "part", "total", "waiting", "export"} | MODELS | OVERVIEW
 
 
 def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Path) -> None:

@@ -293,6 +293,10 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
         await seat.type("#limit", "2")
         await refused("candidates")
         await seat.type("#run-candidates", "1")
+        await seat.type("#run-sample", "3")
+        assert seat.workbench.settings.run.sample == 3
+        await seat.type("#run-sample", "")
+        assert seat.workbench.settings.run.sample is None
         await seat.press("ctrl+s")
         await seat.until(lambda: begun)
         assert begun == [(seat.workbench.settings, 2)]

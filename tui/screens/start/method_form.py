@@ -35,6 +35,8 @@ FIELDS = {
         ("run", "near_tie"),
         ("student", "verify"),
         ("student", "exact"),
+        ("run", "sample"),
+        ("run", "seed"),
     )
 }
 """The settings in the form, by the ids of their widgets."""
@@ -65,7 +67,7 @@ class MethodForm(Vertical):
             if field.choices:
                 control = PickOne(field.choices, value, id=id)
             elif field.kind == "number":
-                control = _number(id, value)
+                control = _number(id, value, "all" if field.default is None else "")
             else:
                 control = PlainInput(value, placeholder="" if field.default else "none", id=id)
             yield from _row(field.label, control, _help(field))

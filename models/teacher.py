@@ -40,6 +40,9 @@ class Fault(StrEnum):
     COPY = "copy"  # the rewrite is what it was to rewrite
     REPEATS = "repeats"  # the same over and over
     STRUCTURE = "structure"  # an image's mark, a slot or a token was lost or invented
+    LANGUAGE = (
+        "language"  # the rewrite is in another language than what it was to rewrite, or than was asked for
+    )
     # This sample: asking again cannot help.
     TOO_LONG = "too-long"
     REJECTED = "rejected"  # the server calls the request itself wrong

@@ -18,6 +18,7 @@ from engine.judge.record import Judging
 from engine.method.prompts import PROMPTS, CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
 from engine.method.reply_forms import JudgeForm, ReplyFormName
+from engine.method.rewrite_language import SAME
 from engine.method.scores import TokenRatio
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
@@ -229,6 +230,7 @@ USUAL_RECIPE: dict[str, Any] = {
     "prompts": PROMPTS,
     "prompt_set": PromptSet.OWN,
     "critique": CritiqueLength.SHORT,
+    "language": SAME,
     "form": ReplyFormName.JSON,
     "candidates": 1,
     "both_branches": False,

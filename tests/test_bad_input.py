@@ -295,6 +295,38 @@ def test_a_reply_that_is_no_use_is_counted_under_its_own_name_and_the_stage_keep
     assert row["output"] != SHORT[0]["output"]
 
 
+def test_a_reply_in_another_language_than_its_sample_s_is_asked_for_again_and_counted(tmp_path: Path) -> None:
+    row = {
+        "instruction": "새로운 언어를 배우는 방법과 많은 사람들이 하는 실수를 설명해 주세요.",
+        "output": "새로운 언어를 배우려면 시간과 연습이 필요합니다. 매일 조금씩 말해 보세요.",
+    }
+    english = {"d_new_instruction": "Explain in three steps how a beginner should learn another language."}
+    data = dataset(tmp_path / "data.json", [row])
+    with FakeOllama(first_stage(lambda _, reply: json.dumps(reply | english))) as server:
+        ended = reflect(data, server, "--json")
+        asked = [
+            chat
+            for chat in server.chats
+            if "Write the new instruction and its answer in Korean." in str(chat)
+        ]
+        assert len(asked) == 3, "two more attempts"
+        assert set(json.loads(ended.out)["faults"]) == {"language"}
+        told = " ".join(reflect(data, server).out.split())
+        assert "sample 0 language: the reply was stopped" in told
+        for language in ("any", "en"):
+            ended = reflect(data, server, "--json", "--language", language)
+            assert (ended.code, json.loads(ended.out)["faults"]) == (0, {}), "another run, by other settings"
+            assert json.loads(ended.out)["recipe"]["language"] == language
+
+
+def test_a_language_that_is_none_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    data = dataset(tmp_path / "data.json", SHORT[:1])
+    ended = burnish("run", data, "--teacher", TEACHER, "--language", "german")
+    assert ended.code == 2
+    assert "no language's code; the nearest is de (German), not 'german'" in ended.complaint
+    assert not (tmp_path / "data.burnish").exists()
+
+
 def test_a_sample_too_long_is_listed_with_the_numbers_and_exported_as_it_was(tmp_path: Path) -> None:
     rows = [SHORT[0], {"instruction": "Summarise.", "input": "word " * 20_000, "output": "Words."}]
     data = dataset(tmp_path / "data.json", rows)

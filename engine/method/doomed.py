@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from engine.method.reflection import UnusableReply, not_said_before
+from engine.method.rewrite_language import HalfLanguage
 from engine.method.stand_ins import beginning_stand_in
 from engine.sample import Version
 from models.teacher import Fault
@@ -88,6 +89,16 @@ def stands_in_part(parts: Parts, name: str, instruction: str | None, old: Versio
         return beginning_stand_in(found[name], answered, old) if name in found else None
 
     return rule
+
+
+def part_named(parts: Parts, name: str) -> Callable[[str], str]:
+    """The text of a part so far, "" before it has begun."""
+    return lambda text: dict(parts(text)).get(name, "")
+
+
+def in_another_language(part: Callable[[str], str], language: HalfLanguage) -> Rule:
+    """A part of it is in another language than it is to be in. part: its text so far."""
+    return lambda text: Fault.LANGUAGE if language.missed_already(part(text)) else None
 
 
 def fault_of(read: Callable[[], object]) -> Fault | None:

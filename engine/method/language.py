@@ -98,6 +98,11 @@ def scripts_in(text: str) -> set[str]:
     return {_script(letter) for letter in set(filter(str.isalpha, text))}
 
 
+def letters_of(text: str) -> int:
+    """The letters of a text's prose, see `ENOUGH`."""
+    return _weight(prose(text))
+
+
 def load() -> None:
     """Load the model: half a second, the first time."""
     identifier()

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from engine.method.rewrite_language import UNSAID, RewriteLanguages
 from engine.sample import History, Turn
 
-PROMPTS = 3
+PROMPTS = 4
 """The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
 
 # The names are the fields of the json form. Ollama orders an object's fields by the alphabet for most models since
@@ -64,6 +65,31 @@ class Prompts:
     improve: str
     before: str = ""  # the conversation that the example comes after, as it is shown
     then: str = ""  # what follows the example there, likewise
+    languages: RewriteLanguages = UNSAID  # of the rewrite: told to the teacher, and held to
+
+    def written_in(self, languages: RewriteLanguages) -> Prompts:
+        """The same, with the languages named that a rewrite is to be in."""
+        asked, answered = languages.instruction.name, languages.response.name
+        return replace(
+            self,
+            rewrite=self.rewrite + _told_language("it", asked),
+            answer=self.answer + _told_language("it", answered),
+            improve=self.improve + _told_language("it", answered),
+            languages=languages,
+        )
+
+    @property
+    def told_both(self) -> str:
+        """The request for the languages of a new instruction and its answer, below an example; empty: for none."""
+        asked, answered = self.languages.instruction.name, self.languages.response.name
+        if asked == answered:
+            return _below(_told_language("the new instruction and its answer", asked))
+        return _below(_told_language("the new instruction", asked) + _told_language("its answer", answered))
+
+    @property
+    def told_better(self) -> str:
+        """The same for a better response."""
+        return _below(_told_language("the better response", self.languages.response.name))
 
     def at(self, history: History, following: Turn | None = None) -> Prompts:
         """The same, asked of an exchange after a history: a new instruction need not stand alone there.
@@ -100,6 +126,15 @@ class Prompts:
 
 def _shown(turn: Turn) -> str:
     return f"<{turn.role}>\n{turn.text}\n</{turn.role}>"
+
+
+def _below(told: str) -> str:
+    return f"\n\n{told.strip()}" if told else ""
+
+
+def _told_language(what: str, language: str | None) -> str:
+    """The request to write something in a language; none where it is not known."""
+    return "" if language is None else f" Write {what} in {language}."
 
 
 # What is said of a new instruction that stands alone, and in its place of one in a conversation.

@@ -13,6 +13,7 @@ from engine.method.noise import NearTies
 from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
+from engine.method.rewrite_language import ANY
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
@@ -55,6 +56,7 @@ class Recipe(Sampling):
     prompts: int  # prompts.PROMPTS: the version of what the teacher is asked
     prompt_set: PromptSet = PromptSet.OWN  # a recipe from before version 2 has none
     critique: CritiqueLength = CritiqueLength.FULL  # one from before version 3 has none
+    language: str = ANY  # of a rewrite, see rewrite_languages; of a recipe from before there was one, any
     form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
     both_branches: bool  # reflect on every response that a student might have taken

@@ -63,7 +63,9 @@ class StageRule:
     """A stage: what the teacher reflects on, and by which score the student chooses."""
 
     stage: Stage
-    reflect: Callable[[ReplyFormName, Prompts, Version, AskTeacher, History], Coroutine[Any, Any, Reflection]]
+    reflect: Callable[
+        [ReplyFormName, Prompts, Version, AskTeacher, History, str], Coroutine[Any, Any, Reflection]
+    ]
     ratio: Measure
     better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength], Selected]
 
@@ -194,11 +196,12 @@ class Stages:
         if (rule.stage, v) not in self._found:
             reflections: list[Reflection] = []
             failure = None
+            form, language = self._recipe.form, self._recipe.language
             for candidate in range(self._recipe.candidates):
                 ask = self._models.ask(rule.stage, candidate)
                 try:
                     reflections.append(
-                        await rule.reflect(self._recipe.form, self._prompts, v, ask, self._history)
+                        await rule.reflect(form, self._prompts, v, ask, self._history, language)
                     )
                 except (UnusableReply, TeacherError) as error:
                     failure = failure_of(error)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.method.rewrite_language import UNSAID, HalfLanguage, RewriteLanguages
 from engine.method.stand_ins import answer_stand_in, instruction_stand_in
 from engine.method.structure import broken_structure
 from engine.sample import Failure, History, Version
@@ -115,34 +116,51 @@ class AskTeacher(Protocol):
     async def __call__(self, question: Question[T], /) -> T: ...
 
 
-def new_instruction(old: Version, instruction: str, history: History = ()) -> str:
-    """One half of the instruction stage's result, after this history."""
+def new_instruction(
+    old: Version, instruction: str, history: History = (), languages: RewriteLanguages = UNSAID
+) -> str:
+    """One half of the instruction stage's result, after this history, in one of these languages."""
     instruction = required_text("new instruction", instruction, old)
     _refuse_stand_in("new instruction", instruction_stand_in(instruction, old, history))
     if _same(instruction, old.instruction):
         raise UnusableReply(Fault.COPY, "the new instruction is the old one")
+    _check_language("new instruction", instruction, languages.instruction)
     _check_structure(old, Version(instruction=instruction, response=old.response))
     return instruction
 
 
-def new_version(old: Version, instruction: str, response: str, history: History = ()) -> Version:
+def new_version(
+    old: Version,
+    instruction: str,
+    response: str,
+    history: History = (),
+    languages: RewriteLanguages = UNSAID,
+) -> Version:
     """The instruction stage's result, after this history: both halves usable, or neither is taken."""
-    instruction = new_instruction(old, instruction, history)
+    instruction = new_instruction(old, instruction, history, languages)
     new = Version(instruction=instruction, response=_answer("new response", response, instruction, old))
     if _same(new.response, new.instruction):
         raise UnusableReply(Fault.COPY, "the new response is the new instruction")
+    _check_language("new response", new.response, languages.response)
     _check_structure(old, new)
     return new
 
 
-def better_response(old: Version, response: str) -> Version:
+def better_response(old: Version, response: str, languages: RewriteLanguages = UNSAID) -> Version:
     """The response stage's result: the same instruction, a new response."""
     response = _answer("better response", response, old.instruction, old)
     if _same(response, old.response):
         raise UnusableReply(Fault.COPY, "the better response is the old one")
+    _check_language("better response", response, languages.response)
     new = old.model_copy(update={"response": response})
     _check_structure(old, new)
     return new
+
+
+def _check_language(name: str, text: str, language: HalfLanguage) -> None:
+    """Raise `UnusableReply` where a text is surely in another language than it is to be in."""
+    if missed := language.missed_by(text):
+        raise UnusableReply(Fault.LANGUAGE, f"the {name} {missed}")
 
 
 def _check_structure(old: Version, new: Version) -> None:

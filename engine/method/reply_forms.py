@@ -23,8 +23,10 @@ from engine.method.doomed import (
     Parts,
     Rule,
     fields_so_far,
+    in_another_language,
     once_more,
     out_of_order,
+    part_named,
     repeats,
     stands_in_part,
     unusable,
@@ -41,6 +43,7 @@ from engine.method.reflection import (
     not_said_before,
     required_text,
 )
+from engine.method.rewrite_language import rewrite_languages
 from engine.method.stand_ins import beginning_of_instruction, beginning_stand_in
 from engine.sample import History, Version
 from models.teacher import Fault, Message, TeacherInfo
@@ -70,20 +73,22 @@ def form_for(teacher: TeacherInfo) -> ReplyFormName:
 
 
 async def reflect_on_instruction(
-    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History = ()
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History, language: str
 ) -> Reflection:
     """The instruction stage: a critique of both halves, then a new instruction and its answer, together.
 
     history: what was said before the old version, and before the new one. `prompts` are those of that place.
     """
-    return await _FORMS[form].instruction(prompts, old, ask, history)
+    asked = prompts.written_in(rewrite_languages(old, language))
+    return await _FORMS[form].instruction(asked, old, ask, history)
 
 
 async def reflect_on_response(
-    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History = ()
+    form: ReplyFormName, prompts: Prompts, old: Version, ask: AskTeacher, history: History, language: str
 ) -> Reflection:
     """The response stage: a critique of the response, then a better one to the same instruction."""
-    return await _FORMS[form].response(prompts, old, ask)
+    asked = prompts.written_in(rewrite_languages(old, language))
+    return await _FORMS[form].response(asked, old, ask)
 
 
 class _ReplyForm(Protocol):
@@ -104,10 +109,11 @@ def _repeats(old: Version) -> Rule:
     return repeats(old.instruction, old.input, old.response)
 
 
-def _messages(prompts: Prompts, version: Version, task: str, layout: str) -> tuple[Message, ...]:
+def _messages(prompts: Prompts, version: Version, task: str, layout: str, told: str) -> tuple[Message, ...]:
+    """`told`: what is asked of this example alone; it stands after what is the same for all."""
     return (
         Message("system", f"{prompts.system}\n\n{task}\n\n{layout}"),
-        Message("user", f"{prompts.before}{_example(version)}{prompts.then}"),
+        Message("user", f"{prompts.before}{_example(version)}{prompts.then}{told}"),
     )
 
 
@@ -175,12 +181,13 @@ class _JsonForm:
                 CAUSE: required_text("cause", reply.c_cause),
             }
             return Reflection(
-                critique, new_version(old, reply.d_new_instruction, reply.e_new_response, history)
+                critique,
+                new_version(old, reply.d_new_instruction, reply.e_new_response, history, prompts.languages),
             )
 
         def part(name: str, text: str) -> str:
             return (
-                new_instruction(old, text, history)
+                new_instruction(old, text, history, prompts.languages)
                 if name == "d_new_instruction"
                 else required_text(name, text)
             )
@@ -194,23 +201,25 @@ class _JsonForm:
             ),
             unusable(fields_so_far, part),
             stands_in_part(fields_so_far, "e_new_response", "d_new_instruction", old),
+            in_another_language(part_named(fields_so_far, "e_new_response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.instruction_task, self._LAYOUT)
+        messages = _messages(prompts, old, prompts.instruction_task, self._LAYOUT, prompts.told_both)
         return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema(), rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         def read(text: str) -> Reflection:
             reply = parsed(_ResponseReply, text)
             critique = _titled(RESPONSE_CRITERIA, reply.a_response_critique)
-            return Reflection(critique, better_response(old, reply.b_better_response))
+            return Reflection(critique, better_response(old, reply.b_better_response, prompts.languages))
 
         rules = (
             _repeats(old),
             out_of_order(fields_so_far, RESPONSE_CRITERIA, _ResponseReply.CONCLUSIONS),
             unusable(fields_so_far, required_text),
             stands_in_part(fields_so_far, "b_better_response", None, old),
+            in_another_language(part_named(fields_so_far, "b_better_response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.response_task, self._LAYOUT)
+        messages = _messages(prompts, old, prompts.response_task, self._LAYOUT, prompts.told_better)
         return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema(), rules))
 
 
@@ -297,12 +306,12 @@ class _MarkersForm:
             critique, instruction, response = sections(text, headings)
             return Reflection(
                 {"Critique": required_text("critique", critique)},
-                new_version(old, instruction, response, history),
+                new_version(old, instruction, response, history, prompts.languages),
             )
 
         def part(name: str, text: str) -> str:
             return (
-                new_instruction(old, text, history)
+                new_instruction(old, text, history, prompts.languages)
                 if name == "new instruction"
                 else required_text(name, text)
             )
@@ -313,8 +322,9 @@ class _MarkersForm:
             out_of_order(parts, ("critique",), ("new instruction", "new response")),
             unusable(parts, part),
             stands_in_part(parts, "new response", "new instruction", old),
+            in_another_language(part_named(parts, "new response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.instruction_task, layout(headings))
+        messages = _messages(prompts, old, prompts.instruction_task, layout(headings), prompts.told_both)
         return await ask(Question("reflect", messages, read, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
@@ -323,7 +333,8 @@ class _MarkersForm:
         def read(text: str) -> Reflection:
             critique, response = sections(text, headings)
             return Reflection(
-                {"Critique": required_text("critique", critique)}, better_response(old, response)
+                {"Critique": required_text("critique", critique)},
+                better_response(old, response, prompts.languages),
             )
 
         parts = _sections_so_far(headings)
@@ -332,8 +343,9 @@ class _MarkersForm:
             out_of_order(parts, ("critique",), ("better response",)),
             unusable(parts, required_text),
             stands_in_part(parts, "better response", None, old),
+            in_another_language(part_named(parts, "better response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.response_task, layout(headings))
+        messages = _messages(prompts, old, prompts.response_task, layout(headings), prompts.told_better)
         return await ask(Question("reflect", messages, read, rules=rules))
 
 
@@ -410,29 +422,39 @@ class _StepsForm:
             text = _unlabelled(text)
             if not _RESPONSE.search(f"\n{old.instruction}"):
                 text = _RESPONSE.split(text, maxsplit=1)[0]
-            return new_instruction(old, not_said_before(text, critique), history)
+            return new_instruction(old, not_said_before(text, critique), history, prompts.languages)
 
         asked = _asked(prompts, old, task)
-        instruction = await ask(Question("rewrite", asked, read_instruction, rules=(*rules, _reviews(old))))
+        held = prompts.languages
+        in_other = in_another_language(_unlabelled, held.instruction)
+        asking = Question("rewrite", asked, read_instruction, rules=(*rules, _reviews(old), in_other))
+        instruction = await ask(asking)
 
         def read_answer(text: str) -> Reflection:
             answer = not_said_before(_unlabelled(text), critique)
-            return Reflection({"Critique": critique}, new_version(old, instruction, answer, history))
+            return Reflection(
+                {"Critique": critique}, new_version(old, instruction, answer, history, prompts.languages)
+            )
 
         # As one would ask it: who reads the answer later sees nothing of what led to the instruction.
         alone = (Message("system", prompts.answer), Message("user", f"{prompts.before}{instruction}"))
-        rules = (*rules, _stands_in(instruction, old))
+        rules = (*rules, _stands_in(instruction, old), in_another_language(_unlabelled, held.response))
         return await ask(Question("answer", alone, read_answer, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         critique = await ask(_criticise(prompts, old, prompts.criticise_response))
 
         def read(text: str) -> Reflection:
-            response = better_response(old, not_said_before(_unlabelled(text), critique))
+            response = better_response(old, not_said_before(_unlabelled(text), critique), prompts.languages)
             return Reflection({"Critique": critique}, response)
 
         asked = _asked(prompts, old, f"Criticism: {critique}\n\n{prompts.improve}")
-        rules = (_repeats(old), once_more(critique), _stands_in(old.instruction, old))
+        rules = (
+            _repeats(old),
+            once_more(critique),
+            _stands_in(old.instruction, old),
+            in_another_language(_unlabelled, prompts.languages.response),
+        )
         return await ask(Question("improve", asked, read, rules=rules))
 
 

@@ -21,8 +21,8 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
     models: list[str] = []
     options: list[str] = []
     variables: list[str] = []
-    for group in ("teacher", "student", "run"):
-        for name, value in run.record.settings[group].items():
+    for group in ("teacher", "student", "run", "reflection"):
+        for name, value in run.record.settings.get(group, {}).items():
             setting = DECLARED.get((group, name))
             if value is None or (setting is not None and value == setting.default):
                 continue

@@ -205,6 +205,7 @@ def recipe_of(
         method=run.method,
         prompts=PROMPTS,
         prompt_set=run.prompts,
+        language=settings.reflection.language,
         critique=run.critique,
         form=form,
         candidates=run.candidates,

@@ -19,11 +19,13 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
+from engine.method.language import load as load_languages
 from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
 from engine.method.recipe import Method
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
 from engine.method.reply_forms import ReplyFormName
+from engine.method.rewrite_language import ANY, names_a_language
 from engine.method.selection import ComparedLength
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
@@ -228,7 +230,8 @@ class Session:
             )
         run = self._settings.run
         prompts = PROMPT_SETS[run.prompts, run.critique].at(one.history, one.next)
-        reflection = await STAGES[stage].reflect(form, prompts, version, ask, one.history)
+        language = ANY if names_a_language(remark) else self._settings.reflection.language
+        reflection = await STAGES[stage].reflect(form, prompts, version, ask, one.history, language)
         scores = None
         if self._settings.student.name is not None:
             (scores,) = await self.scores(sample, [reflection.version])
@@ -273,6 +276,8 @@ class Session:
 
     async def _open_teacher(self) -> tuple[OpenTeacher, ReplyFormName]:
         teacher = await self._teacher.open()
+        if self._settings.reflection.language != ANY:
+            await on_daemon_thread(load_languages)
         if self._form is None:
             self._form = reply_form(self._settings, teacher.info, self._emit)
             if self._form_may_change and self._workspace.schema_ignored(
@@ -398,6 +403,7 @@ async def reselect(
     settings = before.model_copy(
         update={
             "student": student,
+            "reflection": before.reflection.model_copy(update={"language": latest.recipe.language}),
             "run": before.run.model_copy(
                 update={"method": Method.SELECTIVE, "length": length or before.run.length}
             ),

@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from platformdirs import user_config_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -42,6 +42,7 @@ from engine.formats.limits import limit_rows
 from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
+from engine.method.rewrite_language import SAME, language_setting
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import Turns
@@ -321,6 +322,20 @@ class RunSettings(SettingsGroup):
     """The same seed draws the same samples."""
 
 
+class ReflectionSettings(SettingsGroup):
+    """What is asked of every rewrite."""
+
+    language: Annotated[
+        str,
+        AfterValidator(language_setting),
+        Option(
+            "--language", "Of the rewrites: same, as what is rewritten; a code such as de or zh-Hans; or any"
+        ),
+    ] = Field(SAME, title="Language")
+    """Of the rewrites. `same`: each half in the language of what it rewrites. A code such as `de` or `zh-Hant`: in that
+    one. `any`: the teacher is told none, and a reply may be in any."""
+
+
 class DataSettings(SettingsGroup):
     row_mib: int = Field(ROW_MIB, ge=1, le=256)
     """MiB that a row of a dataset may have; a larger one is refused before it is read whole. Of Parquet that holds for
@@ -339,6 +354,7 @@ class Settings(BaseSettings):
     judge: JudgeSettings = JudgeSettings()
     answer: AnswerSettings = AnswerSettings()
     data: DataSettings = DataSettings()
+    reflection: ReflectionSettings = ReflectionSettings()
     model_folders: tuple[Path, ...] = ()
     """Folders `burnish models` looks for GGUF files in, besides the usual ones."""
 
@@ -380,7 +396,7 @@ def load_settings(options: Mapping[str, Mapping[str, Any]]) -> Settings:
         names = [str(name) for name in first["loc"][:2] if "[" not in str(name)]
         setting = ascii(".".join(names))[1:-1][:100]
         raise UsageError(
-            f"setting {setting}: {first['msg'].lower()}, not {quoted(first['input'])}; set by an option, by "
+            f"setting {setting}: {_reason(first['msg'])}, not {quoted(first['input'])}; set by an option, by "
             f"BURNISH_{setting.replace('.', '__').upper()} or in {path}"
         ) from None
     except SettingsError as error:
@@ -403,10 +419,15 @@ def with_setting(settings: Settings, group: str, name: str, value: object) -> Se
     try:
         after = type(before).model_validate(before.model_dump() | {name: value})
     except ValidationError as error:
-        raise UsageError(
-            f"{error.errors(include_url=False)[0]['msg'].lower()}, not {quoted(value)}"
-        ) from None
+        reason = _reason(error.errors(include_url=False)[0]["msg"])
+        raise UsageError(f"{reason}, not {quoted(value)}") from None
     return settings.model_copy(update={group: after})
+
+
+def _reason(message: str) -> str:
+    """What pydantic says is wrong, as a part of a sentence."""
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def quoted(value: object, length: int = 100) -> str:

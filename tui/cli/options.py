@@ -94,6 +94,7 @@ def manner_options(command: F) -> F:
         setting_option("teacher", "parallel"),
         setting_option("run", "schedule"),
         setting_option("run", "critique"),
+        setting_option("reflection", "language"),
         setting_option("run", "prompts"),
         setting_option("run", "reply_form"),
         setting_option("teacher", "think"),

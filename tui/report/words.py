@@ -66,7 +66,7 @@ def settings(report: Report) -> Iterator[Fact]:
         if name not in ("teacher", "student", "verifier")
     )
     for group, values in report.run.record.settings.items():
-        if group in ("teacher", "student", "run"):
+        if group in ("teacher", "student", "run", "reflection"):
             yield from ((f"{group}.{name}", _value(value)) for name, value in values.items())
 
 

@@ -20,6 +20,7 @@ from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
 from engine.method.prompts import CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
+from engine.method.rewrite_language import LANGUAGES
 from engine.sample import (
     PARTS,
     Choice,
@@ -280,6 +281,7 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     parts += [f"template {run.recipe.template}"] * (student is not None)
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     parts += ["prompts as the papers ask"] * (run.recipe.prompt_set is PromptSet.PAPER)
+    parts += [f"in {LANGUAGES[run.recipe.language]}"] * (run.recipe.language in LANGUAGES)
     parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)
     yield "method", ", ".join(parts)
     if run.record.part is not None:

@@ -12,6 +12,7 @@ from engine.method.prompts import INSTRUCTION_CRITERIA, OWN, RESPONSE_CRITERIA, 
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
+from engine.method.rewrite_language import SAME
 from engine.sample import History, Stage, Turn, Version
 from models.teacher import Fault, Reply
 
@@ -43,8 +44,10 @@ def reflect(
     prompts: Prompts = OWN,
     history: History = (),
     following: Turn | None = None,
+    language: str = SAME,
 ) -> Reflection:
-    return asyncio.run(STAGES[stage].reflect(form, prompts.at(history, following), old, ask, history))
+    prompts = prompts.at(history, following)
+    return asyncio.run(STAGES[stage].reflect(form, prompts, old, ask, history, language))
 
 
 def read(form: ReplyFormName, stage: Stage, *replies: Reply | str, old: Version = OLD) -> Reflection:

@@ -36,6 +36,7 @@ ANOTHER: dict[str, Any] = {
     "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
     "student": None, "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
     "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
+    "language": "de",
 }  # fmt: skip
 """Another value of everything in a recipe."""
 
@@ -65,6 +66,7 @@ NEUTRAL = {
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
     # The form that is taken decides; turns say which samples there are.
     "run": {"schedule", "reply_form", "turns", "sample", "seed"},
+    "reflection": set(),
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""
 
@@ -72,6 +74,7 @@ CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
     "length": "equal", "prompts": PromptSet.PAPER, "critique": CritiqueLength.FULL,
+    "language": "de",
 }  # fmt: skip
 
 
@@ -144,7 +147,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
                 reflect(form, stage, OLD, script, prompts, HISTORY, HISTORY[1])
                 between += script.asked
     assert (PROMPTS, words(asked), words(after), words(between)) == (
-        3,
+        4,
         "562c36a0c68afda8fb3000dd46b69f81b288bca8df764fa19889dffd9506e4fe",
         "b1aec4cafe0a64794f6d55155362923e975172cbbc8118438000b1eef3280aa4",
         "e7fd8e58c21e18ae6f7b4fbdc83f200c0fb8cdfd822d8bdab7ca72ac9fb6d3c0",

@@ -13,6 +13,7 @@ from engine.method.prompts import OWN
 from engine.method.refine import STAGES
 from engine.method.reflection import Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
+from engine.method.rewrite_language import SAME
 from engine.sample import Stage
 from models.teacher import Reply
 from tests.engine.method.asking import OLD, replies
@@ -106,4 +107,4 @@ async def _reflected(form: ReplyFormName, stage: Stage, texts: list[str]) -> Ref
     async def ask(question: Any, /) -> Any:
         return question.parse(Reply(next(coming)))
 
-    return await STAGES[stage].reflect(form, OWN, OLD, ask, ())
+    return await STAGES[stage].reflect(form, OWN, OLD, ask, (), SAME)

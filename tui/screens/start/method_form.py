@@ -32,6 +32,7 @@ FIELDS = {
         ("teacher", "parallel"),
         ("run", "both_branches"),
         ("run", "length"),
+        ("reflection", "language"),
         ("run", "near_tie"),
         ("student", "verify"),
         ("student", "exact"),

@@ -33,7 +33,7 @@ def ignoring(text: str) -> Callable[[Chat], str]:
     def script(chat: Chat) -> str:
         if chat.schema is not None:
             return text
-        return next(reply for heading, reply in MARKED.items() if f"[{heading}]" in chat.prompt)
+        return next(reply for heading, reply in MARKED.items() if f"[{heading}]" in str(chat.messages))
 
     return script
 

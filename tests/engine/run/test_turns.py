@@ -67,7 +67,8 @@ def everything(chat: Chat) -> str:
 def replied(form: ReplyFormName, chat: Chat, number: int) -> str:
     if form is ReplyFormName.JSON:
         return brief(chat)
-    lines = [line for line in chat.prompt.splitlines() if line.startswith("[") and line != "[End]"]
+    asked = "\n".join(str(message["content"]) for message in chat.messages)
+    lines = [line for line in asked.splitlines() if line.startswith("[") and line != "[End]"]
     parts = [f"{line}\nOther words {number}." for number, line in enumerate(lines)]
     return "\n".join(parts) or f"Some other words {number}."
 

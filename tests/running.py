@@ -94,6 +94,7 @@ def settings(server: FakeOllama | str, **groups: dict[str, Any]) -> Settings:
             "teacher": teacher | groups.get("teacher", {}),
             "student": {"name": str(made_once("chance.gguf", runnable))} | groups.get("student", {}),
             "run": run | groups.get("run", {}),
+            "reflection": groups.get("reflection", {}),
         }
     )
 

@@ -15,7 +15,7 @@ from engine.formats.read import open_dataset
 from engine.judge.prompt import Judged, Opinion
 from engine.judge.prompt import Pair as JudgedPair
 from engine.judge.record import Record
-from engine.sample import Decision, Outcome, Rule, Sample, Stage, Verdict, Version
+from engine.sample import Decision, Outcome, Rule, Sample, Stage, Turns, Verdict, Version
 from engine.store.workspace import Source, Workspace
 from tests.command import Ended, burnish
 from tests.engine.export.facts.preferences import PAIR_FACTS, told
@@ -67,12 +67,14 @@ def responded(sample: Sample, verdict: Verdict = Verdict.REPLACED, **changes: An
 class Refined:
     """A workspace whose samples were refined, each as an outcome says."""
 
-    def __init__(self, folder: Path, rows: Sequence[dict[str, Any]], *outcomes: Any) -> None:
+    def __init__(
+        self, folder: Path, rows: Sequence[dict[str, Any]], *outcomes: Any, turns: Turns = Turns.LAST
+    ) -> None:
         """`outcomes`: of each sample one, made from it; None: it has none."""
         self.path = folder / "w.burnish"
         opened = open_dataset(dataset(folder / "data.jsonl", list(rows)))
-        self.samples = list(opened.samples())
-        source = Source(path=str(opened.path), format=opened.format, fields=(), sha256="ab" * 32)
+        self.samples = list(opened.samples(turns=turns))
+        source = Source(path=str(opened.path), format=opened.format, fields=(), sha256="ab" * 32, turns=turns)
         with Workspace.create(self.path, source, self.samples) as workspace:
             run = workspace.run(recipe(), RECORD)
             self.run = run.id
@@ -282,6 +284,25 @@ def test_prompt_and_responses_are_byte_exact_with_the_system_message_earlier_tur
     (pair,) = refined.rows("--trainer", "llamafactory", out="p.json")
     assert [turn["value"] for turn in pair["conversations"]] == [turn["content"] for turn in before]
     assert json.loads(pair["tools"]) == TOOLS
+
+
+def test_a_pair_of_an_earlier_exchange_ends_with_it(tmp_path: Path) -> None:
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Of France?"},
+        {"role": "assistant", "content": "Paris."},
+        {"role": "user", "content": "Of Italy?"},
+        {"role": "assistant", "content": "Rome."},
+    ]
+    refined = Refined(tmp_path, [{"messages": turns}], responded, responded, turns=Turns.ALL)
+    first, last = refined.rows("--with-trace")
+    assert (first["prompt"], first["rejected"]) == (turns[:2], turns[2:3])
+    assert first["chosen"] == [{"role": "assistant", "content": better(refined.samples[0]).response}]
+    assert (last["prompt"], last["rejected"]) == (turns[:4], turns[4:])
+    assert [pair["burnish"]["preference"]["by"] for pair in (first, last)] == ["student"] * 2
+    (one, other) = refined.rows("--trainer", "llamafactory", out="p.json")
+    assert [turn["value"] for turn in one["conversations"]] == ["Be brief.", "Of France?"]
+    assert [turn["value"] for turn in other["conversations"]] == [turn["content"] for turn in turns[:4]]
 
 
 def test_reasoning_stays_with_the_answer_it_led_to(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def test_every_exchange_is_refined_after_its_history_and_before_its_next_turn(
 
     rows = [json.loads(line) for line in CONVERSATIONS.read_text("utf-8").splitlines()]
     with workspace(tmp_path / "w.burnish", rows) as opened, FakeOllama(reply) as server:
-        summary = refine(opened, settings(server, run={"method": "reflect", "reply_form": form} | ALL))
+        run = {"method": "reflect", "reply_form": form} | ALL
+        # The script answers a Korean conversation in English.
+        summary = refine(opened, settings(server, run=run, reflection={"language": "any"}))
         samples = list(opened.samples())
         count = sum(turn["role"] == "assistant" for row in rows for turn in row["messages"])
         assert (summary.total, summary.done, summary.failed, len(samples)) == (count, count, 0, count)

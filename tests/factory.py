@@ -231,6 +231,8 @@ USUAL_RECIPE: dict[str, Any] = {
     "prompt_set": PromptSet.OWN,
     "critique": CritiqueLength.SHORT,
     "language": SAME,
+    "guidelines": (),
+    "criteria": None,
     "form": ReplyFormName.JSON,
     "candidates": 1,
     "both_branches": False,

@@ -8,7 +8,8 @@ from pathlib import Path
 from engine.judge.pairs import workspace_sides
 from engine.judge.prompt import Judged
 from engine.judge.record import Record, judged_path
-from engine.method.prompts import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.method.prompts import CAUSE
+from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.run.opening import open_workspace
 from engine.run.settings import load_settings
 from engine.sample import (

@@ -18,6 +18,8 @@ from textual.theme import Theme
 from engine.events import Started
 from engine.health.remembered import recall, remember
 from engine.run.opening import target
+from engine.run.tryout import tryout
+from engine.store.workspace import Run
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -44,6 +46,7 @@ from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.start.screen import StartScreen
+from tui.screens.tryout.dialog import TryoutDialog
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.themes import THEMES
@@ -230,22 +233,49 @@ class BurnishApp(PatchedApp):
                 "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
             )
             return
-        self._refine(message.limit, retry_failed=message.retry_failed)
+        self._refine(message)
         self._go("run")
 
     @work(group="run")
-    async def _refine(self, limit: int | None, *, retry_failed: bool) -> None:
+    async def _refine(self, asked: StartRun) -> None:
         try:
-            summary = await self.workbench.refine(limit=limit, retry_failed=retry_failed)
+            summary = await self.workbench.refine(
+                limit=asked.limit, only=asked.only, retry_failed=asked.retry_failed
+            )
         except BurnishError as error:
             self.workbench.run_job.note(str(error))
             self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
         else:
             if summary is not None:
-                self.notify(
-                    f"done: {summary.done} of {counted(summary.total, 'sample')}, {summary.failed} failed"
-                )
+                if asked.only is not None:
+                    self._show_tryout(summary.run, asked.only)
+                else:
+                    self.notify(
+                        f"done: {summary.done} of {counted(summary.total, 'sample')}, {summary.failed} failed"
+                    )
         self.post_changed()
+
+    @work(group="tryout")
+    async def _show_tryout(self, run: Run, tried: tuple[int, ...]) -> None:
+        """Show what came of trying samples, and then in Review the one that is chosen."""
+        tally, reader = self.workbench.run_job.tally, self.workbench.reader
+        try:
+            found = await reader.ask_workspace(
+                lambda reading: tryout(
+                    reading, run, tried, student_speed=tally.student_speed, in_turn=tally.phase is not None
+                )
+            )
+            index = await self.push_screen_wait(TryoutDialog(found, tally.failed_attempts))
+            if index is None:
+                return
+            position = await reader.ask_list(lambda listing: listing.position_of(index))
+        except BurnishError as error:
+            self.notify(shown(str(error)).plain, severity="error", markup=False)
+            return
+        if position is None:
+            self.notify(f"sample {index} is left out by the filter in Samples", markup=False)
+        else:
+            self.post_message(ShowSample(position))
 
     def action_leave(self) -> None:
         """Quit. What was under way can be taken up again."""

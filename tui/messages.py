@@ -55,4 +55,5 @@ class StartRun(Message):
     """A screen asks for the run with the workbench's settings."""
 
     limit: int | None = None
+    only: tuple[int, ...] | None = None  # samples to try; None: all, or the first `limit`
     retry_failed: bool = False

@@ -17,9 +17,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.method.prompts import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.method.reflection import Question, UnusableReply, required_text
 from engine.method.reply_forms import JsonReply, JudgeForm, layout, parsed, sections
+from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.sample import Failure, Frozen, Stage, Verdict, Version
 from models.teacher import Fault, Message
 

@@ -7,7 +7,7 @@ is sure is told: most rules are the reader's own conditions, put to the parts th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -52,14 +52,14 @@ def once_more(critique: str) -> Rule:
     return rule
 
 
-def out_of_order(parts: Parts, reasons: Iterable[str], conclusions: Iterable[str]) -> Rule:
-    """It has one of the conclusions before one of the reasons that they follow from."""
-    first, last = set(reasons), set(conclusions)
+def out_of_order(parts: Parts, reasons: Iterable[str], conclusions: Collection[str]) -> Rule:
+    """It has one of the conclusions before it has all of these reasons. Other parts may stand anywhere."""
+    first = set(reasons)
 
     def rule(text: str) -> Fault | None:
         missing = set(first)
         for name, _ in parts(text):
-            if name in last and missing:
+            if name in conclusions and missing:
                 return Fault.OUT_OF_ORDER
             missing.discard(name)
         return None

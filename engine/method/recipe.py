@@ -7,13 +7,14 @@ are the same run. A setting that changes an outcome, or a question on the way to
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.method.noise import NearTies
-from engine.method.prompts import CritiqueLength, PromptSet
+from engine.method.prompts import PROMPT_SETS, CritiqueLength, Prompts, PromptSet, Wording, prompts_of
 from engine.method.reflection import Question
 from engine.method.reply_forms import ReplyFormName
 from engine.method.rewrite_language import ANY
+from engine.method.rules import PAPERS, Criteria, Guidelines
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
@@ -54,9 +55,11 @@ class Recipe(Sampling):
 
     method: Method
     prompts: int  # prompts.PROMPTS: the version of what the teacher is asked
-    prompt_set: PromptSet = PromptSet.OWN  # a recipe from before version 2 has none
+    prompt_set: PromptSet | Wording = PromptSet.OWN  # a recipe from before version 2 has none
     critique: CritiqueLength = CritiqueLength.FULL  # one from before version 3 has none
     language: str = ANY  # of a rewrite, see rewrite_languages; of a recipe from before there was one, any
+    guidelines: Guidelines  # house rules that every critique and rewrite keeps to
+    criteria: Criteria | None  # that it criticises on; None: the papers'
     form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
     both_branches: bool  # reflect on every response that a student might have taken
@@ -73,6 +76,20 @@ class Recipe(Sampling):
         str | None
     )  # the digest of the student's better weights, which decide near ties; None: nothing does
     verifier_noise: float | None  # as `noise`
+
+    def in_short(self) -> dict[str, Any]:
+        """The recipe as JSON, prompts of a person's own by their digest: they are long."""
+        whole = self.model_dump(mode="json")
+        if isinstance(self.prompt_set, Wording):
+            whole["prompt_set"] = self.prompt_set.digest
+        return whole
+
+    @property
+    def asked(self) -> Prompts:
+        """The words that the teacher is asked in."""
+        own = self.prompt_set
+        words = own if isinstance(own, Wording) else PROMPT_SETS[own, self.critique]
+        return prompts_of(words, self.criteria or PAPERS, self.guidelines)
 
     @property
     def near_ties(self) -> NearTies:

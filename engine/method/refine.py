@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.method.noise import NearTies
-from engine.method.prompts import PROMPT_SETS, Prompts
+from engine.method.prompts import Prompts
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
@@ -136,7 +136,7 @@ class Stages:
     def __init__(self, recipe: Recipe, models: SampleModels, sample: Sample) -> None:
         self._recipe = recipe
         self._history = sample.history
-        self._prompts = PROMPT_SETS[recipe.prompt_set, recipe.critique].at(sample.history, sample.next)
+        self._prompts = recipe.asked.at(sample.history, sample.next)
         self._models = models
         # Replies are replayed, but one that never came would be waited for again.
         self._found: dict[tuple[Stage, Version], tuple[list[Reflection], Failure | None]] = {}

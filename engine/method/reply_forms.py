@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from itertools import islice
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import from_json
 
 from engine.method.doomed import (
@@ -31,7 +32,7 @@ from engine.method.doomed import (
     stands_in_part,
     unusable,
 )
-from engine.method.prompts import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA, Prompts
+from engine.method.prompts import CAUSE, Prompts
 from engine.method.reflection import (
     AskTeacher,
     Question,
@@ -44,6 +45,7 @@ from engine.method.reflection import (
     required_text,
 )
 from engine.method.rewrite_language import rewrite_languages
+from engine.method.rules import Criteria, Criterion, field_names
 from engine.method.stand_ins import beginning_of_instruction, beginning_stand_in
 from engine.sample import History, Version
 from models.teacher import Fault, Message, TeacherInfo
@@ -132,58 +134,62 @@ class JsonReply(BaseModel):
     """The fields that follow from the others, and must come after them."""
 
 
-class _InstructionCritique(JsonReply):
-    a_complexity_of_the_topic: str
-    b_level_of_detail_required: str
-    c_knowledge_required: str
-    d_ambiguity_of_the_instruction: str
-    e_logical_reasoning_or_problem_solving: str
-
-
-class _ResponseCritique(JsonReply):
-    a_helpfulness: str
-    b_relevance: str
-    c_accuracy: str
-    d_level_of_details: str
-
-
 class _InstructionReply(JsonReply):
     CONCLUSIONS = ("d_new_instruction", "e_new_response")
-
-    a_instruction_critique: _InstructionCritique
-    b_response_critique: _ResponseCritique
-    c_cause: str
-    d_new_instruction: str
-    e_new_response: str
 
 
 class _ResponseReply(JsonReply):
     CONCLUSIONS = ("b_better_response",)
 
-    a_response_critique: _ResponseCritique
-    b_better_response: str
+
+def _critique(name: str, criteria: Sequence[Criterion]) -> type[JsonReply]:
+    """The part of a reply with a field for each criterion."""
+    fields: dict[str, Any] = dict.fromkeys(field_names(criteria), (str, ...))
+    return create_model(name, __base__=JsonReply, **fields)
+
+
+@cache
+def _instruction_reply(criteria: Criteria) -> type[JsonReply]:
+    fields: dict[str, Any] = {
+        "a_instruction_critique": (_critique("_InstructionCritique", criteria.instruction), ...),
+        "b_response_critique": (_critique("_ResponseCritique", criteria.response), ...),
+        "c_cause": (str, ...),
+        "d_new_instruction": (str, ...),
+        "e_new_response": (str, ...),
+    }
+    return create_model("_InstructionReply", __base__=_InstructionReply, **fields)
+
+
+@cache
+def _response_reply(criteria: Criteria) -> type[JsonReply]:
+    fields: dict[str, Any] = {
+        "a_response_critique": (_critique("_ResponseCritique", criteria.response), ...),
+        "b_better_response": (str, ...),
+    }
+    return create_model("_ResponseReply", __base__=_ResponseReply, **fields)
 
 
 R = TypeVar("R", bound=JsonReply)
 
 
-class _JsonForm:
-    _LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
+JSON_LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
 
+
+class _JsonForm:
     async def instruction(
         self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
     ) -> Reflection:
+        criteria, model = prompts.criteria, _instruction_reply(prompts.criteria)
+
         def read(text: str) -> Reflection:
-            reply = parsed(_InstructionReply, text)
+            reply = parsed(model, text).model_dump()
             critique = {
-                **_titled(INSTRUCTION_CRITERIA, reply.a_instruction_critique),
-                **_titled(RESPONSE_CRITERIA, reply.b_response_critique),
-                CAUSE: required_text("cause", reply.c_cause),
+                **_titled(criteria.instruction, reply["a_instruction_critique"]),
+                **_titled(criteria.response, reply["b_response_critique"]),
+                CAUSE: required_text("cause", reply["c_cause"]),
             }
-            return Reflection(
-                critique,
-                new_version(old, reply.d_new_instruction, reply.e_new_response, history, prompts.languages),
-            )
+            instruction, answer = reply["d_new_instruction"], reply["e_new_response"]
+            return Reflection(critique, new_version(old, instruction, answer, history, prompts.languages))
 
         def part(name: str, text: str) -> str:
             return (
@@ -192,35 +198,35 @@ class _JsonForm:
                 else required_text(name, text)
             )
 
+        reasons = (*field_names(criteria.instruction), *field_names(criteria.response), "c_cause")
         rules = (
             _repeats(old),
-            out_of_order(
-                fields_so_far,
-                (*INSTRUCTION_CRITERIA, *RESPONSE_CRITERIA, "c_cause"),
-                _InstructionReply.CONCLUSIONS,
-            ),
+            out_of_order(fields_so_far, reasons, model.CONCLUSIONS),
             unusable(fields_so_far, part),
             stands_in_part(fields_so_far, "e_new_response", "d_new_instruction", old),
             in_another_language(part_named(fields_so_far, "e_new_response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.instruction_task, self._LAYOUT, prompts.told_both)
-        return await ask(Question("reflect", messages, read, _InstructionReply.model_json_schema(), rules))
+        messages = _messages(prompts, old, prompts.instruction_task, JSON_LAYOUT, prompts.told_both)
+        return await ask(Question("reflect", messages, read, model.model_json_schema(), rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
+        criteria, model = prompts.criteria, _response_reply(prompts.criteria)
+
         def read(text: str) -> Reflection:
-            reply = parsed(_ResponseReply, text)
-            critique = _titled(RESPONSE_CRITERIA, reply.a_response_critique)
-            return Reflection(critique, better_response(old, reply.b_better_response, prompts.languages))
+            reply = parsed(model, text).model_dump()
+            critique = _titled(criteria.response, reply["a_response_critique"])
+            better = better_response(old, reply["b_better_response"], prompts.languages)
+            return Reflection(critique, better)
 
         rules = (
             _repeats(old),
-            out_of_order(fields_so_far, RESPONSE_CRITERIA, _ResponseReply.CONCLUSIONS),
+            out_of_order(fields_so_far, field_names(criteria.response), model.CONCLUSIONS),
             unusable(fields_so_far, required_text),
             stands_in_part(fields_so_far, "b_better_response", None, old),
             in_another_language(part_named(fields_so_far, "b_better_response"), prompts.languages.response),
         )
-        messages = _messages(prompts, old, prompts.response_task, self._LAYOUT, prompts.told_better)
-        return await ask(Question("reflect", messages, read, _ResponseReply.model_json_schema(), rules))
+        messages = _messages(prompts, old, prompts.response_task, JSON_LAYOUT, prompts.told_better)
+        return await ask(Question("reflect", messages, read, model.model_json_schema(), rules))
 
 
 # A doubled brace, or one in a sentence before the object, is followed by no name of a field.
@@ -289,8 +295,8 @@ def _first_error(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc'])) or 'the reply'}: {first['msg']}"
 
 
-def _titled(criteria: dict[str, str], critique: BaseModel) -> dict[str, str]:
-    return {title: required_text(title, getattr(critique, field)) for field, title in criteria.items()}
+def _titled(criteria: Sequence[Criterion], critique: Mapping[str, str]) -> dict[str, str]:
+    return {title: required_text(title, critique[field]) for field, title in field_names(criteria).items()}
 
 
 # --- markers --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from engine.method.recipe import Method
@@ -18,6 +19,7 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
 
     A setting that differs from its default is given as the option it has, or else as a variable.
     """
+    before: list[str] = []
     models: list[str] = []
     options: list[str] = []
     variables: list[str] = []
@@ -26,8 +28,14 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
             setting = DECLARED.get((group, name))
             if value is None or (setting is not None and value == setting.default):
                 continue
-            if setting is None or setting.option is None:
-                variables.append(f"BURNISH_{group}__{name}".upper() + f"={quoted_word(str(value))}")
+            if name == "prompts" and isinstance(value, dict):  # a person's own, which the workspace has
+                before.append(f"{command_line(['burnish', 'prompts', str(path)])} > prompts.toml")
+                options += ["--prompts", "prompts.toml"]
+            elif (
+                setting is None or setting.option is None or isinstance(value, list | dict)
+            ):  # read from a file
+                text = json.dumps(value) if isinstance(value, list | dict) else str(value)
+                variables.append(f"BURNISH_{group}__{name}".upper() + f"={quoted_word(text)}")
             elif UNUSED.get(run.recipe.method) != (group, name):
                 given = models if name == "name" else options
                 given += (
@@ -37,6 +45,7 @@ def commands(path: Path, source: Source, run: Run) -> tuple[str, ...]:
     reading += ["--columns", str(source.columns)] if source.columns.given else []
     again = ["burnish", "run", source.path, "-w", str(path), *reading, *models, *options]
     return (
+        *before,
         command_line(["sha256sum", source.path]) + f"  # {source.sha256.removeprefix('sha256:')}",
         " ".join([*variables, command_line(again)]),
         command_line(["burnish", "show", str(path)]),

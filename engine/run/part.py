@@ -10,7 +10,7 @@ from engine.run.settings import RunSettings
 
 
 def part_of(samples: Sequence[int], settings: RunSettings) -> Sequence[int]:
-    """Those of the samples that a run refines, in order.
+    """Those of some samples that a run refines, in order.
 
     Every sample has a place in the draw that depends on the seed and its number alone: a larger part holds a smaller
     one, and samples that are appended later change little.

@@ -114,7 +114,7 @@ class RunPlan:
             part=part and RandomPart(samples=part, seed=self.settings.run.seed),
             held=before is not None and before.held and not retry_failed,
         )
-        if earlier := earlier_prompts(workspace, self.recipe):
+        if earlier := earlier_prompts(workspace, self.recipe) or other_rules(workspace, self.recipe):
             emit(Notice(earlier))
         run = workspace.run(recipe, record)
         if retry_failed and (reopened := workspace.retry_failed(run)):
@@ -189,6 +189,31 @@ def earlier_prompts(workspace: Workspace, recipe: Recipe) -> str | None:
     )
 
 
+def other_rules(workspace: Workspace, recipe: Recipe) -> str | None:
+    """The notice that the teacher is told other rules than in the run before this one; None: it is not.
+
+    recipe: as for `earlier_prompts`.
+    """
+    latest = workspace.latest()
+    if latest is None or recipe.teacher is None or latest.recipe.teacher is None:
+        return None
+    told = {
+        "guidelines": "guidelines",
+        "criteria": "criteria",
+        "prompt_set": "prompts",
+        "critique": "critiques",
+    }
+    others = [words for name, words in told.items() if getattr(latest.recipe, name) != getattr(recipe, name)]
+    if not others:
+        return None
+    here = (
+        "the run by these goes on"
+        if workspace.has_run(recipe)
+        else "every sample is asked about anew by these"
+    )
+    return f"the latest run here had other {' and '.join(others)}: its replies are kept and not mixed in, and {here}"
+
+
 def recipe_of(
     settings: Settings,
     form: ReplyFormName,
@@ -207,6 +232,8 @@ def recipe_of(
         prompt_set=run.prompts,
         language=settings.reflection.language,
         critique=run.critique,
+        guidelines=settings.reflection.guidelines or (),
+        criteria=settings.reflection.criteria and settings.reflection.criteria_in_force,
         form=form,
         candidates=run.candidates,
         both_branches=run.both_branches,

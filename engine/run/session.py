@@ -20,7 +20,7 @@ from engine.events import (
     TeacherQueue,
 )
 from engine.method.language import load as load_languages
-from engine.method.prompts import PROMPT_SETS, PROMPTS, PromptSet
+from engine.method.prompts import PROMPTS, PromptSet, Wording
 from engine.method.recipe import Method
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
@@ -74,6 +74,7 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
     cannot serve. Else as `check_teacher`.
     """
     run = settings.run
+    _check_prompts(settings)
     if run.method is Method.REFLECT and run.candidates > 1:
         raise UsageError("more than one candidate needs a student to choose: method selective")
     if run.method is not Method.SCORE:
@@ -82,6 +83,21 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
         student_file(settings.student)
     if run.method is Method.SELECTIVE:
         verifier_file(settings.student)
+
+
+def _check_prompts(settings: Settings) -> None:
+    """Raise `UsageError` where a person's rules are given, and their prompts do not tell them."""
+    if not isinstance(words := settings.run.prompts, Wording):
+        return
+    rules = settings.reflection
+    placeholders = ["guidelines"] * bool(rules.guidelines)
+    if rules.criteria is not None:
+        placeholders += ["instruction_criteria"] * bool(rules.criteria.instruction)
+        placeholders += ["response_criteria"] * bool(rules.criteria.response)
+    if untold := words.untold(placeholders):
+        raise UsageError(
+            f"the file of --prompts: {untold}, and such rules are given: put it where the teacher is to read them"
+        )
 
 
 class Session:
@@ -228,8 +244,8 @@ class Session:
             raise UsageError(
                 "the conversation goes on after this exchange, so its instruction is not rewritten"
             )
-        run = self._settings.run
-        prompts = PROMPT_SETS[run.prompts, run.critique].at(one.history, one.next)
+        recipe = recipe_of(self._settings, form, teacher.sampling, teacher.info, None)
+        prompts = recipe.asked.at(one.history, one.next)
         language = ANY if names_a_language(remark) else self._settings.reflection.language
         reflection = await STAGES[stage].reflect(form, prompts, version, ask, one.history, language)
         scores = None

@@ -39,12 +39,14 @@ from pydantic_settings import (
 
 from engine.formats.limits import DEFAULT as ROW_MIB
 from engine.formats.limits import limit_rows
-from engine.method.prompts import CritiqueLength, PromptSet
+from engine.method.prompts import CritiqueLength, PromptSet, Wording
 from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.rewrite_language import SAME, language_setting
+from engine.method.rules import PAPERS, Criteria, Guidelines, OwnCriteria
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
+from engine.run.rule_files import criteria_in, guidelines_in, prompts_in
 from engine.sample import Turns
 from models.errors import UsageError
 from models.http.transport import FIRST, SILENCE
@@ -251,9 +253,15 @@ class RunSettings(SettingsGroup):
     """How the teacher lays out its reply. `auto`: steps for teachers below 3B parameters, else json."""
 
     prompts: Annotated[
-        PromptSet, Option("--prompts", "own: burnish's prompts; paper: the papers' demands, at temperature 0")
+        PromptSet | Wording,
+        BeforeValidator(lambda given: prompts_in(given) if isinstance(given, str) else given),
+        Option(
+            "--prompts",
+            "own: burnish's; paper: the papers' demands, at temperature 0; or a file, see burnish prompts",
+        ),
     ] = PromptSet.OWN
-    """`own`: burnish's prompts. `paper`: a more complex instruction, answers as detailed as possible, temperature 0."""
+    """`own`: burnish's prompts. `paper`: a more complex instruction, answers as detailed as possible, temperature 0.
+    Else the name of a file of one's own, as `burnish prompts` writes it."""
 
     critique: Annotated[
         CritiqueLength,
@@ -323,7 +331,7 @@ class RunSettings(SettingsGroup):
 
 
 class ReflectionSettings(SettingsGroup):
-    """What is asked of every rewrite."""
+    """What is asked of every rewrite. What is read from a file is kept, and the file is not looked at again."""
 
     language: Annotated[
         str,
@@ -334,6 +342,28 @@ class ReflectionSettings(SettingsGroup):
     ] = Field(SAME, title="Language")
     """Of the rewrites. `same`: each half in the language of what it rewrites. A code such as `de` or `zh-Hant`: in that
     one. `any`: the teacher is told none, and a reply may be in any."""
+
+    guidelines: Annotated[
+        Guidelines | None,
+        BeforeValidator(lambda given: guidelines_in(Path(given)) if isinstance(given, str) else given),
+        Option(
+            "--guidelines", "A text file of house rules, one a line, that every critique and rewrite keeps to"
+        ),
+    ] = None
+    """House rules that every critique and rewrite keeps to: the name of a text file with one a line, or a list such as
+    `["British spelling", "never name a price"]`."""
+
+    criteria: Annotated[
+        OwnCriteria | None,
+        BeforeValidator(lambda given: criteria_in(Path(given)) if isinstance(given, str) else given),
+        Option("--criteria", "A TOML file of criteria, in place of the papers' or beside them"),
+    ] = None
+    """Criteria in place of the papers' or beside them: the name of a TOML file, or its tables here."""
+
+    @property
+    def criteria_in_force(self) -> Criteria:
+        """All that the teacher criticises on."""
+        return self.criteria.in_force() if self.criteria is not None else PAPERS
 
 
 class DataSettings(SettingsGroup):
@@ -464,7 +494,7 @@ class Setting:
         type_, found = field.annotation, {type(one): one for one in field.metadata}
         option, low, high = found.get(Option), found.get(Ge), found.get(Le)
         choices = ("no", "yes") if type_ is bool else _words(type_)
-        if float in _parts(type_):  # a word, such as `auto`, or any number
+        if {float, Wording} & set(_parts(type_)):  # a word, such as `auto`, or any number, or a file
             choices = ()
         plain = "number" if int in _parts(type_) else "text"
         default = "" if field.default is None or type_ is bool else f" [{_word(field.default)}]"

@@ -17,6 +17,9 @@ from engine.sample import Outcome, Sample
 from engine.store.left import left, scored_tokens, written
 from engine.store.workspace import Run, Workspace
 
+TRIED = 5
+"""Samples that are tried where nobody says how many."""
+
 POOL = 400
 """Samples that those to try are chosen among, spread evenly over the dataset: their languages are told in 0.2 s."""
 

@@ -178,7 +178,7 @@ class LeavingSample:
             "before": outcome.before.model_dump() if outcome and outcome.before else None,
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
-            "run": run.recipe.model_dump(mode="json"),
+            "run": run.recipe.in_short(),
             **run.record.model_dump(include={"teacher", "student", "verifier"}),
         }
 

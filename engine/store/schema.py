@@ -195,6 +195,13 @@ def _near_ties_by_noise(db: sqlite3.Connection) -> None:
         db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
 
 
+def _rules_of_one_s_own(db: sqlite3.Connection) -> None:
+    """Add to the keys of runs that the teacher was told no house rules, and criticised on the papers' criteria."""
+    for run, text in db.execute("SELECT run, recipe FROM runs").fetchall():
+        recipe = json.loads(text) | {"guidelines": [], "criteria": None}
+        db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _FIRST,
     _SECOND,
@@ -206,4 +213,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _near_ties_by_noise,
     add_dependence,
     add_rows,
+    _rules_of_one_s_own,
 )

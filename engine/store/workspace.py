@@ -25,9 +25,9 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
-from engine.sample import Outcome, PassedRow, Sample, Turns, Verdict, Version, WhyPassed
+from engine.sample import Outcome, PassedRow, Sample, Turns, Version, WhyPassed
 from engine.store.database import Database
-from engine.store.equal_lengths import growth
+from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
 from engine.store.reviews import ReviewLog
@@ -420,7 +420,7 @@ class Workspace:
 
     def keep_outcome(self, run: Run, outcome: Outcome) -> None:
         body = json.dumps(outcome.model_dump(mode="json"))
-        figures = _figures(outcome, self.sample(outcome.index).original)
+        figures = figures_of(outcome, self.sample(outcome.index).original)
         names, marks = ", ".join(figures), ", ".join("?" * len(figures))
         with self.database.transaction() as db:
             db.execute(
@@ -456,36 +456,6 @@ class Workspace:
             )
             db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
             return db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
-
-
-def _figures(outcome: Outcome, original: Version) -> dict[str, Any]:
-    """The columns of `figures` for an outcome: all that lists and plots need of it."""
-    stages: dict[str, Any] = {}
-    before_stage = original
-    for choice in outcome.choices:
-        stage, equal, rewrite = choice.stage, choice.equal_length, choice.rewrite
-        stages[stage] = "failed" if choice.failure else choice.verdict
-        stages[f"{stage}_margin"] = choice.margin
-        stages[f"{stage}_equal_margin"] = equal and equal.margin
-        stages[f"{stage}_growth"] = rewrite and growth(before_stage.response, rewrite.response)
-        if rewrite is not None and choice.verdict is Verdict.REPLACED:
-            before_stage = rewrite
-    before, after = outcome.before, outcome.after
-    ratios = [ratio for scores in (before, after) if scores for ratio in (scores.ifd, scores.r_ifd)]
-    return {
-        "failed": bool(outcome.failures),
-        **stages,
-        "near_tie": any(choice.near_tie for choice in outcome.choices),
-        "length_decides": any(choice.length_decides for choice in outcome.choices),
-        "truncated": any(ratio.truncated for ratio in ratios),
-        "unscorable": any(ratio.value is None for ratio in ratios),
-        "ifd_before": before and before.ifd.value,
-        "ifd_after": after and after.ifd.value,
-        "r_ifd_before": before and before.r_ifd.value,
-        "r_ifd_after": after and after.r_ifd.value,
-        "length_before": len(original.response),
-        "length_after": len(outcome.final.response),
-    }
 
 
 def _recipe_key(recipe: Recipe) -> str:

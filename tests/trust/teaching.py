@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.method.prompts import OWN
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
-from tests.engine.method.asking import instruction_json, markers, response_json
+from tests.engine.method.asking import OWN, instruction_json, markers, response_json
 from tests.ollama.script import Answer, Chat
 
 STEPS: dict[Stage, tuple[str, ...]] = {

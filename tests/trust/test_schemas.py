@@ -61,6 +61,8 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
         "noise": None,
         "verifier": None,
         "verifier_noise": None,
+        "guidelines": (),
+        "criteria": None,
     }
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])

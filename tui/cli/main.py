@@ -22,6 +22,7 @@ from tui.cli.export import export
 from tui.cli.judge import judge
 from tui.cli.models import models
 from tui.cli.open import is_there, open_
+from tui.cli.prompts import prompts
 from tui.cli.pull import pull
 from tui.cli.report import report
 from tui.cli.reselect import reselect
@@ -135,6 +136,7 @@ COMMANDS = (
     judge,
     answer,
     models,
+    prompts,
     pull,
     doctor,
     demo,

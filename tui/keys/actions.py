@@ -61,6 +61,13 @@ _TABLE = {
     "start": (
         ("open", "o", "Open", "Open a dataset or a workspace by its path", SHOWN),
         ("check", "d", "Check", "Run doctor: what would keep a run from working, and what to do", SHOWN),
+        (
+            "try_samples",
+            "t",
+            "Try",
+            "Refine five samples that differ, and see how long all would take",
+            SHOWN,
+        ),
         ("pull", "p", "Pull", "Have Ollama download a model", SHOWN),
         ("refresh", "f5", "Look again", "Look for models again", QUIET),
         ("begin", "s,ctrl+s", "Start", "Start the run", SHOWN),

@@ -10,7 +10,7 @@ from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice, Sample
 from models.system.units import counted, size
-from tui.text.tables import Fact, near_tie_rule, passed_words, place_words
+from tui.text.tables import Fact, near_tie_rule, passed_words, place_words, rules_facts
 from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
 
@@ -53,6 +53,7 @@ def made_from(report: Report) -> Iterator[Fact]:
     if (verifier := run.record.verifier) is not None:
         yield "Verifier", verifier.name
         yield "Digest", verifier.digest
+    yield from ((name.capitalize(), text) for name, text in rules_facts(run.recipe))
     if run.recipe.method is Method.SELECTIVE:
         yield "Near ties", near_tie_rule(run.recipe)
     yield "Method", METHODS[run.recipe.method]
@@ -62,8 +63,8 @@ def settings(report: Report) -> Iterator[Fact]:
     """Every setting of the run; those that decide an outcome first."""
     yield from (
         (name.replace("_", " "), _value(value))
-        for name, value in report.run.recipe.model_dump().items()
-        if name not in ("teacher", "student", "verifier")
+        for name, value in report.run.recipe.in_short().items()
+        if name not in ("teacher", "student", "verifier", "guidelines", "criteria")
     )
     for group, values in report.run.record.settings.items():
         if group in ("teacher", "student", "run", "reflection"):

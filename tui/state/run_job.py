@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from engine.events import Event, Notice
@@ -25,6 +25,7 @@ class RunJob(Job[Session, Event, RunSummary]):
         """`on_end` is awaited when a run has ended, before the next may begin."""
         super().__init__(thread, "a run is under way; stop it first")
         self.limit: int | None = None  # of the run that is under way, or was last
+        self.only: Sequence[int] | None = None  # likewise
         self.settings: Settings | None = None  # what that run goes by
         self.live_replies = LiveReplies()
         self._on_end = on_end
@@ -35,19 +36,26 @@ class RunJob(Job[Session, Event, RunSummary]):
 
     def forget(self) -> None:
         super().forget()
-        self.limit = self.settings = None
+        self.limit = self.only = self.settings = None
         self.live_replies, self._unread = LiveReplies(), []
 
     async def refine(
-        self, workspace: Workspace, settings: Settings, *, limit: int | None, retry_failed: bool
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        *,
+        limit: int | None,
+        only: Sequence[int] | None,
+        retry_failed: bool,
     ) -> RunSummary | None:
         """Run the pipeline over a workspace until it is done; None where `cancel` came before."""
         self._refuse_second()
-        self.settings, self.limit = settings, limit
+        self.settings, self.limit, self.only = settings, limit, only
 
         async def refined() -> RunSummary:
             models = await self._models_of(workspace, settings)
-            return await self._thread.begin(models.refine(limit=limit, retry_failed=retry_failed)).result()
+            refining = models.refine(limit=limit, only=only, retry_failed=retry_failed)
+            return await self._thread.begin(refining).result()
 
         return await self._carry_out(refined)
 

@@ -209,12 +209,14 @@ class Workbench:
 
     # --- the models -------------------------------------------------------------------------------------------
 
-    async def refine(self, *, limit: int | None = None, retry_failed: bool = False) -> RunSummary | None:
+    async def refine(
+        self, *, limit: int | None = None, only: Sequence[int] | None = None, retry_failed: bool = False
+    ) -> RunSummary | None:
         """Run the pipeline with `settings`, until it is done; None where it was cancelled before."""
         if self.settings.run.turns is Turns.ALL and not self.has_turns:
             await _carried_through(self._take_up_all(), self._changes)
         return await self.run_job.refine(
-            self._open_workspace, self.settings, limit=limit, retry_failed=retry_failed
+            self._open_workspace, self.settings, limit=limit, only=only, retry_failed=retry_failed
         )
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:

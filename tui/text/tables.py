@@ -18,9 +18,10 @@ from engine.formats.following import changes, reasoning_of
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
-from engine.method.prompts import CritiqueLength, PromptSet
+from engine.method.prompts import CritiqueLength, PromptSet, Wording
 from engine.method.recipe import Method, Recipe
 from engine.method.rewrite_language import LANGUAGES
+from engine.method.rules import PAPERS, Criterion
 from engine.sample import (
     PARTS,
     Choice,
@@ -282,12 +283,26 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     parts += ["prompts as the papers ask"] * (run.recipe.prompt_set is PromptSet.PAPER)
     parts += [f"in {LANGUAGES[run.recipe.language]}"] * (run.recipe.language in LANGUAGES)
+    if isinstance(words := run.recipe.prompt_set, Wording):
+        parts.append(f"prompts of your own ({words.digest[:19]}…)")
     parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)
     yield "method", ", ".join(parts)
+    yield from rules_facts(run.recipe)
     if run.record.part is not None:
         yield "random part", f"{run.record.part.samples:,} samples, seed {run.record.part.seed}"
     if run.recipe.method is Method.SELECTIVE:
         yield "near ties", near_tie_rule(run.recipe)
+
+
+def rules_facts(recipe: Recipe) -> Iterator[Fact]:
+    """A person's own rules that the teacher was told."""
+    if recipe.guidelines:
+        yield "guidelines", "; ".join(recipe.guidelines)
+    for half in ("instruction", "response"):
+        if recipe.criteria is not None and getattr(recipe.criteria, half) != getattr(PAPERS, half):
+            criteria: tuple[Criterion, ...] = getattr(recipe.criteria, half)
+            titles = (f"{one.title} ({one.meaning})" if one.meaning else one.title for one in criteria)
+            yield f"{half} criteria", ", ".join(titles)
 
 
 def near_tie_rule(recipe: Recipe) -> str:

@@ -25,6 +25,7 @@ def tryout_facts(found: Tryout, unused: Counter[str]) -> Iterator[Fact]:
     """What was tried, what came of it, and what the rest would take. unused: replies of no use, by their fault."""
     tried = found.tried
     yield "tried", f"{_samples(len(tried))}: {', '.join(map(_named, tried))}"
+    yield "the rest", estimate_words(found.estimate, len(tried))
     for stage in Stage:
         choices = [c for one in tried for c in one.outcome.choices if c.stage is stage]
         ends = Counter("failed" if choice.failure else choice.verdict.value for choice in choices)
@@ -44,7 +45,6 @@ def tryout_facts(found: Tryout, unused: Counter[str]) -> Iterator[Fact]:
             "unused replies",
             f"{listed(unused)}: each is asked for again, and costs as much as a usable one",
         )
-    yield "the rest", estimate_words(found.estimate, len(tried))
 
 
 def estimate_words(estimate: Estimate, tried: int) -> str:
@@ -55,7 +55,7 @@ def estimate_words(estimate: Estimate, tried: int) -> str:
     if estimate.teacher_speed is not None:
         parts.append(
             f"teacher {duration(estimate.teacher_seconds)} for {estimate.teacher_tokens:,.0f} tokens at "
-            f"{estimate.teacher_speed:.1f} a second"
+            f"{estimate.teacher_speed:,.1f} a second"
         )
     if estimate.student_seconds is not None:
         parts.append(f"student {duration(estimate.student_seconds)}")

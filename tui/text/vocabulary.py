@@ -13,8 +13,9 @@ from typing import NamedTuple
 from engine.examine.flags import Flag
 from engine.export.acceptance import BrokenRule
 from engine.judge.prompt import Result
+from engine.method.prompts import Wording
 from engine.method.recipe import Method
-from engine.run.settings import Schedule
+from engine.run.settings import Schedule, Settings
 from engine.sample import Choice, Decision, EqualLength, Rule, Stage, Verdict, WhyPassed
 from engine.store.leaving import ExportRule
 from engine.store.sample_list import SampleState
@@ -32,6 +33,16 @@ SCHEDULES = {
     Schedule.INTERLEAVED: "both models in memory (interleaved)",
     Schedule.STAGED: "one model in memory at a time, in turn (staged)",
 }
+
+
+def rules_in_short(settings: Settings) -> str:
+    """A person's own rules for the teacher, counted: "3 guidelines, own criteria"; empty where there are none."""
+    rules = settings.reflection
+    count = len(rules.guidelines or ())
+    parts = [f"{count} guideline{'s' * (count > 1)}"] * bool(count)
+    parts += ["own criteria"] * (rules.criteria is not None)
+    parts += ["own prompts"] * isinstance(settings.run.prompts, Wording)
+    return ", ".join(parts)
 
 
 # A stage's end ----------------------------------------------------------------------------------------------

@@ -8,15 +8,20 @@ from typing import Any, TypeVar
 
 import pytest
 
-from engine.method.prompts import INSTRUCTION_CRITERIA, OWN, RESPONSE_CRITERIA, Prompts
+from engine.method.prompts import PROMPT_SETS, CritiqueLength, Prompts, PromptSet, prompts_of
 from engine.method.refine import STAGES
 from engine.method.reflection import Question, Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
 from engine.method.rewrite_language import SAME
+from engine.method.rules import INSTRUCTION_CRITERIA, PAPERS, RESPONSE_CRITERIA
 from engine.sample import History, Stage, Turn, Version
 from models.teacher import Fault, Reply
 
 T = TypeVar("T")
+TOLD = {name: prompts_of(words, PAPERS, ()) for name, words in PROMPT_SETS.items()}
+"""The prompts of each set, with the papers' criteria and no house rules."""
+
+OWN = TOLD[PromptSet.OWN, CritiqueLength.SHORT]
 OLD = Version(instruction="Old question?", input="Old input.", response="Old answer.")
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import question
-from engine.method.prompts import PROMPT_SETS, PROMPTS, CritiqueLength, Prompts, PromptSet
+from engine.method.prompts import PROMPTS, CritiqueLength, Prompts, PromptSet
 from engine.method.recipe import Recipe
 from engine.method.reflection import Question
 from engine.method.reply_forms import JudgeForm, ReplyFormName
+from engine.method.rules import Criterion, OwnCriteria
 from engine.method.templates import TemplateName
 from engine.run.plan import recipe_of
 from engine.run.settings import Settings, with_setting
@@ -25,7 +26,7 @@ from engine.store.workspace import Workspace
 from models.files.catalog import student_file
 from models.teacher import Message, Request
 from tests.conftest import made_once
-from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
+from tests.engine.method.asking import EVERY, OLD, TOLD, Scripted, reflect, replies
 from tests.factory import RECORD, USUAL_RECIPE, new_workspace, recipe, teacher_info
 from tests.gguf_writer import runnable
 
@@ -34,6 +35,7 @@ ANOTHER: dict[str, Any] = {
     "method": "reflect", "prompts": 99, "prompt_set": "paper", "critique": "full", "form": "steps",
     "candidates": 2, "both_branches": True,
     "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
+    "guidelines": ("British spelling",), "criteria": OwnCriteria(response=(Criterion(title="Tone"),)).in_force(),
     "student": None, "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
     "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
     "language": "de",
@@ -64,7 +66,7 @@ NEUTRAL = {
         "patience",
     },
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
-    # The form that is taken decides; turns say which samples there are.
+    # The form that is taken decides; turns and parts say which samples there are.
     "run": {"schedule", "reply_form", "turns", "sample", "seed"},
     "reflection": set(),
 }
@@ -73,6 +75,7 @@ NEUTRAL = {
 CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
+    "guidelines": ["British spelling"], "criteria": {"response": [{"title": "Tone"}]},
     "length": "equal", "prompts": PromptSet.PAPER, "critique": CritiqueLength.FULL,
     "language": "de",
 }  # fmt: skip
@@ -135,7 +138,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
         form, stage = parameter.values
         assert isinstance(form, ReplyFormName)
         assert isinstance(stage, Stage)
-        for prompts in PROMPT_SETS.values():
+        for prompts in TOLD.values():
             script = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, OLD, script, prompts)
             asked += script.asked
@@ -154,7 +157,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
     )
 
 
-@pytest.mark.parametrize("prompts", PROMPT_SETS.values())
+@pytest.mark.parametrize("prompts", TOLD.values())
 def test_after_a_history_a_new_instruction_must_fit_and_need_not_stand_alone(prompts: Prompts) -> None:
     assert prompts.at(()) == prompts
     seen = prompts.at(HISTORY)

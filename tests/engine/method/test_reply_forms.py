@@ -10,22 +10,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.method.prompts import (
-    CAUSE,
-    INSTRUCTION_CRITERIA,
-    PROMPT_SETS,
-    RESPONSE_CRITERIA,
-    CritiqueLength,
-    Prompts,
-    PromptSet,
-)
+from engine.method.prompts import CAUSE, CritiqueLength, Prompts, PromptSet
 from engine.method.reflection import Reflection, UnusableReply
 from engine.method.reply_forms import SMALL_TEACHER, ReplyFormName, form_for
+from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.method.structure import broken_structure
 from engine.sample import Stage, Version
 from tests.engine.method.asking import (
     EVERY,
     OLD,
+    TOLD,
     Scripted,
     instruction_json,
     markers,
@@ -124,7 +118,7 @@ def test_in_steps_what_is_rewritten_answers_the_critique() -> None:
     assert (improve[0], CRITIQUE in improve[1].content) == (critique[0], True)
 
 
-@pytest.mark.parametrize("prompts", PROMPT_SETS.values(), ids=map("-".join, PROMPT_SETS))
+@pytest.mark.parametrize("prompts", TOLD.values(), ids=map("-".join, TOLD))
 def test_in_steps_one_short_reply_criticises_on_every_criterion(prompts: Prompts) -> None:
     both = Scripted(*replies(ReplyFormName.STEPS, Stage.INSTRUCTION, "New answer."))
     reflect(ReplyFormName.STEPS, Stage.INSTRUCTION, OLD, both, prompts)
@@ -144,7 +138,7 @@ def test_the_papers_set_asks_for_complexity_and_detail(form: ReplyFormName) -> N
         (Stage.RESPONSE, "as detailed as possible"),
     ):
         asked = {}
-        for (name, _), prompts in PROMPT_SETS.items():
+        for (name, _), prompts in TOLD.items():
             ask = Scripted(*replies(form, stage, "New answer."))
             reflect(form, stage, OLD, ask, prompts)
             asked[name] = "\n".join(ask.prompts())
@@ -170,7 +164,7 @@ def test_what_is_the_same_for_every_sample_stands_before_it(form: ReplyFormName,
 @pytest.mark.parametrize("form", ReplyFormName)
 def test_a_critique_is_as_long_as_asked_for(form: ReplyFormName) -> None:
     asked = {}
-    for (_, length), prompts in PROMPT_SETS.items():
+    for (_, length), prompts in TOLD.items():
         ask = Scripted(*replies(form, Stage.RESPONSE, "New answer."))
         reflect(form, Stage.RESPONSE, OLD, ask, prompts)
         asked[length] = ask.prompts()[0]

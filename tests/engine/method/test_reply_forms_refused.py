@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.method.prompts import RESPONSE_CRITERIA
 from engine.method.reply_forms import ReplyFormName
+from engine.method.rules import RESPONSE_CRITERIA
 from engine.sample import Stage
 from models.teacher import Fault, Reply
 from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json

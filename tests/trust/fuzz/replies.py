@@ -9,14 +9,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from engine.method.prompts import OWN
 from engine.method.refine import STAGES
 from engine.method.reflection import Reflection, UnusableReply
 from engine.method.reply_forms import ReplyFormName
 from engine.method.rewrite_language import SAME
 from engine.sample import Stage
 from models.teacher import Reply
-from tests.engine.method.asking import OLD, replies
+from tests.engine.method.asking import OLD, OWN, replies
 from tests.trust.fuzz.mutation import as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line
 from tui.screens.run.growing import growing_part

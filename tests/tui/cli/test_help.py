@@ -68,6 +68,7 @@ WORKING = {
     "report": ["{}"],
     "stats": ["{}"],
     "models": [],
+    "prompts": [],
     "pull": ["nothing"],
     "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
     "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],

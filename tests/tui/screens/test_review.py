@@ -15,6 +15,7 @@ from engine.events import Finished, Generated, ReplyGrew
 from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag
 from engine.method.reflection import UnusableReply
+from engine.method.rules import PAPERS
 from engine.sample import Candidate, Decision, Review, Stage, Version
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter
 from engine.store.workspace import Workspace
@@ -395,11 +396,11 @@ def test_a_reply_is_read_as_far_as_it_has_come() -> None:
     reply = {"a_response_critique": {"a_helpfulness": 'a "q"', "c_accuracy": "b"}, "b_better_response": "c"}
     text = json.dumps(reply)
     for end in range(len(text) + 1):
-        parts = growing(text[:end])
+        parts = growing(text[:end], PAPERS)
         assert parts is None or set(parts) <= {"Helpfulness", "Accuracy", "Better response"}
-    assert growing(text) == {"Helpfulness": 'a "q"', "Accuracy": "b", "Better response": "c"}
-    assert growing("[Critique]\n...") is None
-    assert growing("{not json") is None
+    assert growing(text, PAPERS) == {"Helpfulness": 'a "q"', "Accuracy": "b", "Better response": "c"}
+    assert growing("[Critique]\n...", PAPERS) is None
+    assert growing("{not json", PAPERS) is None
 
 
 # Heat map, copying, leaving

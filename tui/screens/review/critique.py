@@ -9,15 +9,13 @@ from typing import Any
 from pydantic_core import from_json
 from textual.widget import Widget
 
-from engine.method.prompts import CAUSE, INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
+from engine.method.prompts import CAUSE
+from engine.method.rules import Criteria, field_names
 from tui.state.live_replies import LiveReply
 from tui.state.versions import Criticism
 from tui.widgets.prose import Prose
 
-FIELDS = INSTRUCTION_CRITERIA | RESPONSE_CRITERIA | {"c_cause": CAUSE}
-"""The titles of the json form's fields, for a person."""
-
-_SORTING = re.compile(r"^[a-e]_")
+_SORTING = re.compile(r"^[a-z]_")
 """The letter before the name of a field of the json form."""
 
 CURSOR = "▍"
@@ -29,14 +27,25 @@ class Critique(Prose):
     The end of what is written stays in sight while it was in sight.
     """
 
-    def criticise(self, criticism: Iterable[Criticism], parts: Iterable[LiveReply], *, asked: bool) -> None:
-        """`parts`: the replies that the teacher is at for this sample; `asked`: a person waits for one of them."""
+    def criticise(
+        self,
+        criticism: Iterable[Criticism],
+        parts: Iterable[LiveReply],
+        criteria: Criteria,
+        *,
+        asked: bool,
+    ) -> None:
+        """Show a criticism, or what is being written.
+
+        parts: the replies that the teacher is at for this sample, which it criticises on these criteria. asked: a
+        person waits for one of them.
+        """
         pieces: list[tuple[str, str]] = []
         if writing := list(parts):
             pieces.append((f"The teacher is writing: {writing[-1].stage} stage\n", "fresh"))
             for part in writing:
-                criteria = growing(part.text)
-                pieces += _criteria({part.question.capitalize(): part.text} if criteria is None else criteria)
+                written = growing(part.text, criteria)
+                pieces += _criteria({part.question.capitalize(): part.text} if written is None else written)
             last, name = pieces.pop()
             pieces += [(last.rstrip("\n"), name), (CURSOR, "cursor")]
         elif asked:
@@ -57,18 +66,22 @@ def _criteria(critique: Mapping[str, str]) -> list[tuple[str, str]]:
     return pieces
 
 
-def growing(text: str) -> dict[str, str] | None:
+def growing(text: str, criteria: Criteria) -> dict[str, str] | None:
     """A reply in the json form as far as it has come, by title; None if it is no JSON object."""
     try:
         reply = from_json(text, allow_partial="trailing-strings") if text.lstrip()[:1] == "{" else None
     except ValueError:
         return None
-    return dict(_leaves(reply)) if isinstance(reply, dict) else None
+    return dict(_leaves(reply, {}, criteria)) if isinstance(reply, dict) else None
 
 
-def _leaves(reply: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _leaves(
+    reply: Mapping[str, Any], titles: Mapping[str, str], criteria: Criteria
+) -> Iterable[tuple[str, str]]:
     for name, value in reply.items():
         if isinstance(value, dict):
-            yield from _leaves(value)
+            half = criteria.instruction if name == "a_instruction_critique" else criteria.response
+            yield from _leaves(value, field_names(half), criteria)
         elif isinstance(value, str):
-            yield FIELDS.get(name, _SORTING.sub("", name).replace("_", " ").capitalize()), value
+            plain = CAUSE if name == "c_cause" else _SORTING.sub("", name).replace("_", " ").capitalize()
+            yield titles.get(name, plain), value

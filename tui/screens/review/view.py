@@ -234,7 +234,9 @@ class SampleViewScreen(AppScreen):
         index, offer = view.sample.index, self._offer
         criticism = offer.criticism if offer else ()
         parts = self.workbench.run_job.live_replies.of(index)
-        self.query_one(Critique).criticise(criticism, parts, asked=index in self._asking)
+        settings = self.workbench.run_job.settings or self.workbench.settings
+        criteria = settings.reflection.criteria_in_force
+        self.query_one(Critique).criticise(criticism, parts, criteria, asked=index in self._asking)
 
     def _weighed(self) -> str:
         view, offer = self._view, self._offer

@@ -31,7 +31,7 @@ def growing_part(reply: str) -> GrowingPart:
     last = _LAST.search(reply[-READ:])
     if last is None:
         return GrowingPart("", "")
-    part, text = re.sub("^[a-e]_", "", last["name"]).replace("_", " "), last["text"]
+    part, text = re.sub("^[a-z]_", "", last["name"]).replace("_", " "), last["text"]
     try:
         return GrowingPart(part, json.loads(f'"{text}"', strict=False))
     except ValueError:  # an escape that no JSON knows

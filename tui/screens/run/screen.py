@@ -323,10 +323,11 @@ class RunScreen(JobScreen):
                 return super().check_action(action, parameters)
 
     def action_begin(self) -> None:
-        # A run over the first few samples that was cut short is taken up again over the same few.
+        # A run over a few samples that was cut short is taken up again over the same few.
         ending = self.job.ending
         cut = ending is not None and ending.result is None
-        self.post_message(StartRun(limit=self.job.limit if cut else None))
+        only = tuple(self.job.only) if cut and self.job.only is not None else None
+        self.post_message(StartRun(limit=self.job.limit if cut else None, only=only))
 
     def action_retry(self) -> None:
         self.post_message(StartRun(retry_failed=True))
@@ -338,5 +339,5 @@ DECIDING = {*Recipe.model_fields, "name", "reply_form", "verify"}
 
 def _deciding(settings: Settings) -> list[object]:
     """The settings that outcomes depend on."""
-    groups = (settings.run, settings.teacher, settings.student)
+    groups = (settings.run, settings.reflection, settings.teacher, settings.student)
     return [value for group in groups for name, value in group if name in DECIDING]

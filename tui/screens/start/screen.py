@@ -16,6 +16,7 @@ from engine.health.models_here import ANSWERS, Role
 from engine.method.recipe import Method
 from engine.run import session
 from engine.run.settings import Settings
+from engine.run.tryout import TRIED, spread
 from models.errors import BurnishError, UsageError
 from models.files.catalog import SERVED, teacher_file
 from models.ollama.server import OllamaServer
@@ -34,6 +35,7 @@ from tui.screens.start.method_form import MethodForm
 from tui.screens.start.models_pane import ModelsPane
 from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
+from tui.text.vocabulary import rules_in_short
 from tui.widgets.model_picker import ModelPicker
 
 
@@ -156,6 +158,8 @@ class StartScreen(AppScreen):
         parts = [Content(f"{counted(self.workbench.samples, 'sample')}, method {settings.run.method}")]
         if settings.run.method is not Method.SCORE:
             parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
+            if rules := rules_in_short(settings):
+                parts.append(Content(f"by {rules}"))
         if settings.run.method is not Method.REFLECT:
             parts.append(Content.assemble(shown_line(str(settings.student.name), 30, "bold"), " decides"))
         return Content(" · ").join(parts)
@@ -188,6 +192,18 @@ class StartScreen(AppScreen):
     @work(exclusive=True, group="begin")
     async def action_begin(self) -> None:
         """Start the run, unless a check finds what would keep it from working."""
+        if await self._can_begin():
+            self.post_message(StartRun(limit=self._form.limit()))
+
+    @work(exclusive=True, group="begin")
+    async def action_try_samples(self) -> None:
+        """Start a run over a few samples that differ, likewise."""
+        if await self._can_begin():
+            chosen = await self.workbench.reader.ask_workspace(lambda reading: spread(reading, TRIED))
+            self.post_message(StartRun(only=chosen))
+
+    async def _can_begin(self) -> bool:
+        """True where nothing that can be checked would keep a run from working; else it is said."""
         settings = self.workbench.settings
         try:
             if not self.workbench.is_open:
@@ -198,7 +214,6 @@ class StartScreen(AppScreen):
                 self._go_on()
                 raise UsageError(f"choose a {missing}")
             self._form.check()
-            limit = self._form.limit()
             await on_daemon_thread(session.check, settings)
             await _check_server(settings)
         except TeacherError as error:
@@ -208,7 +223,8 @@ class StartScreen(AppScreen):
         except BurnishError as error:
             self.say_error(error)
         else:
-            self.post_message(StartRun(limit=limit))
+            return True
+        return False
 
 
 def _missing(settings: Settings) -> Role | None:

@@ -282,7 +282,8 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     parts += [f"template {run.recipe.template}"] * (student is not None)
     parts += [f"reply form {run.recipe.form}"] * (teacher is not None)
     parts += ["prompts as the papers ask"] * (run.recipe.prompt_set is PromptSet.PAPER)
-    parts += [f"in {LANGUAGES[run.recipe.language]}"] * (run.recipe.language in LANGUAGES)
+    if (language := LANGUAGES.get(run.recipe.language)) is not None:
+        parts.append(f"in {language}")
     if isinstance(words := run.recipe.prompt_set, Wording):
         parts.append(f"prompts of your own ({words.digest[:19]}…)")
     parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)

@@ -42,7 +42,7 @@ def wordy(chat: Chat) -> str:
     """A reply that takes some room."""
     reply = json.loads(brief(chat))
     *_, response = reply
-    return json.dumps(reply | {response: f"{reply[response]} " * 100})
+    return json.dumps(reply | {response: " ".join(f"{reply[response]} {n}" for n in range(100))})
 
 
 @pytest.fixture(scope="module")

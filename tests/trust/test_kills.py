@@ -16,15 +16,25 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.ollama.server import FakeOllama
-from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
+from tests.running import SHORT, brief, demo_rows, finals, outcomes, refine, settings, workspace
 from tests.trust.killing import KINDS, VICTIMS, Killing, Moment, Victim
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and the kernel's news of files")
 
 KILLS = 200
 ROWS = [
-    *SHORT[1:],
-    {"instruction": "Name the largest planet.", "input": "", "output": "Jupiter is the largest planet."},
+    SHORT[1],
+    {
+        "instruction": "Say something about tea, in one line.",
+        "input": "",
+        "output": "The tea is here, and it is slow.",
+    },
+    demo_rows(3)[2],
+    {
+        "instruction": "Say something about lamp, in one line.",
+        "input": "",
+        "output": "The lamp is here, and it is quick.",
+    },
 ]
 """Whatever the shape of a batch, the student decides the same of these."""
 

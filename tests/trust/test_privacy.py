@@ -345,10 +345,10 @@ def test_a_crash_log_holds_nothing_of_a_sample() -> None:
 
 FAULT = """
 import engine.store.leaving
-def count_exported(*_):
+def count_exported_rows(*_):
     sample = open({path!r}).read()
     raise KeyError(sample)
-engine.store.leaving.count_exported = count_exported
+engine.store.leaving.count_exported_rows = count_exported_rows
 """
 
 
@@ -361,7 +361,7 @@ def test_a_command_that_breaks_shows_where_and_nothing_of_a_sample(home: Path) -
     )
     assert ended.code == 1
     assert ended.err.startswith("Traceback")
-    assert "in count_exported" in ended.err
+    assert "in count_exported_rows" in ended.err
     assert ended.err.endswith("KeyError\n\n")
     assert SAMPLE not in ended.err
 

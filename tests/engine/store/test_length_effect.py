@@ -22,7 +22,9 @@ def text(length: int) -> str:
 
 def samples(count: int, chance: random.Random) -> list[Sample]:
     versions = [Version(instruction="x", response=text(chance.choice((0, 3, 9, 80)))) for _ in range(count)]
-    return [Sample(index=index, original=version, row={}) for index, version in enumerate(versions)]
+    return [
+        Sample(index=index, number=index, original=version, row={}) for index, version in enumerate(versions)
+    ]
 
 
 def made(sample: Sample, chance: random.Random) -> Outcome:
@@ -128,7 +130,7 @@ def test_every_number_is_the_one_counted_by_hand(tmp_path: Path, seed: int) -> N
 def test_of_few_samples_nothing_is_claimed_and_of_enough_it_is(tmp_path: Path) -> None:
     for count in (FEW - 1, FEW):
         rows = [
-            Sample(index=n, original=Version(instruction="x", response=text(n + 1)), row={})
+            Sample(index=n, number=n, original=Version(instruction="x", response=text(n + 1)), row={})
             for n in range(count)
         ]
         with Workspace.create(tmp_path / f"{count}.burnish", SOURCE, rows) as opened:
@@ -147,7 +149,8 @@ def test_of_few_samples_nothing_is_claimed_and_of_enough_it_is(tmp_path: Path) -
 
 def test_what_a_person_chose_counts_for_what_leaves(tmp_path: Path) -> None:
     rows = [
-        Sample(index=n, original=Version(instruction="x", response=text(n + 1)), row={}) for n in range(FEW)
+        Sample(index=n, number=n, original=Version(instruction="x", response=text(n + 1)), row={})
+        for n in range(FEW)
     ]
     with Workspace.create(tmp_path / "w.burnish", SOURCE, rows) as opened:
         run = opened.run(recipe(), RECORD)

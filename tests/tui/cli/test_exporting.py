@@ -54,7 +54,7 @@ def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: P
     before = pq.read_table(data)
     ended = burnish("run", data, "-w", workspace, "--method", "score", "--student", "demo", "--json")
     assert ended.code == 0, ended.err
-    assert set(json.loads(ended.out)["dataset"]) == {"path", "format", "fields", "sha256", "columns"}
+    assert set(json.loads(ended.out)["dataset"]) == {"path", "format", "fields", "sha256", "columns", "turns"}
     data.unlink()
     assert burnish("export", workspace, out).code == 0
     assert pq.read_table(out).equals(before)
@@ -154,6 +154,9 @@ def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) ->
     assert set(trace) == {
         *(
             "index",
+            "row",
+            "turn",
+            "history",
             "original",
             "choices",
             "before",

@@ -92,7 +92,7 @@ async def what_is_decided_about_the_marked_is_one_act(seat: SamplesSeat) -> None
 
 
 async def a_filtered_list_lets_go_of_what_was_decided(seat: SamplesSeat) -> None:
-    await seat.press("f", "left", "left", "up", "space", "f")
+    await seat.press("f", "left", "left", "space", "f")
     assert "unreviewed" in seat.line
     total = seat.table.total
     first, second, third = seat.samples[:3]

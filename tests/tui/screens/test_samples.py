@@ -118,7 +118,7 @@ async def sorting_by_key_and_by_header_keeps_the_cursor_on_its_sample(seat: Samp
     known = [score for score in scores if score is not None]
     assert known == sorted(known, reverse=True)
     assert scores[len(known) :] == [None] * (24 - len(known))
-    for _ in SampleColumn:
+    for _ in {*SampleColumn} - {SampleColumn.ROW}:  # which only rows of several samples have
         await seat.press("s")
     assert "by IFD before" in seat.line, "the key goes around all columns"
 

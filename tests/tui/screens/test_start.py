@@ -364,12 +364,12 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
     data = dataset(Path("data.json"), SHORT)
     contents, stopped = Dataset.contents, Event()
 
-    def slow(self: Dataset, on_bad: Any = None) -> Iterator[Sample | PassedRow]:
-        for row in contents(self, on_bad):
+    def slow(self: Dataset, *given: Any) -> Iterator[Sample | PassedRow]:
+        for row in contents(self, *given):
             yield row
         assert isinstance(row, Sample)
         while not stopped.wait(0.01):
-            row = row.model_copy(update={"index": row.index + 1})
+            row = row.model_copy(update={"index": row.index + 1, "number": row.number + 1})
             yield row
 
     monkeypatch.setattr(Dataset, "contents", slow)

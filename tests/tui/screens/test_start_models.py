@@ -260,7 +260,7 @@ def test_near_ties_and_the_weights_that_verify_them_are_set_in_the_form() -> Non
 def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[tuple[Settings, int | None]] = []
 
-    async def refine(self: Workbench, *, limit: int | None = None, retry_failed: bool = False) -> None:
+    async def refine(self: Workbench, *, limit: int | None = None, **_: Any) -> None:
         begun.append((self.settings, limit))
         await asyncio.sleep(60)
 

@@ -45,7 +45,7 @@ Rows = Callable[[], Iterable[LeavingSample]]
 
 @dataclass(slots=True)
 class PairCounts:
-    """What became of the samples of an export of preferences."""
+    """The samples of an export of preferences, counted: those that gave a pair, and those that gave none, by reason."""
 
     pairs: Counter[PreferredBy] = field(default_factory=Counter)
     near_ties: int = 0  # pairs that rounding of the student's weights may have decided

@@ -200,7 +200,7 @@ def _for_axolotl(
 
 
 def training_words(kind: PreferenceKind) -> list[str]:
-    """What LLaMA-Factory's command is told of the method."""
+    """The arguments that name the method in LLaMA-Factory's command."""
     if kind is PreferenceKind.ORPO:
         return ["--stage", "dpo", "--pref_loss", "orpo"]
     return ["--stage", kind.value]

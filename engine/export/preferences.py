@@ -168,7 +168,7 @@ def _by_judge(
 
 
 def _by_person(row: LeavingSample) -> Pair | NoPair:
-    """What a person decided for, over a response to the same instruction that was there and was not taken."""
+    """The pair of a person's version and another response to the same instruction, or why there is none."""
     review, outcome, original = row.review, row.outcome, row.sample.original
     assert review is not None
     others, scores = [original], {}

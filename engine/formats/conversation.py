@@ -102,7 +102,7 @@ def said_in(row: Mapping[str, Any], layout: Layout, columns: Columns = NO_COLUMN
 def around(
     row: Mapping[str, Any], layout: Layout, columns: Columns, turn: int
 ) -> tuple[History, Turn | None]:
-    """What stands before a row's exchange, by its turn, and what follows it; nothing where there is no such turn."""
+    """The history of the exchange at a turn of a row, and the turn after it; nothing if there is no such turn."""
     try:
         said = said_in(row, layout, columns)
         at = place_of_turn(said, turn)

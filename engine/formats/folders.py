@@ -14,7 +14,7 @@ _PYARROW = "import sys, pyarrow.parquet as p; p.write_table(p.read_table(sys.arg
 
 
 def in_folder(path: Path) -> str:
-    """What to name in place of a folder: its first file that may be a dataset, or the shards' whole."""
+    """Advice on a folder that was given for a dataset: its first file that may be one, or how to join its shards."""
     found = ([file for file in sorted(path.rglob(kind)) if file.name not in _ABOUT] for kind in _KINDS)
     files = next(filter(None, found), [])
     if not files:
@@ -26,7 +26,7 @@ def in_folder(path: Path) -> str:
 
 
 def one_of_shards(path: Path) -> str | None:
-    """What a file is whose name says that it is a part of a dataset, and how they become one; None: it is whole."""
+    """A note on a file that is one shard of a dataset by its name, and how to join them; None: the file is whole."""
     named = _SHARD.fullmatch(path.name)
     if named is None or int(named["count"]) < 2:
         return None

@@ -161,7 +161,7 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
 
 
 def _long_prompts(server: _Server) -> Iterator[Check]:
-    """What the server does with a prompt that is too long, where the teacher is in memory: loading it takes long."""
+    """The server's way with a prompt that is too long; asked only if the teacher is in memory already."""
     if server.context is None:
         return
     tried = f"a prompt of more than {server.context} tokens, the context the teacher is in memory with,"

@@ -40,7 +40,7 @@ LOOSE_CODES = {
     "deutsch": "de", "français": "fr", "español": "es", "italiano": "it", "português": "pt", "mandarin": "zh",
     "filipino": "tl", "fil": "tl",
 }  # fmt: skip
-"""What is often taken for a code: of a country, of three letters, a language's own name."""
+"""Words that are often given for a code, each with the code: a country, three letters, a language's own name."""
 
 _ARABIC = ("ARABIC",)
 _CYRILLIC = ("CYRILLIC",)

@@ -194,7 +194,7 @@ PLACEHOLDERS = {
     "response_criteria": "the criteria of a response, likewise",
     "guidelines": "the house rules, under a line that says so; nothing where there are none",
 }
-"""What may stand in words in braces, and what takes its place."""
+"""The placeholders that words may hold in braces, each with the text that takes its place."""
 
 PLACEHOLDER = re.compile(r"\{\{(?P<doubled>[a-z_]+)\}\}|(?P<breaks>\n*)\{(?P<name>[a-z_]+)\}")
 """A placeholder, with the line breaks before it: where it stands for nothing, they go too. In doubled braces it is a

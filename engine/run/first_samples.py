@@ -60,7 +60,7 @@ class FirstSamples:
 
 
 def advice_for(fault: Fault, recipe: Recipe) -> str:
-    """What to try where every sample fails with this fault."""
+    """The advice on a fault that every sample fails with."""
     forms = " or ".join(form for form in ReplyFormName if form is not recipe.form)
     another_form = f"--reply-form {forms}"
     thinking = "--think false" if recipe.think else "--think true"

@@ -1,4 +1,4 @@
-"""Whether a server holds a teacher's replies to the schema that they are asked for under.
+"""A watch on the first replies: a server that ignores their schema is found out, and another form is taken.
 
 Ollama leaves `format` out for some models when thinking is off, and says nothing (ollama#14645, #15260, #17871): such
 a reply has another shape, or is no JSON. A grammar that is applied lets neither pass, so one reply is enough to know.
@@ -20,7 +20,7 @@ IGNORED = (
     "the server does not hold {teacher} to the schema of its replies (as Ollama does not for some models when thinking "
     "is off): it is asked in the form `markers` from now on; --reply-form json asks under the schema again"
 )
-"""What is said when the form is changed."""
+"""The notice of a changed form."""
 
 SHAPES = frozenset({Fault.UNPARSABLE, Fault.OUT_OF_ORDER})
 _FIRST_NAME = re.compile(r'\{\s*"([^"\\]*)"\s*:')

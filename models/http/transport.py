@@ -136,6 +136,23 @@ class LocalTransport(httpx.AsyncBaseTransport):
         return TeacherError(Fault.BROKEN, f"{self.url} {what}: see the server's log if it happens again")
 
 
+_BY_STATUS = {
+    401: Fault.FORBIDDEN,
+    403: Fault.FORBIDDEN,
+    404: Fault.MODEL_MISSING,
+    429: Fault.BUSY,
+    502: Fault.UNREACHABLE,  # a proxy's word for a server that is not there
+    503: Fault.BUSY,
+    504: Fault.UNREACHABLE,
+}
+
+
+def fault_of_status(status: int) -> Fault:
+    """The kind of failure that an error status alone tells."""
+    by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
+    return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))
+
+
 def one_line(text: str) -> str:
     """A server's own words, made fit for one line of a terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:300]

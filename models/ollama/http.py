@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.http.address import cloud_refused
-from models.http.transport import WHOLE, Limits, LocalTransport, RefusedError, one_line
+from models.http.transport import WHOLE, Limits, LocalTransport, RefusedError, fault_of_status, one_line
 from models.teacher import Fault, TeacherError
 
 _OUT_OF_MEMORY = re.compile(
@@ -34,15 +34,6 @@ _TOO_LONG = re.compile(
 # What llama-server says before it comes to the schema: by a model's own template, and by Ollama's.
 _BEFORE_SCHEMA = re.compile(r"^.{0,200}?(?=JSON schema conversion failed)", re.DOTALL)
 
-_BY_STATUS = {
-    401: Fault.FORBIDDEN,
-    403: Fault.FORBIDDEN,
-    404: Fault.MODEL_MISSING,
-    429: Fault.BUSY,
-    502: Fault.UNREACHABLE,  # a proxy's word for a server that is not there
-    503: Fault.BUSY,
-    504: Fault.UNREACHABLE,
-}
 ADVICE = {  # what to do about a failure that the server names, to be added to its words
     Fault.FORBIDDEN: "; choose a local model, and check OLLAMA_ORIGINS where the server is started",
     Fault.OUT_OF_MEMORY: "; choose a smaller model or context, or free memory",
@@ -210,8 +201,7 @@ def fault_of(status: int, reason: str) -> Fault:
         if _OUR_MISTAKE.search(reason):
             return Fault.REJECTED
         return Fault.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(reason) else Fault.BROKEN
-    by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
-    return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))
+    return fault_of_status(status)
 
 
 def reason_of(error: object) -> str:

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.http.transport import one_line
+from models.http.transport import fault_of_status, one_line
 from models.teacher import Fault
 
 Amount = Annotated[int, Field(ge=0, lt=2**63)]
@@ -59,16 +59,6 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _OUR_MISTAKE = re.compile(r"grammar|json[_ ]schema|response_format|validation error|\bloc\b", re.IGNORECASE)
-_BY_STATUS = {
-    401: Fault.FORBIDDEN,
-    403: Fault.FORBIDDEN,
-    404: Fault.MODEL_MISSING,
-    408: Fault.SILENT,
-    429: Fault.BUSY,
-    502: Fault.UNREACHABLE,  # a proxy's word for a server that is not there
-    503: Fault.BUSY,
-    504: Fault.UNREACHABLE,
-}
 ADVICE = {  # what to do about a failure that the server names, to be added to its words
     Fault.FORBIDDEN: "; if it asks for a key, name a file that holds it in the setting teacher.key_file",
     Fault.OUT_OF_MEMORY: "; choose a smaller model or context, or free memory",
@@ -251,5 +241,4 @@ def fault_of(status: int, failure: Failure) -> Fault:
             return Fault.BUSY
     if status in (500, 501):
         return Fault.REJECTED if _OUR_MISTAKE.search(reason) else Fault.BROKEN
-    by_class = {3: Fault.FORBIDDEN, 4: Fault.REJECTED}
-    return _BY_STATUS.get(status, by_class.get(status // 100, Fault.BROKEN))
+    return Fault.SILENT if status == 408 else fault_of_status(status)

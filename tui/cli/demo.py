@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import FILE, json_option
+from tui.cli.options import FILE, DataOptions, json_option
 from tui.cli.stopping import run_stoppable
 
 
@@ -51,9 +51,7 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
         }
     )
     say(errors(), _about_ollama(settings.teacher.host))
-    with open_data(
-        demo_dataset(), workspace, None, None, (), turns=settings.run.turns, append=False, skip_bad=False
-    ) as opened:
+    with open_data(demo_dataset(), DataOptions(workspace), turns=settings.run.turns) as opened:
         summary = refine(opened, settings, limit=samples)
         out = workspace.with_name(f"{workspace.stem}-refined.json")
         rows = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,7 +112,24 @@ def manner_options(command: F) -> F:
     return command
 
 
-def data_options(command: F) -> F:
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """How a dataset is read, and into which workspace: a command with `data_options` takes it as `reading`."""
+
+    workspace: Path | None = None
+    format_: str | None = None
+    encoding: str | None = None
+    columns: tuple[str, ...] = ()
+    append: bool = False
+    skip_bad: bool = False
+
+
+def data_options(command: Callable[..., int]) -> Callable[..., int]:
+    @wraps(command)
+    def read(**options: Any) -> int:
+        reading = DataOptions(**{field.name: options.pop(field.name) for field in fields(DataOptions)})
+        return command(reading=reading, **options)
+
     for option in (
         click.option(
             "--skip-bad", is_flag=True, help="Report rows that cannot be read, and import the rest."
@@ -131,8 +150,8 @@ def data_options(command: F) -> F:
             help="Where everything is kept [DATA's name with .burnish, in this folder].",
         ),
     ):
-        command = option(command)
-    return command
+        read = option(read)
+    return read
 
 
 encoding_option = click.option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,7 @@ from engine.store.workspace import Run, Workspace
 from models.system.shell import quoted_word
 from models.system.units import counted
 from tui.cli.console import errors, output, print_facts, say
+from tui.cli.options import DataOptions
 from tui.cli.progress import display
 from tui.cli.stopping import run_stoppable
 from tui.text import tables
@@ -38,17 +39,7 @@ EXAMPLES, FAILURES = 5, 20
 """Samples shown after a run, and failed samples listed."""
 
 
-def open_data(
-    data: Path,
-    workspace: Path | None,
-    format_: str | None,
-    encoding: str | None,
-    columns: Sequence[str],
-    *,
-    turns: Turns,
-    append: bool,
-    skip_bad: bool,
-) -> Workspace:
+def open_data(data: Path, reading: DataOptions, *, turns: Turns) -> Workspace:
     """The workspace of a dataset, opened or made; with `append`, the rows that the dataset has gained are taken up.
 
     Making it prints why rows are skipped, with the first row and the count of each reason, how many rows pass
@@ -58,22 +49,22 @@ def open_data(
     console, skipped = errors(), Reasons()
 
     def on_bad(bad: BadRow) -> None:
-        if not skip_bad:
+        if not reading.skip_bad:
             raise DatasetError(f"{data}: {bad.where}: {bad.message}; --skip-bad imports the other rows")
         skipped.add(bad.where, bad.message)
 
-    path = workspace or workspace_for(data)
-    new = not path.exists()
-    if append and not new:
-        opened = _appended(path, data, on_bad, Columns.parse(columns))
+    path = reading.workspace or workspace_for(data)
+    columns, new = Columns.parse(reading.columns), not path.exists()
+    if reading.append and not new:
+        opened = _appended(path, data, on_bad, columns)
     else:
         opened = open_workspace(
             path,
             data,
-            Format(format_) if format_ else None,
+            Format(reading.format_) if reading.format_ else None,
             on_bad,
-            encoding=encoding,
-            columns=Columns.parse(columns),
+            encoding=reading.encoding,
+            columns=columns,
             turns=turns,
         )
     for reason in skipped:

@@ -10,6 +10,7 @@ import click
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import (
     PATH,
+    DataOptions,
     data_options,
     given,
     json_option,
@@ -33,13 +34,8 @@ from tui.cli.options import (
 def run(
     data: Path,
     *,
-    workspace: Path | None,
+    reading: DataOptions,
     limit: int | None,
-    format_: str | None,
-    encoding: str | None,
-    columns: tuple[str, ...],
-    append: bool,
-    skip_bad: bool,
     retry_failed: bool,
     allow_remote_teacher: bool,
     as_json: bool,
@@ -55,16 +51,7 @@ def run(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(
-        data,
-        workspace,
-        format_,
-        encoding,
-        columns,
-        turns=settings.run.turns,
-        append=append,
-        skip_bad=skip_bad,
-    ) as opened:
+    with open_data(data, reading, turns=settings.run.turns) as opened:
         try:
             summary = refine(
                 opened,

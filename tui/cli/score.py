@@ -12,6 +12,7 @@ from models.system.shell import quoted_word
 from tui.cli.exit_codes import DONE
 from tui.cli.options import (
     PATH,
+    DataOptions,
     data_options,
     given,
     json_option,
@@ -37,13 +38,8 @@ LISTED = 20
 def score(
     data: Path,
     *,
-    workspace: Path | None,
+    reading: DataOptions,
     limit: int | None,
-    format_: str | None,
-    encoding: str | None,
-    columns: tuple[str, ...],
-    append: bool,
-    skip_bad: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -55,16 +51,7 @@ def score(
 
     settings = load_settings(given({**options, "run__method": "score"}))
     session.check(settings)
-    with open_data(
-        data,
-        workspace,
-        format_,
-        encoding,
-        columns,
-        turns=settings.run.turns,
-        append=append,
-        skip_bad=skip_bad,
-    ) as opened:
+    with open_data(data, reading, turns=settings.run.turns) as opened:
         summary = refine(opened, settings, limit=limit)
         if as_json:
             for _, outcome in finished(opened, summary.run, limit):

@@ -11,7 +11,7 @@ import click
 
 from models.errors import UsageError
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import PATH, data_options, given, json_option, manner_options, remote_option
+from tui.cli.options import PATH, DataOptions, data_options, given, json_option, manner_options, remote_option
 from tui.cli.stopping import run_stoppable
 
 
@@ -40,12 +40,7 @@ def teachers(
     *,
     teachers: str,
     samples: int,
-    workspace: Path | None,
-    format_: str | None,
-    encoding: str | None,
-    columns: tuple[str, ...],
-    append: bool,
-    skip_bad: bool,
+    reading: DataOptions,
     allow_remote_teacher: bool,
     as_json: bool,
     **options: Any,
@@ -81,16 +76,7 @@ def teachers(
     for one in each.values():
         session.check(one, allow_remote_teacher=allow_remote_teacher)
     trials = []
-    with open_data(
-        data,
-        workspace,
-        format_,
-        encoding,
-        columns,
-        turns=settings.run.turns,
-        append=append,
-        skip_bad=skip_bad,
-    ) as opened:
+    with open_data(data, reading, turns=settings.run.turns) as opened:
         chosen = spread(opened, samples)
         for name, one in each.items():
             say(errors(), f"{one_line(name)}:")

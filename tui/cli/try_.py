@@ -10,7 +10,15 @@ from typing import Any
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import PATH, data_options, given, json_option, refining_options, remote_option
+from tui.cli.options import (
+    PATH,
+    DataOptions,
+    data_options,
+    given,
+    json_option,
+    refining_options,
+    remote_option,
+)
 from tui.cli.stopping import run_stoppable
 
 
@@ -31,13 +39,8 @@ from tui.cli.stopping import run_stoppable
 def try_(
     data: Path,
     *,
-    workspace: Path | None,
+    reading: DataOptions,
     samples: int,
-    format_: str | None,
-    encoding: str | None,
-    columns: tuple[str, ...],
-    append: bool,
-    skip_bad: bool,
     allow_remote_teacher: bool,
     as_json: bool,
     **options: Any,
@@ -58,16 +61,7 @@ def try_(
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(
-        data,
-        workspace,
-        format_,
-        encoding,
-        columns,
-        turns=settings.run.turns,
-        append=append,
-        skip_bad=skip_bad,
-    ) as opened:
+    with open_data(data, reading, turns=settings.run.turns) as opened:
         chosen = spread(opened, samples)
         with display(errors()) as shown:
             refining = session.refine_workspace(

@@ -55,7 +55,7 @@ def large(path: Path, size: int) -> Path:
                 "output": f"{index} is a number. " * 8,
             }
             version = Version(instruction=row["instruction"], response=row["output"])
-            yield Sample(index=index, original=version, row=row)
+            yield Sample(index=index, number=index, original=version, row=row)
 
     source = Source(
         path="data.json", format="alpaca", fields=("instruction", "input", "output"), sha256="0" * 64

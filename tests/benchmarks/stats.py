@@ -33,7 +33,8 @@ def samples(count: int) -> Iterator[Sample]:
             instruction, response = "Say it again, please.", "The same answer, over and over again. " * 10
         if index % 100 == 3:
             response += " Write to bob@corp.org."
-        yield Sample(index=index, original=Version(instruction=instruction, response=response), row={})
+        original = Version(instruction=instruction, response=response)
+        yield Sample(index=index, number=index, original=original, row={})
 
 
 def measure(count: int) -> None:

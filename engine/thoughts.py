@@ -47,6 +47,9 @@ def _any(marks: Collection[str]) -> str:
     return "|".join(map(re.escape, marks))
 
 
+# What every mark begins with, and so what is looked for first: most texts have none.
+_SIGN = re.compile(r"[<\[◁]|here (?:are|is) my", re.IGNORECASE)
+_SIGN_OF_THOUGHTS = re.compile(r"[^<\[◁]*+[<\[◁]|\s*(?:here (?:are|is) my|analysis)", re.IGNORECASE)
 _OPENED = re.compile(
     rf"\s*(?:(?P<mark>{_any(_MARKS)})|<(?P<tag>{_any(_TAGS)})\s[^<>]{{0,200}}>)", re.IGNORECASE
 )
@@ -84,6 +87,8 @@ _WITHOUT_MARKS = re.compile(r"\s*analysis(?=[A-Z]).*?assistantfinal", re.DOTALL)
 def quoted_marks(*texts: str) -> frozenset[str]:
     """The marks of thoughts that stand in these texts."""
     text = "\n".join(texts).casefold()
+    if not _SIGN.search(text):
+        return frozenset()
     found = {opening for opening, closing in _MARKS.items() if opening in text or closing in text}
     return frozenset(found | {_CHANNEL} if _CHANNEL in text else found)
 
@@ -116,6 +121,8 @@ def parted_answer(text: str, asked: str = "") -> PartedAnswer:
 
     asked: what it answers. Marks that this speaks of are looked for with more care: the answer may be about them.
     """
+    if not _SIGN_OF_THOUGHTS.match(text):
+        return PartedAnswer(text)
     spoken_of = quoted_marks(asked)
     opened = _OPENED.match(text)
     quoted = spoken_of & _ASKED_FOR if opened or _IN_CHANNELS.match(text) else spoken_of

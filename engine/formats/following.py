@@ -49,7 +49,9 @@ def dependence(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) ->
     old = sample.original
     answer = old.model_copy(update={"response": f"{old.response}\0"})
     both = Version(instruction=f"{old.instruction}\0", response=answer.response)
-    asked, answered = (changes(sample, version, source, columns) for version in (both, answer))
+    asked = changes(sample, both, source, columns)
+    # What follows the answer alone follows both; most rows hold nothing that follows.
+    answered = changes(sample, answer, source, columns) if asked else ()
     return Dependence(
         any(change.done is Done.REASONING for change in asked),
         any(change.done is not Done.REASONING for change in asked),

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from engine import thoughts
 from engine.method.reflection import required_text
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
-from engine.thoughts import quoted_marks, without_thoughts
+from engine.thoughts import parted_answer, quoted_marks, without_thoughts
 from models.teacher import Fault
 from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json
 
@@ -183,6 +184,13 @@ def test_in_markers_thoughts_may_hold_the_headings() -> None:
 
 def test_quoted_marks_are_found_by_either_end() -> None:
     assert quoted_marks("a </Think> b", "c <reasoning> d") == {"<think>", "<reasoning>"}
+
+
+@pytest.mark.parametrize(("opening", "closing"), thoughts._MARKS.items())
+def test_every_mark_is_found_in_an_answer_and_in_a_question(opening: str, closing: str) -> None:
+    assert parted_answer(f"{opening.upper()}They add.{closing}Four.").text == "Four."
+    for mark in (opening, closing):
+        assert opening in quoted_marks(f"It says {mark.upper()} there.")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.heat.screen import ORIGINAL, HeatScreen
-from tui.screens.review.conversation import ConversationAfter, ConversationBefore
+from tui.widgets.conversation import ConversationAfter, ConversationBefore
 from tui.screens.review.critique import Critique
 from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief

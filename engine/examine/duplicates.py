@@ -1,9 +1,11 @@
 """Duplicate samples and near duplicates: equal texts, and MinHash for texts that share most of their word trigrams.
 
-Two samples are duplicates where instruction, input and response are the same but for white space. They are near
-duplicates where the sets A and B of their word trigrams have |A ∩ B| / |A ∪ B| (Jaccard's index) of `NEAR` or more,
-as estimated from 128 MinHashes (Broder, "On the resemblance and containment of documents", 1997; its standard error at
-0.8 is 0.035). Banding says which samples are compared (Leskovec, Rajaraman, Ullman, "Mining of Massive
+Two samples are duplicates where instruction, input and response, and all that was said before them, are the same but
+for white space. They are near duplicates where the sets A and B of their word trigrams have |A ∩ B| / |A ∪ B|
+(Jaccard's index) of `NEAR` or more, as estimated from 128 MinHashes (Broder, "On the resemblance and containment of
+documents", 1997; its standard error at 0.8 is 0.035). In a conversation that is the exchange's likeness times that
+of the turns before it: a sum of two MinHashes is the same where both are. A system message counts for nothing in it,
+for many rows share one. Banding says which samples are compared (Leskovec, Rajaraman, Ullman, "Mining of Massive
 Datasets", 3.4): 16 bands of 8 find a pair at 0.8 with a probability of 0.95, one at 0.9 with 0.9999.
 
 Written out in NumPy, because the libraries for it keep every signature and band in memory, 1.7 and 2.8 KB a
@@ -22,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.examine.words import Numbers, grams, numbers
-from engine.sample import Version
+from engine.sample import History, Version
 
 NEAR = 0.8
 TRIGRAM = 3
@@ -32,6 +34,7 @@ _HASHES = BANDS * ROWS
 _DICE = np.random.default_rng(0)
 _FACTORS = _DICE.integers(1 << 63, size=(_HASHES, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)  # odd
 _MIX = _DICE.integers(1 << 63, size=ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_BEFORE = _DICE.integers(1 << 63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 _AT_ONCE = 4096  # trigrams, samples, or pairs: what is in memory at a time
 
 
@@ -58,13 +61,15 @@ class Duplicates:
         self._blocks.close()
         self._signatures.close()
 
-    def add(self, version: Version) -> None:
-        texts = (version.instruction, version.input, version.response)
-        plain = "\0".join(" ".join(text.split()) for text in texts).encode("utf-8", "surrogatepass")
+    def add(self, version: Version, history: History = ()) -> None:
+        """`history`: what was said before it."""
+        texts = [version.instruction, version.input, version.response]
+        all_of_it = [*texts, *(text for turn in history for text in (turn.role, turn.text))]
+        plain = "\0".join(" ".join(text.split()) for text in all_of_it).encode("utf-8", "surrogatepass")
         self._texts.append(int.from_bytes(blake2b(plain, digest_size=8).digest()))
-        found = numbers("\n".join(texts))
-        # A sample without a word (signs, emoji) is like none but its equals.
-        minima = _minima(grams(found, min(TRIGRAM, len(found))) if len(found) else self._last())
+        minima = self._minima_of(texts)
+        if before := [turn.text for turn in history if turn.role != "system"]:
+            minima = minima + self._minima_of(before) * _BEFORE
         self._bands.append((minima.reshape(BANDS, ROWS) * _MIX).sum(axis=1, dtype=np.uint64))
         # Eight bits of each say whether two are equal, but for one pair in 256 that only looks so (Li and König,
         # "b-Bit Minwise Hashing", 2010): `_likeness` takes these off again.
@@ -72,8 +77,11 @@ class Duplicates:
         if len(self._bands) == _AT_ONCE:
             self._write()
 
-    def _last(self) -> Numbers:
-        return np.array(self._texts[-1:], np.uint64)
+    def _minima_of(self, texts: list[str]) -> Numbers:
+        found = numbers("\n".join(texts))
+        # Texts without a word (signs, emoji) are like none but their equals.
+        last = np.array(self._texts[-1:], np.uint64)
+        return _minima(grams(found, min(TRIGRAM, len(found))) if len(found) else last)
 
     def _write(self) -> None:
         """A block: each band's numbers side by side, so that a band is read without the others."""

@@ -28,7 +28,7 @@ from engine.formats.following import reasoning_of
 from engine.formats.names import Format
 from engine.formats.read import any_rows
 from engine.formats.write import nothing
-from engine.sample import Sample, Version
+from engine.sample import History, Sample, Version
 from models.files.digest import sha256_of
 
 Details = Sequence[Mapping[str, Any]]
@@ -75,17 +75,21 @@ class Examination:
         `source`: of their rows, to look for reasoning in them.
         """
         languages, asked, answered, reasoning = Languages(), array("L"), array("L"), 0
+        row, seen = None, 0
         with closing(Duplicates()) as duplicates:
             for sample in samples:
                 step()
                 version = sample.original
-                duplicates.add(version)
+                duplicates.add(version, sample.history)
                 self._flagged.append(0)
                 reasoning += source is not None and bool(reasoning_of(sample, source.format, source.columns))
                 languages.add(version.instruction, version.input, version.response)
                 asked.append(len(version.instruction) + len(version.input))
                 answered.append(len(version.response))
-                for flag, details in self._flags(version):
+                # Of several exchanges in a row, each turn is looked at once, in the first that holds it.
+                before = _named_turns(sample.history)[seen if sample.number == row else 0 :]
+                row, seen = sample.number, len(sample.history) + 2
+                for flag, details in self._flags(version, before):
                     self._keep(sample.index, flag, details)
             for found in duplicates.found():
                 if found.likeness is None:
@@ -124,11 +128,12 @@ class Examination:
         """The findings of every flag, flag by flag."""
         return (found for flag in Flag for found in self.findings(flag))
 
-    def _flags(self, version: Version) -> Iterator[tuple[Flag, Details]]:
+    def _flags(self, version: Version, before: Sequence[tuple[str, str]]) -> Iterator[tuple[Flag, Details]]:
+        """`before`: the turns that were said before it, each with its name."""
         yield Flag.EMPTY, empty_fields(version)
         yield Flag.COPIED, copied_fields(version)
         yield Flag.REFUSAL, [{"text": _excerpt(version.response)}] if refuses(version) else []
-        fields = version.model_dump().items()
+        fields = [*before, *version.model_dump().items()]
         yield Flag.PERSONAL, [details for name, text in fields for details in _personal(name, text)]
         if self._test is not None:
             shared = [(name, text, self._test.find(text)) for name, text in fields]
@@ -156,6 +161,16 @@ class Examination:
         return TestSet(
             path=str(path), sha256=sha256_of(path), rows=test.rows, texts=test.texts, short=test.short
         )
+
+
+def _named_turns(history: History) -> list[tuple[str, str]]:
+    """Each turn with a name as a field has one: `user turn 1` is the first of the user's."""
+    count = Counter[str]()
+    named = []
+    for turn in history:
+        count[turn.role] += 1
+        named.append((f"{turn.role} turn {count[turn.role]}", turn.text))
+    return named
 
 
 def _spool() -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -148,6 +149,24 @@ def facts_of(row: Mapping[str, Any], layout: Layout, columns: Columns = NO_COLUM
         last=bool(counts[Turns.LAST]),
         exchanges=counts[Turns.ALL],
     )
+
+
+def tools_in(row: object) -> str:
+    """The definitions of the tools that a row's assistant may call, as a text; "": none."""
+    given = row.get("tools") if isinstance(row, dict) else None
+    if not given:
+        return ""
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+
+
+def history_in(said: Sequence[ConversationTurn]) -> History:
+    """What is said, as the history of an exchange after it."""
+    return _history([_as_turn(turn) for turn in said])
+
+
+def before_fields(row: Mapping[str, Any], columns: Columns = NO_COLUMNS) -> History:
+    """The history in a row that has its exchange in fields."""
+    return history_in([*system_beside(row, columns), *history_pairs(row)])
 
 
 def _history(said: Sequence[Turn]) -> History:

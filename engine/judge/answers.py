@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from engine.events import Started
+from engine.formats.conversation import before_fields, history_in, said_in
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
-from engine.formats.names import DatasetError, Record
+from engine.formats.names import DatasetError, Layout, Record, RowError
 from engine.formats.read import any_rows
+from engine.formats.shapes import turns_field
 from engine.judge.events import Answered
-from engine.judge.pairs import GENERATOR
+from engine.judge.pairs import GENERATOR, spoken
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import Question, UnusableReply, failure_of, reply_text
 from engine.method.templates import PUBLISHED, TemplateName
 from engine.run.settings import MODEL_NAMES, AnswerSettings
 from engine.run.teachers import check_teacher
-from engine.sample import Failure
+from engine.sample import Failure, History, Turn
 from models.errors import UsageError
 from models.files.catalog import teacher_file
 from models.teacher import Message, Reply, TeacherError
@@ -30,14 +33,22 @@ class AnswerPrompt:
     instruction: str
     input: str = ""
     dataset: str | None = None  # where AlpacaEval's own prompts are from
+    history: History = ()  # what was said before it
 
     def question(self, template: TemplateName) -> Question[Reply]:
-        """The instruction as it is put to a model: in a template's words, or for the model's own chat template."""
+        """The instruction as it is put to a model: in a template's words, or for the model's own chat template.
+
+        In a template each message but the last ends with an answer, after which the model's end token belongs.
+        """
+        before = spoken(self.history).messages
         if template is TemplateName.CHAT:
             text = f"{self.instruction}\n{self.input}" if self.input else self.instruction
+            messages = *before, Message("user", text)
         else:
-            text = "".join(piece.text for piece in PUBLISHED[template](self.instruction, self.input, (), ""))
-        return _Open("answer", (Message("user", text),), Reply)
+            turns = tuple(Turn(role=message.role, text=message.content) for message in before)
+            pieces = PUBLISHED[template](self.instruction, self.input, turns, "")
+            messages = tuple(Message("user", piece.text) for piece in pieces)
+        return _Open("answer", messages, Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,8 @@ def prompts(
 ) -> list[AnswerPrompt]:
     """The prompts of a file: a dataset, AlpacaEval's file, rows that have only an instruction, or lines of text.
 
+    Of a conversation the last user's turn is the prompt, after what was said before it.
+
     `encoding` and `columns` as for `open_dataset`.
     `DatasetError`: the file cannot be read, or a row of it has no instruction.
     """
@@ -84,19 +97,48 @@ def prompts(
 
 
 def _prompt(path: Path, number: int, row: object, columns: Columns) -> AnswerPrompt:
+    where = f"{path}: row {number}"
+    if not isinstance(row, dict):
+        raise DatasetError(_expected(where, columns))
+    for turns in (row, row | {"completion": None}):  # TRL's prompts have turns in `prompt` and no more
+        if (field := turns_field(turns, columns)) is not None:
+            return _prompt_in_turns(where, turns, Layout(field), columns)
     asked = columns.model_copy(update={"response": None})
-    fields = fields_of(row | {"output": ""}, asked) if isinstance(row, dict) else None
-    if isinstance(row, dict) and fields is not None:
+    fields = fields_of(row | {"output": ""}, asked)
+    if fields is not None:
         instruction, input = row[fields.instruction], row.get(fields.input or "")
         if isinstance(input, str) and not (isinstance(instruction, str) and instruction.strip()):
             instruction, input = input, None  # the whole question stands there
         dataset = row.get("dataset")
         if isinstance(instruction, str) and instruction.strip() and isinstance(input, str | None):
-            return AnswerPrompt(instruction, input or "", dataset if isinstance(dataset, str) else None)
-    raise DatasetError(
-        f"{path}: row {number}: expected a prompt, with its text in the field "
-        f"`{columns.instruction or 'instruction'}`"
+            return AnswerPrompt(
+                instruction,
+                input or "",
+                dataset if isinstance(dataset, str) else None,
+                before_fields(row, columns),
+            )
+    raise DatasetError(_expected(where, columns))
+
+
+def _expected(where: str, columns: Columns) -> str:
+    field = columns.instruction or "instruction"
+    return (
+        f"{where}: expected a prompt, with its text in the field `{field}`, or turns of which one is a user's"
     )
+
+
+def _prompt_in_turns(where: str, row: Record, layout: Layout, columns: Columns) -> AnswerPrompt:
+    """The user's last turn and what stands before it; an answer to it that is there is left out."""
+    try:
+        said = said_in(row, layout, columns)
+        at = max((at for at, turn in enumerate(said) if turn.role == "user"), default=None)
+        if at is None or not said[at].text.strip():
+            raise DatasetError(_expected(where, columns))
+        if (why := said[at].never) is not None:
+            raise why
+    except RowError as error:
+        raise DatasetError(f"{where}: {error}") from None
+    return AnswerPrompt(said[at].text, history=history_in(said[:at]))
 
 
 def check_answering(settings: AnswerSettings) -> None:
@@ -147,10 +189,18 @@ def generator(name: str) -> str:
 
 
 def rows(asked: Sequence[AnswerPrompt], answers: Answers, name: str) -> Iterator[Record]:
-    """AlpacaEval's rows; one that has no answer is there with an empty output."""
+    """AlpacaEval's rows; one that has no answer is there with an empty output.
+
+    What was said before a prompt is in the fields that LLaMA-Factory has for it, `system` and `history`.
+    """
     for number, prompt in enumerate(asked):
-        row: dict[str, str] = {} if prompt.dataset is None else {"dataset": prompt.dataset}
+        row: dict[str, Any] = {} if prompt.dataset is None else {"dataset": prompt.dataset}
         row["instruction"] = prompt.instruction
         if prompt.input:
             row["input"] = prompt.input
+        before = spoken(prompt.history)
+        if before.system:
+            row["system"] = before.system
+        if before.pairs:
+            row["history"] = [list(pair) for pair in before.pairs]
         yield row | {"output": answers.texts.get(number, ""), GENERATOR: generator(name)}

@@ -88,8 +88,8 @@ async def _judged(respondent: RecordedModel, number: int, pair: Pair, form: Judg
     swapped: Opinion | None = None
     failure = None
     try:
-        forward = await respondent.ask(number, question(pair.a, pair.b, form))
-        swapped = await respondent.ask(number, question(pair.b, pair.a, form))
+        forward = await respondent.ask(number, question(pair, form))
+        swapped = await respondent.ask(number, question(pair.swapped(), form))
     except (UnusableReply, TeacherError) as error:
         failure = failure_of(error)
     return Judged(pair=pair, forward=forward, swapped=swapped, failure=failure)

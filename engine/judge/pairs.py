@@ -7,17 +7,19 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from engine.formats.conversation import exchanges_in, tools_in
 from engine.formats.fields import fields_of
-from engine.formats.layouts import version_of
 from engine.formats.names import TRACE, RowError
 from engine.formats.read import BadRow, Dataset, open_dataset
-from engine.judge.prompt import Pair, StudentChoice
-from engine.sample import Outcome, Rule, Sample, Stage, Version
+from engine.judge.prompt import Before, Pair, StudentChoice
+from engine.method.templates import TOOL_SAYS
+from engine.sample import History, Outcome, Rule, Sample, Stage, Turns, Version, exchanges
 from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import LeavingSample, exported
 from engine.store.workspace import Workspace
+from models.teacher import Message
 
 GENERATOR = "generator"
 """The field of AlpacaEval's files that names the model that gave an answer."""
@@ -85,15 +87,16 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
 def _of_sample(row: LeavingSample, *, refined_only: bool) -> Iterator[Pair]:
     """A sample's pairs, each once: where the student took one stage's rewrite, both questions are the same."""
     sample, outcome, original = row.sample, row.outcome, row.sample.original
+    before = Before(history=sample.history, tools=tools_in(sample.row))
     choices: dict[tuple[Version, Version], list[StudentChoice]] = {}
     if outcome is not None and not refined_only:
         for a, b, choice in _choices(sample, outcome):
             choices.setdefault((a, b), []).append(choice)
     if row.version != original:
         chosen = choices.pop((original, row.version), [])
-        yield Pair(row=sample.index, a=original, b=row.version, choices=tuple(chosen))
+        yield Pair(row=sample.index, a=original, b=row.version, before=before, choices=tuple(chosen))
     for (a, b), chosen in choices.items():
-        yield Pair(row=sample.index, a=a, b=b, compared=False, choices=tuple(chosen))
+        yield Pair(row=sample.index, a=a, b=b, before=before, compared=False, choices=tuple(chosen))
 
 
 def _choices(sample: Sample, outcome: Outcome) -> Iterator[tuple[Version, Version, StudentChoice]]:
@@ -125,38 +128,39 @@ def file_sides(
 ) -> Sides:
     """Two files' answers to the same instructions: datasets, exports, or AlpacaEval's outputs.
 
-    Rows are matched on instruction and input; two exports with traces on the sample they came from, so that a
-    rewritten instruction is compared with what it was made of. Of equal rows the first meets the first, and so on.
+    Rows are matched on what is asked and what was said before it; two exports with traces on the sample they came
+    from, so that a rewritten instruction is compared with what it was made of. Of equal rows the first meets the
+    first, and so on. Of a conversation it is the last exchange.
     B is held in memory. Rows that hold no answer go to `on_bad`. Raises as `open_file`, `DatasetError`.
     """
     one, other = _File(open_file(a), on_bad), _File(open_file(b), on_bad)
     traced = one.traced and other.traced
-    partners: dict[Hashable, list[Version]] = defaultdict(list)
+    partners: dict[Hashable, list[_Answer]] = defaultdict(list)
     total = 0
-    for key, version in other.answers(traced=traced):
-        partners[key].append(version)
+    for key, answer in other.answers(traced=traced):
+        partners[key].append(answer)
         total += 1
 
-    def matched(*, quiet: bool) -> Iterator[tuple[int, Version, Version | None]]:
+    def matched(*, quiet: bool) -> Iterator[tuple[int, _Answer, _Answer | None]]:
         met: Counter[Hashable] = Counter()
-        for row, (key, version) in enumerate(one.answers(traced=traced, quiet=quiet)):
+        for row, (key, answer) in enumerate(one.answers(traced=traced, quiet=quiet)):
             there = partners.get(key, [])
-            yield row, version, there[met[key]] if met[key] < len(there) else None
+            yield row, answer, there[met[key]] if met[key] < len(there) else None
             met[key] += 1
 
     def pairs() -> Iterator[Pair]:
         found = (
-            Pair(row=row, a=version, b=partner)
-            for row, version, partner in matched(quiet=True)
-            if partner is not None and partner != version
+            _pair(row, answer, partner)
+            for row, answer, partner in matched(quiet=True)
+            if partner is not None and partner.version != answer.version
         )
         return islice(found, limit)
 
     alone = both = same = 0
-    for _, version, partner in matched(quiet=False):
+    for _, answer, partner in matched(quiet=False):
         alone += partner is None
         both += partner is not None
-        same += partner == version
+        same += partner is not None and partner.version == answer.version
     names = one.name, other.name
     if names[0] == names[1]:
         names = (str(a), str(b))
@@ -167,6 +171,49 @@ def file_sides(
         same=same,
         unmatched=(alone, total - both),
     )
+
+
+class Spoken(NamedTuple):
+    """A history as a system message and pairs of what is asked and what is answered."""
+
+    system: str
+    pairs: tuple[tuple[str, str], ...]  # a side that says nothing is empty
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        said = [Message("system", self.system)]
+        for asked, answered in self.pairs:
+            said += [Message("user", asked), Message("assistant", answered)]
+        return tuple(message for message in said if message.content)
+
+
+def spoken(history: History) -> Spoken:
+    """A history in the form that rows of answers have it in: what a tool says becomes the user's, as in a template."""
+    first, _ = exchanges(history)
+    pairs: list[tuple[str, str]] = []
+    is_answered = True
+    for turn in history[len(first) :]:
+        if turn.role == "assistant":
+            asked = "" if is_answered else pairs.pop()[0]
+            pairs.append((asked, turn.text))
+        else:
+            text = f"{TOOL_SAYS}\n{turn.text}" if turn.role == "tool" else turn.text
+            asked = text if is_answered else f"{pairs.pop()[0]}\n\n{text}"
+            pairs.append((asked, ""))
+        is_answered = turn.role == "assistant"
+    return Spoken("\n\n".join(turn.text for turn in first), tuple(pairs))
+
+
+class _Answer(NamedTuple):
+    """A row's last exchange."""
+
+    version: Version
+    before: Before
+
+
+def _pair(row: int, a: _Answer, b: _Answer) -> Pair:
+    other = None if b.before == a.before else b.before
+    return Pair(row=row, a=a.version, b=b.version, before=a.before, before_b=other)
 
 
 class _File:
@@ -180,31 +227,39 @@ class _File:
         generators = {str(row[GENERATOR]) for row in first if row.get(GENERATOR)}
         self.name = generators.pop() if len(generators) == 1 else dataset.path.name
 
-    def answers(self, *, traced: bool, quiet: bool = False) -> Iterator[tuple[Hashable, Version]]:
+    def answers(self, *, traced: bool, quiet: bool = False) -> Iterator[tuple[Hashable, _Answer]]:
         """Each answer with what it is matched on."""
         for number, row in self._dataset.rows():
             try:
-                version = self._version(row)
+                answer = self._answer(row)
             except RowError as error:
                 if not quiet:
                     self._on_bad(self._dataset.path, BadRow(self._dataset.where(number), str(error)))
                 continue
             assert isinstance(row, dict)
-            yield (_trace(row) if traced else (version.instruction, version.input)), version
+            version, before = answer
+            asked = (*spoken(before.history), version.instruction, version.input)
+            yield (_trace(row) if traced else asked), answer
 
-    def _version(self, row: object) -> Version:
-        """The version in a row. Of all texts an answer may be empty: then the model said nothing."""
+    def _answer(self, row: object) -> _Answer:
+        """The answer in a row. Of all texts it alone may be empty: then the model said nothing."""
         layout, columns = self._dataset.format.layout, self._dataset.columns
         fields = fields_of(row, columns) if isinstance(row, dict) else None
         if isinstance(row, dict) and fields is not None and row[fields.response] == "":
-            filled = version_of(row | {fields.response: "-"}, layout, columns)
-            return filled.model_copy(update={"response": ""})
-        return version_of(row, layout, columns)
+            (found,) = exchanges_in(row | {fields.response: "-"}, layout, Turns.LAST, columns)
+            version = found.version.model_copy(update={"response": ""})
+        else:
+            (found,) = exchanges_in(row, layout, Turns.LAST, columns)
+            version = found.version
+        return _Answer(version, Before(history=found.history, tools=tools_in(row)))
 
 
 def _trace(row: dict[str, Any]) -> Hashable | None:
     """The sample an exported row came from: its index and what was asked, for indices alone are every file's."""
-    match row.get(TRACE):
+    trace = row.get(TRACE)
+    if isinstance(trace, dict) and isinstance(exchanges := trace.get("exchanges"), list) and exchanges:
+        trace = exchanges[-1]
+    match trace:
         case {"index": int(index), "original": {"instruction": str(instruction), "input": str(input)}}:
             return index, instruction, input
         case _:

@@ -28,12 +28,8 @@ def verdicts_on(workspace: Path, record: Path | None = None) -> dict[bytes, Judg
         if comparison is None:
             raise UsageError(f"{path}: no verdicts on {workspace.name}'s latest run; {ask}")
         judged = (one for _, one in kept.judged(comparison))
-        return dict(_verdict(one) for one in judged if _is_of_one_instruction(one))
-
-
-def _is_of_one_instruction(judged: Judged) -> bool:
-    a, b = judged.pair.a, judged.pair.b
-    return judged.result is not Result.INVALID and (a.instruction, a.input) == (b.instruction, b.input)
+        usable = (one for one in judged if one.result is not Result.INVALID)
+        return dict(_verdict(one) for one in usable if one.pair.has_one_instruction)
 
 
 def _verdict(judged: Judged) -> tuple[bytes, JudgeVerdict]:

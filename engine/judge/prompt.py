@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from pydantic import Field
 from engine.method.reflection import Question, UnusableReply, required_text
 from engine.method.reply_forms import JsonReply, JudgeForm, layout, parsed, sections
 from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
-from engine.sample import Failure, Frozen, Stage, Verdict, Version
+from engine.sample import Failure, Frozen, History, Stage, Verdict, Version, as_one_text
 from models.teacher import Fault, Message
 
 
@@ -32,16 +33,41 @@ class StudentChoice(Frozen):
     margin: float | None  # in log-ratio, positive: for b; None: one of them had no score
 
 
+class Before(Frozen):
+    """What a version answers after, beside its instruction."""
+
+    history: History = ()
+    tools: str = ""  # the definitions of those that the assistant may call
+
+
 class Pair(Frozen):
     """Two versions to compare: a, what was there, and b, what is to be better."""
 
     row: int  # the sample of a workspace, or the row of A's file, from 0
     a: Version
     b: Version
+    before: Before = Before()  # both, or a alone
+    before_b: Before | None = None  # None: the same
     compared: bool = (
         True  # counts in the comparison of A with B; else it is only what the student turned down
     )
     choices: tuple[StudentChoice, ...] = ()
+
+    @property
+    def befores(self) -> tuple[Before, Before]:
+        """What a, and what b, answers after."""
+        return self.before, self.before if self.before_b is None else self.before_b
+
+    @property
+    def has_one_instruction(self) -> bool:
+        """True where both answer the same instruction after the same conversation."""
+        asked = [(version.instruction, version.input) for version in (self.a, self.b)]
+        return asked[0] == asked[1] and self.befores[0] == self.befores[1]
+
+    def swapped(self) -> Pair:
+        """The same pair with b first."""
+        a, b = self.befores
+        return self.model_copy(update={"a": self.b, "b": self.a, "before": b, "before_b": a})
 
     def digest(self) -> bytes:
         body = json.dumps(self.model_dump(mode="json"), sort_keys=True)
@@ -97,7 +123,7 @@ def _sign(number: float) -> int:
 
 # The question ----------------------------------------------------------------------------------------------------
 
-PROMPTS = 1
+PROMPTS = 2
 """The version of the prompts to a judge: raised with each change of a word in them."""
 
 SYSTEM = (
@@ -120,6 +146,11 @@ Compare the two answers to the instruction.
 1. Critique both in a few sentences: {", ".join(RESPONSE_CRITERIA.values())}.
 {_SCORES}"""
 
+IN_CONVERSATION = (
+    "What you compare goes on with the conversation above: it must be right at that point of it, and true to a system "
+    "message there."
+)
+
 EXAMPLES_TASK = f"""\
 Compare the two examples, each an instruction with its answer, as examples for a language model to learn from.
 1. Critique both in a few sentences. The instructions: {", ".join(INSTRUCTION_CRITERIA.values())}. The answers: \
@@ -141,30 +172,35 @@ PUBLISHED_TASK = (
 )
 
 
-def question(first: Version, second: Version, form: JudgeForm) -> Question[Opinion]:
-    """The question about two versions, in this order.
+def question(pair: Pair, form: JudgeForm) -> Question[Opinion]:
+    """The question about the two versions of a pair, a shown first.
 
     Where both answer the same instruction it compares the answers, else the two as examples.
     """
-    same = (first.instruction, first.input) == (second.instruction, second.input)
+    same, (one, other) = pair.has_one_instruction, pair.befores
     if form is JudgeForm.PUBLISHED:
         if same:
-            return _published(first, second)
+            return _published(pair)
         form = JudgeForm.MARKERS
     # A text cannot hold the mark of a fence that its own digest decides.
-    texts = json.dumps([first.model_dump(), second.model_dump()])
-    mark = hashlib.sha256(texts.encode("ascii")).hexdigest()[:12]
-    shown = [("instruction", first.instruction), ("input", first.input)] if same else []
-    for number, version in enumerate((first, second), 1):
+    texts = [pair.a.model_dump(), pair.b.model_dump()]
+    texts += [before.model_dump() for before in (one, other) if before != Before()]
+    mark = hashlib.sha256(json.dumps(texts).encode("ascii")).hexdigest()[:12]
+    shown = list(_before(one, mark)) if one == other else []
+    if same:
+        shown += [("instruction", pair.a.instruction), ("input", pair.a.input)]
+    for number, version, before in ((1, pair.a, one), (2, pair.b, other)):
+        if one != other:
+            shown += [(f"{name} {number}", text) for name, text in _before(before, mark)]
         if not same:
             shown += [(f"instruction {number}", version.instruction), (f"input {number}", version.input)]
         shown.append((f"answer {number}", version.response))
     fenced = "\n".join(
-        f"<{name} {mark}>\n{text}\n</{name} {mark}>"
-        for name, text in shown
-        if text or not name.startswith("input")
+        _fenced(name, text, mark) for name, text in shown if text or not name.startswith("input")
     )
     task = ANSWERS_TASK if same else EXAMPLES_TASK
+    if one.history or other.history:
+        task = f"{task}\n{IN_CONVERSATION}"
     lay, read, schema = _LAYOUTS[form]
     messages = (
         Message("system", f"{SYSTEM}\n{_FENCE.format(mark=mark)}"),
@@ -173,15 +209,31 @@ def question(first: Version, second: Version, form: JudgeForm) -> Question[Opini
     return Question("judge", messages, read, schema)
 
 
-def _published(first: Version, second: Version) -> Question[Opinion]:
-    asked = f"{first.instruction}\n{first.input}" if first.input else first.instruction
+def _fenced(name: str, text: str, mark: str) -> str:
+    return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
+
+
+def _before(before: Before, mark: str) -> Iterator[tuple[str, str]]:
+    if before.tools:
+        yield "tools", before.tools
+    if before.history:
+        yield "conversation", "\n".join(_fenced(turn.role, turn.text, mark) for turn in before.history)
+
+
+def _published(pair: Pair) -> Question[Opinion]:
     answers = "\n\n".join(
         f"[The Start of Assistant {number}'s Answer]\n{version.response}\n\n[The End of Assistant {number}'s Answer]"
-        for number, version in enumerate((first, second), 1)
+        for number, version in enumerate((pair.a, pair.b), 1)
     )
+    before = "".join(f"[{turn.role.capitalize()}]\n{turn.text}\n\n" for turn in pair.before.history)
+    if pair.before.tools:
+        before = f"[Tools]\n{pair.before.tools}\n\n{before}"
     messages = (
         Message("system", PUBLISHED_SYSTEM),
-        Message("user", f"[Question]\n{asked}\n\n{answers}\n\n[System]\n{PUBLISHED_TASK}\n\n"),
+        Message(
+            "user",
+            f"{before}[Question]\n{as_one_text(pair.a)}\n\n{answers}\n\n[System]\n{PUBLISHED_TASK}\n\n",
+        ),
     )
     return Question("judge", messages, _read_published)
 

@@ -175,8 +175,7 @@ class _Tally:
         assert judged.forward is not None
         assert judged.swapped is not None
         self._all[result] += 1
-        same = (pair.a.instruction, pair.a.input) == (pair.b.instruction, pair.b.input)
-        self._by_instruction[same][result] += 1
+        self._by_instruction[pair.has_one_instruction][result] += 1
         self._scores[0] += judged.forward.first + judged.swapped.second
         self._scores[1] += judged.forward.second + judged.swapped.first
         a, b = len(pair.a.response), len(pair.b.response)

@@ -20,7 +20,7 @@ class EmbeddedTeacher:
 
     The prompt's part that the request before it shared stays computed, so the steps of one dialogue cost little.
     `context`: tokens a request and its reply share. `digest`: of the file, "sha256:...". `chat`: its chat
-    template is around what is asked; without, the model is given the messages as they are, one after the other.
+    template is around what is asked; without, the model is given the messages as they are, its end token between them.
     """
 
     def __init__(
@@ -110,7 +110,9 @@ class EmbeddedTeacher:
 
     def _prompt(self, request: Request) -> tuple[Piece, ...]:
         if not self._chat:
-            return tuple(Piece(message.content) for message in request.messages)
+            end = Piece(self._loaded["eos_text"], special=True)
+            said = [piece for message in request.messages for piece in (Piece(message.content), end)][:-1]
+            return tuple(piece for piece in said if piece.text)
         return render(
             self._loaded["chat_template"] or "",
             request.messages,

@@ -42,7 +42,7 @@ LISTED = 20
     type=PATH,
     metavar="FILE",
     required=True,
-    help="Rows with an instruction, as of a dataset or AlpacaEval, or lines of text.",
+    help="Rows with an instruction or a conversation, as of a dataset or AlpacaEval, or lines of text.",
 )
 @click.option(
     "-o",
@@ -71,6 +71,9 @@ def answer(
     **options: Any,
 ) -> int:
     """Have a local model answer a file of prompts, for burnish judge.
+
+    Of a conversation it answers the user's last turn, after all that was said before; OUT has that in `system` and
+    `history`.
 
     Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
     command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no

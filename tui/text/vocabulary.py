@@ -176,8 +176,9 @@ def shown_equal_length(choice: Choice) -> EqualLength | None:
 
 
 FINDINGS = {
-    Flag.DUPLICATE: "the same texts as an earlier sample, but for white space",
-    Flag.NEAR_DUPLICATE: "about 0.8 or more of the word trigrams shared with an earlier sample (Jaccard, by MinHash)",
+    Flag.DUPLICATE: "the same texts as an earlier sample, and before it in a conversation, but for white space",
+    Flag.NEAR_DUPLICATE: "about 0.8 or more of the word trigrams shared with an earlier sample (Jaccard, by MinHash); "
+    "in a conversation, times those of the turns before",
     Flag.EMPTY: "a field says no more than N/A, none or a dash",
     Flag.COPIED: "one field holds the words of another",
     Flag.REFUSAL: "the response begins by declining",

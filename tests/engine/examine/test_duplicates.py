@@ -10,7 +10,7 @@ import pytest
 
 from engine.examine.duplicates import NEAR, Duplicate, Duplicates
 from engine.examine.words import words
-from engine.sample import Version
+from engine.sample import History, Turn, Version
 from tests import hostile
 
 WORDS = [f"word{number}" for number in range(400)]
@@ -112,3 +112,45 @@ def test_it_says_the_same_every_time() -> None:
     versions = [version(" ".join(changed(dice, said, 3))) for _ in range(30)]
     assert found(versions) == found(versions) != []
     assert found([]) == found(versions[:1]) == []
+
+
+def talk(*texts: str, system: str = "") -> History:
+    first = (Turn(role="system", text=system),) if system else ()
+    return *first, *(Turn(role="assistant" if n % 2 else "user", text=text) for n, text in enumerate(texts))
+
+
+def found_after(samples: Iterable[tuple[Version, History]]) -> list[Duplicate]:
+    with closing(Duplicates()) as duplicates:
+        for one, history in samples:
+            duplicates.add(one, history)
+        return list(duplicates.found())
+
+
+def test_the_same_words_after_another_conversation_are_no_duplicate() -> None:
+    dice = random.Random(9)
+    thanks = version("You are welcome.", "Thank you.")
+    talks = [talk(" ".join(text(dice)), " ".join(text(dice))) for _ in range(6)]
+    assert found_after((thanks, history) for history in (*talks, ())) == []
+    assert found_after((thanks, history) for history in (talks[0], talks[1], talks[0])) == [
+        Duplicate(2, 0, None)
+    ]
+
+
+def test_the_same_words_after_nearly_the_same_conversation_are_a_near_duplicate() -> None:
+    dice = random.Random(10)
+    shorter = version("A keeper finds his daughter.", "Shorter.")
+    talks = [(" ".join(text(dice)), text(dice)) for _ in range(4)]
+    first = [(shorter, talk(asked, " ".join(said))) for asked, said in talks]
+    second = [(shorter, talk(asked, " ".join(changed(dice, said, 2)))) for asked, said in talks]
+    again = found_after([*first, *second])
+    assert [(one.sample, one.of) for one in again] == [(4, 0), (5, 1), (6, 2), (7, 3)]
+    assert all(one.likeness is not None and 0.8 <= one.likeness < 1 for one in again)
+
+
+def test_a_system_message_that_all_rows_share_makes_none_of_them_alike() -> None:
+    dice = random.Random(11)
+    long = " ".join(text(dice, 800))
+    samples = [(version(" ".join(text(dice, 20))), talk(system=long)) for _ in range(10)]
+    assert found_after(samples) == []
+    other = [(samples[0][0], talk(system=said)) for said in (long, f"{long} And be brief.")]
+    assert found_after(other) == [Duplicate(1, 0, 1.0)]

@@ -15,7 +15,7 @@ from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag, Lengths, Stats
 from engine.examine.languages import UNKNOWN, language
 from engine.formats.names import DatasetError
-from engine.sample import Sample, Version
+from engine.sample import Sample, Turn, Version
 from engine.store.sample_list import FilterTerm, SampleFilter, SampleList
 from engine.store.workspace import Workspace
 from tests import hostile
@@ -231,3 +231,37 @@ def test_an_empty_dataset_has_no_lengths() -> None:
     assert stats == Stats(
         samples=0, flagged=0, flags=flags, languages={}, instruction=none, response=none, personal={}
     )
+
+
+def test_every_turn_before_an_exchange_is_looked_at_once(against: Path) -> None:
+    said = [
+        Turn(role="system", text="Write to help@corp.org."),
+        Turn(role="user", text="I am ann@corp.org."),
+        Turn(role="assistant", text="Hello."),
+        Turn(role="user", text="And bob@corp.org too."),
+        Turn(role="assistant", text=f"He says: {RIDDLE}"),
+    ]
+    last = Version(instruction="Who else?", response="Nobody but eve@corp.org.")
+    exchanges = [
+        (0, Version(instruction=said[1].text, response=said[2].text), said[:1]),
+        (0, Version(instruction=said[3].text, response=said[4].text), said[:3]),
+        (0, last, said),
+        (1, last, said),
+    ]
+    with Examination(against) as examination:
+        examination.examine(
+            sample(index, original=version, number=number, history=tuple(history))
+            for index, (number, version, history) in enumerate(exchanges)
+        )
+        personal = {
+            one.sample: [detail["field"] for detail in one.details]
+            for one in examination.findings(Flag.PERSONAL)
+        }
+        tested = {one.sample: one.details[0]["field"] for one in examination.findings(Flag.IN_TEST)}
+    assert personal == {
+        0: ["system turn 1", "instruction"],
+        1: ["instruction"],
+        2: ["response"],
+        3: ["system turn 1", "user turn 1", "user turn 2", "response"],
+    }
+    assert tested == {1: "response", 3: "assistant turn 2"}

@@ -34,7 +34,9 @@ CALL = {"type": "function", "function": {"name": "look", "arguments": "{}"}}
 def turn_rows(draw: st.DrawFn) -> dict[str, Any]:
     role, words = draw(st.sampled_from([("from", "value"), ("role", "content"), ("role", "text")]))
     asks, answers = draw(
-        st.sampled_from([("human", "gpt"), ("user", "assistant"), ("Prompter", "bing"), ("USER:", "Model")])
+        st.sampled_from(
+            [("human", "gpt"), ("user", "assistant"), ("Prompter", "bing"), ("USER:", "Model"), ("Ann", "Bo")]
+        )
     )
     part = st.fixed_dictionaries({"type": st.just("text"), "text": text}, optional={"n": st.none()})
     image = st.fixed_dictionaries({"type": st.just("image"), "url": text})
@@ -62,8 +64,10 @@ def turn_rows(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 4)) == 0:
         turns.append({role: asks, words: draw(text)})
     field = draw(st.sampled_from(["conversations", "messages", "dialogue"]))
-    row = {"id": draw(st.none() | st.integers()), field: turns}
-    return row | draw(st.sampled_from([{}, {"tools": [CALL]}, {"system": "Be kind."}, {"num_turns": 3}]))
+    given = json.dumps(turns) if draw(st.integers(0, 4)) == 0 else turns  # as one text, as in a table
+    row = {"id": draw(st.none() | st.integers()), field: given}
+    beside = [{}, {"tools": [CALL]}, {"tools": json.dumps([CALL])}, {"system": "Be kind."}, {"num_turns": 3}]
+    return row | draw(st.sampled_from(beside))
 
 
 @st.composite
@@ -136,7 +140,36 @@ def test_a_chosen_version_takes_the_place_of_its_own_turn(row: dict[str, Any], c
     for other in samples:
         if other is not one:
             assert again[other.turn].original == other.original
-    changes(one, new, format)
+    assert again[one.turn].history == one.history
+    followed = {change.field for change in changes(one, new, format)}
+    assert _others_changed(row, out) <= followed
+
+
+def _others_changed(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    """The paths of what is another in a row of turns, but for the texts of two turns."""
+    found, texts = set[str](), 0
+    for name, value in old.items():
+        if not (isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value)):
+            if (
+                new.get(name) != value
+                and name not in ("instruction", "input", "output", "history")
+                and not _is_turns(value)
+            ):
+                found.add(name)
+            continue
+        for number, (before, after) in enumerate(zip(value, new[name], strict=True)):
+            for key in before:
+                if before[key] != after.get(key):
+                    if key in ("value", "content", "text"):
+                        texts += 1
+                    else:
+                        found.add(f"{name}[{number}].{key}")
+    assert texts <= 2
+    return found
+
+
+def _is_turns(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("[{")
 
 
 @pytest.mark.parametrize("form", ["alone", "together"])

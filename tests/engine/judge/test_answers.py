@@ -18,8 +18,9 @@ from engine.judge.events import Answered, JudgeEvent
 from engine.judge.pairs import file_sides
 from engine.judge.record import Record
 from engine.judge.recorded_model import RecordedModel
-from engine.method.templates import TemplateName
+from engine.method.templates import PUBLISHED, TOOL_SAYS, TemplateName
 from engine.run.settings import AnswerSettings
+from engine.sample import Turn
 from models.errors import UsageError
 from models.llamacpp import bindings
 from models.llamacpp.bindings import Model
@@ -92,7 +93,95 @@ def test_what_holds_none_is_one_line(tmp_path: Path, text: str) -> None:
     assert str(caught.value).isprintable()
 
 
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "look"}}]}
+TALK: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "How warm is it?"},
+    CALL,
+    {"role": "tool", "content": "21"},
+    {"role": "assistant", "content": "It is 21 degrees."},
+    {"role": "user", "content": "Is that warm?"},
+]
+HISTORY = (
+    Turn(role="system", text="Be brief."),
+    Turn(role="user", text="How many?"),
+    Turn(role="assistant", text="Up to twelve."),
+)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": TALK},
+        {"messages": [*TALK, {"role": "assistant", "content": "It is mild."}]},
+        {"prompt": TALK},
+        {"prompt": TALK, "completion": [{"role": "assistant", "content": "It is mild."}]},
+        {"conversations": [{"from": turn["role"], "value": turn["content"], **turn} for turn in TALK]},
+    ],
+)
+def test_of_a_conversation_the_last_user_turn_is_asked_after_what_was_said(
+    tmp_path: Path, row: dict[str, Any]
+) -> None:
+    (tmp_path / "p.json").write_text(json.dumps([row]), "utf-8")
+    (prompt,) = prompts(tmp_path / "p.json")
+    assert (prompt.instruction, prompt.input) == ("Is that warm?", "")
+    assert [turn.role for turn in prompt.history] == ["system", "user", "assistant", "tool", "assistant"]
+
+
+def test_what_was_said_before_may_stand_in_fields(tmp_path: Path) -> None:
+    row = {"instruction": "And late?", "system": "Be brief.", "history": [["How many?", "Up to twelve."]]}
+    (tmp_path / "p.json").write_text(json.dumps([row]), "utf-8")
+    assert prompts(tmp_path / "p.json") == [AnswerPrompt("And late?", history=HISTORY)]
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"role": "system", "content": "Be brief."}],
+        [{"role": "assistant", "content": "Hello."}],
+        [{"role": "user", "content": " "}],
+        [{"role": "user", "content": [{"type": "image", "url": "x"}]}],
+        [{"role": "user", "content": "Hello."}, {"role": "nobody", "content": "x"}, {"role": "user"}],
+        [{"role": "user", "content": "Hello."}, 7],
+    ],
+)
+def test_a_conversation_without_a_question_in_words_is_one_line(tmp_path: Path, turns: list[Any]) -> None:
+    (tmp_path / "p.json").write_text(json.dumps([{"messages": turns}]), "utf-8")
+    with pytest.raises(DatasetError, match="row 1: ") as caught:
+        prompts(tmp_path / "p.json")
+    assert str(caught.value).isprintable()
+
+
 # Answers
+
+
+def test_a_model_is_shown_the_conversation_and_the_judge_is_too(tmp_path: Path) -> None:
+    tools = tuple(Turn(role=role, text=text) for role, text in (
+        ("user", "How warm is it?"), ("assistant", "look()"), ("tool", "21"), ("assistant", "It is mild."),
+    ))  # fmt: skip
+    asked = [AnswerPrompt("And late?", history=HISTORY), AnswerPrompt("And now?", history=tools), ASKED[0]]
+    with FakeOllama(lambda chat: f"After {len(chat.messages)}.") as server:
+        answers = answered(tmp_path / "w", server, asked)
+        assert answers.texts == {0: "After 4.", 1: "After 5.", 2: "After 1."}
+        (said,) = [chat.body["messages"] for chat in server.chats if len(chat.body["messages"]) == 4]
+    assert [message["content"] for message in said] == [
+        *(turn.text for turn in HISTORY),
+        "And late?",
+    ]
+    out = tmp_path / "out.json"
+    write_dataset(out, Format.ALPACA, rows(asked, answers, TEACHER))
+    first, second, third = json.loads(out.read_text("utf-8"))
+    assert (first["system"], first["history"]) == ("Be brief.", [["How many?", "Up to twelve."]])
+    assert second["history"] == [["How warm is it?", "look()"], [f"{TOOL_SAYS}\n21", "It is mild."]]
+    assert set(third) == {"instruction", "output", "generator"}
+    assert [prompt.question(TemplateName.CHAT) for prompt in prompts(out)] == [
+        prompt.question(TemplateName.CHAT) for prompt in asked
+    ]
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps([row | {"output": "Another."} for row in (second, third, first)]), "utf-8")
+    sides = file_sides(out, other)
+    assert [pair.before.history for pair in sides.pairs()][::2] == [HISTORY, ()]
+    assert sides.unmatched == (0, 0)
 
 
 def test_a_model_s_answers_are_alpacaeval_s_file_and_judge_can_read_it(tmp_path: Path) -> None:
@@ -181,6 +270,14 @@ def test_a_template_s_words_are_those_the_student_is_asked_in() -> None:
     assert message.content == "Translate.\nBonjour."
 
 
+@pytest.mark.parametrize("template", list(PUBLISHED))
+def test_in_a_template_each_message_but_the_last_ends_with_an_answer(template: TemplateName) -> None:
+    said = AnswerPrompt("And late?", history=HISTORY).question(template).messages
+    pieces = PUBLISHED[template]("And late?", "", HISTORY, "<END>")
+    assert "<END>".join(message.content for message in said) == "".join(piece.text for piece in pieces)
+    assert len(said) == 2
+
+
 def test_a_template_is_not_for_a_server_that_has_its_own() -> None:
     with pytest.raises(UsageError, match="own template"):
         check_answering(AnswerSettings(name=TEACHER, template=TemplateName.VICUNA))
@@ -203,3 +300,25 @@ def test_a_file_answers_a_template_s_words_and_nothing_around_them(tmp_path: Pat
     (message,) = ASKED[0].question(TemplateName.ALPACA).messages
     bindings.start()
     assert read == len(Model(smollm2).tokenize(message.content, special=False))
+
+
+def test_after_each_answer_of_the_conversation_stands_the_model_s_end_token(
+    tmp_path: Path, smollm2: Path
+) -> None:
+    settings = AnswerSettings(name="demo", context=512, max_tokens=16, template=TemplateName.VICUNA)
+    asked = [AnswerPrompt("And late?", history=HISTORY)]
+
+    async def main() -> None:
+        async with RecordedModel(record, settings, lambda _: None, chat=False) as respondent:
+            await answer(respondent, asked, settings.template)
+
+    with Record.at(tmp_path / "w") as record:
+        asyncio.run(main())
+        ((read,),) = record.database.execute("SELECT json_extract(body, '$.prompt_tokens') FROM replies")
+    bindings.start()
+    model = Model(smollm2)
+    first, last = (
+        len(model.tokenize(message.content, special=False))
+        for message in asked[0].question(TemplateName.VICUNA).messages
+    )
+    assert read == first + 1 + last

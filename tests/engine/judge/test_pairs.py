@@ -11,14 +11,17 @@ import pytest
 from engine.export.export import ExportRequest, RowProgress, write
 from engine.formats.names import DatasetError
 from engine.formats.read import BadRow
-from engine.judge.pairs import Sides, file_sides, workspace_sides
+from engine.judge.pairs import Sides, file_sides, spoken, workspace_sides
 from engine.judge.prompt import Pair
-from engine.sample import Decision, Review, Stage, Verdict, Version
+from engine.method.templates import TOOL_SAYS
+from engine.run.opening import open_workspace
+from engine.sample import Decision, Review, Stage, Turn, Turns, Verdict, Version
 from engine.store.file_errors import WorkspaceError
 from engine.store.leaving import ExportRule
 from engine.store.workspace import Workspace
 from tests.factory import recipe
-from tests.scene import KINDS, scene, started
+from tests.running import dataset
+from tests.scene import KINDS, outcome_of_kind, scene, started
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +237,92 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path) -> None:
     a = written(tmp_path / "a.json", [row("x", "1")])
     with pytest.raises(DatasetError, match="cannot be read"):
         file_sides(a, tmp_path / "none.json")
+
+
+# Conversations
+
+
+def talk(*texts: str, **more: Any) -> dict[str, Any]:
+    roles = ["user", "assistant"] * len(texts)
+    return {"messages": [{"role": r, "content": t} for r, t in zip(roles, texts, strict=False)], **more}
+
+
+@pytest.mark.parametrize("turns", list(Turns))
+def test_each_pair_of_a_workspace_has_what_stands_before_its_exchange(tmp_path: Path, turns: Turns) -> None:
+    rows = [
+        talk("Name a fruit.", "An apple.", "A red one?", "A cherry.", tools=[{"name": "look"}]),
+        talk("Say stop.", "Stop it."),
+    ]
+    path = tmp_path / "w.burnish"
+    with open_workspace(path, dataset(tmp_path / "d.json", rows), None, None, turns=turns) as opened:
+        run, samples = started(opened), {sample.index: sample for sample in opened.samples()}
+        for sample in samples.values():
+            kind = "replaced" if sample.next is None else "half"
+            made = outcome_of_kind(sample, kind)
+            assert made is not None
+            opened.keep_outcome(run, made)
+    pairs = list(workspace_sides(path).pairs())
+    assert {pair.row for pair in pairs} == set(samples)
+    for pair in pairs:
+        sample = samples[pair.row]
+        assert pair.befores[0] == pair.befores[1]
+        assert pair.before.history == sample.history
+        assert bool(pair.before.tools) == ("tools" in sample.row)
+
+
+def test_rows_of_conversations_are_matched_on_what_was_said_before(tmp_path: Path) -> None:
+    rows = [
+        talk("Name a river.", "The Loire.", "Shorter.", "Loire."),
+        talk("Name a sea.", "It is.", "Shorter.", "B"),
+    ]
+    a = written(tmp_path / "a.json", rows)
+    b = written(
+        tmp_path / "b.json",
+        [talk(*[turn["content"] for turn in row["messages"][:-1]], "x") for row in rows[::-1]],
+    )
+    sides = file_sides(a, b)
+    assert answers(sides) == [("Shorter.", "Loire.", "x"), ("Shorter.", "B", "x")]
+    assert [pair.before.history[0].text for pair in sides.pairs()] == ["Name a river.", "Name a sea."]
+    assert all(pair.has_one_instruction for pair in sides.pairs())
+    assert sides.unmatched == (0, 0)
+
+
+def test_a_conversation_in_turns_is_matched_with_the_same_one_in_fields(tmp_path: Path) -> None:
+    turns = talk("Name a river.", "The Loire.", "Shorter.", "Loire.")
+    turns["messages"].insert(0, {"role": "system", "content": "Be brief."})
+    fields = row("Shorter.", "x", system="Be brief.", history=[["Name a river.", "The Loire."]])
+    sides = file_sides(written(tmp_path / "a.json", [turns]), written(tmp_path / "b.json", [fields]))
+    assert answers(sides) == [("Shorter.", "Loire.", "x")]
+
+
+def test_two_exports_of_whole_conversations_are_matched_though_earlier_turns_were_refined(
+    tmp_path: Path,
+) -> None:
+    def exported(name: str, *texts: str) -> Path:
+        trace = {"index": 1, "original": {"instruction": "A red one?", "input": "", "response": "y"}}
+        return written(tmp_path / name, [talk(*texts, burnish={"exchanges": [trace | {"index": 0}, trace]})])
+
+    a = exported("a.json", "Name a fruit.", "An apple.", "A red one?", "A cherry.")
+    b = exported("b.json", "Name a fruit.", "An apple, a pear.", "A red one?", "It is a cherry.")
+    (pair,) = file_sides(a, b).pairs()
+    assert [before.history[1].text for before in pair.befores] == ["An apple.", "An apple, a pear."]
+    assert not pair.has_one_instruction
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ("", ("", ())),
+        ("s", ("s0", ())),
+        ("ssuaua", ("s0\n\ns1", (("u2", "a3"), ("u4", "a5")))),
+        ("uatau", ("", (("u0", "a1"), (f"{TOOL_SAYS}\nt2", "a3"), ("u4", "")))),
+        ("auua", ("", (("", "a0"), ("u1\n\nu2", "a3")))),
+        ("uaasua", ("", (("u0", "a1"), ("", "a2"), ("s3\n\nu4", "a5")))),
+    ],
+)
+def test_any_history_is_a_system_message_and_pairs(history: str, expected: tuple[Any, ...]) -> None:
+    roles: dict[str, Any] = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
+    said = spoken(tuple(Turn(role=roles[mark], text=f"{mark}{n}") for n, mark in enumerate(history)))
+    assert said == expected
+    again = tuple(Turn(role=message.role, text=message.content) for message in said.messages)
+    assert spoken(again).messages == said.messages

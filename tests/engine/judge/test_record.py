@@ -163,5 +163,5 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
     with Record.at(path) as record:
         assert record.reply(0, request.digest(judge)) == Reply(HALF)
         assert record.reply(0, replace(request, think=True).digest(judge)) is None
-        assert record.comparisons()[0].about == judging(judge=judge, pairs=1)
-        assert record.begin(judging(judge=judge, pairs=1)).id == 1
+        assert record.comparisons()[0].about == judging(judge=judge, pairs=1, prompts=1)
+        assert record.begin(judging(judge=judge, pairs=1, prompts=1)).id == 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
-from engine.judge.prompt import question
+from engine.judge.prompt import Before, Pair, question
 from engine.method.prompts import PROMPTS, CritiqueLength, Prompts, PromptSet
 from engine.method.recipe import Recipe
 from engine.method.reflection import Question
@@ -174,10 +174,14 @@ def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:
     """Where the digest differs, raise `judging.PROMPTS` and put the new digest here."""
     new = Version(instruction="New question?", response="New answer.")
     same = OLD.model_copy(update={"response": "New answer."})
+    after = Before(history=(Turn(role="user", text="Hello."), Turn(role="assistant", text="Hi.")), tools="[]")
     asked: list[Question[Any]] = [
-        question(OLD, other, form) for form in (JudgeForm.JSON, JudgeForm.MARKERS) for other in (new, same)
+        question(Pair(row=0, a=OLD, b=other, before=before), form)
+        for form in JudgeForm
+        for other in (new, same)
+        for before in (Before(), after)
     ]
     assert (JUDGE_PROMPTS, words(asked)) == (
-        1,
-        "ce1101eb843e9d7ce660e2409e4236ded1b364ea0a44425f8afa897c5bae2ea4",
+        2,
+        "046082e2ddc18873628d3b01e4891a5c9390e40bcf5eb3769d91c06b43b17da8",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.judge.pairs import workspace_sides
 from engine.judge.prompt import Judged
@@ -21,6 +22,7 @@ from engine.sample import (
     Sample,
     Scores,
     Stage,
+    Turns,
     Verdict,
     Verification,
     Version,
@@ -108,21 +110,40 @@ def outcome_of_kind(sample: Sample, kind: str) -> Outcome | None:
     return Outcome(index=n, final=final, choices=choices, before=before, after=after)
 
 
+def of_response_alone(outcome: Outcome, sample: Sample) -> Outcome:
+    """The outcome as an exchange has it that something follows: its instruction stays."""
+    old = sample.original
+    choices = tuple(
+        choice.model_copy(
+            update={
+                "rewrite": choice.rewrite
+                and sample.original.model_copy(update={"response": choice.rewrite.response})
+            }
+        )
+        for choice in outcome.choices
+        if choice.stage is Stage.RESPONSE
+    )
+    final = old.model_copy(update={"response": outcome.final.response})
+    return outcome.model_copy(update={"choices": choices, "final": final})
+
+
 def scene(
     folder: Path,
-    rows: Sequence[dict[str, str]] | None = None,
+    rows: Sequence[dict[str, Any]] | None = None,
     kinds: Sequence[str] = KINDS,
     *,
     reviewed: bool = True,
     teacher: str = "qwen3:8b",
+    turns: Turns = Turns.LAST,
 ) -> Path:
     """A workspace, closed. Its run has outcomes of all kinds in turn, and samples 0 to 2 are reviewed."""
     path = folder / "scene.burnish"
     rows = demo_rows(24) if rows is None else rows
-    with open_workspace(path, dataset(folder / "scene.json", rows), None, None) as opened:
+    with open_workspace(path, dataset(folder / "scene.json", rows), None, None, turns=turns) as opened:
         run = started(opened, teacher)
         for sample in list(opened.samples()):
             if (made := outcome_of_kind(sample, kinds[sample.index % len(kinds)])) is not None:
+                made = made if sample.next is None else of_response_alone(made, sample)
                 opened.keep_outcome(run, made)
                 opened.keep_reply(
                     sample.index,
@@ -146,6 +167,33 @@ def started(opened: Workspace, teacher: str = "qwen3:8b") -> Run:
         recipe(),
         RunRecord(settings=settings.model_dump(mode="json"), teacher=teacher_info(), student=student),
     )
+
+
+LIBRARY: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "You are the help desk of a small public library. Answer in three sentences."},
+        {"role": "user", "content": "How many books may I borrow?"},
+        {"role": "assistant", "content": "Up to twelve at a time, for four weeks."},
+        {"role": "user", "content": "Is The Trial there?"},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"type": "function", "function": {"name": "shelf", "arguments": '{"title": "The Trial"}'}}]},
+        {"role": "tool", "content": "1 of 2 copies"},
+        {"role": "assistant", "content": "Yes, one of our two copies is on the shelf."},
+        {"role": "user", "content": "And if I bring it back late?"},
+        {"role": "assistant", "content": "You pay 20 cents a day. After thirty days we send a bill for a new copy."},
+    ],
+    "tools": [{"type": "function", "function": {
+        "name": "shelf", "description": "The copies of a book that are there.",
+        "parameters": {"type": "object", "properties": {"title": {"type": "string"}}}}}],
+}  # fmt: skip
+"""A row of a conversation with a system message and a tool: two of its exchanges can be refined."""
+
+
+def conversation(folder: Path, earlier: str = "replaced") -> Path:
+    """A workspace of every exchange of `LIBRARY`, after one row that stands alone. `earlier`: the first one's kind."""
+    said = (("user", "Name a sea."), ("assistant", "The North Sea."))
+    alone = {"messages": [{"role": role, "content": text} for role, text in said]}
+    return scene(folder, [alone, LIBRARY], ("kept", earlier, "near tie"), reviewed=False, turns=Turns.ALL)
 
 
 ORDERS = (((4, 8), (5, 7)), ((6, 6), (6, 6)), ((8, 4), (7, 5)), ((4, 8), (8, 4)), None, ((3, 9), (6, 6)))

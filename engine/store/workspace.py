@@ -14,7 +14,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 from pydantic import BaseModel, TypeAdapter
@@ -190,14 +190,20 @@ class Workspace:
         ]
 
     def pending(self, run: Run, among: Sequence[int]) -> Iterator[Sample]:
-        """Those of some samples that have no outcome in this run yet, in the dataset's order."""
+        """Those of some samples, which are in order, that have no outcome in this run yet."""
+        undone = "NOT EXISTS (SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = s.sample)"
+        if _is_beginning(among):
+            query = f"{_SAMPLES} WHERE sample > :last AND sample < :stop AND {undone} ORDER BY sample LIMIT :window"
+            for found in self.database.walk(query, WINDOW, run=run.id, stop=len(among)):
+                yield self.stored_sample(*found)
+            return
         query = (
-            f"{_SAMPLES} WHERE sample > :last AND {_AMONG} AND NOT EXISTS "
-            "(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = s.sample) "
-            "ORDER BY sample LIMIT :window"
+            f"{_SAMPLES} WHERE sample IN (SELECT value FROM json_each(:some)) AND {undone} ORDER BY sample"
         )
-        for found in self.database.walk(query, WINDOW, run=run.id, **_among(among)):
-            yield self.stored_sample(*found)
+        for start in range(0, len(among), WINDOW):
+            some = json.dumps(list(among[start : start + WINDOW]))
+            for found in self.database.execute(query, run=run.id, some=some):
+                yield self.stored_sample(*found)
 
     def stored_sample(self, index: int, body: str, number: int, turn: int, row_body: str) -> Sample:
         """The sample in what `SAMPLE_COLUMNS` selects."""
@@ -465,9 +471,14 @@ def _recipe_key(recipe: Recipe) -> str:
 _AMONG = "sample < :stop AND (:chosen IS NULL OR sample IN (SELECT value FROM json_each(:chosen)))"
 
 
+def _is_beginning(samples: Sequence[int]) -> TypeGuard[range]:
+    """True of the first samples, which need no list."""
+    return isinstance(samples, range) and samples.start == 0 and samples.step == 1
+
+
 def _among(samples: Sequence[int]) -> dict[str, object]:
-    """The values of `_AMONG`. A range from 0 on needs no list."""
-    if isinstance(samples, range) and samples.start == 0 and samples.step == 1:
+    """The values of `_AMONG`."""
+    if _is_beginning(samples):
         return {"stop": samples.stop, "chosen": None}
     return {"stop": max(samples, default=-1) + 1, "chosen": json.dumps(list(samples))}
 

@@ -208,6 +208,7 @@ _TABLE = {
         ("next", "j,n", "Next", "Next pair of the list", SHOWN),
         ("previous", "k,p", "Previous", "Previous pair of the list", SHOWN),
         ("review", "r", "Review", "Open this pair's sample in Review", SHOWN),
+        ("conversation", "c", "Conversation", "Open or fold what was said before", QUIET),
         ("back", "escape,q", "Compare", "Back to the list of pairs", SHOWN),
     ),
     "help": (

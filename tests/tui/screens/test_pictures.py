@@ -25,7 +25,7 @@ from tests.factory import ratio
 from tests.ollama.script import Answer, Chat, Ending, Scripted
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
-from tests.scene import judged, scene
+from tests.scene import conversation, judged, scene
 from tests.stand_in import StandIn, stand_in
 from tui.app import BurnishApp
 from tui.state.workbench import Workbench
@@ -88,6 +88,10 @@ STATES = {
     "review, verified": State(verified, (("24 samples", "2 enter"),), "Sample 0"),
     "review, failed": seen("2 j j j enter", "Sample 3"),
     "review, waiting": seen("2 j j j j j j j enter", "Sample 7"),
+    "samples, turns": State(conversation, (("3 samples", "2"),), "3 samples"),
+    "review, conversation": State(
+        conversation, (("3 samples", "2 j j enter"), ("Sample 2", "c")), "The copies of a book"
+    ),
     "heat": seen("2 enter h", "token 1 of 11"),
     "run, begun before": seen("", "takes it up again"),
     "run, finished": State(finished, (("24 samples", "3"),), "writes the refined dataset"),

@@ -47,7 +47,7 @@ def test_a_dataset_is_opened_by_its_path_and_summed_up() -> None:
     async def steps(seat: StartSeat) -> None:
         await seat.press("escape", "o")  # to the path, from wherever one is
         await seat.open(demo_dataset())
-        await seat.until(lambda: seat.workbench.is_open and "32" in seat.shown("#facts"))
+        await seat.until(lambda: seat.workbench.is_open and "35" in seat.shown("#facts"))
         facts = seat.shown("#facts")
         assert "alpaca, a JSON array" in facts
         assert "instruction, input, output" in facts

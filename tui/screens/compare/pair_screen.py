@@ -12,7 +12,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.judge.prompt import Judged, Opinion, Result
+from engine.judge.prompt import Before, Judged, Opinion, Pair, Result
 from engine.judge.record import Comparison
 from engine.sample import PARTS, Verdict
 from models.errors import BurnishError
@@ -24,6 +24,7 @@ from tui.state.verdicts import PairLine, verdict
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.text.vocabulary import RESULTS, SCORES
+from tui.widgets.conversation import ConversationBefore
 from tui.widgets.diff import PartDiff, differences
 from tui.widgets.prose import Prose
 
@@ -70,6 +71,8 @@ class PairScreen(AppScreen):
         self._comparison = comparison
         self._lines = lines
         self._at = at
+        self._pair: Pair | None = None
+        self._unfolded = False  # all that was said before is shown
 
     def body(self) -> ComposeResult:
         yield Static(id="about")
@@ -83,6 +86,7 @@ class PairScreen(AppScreen):
             with Horizontal(classes="heads"):
                 yield Static(id="head-left")
                 yield Static(id="head-right")
+            yield ConversationBefore()
             for part in PARTS:
                 yield PartDiff(part.capitalize(), id=part)
 
@@ -102,11 +106,12 @@ class PairScreen(AppScreen):
             return
         # Off the app's loop: texts may be long.
         compared = await asyncio.to_thread(differences, judged.pair.a, judged.pair.b)
-        self.workbench.judge_job.at = line.pair
+        self.workbench.judge_job.at, self._pair = line.pair, judged.pair
         with self.app.batch_update():
             for part, difference in compared.items():
                 self.query_one(f"#{part}", PartDiff).show(difference)
             self._show(line, judged)
+            self._show_conversation()
             self.query_one("#pages").scroll_home(animate=False)
 
     def _show(self, line: PairLine, judged: Judged) -> None:
@@ -125,6 +130,24 @@ class PairScreen(AppScreen):
             column.query_one(Prose).show_pieces(_opinion(opinion))
         self.query_one("#head-left", Static).update(names[0].capitalize())
         self.query_one("#head-right", Static).update(names[1].capitalize())
+
+    def _show_conversation(self) -> None:
+        if (pair := self._pair) is None:
+            return
+        self.query_one(ConversationBefore).show_before(
+            pair.before.history,
+            pair.before.tools,
+            "Before it",
+            opened=self._unfolded,
+            key=self.keymap.first("pair.conversation"),
+        )
+
+    def action_conversation(self) -> None:
+        if self._pair is None or self._pair.before == Before():
+            self.say("nothing was said before this exchange")
+            return
+        self._unfolded = not self._unfolded
+        self._show_conversation()
 
     def _go(self, step: int) -> None:
         at = self._at + step

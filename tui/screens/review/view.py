@@ -13,6 +13,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
+from engine.formats.conversation import tools_in
 from engine.method.noise import NEAR_TIE
 from engine.sample import PARTS, Version
 from engine.store.sample_list import FilterTerm, SampleList
@@ -22,12 +23,12 @@ from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.heat.screen import ORIGINAL, HeatScreen
-from tui.widgets.conversation import ConversationAfter, ConversationBefore
 from tui.screens.review.critique import Critique
 from tui.screens.review.headings import decision_line, place_line, version_line
 from tui.screens.review.verdict import VerdictPanel, in_brief
 from tui.state.versions import OfferedVersion, SampleView, offers, view_sample
 from tui.state.workbench import Workbench
+from tui.widgets.conversation import ConversationAfter, ConversationBefore
 from tui.widgets.diff import PartDiff, differences
 from tui.widgets.prose import Prose
 
@@ -216,13 +217,20 @@ class SampleViewScreen(AppScreen):
     def _show_conversation(self) -> None:
         if (view := self._view) is None:
             return
-        key = self.keymap.first("review.conversation")
-        self.query_one(ConversationBefore).show_before(view.sample, opened=self._unfolded, key=key)
-        self.query_one(ConversationAfter).show_after(view.sample, opened=self._unfolded)
+        sample, opened = view.sample, self._unfolded
+        place = f"Before it  row {sample.number:,}, turn {sample.turn:,}"
+        self.query_one(ConversationBefore).show_before(
+            sample.history,
+            tools_in(sample.row),
+            place,
+            opened=opened,
+            key=self.keymap.first("review.conversation"),
+        )
+        self.query_one(ConversationAfter).show_after(sample.next, opened=opened)
 
     def action_conversation(self) -> None:
-        view = self._view
-        if view is None or (not view.sample.history and view.sample.next is None):
+        sample = None if self._view is None else self._view.sample
+        if sample is None or not (sample.history or tools_in(sample.row) or sample.next):
             self.say("nothing was said before this exchange")
             return
         self._unfolded = not self._unfolded

@@ -13,8 +13,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.method.recipe import Recipe
+from engine.run.part import chosen_in
 from engine.run.settings import Settings
 from engine.store.overview import faults, replaced
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.system import machine
 from models.system.threads import on_daemon_thread
@@ -77,7 +79,7 @@ class RunScreen(JobScreen):
 
     def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
         super().__init__(workbench, keymap)
-        self._counts = RunCounts()
+        self._read: RunCounts | None = None  # None: they are being read
         self._memory: tuple[Mapping[str, int], int] | None = None  # bytes by process, and free
         self._stale = False  # the engine reported something that is not shown yet
         self._beats = 0
@@ -85,6 +87,10 @@ class RunScreen(JobScreen):
     @property
     def job(self) -> RunJob:
         return self.workbench.run_job
+
+    @property
+    def _counts(self) -> RunCounts:
+        return self._read or RunCounts(asked=self.workbench.samples)
 
     def body(self) -> ComposeResult:
         yield from super().body()
@@ -134,20 +140,26 @@ class RunScreen(JobScreen):
 
     @work(exclusive=True, group="counts")
     async def _read_workspace(self) -> None:
-        """Count what the workspace holds of the run."""
-        if not self.workbench.is_open or (run := self.workbench.run) is None:
-            self._counts = RunCounts()
+        """Count what the workspace holds of the run, and what a run by the settings is to refine."""
+        if not self.workbench.is_open:
+            self._read = None
         else:
-            try:
-                counts = await self.workbench.reader.ask_workspace(
-                    lambda reading: RunCounts(
-                        *reading.count(run), faults(reading, run), replaced(reading, run)
-                    )
+            run, settings = self.workbench.run, self.workbench.settings.run
+
+            def read(reading: Workspace) -> RunCounts:
+                chosen, more = chosen_in(reading, settings)
+                asked = len(chosen) + more
+                if run is None:
+                    return RunCounts(asked)
+                return RunCounts(
+                    asked, *reading.count(run, chosen), faults(reading, run), replaced(reading, run)
                 )
+
+            try:
+                self._read = await self.workbench.reader.ask_workspace(read)
             except BurnishError as error:
                 self.say_error(error)
                 return
-            self._counts = counts
         self._renew()
 
     def _measure_now(self) -> None:
@@ -183,7 +195,7 @@ class RunScreen(JobScreen):
     def _show_plan(self) -> None:
         workbench, counts = self.workbench, self._counts
         assert workbench.source is not None
-        left = workbench.samples - counts.done
+        left = counts.asked - counts.done
         if not counts.done:
             title = "Ready to run"
         elif left:
@@ -193,7 +205,6 @@ class RunScreen(JobScreen):
         plan = wording.plan(
             workbench.settings,
             Path(workbench.source.path).name,
-            workbench.samples,
             counts,
             changed=self._settings_changed(),
         )
@@ -207,12 +218,11 @@ class RunScreen(JobScreen):
 
     def _next_keys(self) -> list[tuple[str, str]]:
         """The keys that make sense now, and what they do; other settings last."""
-        counts, samples = self._counts, self.workbench.samples
+        counts = self._counts
         actions = []
         if self._settings_changed() or self.workbench.run is None:
             actions.append(("run.begin", "starts the run"))
-        elif counts.done < samples:
-            rest = samples - counts.done
+        elif rest := counts.asked - counts.done:
             actions.append(
                 ("run.begin", f"takes it up again: {rest:,} {'sample' if rest == 1 else 'samples'} to do")
             )
@@ -315,7 +325,7 @@ class RunScreen(JobScreen):
             return super().check_action(action, parameters)
         match action:
             case "begin":
-                more = self._counts.done < self.workbench.samples or self._settings_changed()
+                more = self._counts.done < self._counts.asked or self._settings_changed()
                 return more and not self.job.running
             case "retry":
                 return not self.job.running and self._counts.failed > 0

@@ -30,7 +30,8 @@ SPARKS = "▁▂▃▄▅▆▇"
 class RunCounts:
     """Samples of the run that is shown, as the workspace has them."""
 
-    done: int = 0
+    asked: int = 0  # samples that a run by the settings of now is to refine
+    done: int = 0  # of them
     failed: int = 0
     faults: Mapping[str, int] | None = None  # of the failed stages, by kind
     replaced: Mapping[Stage, tuple[int, int]] | None = None  # texts replaced at each stage, and samples there
@@ -43,11 +44,14 @@ def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
     )
 
 
-def plan(settings: Settings, data: str, samples: int, counts: RunCounts, *, changed: bool) -> Content:
+def plan(settings: Settings, data: str, counts: RunCounts, *, changed: bool) -> Content:
     """The run that would begin. `changed`: with other settings than those of the samples that are done."""
     run = settings.run
     pairs: list[tuple[str, Content | str]] = [
-        ("data", Content.assemble(shown_line(data, 60), (f"  {counted(samples, 'sample')}", "$text-muted"))),
+        (
+            "data",
+            Content.assemble(shown_line(data, 60), (f"  {counted(counts.asked, 'sample')}", "$text-muted")),
+        ),
         ("method", METHODS[run.method]),
     ]
     if run.method is not Method.SCORE:
@@ -59,7 +63,7 @@ def plan(settings: Settings, data: str, samples: int, counts: RunCounts, *, chan
         pairs.append(("template", str(run.template)))
     if run.method is Method.SELECTIVE:
         pairs.append(("schedule", SCHEDULES[run.schedule]))
-    pairs.append(("done", done(samples, counts)))
+    pairs.append(("done", done(counts)))
     if changed and counts.done:
         words = "the settings are others than of what is done: what they do not touch is not asked for again"
         pairs.append(("", Content.styled(words, "$text-warning")))
@@ -72,9 +76,9 @@ def _named(name: str | None, more: str) -> Content:
     return Content.assemble(shown_line(name, 60), more)
 
 
-def done(samples: int, counts: RunCounts) -> Content:
+def done(counts: RunCounts) -> Content:
     """The number of samples that are done, and of those that failed."""
-    parts: list[Content | str] = [f"{counts.done:,} of {counted(samples, 'sample')}"]
+    parts: list[Content | str] = [f"{counts.done:,} of {counted(counts.asked, 'sample')}"]
     if counts.failed:
         kinds = f" ({listed(Counter(counts.faults))})" if counts.faults else ""
         parts.append(Content.styled(f"  ✗ {counts.failed:,} failed{kinds}", "$text-error"))

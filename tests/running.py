@@ -68,10 +68,10 @@ def once() -> Script:
 
 
 def demo_rows(count: int) -> list[dict[str, str]]:
-    """The first rows of the packaged demo dataset."""
+    """The first rows of the packaged demo dataset that stand alone."""
     path = Path(__file__).parent.parent / "engine" / "demo" / "instructions.json"
     rows: list[dict[str, str]] = json.loads(path.read_text("utf-8"))
-    return rows[:count]
+    return [row for row in rows if "history" not in row][:count]
 
 
 def dataset(path: Path, rows: Sequence[dict[str, Any]]) -> Path:

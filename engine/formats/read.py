@@ -240,7 +240,7 @@ def any_rows(path: Path, encoding: str | None = None) -> Iterator[object]:
 
 
 def demo_dataset() -> Path:
-    """The packaged demo dataset: 32 samples in Alpaca's format."""
+    """The packaged demo dataset: 35 samples in Alpaca's format."""
     path = resources.files("engine") / "demo" / "instructions.json"
     assert isinstance(path, Path), "burnish is installed as files"
     return path

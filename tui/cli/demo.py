@@ -14,7 +14,7 @@ from tui.cli.stopping import run_stoppable
 @click.command()
 @click.option(
     "--samples",
-    type=click.IntRange(1, 32),
+    type=click.IntRange(1, 35),
     default=4,
     show_default=True,
     metavar="N",

@@ -284,4 +284,6 @@ def test_the_source_is_only_read(tmp_path: Path) -> None:
 def test_the_demo_dataset_is_packaged() -> None:
     dataset = open_dataset(demo_dataset())
     assert dataset.format is Format.ALPACA
-    assert sum(1 for _ in dataset.samples()) == 32
+    samples = list(dataset.samples())
+    assert len(samples) == 35
+    assert [sample.index for sample in samples if sample.history] == [3, 33, 34], "`burnish demo` shows one"

@@ -1,7 +1,13 @@
 """A watch on the first replies: a server that ignores their schema is found out, and another form is taken.
 
 Ollama leaves `format` out for some models when thinking is off, and says nothing (ollama#14645, #15260, #17871): such
-a reply has another shape, or is no JSON. A grammar that is applied lets neither pass, so one reply is enough to know.
+a reply has another shape, or is no JSON. A grammar that is applied lets neither pass, so one reply is enough to know,
+also one that was cut or stopped.
+
+The other form is `markers`, which needs nothing of the server. Not taken are thinking, for which `format` is applied: it
+writes several times the tokens, and was not asked for; and `/api/generate`, which applies `format` from the first token on
+today (ollama#17544), but thinks against `think: false` or leaves thoughts in the text (#14793, #18044), is to leave
+`format` out as `/api/chat` does (ollama pull 17705, 18479), and ignores it, too, for models that MLX runs (#17183).
 """
 
 from __future__ import annotations
@@ -42,12 +48,22 @@ class SchemaWatch:
 
     def unusable(self, request: Request, reply: Reply, error: UnusableReply) -> None:
         """Raise `SchemaIgnoredError` where that is why a reply could not be read."""
-        if self._obeyed or request.schema is None or reply.finish != "stop":
+        if self._obeyed or request.schema is None:
             return
-        if obeys(request.schema, reply.text):
+        if reply.finish != "stop":
+            if not may_begin(request.schema, reply.text):
+                raise SchemaIgnoredError
+        elif obeys(request.schema, reply.text):
             self._obeyed = True
         elif error.fault in SHAPES:
             raise SchemaIgnoredError
+
+
+def may_begin(schema: Mapping[str, Any], text: str) -> bool:
+    """True of a reply's beginning that may have been written under this schema of an object."""
+    text = without_thoughts(text).strip()
+    first = _FIRST_NAME.match(text)
+    return text[:1] in ("", "{") if first is None else first[1] in schema.get("properties", {})
 
 
 def obeys(schema: Mapping[str, Any], text: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.events import Event, Notice
 from engine.method.reply_forms import ReplyFormName
-from engine.run.schema_watch import obeys
+from engine.run.schema_watch import may_begin, obeys
 from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
@@ -69,6 +69,17 @@ def test_another_form_is_taken_at_the_first_reply_said_once_and_remembered(tmp_p
         other = settings(server, teacher={"name": "large:8b", "think": True}, run=AUTO)
         refine(opened, other, limit=1)
         assert server.chats[-1].body["think"] is True
+
+
+@pytest.mark.parametrize("text", ["Let us look at it. " * 400, '{"thought": "' + "so it is, " * 800])
+def test_a_first_reply_that_is_cut_is_enough_to_know(tmp_path: Path, text: str) -> None:
+    with (
+        FakeOllama(ignoring(text), models=[LARGE]) as server,
+        workspace(tmp_path / "w.burnish", SHORT[:2]) as opened,
+    ):
+        refine(opened, settings(server, teacher={"name": "large:8b", "max_tokens": 200}, run=AUTO))
+        assert sum(chat.body.get("format") is not None for chat in server.chats) == 1
+        assert opened.latest_run().recipe.form is ReplyFormName.MARKERS
 
 
 def said(events: list[Event]) -> int:
@@ -141,3 +152,21 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type"
 )
 def test_what_a_grammar_would_have_let_pass(text: str, may: bool) -> None:
     assert obeys(SCHEMA, text) is may
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("", True),
+        ("{", True),
+        ('\n{\n  "a": "half of', True),
+        ('{"b": "x", "a"', True),
+        ("<think>\nHm, a lo", True),
+        ('{"thought": "x', False),
+        ("Here it is: {", False),
+        ("```json\n{", False),
+        ('[{"a": "x"', False),
+    ],
+)
+def test_a_beginning_that_a_grammar_would_have_let_pass(text: str, may: bool) -> None:
+    assert may_begin(SCHEMA, text) is may

@@ -16,7 +16,8 @@ from models.errors import BurnishError
 from models.files.catalog import SERVED, ModelFile, student_file, teacher_file
 from models.files.needs import faster_line, memory_needed, memory_of_tag, slow_on_cpu
 from models.http.address import cloud_refused, is_cloud
-from models.ollama.long_prompts import tokens_left
+from models.http.prompt import PromptLimit
+from models.ollama.long_prompts import find_limit
 from models.ollama.server import OllamaServer, Tag, full_name
 from models.system import machine
 from models.system.machine import GPU, Build
@@ -36,10 +37,7 @@ class _Server:
     cloud_disabled: bool | None = None
     teacher: Tag | None = None
     loaded: bool = False  # the teacher is in memory already
-    context: int | None = None  # that it has there, in tokens, where the server says
-    left: int | None = (
-        None  # tokens that the server leaves of a prompt that is too long for that; None: it refuses it
-    )
+    limit: PromptLimit | None = None  # of its prompts there; None: it was not, or could not be, found out
     error: TeacherError | None = None  # why the server, or then the teacher, is of no use
 
 
@@ -91,8 +89,8 @@ async def _ask_server(host: str | None, teacher: str | None) -> _Server:
         if tag is None or full_name(tag.name) not in loaded:
             return _Server(version, cloud_disabled, tag)
         context = loaded[full_name(tag.name)]
-        left = await tokens_left(server, tag.name, context) if context else None
-        return _Server(version, cloud_disabled, tag, loaded=True, context=context, left=left)
+        limit = await find_limit(server, tag.name, context) if context else None
+        return _Server(version, cloud_disabled, tag, loaded=True, limit=limit)
     except TeacherError as error:
         return _Server(version, cloud_disabled, error=error)
 
@@ -162,18 +160,16 @@ def _teacher(settings: Settings, embedded: ModelFile | BurnishError | None, serv
 
 def _long_prompts(server: _Server) -> Iterator[Check]:
     """The server's way with a prompt that is too long; asked only if the teacher is in memory already."""
-    if server.context is None:
+    if (limit := server.limit) is None:
         return
-    tried = f"a prompt of more than {server.context} tokens, the context the teacher is in memory with,"
-    if server.left is None:
-        yield Check("long prompts", "ok", f"{tried} is refused, as burnish asks")
-    else:
-        yield Check(
-            "long prompts",
-            "advice",
-            f"{tried} is cut to {server.left} without a word",
-            "update Ollama: burnish notices a cut by the tokens that were read, where it can",
-        )
+    found = (
+        f"a prompt of more than {limit.context} tokens, the context the teacher is in memory with, {limit}"
+    )
+    if limit.refuses:
+        yield Check("long prompts", "ok", found)
+        return
+    takes = f"prompts are kept under {limit.takes} tokens, and a cut is noticed by the tokens that were read"
+    yield Check("long prompts", "advice", found, f"update Ollama: {takes}")
 
 
 def _student(settings: Settings, student: ModelFile | BurnishError | None) -> Check:

@@ -116,7 +116,9 @@ class Session:
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote_teacher
-        self._teacher = TeacherSource(settings.teacher, emit, allow_remote=allow_remote_teacher)
+        self._teacher = TeacherSource(
+            settings.teacher, emit, allow_remote=allow_remote_teacher, limits=workspace
+        )
         self._form: ReplyFormName | None = None  # once the teacher was opened
         self._student: LoadableStudent | None = None
         self._verifier: LoadableStudent | None = None

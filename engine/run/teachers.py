@@ -14,6 +14,7 @@ from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of_parts
+from models.http.prompt import PromptLimits
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.ollama.teacher import OllamaTeacher
@@ -47,12 +48,15 @@ class TeacherSource:
         *,
         allow_remote: bool = False,
         chat: bool = True,
+        limits: PromptLimits | None = None,
     ) -> None:
-        """`chat`: as `EmbeddedTeacher` takes it; a server always uses the model's own template."""
+        """`chat`: as `EmbeddedTeacher` takes it; a server always uses the model's own template. `limits`: as
+        `OllamaTeacher` takes it."""
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote
         self._chat = chat
+        self._limits = limits
         self._opening = asyncio.Lock()
         self._opened: OpenTeacher | None = None
 
@@ -115,6 +119,7 @@ class TeacherSource:
                 first=settings.first_byte,
                 silence=settings.silence,
                 on_note=self._say,
+                limits=self._limits,
             )
         if settings.think:
             self._emit(Notice(f"{name} is asked without thinking: only a server gives it room for that"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from models.teacher import Fault, Reply, Request, TeacherError
 
@@ -16,6 +17,34 @@ ENOUGH = 8
 """Replies after which a server's own counts are gone by."""
 MARGIN = 1.1
 """What is learnt is taken with so much to spare: the next text may be another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimit:
+    """A server's limit of the prompts to one model, and its way with longer ones."""
+
+    context: int  # tokens, that the model was loaded with for it
+    takes: int  # a prompt of fewer tokens is read whole; at most the context
+    left: int | None  # tokens read of a longer one, without a word; None: it is refused
+
+    @property
+    def refuses(self) -> bool:
+        return self.left is None
+
+    def __str__(self) -> str:
+        if self.left is None:
+            return "is refused, as burnish asks"
+        if self.left > self.context:
+            return "is read all the same, and pushes its beginning out without a word"
+        return f"is cut to {self.left} without a word"
+
+
+class PromptLimits(Protocol):
+    """A keeper of the limits that were found, by a server's version, a model's digest and its context."""
+
+    def prompt_limit(self, server: str, model: str, context: int, /) -> PromptLimit | None: ...
+
+    def keep_prompt_limit(self, server: str, model: str, limit: PromptLimit, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -34,23 +63,31 @@ class Room:
     """
 
     def __init__(self) -> None:
+        self.limit: PromptLimit | None = None  # the server's, where it is known
         self._seen = {True: _Seen(), False: _Seen()}
         self._longest = 0  # tokens of a reply that came to its end
 
     def for_reply(self, request: Request, context: int) -> int:
         """The tokens that its reply may have: those it asks for, or what the prompt leaves, where replies need no more.
 
-        Raises TOO_LONG where prompt and reply may not fit: a server would cut the prompt, or refuse it.
+        Raises TOO_LONG where prompt and reply may not fit and the server would cut the prompt; of one that is known to
+        refuse what is too long, only where no tokenizer makes the prompt fit.
         """
+        takes = self.limit.takes if self.limit else context
         estimate = self._estimate(request)
         needed = request.max_tokens
         if self._of(request).count >= ENOUGH and self._longest:
             needed = min(needed, round(MARGIN * self._longest))
-        if estimate + needed > context:
+        if self.limit and self.limit.refuses and (left := takes - least_tokens(request)) > 0:
+            return min(request.max_tokens, max(takes - estimate, min(needed, left)))
+        if estimate >= takes or estimate + needed > context:
+            known = (
+                f"{context}" if takes == context else f"{context}, of which its server gives a prompt {takes}"
+            )
             raise TeacherError(
                 Fault.TOO_LONG,
                 f"about {estimate} tokens of prompt and {needed} of reply do not fit the teacher's context of "
-                f"{context}: give it a larger one, or leave the sample out",
+                f"{known}: give it a larger one, or leave the sample out",
             )
         return min(request.max_tokens, context - estimate)
 
@@ -60,7 +97,8 @@ class Room:
         Only a prompt that was thought to fit for what was learnt can have been cut in this way.
         """
         size, seen = _bytes(request), self._of(request)
-        risked = estimated_tokens(request) + request.max_tokens > context
+        refused = self.limit is not None and self.limit.refuses  # so what was read was whole
+        risked = not refused and estimated_tokens(request) + request.max_tokens > context
         if risked and size > 1.05 * max(seen.most, ASSUMED) * reply.prompt_tokens:
             raise TeacherError(
                 Fault.TOO_LONG,

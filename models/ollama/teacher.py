@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from dataclasses import replace
 
 from ollama import ChatResponse
 
-from models.http.prompt import Room
+from models.http.prompt import PromptLimits, Room
 from models.http.transport import FIRST, SILENCE, RefusedError, one_line
 from models.ollama.http import ADVICE, FailedMidwayError
+from models.ollama.long_prompts import find_limit
 from models.ollama.server import ModelDescription, OllamaServer, Tag, full_name
-from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
+from models.teacher import PAUSING, Fault, OnText, Reply, Request, TeacherError, TeacherInfo
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
@@ -37,6 +39,7 @@ class OllamaTeacher:
         first: float = FIRST,
         silence: float = SILENCE,
         on_note: Callable[[str], None] = lambda _: None,
+        limits: PromptLimits | None = None,
     ) -> None:
         """Nothing is sent before the first call.
 
@@ -44,7 +47,8 @@ class OllamaTeacher:
         the model was trained with less; it stays the same, for a change makes the server load the model again.
         keep_alive: how long the server keeps the idle model in memory ("30m", "-1s" for ever).
         first, silence: seconds, see `models.ollama.server`. on_note: told once each of what is done differently from
-        what was asked for, one sentence each.
+        what was asked for, one sentence each. limits: keeps how the server treats prompts that are too long, which is
+        found out before the first request where it is not known; None: it is not looked for.
         """
         self.name = name
         self.notes: list[str] = []
@@ -58,6 +62,10 @@ class OllamaTeacher:
         self._model = ""  # its name as the server writes it, once it was found
         self._opened: TeacherInfo | None = None
         self._found = 0.0  # when the model was seen to be local, and the same
+        self._limits = limits
+        self._version = ""  # the server's; empty where it does not say
+        self._looked_for_limit = ""  # of which version
+        self._looking = asyncio.Lock()
 
     async def open(self) -> TeacherInfo:
         tag = await self._find()
@@ -69,7 +77,8 @@ class OllamaTeacher:
             )
         info = self._describe(tag, shown)
         with suppress(RefusedError):  # a server that has been asked for its models, and does not know these
-            self._shift = shift_is_a_setting(await self._server.version())
+            self._version = await self._server.version()
+            self._shift = shift_is_a_setting(self._version)
             await self._tell_of_reload(tag, info)
         self._model, self._opened = tag.name, info
         return info
@@ -78,6 +87,7 @@ class OllamaTeacher:
         if request.max_tokens < 1:
             raise ValueError("max_tokens is below 1, which an Ollama server takes for no limit")
         info = self._opened or await self.open()
+        await self._look_for_limit(info)
         room = self._room.for_reply(request, info.context)
         reply = await self._ask(replace(request, max_tokens=room), info.context, on_text)
         self._check_whole(request, reply, info.context)
@@ -129,6 +139,32 @@ class OllamaTeacher:
                 f"{self.name} is in the server's memory with a context of {context} tokens: it is loaded again with "
                 f"{info.context}, also for others who use it (a context of {context} would keep it)"
             )
+
+    async def _look_for_limit(self, info: TeacherInfo) -> None:
+        """Find out, once for a version of the server, how it treats prompts that are too long."""
+        if self._limits is None or self._looked_for_limit == self._version:
+            return
+        async with self._looking:
+            if self._looked_for_limit == self._version:
+                return
+            version = self._version
+            limit = self._limits.prompt_limit(version, info.digest, info.context)
+            if limit is None:
+                try:
+                    limit = await find_limit(
+                        self._server, self._model, info.context, shift=self._shift, keep_alive=self._keep_alive
+                    )
+                except TeacherError as error:
+                    if error.fault in PAUSING:  # as will be the request, which can say it better
+                        return
+                if limit is not None:
+                    self._limits.keep_prompt_limit(version, info.digest, limit)
+            self._looked_for_limit, self._room.limit = version, limit
+            if limit is not None and not (limit.refuses and limit.takes == limit.context):
+                self._note(
+                    f"Ollama {version}: a prompt that is too long for {self.name} {limit}; prompts are kept under "
+                    f"{limit.takes} tokens"
+                )
 
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:
@@ -233,13 +269,15 @@ class OllamaTeacher:
     def _check_whole(self, request: Request, reply: Reply, context: int) -> None:
         """Raise TOO_LONG for a prompt the server cut, which it does without a word.
 
-        A cut prompt fills the context to the last token. Where whole messages were dropped instead, far fewer
+        A cut prompt fills the context to the last token, or has as many as a longer one was seen to be cut to. Where whole messages were dropped instead, far fewer
         tokens were read than the bytes sent could be: no text but long runs of one character has 16 bytes in
         a token.
         """
         read = reply.prompt_tokens
         sent = sum(len(m.content.encode()) for m in request.messages)
-        if read >= context or (len(request.messages) > 2 and 0 < read * 16 < sent):
+        limit = self._room.limit
+        cut = read >= context or (limit is not None and read == limit.left)
+        if cut or (len(request.messages) > 2 and 0 < read * 16 < sent):
             raise TeacherError(
                 Fault.TOO_LONG,
                 f"Ollama read {read} tokens of a prompt of {sent} bytes and dropped the rest (its context is "

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.ollama.releases import R24, Crash
 from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
-from tests.ollama.state import Model, Outcome, State, recorded
+from tests.ollama.state import Model, Outcome, State, is_probe, recorded
 from tests.ollama.wire import (
     Failure,
     check_options,
@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _chat(self, raw: bytes) -> None:
         state = self.server.state
-        body = read_body(raw)
+        body = {name: part for name, part in read_body(raw).items() if name not in state.ignored}
         model = self._model(body, "model is unavailable")
         check_options(body, model.capabilities)
         keep_alive = seconds_of(body.get("keep_alive", 300)) or 0.0
@@ -188,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
                 state.unload(model)
 
     def _perform(self, chat: Chat, model: Model, context: int) -> None:
-        match self.server.state.script(chat):
+        match Answer("green", wait=0, seconds=0) if is_probe(chat.body) else self.server.state.script(chat):
             case str(text):
                 self._reply(Answer(text), chat, model, context)
             case Answer() as answer:

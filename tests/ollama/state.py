@@ -70,6 +70,11 @@ def recorded_models(release: Release = R24) -> list[Model]:
     ]
 
 
+def is_probe(body: Mapping[str, Any]) -> bool:
+    """True of a chat that is no question, but tries what becomes of a long prompt."""
+    return str(body["messages"][0].get("content")).startswith("green green green ")
+
+
 @dataclass
 class Exchange:
     """A request, and what became of it."""
@@ -104,6 +109,7 @@ class State:
     seconds: float = 0.0  # from there to the last, likewise
     cloud_disabled: bool = True
     hidden: set[str] = field(default_factory=set)  # paths this server is too old to know
+    ignored: set[str] = field(default_factory=set)  # fields of a chat that it is too old to know
     log: Path | None = None  # each exchange adds a line when it begins, and one when it ends
     instead: dict[str, Scripted] = field(default_factory=dict)  # what a path says in place of its own answer
     registry: dict[str, Sequence[Mapping[str, Any]]] = field(
@@ -123,7 +129,15 @@ class State:
 
     @property
     def chats(self) -> list[Exchange]:
-        """The exchanges that asked a model something, in the order of arrival."""
+        """The exchanges that asked a model something, in the order of arrival; its limit was not asked for by them."""
+        return [e for e in self._chats() if not is_probe(e.body)]
+
+    @property
+    def probes(self) -> list[Exchange]:
+        """The exchanges that tried what becomes of a long prompt."""
+        return [e for e in self._chats() if is_probe(e.body)]
+
+    def _chats(self) -> list[Exchange]:
         return [e for e in self.exchanges if e.path in CHATS and e.body and e.body.get("messages")]
 
     def asked_again(self) -> list[Any]:

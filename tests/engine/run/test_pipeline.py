@@ -243,7 +243,7 @@ def test_a_pause_that_outlasts_the_patience_ends_the_run_with_the_reason(tmp_pat
 
 
 def test_a_sample_too_long_for_the_teacher_is_listed_with_the_numbers_and_kept(tmp_path: Path) -> None:
-    rows = [*SHORT[:1], {"instruction": "Summarise.", "input": "word " * 350, "output": "Words."}]
+    rows = [*SHORT[:1], {"instruction": "Summarise.", "input": "word " * 1500, "output": "Words."}]
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", rows) as opened:
         summary = refine(opened, settings(server, teacher={"context": 1024, "max_tokens": 256}))
         assert summary.failed == 1

@@ -4,10 +4,10 @@ Ollama leaves `format` out for some models when thinking is off, and says nothin
 a reply has another shape, or is no JSON. A grammar that is applied lets neither pass, so one reply is enough to know,
 also one that was cut or stopped.
 
-The other form is `markers`, which needs nothing of the server. Not taken are thinking, for which `format` is applied: it
-writes several times the tokens, and was not asked for; and `/api/generate`, which applies `format` from the first token on
-today (ollama#17544), but thinks against `think: false` or leaves thoughts in the text (#14793, #18044), is to leave
-`format` out as `/api/chat` does (ollama pull 17705, 18479), and ignores it, too, for models that MLX runs (#17183).
+The other form is `markers`, which needs nothing of the server. Not taken are thinking, for which `format` is applied:
+it writes several times the tokens, and was not asked for; and `/api/generate`, which applies `format` from the first
+token on today (ollama#17544), but thinks against `think: false` or leaves thoughts in the text (#14793, #18044), and is
+to leave `format` out as `/api/chat` does (pull requests 17705, 18479). Neither helps models that MLX runs (#17183).
 """
 
 from __future__ import annotations

@@ -152,18 +152,19 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The run's first samples all failed in the same way: nothing new is begun until a person says so."""
+    """The first samples, or pairs, all failed in the same way: nothing new is begun until a person says so."""
 
     fault: Fault
     samples: int  # that failed
     why: str  # of the last one
     reply: str  # the beginning of its last reply; "": there was none
     advice: str  # what to try
+    unit: str = "samples"
 
     @property
     def text(self) -> str:
         began = f"; the last reply began: {' '.join(self.reply.split())}" if self.reply else ""
-        return f"the first {self.samples} samples all failed ({self.fault}): {self.why}{began}; {self.advice}"
+        return f"the first {self.samples} {self.unit} all failed ({self.fault}): {self.why}{began}; {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,16 @@ class Notice:
 
 
 SharedEvent = (
-    TeacherOpened | Started | TeacherQueue | ReplyGrew | Generated | AttemptFailed | Paused | Resumed | Notice
+    TeacherOpened
+    | Started
+    | TeacherQueue
+    | ReplyGrew
+    | Generated
+    | AttemptFailed
+    | Paused
+    | Resumed
+    | Held
+    | Notice
 )
 """Told in a run and by a judge: both ask a teacher."""
 
@@ -188,6 +198,5 @@ Event = (
     | Scored
     | Chosen
     | Finished
-    | Held
 )
 """Told in a run."""

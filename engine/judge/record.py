@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 from engine.judge.prompt import Judged, Result
 from engine.method.reply_forms import JudgeForm
 from engine.sample import Frozen
@@ -57,6 +59,8 @@ def _second(db: sqlite3.Connection) -> None:
     rekey_replies(db, {})
 
 
+_REPLY = TypeAdapter(Reply)
+
 WINDOW = 256
 """Verdicts fetched at a time."""
 
@@ -85,10 +89,11 @@ class Judging(Frozen):
     pairs: int  # that are to be judged
     same: int  # where both sides are the same text
     unmatched: tuple[int, int]  # rows of A, and of B, that the other has no partner for
+    held: bool = False  # once, for its first pairs all failed in the same way: it is not held again
 
     def key(self) -> str:
         """Equal for two judgings of the same sides by the same judge, asked in the same way."""
-        decides = self.model_dump(exclude={"judge", "pairs", "same", "unmatched"}, exclude_none=True)
+        decides = self.model_dump(exclude={"judge", "pairs", "same", "unmatched", "held"}, exclude_none=True)
         return json.dumps(decides | {"judge": self.judge.digest}, sort_keys=True)
 
     def is_of(self, workspace: Path, run: int) -> bool:
@@ -150,7 +155,7 @@ class Record:
     def reply(self, _number: int, request: bytes) -> Reply | None:
         """The reply to a request, by its digest, whichever pair or prompt it was asked for."""
         rows = self.database.execute("SELECT body FROM replies WHERE request = ?", request)
-        return self.database.parsed(lambda body: Reply(**body), rows[0][0]) if rows else None
+        return self.database.parsed(_REPLY.validate_python, rows[0][0]) if rows else None
 
     def keep_reply(self, number: int, request: bytes, reply: Reply, about: Mapping[str, Any]) -> None:
         """Commit a reply. `about`: for provenance."""
@@ -168,6 +173,10 @@ class Record:
 
     def begin(self, judging: Judging) -> Comparison:
         """The comparison with the judging's key, new or taken up again; it becomes the latest."""
+        rows = self.database.execute("SELECT about FROM comparisons WHERE key = ?", judging.key())
+        if rows:
+            before = self.database.parsed(Judging.model_validate, rows[0][0])
+            judging = judging.model_copy(update={"held": before.held})
         with self.database.transaction() as db:
             db.execute(
                 "INSERT INTO comparisons (key, about, begun) "
@@ -178,6 +187,15 @@ class Record:
         latest = self.latest()
         assert latest is not None
         return latest
+
+    def hold(self, comparison: Comparison) -> None:
+        """Keep that a comparison was held."""
+        held = comparison.about.model_copy(update={"held": True})
+        with self.database.transaction() as db:
+            db.execute(
+                "UPDATE comparisons SET about = ? WHERE comparison = ?",
+                (json.dumps(held.model_dump()), comparison.id),
+            )
 
     def comparisons(self) -> list[Comparison]:
         """All that were begun, the latest first."""
@@ -232,6 +250,15 @@ class Record:
         for number, body in found:
             yield number, self.database.parsed(Judged.model_validate, body)
 
+    def on_sample(self, comparison: Comparison, sample: int) -> Judged | None:
+        """The verdict on what was made of a workspace's sample; None: there is none yet."""
+        query = (
+            "SELECT body FROM verdicts WHERE comparison = ? AND json_extract(body, '$.pair.row') = ? "
+            "AND json_extract(body, '$.pair.compared') LIMIT 1"
+        )
+        rows = self.database.execute(query, comparison.id, sample)
+        return self.database.parsed(Judged.model_validate, rows[0][0]) if rows else None
+
     def verdict(self, comparison: Comparison, number: int) -> Judged:
         """The verdict on one pair."""
         query = "SELECT body FROM verdicts WHERE comparison = ? AND number = ?"
@@ -241,3 +268,18 @@ class Record:
                 f"{self.path}: pair {number} has no verdict here; `burnish judge` asks for it"
             )
         return self.database.parsed(Judged.model_validate, rows[0][0])
+
+
+def latest_verdict(workspace: Path, run: int, sample: int) -> tuple[Judging, Judged] | None:
+    """The latest judge's verdict on what a workspace's run made of a sample; None: none judged it.
+
+    Raises `WorkspaceError`.
+    """
+    path = judged_path(workspace)
+    if not path.exists():
+        return None
+    with Record.read(path) as record:
+        for comparison in record.comparisons():
+            if comparison.about.is_of(workspace, run) and (judged := record.on_sample(comparison, sample)):
+                return comparison.about, judged
+    return None

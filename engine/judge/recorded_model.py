@@ -11,6 +11,7 @@ from engine.events import TeacherOpened
 from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
+from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
 from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
@@ -42,6 +43,11 @@ class RecordedModel(TeacherSource):
             self._replaying = ReplayingTeacher(self.record, teacher, self.emit, self.gate)
             self.emit(TeacherOpened(teacher.info))
         return teacher
+
+    def watch(self, first: FirstSamples) -> None:
+        """Have the first answers watched, once it is open."""
+        assert self._replaying is not None, "it is open"
+        self._replaying.first = first
 
     async def ask(self, number: int, question: Question[T]) -> T:
         """The model's answer to a question about the pair or prompt of that number, as `ReplayingTeacher.ask`."""

@@ -1,4 +1,4 @@
-"""The first samples of a run: where all of them fail in the same way, it is held before it fails at the rest.
+"""The first samples of a run, or pairs of a judge: where all fail in the same way, it is held before it fails at more.
 
 What is wrong then is wrong for all: the layout of the replies, the room for them, the model. A person who has been told
 so may go on as it is: a run that was held once is not held again.
@@ -8,28 +8,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Self
 
 from engine.events import Held, Place
 from engine.method.recipe import Recipe
 from engine.method.reflection import UnusableReply
-from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
-from models.teacher import PAUSING, Fault, Reply, TeacherError
+from models.teacher import PAUSING, Fault, Reply, TeacherError, Think
 
 FIRST = 5
 BEGINNING = 160
 """Characters of a reply that are told."""
 
-LAST_QUESTIONS = frozenset({"reflect", "answer", "improve"})
-"""The questions of a stage whose answer is its result."""
+LAST_QUESTIONS = frozenset({"reflect", "answer", "improve", "judge"})
+"""The questions whose answer is the result of a stage, or a verdict."""
 
 
 class FirstSamples:
     """Watches the results of a run's first samples, stage by stage."""
 
-    def __init__(self, recipe: Recipe, on_hold: Callable[[Held], None]) -> None:
-        """`on_hold` is called once at the most."""
-        self._recipe = recipe
+    def __init__(self, asked: Asking, on_hold: Callable[[Held], None], *, unit: str = "samples") -> None:
+        """`on_hold` is called once at the most. `unit`: what they are called."""
+        self._asked = asked
+        self._unit = unit
         self._on_hold = on_hold
         self._results: dict[Stage, dict[int, Fault | None]] = defaultdict(dict)  # None: a usable rewrite
         self._over = False
@@ -46,8 +49,8 @@ class FirstSamples:
             if not self._over and len(first) == FIRST and set(first.values()) == {error.fault}:
                 self._over = True
                 beginning = reply.text.strip()[:BEGINNING] if reply is not None else ""
-                advice = advice_for(error.fault, self._recipe)
-                self._on_hold(Held(error.fault, FIRST, str(error), beginning, advice))
+                advice = advice_for(error.fault, self._asked)
+                self._on_hold(Held(error.fault, FIRST, str(error), beginning, advice, self._unit))
 
     def _note(self, place: Place, fault: Fault | None) -> dict[int, Fault | None]:
         """The results of the first samples of the stage, with this one; one usable rewrite makes a sample usable."""
@@ -59,22 +62,39 @@ class FirstSamples:
         return results
 
 
-def advice_for(fault: Fault, recipe: Recipe) -> str:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a model is asked, for the advice to ask it otherwise: the options are a run's, or a judge's."""
+
+    form: StrEnum
+    think: Think
+    max_tokens: int
+    context: int | None  # tokens
+    group: Literal["teacher", "judge"] = "teacher"  # of the settings
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
+        """A run's teacher."""
+        return cls(recipe.form, recipe.think, recipe.max_tokens, recipe.teacher_context)
+
+
+def advice_for(fault: Fault, asked: Asking) -> str:
     """The advice on a fault that every sample fails with."""
-    forms = " or ".join(form for form in ReplyFormName if form is not recipe.form)
+    forms = " or ".join(form for form in type(asked.form) if form is not asked.form)
     another_form = f"--reply-form {forms}"
-    thinking = "--think false" if recipe.think else "--think true"
+    thinking = "--think false" if asked.think else "--think true"
     match fault:
         case Fault.CUT:
-            less = " --think false, which leaves more room, or" * bool(recipe.think)
-            return f"try{less} more room: teacher.max_tokens above {recipe.max_tokens} in the settings"
+            less = " --think false, which leaves more room, or" * bool(asked.think)
+            return f"try{less} more room: {asked.group}.max_tokens above {asked.max_tokens} in the settings"
         case Fault.TOO_LONG:
-            return f"try a --teacher-context above {recipe.teacher_context}"
+            option = "--teacher-context" if asked.group == "teacher" else "--context"
+            return f"try a {option} above {asked.context}"
         case Fault.EMPTY | Fault.UNPARSABLE | Fault.OUT_OF_ORDER | Fault.PLACEHOLDER:
             return f"try {another_form}, or {thinking} with a model that can think"
         case Fault.SILENT | Fault.BROKEN:
-            return "see the server's log; teacher.silence sets how long a reply may pause"
+            return f"see the server's log; {asked.group}.silence sets how long a reply may pause"
         case Fault.REJECTED:
             return f"see what the server said; where it is the schema, try {another_form}"
         case _:
-            return f"try {another_form}, {thinking} with a model that can think, or another teacher"
+            return f"try {another_form}, {thinking} with a model that can think, or another {asked.group}"

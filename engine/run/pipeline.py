@@ -23,7 +23,7 @@ from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
 from engine.method.scores import Measure, TokenRatio
 from engine.method.templates import prompt_for
-from engine.run.first_samples import FIRST, FirstSamples
+from engine.run.first_samples import FIRST, Asking, FirstSamples
 from engine.run.gates import Gate
 from engine.run.replay import (
     NeedsStudent,
@@ -143,7 +143,7 @@ class Pipeline:
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
         self._emit(Started(len(chosen), done, failed, stages))
         if len(chosen) > FIRST and not self._run.record.held:
-            self._first = FirstSamples(self._recipe, self._hold)
+            self._first = FirstSamples(Asking.of(self._recipe), self._hold)
         while True:
             waiting = await self._without_verifier(schedule, chosen)
             if not waiting.verifier or self._verifier is None:

@@ -110,9 +110,9 @@ class ReplayingTeacher:
         first: FirstSamples | None = None,
         schemas: SchemaWatch | None = None,
     ) -> None:
-        """`first`: watches a run's first samples; None: nothing holds it. `schemas`: watches its replies' shape."""
+        """`first`: watches the first samples; None: nothing is held. `schemas`: watches its replies' shape."""
         self._replies = replies
-        self._first = first
+        self.first = first
         self._schemas = schemas
         self._info = teacher.info
         self._sampling = teacher.sampling
@@ -131,11 +131,11 @@ class ReplayingTeacher:
         try:
             answer = await self._answer(place, candidate, question, attempts)
         except (UnusableReply, TeacherError) as error:
-            if self._first is not None:
-                self._first.failed(place, error, attempts.reply)
+            if self.first is not None:
+                self.first.failed(place, error, attempts.reply)
             raise
-        if self._first is not None:
-            self._first.usable(place)
+        if self.first is not None:
+            self.first.usable(place)
         return answer
 
     async def _answer(self, place: Place, candidate: int, question: Question[T], attempts: Attempts) -> T:

@@ -61,6 +61,7 @@ from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
 T = TypeVar("T")
+E = TypeVar("E")
 Emit = Callable[[Event], None]
 
 BY_HAND = 100
@@ -343,15 +344,17 @@ class Session:
 
 
 class HeldError(BurnishError):
-    """A run is held, and nobody is there who could let it go on; taken up again, it goes on."""
+    """A run or a judging is held, and nobody is there who could let it go on; taken up again, it goes on."""
 
     def __init__(self, held: Held) -> None:
         super().__init__(f"held: {held.text}. The same command goes on as it is")
         self.held = held
 
 
-def _ending_when_held(emit: Emit) -> Emit:
-    def emit_and_end(event: Event) -> None:
+def ending_when_held(emit: Callable[[E], None]) -> Callable[[E], None]:
+    """The same, but that it ends in `HeldError` what is held."""
+
+    def emit_and_end(event: E) -> None:
         emit(event)
         if isinstance(event, Held):
             raise HeldError(event)
@@ -370,7 +373,7 @@ async def refine_workspace(
     allow_remote_teacher: bool = False,
 ) -> RunSummary:
     """`Session.refine` by itself. Raises `HeldError` where the run is held: nobody is there to let it go on."""
-    emit = _ending_when_held(emit)
+    emit = ending_when_held(emit)
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
         return await session.refine(limit=limit, only=only, retry_failed=retry_failed)
 
@@ -385,7 +388,7 @@ async def refine_and_rank(
     allow_remote_teacher: bool = False,
 ) -> tuple[RunSummary, list[Losses]]:
     """As `refine_workspace`; then `Session.ranked` of `answers`, a version of each of some samples of the run."""
-    emit = _ending_when_held(emit)
+    emit = ending_when_held(emit)
     async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
         summary = await session.refine(only=only)
         return summary, await session.ranked(answers(summary.run))
@@ -431,7 +434,7 @@ async def reselect(
     teacher = OpenTeacher(info, latest.recipe, asked.parallel, asked.patience, None)
     async with AsyncExitStack() as stack:
         if ask_teacher:
-            source = TeacherSource(asked, lambda _: None)  # its sampling is in the recipe
+            source = TeacherSource(asked, lambda _: None, limits=workspace)  # its sampling is in the recipe
             now = await (await stack.enter_async_context(source)).open()
             if now.info.digest != info.digest:
                 raise UsageError(
@@ -448,7 +451,7 @@ async def reselect(
         plan = RunPlan(settings, recipe, teacher, loadable, verifier)
         return await plan.execute(
             workspace,
-            _ending_when_held(emit),
+            ending_when_held(emit),
             Gate(),
             part_of(workspace.of_turns(settings.run.turns), settings.run),
             retry_failed=False,

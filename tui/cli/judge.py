@@ -78,14 +78,17 @@ def judge(
     tied; one won and one lost is a tie. The score is (wins - losses) / pairs + 1.
 
     Replies and verdicts are kept in a file of mode 0600, A's name with .judged beside A. Given again, the command
-    goes on where it was, and nothing is asked twice. Exit code 3: some pairs have no verdict.
+    goes on where it was, and nothing is asked twice. Where its first five pairs all fail in the same way it is held:
+    given again, it goes on. Exit code 3: some pairs have no verdict.
     """
     import functools
+    from dataclasses import asdict
 
     from engine.formats.fields import Columns
     from engine.formats.read import open_dataset
     from engine.judge.record import Record, judged_path
     from engine.judge.results import results
+    from engine.run.session import HeldError
     from engine.run.settings import MODEL_NAMES, load_settings
     from engine.run.teachers import check_teacher
     from tui.cli.console import output, print_facts
@@ -98,10 +101,15 @@ def judge(
     reading = functools.partial(open_dataset, encoding=encoding, columns=Columns.parse(columns))
     sides = _sides(a, b, reading, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
-        comparison = run_stoppable(_judge(opened, settings, sides))
+        try:
+            comparison = run_stoppable(_judge(opened, settings, sides))
+        except HeldError as error:
+            if as_json:
+                print(json.dumps({"record": str(opened.path), "held": asdict(error.held)}))
+            raise
         found = results(opened.judged(comparison))
         if as_json:  # tui/cli/README.md documents the fields
-            about = comparison.about.model_dump(exclude={"run", "refined_only"})
+            about = comparison.about.model_dump(exclude={"run", "refined_only", "held"})
             print(json.dumps({"record": str(opened.path), **about, **found.model_dump(mode="json")}))
         else:
             out = output()
@@ -116,11 +124,12 @@ def judge(
 async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Comparison:
     from engine.judge.judge import judge
     from engine.judge.recorded_model import RecordedModel
+    from engine.run.session import ending_when_held
     from tui.cli.console import errors
     from tui.cli.progress import display
 
     with display(errors(), "pairs") as shown:
-        async with RecordedModel(record, settings, shown.on_event) as model:
+        async with RecordedModel(record, settings, ending_when_held(shown.on_event)) as model:
             return await judge(model, sides, settings.reply_form)
 
 

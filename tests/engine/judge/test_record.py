@@ -141,7 +141,7 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
     judge = teacher_info("gemma3:12b", digest="sha256:7", parameters=12e9, size=8_100_000_000)
     request = Request((Message("user", HALF),), seed=0, temperature=0.0, max_tokens=1024)
     asked = asdict(request)
-    del asked["think"]
+    del asked["think"], asked["logprobs"]
     body = json.dumps([judge.digest, asked], sort_keys=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"{RECORD.migrations[0]}; PRAGMA user_version = 1")
@@ -154,7 +154,7 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
                 json.dumps({"number": 0, "teacher": judge.digest}),
             ),
         )
-        later = {"prompts", "think", "context"}
+        later = {"prompts", "think", "context", "held"}
         about = judging(judge=judge, pairs=1).model_dump(exclude=later | {"run", "refined_only"})
         decides = {name: value for name, value in about.items() if name not in ("pairs", "same", "unmatched")}
         key = json.dumps(decides | {"judge": judge.digest}, sort_keys=True)

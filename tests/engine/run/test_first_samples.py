@@ -14,7 +14,7 @@ from engine.events import Event, Held, Place
 from engine.method.recipe import Recipe
 from engine.method.reflection import UnusableReply
 from engine.method.reply_forms import ReplyFormName
-from engine.run.first_samples import FIRST, FirstSamples, advice_for
+from engine.run.first_samples import FIRST, Asking, FirstSamples, advice_for
 from engine.run.session import HeldError
 from engine.sample import Stage
 from models.teacher import Fault, Reply, TeacherError
@@ -126,7 +126,7 @@ def test_a_run_over_no_more_samples_than_are_watched_is_not_held(tmp_path: Path)
 
 def test_one_usable_candidate_makes_a_sample_usable() -> None:
     told: list[Held] = []
-    first = FirstSamples(recipe(), told.append)
+    first = FirstSamples(Asking.of(recipe()), told.append)
     for sample in range(FIRST):
         place = Place(sample, Stage.INSTRUCTION, "reflect")
         if sample == 2:
@@ -137,7 +137,7 @@ def test_one_usable_candidate_makes_a_sample_usable() -> None:
 
 def test_a_lost_server_is_no_failure_of_a_sample() -> None:
     told: list[Held] = []
-    first = FirstSamples(recipe(), told.append)
+    first = FirstSamples(Asking.of(recipe()), told.append)
     for sample in range(9):
         first.failed(Place(sample, Stage.INSTRUCTION, "reflect"), TeacherError(Fault.BUSY, "busy"), None)
     assert told == []
@@ -147,7 +147,7 @@ def test_a_lost_server_is_no_failure_of_a_sample() -> None:
 @pytest.mark.parametrize("form", list(ReplyFormName))
 def test_the_advice_names_what_is_not_in_use(fault: Fault, form: ReplyFormName) -> None:
     given: Recipe = recipe().model_copy(update={"form": form})
-    advice = advice_for(fault, given)
+    advice = advice_for(fault, Asking.of(given))
     assert f"--reply-form {form}" not in advice
     assert f" or {form}" not in advice
     assert advice.isprintable()

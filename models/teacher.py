@@ -80,11 +80,13 @@ class Request:
     max_tokens: int
     schema: Mapping[str, Any] | None = None  # JSON schema the reply obeys; None: free text
     think: Think = False
+    logprobs: bool = False  # of the tokens of the reply, where the server gives them; the reply is the same
 
     def digest(self, teacher: TeacherInfo) -> bytes:
         """16 bytes that name this question put to this teacher: the key its reply is kept under."""
         asked = asdict(self)
         think = asked.pop("think")
+        del asked["logprobs"]
         body = json.dumps([teacher.digest, asked], sort_keys=True, ensure_ascii=True)
         return reply_key(_digest(body), think=think, context=teacher.context)
 
@@ -114,6 +116,9 @@ class Reply:
     cached_tokens: int = 0  # of the prompt, not computed anew; 0 also where the server does not say
     tokens: int = 0  # generated
     seconds: float = 0.0  # spent generating
+    # Each token and the natural logarithm of its probability, before any grammar; empty where they were not asked for,
+    # or the server gives none. The tokens need not make up the text: Ollama writes JSON anew.
+    logprobs: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

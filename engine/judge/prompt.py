@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import Field
@@ -22,7 +26,7 @@ from engine.method.reflection import Question, UnusableReply, required_text
 from engine.method.reply_forms import JsonReply, JudgeForm, layout, parsed, sections
 from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.sample import Failure, Frozen, History, Stage, Verdict, Version, as_one_text
-from models.teacher import Fault, Message
+from models.teacher import Fault, Message, Reply
 
 
 class StudentChoice(Frozen):
@@ -81,6 +85,7 @@ class Opinion(Frozen):
     reason: str  # empty in the published form: its one explanation is the critique
     first: int  # score of what was shown first, 1 to 10
     second: int
+    confidence: float | None = None  # probability of both scores together; None: the server gave none
 
 
 class Result(StrEnum):
@@ -108,6 +113,13 @@ class Judged(Frozen):
         balance = _sign(self.forward.second - self.forward.first)
         balance += _sign(self.swapped.first - self.swapped.second)
         return (Result.LOSE, Result.TIE, Result.WIN)[_sign(balance) + 1]
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the judge gave its scores with, in the order it was less sure of; None: unknown."""
+        orders = (self.forward, self.swapped)
+        known = [one.confidence for one in orders if one is not None and one.confidence is not None]
+        return min(known) if len(known) == len(orders) else None
 
     @property
     def pull(self) -> int:
@@ -201,12 +213,12 @@ def question(pair: Pair, form: JudgeForm) -> Question[Opinion]:
     task = ANSWERS_TASK if same else EXAMPLES_TASK
     if one.history or other.history:
         task = f"{task}\n{IN_CONVERSATION}"
-    lay, read, schema = _LAYOUTS[form]
+    lay, read, schema, scores = _LAYOUTS[form]
     messages = (
         Message("system", f"{SYSTEM}\n{_FENCE.format(mark=mark)}"),
         Message("user", f"{fenced}\n\n{task}\n\n{lay}"),
     )
-    return Question("judge", messages, read, schema)
+    return _Verdict("judge", messages, read, schema, logprobs=True, scores=scores)
 
 
 def _fenced(name: str, text: str, mark: str) -> str:
@@ -235,10 +247,38 @@ def _published(pair: Pair) -> Question[Opinion]:
             f"{before}[Question]\n{as_one_text(pair.a)}\n\n{answers}\n\n[System]\n{PUBLISHED_TASK}\n\n",
         ),
     )
-    return Question("judge", messages, _read_published)
+    return _Verdict("judge", messages, _read_published, logprobs=True, scores=_PUBLISHED_SCORES)
 
 
 # The reply --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict(Question[Opinion]):
+    """A question whose answer is as sure as the tokens of its scores."""
+
+    scores: re.Pattern[str] = field(kw_only=True)  # finds both scores in a reply, as its two groups
+
+    def parse(self, reply: Reply) -> Opinion:
+        opinion = Question.parse(self, reply)
+        sure = _probability(self.scores, (opinion.first, opinion.second), reply.logprobs)
+        return opinion.model_copy(update={"confidence": sure})
+
+
+def _probability(
+    pattern: re.Pattern[str], scores: tuple[int, int], tokens: Sequence[tuple[str, float]]
+) -> float | None:
+    """The probability of the tokens that two scores were written with; None where they are not among the tokens.
+
+    They are looked for in the tokens' own text, last first: that of the reply may be without thoughts, and Ollama
+    writes JSON anew.
+    """
+    ends = list(accumulate(len(token) for token, _ in tokens))
+    for found in reversed(list(pattern.finditer("".join(token for token, _ in tokens)))):
+        if (int(found[1]), int(found[2])) == scores:
+            of_scores = {bisect_right(ends, place) for group in (1, 2) for place in range(*found.span(group))}
+            return min(1.0, math.exp(sum(tokens[number][1] for number in of_scores)))
+    return None
 
 
 # Said as a list: not every converter of a schema to a grammar knows limits of numbers.
@@ -273,6 +313,8 @@ def _read_markers(text: str) -> Opinion:
     return _opinion(critique, reason, int(found[0][1]), int(found[1][1]))
 
 
+_WRITTEN = r"(10|[1-9])(?!\d)"
+_PUBLISHED_SCORES = re.compile(rf"^[ \t]*{_WRITTEN}(?:\.0+)?(?:/10)?[ ,]+{_WRITTEN}", re.MULTILINE)
 _TWO_SCORES = re.compile(r"\s*+(10|[1-9])(?:\.0+)?(?:/10)?[ ,]+(10|[1-9])(?:\.0+)?(?:/10)?[ .]*(?:\n|$)")
 
 
@@ -301,6 +343,12 @@ _LAYOUTS = {
         "you give to the first, score_2 to the second.",
         _read_json,
         _Reply.model_json_schema(),
+        re.compile(rf'"score_1"\s*:\s*{_WRITTEN}\s*,\s*"score_2"\s*:\s*{_WRITTEN}'),
     ),
-    JudgeForm.MARKERS: (layout(_HEADINGS), _read_markers, None),
+    JudgeForm.MARKERS: (
+        layout(_HEADINGS),
+        _read_markers,
+        None,
+        re.compile(rf"\[Score 1\][*:\s]*{_WRITTEN}[^\[]*\[Score 2\][*:\s]*{_WRITTEN}", re.IGNORECASE),
+    ),
 }

@@ -98,6 +98,15 @@ class Disagreement(Frozen):
     stage: Stage
     verdict: Verdict  # the student's
     margin: float | None
+    confidence: float | None  # the judge's
+
+
+class Confidence(Frozen):
+    """The judge's confidence, `Judged.confidence`, of the verdicts whose server gave it."""
+
+    verdicts: int
+    mean: float
+    changed: float | None  # the mean where the order changed the verdict; None: it changed none of these
 
 
 class Results(Frozen):
@@ -109,6 +118,7 @@ class Results(Frozen):
     interval: tuple[float, float] | None  # 95 %, of the score; None: too few decided pairs, or all alike
     mean_scores: tuple[float, float] | None  # the judge's, of a and of b, over both orders
     bias: PlaceBias
+    confidence: Confidence | None  # None: no server gave one
     length: LengthBias
     same_instruction: Counts  # of the counts, the pairs whose answers are to one instruction
     new_instruction: Counts  # and those whose instruction was rewritten, too
@@ -153,6 +163,7 @@ class _Tally:
         self._judged = 0  # pairs with a verdict, compared or not
         self._changed: Counter[bool] = Counter()  # whether toward the first place
         self._scores = [0, 0]
+        self._sure: dict[bool, list[float]] = {False: [], True: []}  # whether the order changed the verdict
         self._student: dict[tuple[Stage, Verdict, int | None], Counter[Result]] = {}
         self._disagreements: list[Disagreement] = []
 
@@ -165,6 +176,8 @@ class _Tally:
         self._judged += 1
         if judged.pull:
             self._changed[judged.pull > 0] += 1
+        if judged.confidence is not None:
+            self._sure[judged.pull != 0].append(judged.confidence)
         if pair.compared:
             self._compare(judged)
         for choice in pair.choices:
@@ -198,6 +211,7 @@ class _Tally:
                     stage=choice.stage,
                     verdict=choice.verdict,
                     margin=choice.margin,
+                    confidence=judged.confidence,
                 )
             )
 
@@ -216,11 +230,22 @@ class _Tally:
                 toward_first=self._changed[True],
                 toward_second=self._changed[False],
             ),
+            confidence=self._confidence(),
             length=self._length(counts),
             same_instruction=_counts(self._by_instruction[True]),
             new_instruction=_counts(self._by_instruction[False]),
             student=tuple(self._margins()),
             disagreements=tuple(self._disagreements),
+        )
+
+    def _confidence(self) -> Confidence | None:
+        changed, all = self._sure[True], self._sure[False] + self._sure[True]
+        if not all:
+            return None
+        return Confidence(
+            verdicts=len(all),
+            mean=math.fsum(all) / len(all),
+            changed=math.fsum(changed) / len(changed) if changed else None,
         )
 
     def _length(self, counts: Counts) -> LengthBias:

@@ -47,6 +47,7 @@ class Sampling(Frozen):
             max_tokens=self.max_tokens,
             schema=question.schema,
             think=self.think,
+            logprobs=question.logprobs,
         )
 
 

@@ -53,6 +53,7 @@ class Question(Generic[T]):
     read: Callable[[str], T]  # raises UnusableReply
     schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
     rules: tuple[Callable[[str], Fault | None], ...] = ()  # for replies that cannot be used, see `doomed`
+    logprobs: bool = False  # of the reply's tokens are asked for
 
     def doomed(self, beginning: str) -> Fault | None:
         """The kind of failure that a reply is which begins so, whatever follows; None: it may be usable."""

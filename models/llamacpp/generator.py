@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.llamacpp.bindings import Context, Ids, Model, Sampler
 
@@ -21,6 +22,7 @@ class GeneratedText:
     cached_tokens: int  # of the prompt, that stood in the KV cache
     tokens: int  # generated, the closing one not counted
     seconds: float
+    logprobs: list[tuple[str, float]]  # of the tokens, natural, before the grammar; empty where not asked for
 
 
 class TextGenerator:
@@ -38,6 +40,7 @@ class TextGenerator:
         temperature: float,
         max_tokens: int,
         schema: dict[str, Any] | None,
+        logprobs: bool,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> GeneratedText:
@@ -45,11 +48,12 @@ class TextGenerator:
         began = time.monotonic()
         prompt = self.model.passage(pieces)
         if len(prompt) >= self.window:
-            return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0)
+            return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0, [])
         sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text: list[str] = []
+            chances: list[tuple[str, float]] = []
             finish: Literal["stop", "length", "cancelled", "too-long"] = "length"
             tokens = 0
             cached = self._keep_shared(prompt)
@@ -61,6 +65,8 @@ class TextGenerator:
                     break
                 tokens += 1
                 piece = decoder.decode(self.model.piece(token))
+                if logprobs:
+                    chances.append((piece, _logprob(self.context.logits(1)[0], token)))
                 if piece:
                     text.append(piece)
                     on_text(piece)
@@ -69,7 +75,7 @@ class TextGenerator:
             if not done:
                 finish = "cancelled"
             seconds = time.monotonic() - began
-            return GeneratedText(finish, "".join(text), len(prompt), cached, tokens, seconds)
+            return GeneratedText(finish, "".join(text), len(prompt), cached, tokens, seconds, chances)
         finally:
             sampler.close()
 
@@ -103,3 +109,9 @@ class TextGenerator:
                 at = 0
             self.cached = ids[:at]
         return at
+
+
+def _logprob(logits: NDArray[np.float32], token: int) -> float:
+    """The natural logarithm of a token's probability, rounded, of the logits of all."""
+    shifted = logits.astype(np.float64) - logits.max()
+    return round(float(shifted[token] - np.log(np.exp(shifted).sum())), 4)

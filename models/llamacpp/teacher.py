@@ -79,6 +79,7 @@ class EmbeddedTeacher:
                 temperature=request.temperature,
                 max_tokens=request.max_tokens,
                 schema=request.schema,
+                logprobs=request.logprobs,
             )
         except ChatTemplateError as error:
             raise TeacherError(
@@ -98,7 +99,7 @@ class EmbeddedTeacher:
                 f"{self.name}: the request takes {written['prompt_tokens']} tokens and the context has "
                 f"{self._loaded['context']}; give it a larger context",
             )
-        return Reply(**written)
+        return Reply(**written | {"logprobs": tuple(map(tuple, written["logprobs"]))})
 
     async def unload(self) -> None:
         await self.close()

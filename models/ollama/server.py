@@ -227,6 +227,7 @@ class OllamaServer:
         shift: bool,
         options: Mapping[str, int | float],
         keep_alive: str,
+        logprobs: bool = False,
     ) -> AsyncGenerator[ollama.ChatResponse]:
         """The parts of a streamed reply, whose counts of tokens are left out where they are zero.
 
@@ -252,6 +253,7 @@ class OllamaServer:
                 format=None if schema is None else dict(schema),
                 options=options,
                 keep_alive=keep_alive,
+                logprobs=logprobs or None,  # a server older than 0.12.11 gives none
             )
             assert isinstance(parts, AsyncGenerator)
             async with aclosing(parts):

@@ -152,7 +152,11 @@ class OllamaTeacher:
             if limit is None:
                 try:
                     limit = await find_limit(
-                        self._server, self._model, info.context, shift=self._shift, keep_alive=self._keep_alive
+                        self._server,
+                        self._model,
+                        info.context,
+                        shift=self._shift,
+                        keep_alive=self._keep_alive,
                     )
                 except TeacherError as error:
                     if error.fault in PAUSING:  # as will be the request, which can say it better
@@ -191,6 +195,7 @@ class OllamaTeacher:
     async def _ask_once(self, request: Request, context: int, on_text: OnText | None) -> Reply:
         text: list[str] = []
         thoughts: list[str] = []
+        logprobs: list[tuple[str, float]] = []
         pieces, twice = 0, False
         last: ChatResponse | None = None
         parts = self._server.chat(
@@ -206,6 +211,7 @@ class OllamaTeacher:
                 "temperature": request.temperature,
             },
             keep_alive=self._keep_alive,
+            logprobs=request.logprobs,
         )
         try:
             async with aclosing(parts):
@@ -215,6 +221,7 @@ class OllamaTeacher:
                     twice |= part == last
                     last = part
                     thoughts.append(thinking or "")
+                    logprobs += [(one.token, one.logprob) for one in part.logprobs or ()]
                     if content:
                         text.append(content)
                         if on_text is not None:
@@ -227,7 +234,8 @@ class OllamaTeacher:
                                 f"{self.name}'s reply came with a piece of it twice: see the server's log",
                             )
                         self._tell_of_thoughts(request, any(thoughts))
-                        return self._finished(part, "".join(text), "".join(thoughts), context)
+                        finished = self._finished(part, "".join(text), "".join(thoughts), context)
+                        return replace(finished, logprobs=tuple(logprobs))
         except FailedMidwayError as error:
             advice = ADVICE.get(error.fault, "")
             raise TeacherError(
@@ -269,9 +277,9 @@ class OllamaTeacher:
     def _check_whole(self, request: Request, reply: Reply, context: int) -> None:
         """Raise TOO_LONG for a prompt the server cut, which it does without a word.
 
-        A cut prompt fills the context to the last token, or has as many as a longer one was seen to be cut to. Where whole messages were dropped instead, far fewer
-        tokens were read than the bytes sent could be: no text but long runs of one character has 16 bytes in
-        a token.
+        A cut prompt fills the context to the last token, or has as many as a longer one was seen to be cut to. Where
+        whole messages were dropped instead, far fewer tokens were read than the bytes sent could be: no text but long
+        runs of one character has 16 bytes in a token.
         """
         read = reply.prompt_tokens
         sent = sum(len(m.content.encode()) for m in request.messages)

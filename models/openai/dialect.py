@@ -20,6 +20,7 @@ class SchemaWay(StrEnum):
 
 _WAYS = list(SchemaWay)
 _REFUSALS = {
+    "logprobs": re.compile(r"logprobs|logits_all", re.IGNORECASE),
     "response_format": re.compile(
         r"response_format|json_schema|json_object|guided|structured|grammar|schema", re.IGNORECASE
     ),
@@ -39,6 +40,7 @@ class Dialect:
     - `stream_options.include_usage`: without, most servers count no tokens of a streamed reply.
     - `chat_template_kwargs.enable_thinking`: llama-server's and vLLM's, for models that think unless told not to.
     - `reasoning_effort`, only where a level of thinking is asked for.
+    - `logprobs`, only where they are asked for: llama-cpp-python's server gives none as it is usually started.
     - `seed`.
     """
 
@@ -48,7 +50,13 @@ class Dialect:
         self.notes: list[str] = []  # what is done differently from what was asked for, one sentence each
 
     def fields(
-        self, schema: Mapping[str, Any] | None, *, think: Think, max_tokens: int, seed: int
+        self,
+        schema: Mapping[str, Any] | None,
+        *,
+        think: Think,
+        max_tokens: int,
+        seed: int,
+        logprobs: bool = False,
     ) -> dict[str, Any]:
         """The fields of a request that depend on the server."""
         limit = "max_completion_tokens" if "max_tokens" in self.without else "max_tokens"
@@ -59,6 +67,8 @@ class Dialect:
         }
         if isinstance(think, str):
             found["reasoning_effort"] = think
+        if logprobs:
+            found["logprobs"] = True
         found = {name: value for name, value in found.items() if name not in self.without}
         found[limit] = max_tokens
         if schema is not None and self.schema is SchemaWay.JSON_SCHEMA:

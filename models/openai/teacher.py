@@ -107,7 +107,11 @@ class OpenAITeacher:
             if time.monotonic() - self._found > KNOWN:
                 await self._find()
             fields = self._dialect.fields(
-                request.schema, think=request.think, max_tokens=request.max_tokens, seed=request.seed
+                request.schema,
+                think=request.think,
+                max_tokens=request.max_tokens,
+                seed=request.seed,
+                logprobs=request.logprobs,
             )
             try:
                 return await self._ask_once(request, fields, on_text)
@@ -212,6 +216,7 @@ class OpenAITeacher:
             finish="length" if growing.finish == "length" else "stop",
             prompt_tokens=usage.prompt_tokens,
             tokens=growing.pieces if usage.completion_tokens is None else usage.completion_tokens,
+            logprobs=tuple(growing.logprobs),
             seconds=growing.seconds
             if growing.pieces > 1
             else time.monotonic() - began,  # it came all at once
@@ -251,6 +256,7 @@ class _Growing:
         self._began: float | None = None
         self.text: list[str] = []
         self.thoughts: list[str] = []
+        self.logprobs: list[tuple[str, float]] = []
         self.pieces = 0
         self.finish: str | None = None
         self.usage: Usage | None = None
@@ -267,6 +273,7 @@ class _Growing:
             if choice.delta is not None:
                 text, thoughts = choice.delta.content or "", choice.delta.thoughts
             self.finish = choice.finish_reason or self.finish
+            self.logprobs += choice.tokens
             if not (text or thoughts):
                 continue
             now = time.monotonic()

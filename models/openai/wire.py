@@ -135,6 +135,22 @@ class Choice(Spoken):
     index: int = 0
     delta: Delta | None = None
     finish_reason: str | None = None
+    logprobs: Any = None
+
+    @property
+    def tokens(self) -> list[tuple[str, float]]:
+        """The tokens of this piece with their logarithms of probability; none in a form that is not the protocol's."""
+        content = self.logprobs.get("content") if isinstance(self.logprobs, dict) else None
+        found = [
+            (one.get("token"), one.get("logprob"))
+            for one in (content if isinstance(content, list) else ())
+            if isinstance(one, dict)
+        ]
+        return [
+            (token, float(logprob))
+            for token, logprob in found
+            if isinstance(token, str) and isinstance(logprob, int | float)
+        ]
 
 
 class Usage(Spoken):

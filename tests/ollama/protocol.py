@@ -26,6 +26,7 @@ from tests.ollama.wire import (
     generated,
     go_json,
     line_of,
+    logprobs_of,
     read_body,
     running,
     seconds_of,
@@ -256,6 +257,8 @@ class Handler(BaseHTTPRequestHandler):
         for index, piece in enumerate(sent):
             self._pause(clock + seconds * index / len(sent) - time.monotonic())
             line = line_of(body["model"], remote, piece)
+            if chances := logprobs_of(body, piece, answer.logprob):
+                line["logprobs"] = chances
             for _ in range(1 + (index == answer.twice)):
                 self._say(line, answer)
         self._pause(clock + seconds - time.monotonic())

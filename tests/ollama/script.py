@@ -79,6 +79,9 @@ class Answer:
     byte_seconds: float = 0.0  # above 0: every byte of the body comes alone, this long after the last
     twice: int | None = None  # the piece that is sent a second time; the reply counts as failed
     late: bytes = b""  # sent after everything
+    logprob: float | None = (
+        None  # of every token, where they are asked for; None: the server is too old to give them
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,13 @@ def line_of(model: str, remote: Mapping[str, str], content: str, thinking: str =
     }
 
 
+def logprobs_of(body: Mapping[str, Any], piece: str, logprob: float | None) -> list[dict[str, Any]]:
+    """A piece's own, where the request asks for them and there are any."""
+    if not body.get("logprobs") or logprob is None:
+        return []
+    return [{"token": piece, "logprob": logprob, "bytes": list(piece.encode("utf-8", "surrogatepass"))}]
+
+
 def timed(last: Mapping[str, Any]) -> dict[str, Any]:
     """The end of a reply, its starting times made durations; counts of zero are left out."""
     now = time.monotonic()

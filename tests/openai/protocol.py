@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.ollama.protocol import Handler
 from tests.ollama.script import Answer, Chat, Ending
 from tests.ollama.state import Model
-from tests.ollama.wire import Failure, generated
+from tests.ollama.wire import Failure, generated, logprobs_of
 
 if TYPE_CHECKING:
     from tests.openai.server import FakeOpenAI
@@ -115,7 +115,8 @@ class OpenAIHandler(Handler):
         clock = began + wait
         for index, piece in enumerate(sent):
             self._pause(clock + seconds * index / len(sent) - time.monotonic())
-            self._say_delta(answer, {"content": piece})
+            chances = logprobs_of(chat.body, piece, answer.logprob)
+            self._say_delta(answer, {"content": piece}, logprobs={"content": chances} if chances else None)
         self._pause(clock + seconds - time.monotonic())
         ending = answer.ending
         if ending in (Ending.DONE, Ending.DONE_RESET):
@@ -141,8 +142,15 @@ class OpenAIHandler(Handler):
             "choices": choices,
         }
 
-    def _say_delta(self, answer: Answer, delta: Mapping[str, Any], reason: str | None = None) -> None:
-        self._data(self._line([{"index": 0, "delta": delta, "finish_reason": reason}]), answer)
+    def _say_delta(
+        self,
+        answer: Answer,
+        delta: Mapping[str, Any],
+        reason: str | None = None,
+        logprobs: Mapping[str, Any] | None = None,
+    ) -> None:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        self._data(self._line([choice]), answer)
 
     def _data(self, value: Mapping[str, Any], answer: Answer) -> None:
         end = self._fake.line_end

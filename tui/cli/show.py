@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.cli.exit_codes import DONE
 from tui.cli.options import json_option, workspace_argument
+
+if TYPE_CHECKING:
+    from engine.judge.prompt import Judged
+    from engine.judge.record import Judging
 
 LISTED = 20
 """Samples that are shown."""
@@ -23,10 +28,12 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
 
     Samples count from 0.
     """
+    from engine.judge.record import latest_verdict
     from engine.store.reply_order import answers_come_first
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
     from tui.cli.refining import run_json, show_examples, show_totals
+    from tui.text.judge_tables import verdict_fact
     from tui.text.tables import ANSWERS_FIRST, sample_page, workspace_facts
 
     out = output()
@@ -35,14 +42,17 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
         if sample is not None:
             one = opened.sample(sample)
             outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
+            judging, judged = latest_verdict(workspace, latest.id, sample) or (None, None)
             if as_json:
                 parts = {"sample": one, "outcome": outcome, "review": review}
-                print(
-                    json.dumps({name: part and part.model_dump(mode="json") for name, part in parts.items()})
-                )
+                shown = {name: part and part.model_dump(mode="json") for name, part in parts.items()}
+                verdict = judging and judged and _verdict(judging, judged)
+                print(json.dumps(shown | {"judged": verdict}))
             else:
                 near_tie = latest.recipe.near_tie
                 out.print(sample_page(one, outcome, review, opened.source(), near_tie))
+                if judging is not None and judged is not None:
+                    print_facts(out, [verdict_fact(judging, judged)])
                 if answers_come_first(opened, sample):
                     print_facts(out, [ANSWERS_FIRST])
         elif as_json:
@@ -54,3 +64,13 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                 print_facts(out, [ANSWERS_FIRST])
             show_totals(out, opened, latest)
     return DONE
+
+
+def _verdict(about: Judging, judged: Judged) -> dict[str, Any]:
+    """A verdict as JSON, without the texts."""
+    return {
+        "judge": about.judge.name,
+        "result": judged.result,
+        "confidence": judged.confidence,
+        **judged.model_dump(mode="json", exclude={"pair"}),
+    }

@@ -9,13 +9,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from engine.judge.prompt import Judged
 from engine.judge.record import Judging
 from engine.judge.results import ENOUGH, Counts, LengthBias, MarginBin, Results
 from engine.sample import Verdict
 from models.system.units import counted
 from tui.text.literal import one_line
 from tui.text.tables import Fact, facts, number
-from tui.text.vocabulary import SCORES, STUDENT_DID
+from tui.text.vocabulary import RESULTS, SCORES, STUDENT_DID
 
 
 def print_results(out: Console, about: Judging, found: Results, listed: int) -> None:
@@ -92,6 +93,15 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         if bias.changed:
             changed += f": {bias.toward_first} toward the first place, {bias.toward_second} toward the second"
         yield "place", changed
+    if (sure := found.confidence) is not None:
+        changed = f", {number(sure.changed, 2)} where the order changed the verdict" * (
+            sure.changed is not None
+        )
+        yield (
+            "confidence",
+            f"the judge gave its scores with a probability of {number(sure.mean, 2)} on the average{changed} "
+            f"({counted(sure.verdicts, 'verdict')}, each in the order it was less sure of)",
+        )
     if length.decided:
         yield "length", f"the longer answer won {length.longer_won} of {length.decided} decided pairs"
     if length.explained is not None:
@@ -103,6 +113,15 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         if one.verdict is Verdict.KEPT:
             chose = "kept the original, the judge prefers the rewrite"
         yield f"sample {one.row}", f"{one.stage}: the student {chose} (margin {number(one.margin)})"
+
+
+def verdict_fact(about: Judging, judged: Judged) -> Fact:
+    """A verdict on a sample, in one line."""
+    if judged.failure is not None:
+        return "judged", f"no verdict by {about.judge.name}: {judged.failure.message}"
+    found, _ = RESULTS[judged.result]
+    sure = "" if judged.confidence is None else f", confidence {judged.confidence:.2f}"
+    return "judged", f"{found} (refined against original), by {about.judge.name}{sure}"
 
 
 def _why_no_interval(counts: Counts) -> str:

@@ -163,6 +163,7 @@ def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
         temperature=0.0,
         max_tokens=4000,
         schema=None,
+        logprobs=False,
         on_text=pieces.append,
         cancelled=lambda: len(pieces) == 3,
     )

@@ -88,6 +88,7 @@ def held(opened: Workspace) -> dict[str, Any]:
         "outcomes": [row.outcome and row.outcome.model_dump(mode="json") for row in exported(opened, run)],
         "count": opened.count(run),
         "retries": [opened.retries(index) for index in indices],
+        "limits": opened.database.execute("SELECT server, model, context, body FROM limits"),
         "reviews": [
             [review.model_dump(mode="json") for review in opened.reviews.history(index)] for index in indices
         ],

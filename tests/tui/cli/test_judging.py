@@ -18,7 +18,7 @@ from engine.judge.record import Record
 from tests import judges
 from tests.command import ALONE, Ended, burnish, contents, words
 from tests.hostile import CORPUS
-from tests.ollama.script import Chat, Script, plausible
+from tests.ollama.script import Answer, Chat, Script, plausible
 from tests.ollama.server import FakeOllama, spawned
 from tests.running import SHORT, TEACHER, dataset
 from tests.scene import scene
@@ -43,7 +43,7 @@ RESULTS = {
         "same",
     ),
     *("unmatched", "invalid", "faults", "counts", "interval", "mean_scores", "bias", "length"),
-    *("same_instruction", "new_instruction", "student", "disagreements"),
+    *("same_instruction", "new_instruction", "student", "disagreements", "confidence"),
 }
 
 
@@ -105,6 +105,26 @@ def test_a_workspace_is_judged_shown_and_kept_and_nothing_is_asked_again(tmp_pat
     assert f"{result['pairs']} pairs, {result['pairs']} of them done before" in second.err
     assert contents(tmp_path)["scene.burnish"] == before, "a workspace is only looked at"
     assert stat.S_IMODE(path.with_suffix(".judged").stat().st_mode) == 0o600
+
+
+def test_the_judge_s_confidence_is_printed_and_show_tells_a_sample_s_verdict(tmp_path: Path) -> None:
+    path = scene(tmp_path, reviewed=False)
+    assert json.loads(burnish("show", path, "0", "--json").out)["judged"] is None
+    with FakeOllama(lambda chat: Answer(judges.longer(chat), logprob=-0.05)) as server:
+        command = ("judge", path, *JUDGE, "--limit", "4")
+        in_words = burnish(*command, environment=at(server))
+        found = json.loads(burnish(*command, "--json", environment=at(server)).out)
+    assert found["confidence"]["verdicts"] == found["pairs"]
+    assert 0 < found["confidence"]["mean"] < 1
+    assert all(0 < one["confidence"] < 1 for one in found["disagreements"])
+    assert "the judge gave its scores with a probability of 0." in in_words.out
+    assert "gave its scores with a probability of 0." in " ".join(burnish("report", path).out.split())
+    judged = json.loads(burnish("show", path, "0", "--json").out)["judged"]
+    assert (judged["judge"], judged["result"]) == (TEACHER, "win")
+    assert judged["confidence"] == min(judged["forward"]["confidence"], judged["swapped"]["confidence"])
+    shown = burnish("show", path, "0").out
+    assert f"+ better (refined against original), by {TEACHER}, confidence 0." in shown
+    assert "judged" not in burnish("show", path, "5").out
 
 
 def test_only_what_was_refined_can_be_asked_about(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from engine.run.settings import Settings, load_settings
 from engine.sample import Verdict
 from tests import hostile, judges
 from tests.hostile import acting
-from tests.ollama.script import Chat, Refusal, Scripted, Tap
+from tests.ollama.script import Answer, Chat, Refusal, Scripted, Tap
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, workspace
 from tests.scene import judged, scene
@@ -404,3 +404,42 @@ def test_nothing_is_claimed_below_ten_decided_pairs_and_no_interval_is_a_point(
 ) -> None:
     assert interval(Counts.of(*counts)) is None
     assert score_sentence(Counts.of(*counts), None) == sentence
+
+
+def test_the_judge_s_confidence_is_shown_where_its_server_gives_it(tmp_path: Path) -> None:
+    path = small(tmp_path)
+
+    def sure(chat: Chat) -> Answer:
+        return Answer(judges.longer(chat), logprob=-0.05)
+
+    async def work(seat: CompareSeat) -> None:
+        await seat.judged()
+        for size in SIZES:
+            await seat.pilot.resize_terminal(*size)
+            await seat.wait_for("confidence", "with a probability of 0.")
+        await seat.press("enter")
+        await seat.until(lambda: isinstance(seat.app.screen, PairScreen))
+        for size in SIZES:
+            await seat.pilot.resize_terminal(*size)
+            await seat.wait_for("confidence 0.")
+
+    with FakeOllama(sure) as server:
+        CompareSeat(path, settings=given(server)).play(work)
+
+
+def test_a_judging_whose_first_pairs_all_fail_is_held_and_goes_on_at_a_key(tmp_path: Path) -> None:
+    path = scene(tmp_path, ROWS, ("replaced",) * 7, reviewed=False)
+
+    async def work(seat: CompareSeat) -> None:
+        await seat.press("s", "enter")
+        for size in SIZES:
+            await seat.pilot.resize_terminal(*size)
+            await seat.wait_for("held: ", "5 pairs all failed (unparsable)", "--reply-form markers", "‖ held")
+        asked = len(server.chats)
+        await seat.press("space")
+        await seat.until(lambda: not seat.workbench.judge_job.running)
+        assert len(server.chats) > asked
+        assert "held: " not in seat.text
+
+    with FakeOllama(lambda chat: "The [/] second one.") as server:
+        CompareSeat(path, settings=given(server)).play(work)

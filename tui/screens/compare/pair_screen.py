@@ -215,6 +215,8 @@ def _scores(opinion: Opinion | None, order: tuple[str, str]) -> Content:
                     (f" {score:>2}", "bold"), (f" of {BEST}", "$text-muted"),
                 )
             )  # fmt: skip
+        if opinion.confidence is not None:
+            lines.append(Content.styled(f"confidence {opinion.confidence:.2f}", "$text-muted"))
     return Content("\n").join(lines)
 
 

@@ -401,10 +401,12 @@ async def reselect(
     *,
     ask_teacher: bool,
     length: ComparedLength | None = None,
+    teacher_url: str | None = None,
 ) -> RunSummary:
     """Choose again with a student, over the replies that are here; all else is as in the latest run.
 
-    `length`: the margin that decides, where it is another than in that run.
+    `length`: the margin that decides, `teacher_url`: where the server of a teacher `openai:MODEL` listens, where these
+    are others than in that run.
 
     Samples whose way needs a reply that was never asked for stay unfinished and are named in the summary; with
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
@@ -424,6 +426,7 @@ async def reselect(
     settings = before.model_copy(
         update={
             "student": student,
+            "teacher": before.teacher.model_copy(update={"url": teacher_url or before.teacher.url}),
             "reflection": before.reflection.model_copy(update={"language": latest.recipe.language}),
             "run": before.run.model_copy(
                 update={"method": Method.SELECTIVE, "length": length or before.run.length}

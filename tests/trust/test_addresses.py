@@ -313,7 +313,7 @@ def test_a_reply_that_came_from_elsewhere_after_all_ends_the_run_and_is_not_kept
     data = dataset(tmp_path / "data.json", SHORT[:3])
 
     def script(chat: Chat) -> Scripted:
-        return Answer(brief(chat), remote=CLOUD) if chat.number > 5 else brief(chat)
+        return Answer(brief(chat), remote=CLOUD) if chat.number > 6 else brief(chat)
 
     with FakeOllama(script) as server:
         ended = reflect(data, server, patience=0)

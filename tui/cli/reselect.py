@@ -25,6 +25,12 @@ from tui.cli.stopping import run_stoppable
     help="The margin that decides: over whole responses, or at equal length [the latest run's].",
 )
 @click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
+@setting_option(
+    "teacher",
+    "url",
+    metavar="URL",
+    help="Where its server listens now, of a teacher openai:MODEL [where it did].",
+)
 @json_option
 def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: Any) -> int:
     """Choose again, by another student or at equal length.
@@ -43,7 +49,9 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     settings = load_settings(given(options))
     # Only where it was said: all that is not said is as in the latest run.
     length = settings.run.length if options["run__length"] else None
-    choose = partial(session.reselect, student=settings.student, length=length)
+    choose = partial(
+        session.reselect, student=settings.student, length=length, teacher_url=options["teacher__url"]
+    )
     console = errors()
     with Workspace.open(workspace) as opened:
         with display(console) as shown:

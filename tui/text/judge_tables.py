@@ -100,7 +100,7 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         yield (
             "confidence",
             f"the judge gave its scores with a probability of {number(sure.mean, 2)} on the average{changed} "
-            f"({counted(sure.verdicts, 'verdict')}, each in the order it was less sure of)",
+            f"({counted(sure.verdicts, 'verdict')}, the less sure order of each)",
         )
     if length.decided:
         yield "length", f"the longer answer won {length.longer_won} of {length.decided} decided pairs"

@@ -10,8 +10,11 @@ from threading import Event, Thread
 
 import pytest
 
+from engine.store.workspace import Workspace
 from tests import judges
 from tests.command import Ended, burnish
+from tests.conftest import made_once
+from tests.gguf_writer import runnable
 from tests.ollama.script import Chat, Ending, Nothing, Raw, Refusal, Scripted
 from tests.openai.server import FakeOpenAI, lm_studio_error
 from tests.running import SHORT, brief, dataset
@@ -193,3 +196,23 @@ def test_a_model_of_such_a_server_answers(tmp_path: Path) -> None:
     assert ended.code == 0, ended
     answers = json.loads((tmp_path / "out.json").read_text("utf-8"))
     assert [row["output"] for row in answers] == ["An answer."] * len(SHORT)
+
+
+def test_reselect_asks_the_teacher_where_its_server_listens_now(tmp_path: Path) -> None:
+    data, path = dataset(tmp_path / "data.json", SHORT), tmp_path / "w.burnish"
+    student = ("--student", made_once("chance.gguf", runnable))
+    teacher = ("--teacher", NAME, "--reply-form", "json")
+    with FakeOpenAI(brief) as first:
+        ran = burnish("run", data, "-w", path, *student, *teacher, "--teacher-url", first.base)
+        assert ran.code == 0, ran
+    with Workspace.open(path) as opened:  # as if another branch had been taken there
+        opened.database.execute("DELETE FROM replies WHERE sample = 1 AND about LIKE '%response%'")
+    command = ("reselect", path, *student, "--context", "1024", "--ask-teacher", "--json")
+    gone = burnish(*command, environment={"BURNISH_TEACHER__URL": "http://127.0.0.1:9/v1"})
+    assert gone.code == 1
+    assert "--teacher-url" in gone.err
+    with FakeOpenAI(brief) as second:
+        ended = burnish(*command, "--teacher-url", second.base)
+        assert ended.code == 0, ended
+        assert len(second.chats) == 1
+    assert json.loads(ended.out)["waiting"] == []

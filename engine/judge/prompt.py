@@ -277,7 +277,8 @@ def _probability(
     for found in reversed(list(pattern.finditer("".join(token for token, _ in tokens)))):
         if (int(found[1]), int(found[2])) == scores:
             of_scores = {bisect_right(ends, place) for group in (1, 2) for place in range(*found.span(group))}
-            return min(1.0, math.exp(sum(tokens[number][1] for number in of_scores)))
+            logprob = math.fsum(tokens[number][1] for number in of_scores)
+            return math.exp(min(logprob, 0.0)) if logprob < 0.01 else None  # no server's own is above 0
     return None
 
 

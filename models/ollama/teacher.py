@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
@@ -221,7 +222,9 @@ class OllamaTeacher:
                     twice |= part == last
                     last = part
                     thoughts.append(thinking or "")
-                    logprobs += [(one.token, one.logprob) for one in part.logprobs or ()]
+                    logprobs += [
+                        (one.token, one.logprob) for one in part.logprobs or () if math.isfinite(one.logprob)
+                    ]
                     if content:
                         text.append(content)
                         if on_text is not None:

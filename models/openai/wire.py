@@ -18,6 +18,7 @@ Each has its own words for a failure, and some put one server's JSON into anothe
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -149,7 +150,7 @@ class Choice(Spoken):
         return [
             (token, float(logprob))
             for token, logprob in found
-            if isinstance(token, str) and isinstance(logprob, int | float)
+            if isinstance(token, str) and isinstance(logprob, int | float) and math.isfinite(logprob)
         ]
 
 

@@ -11,14 +11,14 @@ import pytest
 from engine.judge.prompt import Opinion, question
 from engine.judge.results import results
 from engine.method.reply_forms import JudgeForm
-from engine.sample import Version
 from models.teacher import Reply
 from tests import judges
 from tests.engine.judge.test_judge import FIVE, Court
+from tests.factory import pair
 from tests.ollama.script import Answer, Chat
 from tests.ollama.server import FakeOllama
 
-A, B = Version(instruction="Why?", response="So."), Version(instruction="Why?", response="Because.")
+PAIR = pair("So.", "Because.")
 TOKENS = {
     JudgeForm.JSON: [
         *('{"critique', '": "', "Both.", '", "', "reason", '": "', "B.", '", "', "score", "_1", '":', " 7"),
@@ -36,7 +36,7 @@ SURE = {" 7": math.log(0.8), "10": math.log(0.5)}
 def opinion(form: JudgeForm, tokens: list[str], text: str | None = None) -> Opinion:
     """What is made of a reply of these tokens, all certain but those in `SURE`."""
     written = tuple((token, SURE.get(token, 0.0)) for token in tokens)
-    asked = question(A, B, form)
+    asked = question(PAIR, form)
     assert asked.logprobs
     return asked.parse(Reply("".join(tokens) if text is None else text, logprobs=written))
 
@@ -51,7 +51,7 @@ def test_it_is_the_probability_of_both_scores_in_every_form(form: JudgeForm) -> 
 @pytest.mark.parametrize("form", list(JudgeForm))
 def test_a_token_of_both_scores_counts_once_and_empty_ones_not_at_all(form: JudgeForm) -> None:
     text = "".join(TOKENS[form])
-    whole = question(A, B, form).parse(Reply(text, logprobs=(("", -9.0), (text, math.log(0.3)), ("", -9.0))))
+    whole = question(PAIR, form).parse(Reply(text, logprobs=(("", -9.0), (text, math.log(0.3)), ("", -9.0))))
     assert whole.confidence == pytest.approx(0.3)
 
 
@@ -112,3 +112,10 @@ def test_where_the_order_changed_the_verdict_it_is_told_apart(tmp_path: Path) ->
         found = results(enumerate(Court(tmp_path / "w.judged", server).judge(FIVE))).confidence
     assert found is not None
     assert found.changed == pytest.approx(found.mean)
+
+
+@pytest.mark.parametrize("odd", [3.0, 1e308, math.nan])
+def test_what_is_no_probability_is_none(odd: float) -> None:
+    text = "".join(TOKENS[JudgeForm.JSON])
+    reply = Reply(text, logprobs=((text, odd),))
+    assert question(PAIR, JudgeForm.JSON).parse(reply).confidence is None

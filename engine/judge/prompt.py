@@ -22,8 +22,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.method.json_form import JsonReply, parsed
+from engine.method.markers_form import layout, sections
 from engine.method.reflection import Question, UnusableReply, required_text
-from engine.method.reply_forms import JsonReply, JudgeForm, layout, parsed, sections
+from engine.method.reply_forms import JudgeForm
 from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.sample import Failure, Frozen, History, Stage, Verdict, Version, as_one_text
 from models.teacher import Fault, Message, Reply

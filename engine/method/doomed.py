@@ -42,6 +42,11 @@ def repeats(*given: str) -> Rule:
     return rule
 
 
+def repeats_itself(old: Version) -> Rule:
+    """It says the same over and over, and the version that it is about does not."""
+    return repeats(old.instruction, old.input, old.response)
+
+
 def once_more(critique: str) -> Rule:
     """It begins as the critique does: very small models say again what they said."""
 

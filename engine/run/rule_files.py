@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from engine.method.json_form import JSON_LAYOUT
+from engine.method.markers_form import layout
 from engine.method.prompts import PLACEHOLDERS, PromptSet, Wording
-from engine.method.reply_forms import JSON_LAYOUT, layout
 from engine.method.rules import Guidelines, OwnCriteria
 from models.errors import UsageError, printable
 

@@ -11,6 +11,8 @@ class Judging:
 
     response: str  # the subject of a sentence about it, from that sentence's first character
     nouns: str  # the words by which a sample is about such things itself
+    instruction: str  # of these, the one for an instruction
+    review: str  # the beginning of a judgement that has no such sentence: "Issues with the instruction: ..."
     good: tuple[str, ...]  # what is said for it, one pattern a quality
     bad: str  # what is said against it
     halves: str  # the teacher's own words for what it was given and what it was to write
@@ -19,12 +21,42 @@ class Judging:
     sure: str = "(?!)"  # a subject that nothing else has: one word of praise is enough
 
 
+_ADJECTIVE_EN = r"(?:(?:original|given|provided|above|current|old|generated|existing) )?"
+# Instructions and responses of other kinds: of a processor, of a server, of a body.
+_HALF_EN = (
+    r"(?:instruction(?! (?:sets?|cache|pipeline|pointer|register|fetch|manual|booklet|level|stream|format|decod\w+)\b)|"
+    r"response(?! (?:time|rate|curve|code|body|header|team|plan|variable|surface|to (?:the|an?|this) (?:drug|treatment|"
+    r"stimulus|vaccine|crisis|threat|attack|virus|infection|injury))))s?"
+)
+# What is said of an answer may be the answer: "The answer is not 5", "The answer could be either".
+_ANSWER_EN = (
+    r"answer(?! (?:key|sheet|choices?|options?|to|is not|isn't|does not|doesn't|do not|should be|needs to be|"
+    r"could be(?! improved| more| clearer| better| expanded))\b)"
+)
+_THE_EN = rf"(?:the|this|your|its) {_ADJECTIVE_EN}(?:{_HALF_EN}|prompt|rewrite)\b"
+_FAULTS_EN = (
+    r"(?:\w+ )?(?:trouble|problem|issue|weakness(?:e)?|shortcoming|flaw|fault|error|mistake|concern|limitation|drawback|"
+    r"strengths? and weaknesse|criticism|critique|review|evaluation|assessment|feedback|comment|suggestions? for improvement|suggestion|"
+    r"areas? (?:for|of) improvement|room for improvement|improvement|analysi|judge?ment)"
+)
+
 JUDGING = {
     "en": Judging(
-        response=(
-            r"(?:overall, )?(?:the|this|your|my) (?:(?:original|given|provided|above|current|old|generated) )?(?:response|answer|instruction|reply|rewrite)\b"
+        response=rf"(?:overall, )?(?:the|this|your|my) {_ADJECTIVE_EN}(?:{_HALF_EN}|{_ANSWER_EN}|reply|rewrite)\b",
+        nouns=r"\b(?:response|answer|instruction|repl(?:y|ies)|rewrite|prompt)s?\b",
+        instruction=r"\binstructions?\b",
+        review=(
+            rf"(?:(?:overall|here|there|these|are|is|some|several|many|a few|a|the|main|major|key|possible|potential)[, ]+)*"
+            rf"(?:suggestions? for improving|(?:{_FAULTS_EN})s?,? (?:with|of|in|on|for|about|to|regarding|concerning)) {_THE_EN}|"
+            rf"(?:(?:in order )?to|(?:one|a|another|the (?:best|first)) way to|you (?:can|could|should)) "
+            rf"(?:improve|fix|enhance|strengthen|clarify|refine|correct) {_THE_EN}|"
+            rf"it (?:would|might|could) (?:also )?be (?:better|best|helpful|useful|clearer|good) (?:if|for|to (?:improve|"
+            rf"clarify|rewrite|rephrase|make)) {_THE_EN}|"
+            rf"{_THE_EN} (?:can|could|should|might|may|must|needs to) be (?:further )?(?:improved|clarified|rewritten|revised|"
+            rf"rephrased|reworded|refined|expanded|clearer|more|made|better)\b|"
+            rf"(?:the|this|my) (?:critique|criticism)s? (?:of {_THE_EN}|(?:is|are|was|suggests?|highlights?|shows?|says?|"
+            rf"focus\w*|points? out)\b)"
         ),
-        nouns=r"\b(?:response|answer|instruction|repl(?:y|ies)|rewrite)s?\b",
         good=(
             "accura",
             "complete",
@@ -46,8 +78,9 @@ JUDGING = {
         bad=(
             r"\b(?:lacks?|lacking|misses|missing|fails? to|could (?:be|have|use|also|benefit)|would benefit|"
             r"should (?:be|have|include|provide|also)|needs? (?:to|more)|does not|doesn't|do not|is not|isn't|"
-            r"too (?:short|vague|brief|general|simple|broad|long)|vague|incomplete|inaccurate|incorrect|unclear|"
-            r"not (?:very|detailed|clear|accurate|helpful|relevant|complete)|ambiguous)\b"
+            r"too (?:short|vague|brief|general|simple|broad|long|complex|detailed)|vague|incomplete|inaccurate|incorrect|"
+            r"unclear|not (?:very|detailed|clear|accurate|helpful|relevant|complete)|ambiguous|(?:overly|too) simplistic|"
+            r"(?:contains?|has) (?:several|some|many|a few|multiple) (?:\w+ )?(?:errors?|mistakes?|issues?|problems?))\b"
         ),
         halves=(
             r"\b(?:new|improved|rewritten|revised|original|old|previous|better) (?:instruction|prompt|response)\b"
@@ -74,6 +107,12 @@ JUDGING = {
             r"(?:antwort|anweisung)\b"
         ),
         nouns=r"antwort|anweisung",
+        instruction=r"anweisung",
+        review=(
+            r"(?:(?:einige|mögliche|folgende|die) )*(?:probleme|schwächen|mängel|fehler|kritik|schwachstellen|verbesserungsvorschläge|"
+            r"bewertung|beurteilung|stärken(?: und schwächen)?) (?:mit|an|bei|in|zu|für|von)? ?(?:der|die|dieser|diese|ihrer|deiner) "
+            r"(?:\w+en )?(?:anweisung|antwort)\b|um (?:die|diese) (?:anweisung|antwort) zu (?:verbessern|präzisieren)"
+        ),
         good=(
             "genau",
             "korrekt|richtig",
@@ -99,8 +138,16 @@ JUDGING = {
         ),
     ),
     "fr": Judging(
-        response=(r"(?:la|cette|votre) (?:réponse|instruction|consigne)(?: (?:originale|donnée|fournie))?\b"),
+        response=(
+            r"(?:la |cette |votre |l')(?:réponse|instruction|consigne)(?: (?:originale|donnée|fournie))?\b"
+        ),
         nouns=r"réponse|instruction|consigne|réponds",
+        instruction=r"instruction|consigne",
+        review=(
+            r"(?:(?:les|quelques|voici|principaux) )*(?:problèmes?|faiblesses?|défauts?|limites|lacunes|erreurs|critiques?|évaluation|"
+            r"points faibles|suggestions) (?:avec|de|dans|sur|concernant|pour) (?:la |cette |votre |l')(?:instruction|consigne|réponse)\b|"
+            r"pour améliorer (?:la |cette |votre |l')(?:instruction|consigne|réponse)\b"
+        ),
         good=(
             "précis|exact",
             "correct",
@@ -123,6 +170,12 @@ JUDGING = {
     "es": Judging(
         response=r"(?:la|esta|su|tu) (?:respuesta|instrucción)(?: (?:original|dada|proporcionada))?\b",
         nouns=r"respuesta|instrucci|respond",
+        instruction=r"instrucci",
+        review=(
+            r"(?:(?:los|las|algunos|algunas|principales) )*(?:problemas?|debilidades|defectos|errores|fallos|críticas?|evaluación|"
+            r"deficiencias|carencias|sugerencias) (?:con|de|en|sobre|para|a) (?:la|esta|tu|su) (?:respuesta|instrucción)\b|"
+            r"para mejorar (?:la|esta|tu|su) (?:respuesta|instrucción)\b"
+        ),
         good=(
             "precis|exact",
             "correct",
@@ -145,6 +198,12 @@ JUDGING = {
     "pt": Judging(
         response=r"(?:a|esta|essa|sua) (?:resposta|instrução)(?: (?:original|dada|fornecida))?\b",
         nouns=r"resposta|instruç|respond",
+        instruction=r"instruç",
+        review=(
+            r"(?:(?:os|as|alguns|algumas|principais) )*(?:problemas?|fraquezas|defeitos|erros|falhas|críticas?|avaliação|deficiências|"
+            r"sugestões) (?:com a|da|na|desta|nesta|sobre a|para a|à) (?:resposta|instrução)\b|"
+            r"para melhorar (?:a|esta|essa|sua) (?:resposta|instrução)\b"
+        ),
         good=(
             "precis|exat",
             "corret",
@@ -169,6 +228,12 @@ JUDGING = {
             r"(?:этот |данный |ваш |исходный )?(?:ответ)\b|(?:эта |данная |исходная )?(?:инструкция)\b"
         ),
         nouns=r"ответ|инструкц|отвеч",
+        instruction=r"инструкц",
+        review=(
+            r"(?:проблемы?|недостатки|слабые стороны|ошибки|критика|оценка|замечания|недочёты|недочеты) "
+            r"(?:(?:с|в|к|по|этой|данной|исходной|этого|данного) )*(?:инструкци\w+|ответ\w*)\b|"
+            r"чтобы улучшить (?:эту |данную |этот |данный )?(?:инструкцию|ответ)\b"
+        ),
         good=(
             "точн",
             "правильн|корректн|верн",
@@ -191,6 +256,12 @@ JUDGING = {
     "zh": Judging(
         response=r"(?:这个|這個|该|該|此|这|您的|原始|原)?(?:回答|回复|回覆|答案|响应|回應|指令)(?=[^，。]{0,8}(?:是|很|非常|不|没|准|準|缺|完|清|详|有|比))",
         nouns=r"回答|回复|回覆|答案|响应|回應|指令|答复",
+        instruction=r"指令",
+        review=(
+            r"(?:这个|這個|该|該|此|这条|原始|原)?(?:指令|回答|回复|回覆)中?(?:的|存在的?)(?:主要)?(?:问题|問題|缺点|缺點|不足|缺陷|弱点|弱點|改进)|"
+            r"(?:对|對)(?:这个|這個|该|該|此|这条)?(?:指令|回答|回复)的(?:批评|批評|评价|評價|评论|評論|改进|分析)|"
+            r"(?:为了|為了)?(?:改进|改善|改進)(?:这个|這個|该|該|此|这条)(?:指令|回答|回复)"
+        ),
         good=(
             "准确|準確",
             "完整|全面",
@@ -210,6 +281,11 @@ JUDGING = {
     "ja": Judging(
         response=r"(?:この|その|元の)?(?:回答|応答|返答|指示)(?:は|が)",
         nouns=r"回答|応答|返答|指示|答え",
+        instruction=r"指示",
+        review=(
+            r"(?:この|その|元の)?(?:指示|回答|応答)文?(?:の|にある)(?:問題|欠点|弱点|不足|改善|課題|評価)|"
+            r"(?:この|その|元の)?(?:指示|回答)文?を改善する(?:に|ため)"
+        ),
         good=(
             "正確",
             "完全|網羅",
@@ -229,6 +305,11 @@ JUDGING = {
     "ko": Judging(
         response=r"(?:이|그|해당|원래)? ?(?:답변|응답|대답|지시(?:문|사항)?)(?:은|는|이|가)\b",
         nouns=r"답변|응답|대답|지시",
+        instruction=r"지시",
+        review=(
+            r"(?:이|그|해당|원래의?)? ?(?:지시(?:문|사항)?|답변|응답)의 (?:주요 )?(?:문제|단점|약점|부족한 점|개선|한계)|"
+            r"(?:이|그|해당)? ?(?:지시(?:문|사항)?|답변)[을를] 개선하(?:려면|기 위해)"
+        ),
         good=(
             "정확",
             "완전|완벽",
@@ -248,6 +329,11 @@ JUDGING = {
     "ar": Judging(
         response=r"(?:هذه |تعد |إن )?(?:الإجابة|الاستجابة|التعليمات|الرد)(?: الأصلية)?\b",
         nouns=r"إجاب|استجاب|تعليم|الرد|أجب",
+        instruction=r"تعليم",
+        review=(
+            r"(?:ال)?(?:مشاكل|مشكلات|عيوب|نقاط الضعف|نقاط ضعف|نقد|تقييم|أخطاء)(?: في| مع| على)? (?:هذه |هذا )?(?:التعليمات|الإجابة|الاستجابة)|"
+            r"لتحسين (?:هذه )?(?:التعليمات|الإجابة|الاستجابة)"
+        ),
         good=("دقيق", "صحيح", "كامل|مكتمل", "مفصل|تفصيل", "مفيد", "ذات صلة|صلة", "واضح", "موجز", "شامل"),
         bad=r"تفتقر|ينقص|يجب أن|يمكن أن تكون|غير|ليست|لا ت|لم ت|قصيرة جد",
         halves=r"(?:التعليمات|الإجابة|الاستجابة) (?:الجديدة|المحسنة|الأصلية|القديمة)",

@@ -1,14 +1,15 @@
 """Stand-ins: what a teacher writes in place of a rewrite.
 
-A refusal; talk to the one who asked for the rewrite; a review of the response; an instruction that speaks of a text
-and does not carry it. Only what is sure is named, for a good rewrite that is thrown away is lost, and a stand-in that
-gets through still meets the student and a person. So a text is looked at where stand-ins begin and end, and is left
-alone where the sample itself is about such things: a letter that declines, a grading, a translated apology.
+A refusal; talk to the one who asked for the rewrite; a review of the instruction or the response; an instruction that
+speaks of a text and does not carry it. Only what is sure is named, for a good rewrite that is thrown away is lost, and
+a stand-in that gets through still meets the student and a person. So a text is looked at where stand-ins begin and end,
+and is left alone where the sample itself is about such things: a letter that declines, a grading, a translated apology.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from engine.method.decline_words import ABOUT_DECLINING, DECLINES, FIRM, SPOKEN
 from engine.method.judging_words import ABOUT_JUDGING, CRITERIA, JUDGING, OUR_CRITERIA, Judging
@@ -38,27 +39,43 @@ def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None
 def beginning_stand_in(beginning: str, instruction: str, old: Version) -> Fault | None:
     """The kind of stand-in that every answer is which begins so; None: it may be an answer.
 
-    Of what `answer_stand_in` looks at, the part that does not change once two sentences are whole.
+    Of what `answer_stand_in` looks at, the part that does not change with what follows.
     """
-    if (opening := _opening(beginning)) is None:
-        return None
     asked = "\n".join(text[:LONG] for text in (instruction, old.instruction, old.input))
-    if _declines(beginning, asked) and not is_refusal(old.response):
-        return Fault.REFUSAL
-    return _opens_as_talk(beginning, opening, asked, old)
+
+    def kind(text: str) -> Fault | None:
+        if _declines(text, asked) and not is_refusal(old.response):
+            return Fault.REFUSAL
+        return _opens_as_talk(text, _whole_opening(text), asked, old)
+
+    return _settled(beginning, kind)
 
 
 def beginning_of_instruction(beginning: str, old: Version) -> Fault | None:
     """The same of an instruction, for `instruction_stand_in`."""
-    if (opening := _opening(beginning)) is None:
-        return None
-    return _opens_as_talk(beginning, opening, f"{old.instruction[:LONG]}\n{old.input[:LONG]}", old)
+    asked = f"{old.instruction[:LONG]}\n{old.input[:LONG]}"
+
+    def kind(text: str) -> Fault | None:
+        if _declines_request(text, asked):
+            return Fault.REFUSAL
+        return _opens_as_talk(text, _whole_opening(text), asked, old)
+
+    return _settled(beginning, kind)
 
 
-def _opening(beginning: str) -> list[str] | None:
-    """The first two sentences, once they are whole."""
+AHEAD = 20
+"""Characters after a word that may change what it says: "I cannot help" and "I cannot help but"."""
+
+
+def _settled(beginning: str, kind: Callable[[str], Fault | None]) -> Fault | None:
+    """The kind that a text was some characters ago, where it still is of one."""
+    return kind(beginning) if kind(beginning[:-AHEAD]) else None
+
+
+def _whole_opening(beginning: str) -> list[str]:
+    """The first two sentences once they are whole, and the first alone before, as far as it has come."""
     sentences = _sentences(beginning)
-    return sentences[:2] if len(sentences) > 2 or len(beginning) >= 2 * HEAD else None
+    return sentences[: 2 if len(sentences) > 2 or len(beginning) >= 2 * HEAD else 1]
 
 
 def instruction_stand_in(instruction: str, old: Version, history: History = ()) -> Fault | None:
@@ -67,8 +84,7 @@ def instruction_stand_in(instruction: str, old: Version, history: History = ()) 
     history: what was said before. A text that the instruction speaks of may stand there.
     """
     instruction, asked = instruction[:LONG], f"{old.instruction[:LONG]}\n{old.input[:LONG]}"
-    # Who asks for help may well begin with what he cannot do.
-    if _REQUEST_DECLINED.search(_head(instruction)) and _declines(instruction, asked):
+    if _declines_request(instruction, asked):
         return Fault.REFUSAL
     if fault := _speaks_of_the_task(instruction, asked, old):
         return fault
@@ -80,6 +96,11 @@ def is_refusal(answer: str) -> bool:
     """True of an answer that begins as chat models decline."""
     head = _head(answer)
     return _FIRM.search(head) is not None or _DECLINES.match(head) is not None
+
+
+def _declines_request(text: str, asked: str) -> bool:
+    """It declines to write an instruction: who asks for help may well begin with what he cannot do himself."""
+    return _REQUEST_DECLINED.search(_head(text)) is not None and _declines(text, asked)
 
 
 def _declines(text: str, asked: str) -> bool:
@@ -107,6 +128,9 @@ def _opens_as_talk(text: str, opening: list[str], asked: str, old: Version) -> F
         return Fault.REVIEW
     if _ABOUT_JUDGING.search(asked):
         sample = f"{asked}\n{old.response[:LONG]}"
+        unknown = [words for words in _JUDGING if not words.instruction.search(sample)]
+        if any(_reviews(words, opening) and words.instruction.search(opening[0]) for words in unknown):
+            return Fault.REVIEW
         ours = "instruction" not in sample.casefold() and _OUR_TALK.search(" ".join(opening))
         return Fault.TEACHER_TALK if ours else None
     foreign = _foreign(asked, old)
@@ -123,9 +147,9 @@ def _foreign(asked: str, old: Version) -> list[_Words]:
 
 
 def _reviews(words: _Words, sentences: list[str]) -> bool:
-    """Its first two sentences have a response as their subject, and find fault with it."""
+    """Its first two sentences have a response as their subject, and find fault with it; or it begins as a review."""
     opening = " ".join(sentences)
-    return (
+    return words.review.match(sentences[0]) is not None or (
         words.response.match(opening) is not None
         and words.bad.search(opening) is not None
         and (words.praise(opening) > 0 or words.bad.search(sentences[0]) is not None)
@@ -165,6 +189,8 @@ class _Words:
     def __init__(self, words: Judging) -> None:
         self.response = listed(words.response)
         self.nouns = listed(words.nouns)
+        self.instruction = listed(words.instruction)
+        self.review = listed(words.review)
         self.bad = listed(words.bad)
         self.halves = listed(words.halves)
         self.rewrote = listed(words.rewrote)
@@ -181,7 +207,7 @@ def _sentences(text: str) -> list[str]:
     """The sentences at both ends of a text, one at least, without the marks that lay it out."""
     ends = text if len(text) <= 2 * HEAD else f"{text[:HEAD]}\n{text[-HEAD:]}"
     found = [_spaced(one).strip(" *#_>-") for one in _SENTENCE_END.split(ends)]
-    return [one for one in found if one] or [""]
+    return [one for one in found if one and not _NUMBER.fullmatch(one)] or [""]
 
 
 # --- a text that is not there ---------------------------------------------------------------------------------------
@@ -274,6 +300,7 @@ _ABOUT_ASKING = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？؟])|\n+")
+_NUMBER = re.compile(r"\(?\d{1,2}[.)]")  # of a list
 _INLINE = re.compile(r"(?:[:：]|\n)\s*(\S[\s\S]{20,})")
 _CARRIES = re.compile(
     r"""[:：]\s*\S[\s\S]{20}            # something after a colon

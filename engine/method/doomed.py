@@ -7,15 +7,15 @@ is sure is told: most rules are the reader's own conditions, put to the parts th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from pydantic_core import from_json
 
-from engine.method.reflection import UnusableReply, not_said_before
+from engine.method.reflection import UnusableReply, begins_again, not_said_before
 from engine.method.rewrite_language import HalfLanguage
-from engine.method.stand_ins import beginning_stand_in
+from engine.method.stand_ins import beginning_of_instruction, beginning_stand_in
 from engine.sample import Version
 from models.teacher import Fault
 
@@ -25,21 +25,40 @@ Rule = Callable[[str], Fault | None]
 Parts = Callable[[str], list[tuple[str, str]]]
 """The named parts of a reply so far, in the order they came; the last may still grow."""
 
-LONGEST_UNIT, LONG_UNIT = 500, 100
-"""Characters of what is looked for again and again; and from which on four times are enough, not six."""
+LONGEST_UNIT, SHORTEST_LOOP = 1000, 600
+"""Characters of what is looked for again and again; and of all of it together."""
+
+TAIL = 16  # characters by which it is found
 
 
 def repeats(*given: str) -> Rule:
     """It says the same over and over at its end; not where these given texts do so."""
 
     def rule(text: str) -> Fault | None:
-        for length in range(1, min(LONGEST_UNIT, len(text) // 4) + 1):
-            span = max((4 if length >= LONG_UNIT else 6) * length, 600)
-            if len(text) >= span and text[-span:-length] == text[length - span :]:
-                return None if any(3 * text[-length:] in one for one in given) else Fault.REPEATS
-        return None
+        length = _repeated(text)
+        given_so = any(3 * text[-length:] in one for one in given) if length else True
+        return None if given_so else Fault.REPEATS
 
     return rule
+
+
+def _repeated(text: str) -> int:
+    """The characters of what a text ends with again and again; 0: it does not."""
+    end = len(text)
+    tail, at = text[-TAIL:], end - TAIL
+    while end >= SHORTEST_LOOP and (at := text.rfind(tail, 0, at + TAIL - 1)) >= 0:
+        length = end - TAIL - at
+        span = max(_times(length) * length, SHORTEST_LOOP)
+        if length > LONGEST_UNIT:
+            break
+        if end >= span and text[-span:-length] == text[length - span :]:
+            return length
+    return 0
+
+
+def _times(length: int) -> int:
+    """How often so many characters must come in a row to be no refrain."""
+    return 6 if length < 100 else 4 if length < 200 else 3
 
 
 def repeats_itself(old: Version) -> Rule:
@@ -47,12 +66,27 @@ def repeats_itself(old: Version) -> Rule:
     return repeats(old.instruction, old.input, old.response)
 
 
-def once_more(critique: str) -> Rule:
-    """It begins as the critique does: very small models say again what they said."""
+def once_more(critique: str, old: Version) -> Rule:
+    """It says again what the critique of this version says: very small models do."""
 
     def rule(text: str) -> Fault | None:
         first, end, _ = text.lstrip().partition("\n")
-        return fault_of(lambda: not_said_before(first, critique)) if end else None
+        said = begins_again(text, critique, old) or (
+            end and fault_of(lambda: not_said_before(first, critique, old))
+        )
+        return Fault.COPY if said else None
+
+    return rule
+
+
+def misplaced(parts: Parts, wanted: Sequence[str]) -> Rule:
+    """Its parts so far are not the first of these: each is to stand once, in this order."""
+
+    def rule(text: str) -> Fault | None:
+        found = [name for name, _ in parts(text)]
+        if found == list(wanted[: len(found)]):
+            return None
+        return Fault.OUT_OF_ORDER if len(set(found)) == len(found) else Fault.UNPARSABLE
 
     return rule
 
@@ -94,6 +128,11 @@ def stands_in_part(parts: Parts, name: str, instruction: str | None, old: Versio
         return beginning_stand_in(found[name], answered, old) if name in found else None
 
     return rule
+
+
+def reviews_part(parts: Parts, name: str, old: Version) -> Rule:
+    """A part of it, the new instruction, begins as what a teacher writes in place of one."""
+    return lambda text: beginning_of_instruction(dict(parts(text)).get(name, ""), old)
 
 
 def part_named(parts: Parts, name: str) -> Callable[[str], str]:

@@ -18,6 +18,7 @@ from engine.method.doomed import (
     out_of_order,
     part_named,
     repeats_itself,
+    reviews_part,
     stands_in_part,
     unusable,
 )
@@ -121,6 +122,7 @@ class JsonForm:
             repeats_itself(old),
             out_of_order(fields_so_far, reasons, model.CONCLUSIONS),
             unusable(fields_so_far, part),
+            reviews_part(fields_so_far, "d_new_instruction", old),
             stands_in_part(fields_so_far, "e_new_response", "d_new_instruction", old),
             in_another_language(part_named(fields_so_far, "e_new_response"), prompts.languages.response),
         )

@@ -6,15 +6,17 @@ import re
 
 from engine.method.doomed import (
     Parts,
+    Rule,
     in_another_language,
-    out_of_order,
+    misplaced,
     part_named,
     repeats_itself,
+    reviews_part,
     stands_in_part,
     unusable,
 )
 from engine.method.example import one_reply_asked
-from engine.method.prompts import Prompts
+from engine.method.prompts import CRITIQUE, Prompts
 from engine.method.reflection import (
     AskTeacher,
     Question,
@@ -28,6 +30,9 @@ from engine.method.reflection import (
 from engine.sample import History, Version
 from models.teacher import Fault
 
+HEADINGS = (CRITIQUE, "New Instruction", "New Response", "Better Response")
+"""All that there are, of both stages."""
+
 
 class MarkersForm:
     """One reply with bracketed headings."""
@@ -35,12 +40,12 @@ class MarkersForm:
     async def instruction(
         self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
     ) -> Reflection:
-        headings = ("Critique", "New Instruction", "New Response")
+        headings = (CRITIQUE, "New Instruction", "New Response")
 
         def read(text: str) -> Reflection:
             critique, instruction, response = sections(text, headings)
             return Reflection(
-                {"Critique": required_text("critique", critique)},
+                {CRITIQUE: required_text("critique", critique)},
                 new_version(old, instruction, response, history, prompts.languages),
             )
 
@@ -51,11 +56,13 @@ class MarkersForm:
                 else required_text(name, text)
             )
 
-        parts = _sections_so_far(headings)
+        parts = sections_so_far(headings)
         rules = (
             repeats_itself(old),
-            out_of_order(parts, ("critique",), ("new instruction", "new response")),
+            misplaced(parts, [heading.casefold() for heading in headings]),
+            _unbracketed(headings),
             unusable(parts, part),
+            reviews_part(parts, "new instruction", old),
             stands_in_part(parts, "new response", "new instruction", old),
             in_another_language(part_named(parts, "new response"), prompts.languages.response),
         )
@@ -65,19 +72,20 @@ class MarkersForm:
         return await ask(Question("reflect", messages, read, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
-        headings = ("Critique", "Better Response")
+        headings = (CRITIQUE, "Better Response")
 
         def read(text: str) -> Reflection:
             critique, response = sections(text, headings)
             return Reflection(
-                {"Critique": required_text("critique", critique)},
+                {CRITIQUE: required_text("critique", critique)},
                 better_response(old, response, prompts.languages),
             )
 
-        parts = _sections_so_far(headings)
+        parts = sections_so_far(headings)
         rules = (
             repeats_itself(old),
-            out_of_order(parts, ("critique",), ("better response",)),
+            misplaced(parts, [heading.casefold() for heading in headings]),
+            _unbracketed(headings),
             unusable(parts, required_text),
             stands_in_part(parts, "better response", None, old),
             in_another_language(part_named(parts, "better response"), prompts.languages.response),
@@ -129,7 +137,22 @@ def _parted(text: str, headings: tuple[str, ...]) -> list[str]:
     return re.split(rf"^[*#\t ]*\[({names})\][*:\t\r ]*$", text, flags=re.IGNORECASE | re.MULTILINE)
 
 
-def _sections_so_far(headings: tuple[str, ...]) -> Parts:
+def _unbracketed(headings: tuple[str, ...]) -> Rule:
+    """Two of the headings stand without brackets, and none with them: so small models write all of a reply."""
+    names = "|".join(map(re.escape, headings))
+    bare = re.compile(rf"^[*#\t ]*({names})[*\t ]*(?=[:\n])", re.IGNORECASE | re.MULTILINE)
+
+    def rule(text: str) -> Fault | None:
+        before, *parted = _parted(text, headings)
+        found = {name.casefold() for name in bare.findall(before)}
+        return Fault.UNPARSABLE if len(found) > 1 and not parted else None
+
+    return rule
+
+
+def sections_so_far(headings: tuple[str, ...]) -> Parts:
+    """The text under each heading, its name in small letters, of a reply that may still grow."""
+
     def parts(text: str) -> list[tuple[str, str]]:
         lines, end, growing = text.rpartition("\n")
         _, *parted = _parted(lines, headings)

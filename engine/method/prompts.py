@@ -25,6 +25,9 @@ PROMPTS = 4
 
 CAUSE = "Why the instruction led to this response"
 
+CRITIQUE = "Critique"
+"""The title of a critique that is one text, as in markers and steps."""
+
 
 class PromptSet(StrEnum):
     OWN = "own"

@@ -74,8 +74,12 @@ class Question(Generic[T]):
                 )
                 raise UnusableReply(self.doomed(reply.text) or Fault.CUT, why)
         answer = self.read(reply_text(reply, self.messages))
-        if fault := self.doomed(reply.text):  # the reader finds the others itself, and says more of them
-            raise UnusableReply(fault, "the reply says the same over and over")
+        if fault := self.doomed(reply.text):  # the reader finds most of them itself, and says more of them
+            over = fault is Fault.REPEATS
+            raise UnusableReply(
+                fault,
+                "the reply says the same over and over" if over else "the reply begins as none of use does",
+            )
         return answer
 
 
@@ -171,12 +175,23 @@ def _check_structure(old: Version, new: Version) -> None:
         raise UnusableReply(Fault.STRUCTURE, broken)
 
 
-def not_said_before(text: str, critique: str) -> str:
-    """A text that is not the critique once more, nor begins as it does: very small models say again what they said."""
+def not_said_before(text: str, critique: str, old: Version) -> str:
+    """A text that does not say again what the critique of a version says, as very small models do."""
     first, lines = text.strip().partition("\n")[0].strip(), {line.strip() for line in critique.splitlines()}
-    if len(text) > SHORT and (_same(text, critique) or (len(first) > SHORT and first in lines)):
+    again = len(text) > SHORT and (_same(text, critique) or (len(first) > SHORT and first in lines))
+    if again or begins_again(text, critique, old):
         raise UnusableReply(Fault.COPY, "the reply is the critique once more")
     return text
+
+
+def begins_again(text: str, critique: str, old: Version) -> bool:
+    """The critique's beginning stands in a text, and not because it quotes the version that it is about."""
+    beginning = _spaced(critique)[:SHORT]
+    return (
+        len(beginning) == SHORT
+        and beginning in _spaced(text)
+        and not any(beginning in _spaced(quoted) for quoted in (old.instruction, old.input, old.response))
+    )
 
 
 def required_text(name: str, text: str, old: Version | None = None) -> str:
@@ -215,6 +230,10 @@ _STAND_INS = {
 
 def _same(a: str, b: str) -> bool:
     return a.split() == b.split()
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 # The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engine.method.doomed import Rule, in_another_language, once_more, repeats_itself
-from engine.method.prompts import Prompts
+from engine.method.doomed import Rule, fault_of, in_another_language, once_more, repeats_itself
+from engine.method.prompts import CRITIQUE, Prompts
 from engine.method.reflection import (
     AskTeacher,
     Question,
@@ -18,7 +18,7 @@ from engine.method.reflection import (
 )
 from engine.method.stand_ins import beginning_of_instruction, beginning_stand_in
 from engine.sample import History, Version
-from models.teacher import Message
+from models.teacher import Fault, Message
 
 
 class StepsForm:
@@ -33,24 +33,29 @@ class StepsForm:
         critique = await ask(_criticise(prompts, old, prompts.criticise_both))
         quote = " It must quote the input in full, which its reader does not see." * bool(old.input)
         task = f"Criticism: {critique}\n\n{prompts.rewrite}{quote}"
-        rules: tuple[Rule, ...] = (repeats_itself(old), once_more(critique))
+        rules: tuple[Rule, ...] = (repeats_itself(old), once_more(critique, old))
 
         def read_instruction(text: str) -> str:
-            text = _unlabelled(text)
-            if not _RESPONSE.search(f"\n{old.instruction}"):
-                text = _RESPONSE.split(text, maxsplit=1)[0]
-            return new_instruction(old, not_said_before(text, critique), history, prompts.languages)
+            text, _ = _example_anew(_unlabelled(text), old)
+            return new_instruction(old, not_said_before(text, critique, old), history, prompts.languages)
+
+        def followed(text: str) -> Fault | None:
+            """An instruction of no use, and then its response: of that nothing is read."""
+            _, response = _example_anew(_unlabelled(text), old)
+            return fault_of(lambda: read_instruction(text)) if response else None
 
         asked = _asked(prompts, old, task)
         held = prompts.languages
         in_other = in_another_language(_unlabelled, held.instruction)
-        asking = Question("rewrite", asked, read_instruction, rules=(*rules, _reviews(old), in_other))
+        asking = Question(
+            "rewrite", asked, read_instruction, rules=(*rules, followed, _reviews(old), in_other)
+        )
         instruction = await ask(asking)
 
         def read_answer(text: str) -> Reflection:
-            answer = not_said_before(_unlabelled(text), critique)
+            answer = not_said_before(_unlabelled(text), critique, old)
             return Reflection(
-                {"Critique": critique}, new_version(old, instruction, answer, history, prompts.languages)
+                {CRITIQUE: critique}, new_version(old, instruction, answer, history, prompts.languages)
             )
 
         # As one would ask it: who reads the answer later sees nothing of what led to the instruction.
@@ -62,13 +67,19 @@ class StepsForm:
         critique = await ask(_criticise(prompts, old, prompts.criticise_response))
 
         def read(text: str) -> Reflection:
-            response = better_response(old, not_said_before(_unlabelled(text), critique), prompts.languages)
-            return Reflection({"Critique": critique}, response)
+            text = not_said_before(_before_criticism(_unlabelled(text), old), critique, old)
+            return Reflection({CRITIQUE: critique}, better_response(old, text, prompts.languages))
+
+        def followed(text: str) -> Fault | None:
+            """The old response, and then a criticism of it: of that nothing is read."""
+            text = _unlabelled(text)
+            return Fault.COPY if len(_before_criticism(text, old)) < len(text) else None
 
         asked = _asked(prompts, old, f"Criticism: {critique}\n\n{prompts.improve}")
         rules = (
             repeats_itself(old),
-            once_more(critique),
+            once_more(critique, old),
+            followed,
             _stands_in(old.instruction, old),
             in_another_language(_unlabelled, prompts.languages.response),
         )
@@ -90,11 +101,11 @@ def _criticise(prompts: Prompts, old: Version, task: str) -> Question[str]:
 
 
 def _stands_in(instruction: str, old: Version) -> Rule:
-    return lambda text: beginning_stand_in(_unlabelled(text), instruction, old)
+    return lambda text: beginning_stand_in(_so_far(text), instruction, old)
 
 
 def _reviews(old: Version) -> Rule:
-    return lambda text: beginning_of_instruction(_unlabelled(text), old)
+    return lambda text: beginning_of_instruction(_so_far(text), old)
 
 
 def _dialogue(version: Version) -> str:
@@ -106,17 +117,41 @@ def _instruction(version: Version) -> str:
     return f"Instruction: {version.instruction}{input}"
 
 
-# Where a small model writes the whole example anew, in the layout that it was shown.
-_RESPONSE = re.compile(r"\n[*#\t ]*Response[*]*:", re.IGNORECASE)
+def _example_anew(text: str, old: Version) -> tuple[str, str]:
+    """An instruction, and its response where a small model writes the whole example anew, as it was shown it."""
+    if _RESPONSE.search(f"\n{old.instruction}"):
+        return text, ""
+    instruction, *response = _RESPONSE.split(text, maxsplit=1)
+    return instruction, "".join(response)
+
+
+def _before_criticism(text: str, old: Version) -> str:
+    """A text without the criticism that follows the old response in it, as that was shown."""
+    response, *criticism = _CRITICISM.split(text, maxsplit=1)
+    return response if criticism and response.split() == old.response.split() else text
+
+
+_CRITICISM = re.compile(r"\n[*#\t ]*Criticism[*]*:", re.IGNORECASE)
+_RESPONSE = re.compile(r"\n[*#\t ]*Response[*]*(?=:)", re.IGNORECASE)
 # White space is never given back (`*+`, `++`): small teachers write thousands of line breaks.
+_OPENER = r"\s*+(?:(?:sure|certainly|of\ course|absolutely|okay|ok)[,!.]?\s++)?"
+_HEADING = r"""[*\#\s]*+
+    (?:(?:new|rewritten|better|improved|revised|updated|refined)\s++)?(?:instruction|response)[*]*+:[*]*"""
 _LABEL = re.compile(
-    r"""\s*+(sure[,!.]?\s++)?(
-        here(['’]s|\ is|\ are)\ [^\n:]{0,120}
-            \b(instruction|response|answer|version(?=:|\ of\ (the|your)\b))\b[^\n:]{0,80}:
-        |[*\#\s]*+((new|rewritten|better|improved)\s++)?(instruction|response)[*]*+:[*]*
+    rf"""{_OPENER}(?:
+        here(?:['’]s|\ is|\ are)\ [^\n:]{{0,120}}
+            \b(?:instruction|response|answer|version(?=:|\ of\ (?:the|your)\b))\b[^\n:]{{0,80}}:
+            (?:\s*\n{_HEADING})?
+        |{_HEADING}
     )\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
+_LABEL_SO_FAR = re.compile(rf"{_OPENER}here\b[^\n:]*", re.IGNORECASE | re.VERBOSE)
+
+
+def _so_far(text: str) -> str:
+    """A reply that still grows, without what is put around it; nothing of it while that is not over."""
+    return "" if _LABEL_SO_FAR.fullmatch(text) else _unlabelled(text)
 
 
 def _unlabelled(text: str) -> str:

@@ -236,4 +236,6 @@ def test_a_step_that_begins_as_its_critique_does_says_it_again() -> None:
     line = "1. Depth: the answer names a single cause, and leaves out all the others that a reader would ask for."
     critique = f"{line}\n2. Tone: it is dry, and could be friendlier to whoever is new to the matter."
     assert fault(ReplyFormName.STEPS, Stage.RESPONSE, critique, f"{line}\n2. Tone: fine.") is Fault.COPY
-    read(ReplyFormName.STEPS, Stage.RESPONSE, critique, f"There are three causes.\n{line}")
+    later = f"There are three causes.\n{line}"
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, critique, later) is Fault.COPY
+    read(ReplyFormName.STEPS, Stage.RESPONSE, critique, f"There are three causes.\n{line[:40]}")

@@ -41,6 +41,7 @@ from engine.store.overview import Overview
 from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
 from models.system.units import counted, size
+from tui.text.critique import by_criterion
 from tui.text.literal import first_line, literal, one_line
 from tui.text.vocabulary import (
     CHECKS,
@@ -331,12 +332,9 @@ ANSWERS_FIRST: Fact = (
 
 
 def sample_page(
-    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, near_tie: float | None
+    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, recipe: Recipe
 ) -> RenderableType:
-    """A sample from its original through each stage to a person's review, and what follows its texts.
-
-    `near_tie`: the margin below which the run flags a choice; None: each choice has its own.
-    """
+    """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
     parts: list[RenderableType] = []
     if sample.history:
         parts.append(_turns_panel(f"the conversation before ({place_words(sample)})", sample.history))
@@ -348,7 +346,7 @@ def sample_page(
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
-        parts.append(_choice_panel(choice, near_tie))
+        parts.append(_choice_panel(choice, recipe))
     if outcome.final != sample.original:
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
@@ -393,13 +391,15 @@ def _ratio(ratio: Ratio) -> str:
     )
 
 
-def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:
+def _choice_panel(choice: Choice, recipe: Recipe) -> Panel:
     text = Text()
-    for criterion, critique in choice.critique.items():
+    for criterion, critique in by_criterion(choice.critique, recipe.criteria or PAPERS):
         text.append(literal(criterion) + "\n", style="bold cyan").append(literal(critique) + "\n\n")
     text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule].sentence}")
     if choice.margin is not None:
-        text.append(f"\n{_margin(choice.before, choice.after, choice.margin, choice.limit or near_tie)}")
+        text.append(
+            f"\n{_margin(choice.before, choice.after, choice.margin, choice.limit or recipe.near_tie)}"
+        )
     tie = "; a near tie, look at it" * choice.near_tie
     if (again := choice.verified) is None:
         text.append(tie)
@@ -411,7 +411,7 @@ def _choice_panel(choice: Choice, near_tie: float | None) -> Panel:
         )
     if again is not None:
         other = ", otherwise than the student" * again.overruled
-        numbers = _margin(again.before, again.after, again.margin, again.limit or near_tie)
+        numbers = _margin(again.before, again.after, again.margin, again.limit or recipe.near_tie)
         text.append(f"\nthe verifier decides{other}: {numbers}{tie}")
     if choice.rewrite is not None and choice.verdict is Verdict.KEPT:
         text.append("\n\nthe rewrite that was not taken\n", style="bold cyan")

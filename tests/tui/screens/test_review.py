@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from engine.events import Finished, Generated, ReplyGrew
 from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag
 from engine.method.reflection import UnusableReply
-from engine.method.rules import PAPERS
 from engine.sample import Candidate, Decision, Review, Stage, Version
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter
 from engine.store.workspace import Workspace
@@ -42,7 +40,6 @@ from tui.messages import WorkspaceChanged
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review import verdict
-from tui.screens.review.critique import growing
 from tui.screens.review.dialogs import AskAgainDialog, MixDialog
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -390,17 +387,6 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
         assert "writing" not in seat.criticism
 
     ReviewSeat(path).play(claims)
-
-
-def test_a_reply_is_read_as_far_as_it_has_come() -> None:
-    reply = {"a_response_critique": {"a_helpfulness": 'a "q"', "c_accuracy": "b"}, "b_better_response": "c"}
-    text = json.dumps(reply)
-    for end in range(len(text) + 1):
-        parts = growing(text[:end], PAPERS)
-        assert parts is None or set(parts) <= {"Helpfulness", "Accuracy", "Better response"}
-    assert growing(text, PAPERS) == {"Helpfulness": 'a "q"', "Accuracy": "b", "Better response": "c"}
-    assert growing("[Critique]\n...", PAPERS) is None
-    assert growing("{not json", PAPERS) is None
 
 
 # Heat map, copying, leaving

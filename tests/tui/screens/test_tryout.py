@@ -12,11 +12,11 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
 from tests.tui.cli.test_hostile_output import HOSTILE, script
 from tests.tui.screens.start_seat import StartSeat
-from tui.screens.review.critique import growing
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.tryout.dialog import TryoutDialog
+from tui.text.critique import growing
 
 
 def untouched(path: Path, text: str = "") -> Path:
@@ -91,7 +91,7 @@ OWN = {"response": [{"title": "Tone"}]}
 def test_a_growing_critique_has_the_titles_of_its_own_criteria() -> None:
     criteria = OwnCriteria.model_validate(OWN | {"instruction": [{"title": "语气"}]}).in_force()
     reply = {"a_instruction_critique": {"a_criterion": "Curt."}, "b_response_critique": {"a_tone": "Dry."}}
-    assert growing(json.dumps(reply), criteria) == {"语气": "Curt.", "Tone": "Dry."}
+    assert growing("reflect", json.dumps(reply), criteria) == [("语气", "Curt."), ("Tone", "Dry.")]
 
 
 def test_hostile_samples_are_only_text(tmp_path: Path) -> None:

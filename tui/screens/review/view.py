@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
 from engine.formats.conversation import tools_in
 from engine.method.noise import NEAR_TIE
+from engine.method.rules import PAPERS
 from engine.sample import PARTS, Version
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
@@ -242,8 +243,10 @@ class SampleViewScreen(AppScreen):
         index, offer = view.sample.index, self._offer
         criticism = offer.criticism if offer else ()
         parts = self.workbench.run_job.live_replies.of(index)
-        settings = self.workbench.run_job.settings or self.workbench.settings
+        run, settings = self.workbench.run, self.workbench.run_job.settings or self.workbench.settings
         criteria = settings.reflection.criteria_in_force
+        if not parts and run is not None:
+            criteria = run.recipe.criteria or PAPERS
         self.query_one(Critique).criticise(criticism, parts, criteria, asked=index in self._asking)
 
     def _weighed(self) -> str:

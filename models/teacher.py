@@ -116,6 +116,7 @@ class Reply:
     cached_tokens: int = 0  # of the prompt, not computed anew; 0 also where the server does not say
     tokens: int = 0  # generated
     seconds: float = 0.0  # spent generating
+    reading: float = 0.0  # seconds spent on the prompt before; 0 where that is not known
     # Each token and the natural logarithm of its probability, before any grammar; empty where they were not asked for,
     # or the server gives none. The tokens need not make up the text: Ollama writes JSON anew.
     logprobs: tuple[tuple[str, float], ...] = ()

@@ -29,12 +29,14 @@ class WatchedReply:
         self._pieces: list[str] = []
         self._length = 0
         self._next = FIRST_LOOK
-        self._began = time.monotonic()
+        self._asked = time.monotonic()
+        self._began = 0.0  # when the first piece came
 
     def grow(self, piece: str) -> None:
         """Take the next piece. Raises `StoppedReply`, whose count of tokens is that of the pieces."""
         if self._length > LAST_LOOK:
             return
+        self._began = self._began or time.monotonic()
         self._pieces.append(piece)
         self._length += len(piece)
         if self._length < self._next:
@@ -42,5 +44,12 @@ class WatchedReply:
         self._next = self._length + max(SPACING, self._length // 20)
         text = "".join(self._pieces)
         if self._question.doomed(text):
-            seconds = time.monotonic() - self._began
-            raise StoppedReply(Reply(text, finish="stopped", tokens=len(self._pieces), seconds=seconds))
+            raise StoppedReply(
+                Reply(
+                    text,
+                    finish="stopped",
+                    tokens=len(self._pieces),
+                    seconds=time.monotonic() - self._began,
+                    reading=self._began - self._asked,
+                )
+            )

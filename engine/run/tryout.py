@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.examine.languages import language
 from engine.sample import Outcome, Sample
-from engine.store.left import left, scored_tokens, written
+from engine.store.left import Written, left, scored_tokens, written
 from engine.store.workspace import Run, Workspace
 
 TRIED = 5
@@ -100,6 +100,10 @@ class Estimate:
     left: int  # samples
     teacher_tokens: float  # that it would write
     teacher_speed: float | None  # tokens a second; None: it is asked nothing
+    prompt_tokens: (
+        float  # that it would read, those among them that its server still has from the last prompt
+    )
+    prompt_speed: float | None  # tokens a second; None: it was not measured, and is left out of the time
     teacher_seconds: float
     student_seconds: float | None  # None: no score was computed now, so its speed is not known
     in_turn: bool  # the models work one after the other; else beside each other
@@ -150,9 +154,12 @@ def _estimate(
     samples, characters = left(workspace, run)
     lengths = [length_of(one.sample) for one in tried]
     replies = [written(workspace, run, one.sample.index) for one in tried]
-    tokens, seconds = sum(one.tokens for one in replies), sum(one.seconds for one in replies)
-    speed = tokens / seconds if tokens and seconds else None
+    whole = sum(replies, start=Written())
+    speed = whole.tokens / whole.seconds if whole.tokens and whole.seconds else None
     to_write = by_length(lengths, [one.tokens for one in replies], samples, characters)
+    prompt_speed = whole.prompt_tokens / whole.reading if whole.prompt_tokens and whole.reading else None
+    to_read = by_length(lengths, [one.prompt_tokens for one in replies], samples, characters)
+    times = [(to_write, speed), (to_read, prompt_speed)]
     parallel = run.record.settings.get("teacher", {}).get("parallel", 1)
     to_score = by_length(
         lengths, [scored_tokens(workspace, one.sample.index) for one in tried], samples, characters
@@ -161,7 +168,9 @@ def _estimate(
         left=samples,
         teacher_tokens=to_write,
         teacher_speed=speed,
-        teacher_seconds=to_write / speed / parallel if speed else 0.0,
+        prompt_tokens=to_read,
+        prompt_speed=prompt_speed,
+        teacher_seconds=sum(tokens / each for tokens, each in times if each) / parallel,
         student_seconds=to_score / student_speed if student_speed else None,
         in_turn=in_turn,
     )

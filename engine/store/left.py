@@ -9,10 +9,22 @@ from engine.store.workspace import Run, Workspace
 
 
 class Written(NamedTuple):
-    """What the teacher wrote about a sample."""
+    """What the teacher read and wrote about a sample."""
 
-    tokens: int
-    seconds: float
+    tokens: int = 0
+    seconds: float = 0.0
+    prompt_tokens: int = 0  # of the replies whose reading was measured
+    reading: float = 0.0  # seconds
+
+    def __add__(self, other: object) -> Written:
+        """Both together, part by part."""
+        assert isinstance(other, Written)
+        return Written(
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+            self.prompt_tokens + other.prompt_tokens,
+            self.reading + other.reading,
+        )
 
 
 def left(workspace: Workspace, run: Run) -> tuple[int, int]:
@@ -33,8 +45,9 @@ def written(workspace: Workspace, run: Run, sample: int) -> Written:
     for about, reply in workspace.replies(sample):
         if about.get("teacher") == run.recipe.teacher:
             place = tuple(about.get(part) for part in ("stage", "question", "candidate", "attempt"))
-            found[place] = Written(reply.tokens, reply.seconds)
-    return Written(sum(one.tokens for one in found.values()), sum(one.seconds for one in found.values()))
+            prompt = reply.prompt_tokens if reply.reading else 0
+            found[place] = Written(reply.tokens, reply.seconds, prompt, reply.reading)
+    return sum(found.values(), start=Written())
 
 
 def scored_tokens(workspace: Workspace, sample: int) -> int:

@@ -21,7 +21,8 @@ class GeneratedText:
     prompt_tokens: int
     cached_tokens: int  # of the prompt, that stood in the KV cache
     tokens: int  # generated, the closing one not counted
-    seconds: float
+    seconds: float  # spent on these
+    reading: float  # seconds spent on the prompt
     logprobs: list[tuple[str, float]]  # of the tokens, natural, before the grammar; empty where not asked for
 
 
@@ -48,7 +49,7 @@ class TextGenerator:
         began = time.monotonic()
         prompt = self.model.passage(pieces)
         if len(prompt) >= self.window:
-            return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0, [])
+            return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0, 0.0, [])
         sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -58,6 +59,7 @@ class TextGenerator:
             tokens = 0
             cached = self._keep_shared(prompt)
             done = self._read(prompt, cancelled)
+            read = time.monotonic()
             while done and tokens < max_tokens and len(prompt) + tokens < self.window:
                 token = sampler.draw()
                 if self.model.ends(token):
@@ -74,8 +76,10 @@ class TextGenerator:
             text.append(decoder.decode(b"", final=True))
             if not done:
                 finish = "cancelled"
-            seconds = time.monotonic() - began
-            return GeneratedText(finish, "".join(text), len(prompt), cached, tokens, seconds, chances)
+            seconds = time.monotonic() - read
+            return GeneratedText(
+                finish, "".join(text), len(prompt), cached, tokens, seconds, read - began, chances
+            )
         finally:
             sampler.close()
 

@@ -275,6 +275,7 @@ class OllamaTeacher:
             prompt_tokens=read,
             tokens=written,
             seconds=(last.eval_duration or 0) / 1e9,
+            reading=(last.prompt_eval_duration or 0) / 1e9,
         )
 
     def _check_whole(self, request: Request, reply: Reply, context: int) -> None:

@@ -210,6 +210,7 @@ class OpenAITeacher:
         await self._look_again()  # it may have been loaded for this request
         usage = growing.usage or Usage()
         self._check_whole(request, usage.prompt_tokens)
+        streamed = growing.pieces > 1  # else it came all at once
         return Reply(
             text="".join(growing.text),
             thoughts="".join(growing.thoughts),
@@ -217,9 +218,8 @@ class OpenAITeacher:
             prompt_tokens=usage.prompt_tokens,
             tokens=growing.pieces if usage.completion_tokens is None else usage.completion_tokens,
             logprobs=tuple(growing.logprobs),
-            seconds=growing.seconds
-            if growing.pieces > 1
-            else time.monotonic() - began,  # it came all at once
+            seconds=growing.seconds if streamed else time.monotonic() - began,
+            reading=growing.began - began if streamed else 0.0,
         )
 
     async def _check_model(self, answered: str | None) -> None:
@@ -253,7 +253,7 @@ class _Growing:
 
     def __init__(self, on_text: OnText | None) -> None:
         self._on_text = on_text
-        self._began: float | None = None
+        self.began = 0.0  # when the first piece came
         self.text: list[str] = []
         self.thoughts: list[str] = []
         self.logprobs: list[tuple[str, float]] = []
@@ -277,8 +277,8 @@ class _Growing:
             if not (text or thoughts):
                 continue
             now = time.monotonic()
-            self._began = self._began or now
-            self.seconds = now - self._began
+            self.began = self.began or now
+            self.seconds = now - self.began
             self.pieces += 1
             self.thoughts.append(thoughts)
             if text:

@@ -68,7 +68,7 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])
     in_todays_models["source"] = Source.model_validate({"path": "", **in_todays_models["source"]})
     in_todays_models["replies"] = [
-        [[about, {"cached_tokens": 0, "logprobs": []} | reply] for about, reply in replies]
+        [[about, {"cached_tokens": 0, "reading": 0.0, "logprobs": []} | reply] for about, reply in replies]
         for replies in in_todays_models["replies"]
     ]
     alone: dict[str, Any] = {"history": [], "turn": 1, "next": None}

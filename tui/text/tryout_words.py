@@ -55,7 +55,7 @@ def estimate_words(estimate: Estimate, tried: int) -> str:
     if estimate.teacher_speed is not None:
         parts.append(
             f"teacher {duration(estimate.teacher_seconds)} for {estimate.teacher_tokens:,.0f} tokens at "
-            f"{estimate.teacher_speed:,.1f} a second"
+            f"{estimate.teacher_speed:,.1f} a second{_reading(estimate)}"
         )
     if estimate.student_seconds is not None:
         parts.append(f"student {duration(estimate.student_seconds)}")
@@ -67,6 +67,12 @@ def estimate_words(estimate: Estimate, tried: int) -> str:
         f"{_samples(estimate.left)} in about {duration(estimate.seconds)} ({'; '.join(parts)}{both}; measured on "
         f"{_samples(tried)}, by length)"
     )
+
+
+def _reading(estimate: Estimate) -> str:
+    if estimate.prompt_speed is None:
+        return ", without its reading of prompts, which was not measured"
+    return f", and {estimate.prompt_tokens:,.0f} of prompts at {estimate.prompt_speed:,.1f}"
 
 
 def _samples(count: int) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.run.tryout import POOL, Estimate, Layout, by_length, spread, tryout
-from engine.store.left import left
+from engine.store.left import Written, left
 from engine.store.workspace import Workspace
 from tests.factory import SOURCE, samples
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, finals, refine, settings, workspace
+from tui.text.tryout_words import estimate_words
 
 GERMAN = "Der Zug nach Hamburg fährt heute leider erst am späten Abend wieder von Gleis neun ab."
 ENGLISH = "The train to the coast leaves late in the evening today, from the ninth platform as always."
@@ -66,10 +68,11 @@ def test_a_layout_is_what_a_sample_is_made_of(text: str, layout: Layout) -> None
     assert Layout.of(one.model_copy(update={"original": changed})) == layout
 
 
-def written(opened: Workspace, chosen: Iterable[int]) -> tuple[int, float]:
-    """The tokens and the seconds of all that was written about some samples."""
+def written(opened: Workspace, chosen: Iterable[int]) -> Written:
+    """What was read and written about some samples."""
     replies = [reply for index in chosen for _, reply in opened.replies(index)]
-    return sum(reply.tokens for reply in replies), sum(reply.seconds for reply in replies)
+    each = [Written(one.tokens, one.seconds, one.prompt_tokens, one.reading) for one in replies]
+    return sum(each, start=Written())
 
 
 def test_what_was_tried_is_found_by_the_run_that_follows(tmp_path: Path) -> None:
@@ -82,10 +85,17 @@ def test_what_was_tried_is_found_by_the_run_that_follows(tmp_path: Path) -> None
         assert [one.sample.index for one in found.tried] == list(chosen)
         estimate = found.estimate
         assert estimate.left == 2
-        tokens, seconds = written(opened, chosen)
-        assert estimate.teacher_speed == pytest.approx(tokens / seconds)
-        assert estimate.teacher_tokens == pytest.approx(tokens, rel=0.3), "two more of much the same length"
-        assert estimate.teacher_seconds == pytest.approx(estimate.teacher_tokens * seconds / tokens)
+        whole = written(opened, chosen)
+        assert estimate.teacher_speed == pytest.approx(whole.tokens / whole.seconds)
+        assert estimate.prompt_speed == pytest.approx(whole.prompt_tokens / whole.reading)
+        assert estimate.teacher_tokens == pytest.approx(whole.tokens, rel=0.3), (
+            "two more of much the same length"
+        )
+        assert estimate.prompt_tokens == pytest.approx(whole.prompt_tokens, rel=0.3)
+        writing = estimate.teacher_tokens * whole.seconds / whole.tokens
+        reading = estimate.prompt_tokens * whole.reading / whole.prompt_tokens
+        assert estimate.teacher_seconds == pytest.approx(writing + reading)
+        assert reading > 0
         assert estimate.student_seconds is not None
         assert estimate.seconds == max(estimate.teacher_seconds, estimate.student_seconds)
         refine(opened, given, only=chosen)
@@ -117,20 +127,38 @@ def test_tokens_go_by_length(lengths: list[int], tokens: list[int], total: float
     assert by_length(lengths, tokens, samples=0, characters=0) == 0
 
 
+def test_what_was_not_measured_of_the_reading_is_left_out(tmp_path: Path) -> None:
+    with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT) as opened:
+        run = refine(opened, settings(server), only=(0,)).run
+        opened.database.execute(
+            "UPDATE replies SET body = json_remove(body, '$.reading')"
+        )  # as burnish kept them once
+        estimate = tryout(opened, run, (0,), student_speed=0.0, in_turn=False).estimate
+    assert (estimate.prompt_tokens, estimate.prompt_speed) == (0, None)
+    assert estimate.teacher_speed is not None
+    assert estimate.teacher_seconds == pytest.approx(estimate.teacher_tokens / estimate.teacher_speed)
+    assert "without its reading of prompts" in estimate_words(estimate, 1)
+
+
 def test_requests_at_once_share_the_time(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT) as opened:
         for parallel in (1, 4):
             run = refine(opened, settings(server, teacher={"parallel": parallel}), only=(0,)).run
             estimate = tryout(opened, run, (0,), student_speed=0.0, in_turn=False).estimate
             assert estimate.teacher_speed is not None
+            assert estimate.prompt_speed is not None
             assert estimate.teacher_seconds == pytest.approx(
-                estimate.teacher_tokens / estimate.teacher_speed / parallel
+                (
+                    estimate.teacher_tokens / estimate.teacher_speed
+                    + estimate.prompt_tokens / estimate.prompt_speed
+                )
+                / parallel
             )
 
 
 def test_models_in_turn_take_the_time_of_both_and_beside_each_other_that_of_the_slower() -> None:
-    one = Estimate(9, 100.0, 10.0, 60.0, 30.0, in_turn=True)
-    assert (one.seconds, Estimate(9, 100.0, 10.0, 60.0, 30.0, in_turn=False).seconds) == (90.0, 60.0)
+    one = Estimate(9, 100.0, 10.0, 50.0, 1.0, 60.0, 30.0, in_turn=True)
+    assert (one.seconds, replace(one, in_turn=False).seconds) == (90.0, 60.0)
 
 
 def test_what_is_left_counts_the_characters_of_every_text(tmp_path: Path) -> None:

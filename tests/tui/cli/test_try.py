@@ -58,7 +58,8 @@ def test_its_object_has_the_documented_fields(tmp_path: Path) -> None:
     assert set(found) == {"tried", "unused_replies", "estimate"}
     assert [set(one) for one in found["tried"]] == [{"sample", "language", "outcome"}]
     assert set(found["estimate"]) == {
-        "left", "seconds", "teacher_tokens", "teacher_speed", "teacher_seconds", "student_seconds", "in_turn"
+        "left", "seconds", "teacher_tokens", "teacher_speed", "prompt_tokens", "prompt_speed", "teacher_seconds",
+        "student_seconds", "in_turn"
     }  # fmt: skip
     assert found["estimate"]["left"] == 3
 

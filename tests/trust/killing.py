@@ -66,8 +66,10 @@ class Ended:
 class Killing:
     """A workspace whose runs are killed, and the server that they ask."""
 
-    def __init__(self, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, folder: Path, rows: Sequence[dict[str, Any]], *options: str) -> None:
+        """`options`: of `burnish run`, beside the usual ones."""
         self.folder = folder
+        self._options = options
         self.data = dataset(folder / "data.json", rows)
         self.path = folder / "w.burnish"
         self.committed: set[str] = set()  # the texts of the replies that the workspace holds
@@ -104,7 +106,7 @@ class Killing:
             where = ("-w", self.path, "--schedule", "interleaved", "--teacher-parallel", "2", "--json")
             process = stack.enter_context(
                 subprocess.Popen(
-                    words("run", self.data, *options, *where),
+                    words("run", self.data, *options, *where, *self._options),
                     env=os.environ | ALONE | {"BURNISH_TEACHER__HOST": self.server.url},
                     stdout=out,
                     stderr=err,

@@ -38,6 +38,18 @@ ROWS = [
 ]
 """Whatever the shape of a batch, the student decides the same of these."""
 
+
+def talk(*rows: dict[str, str]) -> dict[str, Any]:
+    """One conversation of these rows' exchanges."""
+    said = [
+        (role, row[name]) for row in rows for role, name in (("user", "instruction"), ("assistant", "output"))
+    ]
+    return {"messages": [{"role": role, "content": text} for role, text in said]}
+
+
+CONVERSATIONS = [talk(SHORT[2], SHORT[0]), talk(ROWS[1], demo_rows(2)[1])]
+"""Likewise, of every exchange of these: four samples in two rows."""
+
 FEW = (
     (Moment("time", 0.1, "student"), Moment("before", 1)),
     (Moment("inside", 1, "student"), Moment("after", 1)),
@@ -63,21 +75,28 @@ def moment(dice: random.Random, victim: Victim) -> Moment:
             return Moment(kind, dice.randint(1, 3), victim)
 
 
-def undisturbed(folder: Path) -> list[Any]:
-    """The outcomes of a run that nothing happens to."""
-    with FakeOllama(brief, parallel=2) as server, workspace(folder / "whole.burnish", ROWS) as whole:
-        refine(whole, settings(server, teacher={"parallel": 2}, student={"name": "demo"}))
+def undisturbed(folder: Path, rows: list[dict[str, Any]]) -> list[Any]:
+    """The outcomes of a run over every exchange that nothing happens to."""
+    with FakeOllama(brief, parallel=2) as server, workspace(folder / "whole.burnish", rows) as whole:
+        run = {"turns": "all"}
+        refine(whole, settings(server, teacher={"parallel": 2}, student={"name": "demo"}, run=run))
         found = outcomes(whole)
         margins = [abs(choice.margin or 0.0) for outcome in found if outcome for choice in outcome.choices]
         assert min(margins) > 0.2, "far from where the shape of a batch would decide"
         return finals(whole)
 
 
-def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: list[Any]) -> list[Moment]:
+def life(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    plan: Iterator[Sequence[Moment]],
+    enough: int,
+    expected: list[Any],
+) -> list[Moment]:
     """A workspace's runs until its work is done; the kills they suffered, after so many of which no more come."""
     folder.mkdir()
     kills: list[Moment] = []
-    with Killing(folder, ROWS) as killing:
+    with Killing(folder, rows, "--turns", "all") as killing:
         code = -signal.SIGKILL
         while code:
             ended = killing.run(next(plan, ()) if len(kills) < enough else ())
@@ -88,7 +107,7 @@ def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: 
                 complaint = ended.err.splitlines()[-1]
                 assert complaint.startswith("burnish: ")
                 assert "was ended by SIGKILL" in complaint
-        assert json.loads(ended.out)["done"] == len(ROWS)
+        assert json.loads(ended.out)["done"] == len(expected)
         assert killing.left_behind() == set(), "no student outlives its run"
         assert {path.name for path in folder.iterdir()} <= {"data.json", "w.burnish", "w.burnish-lock"}
 
@@ -98,17 +117,19 @@ def life(folder: Path, plan: Iterator[Sequence[Moment]], enough: int, expected: 
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("rows", [ROWS, CONVERSATIONS], ids=["samples", "exchanges"])
 def test_kills_at_any_moment_change_nothing_and_no_committed_reply_is_asked_for_again(
-    tmp_path: Path, pytestconfig: pytest.Config
+    tmp_path: Path, pytestconfig: pytest.Config, rows: list[dict[str, Any]]
 ) -> None:
-    expected = undisturbed(tmp_path)
+    expected = undisturbed(tmp_path, rows)
     if not pytestconfig.getoption("--whole"):
-        kills = life(tmp_path / "killed", iter(FEW), 5, expected)
-        assert kills == [moment for run in FEW for moment in run]
+        few = FEW if rows is ROWS else FEW[1:]
+        kills = life(tmp_path / "killed", rows, iter(few), 5, expected)
+        assert kills == [moment for run in few for moment in run]
         return
     plan, kills, lives = many(random.Random(200)), [], 0
     while len(kills) < KILLS:
-        kills += life(tmp_path / str(lives), plan, KILLS - len(kills), expected)
+        kills += life(tmp_path / str(lives), rows, plan, KILLS - len(kills), expected)
         lives += 1
     print(
         f"{len(kills)} kills of {lives} runs:", Counter(f"{moment.victim} {moment.kind}" for moment in kills)

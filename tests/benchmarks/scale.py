@@ -1,5 +1,8 @@
 """What a sample costs as there are more of them: `python -m tests.benchmarks.scale [1000 10000 ...]`.
 
+With `--turns 6` the rows are conversations of so many turns, and every exchange of them is a sample; sizes are rows. In
+brief: `python -m tests.benchmarks.scale --turns 6 300 3000`.
+
 Each size is measured in a process of its own, so that its peak memory is its own. The teacher is scripted and in the
 process; the student too (its losses come from the text): what is left is burnish's own bookkeeping. The pipeline is
 measured over the last PIPELINED samples of the dataset, all others being finished, as at the end of a long run;
@@ -29,14 +32,15 @@ from rich.table import Table
 
 from engine.events import Event, Finished
 from engine.formats.names import Format
-from engine.formats.render import render
+from engine.formats.render import render_row
 from engine.formats.write import write_dataset
 from engine.run.gates import Gate
 from engine.run.opening import open_workspace
 from engine.run.pipeline import Pipeline
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.store.leaving import exported
+from engine.sample import Turns
+from engine.store.leaving import exported_rows
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, StudentInfo
@@ -61,8 +65,9 @@ class ScriptedTeacher:
         return INFO
 
     async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
-        words = hashlib.sha256(request.messages[-1].content.encode()).hexdigest()
-        response = "Better" if "[Better Response]" in request.messages[-1].content else "New"
+        asked = "\n".join(message.content for message in request.messages)
+        words = hashlib.sha256(asked.encode()).hexdigest()
+        response = "Better" if "[Better Response]" in asked else "New"
         parts = ["[Critique]\nIt is short.", f"[{response} Response]\nAnswer {words}."]
         if response == "New":
             parts.insert(1, f"[New Instruction]\nInstruction {words}.")
@@ -94,36 +99,48 @@ class ScriptedStudent:
     async def close(self) -> None: ...
 
 
-def write_data(path: Path, size: int) -> Path:
+def row(index: int, turns: int) -> dict[str, Any]:
+    """`turns`: of a conversation; 0: the row has one exchange, in fields."""
+    asked, answered = f"Say what {index} is, and why.", f"{index} is a number. " * 8
+    if not turns:
+        return {"instruction": asked, "input": "", "output": answered}
+    said = [
+        {
+            "role": "assistant" if number % 2 else "user",
+            "content": f"{answered if number % 2 else asked} {number}",
+        }
+        for number in range(turns)
+    ]
+    return {"messages": [{"role": "system", "content": "Be brief."}, *said]}
+
+
+def write_data(path: Path, size: int, turns: int) -> Path:
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
         for index in range(size):
-            row = {
-                "instruction": f"Say what {index} is, and why.",
-                "input": "",
-                "output": f"{index} is a number. " * 8,
-            }
-            file.write(("," if index else "") + json.dumps(row))
+            file.write(("," if index else "") + json.dumps(row(index, turns)))
         file.write("]")
     return path
 
 
-def import_and_export(folder: Path, size: int) -> tuple[float, float]:
+def import_and_export(folder: Path, size: int, turns: int) -> tuple[float, float]:
     """Seconds to make a workspace of a dataset, and to export it again."""
-    data = write_data(folder / f"{size}.json", size)
+    data = write_data(folder / f"{size}.json", size, turns)
+    format = Format.MESSAGES_JSON if turns else Format.ALPACA
     began = time.perf_counter()
-    with open_workspace(folder / f"{size}.burnish", data, None, None) as opened:
+    with open_workspace(folder / f"{size}.burnish", data, None, None, turns=Turns.ALL) as opened:
         imported = time.perf_counter() - began
         run = opened.run(recipe(form="markers"), RunRecord(settings={}))
         began = time.perf_counter()
-        rows = (
-            render(row.sample, row.version, Format.ALPACA, Format.ALPACA) for row in exported(opened, run)
+        refined = (
+            [(one.sample, one.version) for one in leaving.samples] for leaving in exported_rows(opened, run)
         )
-        assert write_dataset(folder / "out.json", Format.ALPACA, rows) == size
+        rows = (record for one in refined if (record := render_row(one, format, format)) is not None)
+        assert write_dataset(folder / "out.json", format, rows) == size
         return imported, time.perf_counter() - began
 
 
-def measure(size: int, folder: Path) -> dict[str, float]:
+def measure(rows: int, turns: int, folder: Path) -> dict[str, float]:
     """Microseconds a sample (resume: a sample in the workspace), and the peak memory by then in MiB.
 
     Import and export are given less what they take for a single sample: making a file and waiting for the disk
@@ -135,15 +152,16 @@ def measure(size: int, folder: Path) -> dict[str, float]:
         figures[name] = seconds / samples * 1e6
         figures[f"{name} MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
+    size = rows * (turns // 2 or 1)
     repeats = max(1, min(9, 100_000 // size))
     pairs = []
     for number in range(repeats):
         with tempfile.TemporaryDirectory(dir=folder) as name:
             place = Path(name)
-            whole, single = import_and_export(place, size), import_and_export(place, 1)
+            whole, single = import_and_export(place, rows, turns), import_and_export(place, 1, turns)
             pairs.append([whole[0] - single[0], whole[1] - single[1]])
             if number == repeats - 1:
-                (place / f"{size}.burnish").rename(folder / "w.burnish")
+                (place / f"{rows}.burnish").rename(folder / "w.burnish")
     imports, exports = (statistics.median(column) for column in zip(*pairs, strict=True))
     note("import", imports, size)
     note("export", exports, size)
@@ -184,21 +202,32 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--turns", type=int, default=0)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         with tempfile.TemporaryDirectory(dir=".") as warm, tempfile.TemporaryDirectory(dir=".") as name:
-            measure(PIPELINED, Path(warm))  # what a process does only once is no cost of a sample
-            print(json.dumps(measure(given.one, Path(name))))
+            measure(
+                PIPELINED, given.turns, Path(warm)
+            )  # what a process does only once is no cost of a sample
+            print(json.dumps(measure(given.one, given.turns, Path(name))))
         return
     results: dict[int, Any] = {}
     for size in given.sizes:
-        command = [sys.executable, "-m", "tests.benchmarks.scale", "--one", str(size)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.scale",
+            "--one",
+            str(size),
+            "--turns",
+            str(given.turns),
+        ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         results[size] = json.loads(done.stdout)
     steps = ("import", "resume", "pipeline", "export")
     table = Table(title="µs a sample, and peak MiB of the process by then")
-    table.add_column("samples", justify="right")
+    table.add_column("rows" if given.turns else "samples", justify="right")
     for step in steps:
         table.add_column(step, justify="right")
     for size, figures in results.items():

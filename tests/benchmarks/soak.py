@@ -72,7 +72,7 @@ def pipeline(folder: Path, url: str, count: int) -> list[Note]:
     """The command's way: import, run, export."""
     path = folder / "w.burnish"
     notes: list[Note] = []
-    data = write_data(folder / "data.json", count)
+    data = write_data(folder / "data.json", count, turns=0)
 
     finished = 0
 
@@ -102,7 +102,7 @@ async def app(folder: Path, url: str, count: int) -> list[Note]:
     """The same in the app, with a person who looks at everything, and sometimes reads."""
     path = folder / "w.burnish"
     notes: list[Note] = []
-    data = write_data(folder / "data.json", count)
+    data = write_data(folder / "data.json", count, turns=0)
     limit_memory()
     async with Seat(settings=given(url)) as seat:
         await seat.workbench.create(data, path)

@@ -12,7 +12,8 @@ from models.errors import BurnishError
 from models.llamacpp import bindings
 from models.llamacpp.bindings import Context, ContextShape, Model
 from models.llamacpp.generator import TextGenerator
-from models.llamacpp.scorer import PREFIX_CELLS, PREFIXES, Scorer
+from models.llamacpp.prefixes import PREFIXES
+from models.llamacpp.scorer import CELLS, Scorer
 from models.system.machine import physical_cores
 
 # Tokens in a decode. Every token is held against all cells in use, which llama.cpp rounds up to 256: on a CPU the
@@ -46,7 +47,7 @@ class ChildCommands:
             window = min(context, model.trained_context or context)
             batch = GPU_BATCH if model.offloaded else CPU_BATCH
             rows = rows_for(model.vocabulary, batch)
-            shape = ContextShape(window + PREFIX_CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
+            shape = ContextShape(window + CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
             return Context(model, shape, exact=exact, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)

@@ -1,9 +1,9 @@
 """Token losses of many passages in few decodes.
 
 A passage is a context and a target; the loss of target token t is -log p(t | everything before it), the
-log-sum-exp summed in float64. Several passages go through the model together as separate sequences, the logits
-are asked for only where a scored token is predicted, and beginnings that contexts share (a template's opening)
-stay in the KV cache and are never computed twice.
+log-sum-exp summed in float64. Several passages go through the model together as separate sequences, and the logits
+are asked for only where a scored token is predicted. What passages begin with alike (a template's opening, a system
+message, what was said before an exchange) the first of them leaves in the KV cache for the others: see `prefixes`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.llamacpp.bindings import Context, Ids, Model
+from models.llamacpp.prefixes import GAIN, Prefixes, Sequences, common
 from models.student import WORST_RANK, Losses
 
-PREFIXES = 4  # shared beginnings kept in the cache
-PREFIX_LENGTH = 128  # tokens of one at most
-PREFIX_CELLS = 256  # tokens of all together
-PREFIX_GAIN = 16  # tokens a new one must save each time it is used
+CELLS = 256
+"""llama.cpp holds every token of a decode against all cells in use, rounded up to this."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,18 +37,18 @@ class _Job:
     ranks: NDArray[np.uint8] | None = None  # where they are asked for
     at: int = 0  # tokens of `ids` already in the cache
     sequence: int = -1
+    waits_for: int = 0  # tokens of its beginning that the job before it leaves in the cache
+    leaves: int = 0  # tokens of its beginning that it leaves there for others
+
+    @property
+    def context(self) -> Ids:
+        """What it may share: the token before the first scored one is decoded, for its logits."""
+        return self.ids[: self.first - 1]
 
     @property
     def end(self) -> int:
         """Tokens to decode: the last one predicts nothing that counts."""
         return len(self.ids) - 1
-
-
-@dataclass(eq=False, slots=True)
-class _CachedPrefix:
-    ids: Ids
-    sequence: int
-    cells: int  # of the cache that are its own; the rest it shares with another prefix
 
 
 @dataclass(eq=False, slots=True)
@@ -73,17 +73,20 @@ class Scorer:
     def __init__(self, model: Model, context: Context, *, window: int, threads: int) -> None:
         self.model, self.context, self.window = model, context, window
         self.skip = 0 if model.bos is not None else 1  # the first target token, where nothing comes before it
-        self.prefixes: list[_CachedPrefix] = []  # least recently used first
-        self.recent: deque[Ids] = deque(maxlen=16)  # contexts seen, to find what they share
-        self.free = list(range(PREFIXES, context.shape.sequences))
+        self.recent: deque[Ids] = deque(maxlen=16)  # contexts of earlier calls, to find what later ones share
         self.pool = ThreadPoolExecutor(threads)
         self.threads = threads
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        self.context.forget(-1)
+        self.sequences = Sequences(self.context)
+        self.prefixes = Prefixes(self.sequences)
 
     def losses(self, passages: Iterable[Sequence[Any]]) -> list[Losses]:
         """Of each (context pieces, target, whole, ranked), pieces being (text, special), in order."""
         results: list[Losses] = []
         jobs: list[_Job] = []
-        contexts: list[Ids] = []
         for pieces, text, whole, ranked in passages:
             context = self.model.passage(pieces)
             target = self.model.tokenize(text, special=False)
@@ -95,71 +98,43 @@ class Scorer:
             results.append(Losses(nll, lengths, len(target), room, ranks))
             if len(nll):
                 jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll, ranks))
-                contexts.append(context)
         try:
-            if not self.model.recurrent:
-                self._learn_prefixes(contexts)
-            self._run(jobs)
+            self._run(self._in_order(jobs))
         except MemoryError:
-            self._forget_all()
+            self._start_empty()
             raise
         return results
 
-    def _forget_all(self) -> None:
-        self.context.forget(-1)
-        self.prefixes.clear()
-        self.free = list(range(PREFIXES, self.context.shape.sequences))
+    def _in_order(self, jobs: list[_Job]) -> list[_Job]:
+        """The jobs that need nothing new in the cache, the longest first; then those that do, by their beginnings.
 
-    # Shared beginnings
+        A job leaves for later ones what it shares with the next one, or with contexts of earlier calls.
+        """
+        if self.model.recurrent:  # a state that can be neither cut nor shared
+            return sorted(jobs, key=lambda job: -job.end)
+        jobs = sorted(jobs, key=lambda job: job.ids.tobytes())
+        for before, job in pairwise(jobs):  # of those before a job, the last begins with most of what it does
+            job.waits_for = before.leaves = common(before.ids[: before.end], job.context)
+        sharing: list[_Job] = []
+        alone: list[_Job] = []
+        for job in jobs:
+            seen = (common(job.context, context) for context in self.recent)
+            job.leaves = max(job.leaves, max(seen, default=0))
+            (sharing if self._waits(job) or self._leaves(job) else alone).append(job)
+        self.recent.extend(job.context for job in jobs if len(job.context) >= GAIN)
+        return [*sorted(alone, key=lambda job: self.prefixes.shared(job.context) - job.end), *sharing]
 
-    def _learn_prefixes(self, contexts: list[Ids]) -> None:
-        """Keep what two different contexts begin with, if it is worth it: a template's opening, mostly."""
-        for context in contexts:
-            have = max((_common(prefix.ids, context) for prefix in self.prefixes), default=0)
-            starts = ((_common(other, context), len(other)) for other in self.recent)
-            # A context that is the other one's beginning is the same text again, not a template.
-            shared = max((n for n, length in starts if n < min(length, len(context))), default=0)
-            shared = min(shared, PREFIX_LENGTH)
-            if shared - have >= PREFIX_GAIN:
-                self._add_prefix(context[:shared])
-            if len(context) >= PREFIX_GAIN:
-                self.recent.append(context)
+    def _waits(self, job: _Job) -> bool:
+        """True where the job before it is to leave more of its beginning than the cache has."""
+        return job.waits_for - self.prefixes.shared(job.context) >= GAIN
 
-    def _add_prefix(self, ids: Ids) -> None:
-        while self.prefixes and (
-            len(self.prefixes) == PREFIXES
-            or sum(len(prefix.ids) for prefix in self.prefixes) + len(ids) > PREFIX_CELLS
-        ):
-            self.context.forget(self.prefixes.pop(0).sequence)
-        sequence = min(set(range(PREFIXES)) - {prefix.sequence for prefix in self.prefixes})
-        job = _Job(ids, len(ids) + 1, np.empty(0, np.float32), sequence=sequence)
-        self._start_from_prefix(job)
-        cells = len(ids) - job.at
-        while job.at < len(ids):
-            count = min(len(ids) - job.at, self.context.shape.batch)
-            self._put(0, job, count)
-            self.context.decode(count)
-            job.at += count
-        self.prefixes.append(_CachedPrefix(ids, sequence, cells))
-
-    def _start_from_prefix(self, job: _Job) -> None:
-        # The token before the first scored one is decoded again: its logits are what is asked for.
-        most = min(job.first, len(job.ids)) - 1
-        shared, prefix = max(
-            ((_common(prefix.ids[:most], job.ids), prefix) for prefix in self.prefixes),
-            key=lambda found: found[0],
-            default=(0, None),
-        )
-        if prefix is not None and shared >= PREFIX_GAIN:
-            self.prefixes.remove(prefix)
-            self.prefixes.append(prefix)
-            self.context.share(prefix.sequence, job.sequence, shared)
-            job.at = shared
+    def _leaves(self, job: _Job) -> bool:
+        """True where it leaves more of its beginning than the cache has."""
+        return job.leaves - self.prefixes.shared(job.ids[: job.leaves]) >= GAIN
 
     # Decoding
 
-    def _run(self, jobs: list[_Job]) -> None:
-        waiting = sorted(jobs, key=lambda job: -job.end)
+    def _run(self, waiting: list[_Job]) -> None:
         while waiting:
             slices = self._fill(waiting)
             self.context.decode(slices[-1].end)
@@ -167,27 +142,35 @@ class Scorer:
             waiting = [job for job in waiting if job.at < job.end]
 
     def _fill(self, waiting: list[_Job]) -> list[_Slice]:
-        """Lay out one decode: a job begun in the last one, then whole jobs that fit, the longest first.
+        """Lay out one decode: a job begun in the last one, then whole jobs that fit, in their order.
 
         A job is cut only where the decode would be less than half full without it: the part that stays behind
-        takes cells, which every token of the next decode is held against.
+        takes cells, which every token of the next decode is held against. For the same reason no job adds a beginning
+        to the cache while one before it still waits for another beginning.
         """
-        shape = self.context.shape
-        # The cells of the prefixes are in use as well.
-        batch = max(shape.batch - sum(prefix.cells for prefix in self.prefixes), shape.batch // 2)
+        self.prefixes.next_decode(self.context.shape.batch)
+        batch = self._batch()
         count = rows = 0
         slices: list[_Slice] = []
-        for job in sorted(waiting, key=lambda job: job.at == 0):
-            if job.sequence < 0:
-                if not self.free:
-                    continue
-                job.sequence = self.free.pop()
-                self._start_from_prefix(job)
-            quiet = max(job.first - 1 - job.at, 0)  # tokens before the first whose logits count
-            left = job.end - job.at
-            take = min(left, batch - count, quiet + shape.rows - rows)
+        passed_over = False
+        for job in sorted(waiting, key=lambda job: job.sequence < 0):
+            begun = job.sequence >= 0
+            if count == batch or not (begun or self.sequences.spare):
+                break
+            if slices and self._waits(job):
+                passed_over = True
+                continue
+            if passed_over and self._leaves(job):
+                continue
+            at = job.at if begun else self.prefixes.shared(job.context)
+            quiet = max(job.first - 1 - at, 0)  # tokens before the first whose logits count
+            left = job.end - at
+            take = min(left, batch - count, quiet + self.context.shape.rows - rows)
             if take == 0 or (take < left and count >= batch // 2):
                 continue
+            if not begun:
+                job.sequence = self.sequences.new()
+                job.at = self.prefixes.begin(job.sequence, job.context)
             self._put(count, job, take)
             new = max(take - quiet, 0)
             slices.append(_Slice(job, job.at, count + take, slice(rows, rows + new)))
@@ -196,12 +179,19 @@ class Scorer:
                 break
         return slices
 
+    def _batch(self) -> int:
+        """Tokens of the next decode: as many as fill the cells in use up to a number that llama.cpp rounds them to."""
+        batch = self.context.shape.batch
+        left = -self.sequences.used % CELLS
+        return max(batch - CELLS + left, batch // 2) if left else batch
+
     def _put(self, offset: int, job: _Job, count: int) -> None:
         context, part = self.context, slice(offset, offset + count)
         context.token[part] = job.ids[job.at : job.at + count]
         context.position[part] = np.arange(job.at, job.at + count)
         context.sequence[part] = job.sequence
         context.wanted[part] = context.position[part] >= job.first - 1
+        self.sequences.grow(job.sequence, count)
 
     def _collect(self, slices: list[_Slice]) -> None:
         """Take the losses out of the logits of one decode, and let go of the jobs it finished."""
@@ -215,9 +205,12 @@ class Scorer:
                 if s.job.ranks is not None:
                     s.job.ranks[part] = [rank(logits[row], targets[row]) for row in range(rows)[s.rows]]
         for s in slices:
-            if s.job.at >= s.job.end:
-                self.context.forget(s.job.sequence)
-                self.free.append(s.job.sequence)
+            if s.job.at < s.job.end:
+                continue
+            if self._leaves(s.job):
+                self.prefixes.keep(s.job.sequence, s.job.ids[: s.job.leaves])
+            else:
+                self.sequences.forget(s.job.sequence)
 
     def _nll(self, logits: NDArray[np.float32], targets: Ids) -> NDArray[np.float64]:
         """-log softmax(logits)[target] of each row, rows spread over the threads that llama.cpp leaves idle."""
@@ -248,10 +241,3 @@ def log_sum_exp(row: NDArray[np.float32]) -> float:
         powers = np.subtract(part, top, out=scratch[: len(part)])
         total += float(np.exp(powers, out=powers).sum())
     return float(top) + math.log(total)
-
-
-def _common(a: Ids, b: Ids) -> int:
-    """The number of ids that two sequences begin with alike."""
-    n = min(len(a), len(b))
-    different = np.flatnonzero(a[:n] != b[:n])
-    return int(different[0]) if len(different) else n

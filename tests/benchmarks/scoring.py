@@ -4,6 +4,9 @@ A version is four passages: L(y), L(y|x), L(x), L(x|g(y)). A V2 decision is seve
 published procedure runs for it, sixteen: four versions of four. The same samples, the same GGUF, the methods by
 turns, medians. `--torch-python` names a Python with torch, transformers, gguf and accelerate for the published
 procedure; without it those columns stay empty.
+
+Two sets are of conversations: rows with one system message of about 800 tokens, and rows of six turns of which each is
+scored. They are held against each passage by itself, in a cache that is empty at its beginning.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from engine.method.scores import distinct_passages, ifd_passages, r_ifd_passages
+from engine.method.templates import Template, TemplateName, prompt_for
+from engine.sample import History, Turn, Version
 from models.files.catalog import demo_path
 from models.llamacpp.process import ENVIRONMENT
 from models.llamacpp.student import EmbeddedStudent
-from models.student import Passage
+from models.student import Passage, Piece
 from models.system.machine import physical_cores
 from tests import conftest, golden
 from tests.golden import Row
@@ -34,11 +40,15 @@ METHODS = {
     "a": "burnish",
     "b": "llama_decode alone, same schedule",
     "b1": "llama_decode alone, a passage at a time",
+    "s": "burnish, each passage by itself",
     "c": "create_completion(echo, logprobs=1)",
     "d": "Llama(logits_all=True) + numpy",
     "e": "torch float32, as published",
 }
-SERVED = {"b": "limit", "b1": "limit-1", "c": "completion", "d": "logits_all"}
+SERVED = {"b": "limit", "b1": "limit-1", "s": "by-itself", "c": "completion", "d": "logits_all"}
+CONVERSATIONS = {"system": "rows with one system message", "turns": "rows of six turns"}
+SYSTEM = 3300
+"""Characters of the system message."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,32 @@ def works(rows: list[Row], all_rows: list[Row]) -> dict[str, Work]:
     }
 
 
+def conversations(rows: list[Row], prompt: Template) -> dict[str, Work]:
+    """By name: the rows after one long system message, and six rows at a time as one conversation."""
+    rules = "\n".join(f"{row['instruction']} {row['output']}" for row in rows * 40)
+    system = (Turn(role="system", text=rules[:SYSTEM]),)
+    after_system = [p for row in rows for p in exchange(row, system, prompt)]
+    turns: list[Passage] = []
+    for start in range(0, len(rows), 6):
+        said: History = ()
+        for row in rows[start : start + 6]:
+            turns += exchange(row, said, prompt)
+            said += Turn(role="user", text=asked(row)), Turn(role="assistant", text=row["output"])
+    return {"system": Work([after_system], len(rows)), "turns": Work([turns], len(rows))}
+
+
+def asked(row: Row) -> str:
+    return f"{row['instruction']}\n{row['input']}" if row["input"] else str(row["instruction"])
+
+
+def exchange(row: Row, history: History, prompt: Template) -> list[Passage]:
+    def after(instruction: str, input: str) -> tuple[Piece, ...]:
+        return prompt(instruction, input, history)
+
+    version = Version(instruction=asked(row), response=row["output"])
+    return distinct_passages([ifd_passages(version, after), r_ifd_passages(version, after)])
+
+
 class Served:
     """A method in a process of its own."""
 
@@ -109,7 +145,10 @@ class Served:
 
 
 async def measure(model: Path, packaged: Path, all_rows: list[Row], options: argparse.Namespace) -> None:
-    work = works(all_rows[: options.samples], all_rows)
+    student = EmbeddedStudent(model, digest="sha256:0")
+    prompt = prompt_for(TemplateName.VICUNA, await student.open())
+    exchanged = golden.demo("smollm2-vicuna")[: options.exchanges]
+    work = works(all_rows[: options.samples], all_rows) | conversations(exchanged, prompt)
     plain = {name: each.plain() for name, each in work.items()}
     threads = str(physical_cores())
     script = [sys.executable, "-m", "tests.benchmarks.scoring_limits", str(model)]
@@ -124,8 +163,6 @@ async def measure(model: Path, packaged: Path, all_rows: list[Row], options: arg
     if options.torch_python:
         command = [options.torch_python, str(HERE / "scoring_torch.py"), str(packaged), threads]
         served["e"] = Served(command, ids)
-    student = EmbeddedStudent(model, digest="sha256:0")
-    await student.open()
 
     async def ours(name: str) -> float:
         began = time.perf_counter()
@@ -145,6 +182,7 @@ async def measure(model: Path, packaged: Path, all_rows: list[Row], options: arg
             ):  # which takes half a minute for it, and comes right after another that has warmed the file
                 await seconds(key, "one")  # what was idle for long may have lost its pages
             times[key, name].append(await seconds(key, name))
+            print(f"{name:10} ({key:<2}) {METHODS[key]:40}{times[key, name][-1]:8.2f} s", flush=True)
     status = Path(f"/proc/{student.pid}/status")
     peak = int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 if status.exists() else None
     await student.close()
@@ -160,6 +198,7 @@ def tasks(served: dict[str, Served]) -> Iterator[tuple[str, str]]:
         "versions": ("a", "b", "b1", "d", "e"),
         "decisions": ("a", "b"),
         "published": ("e",),
+        **dict.fromkeys(CONVERSATIONS, ("a", "s")),
     }
     for name, methods in keys.items():
         yield from ((key, name) for key in methods if key == "a" or key in served)
@@ -192,6 +231,7 @@ def report(
         "(a)/(d)": (("d", "versions"), ("a", "versions")),
         "(a)/(e) on versions": (("e", "versions"), ("a", "versions")),
         "(a)/(e) on decisions": (("e", "published"), ("a", "decisions")),
+        **{f"(a)/(s) on {words}": (("s", name), ("a", name)) for name, words in CONVERSATIONS.items()},
     }
     for title, (slow, fast) in ratios.items():
         if slow in times:
@@ -209,12 +249,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--samples", type=int, default=6)
+    parser.add_argument("--exchanges", type=int, default=18, help="of each set of conversations")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--torch-python", metavar="PATH")
-    parser.add_argument("--skip", default="", help="methods to leave out, by letter, e.g. cd")
+    parser.add_argument("--skip", nargs="*", choices=SERVED, default=[], help="methods to leave out")
     parser.add_argument("--models", nargs="+", default=["smollm2-f32", "smollm2-q4_1", "gemma-f32"])
+    parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="SmolLM2 F32, one run, few samples, methods a and s: a minute",
+    )
     options = parser.parse_args()
-    options.skip = set(options.skip)
+    if options.brief:
+        options.models, options.runs, options.samples, options.exchanges = ["smollm2-f32"], 1, 1, 6
+        options.skip, options.torch_python = ["b", "b1", "c", "d"], None
     smollm2 = demo_path()
     gemma = conftest.packaged_gemma()
     models = {

@@ -19,7 +19,8 @@ from llama_cpp import Llama
 from models.llamacpp import bindings
 from models.llamacpp.bindings import Context, ContextShape, Ids, Model
 from models.llamacpp.child_commands import CPU_BATCH, SEQUENCES, rows_for
-from models.llamacpp.scorer import PREFIX_CELLS, PREFIXES, Scorer, log_sum_exp
+from models.llamacpp.prefixes import PREFIXES
+from models.llamacpp.scorer import CELLS, Scorer, log_sum_exp
 
 WINDOW = 2048
 Call = list[Any]
@@ -42,20 +43,24 @@ class Recording(Context):
         super().share(source, target, end)
 
     def forget(self, sequence: int, start: int = 0) -> bool:
-        self.done.append(("forget", sequence))
+        self.done.append(("forget", sequence, start))
         return super().forget(sequence, start)
 
 
 Tape = list[tuple[Any, ...]]
 
 
+def shape_for(model: Model, batch: int) -> ContextShape:
+    rows = WINDOW if batch == WINDOW else rows_for(model.vocabulary, batch)
+    return ContextShape(WINDOW + CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
+
+
 def recorded(path: Path, threads: int, *, one_by_one: bool) -> Run:
     """llama_decode over the sequences burnish decodes, in its order, logits where it wants them, and nothing else."""
     model = Model(path)
     batch = WINDOW if one_by_one else CPU_BATCH
-    rows = WINDOW if one_by_one else rows_for(model.vocabulary, batch)
-    shape = ContextShape(WINDOW + PREFIX_CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
-    context = Recording(model, shape, exact=False, threads=threads)
+    context = Recording(model, shape_for(model, batch), exact=False, threads=threads)
+    context.done = []
     tapes: dict[int, tuple[Tape, Tape]] = {}
 
     def record(calls: list[Call], scorer: Scorer) -> Tape:
@@ -98,6 +103,20 @@ def recorded(path: Path, threads: int, *, one_by_one: bool) -> Run:
     return run
 
 
+def by_itself(path: Path, threads: int) -> Run:
+    """Burnish's scorer, one passage after the other, nothing in the cache before any of them."""
+    model = Model(path)
+    context = Context(model, shape_for(model, CPU_BATCH), exact=False, threads=threads)
+
+    def run(calls: list[Call]) -> float:
+        began = time.perf_counter()
+        for passage in (passage for call in calls for passage in call):
+            Scorer(model, context, window=WINDOW, threads=threads).losses([passage])
+        return time.perf_counter() - began
+
+    return run
+
+
 def every_logit(path: Path, threads: int) -> Run:
     """Llama(logits_all=True), one passage after the other, then numpy."""
     model = Model(path)
@@ -126,7 +145,7 @@ def completion(path: Path, threads: int) -> Run:
 
     def run(calls: list[Call]) -> float:
         began = time.perf_counter()
-        for pieces, target in (passage for call in calls for passage in call):
+        for pieces, target, *_ in (passage for call in calls for passage in call):
             prompt = "".join(text for text, _ in pieces) + target  # it echoes text only
             llm.create_completion(prompt, max_tokens=1, echo=True, logprobs=1, temperature=0.0)
         return time.perf_counter() - began
@@ -137,7 +156,7 @@ def completion(path: Path, threads: int) -> Run:
 def passages_of(model: Model, calls: list[Call]) -> list[tuple[list[int], int]]:
     """The token ids of every passage, and how many of them at its end are scored."""
     found = []
-    for pieces, text, _ in (passage for call in calls for passage in call):
+    for pieces, text, *_ in (passage for call in calls for passage in call):
         context, target = model.passage(pieces), model.tokenize(text, special=False)
         skip = 0 if model.bos is not None else 1
         ids: Ids = np.concatenate([context, target])
@@ -156,6 +175,7 @@ def main() -> None:
     make = {
         "limit": lambda: recorded(path, threads, one_by_one=False),
         "limit-1": lambda: recorded(path, threads, one_by_one=True),
+        "by-itself": lambda: by_itself(path, threads),
         "logits_all": lambda: every_logit(path, threads),
         "completion": lambda: completion(path, threads),
     }

@@ -1,4 +1,4 @@
-"""The models that are on this machine: Ollama's, and GGUF files."""
+"""The models that are on this machine: Ollama's, those of a server of OpenAI's protocol, and GGUF files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.run.settings import Settings
+from engine.run.settings import Settings, TeacherSettings
+from models.errors import BurnishError
 from models.files.catalog import FoundModel, find_ggufs
 from models.files.ollama_store import default_stores, list_blobs
+from models.http.address import is_cloud
 from models.ollama.server import OllamaServer, Tag, full_name
+from models.openai.address import PREFIX
+from models.openai.server import OpenAIServer
+from models.openai.wire import Meta, ServedModel
 from models.system.threads import on_daemon_thread
 from models.teacher import TeacherError
 
@@ -19,6 +24,7 @@ UNREAD = (
 )
 CLOUD = "runs in Ollama's cloud: your data would leave this machine"
 NO_TEMPLATE = "has no chat template, so it was not taught to follow instructions: no teacher"
+SERVED_ONLY = "its server tells nobody what a text costs it, so it is no student"
 ANSWERS = 10.0  # seconds a healthy server needs at most for the list of its models
 
 Role = Literal["teacher", "student", "judge"]
@@ -30,7 +36,7 @@ class ListedModel:
     """A model, with its names as a teacher and as a student. The fields are those of `models --json`."""
 
     name: str
-    kind: Literal["ollama", "gguf"]
+    kind: Literal["ollama", "openai", "gguf"]
     size: int | None  # bytes
     quantisation: str | None
     parameters: float | None
@@ -47,24 +53,39 @@ class ListedModel:
         """The reason why it cannot have this role; None where it can."""
         if self.called(role) is not None:
             return None
-        return self.problem or NO_TEMPLATE
+        return self.problem or (SERVED_ONLY if self.kind == "openai" else NO_TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
     models: tuple[ListedModel, ...]
-    problem: TeacherError | None  # why there are no tags of a server's among them
+    problem: TeacherError | None  # why there are none of Ollama's among them
+    server_problem: BurnishError | None  # likewise of the server at `teacher.url`, where there is one
     complete: bool  # False: there was no time to look everywhere
 
 
 async def list_models(settings: Settings) -> ModelList:
-    """The server's models and the files that are here. Takes up to ten seconds."""
-    tags, search = await asyncio.gather(
-        _tags(settings.teacher.host), on_daemon_thread(find_ggufs, settings.model_folders)
+    """The servers' models and the files that are here. Takes up to ten seconds."""
+    tags, served, search = await asyncio.gather(
+        _tags(settings.teacher.host),
+        _served(settings.teacher),
+        on_daemon_thread(find_ggufs, settings.model_folders),
     )
-    problem, served = (tags, ()) if isinstance(tags, TeacherError) else (None, tags)
-    models = await on_daemon_thread(lambda: tuple(_models(served, search.found)))
-    return ModelList(models, problem, search.complete)
+    problem, tags = (tags, ()) if isinstance(tags, TeacherError) else (None, tags)
+    server_problem, served = (served, ()) if isinstance(served, BurnishError) else (None, served)
+    models = await on_daemon_thread(lambda: tuple(_models(tags, search.found)))
+    return ModelList((*served, *models), problem, server_problem, search.complete)
+
+
+async def _served(settings: TeacherSettings) -> tuple[ListedModel, ...] | BurnishError:
+    """The models of the server at `teacher.url`; none where no URL is given."""
+    if not settings.url:
+        return ()
+    try:
+        models = await OpenAIServer(settings.url, key_file=settings.key_file, first=ANSWERS).models()
+    except BurnishError as error:
+        return error
+    return tuple(map(_of_server, models))
 
 
 async def _tags(host: str | None) -> tuple[Tag, ...] | TeacherError:
@@ -102,6 +123,22 @@ def _of_tag(tag: Tag, weights: FoundModel | None) -> ListedModel:
         teacher=tag.name if tag.local else None,
         student=f"ollama:{tag.name}" if tag.local and not problem else None,
         problem=problem if tag.local else CLOUD,
+    )
+
+
+def _of_server(model: ServedModel) -> ListedModel:
+    meta, local = model.meta or Meta(), not is_cloud(model.id)
+    return ListedModel(
+        name=f"{PREFIX}{model.id}",
+        kind="openai",
+        size=meta.size,
+        quantisation=None,
+        parameters=meta.n_params,
+        digest=None,
+        local=local,
+        teacher=f"{PREFIX}{model.id}" if local else None,
+        student=None,
+        problem=None if local else CLOUD,
     )
 
 

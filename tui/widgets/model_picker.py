@@ -116,8 +116,9 @@ class ModelPicker(Vertical):
         self._said.update(said)
 
     def show_models(self, models: Sequence[ListedModel]) -> None:
-        """Those that can have the role first; the others with the reason why not."""
-        self._models = tuple(sorted(models, key=lambda model: model.unfit(self.role) is not None))
+        """Those that can have the role first; the others with the reason why not, but for a server's as students."""
+        listed = [model for model in models if model.kind != "openai" or self.role != "student"]
+        self._models = tuple(sorted(listed, key=lambda model: model.unfit(self.role) is not None))
         self._draw()
 
     def on_resize(self, _: events.Resize) -> None:

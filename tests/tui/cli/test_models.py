@@ -12,6 +12,7 @@ from tests.gguf_writer import LLAMA, TENSORS, gguf
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
 from tests.ollama.store import OWN, FakeStore
+from tests.openai.server import FakeOpenAI
 
 
 def test_models_lists_a_tag_once_with_its_weights_and_a_cloud_model_as_no_use(
@@ -54,6 +55,35 @@ def test_models_without_a_server_lists_files_and_says_why_there_are_no_tags(
     assert ended.code == 0
     assert [row["student"] for row in json.loads(ended.out)] == ["demo", "mine.gguf"]
     assert "ollama serve" in ended.err
+
+
+def test_models_of_a_server_of_openai_s_protocol_are_teachers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = {"HOME": str(tmp_path / "home")}
+    with FakeOpenAI(models=[Model.named("small:1b"), Model.named("far:120b-cloud")]) as server:
+        server.entry = {"meta": {"n_params": 1_000_000_000, "size": 700_000_000}}
+        ended = burnish("models", "--json", "--teacher-url", server.base, environment=home)
+        table = burnish("models", environment=home | {"BURNISH_TEACHER__URL": server.base})
+        assert server.chats == []
+    small, far, demo = json.loads(ended.out)
+    assert (small["name"], small["kind"], small["teacher"]) == (
+        "openai:small:1b",
+        "openai",
+        "openai:small:1b",
+    )
+    assert (small["parameters"], small["size"], small["student"]) == (1e9, 700_000_000, None)
+    assert (far["local"], far["teacher"]) == (False, None)
+    assert demo["name"] == "demo"
+    (line,) = [line for line in table.out.splitlines() if "openai:small:1b" in line]
+    assert line.split()[-3:] == ["here", "yes", "no"]
+    gone = burnish("models", "--json", "--teacher-url", server.base, environment=home)
+    assert gone.code == 0
+    assert f"nothing answers at {server.base}" in gone.err
+    elsewhere = burnish("models", "--teacher-url", "https://api.openai.com/v1", environment=home)
+    assert elsewhere.code == 1
+    assert "would leave it" in elsewhere.err
 
 
 def test_pull_follows_a_download_to_its_end() -> None:

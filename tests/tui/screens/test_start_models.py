@@ -91,6 +91,21 @@ def test_a_model_of_another_server_is_asked_for_with_its_url(tmp_path: Path) -> 
         StartSeat().play(steps)
 
 
+def test_the_models_of_another_server_are_in_the_teacher_s_list_alone() -> None:
+    async def steps(seat: StartSeat) -> None:
+        teacher, student = (
+            seat.screen.query_one(f"#{role} OptionList", OptionList) for role in ("teacher", "student")
+        )
+        await seat.until(lambda: teacher.option_count == 2 and student.option_count == 1)
+        teacher.focus()
+        await seat.press("home", "enter")
+        await seat.until(lambda: seat.workbench.settings.teacher.name == "openai:small:1b")
+        await seat.wait_for(f"at {other.base}", within="#teacher #said")
+
+    with FakeOpenAI() as other:
+        StartSeat(settings=load_settings({"teacher": {"url": other.base}})).play(steps)
+
+
 def test_a_model_that_does_not_fit_is_said_with_the_numbers(
     server: FakeOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:

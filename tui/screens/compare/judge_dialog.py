@@ -72,8 +72,8 @@ class JudgeDialog(Dialog[JudgeRequest]):
         with suppress(NoMatches):  # closed meanwhile
             picker = self.query_one(ModelPicker)
             picker.show_models(listed.models)
-            if listed.problem is not None:
-                picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(listed.problem))))
+            if (problem := listed.problem or listed.server_problem) is not None:
+                picker.say(Content.assemble(("! ", "bold $text-warning"), shown(str(problem))))
 
     @on(ModelPicker.ModelRefused)
     def _refused(self, message: ModelPicker.ModelRefused) -> None:

@@ -53,8 +53,9 @@ class ModelsPane(Vertical):
 
     @property
     def _places(self) -> tuple[object, ...]:
-        """The server and the folders that models are looked for in."""
-        return self._workbench.settings.teacher.host, self._workbench.settings.model_folders
+        """The servers and the folders that models are looked for in."""
+        teacher = self._workbench.settings.teacher
+        return teacher.host, teacher.url, self._workbench.settings.model_folders
 
     def on_mount(self) -> None:
         self.list_models()
@@ -75,9 +76,10 @@ class ModelsPane(Vertical):
         self._say([Content.styled("looking for models …", "$text-muted")])
         self._listed = found = await list_models(self._workbench.settings)
         lines = []
-        if found.problem is not None:
-            problem = shown(str(found.problem))
-            lines.append(Content.assemble(("! ", "bold $text-warning"), problem, "; f5 looks again"))
+        for problem in (found.problem, found.server_problem):
+            if problem is not None:
+                mark = ("! ", "bold $text-warning")
+                lines.append(Content.assemble(mark, shown(str(problem)), "; f5 looks again"))
         if not found.complete:
             lines.append(
                 Content("! there was no time to look everywhere; name folders in the setting model_folders")

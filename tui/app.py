@@ -83,6 +83,7 @@ class BurnishApp(PatchedApp):
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.filter_colours()
         self.set_keymap(self.keymap.changed)
+        self.workbench.settings = self.remembered.filled(self.workbench.settings)
         first = await self._first_screen()
         screens: dict[str, AppScreen] = {
             "start": StartScreen(
@@ -233,6 +234,8 @@ class BurnishApp(PatchedApp):
                 "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
             )
             return
+        self.remembered = self.remembered.started(self.workbench.settings)
+        remember(self.remembered)
         self._refine(message)
         self._go("run")
 

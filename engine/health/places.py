@@ -46,7 +46,9 @@ def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
                     log = beside.with_name(beside.name + ending)
                     yield LeftFile(name, log, "its journal, gone when it is closed")
             yield LeftFile(name, draft, "left by an import that was killed, removed by the next")
-    yield LeftFile("remembered", remembered_path(), "workspaces opened lately, and the theme")
+    yield LeftFile(
+        "remembered", remembered_path(), "workspaces opened lately, the last models, and the theme"
+    )
     yield LeftFile("digests", digests_path(), "model files, their sizes and digests")
     yield LeftFile("crash log", crash_log_path(), "where burnish broke the last time")
     temporary = Path(tempfile.gettempdir())

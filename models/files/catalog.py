@@ -1,8 +1,8 @@
 """The names that users give to students and teachers, and the model files behind them.
 
-A student is `demo`, `ollama:TAG`, or a path; a teacher is `demo`, `gguf:PATH`, `openai:MODEL`, or the tag of a model
-that Ollama serves. Nothing is loaded here: a file's head is read, and a file that could not serve is refused with the
-reason.
+A student is `demo`, `ollama:TAG`, or a path, with `gguf:` before it or without. A teacher is `demo`, `gguf:PATH`,
+`openai:MODEL`, or the tag of a model that Ollama serves. Nothing is loaded here: a file's head is read, and a file that
+could not serve is refused with the reason.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ def student_file(name: str) -> ModelFile:
 
     `ModelFileError`: no such file or tag, not a GGUF, not a language model. `UsageError`: a teacher's name.
     """
-    if name.startswith("gguf:"):
-        raise UsageError(f"a student is named by its path alone: {name.removeprefix('gguf:')}")
     if name.startswith(SERVED):
         raise UsageError(
             f"{name} is a server's model, whose losses nobody can see: give the student's GGUF file"
@@ -67,7 +65,7 @@ def student_file(name: str) -> ModelFile:
     if name.startswith("ollama:"):
         blob = find_blob(name.removeprefix("ollama:"), default_stores())
         return _usable(name, blob.path, blob.digest)
-    return _usable(name, _gguf_at(name))
+    return _usable(name, _gguf_at(name.removeprefix("gguf:")))
 
 
 def teacher_file(name: str) -> ModelFile | None:

@@ -30,7 +30,7 @@ TASKS = {
 }
 NAMES = {
     "teacher": "an Ollama model, openai:MODEL, gguf:PATH, or demo",
-    "student": "a GGUF file, ollama:TAG, or demo",
+    "student": "gguf:PATH, ollama:TAG, or demo",
     "judge": "an Ollama model, openai:MODEL, gguf:PATH, or demo",
 }
 
@@ -77,13 +77,18 @@ class ModelPicker(Vertical):
 
         why: str
 
+    @dataclass
     class Settled(Message):
         """A person is done with it."""
+
+        picker: ModelPicker
 
     def __init__(self, role: Role, name: str | None, url: str | None = None, **options: Any) -> None:
         super().__init__(**options)
         self.role: Role = role
         self._models: tuple[ListedModel, ...] = ()
+        self._listed: tuple[ListedModel, ...] = ()  # of them, those that the list shows
+        self._typing = False  # the name was typed, and so narrows the list
 
         self.input = PlainInput(name, placeholder=NAMES[role])
         self.url = PlainInput(url, placeholder=f"its server's URL, such as {EXAMPLE}", id="url")
@@ -104,7 +109,7 @@ class ModelPicker(Vertical):
         with self.prevent(Input.Changed):
             self.url.value = url or self.url.value
             if self.name_given != name:
-                self.input.value = name or ""
+                self.input.value, self._typing = name or "", False
                 self._draw()
         self._ask_url()
 
@@ -127,13 +132,21 @@ class ModelPicker(Vertical):
     def _draw(self) -> None:
         highlighted = self._list.highlighted
         room = max(30, self.size.width - 2)
-        self._list.set_options([Option(self._row(model, room)) for model in self._models])
-        still = highlighted is not None and highlighted < len(self._models)
+        self._listed = self._matching()
+        self._list.set_options([Option(self._row(model, room)) for model in self._listed])
+        still = highlighted is not None and highlighted < len(self._listed)
         self._list.highlighted = highlighted if still else None
-        self._list.display = bool(self._models)
+        self._list.display = bool(self._listed)
         unread = sum(model.unfit(self.role) == UNREAD for model in self._models)
         self._note.update(unread_note(unread))
         self._note.display = unread > 0
+
+    def _matching(self) -> tuple[ListedModel, ...]:
+        """The models whose name holds what was typed; all where none does, or where it is a model's whole name."""
+        typed = (self.name_given or "").casefold()
+        found = tuple(model for model in self._models if typed in model.name.casefold())
+        whole = any(self.name_given in (model.name, model.called(self.role)) for model in self._models)
+        return found if self._typing and found and not whole else self._models
 
     def _row(self, model: ListedModel, room: int) -> Content:
         why = model.unfit(self.role)
@@ -164,6 +177,7 @@ class ModelPicker(Vertical):
             self.post_message(self.Addressed(self.role, self.url.value.strip() or None))
             return
         self._ask_url()
+        self._typing = True
         self._draw()
         self.post_message(self.Named(self.role, self.name_given))
 
@@ -173,18 +187,18 @@ class ModelPicker(Vertical):
         if event.input is self.input and self.url.has_class("-asked") and not self.url.value.strip():
             self.url.focus()
         else:
-            self.post_message(self.Settled())
+            self.post_message(self.Settled(self))
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        model = self._models[event.option_index]
+        model = self._listed[event.option_index]
         if (why := model.unfit(self.role)) is not None:
             self.post_message(self.ModelRefused(f"{first_line(model.name, 60)}: {why}"))
         else:
             self.show_name(model.called(self.role))
             self.post_message(self.Named(self.role, self.name_given))
-            self.post_message(self.Settled())
+            self.post_message(self.Settled(self))
 
 
 def _cell(text: str, width: int, *, right: bool = False) -> Content:

@@ -69,10 +69,13 @@ def test_a_misspelt_file_brings_up_its_neighbours(home: Path) -> None:
     assert "no such file; did you mean smollm2-135m.gguf?" in refusal(str(home / "smolm2-135m.gguf"))
 
 
+def test_a_student_s_path_may_be_named_as_a_teacher_s(home: Path) -> None:
+    path = tiny(home / "a.gguf")
+    assert student_file(f"gguf:{path}").path == student_file(str(path)).path == path
+
+
 def test_a_name_meant_for_the_other_model_says_how_it_is_written(home: Path) -> None:
     assert "named ollama:qwen3:8b" in refusal("qwen3:8b")
-    with pytest.raises(UsageError, match=r"path alone: a\.gguf"):
-        student_file("gguf:a.gguf")
     with pytest.raises(UsageError, match=r"gguf:~/a\.gguf"):
         teacher_file("~/a.gguf")
     with pytest.raises(UsageError, match="tag alone: qwen3"):

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from textual.widgets import Button, OptionList, Select
+from textual.widgets import Button, Collapsible, OptionList, Select
 
 from engine.formats.names import Format
 from engine.formats.read import Dataset, demo_dataset
@@ -134,7 +134,7 @@ def test_a_path_is_completed_by_tab_and_arrows() -> None:
         dataset(Path("data", name), SHORT)
 
     async def steps(seat: StartSeat) -> None:
-        await seat.press("d", "a")
+        await seat.press("o", "d", "a")
         field = seat.screen.query_one(PathField)
         await seat.until(lambda: field.has_class("-listing"))
         await seat.press("tab")
@@ -396,6 +396,8 @@ def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, a
         await seat.pilot.pause()
         panes = [seat.screen.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
         assert len({pane.region.x for pane in panes}) == across
+        seat.screen.query_one("#more", Collapsible).collapsed = False
+        await seat.pilot.pause()
         chain = [widget.id for widget in seat.screen.focus_chain]
         assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)
         for name in ("#student-exact", "#limit", "#path PlainInput"):

@@ -19,6 +19,8 @@ from engine.formats.fields import Columns
 from engine.formats.names import Format
 from engine.formats.read import BadRow
 from engine.run.opening import BadRowsError, ChangedDatasetError, Import, OpenTarget, StoppedError, target
+from engine.sample import as_one_text
+from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -33,6 +35,12 @@ from tui.widgets.facts import Fact, Facts
 from tui.widgets.plain_input import PlainInput
 
 NOTHING = "nothing is open yet; a dataset is JSON, JSON Lines, CSV or Parquet"
+
+FIRST = 3
+"""Samples whose texts are shown."""
+
+CHARACTERS = 160
+"""Of each text, at most."""
 
 BAD_ROWS = 5
 """Bad rows that are shown, at most."""
@@ -57,6 +65,8 @@ class DataPane(Vertical):
     DataPane #bad Horizontal { height: 1; }
     DataPane #bad Button { margin-right: 2; }
     DataPane Facts { margin-bottom: 1; }
+    DataPane #first-samples { height: auto; display: none; }
+    DataPane #first-samples.-open { display: block; }
     DataPane #recent { height: auto; max-height: 14; background: $background; }
     """
 
@@ -82,6 +92,7 @@ class DataPane(Vertical):
         self._columns = PlainInput(placeholder="instruction=NAME,response=NAME", id="columns")
         self._encoding = PlainInput(placeholder="UTF-8", id="encoding")
         self._error, self._rows, self._bad_rows = Static(id="error"), Static(id="rows"), Static(id="rows-bad")
+        self._first = Facts(3, id="first")
         self._recent_list = OptionList(id="recent", compact=True)
 
     def compose(self) -> ComposeResult:
@@ -108,6 +119,9 @@ class DataPane(Vertical):
                 yield Button("Import without them", id="skip", variant="warning", compact=True)
                 yield Button("Leave it", id="leave", compact=True)
         yield self._facts
+        with Vertical(id="first-samples"):
+            yield Static("First samples", classes="subheading")
+            yield self._first
         yield Static("Recent", classes="subheading", id="recent-heading")
         yield self._recent_list
 
@@ -117,8 +131,9 @@ class DataPane(Vertical):
     # --- opening --------------------------------------------------------------------------------------------------
 
     def ask(self) -> None:
-        """Have a path typed."""
+        """Have a path typed, in place of the one that stands there."""
         self._path.input.focus()
+        self._path.input.select_all()
 
     @on(PathField.PathChosen)
     def _path_chosen(self, message: PathField.PathChosen) -> None:
@@ -275,6 +290,8 @@ class DataPane(Vertical):
             if count := await workbench.reader.ask_workspace(lambda opened: opened.reasoning()):
                 facts.append(("reasoning", Content(reasoning_note(count))))
             facts.append(("run", await self._run_fact()))
+            self._first.show(await workbench.reader.ask_workspace(_first_samples))
+            self.query("#first-samples").add_class("-open")
         self._facts.show(facts)
 
     async def _run_fact(self) -> Content:
@@ -320,6 +337,16 @@ class DataPane(Vertical):
 def _import_facts(imported: Import | None) -> Iterator[Fact]:
     if imported is not None and imported.bad:
         yield "left out", _bad_lines(imported.bad)
+
+
+def _first_samples(opened: Workspace) -> list[Fact]:
+    """The beginnings of the first samples' texts."""
+    facts = []
+    for index in range(min(FIRST, len(opened))):
+        texts = opened.sample(index).original
+        asked = shown_line(as_one_text(texts), CHARACTERS, "bold")
+        facts.append((str(index), Content.assemble(asked, "\n", shown_line(texts.response, CHARACTERS))))
+    return facts
 
 
 def _bad_lines(bad: Sequence[BadRow]) -> Content:

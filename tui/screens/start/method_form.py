@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Collapsible, Input, Static
 
 from engine.run.settings import DECLARED, Setting, with_setting
 from models.errors import UsageError
@@ -19,28 +19,32 @@ from tui.text.shown import shown
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
-FIELDS = {
-    f"{group}-{name}": DECLARED[group, name]
-    for group, name in (
-        ("run", "method"),
-        ("run", "turns"),
-        ("run", "template"),
-        ("run", "schedule"),
-        ("run", "reply_form"),
-        ("run", "candidates"),
-        ("teacher", "think"),
-        ("teacher", "parallel"),
-        ("run", "both_branches"),
-        ("run", "length"),
-        ("reflection", "language"),
-        ("run", "near_tie"),
-        ("student", "verify"),
-        ("student", "exact"),
-        ("run", "sample"),
-        ("run", "seed"),
-    )
-}
-"""The settings in the form, by the ids of their widgets."""
+
+def _declared(*settings: tuple[str, str]) -> dict[str, Setting]:
+    return {f"{group}-{name}": DECLARED[group, name] for group, name in settings}
+
+
+USUAL = _declared(
+    ("run", "method"), ("run", "turns"), ("run", "template"), ("reflection", "language"), ("run", "sample")
+)
+"""The settings in the form that most people look at, by the ids of their widgets."""
+
+FOLDED = _declared(
+    ("run", "schedule"),
+    ("run", "reply_form"),
+    ("run", "candidates"),
+    ("teacher", "think"),
+    ("teacher", "parallel"),
+    ("run", "both_branches"),
+    ("run", "length"),
+    ("run", "near_tie"),
+    ("student", "verify"),
+    ("student", "exact"),
+    ("run", "seed"),
+)
+"""Those that stand folded until they are asked for; the fold's title names the changed ones."""
+
+FIELDS = USUAL | FOLDED
 
 LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
 
@@ -54,6 +58,9 @@ class MethodForm(Vertical):
     MethodForm .help { height: auto; color: $text-muted; }
     MethodForm PlainInput { width: 12; background: $surface; }
     MethodForm #student-verify { width: 1fr; max-width: 60; }
+    MethodForm Collapsible { border: none; padding: 0; background: $background; }
+    MethodForm CollapsibleTitle { width: 1fr; padding: 0; }
+    MethodForm Collapsible Contents { padding: 1 0 0 0; }
     """
 
     def __init__(self, workbench: Workbench, **options: Any) -> None:
@@ -62,17 +69,28 @@ class MethodForm(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("Refining", classes="heading")
-        for id, field in FIELDS.items():
-            value = self._value(field)
-            control: Widget
-            if field.choices:
-                control = PickOne(field.choices, value, id=id)
-            elif field.kind == "number":
-                control = _number(id, value, "all" if field.default is None else "")
-            else:
-                control = PlainInput(value, placeholder="" if field.default else "none", id=id)
-            yield from _row(field.label, control, _help(field))
+        for id, field in USUAL.items():
+            yield from _row(field.label, self._control(id, field), _help(field))
         yield from _row("Limit", _number("limit", placeholder="all"), Content(LIMIT))
+        with Collapsible(title=self._fold_title(), id="more"):
+            for id, field in FOLDED.items():
+                yield from _row(field.label, self._control(id, field), _help(field))
+
+    def _control(self, id: str, field: Setting) -> Widget:
+        value = self._value(field)
+        if field.choices:
+            return PickOne(field.choices, value, id=id)
+        if field.kind == "number":
+            return _number(id, value, "all" if field.default is None else "")
+        return PlainInput(value, placeholder="" if field.default else "none", id=id)
+
+    def _fold_title(self) -> str:
+        changed = [field.label.lower() for field in FOLDED.values() if self._is_changed(field)]
+        return f"More settings{': changed ' + ', '.join(changed) if changed else ''}"
+
+    def _is_changed(self, field: Setting) -> bool:
+        default = "" if field.default is None else field.word(field.default)
+        return self._value(field) != default
 
     def show_settings(self) -> None:
         """Show the settings of the workbench, after they were changed elsewhere."""
@@ -83,6 +101,7 @@ class MethodForm(Vertical):
                 with self.prevent(Input.Changed):
                     self.query_one(f"#{id}", PlainInput).value = self._value(field)
                 self._explain(id, _help(field))
+        self.query_one("#more", Collapsible).title = self._fold_title()
 
     def limit(self) -> int | None:
         """The most samples that the run refines; None: all. Raises `UsageError`."""
@@ -102,6 +121,8 @@ class MethodForm(Vertical):
                         self._workbench.settings, field.group, field.name, _given(field, control.value)
                     )
                 except UsageError as error:
+                    if control.id in FOLDED:
+                        self.query_one("#more", Collapsible).collapsed = False
                     raise UsageError(f"{field.label.lower()}: {error}") from None
         self.limit()
 
@@ -141,6 +162,7 @@ class MethodForm(Vertical):
             self._explain(id, _wrong(error))
         else:
             self._explain(id, _help(field))
+        self.query_one("#more", Collapsible).title = self._fold_title()
         self.post_message(SettingsChanged())
 
     def _explain(self, id: str, text: Content) -> None:

@@ -105,6 +105,16 @@ class ModelsPane(Vertical):
         self.post_message(SettingsChanged())
         self.update_fit()
 
+    @on(ModelPicker.Settled)
+    async def _settled(self, message: ModelPicker.Settled) -> None:
+        """Let the focus go on, but not from a name that cannot serve: it is to be mended where it stands."""
+        name = message.picker.name_given
+        fit = await on_daemon_thread(model_fit, self._workbench.settings, self._listed)
+        self._show_fit(fit)
+        half = fit.teacher if message.picker is self.teacher else fit.student
+        if (half is not None and half.wrong) or message.picker.name_given != name:
+            message.stop()
+
     @on(PullBar.Pulled)
     def _pulled(self, message: PullBar.Pulled) -> None:
         self.notify(shown(f"{message.name} is here").plain, markup=False)
@@ -124,9 +134,11 @@ class ModelsPane(Vertical):
     async def update_fit(self) -> None:
         """Say what the chosen models need, and whether there is room for them."""
         await asyncio.sleep(PAUSE)
-        settings = self._workbench.settings
-        self._fit = fit = await on_daemon_thread(model_fit, settings, self._listed)
-        method = settings.run.method
+        self._show_fit(await on_daemon_thread(model_fit, self._workbench.settings, self._listed))
+
+    def _show_fit(self, fit: ModelFit) -> None:
+        self._fit = fit
+        method = self._workbench.settings.run.method
         idle = f"not used by method {method}"
         self.teacher.say(_need_text(fit.teacher, idle if method is Method.SCORE else ""))
         self.student.say(_need_text(fit.student, idle if method is Method.REFLECT else ""))

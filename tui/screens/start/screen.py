@@ -44,7 +44,7 @@ class StartScreen(AppScreen):
 
     SCOPE = "start"
     BINDINGS = bindings("start")
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     StartScreen .heading { text-style: bold; color: $primary; margin-bottom: 1; }
     StartScreen .subheading { text-style: bold; color: $text-muted; }
@@ -56,6 +56,7 @@ class StartScreen(AppScreen):
     StartScreen Button:focus { text-style: bold underline !important; background-tint: $foreground 20%; }
     StartScreen #bar { height: 1; background: $panel; padding: 0 2; }
     StartScreen #ready { width: 1fr; height: 1; }
+    StartScreen.-narrow #first-samples.-open { display: none; }
 
     StartScreen.-normal #panes, StartScreen.-wide #panes { layout: horizontal; overflow: hidden; }
     StartScreen.-normal #choices, StartScreen.-wide #choices { height: 1fr; width: 5fr; }
@@ -103,11 +104,9 @@ class StartScreen(AppScreen):
         self.call_after_refresh(self._first_focus)
 
     def _first_focus(self) -> None:
-        """Focus the next choice for the open workspace, or the path where none is open and none was lately."""
-        if self.workbench.is_open:
+        """Focus the button that starts, where all is chosen. Never a line at first: in it digits would be typed."""
+        if self.workbench.is_open and _missing(self.workbench.settings) is None:
             self._go_on()
-        elif self.first is None and not self._recent():
-            self._data.ask()
 
     @on(ScreenResume)
     @on(WorkspaceChanged)
@@ -207,6 +206,7 @@ class StartScreen(AppScreen):
         settings = self.workbench.settings
         try:
             if not self.workbench.is_open:
+                self._data.ask()
                 raise UsageError("open a dataset or a workspace first")
             if self.workbench.run_job.running:
                 raise UsageError("a run is under way")

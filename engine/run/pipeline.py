@@ -35,7 +35,7 @@ from engine.run.replay import (
 from engine.run.schema_watch import SchemaWatch
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
-from engine.sample import Choice, History, Scores, Stage, Version
+from engine.sample import Choice, Sample, Scores, Stage, Version
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
 from models.system.threads import on_daemon_thread
@@ -51,8 +51,7 @@ SCORING_AHEAD = 32
 class _ReplayingModels:
     """`refine.SampleModels` for one sample. Without reflection there is no teacher, without scores no student."""
 
-    sample: int
-    history: History
+    sample: Sample
     teacher: ReplayingTeacher | None
     student: asyncio.Task[ReplayingStudent] | None  # first replies may come while it is still loading
     verifier: asyncio.Task[ReplayingStudent] | None  # None: nothing is known of it yet
@@ -63,29 +62,29 @@ class _ReplayingModels:
         assert teacher is not None
 
         async def ask(question: Question[T], /) -> T:
-            return await teacher.ask(self.sample, stage, candidate, question)
+            return await teacher.ask(self.sample.index, stage, candidate, question)
 
         return ask
 
     async def ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         assert self.student is not None
-        return await (await self.student).ratios(self.sample, self.history, measure, versions)
+        return await (await self.student).ratios(self.sample, measure, versions)
 
     async def verified_ratios(self, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         if self.verifier is None:
             raise NeedsVerifier
         try:
-            return await (await self.verifier).ratios(self.sample, self.history, measure, versions)
+            return await (await self.verifier).ratios(self.sample, measure, versions)
         except NeedsStudent:
             raise NeedsVerifier from None
 
     async def scores(self, version: Version) -> Scores:
         assert self.student is not None
-        (scores,) = await (await self.student).scores(self.sample, self.history, [version])
+        (scores,) = await (await self.student).scores(self.sample, [version])
         return scores
 
     def chosen(self, choice: Choice) -> None:
-        self.on_choice(self.sample, choice)
+        self.on_choice(self.sample.index, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +220,7 @@ class Pipeline:
             opening: asyncio.Task[ReplayingStudent] | None, verifying: asyncio.Task[ReplayingStudent] | None
         ) -> None:
             for sample in samples:
-                models = _ReplayingModels(
-                    sample.index, sample.history, replaying, opening, verifying, self._chosen
-                )
+                models = _ReplayingModels(sample, replaying, opening, verifying, self._chosen)
                 try:
                     outcome = await refine(sample, self._recipe, models)
                 except NeedsTeacher:

@@ -56,7 +56,7 @@ from engine.run.schema_watch import SchemaWatch
 from engine.run.slots import Slots
 from engine.run.stopping import WatchedReply
 from engine.run.teachers import OpenTeacher
-from engine.sample import History, Scores, Stage, Version, exchanges
+from engine.sample import History, Sample, Scores, Stage, Version, exchanges
 from engine.store.workspace import Workspace
 from models.llamacpp.chat_template import ChatTemplateError
 from models.student import (
@@ -291,25 +291,23 @@ class ReplayingStudent:
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
 
     async def ratios(
-        self, sample: int, history: History, measure: Measure, versions: Sequence[Version]
+        self, sample: Sample, measure: Measure, versions: Sequence[Version]
     ) -> list[TokenRatio]:
         """IFD or r-IFD of some versions of a sample."""
-        return await self._ratios(sample, history, [(measure, version) for version in versions])
+        return await self._ratios(sample, [(measure, version) for version in versions])
 
-    async def scores(self, sample: int, history: History, versions: Sequence[Version]) -> list[Scores]:
+    async def scores(self, sample: Sample, versions: Sequence[Version]) -> list[Scores]:
         """IFD and r-IFD of some versions of a sample."""
         asked = [(measure, version) for version in versions for measure in (ifd_passages, r_ifd_passages)]
-        ratios = [found.ratio for found in await self._ratios(sample, history, asked)]
+        ratios = [found.ratio for found in await self._ratios(sample, asked)]
         return [Scores(ifd=a, r_ifd=b) for a, b in zip(ratios[::2], ratios[1::2], strict=True)]
 
-    async def gains(self, sample: int, history: History, version: Version) -> TokenGains:
+    async def gains(self, sample: Sample, version: Version) -> TokenGains:
         """Token by token what each half of a version of a sample buys of the other."""
         try:
-            ifd, r_ifd = await self._weighed(
-                sample, history, [(ifd_passages, version), (r_ifd_passages, version)]
-            )
+            ifd, r_ifd = await self._weighed(sample, [(ifd_passages, version), (r_ifd_passages, version)])
         except ChatTemplateError as error:
-            raise StudentError(f"sample {sample}: {_not_carried(error)}") from error
+            raise StudentError(f"sample {sample.index}: {_not_carried(error)}") from error
         target = r_ifd.passages.alone.target
         return TokenGains(
             response=half(version.response, ifd.alone, ifd.given, ifd.left_out),
@@ -317,23 +315,23 @@ class ReplayingStudent:
         )
 
     async def _ratios(
-        self, sample: int, history: History, asked: Sequence[tuple[Measure, Version]]
+        self, sample: Sample, asked: Sequence[tuple[Measure, Version]]
     ) -> list[TokenRatio]:
         try:
-            weighed = await self._weighed(sample, history, asked)
+            weighed = await self._weighed(sample, asked)
         except ChatTemplateError as error:
             return [unscored(_not_carried(error)) for _ in asked]
         return [token_ratio(one.alone, one.given, one.left_out) for one in weighed]
 
     async def _weighed(
-        self, sample: int, history: History, asked: Sequence[tuple[Measure, Version]]
+        self, sample: Sample, asked: Sequence[tuple[Measure, Version]]
     ) -> list[_Weighed]:
         """Both losses of each question, after as much of the history as leaves its target room.
 
         The oldest exchanges are left out whole, the fewest that do: it is tried with all of them, then by halving.
         Raises `ChatTemplateError`.
         """
-        first, said = exchanges(history)
+        first, said = exchanges(sample.history)
         low, high, left_out = [0] * len(asked), [len(said)] * len(asked), [0] * len(asked)
 
         def questions() -> list[RatioPassages]:
@@ -347,8 +345,8 @@ class ReplayingStudent:
 
         while True:
             # A chat template is rendered in a process of its own, once for each order of roles.
-            found = await on_daemon_thread(questions) if history else questions()
-            losses = await self.losses(sample, distinct_passages(found))
+            found = await on_daemon_thread(questions) if sample.history else questions()
+            losses = await self.losses(sample.index, distinct_passages(found))
             settled = True
             for number, question in enumerate(found):
                 if low[number] == high[number]:

@@ -205,11 +205,11 @@ class Session:
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """The student's scores of some versions of a sample."""
-        return await (await self._replaying_student()).scores(sample, self._history(sample), versions)
+        return await (await self._replaying_student()).scores(self._workspace.sample(sample), versions)
 
     async def heat(self, sample: int, version: Version) -> TokenGains:
         """Token by token what each half of a version of a sample buys of the other."""
-        return await (await self._replaying_student()).gains(sample, self._history(sample), version)
+        return await (await self._replaying_student()).gains(self._workspace.sample(sample), version)
 
     async def ranked(self, versions: Mapping[int, Version]) -> list[Losses]:
         """The losses and ranks of a version's response after its instruction, for a version of each of some samples.

@@ -31,11 +31,23 @@ def as_one_text(version: Version) -> str:
     return f"{version.instruction}\n{version.input}" if version.input else version.instruction
 
 
+class ToolCall(Frozen):
+    """A call of a tool."""
+
+    name: str
+    arguments: Any  # an object; what the row has in its place where it is none
+    id: str = ""
+
+
 class Turn(Frozen):
     """Something said in a conversation before the exchange that is refined, or after it."""
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str  # of a turn that calls a tool, the call included
+    calls: tuple[ToolCall, ...] = ()  # of an assistant's turn, where their form is known
+    beside: str = ""  # of a turn with calls, its text without them
+    tool: str = ""  # of a tool's turn, the tool's name, where the row has it
+    answers: str = ""  # of a tool's turn, the id of the call, likewise
 
 
 History = tuple[Turn, ...]

@@ -13,6 +13,7 @@ from engine.formats.exchange import asked_in, exchange_version, history_pairs
 from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.names import Layout, RowError, UnrefinableError
 from engine.formats.roles import STYLES
+from engine.formats.tools import calls_in
 from engine.formats.turns import ConversationTurn, check_end, system_beside, turns_of, with_turns
 from engine.sample import History, Turn, Turns, Version, WhyPassed
 
@@ -178,7 +179,13 @@ def _next(said: Sequence[Turn], at: int) -> Turn | None:
 
 
 def _as_turn(turn: ConversationTurn) -> Turn:
-    return Turn.model_validate({"role": turn.role, "text": turn.text})
+    said = {"role": turn.role, "text": turn.text}
+    if turn.never is None or turn.never.why is not WhyPassed.TOOLS:
+        return Turn.model_validate(said)
+    if turn.role == "tool":
+        ids = {"tool": turn.rest.get("name"), "answers": turn.rest.get("tool_call_id")}
+        return Turn.model_validate(said | {key: str(value or "") for key, value in ids.items()})
+    return Turn.model_validate(said | {"calls": calls_in(turn), "beside": turn.beside})
 
 
 def _last_version(

@@ -22,6 +22,7 @@ class ConversationTurn(NamedTuple):
     rest: dict[str, Any]  # the turn's other keys
     is_null: bool = False  # the text was null, and is carried as an empty one
     never: UnrefinableError | None = None  # why it is never rewritten
+    beside: str = ""  # of a turn that calls a tool in keys of its own, the text without the call
 
 
 def content_text(given: object, name: str) -> str:
@@ -142,10 +143,11 @@ def _turn(turn: object, number: int, roles: Mapping[str, str]) -> ConversationTu
             text = content_text(given, f"turn {number}: `{text_key}`")
         except UnrefinableError as error:
             text, never = _any_text(given), never or error
+    beside = text if calls else ""
     if calls:
         text = "\n".join(filter(None, (text, json.dumps(calls, ensure_ascii=False, default=str))))
     rest = {key: value for key, value in turn.items() if key not in (role_key, text_key)}
-    return ConversationTurn(role, text, rest, given is None, never)
+    return ConversationTurn(role, text, rest, given is None, never, beside)
 
 
 def is_untrained(turn: Mapping[str, Any]) -> bool:

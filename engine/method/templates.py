@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.sample import History, Turn, exchanges
 from models.errors import ModelFileError
 from models.llamacpp.chat_template import ChatTemplateError, render
 from models.student import Piece, StudentInfo
-from models.teacher import Message
 
 Prompt = Callable[[str, str], tuple[Piece, ...]]
 """(instruction, input) -> the context after which the student would say the response."""
 
 
+Tools = Sequence[Mapping[str, Any]]
+"""Definitions of tools in OpenAI's form. The published templates have no place for them."""
+
+
 class Template(Protocol):
     """A `Prompt` that may come after a conversation."""
 
-    def __call__(self, instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
+    def __call__(
+        self, instruction: str, input: str, history: History = (), tools: Tools = (), /
+    ) -> tuple[Piece, ...]:
         """history: what was said before the instruction. `ChatTemplateError`: it cannot be written so."""
 
 
@@ -47,7 +55,7 @@ def prompt_for(name: TemplateName, student: StudentInfo) -> Template:
         return chat(student)
     published = PUBLISHED[name]
 
-    def prompt(instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
+    def prompt(instruction: str, input: str, history: History = (), _: Tools = (), /) -> tuple[Piece, ...]:
         return published(instruction, input, history, student.eos_text)
 
     return prompt
@@ -72,21 +80,21 @@ def _conversation(marks: _Marks, opening: str, history: History, user: str, end:
     pieces: list[Piece] = []
     text = opening
     for turn in map(_as_said, (*history, Turn(role="user", text=user))):
-        if turn.role == "assistant":
-            text += f"{marks.assistant}{marks.space}{turn.content}"
+        if turn["role"] == "assistant":
+            text += f"{marks.assistant}{marks.space}{turn['content']}"
             pieces += [Piece(text), Piece(end, special=True)] if end else [Piece(text)]
             text = ""
         else:
             mark = marks.user if text else marks.user_after_end if pieces else marks.user_first
-            text += f"{mark}{turn.content}"
+            text += f"{mark}{turn['content']}"
     return *pieces, Piece(text + marks.assistant)
 
 
-def _as_said(turn: Turn) -> Message:
-    """A turn as templates have it: what a tool says becomes a user's turn that says whose it is."""
-    return (
-        Message("user", f"{TOOL_SAYS}\n{turn.text}") if turn.role == "tool" else Message(turn.role, turn.text)
-    )
+def _as_said(turn: Turn) -> dict[str, Any]:
+    """A turn as every template has it: what a tool says becomes a user's turn that says whose it is."""
+    if turn.role == "tool":
+        return {"role": "user", "content": f"{TOOL_SAYS}\n{turn.text}"}
+    return {"role": turn.role, "content": turn.text}
 
 
 TOOL_SAYS = "The result of the tool:"
@@ -169,16 +177,71 @@ def chat(student: StudentInfo) -> Template:
     write = partial(render, student.chat_template, bos_text=student.bos_text, eos_text=student.eos_text)
     try:
         # Rendered once, around nothing; the words go where the message's piece is.
-        around = write([Message("user", "")])
+        around = write([{"role": "user", "content": ""}])
     except ChatTemplateError as error:
         raise ModelFileError(
             Path(student.path), f"its chat template cannot be used ({error}); {advice}"
         ) from error
+    uses_tools = re.search(r"\btools\b", student.chat_template) is not None
+    ways = [
+        way for way in _WAYS if "tool_calls" in student.chat_template or way in (_in_their_roles, _as_said)
+    ]
 
-    def prompt(instruction: str, input: str, history: History = (), /) -> tuple[Piece, ...]:
+    def prompt(
+        instruction: str, input: str, history: History = (), tools: Tools = (), /
+    ) -> tuple[Piece, ...]:
         user = f"{instruction}\n{input}" if input else instruction
-        if history:
-            return write([*map(_as_said, history), Message("user", user)])
-        return tuple(piece if piece.special else Piece(user) for piece in around)
+        tools = tools if uses_tools else ()
+        if not history and not tools:
+            return tuple(piece if piece.special else Piece(user) for piece in around)
+        turns = *history, Turn(role="user", text=user)
+        written: list[list[dict[str, Any]]] = []
+        for way in ways:
+            if (messages := [way(turn) for turn in turns]) not in written:
+                written.append(messages)
+        for given, messages in product((tools, ()) if tools else ((),), written):
+            try:
+                return write(messages, given)
+            except ChatTemplateError as error:
+                refusal = error
+        raise refusal
 
     return prompt
+
+
+def _called_with_objects(turn: Turn) -> dict[str, Any]:
+    """A turn in OpenAI's form, but the arguments of its calls are objects, as most templates want them."""
+    if not turn.calls:
+        return _in_their_roles(turn)
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in turn.calls
+    ]
+    return {"role": "assistant", "content": turn.beside, "tool_calls": calls}
+
+
+def _called_with_json(turn: Turn) -> dict[str, Any]:
+    """A turn in OpenAI's form, the arguments of its calls being JSON."""
+    calls = tuple(
+        call
+        if isinstance(call.arguments, str)
+        else call.model_copy(update={"arguments": json.dumps(call.arguments, ensure_ascii=False)})
+        for call in turn.calls
+    )
+    return _called_with_objects(turn.model_copy(update={"calls": calls}))
+
+
+def _in_their_roles(turn: Turn) -> dict[str, Any]:
+    """A turn of a tool as that, a call as text."""
+    if turn.role == "tool":
+        return {"role": "tool", "content": turn.text, "name": turn.tool, "tool_call_id": turn.answers}
+    return _as_said(turn)
+
+
+_WAYS: tuple[Callable[[Turn], dict[str, Any]], ...] = (
+    _called_with_objects,
+    _called_with_json,
+    _in_their_roles,
+    _as_said,
+)
+"""The ways to give a turn to a chat template: the first that it takes."""

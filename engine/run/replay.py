@@ -36,6 +36,7 @@ from engine.events import (
     StudentQueue,
     TeacherQueue,
 )
+from engine.formats.tools import definitions_in
 from engine.method.reflection import Question, UnusableReply
 from engine.method.scores import (
     Measure,
@@ -47,7 +48,7 @@ from engine.method.scores import (
     token_ratio,
     unscored,
 )
-from engine.method.templates import Template
+from engine.method.templates import Template, Tools
 from engine.method.token_gain import TokenGains, half
 from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
@@ -244,9 +245,11 @@ class _Weighed:
     left_out: int  # exchanges of the history, the oldest
 
 
-def _prompt(template: Template, history: History, instruction: str, input: str) -> tuple[Piece, ...]:
-    """A `Prompt`, with its first two arguments given."""
-    return template(instruction, input, history)
+def _prompt(
+    template: Template, history: History, tools: Tools, instruction: str, input: str
+) -> tuple[Piece, ...]:
+    """A `Prompt`, with its first three arguments given."""
+    return template(instruction, input, history, tools)
 
 
 def _not_carried(error: ChatTemplateError) -> str:
@@ -290,9 +293,7 @@ class ReplayingStudent:
         body = json.dumps([self._identity, asked])
         return hashlib.sha256(body.encode("ascii")).digest()[:16]
 
-    async def ratios(
-        self, sample: Sample, measure: Measure, versions: Sequence[Version]
-    ) -> list[TokenRatio]:
+    async def ratios(self, sample: Sample, measure: Measure, versions: Sequence[Version]) -> list[TokenRatio]:
         """IFD or r-IFD of some versions of a sample."""
         return await self._ratios(sample, [(measure, version) for version in versions])
 
@@ -314,38 +315,35 @@ class ReplayingStudent:
             instruction=half(target, r_ifd.alone, r_ifd.given, r_ifd.left_out),
         )
 
-    async def _ratios(
-        self, sample: Sample, asked: Sequence[tuple[Measure, Version]]
-    ) -> list[TokenRatio]:
+    async def _ratios(self, sample: Sample, asked: Sequence[tuple[Measure, Version]]) -> list[TokenRatio]:
         try:
             weighed = await self._weighed(sample, asked)
         except ChatTemplateError as error:
             return [unscored(_not_carried(error)) for _ in asked]
         return [token_ratio(one.alone, one.given, one.left_out) for one in weighed]
 
-    async def _weighed(
-        self, sample: Sample, asked: Sequence[tuple[Measure, Version]]
-    ) -> list[_Weighed]:
+    async def _weighed(self, sample: Sample, asked: Sequence[tuple[Measure, Version]]) -> list[_Weighed]:
         """Both losses of each question, after as much of the history as leaves its target room.
 
         The oldest exchanges are left out whole, the fewest that do: it is tried with all of them, then by halving.
         Raises `ChatTemplateError`.
         """
         first, said = exchanges(sample.history)
+        tools = definitions_in(sample.row)
         low, high, left_out = [0] * len(asked), [len(said)] * len(asked), [0] * len(asked)
 
         def questions() -> list[RatioPassages]:
             found = []
             for (measure, version), out in zip(asked, left_out, strict=True):
                 kept = *first, *(turn for part in said[out:] for turn in part)
-                question = measure(version, partial(_prompt, self._template, kept))
+                question = measure(version, partial(_prompt, self._template, kept, tools))
                 given = replace(question.given, whole=out < len(said))
                 found.append(RatioPassages(question.alone, given))
             return found
 
         while True:
             # A chat template is rendered in a process of its own, once for each order of roles.
-            found = await on_daemon_thread(questions) if sample.history else questions()
+            found = await on_daemon_thread(questions) if sample.history or tools else questions()
             losses = await self.losses(sample.index, distinct_passages(found))
             settled = True
             for number, question in enumerate(found):

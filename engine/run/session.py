@@ -19,6 +19,7 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
+from engine.formats.tools import definitions_in
 from engine.method.language import load as load_languages
 from engine.method.prompts import PROMPTS, PromptSet, Wording
 from engine.method.recipe import Method
@@ -51,7 +52,7 @@ from engine.run.teachers import (
     identified,
     sampling_of,
 )
-from engine.sample import Candidate, History, Scores, Stage, Turns, Version
+from engine.sample import Candidate, Scores, Stage, Turns, Version
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
@@ -219,14 +220,12 @@ class Session:
         loadable = await self._loadable_student()
         info = self._student_info or await loadable.student.open()
         template = await on_daemon_thread(prompt_for, self._settings.run.template, info)
-        passages = [
-            Passage(
-                template(version.instruction, version.input, self._history(sample)),
-                version.response,
-                ranked=True,
-            )
-            for sample, version in versions.items()
-        ]
+        passages = []
+        for number, version in versions.items():
+            sample = self._workspace.sample(number)
+            asked = version.instruction, version.input
+            context = template(*asked, sample.history, definitions_in(sample.row))
+            passages.append(Passage(context, version.response, ranked=True))
         return await loadable.student.losses(passages)
 
     async def regenerate(self, sample: int, version: Version, stage: Stage, remark: str = "") -> Candidate:
@@ -263,9 +262,6 @@ class Session:
         )
         self._workspace.reviews.keep_candidate(sample, candidate)
         return candidate
-
-    def _history(self, sample: int) -> History:
-        return self._workspace.sample(sample).history
 
     def _number(self, sample: int) -> int:
         """A candidate's that nobody has asked for: the same number would be the same question."""

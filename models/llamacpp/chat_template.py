@@ -11,11 +11,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
+from models.llamacpp.template_data import TemplateData
 from models.student import Piece
-from models.teacher import Message
 
 SECONDS = 5
 """The longest that a template may compute. Those of real models take a thousandth of it, Python's start a tenth."""
@@ -23,46 +24,54 @@ SECONDS = 5
 WAIT = 60.0
 """Seconds of the clock, for a busy machine, and for one that keeps no process to `SECONDS`."""
 
-# Stands for a message's words while the template is rendered. Letters and digits alone: some templates strip or
-# escape anything else.
-_SLOT = re.compile(r"BURNISHSLOT(\d+)BURNISH")
+# Stands for words of the data while the template is rendered; behind J, how many times `tojson` has put it into JSON.
+# Letters and digits alone: some templates strip or escape anything else.
+_SLOT = re.compile(r"BURNISHSLOT(\d+)(?:J(\d+))?BURNISH")
 
 
 class ChatTemplateError(Exception):
     """The template cannot put these messages into words: why, in half a sentence."""
 
 
-def render(source: str, messages: Sequence[Message], *, bos_text: str, eos_text: str) -> tuple[Piece, ...]:
+def render(
+    source: str,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] = (),
+    *,
+    bos_text: str,
+    eos_text: str,
+) -> tuple[Piece, ...]:
     """The messages as a prompt that ends where the assistant's reply begins. Starts a process where need be.
 
-    What the template wrote is special (its control tokens count); what the messages say is not. A system message
-    that the template refuses, or leaves out, becomes the beginning of the first user message.
+    Messages and tools are in OpenAI's form. What the template wrote is special (its control tokens count); what the
+    messages and the tools say is not. A system message that the template refuses, or leaves out, becomes the beginning
+    of the first user message.
     """
-    folded = _folded(messages)
-    for written in (messages, folded):
-        around, why = _around(source, tuple(message.role for message in written), bos_text, eos_text)
-        if not why:
-            break
-    else:
-        raise ChatTemplateError(why)
-    return tuple(
-        Piece(written[int(part)].content) if n % 2 else Piece(part, special=True)
-        for n, part in enumerate(around)
-    )
+    for written in (messages, _folded(messages)):
+        data = TemplateData(written, tools)
+        parts, why = _parts(source, json.dumps(data.variables), bos_text, eos_text)
+        if why or not data.carried([int(number) for number in parts[1::3]]):
+            why = why or "it does not carry every message exactly once, in order, and every call"
+            continue
+        pieces = []
+        for at in range(0, len(parts) - 1, 3):
+            text, number, times = parts[at : at + 3]
+            pieces += [Piece(text, special=True), Piece(data.text(int(number), int(times or 0)))]
+        return *pieces, Piece(parts[-1], special=True)
+    raise ChatTemplateError(why)
 
 
-def _folded(messages: Sequence[Message]) -> Sequence[Message]:
-    if len(messages) < 2 or messages[0].role != "system" or messages[1].role != "user":
+def _folded(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    if len(messages) < 2 or messages[0]["role"] != "system" or messages[1]["role"] != "user":
         return messages
-    first = Message("user", f"{messages[0].content}\n\n{messages[1].content}")
+    first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
     return [first, *messages[2:]]
 
 
-@lru_cache(maxsize=64)
-def _around(source: str, roles: Sequence[str], bos_text: str, eos_text: str) -> tuple[tuple[str, ...], str]:
-    """Template text and message numbers by turns, whatever the messages say; or why the template has none."""
-    variables = {
-        "messages": [{"role": role, "content": f"BURNISHSLOT{n}BURNISH"} for n, role in enumerate(roles)],
+@lru_cache(maxsize=256)
+def _parts(source: str, data: str, bos_text: str, eos_text: str) -> tuple[tuple[str, ...], str]:
+    """The template's text, a slot's number, and how often it was put into JSON, by turns; or why it has none."""
+    variables = json.loads(data) | {
         "add_generation_prompt": True,
         "enable_thinking": False,
         "bos_token": bos_text,
@@ -87,7 +96,4 @@ def _around(source: str, roles: Sequence[str], bos_text: str, eos_text: str) -> 
     except OSError as error:
         raise ChatTemplateError(f"no process could be started for it: {error.strerror}") from error
     text, why = json.loads(done.stdout)
-    parts = tuple(_SLOT.split(text))
-    if not why and [int(number) for number in parts[1::2]] != list(range(len(roles))):
-        why = "it does not carry every message exactly once, in order"
-    return parts, why
+    return tuple(_SLOT.split(text)), why

@@ -7,6 +7,7 @@ models/llamacpp/chat_template.py starts it. In comes {"seconds", "source", "vari
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,9 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.system.core_files import no_core_file
+
+_SLOT = re.compile(r"BURNISHSLOT(\d+)(?:J(\d+))?BURNISH")
+"""As chat_template.py has it."""
 
 MEMORY = 512
 """MiB of addresses, Python's own included. Where the system keeps to no such limit, time is the only one."""
@@ -58,8 +62,17 @@ def _environment() -> ImmutableSandboxedEnvironment:
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
-    def tojson(value: Any, indent: int | None = None) -> str:
-        return json.dumps(value, ensure_ascii=False, indent=indent)
+    def tojson(
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: tuple[str, str] | None = None,
+        sort_keys: bool = False,
+    ) -> str:
+        text = json.dumps(
+            value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+        )
+        return _SLOT.sub(lambda slot: f"BURNISHSLOT{slot[1]}J{int(slot[2] or 0) + 1}BURNISH", text)
 
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class EmbeddedTeacher:
             return tuple(piece for piece in said if piece.text)
         return render(
             self._loaded["chat_template"] or "",
-            request.messages,
+            [asdict(message) for message in request.messages],
             bos_text=self._loaded["bos_text"],
             eos_text=self._loaded["eos_text"],
         )

@@ -22,6 +22,7 @@ from engine.sample import Frozen
 from engine.store.database import Database
 from engine.store.file_errors import WorkspaceError
 from engine.store.file_kind import FileKind
+from engine.store.limits import LIMITS, LimitLog
 from engine.store.log import add_mark
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
 from models.teacher import Reply, TeacherInfo, Think
@@ -112,7 +113,7 @@ class Comparison:
 RECORD = FileKind(
     name="record",
     application=0x62726E72,  # 'brnr'
-    migrations=(_FIRST, _second, add_mark),
+    migrations=(_FIRST, _second, add_mark, LIMITS),
     made="burnish judge",
     busy="or name another file for this one",
 )
@@ -123,6 +124,7 @@ class Record:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.limits = LimitLog(database)
 
     @classmethod
     def at(cls, path: Path) -> Self:

@@ -29,7 +29,7 @@ class RecordedModel(TeacherSource):
     """
 
     def __init__(self, record: Record, settings: TeacherSettings, emit: Emit, *, chat: bool = True) -> None:
-        super().__init__(settings, emit, chat=chat)
+        super().__init__(settings, emit, chat=chat, limits=record.limits)
         self.gate = Gate()
         self.record = record
         self.emit = emit

@@ -119,7 +119,7 @@ class Session:
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._teacher = TeacherSource(
-            settings.teacher, emit, allow_remote=allow_remote_teacher, limits=workspace
+            settings.teacher, emit, allow_remote=allow_remote_teacher, limits=workspace.limits
         )
         self._form: ReplyFormName | None = None  # once the teacher was opened
         self._student: LoadableStudent | None = None
@@ -433,7 +433,9 @@ async def reselect(
     teacher = OpenTeacher(info, latest.recipe, asked.parallel, asked.patience, None)
     async with AsyncExitStack() as stack:
         if ask_teacher:
-            source = TeacherSource(asked, lambda _: None, limits=workspace)  # its sampling is in the recipe
+            source = TeacherSource(
+                asked, lambda _: None, limits=workspace.limits
+            )  # its sampling is in the recipe
             now = await (await stack.enter_async_context(source)).open()
             if now.info.digest != info.digest:
                 raise UsageError(

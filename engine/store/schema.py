@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from engine.store.dependence import add_dependence
 from engine.store.equal_lengths import add_equal_lengths
 from engine.store.file_kind import Migration
+from engine.store.limits import LIMITS
 from engine.store.log import add_mark
 from engine.store.rows import add_rows
 from models.teacher import reply_key
@@ -150,17 +151,6 @@ CREATE INDEX passed_by_why ON passed (why)
 """
 
 
-_LIMITS = """
-CREATE TABLE limits (                                     -- a server's limit of the prompts to a model
-    server TEXT NOT NULL,                                 -- its version
-    model TEXT NOT NULL,                                  -- the digest of its weights
-    context INTEGER NOT NULL,                             -- tokens it was loaded with
-    body TEXT NOT NULL,                                   -- models.http.prompt.PromptLimit
-    PRIMARY KEY (server, model, context)
-) WITHOUT ROWID
-"""
-
-
 def _fourth(db: sqlite3.Connection) -> None:
     """Add thinking, context, the prompts' version and both branches to the keys of runs and of their replies.
 
@@ -225,5 +215,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_dependence,
     add_rows,
     _rules_of_one_s_own,
-    _LIMITS,
+    LIMITS,
 )

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeGuard
@@ -31,11 +30,11 @@ from engine.store.database import Database
 from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
+from engine.store.limits import LimitLog
 from engine.store.reviews import ReviewLog
 from engine.store.rows import Conversations, conversations, keep_rows, rows_after, take_up_all
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
-from models.http.prompt import PromptLimit
 from models.student import Losses
 from models.teacher import Reply, Think
 
@@ -89,6 +88,7 @@ class Workspace:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.reviews = ReviewLog(database)
+        self.limits = LimitLog(database)
 
     @classmethod
     def create(cls, path: Path, source: Source, rows: Iterable[Sample | PassedRow]) -> Self:
@@ -339,19 +339,6 @@ class Workspace:
             for about, body in rows
         ]
 
-    def prompt_limit(self, server: str, model: str, context: int) -> PromptLimit | None:
-        """The limit that a server of this version was found to have; None: it was not looked for."""
-        query = "SELECT body FROM limits WHERE server = ? AND model = ? AND context = ?"
-        rows = self.database.execute(query, server, model, context)
-        return self.database.parsed(_LIMIT.validate_python, rows[0][0]) if rows else None
-
-    def keep_prompt_limit(self, server: str, model: str, limit: PromptLimit) -> None:
-        with self.database.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO limits (server, model, context, body) VALUES (?, ?, ?, ?)",
-                (server, model, limit.context, json.dumps(asdict(limit))),
-            )
-
     # --- the student's losses -------------------------------------------------------------------------------
 
     def losses(self, sample: int, keys: Iterable[bytes]) -> dict[bytes, Losses]:
@@ -500,4 +487,3 @@ def _among(samples: Sequence[int]) -> dict[str, object]:
 
 _DETAILS = TypeAdapter(tuple[dict[str, Any], ...])
 _REPLY = TypeAdapter(Reply)
-_LIMIT = TypeAdapter(PromptLimit)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.events import Event, Notice
+from engine.judge.judge import judge
+from engine.judge.record import Record
+from engine.judge.recorded_model import RecordedModel
+from engine.run.settings import JudgeSettings
 from engine.store.workspace import Workspace
 from models.http.prompt import PromptLimit
+from tests import judges
+from tests.engine.judge.test_judge import sides
 from tests.ollama.releases import R24, R32, Release
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
-from tests.running import SHORT, brief, outcomes, refine, settings, workspace
+from tests.running import SHORT, TEACHER, brief, outcomes, refine, settings, workspace
 
 HALF = 4 + (8192 - 4) // 2
 GO = replace(Model.named("go:1b"), jinja=False)
@@ -39,7 +46,7 @@ def test_it_is_kept_in_the_workspace_and_not_looked_for_again(
             assert all(outcome is not None and not outcome.failures for outcome in outcomes(opened))
             digest = opened.latest_run().recipe.teacher
             assert digest is not None
-            limit = opened.prompt_limit(server.release.version, digest, 8192)
+            limit = opened.limits.prompt_limit(server.release.version, digest, 8192)
         assert len(server.probes) == probes
         assert len(server.chats) == 2 * len(SHORT), "it counts as no sample's"
     assert limit == PromptLimit(8192, 8192, left)
@@ -54,3 +61,23 @@ def test_a_run_whose_replies_are_all_there_asks_for_nothing(tmp_path: Path) -> N
         server.release = R32
         refine(opened, given)
         assert len(server.probes) == 1
+
+
+def test_a_judge_finds_it_out_likewise_and_keeps_it_in_its_record(tmp_path: Path) -> None:
+    given = JudgeSettings.model_validate({"name": TEACHER})
+    with FakeOllama(judges.longer) as server:
+        given = given.model_copy(update={"host": server.url})
+        for _ in range(2):
+            asyncio.run(judged(tmp_path / "w.judged", given))
+        assert len(server.probes) == 1
+        assert len(server.chats) == 2
+    with Record.read(tmp_path / "w.judged") as record:
+        (about,) = record.comparisons()
+        found = record.limits.prompt_limit(server.release.version, about.about.judge.digest, given.context)
+    assert found == PromptLimit(8192, 8192, None)
+
+
+async def judged(path: Path, settings: JudgeSettings) -> None:
+    with Record.at(path) as record:
+        async with RecordedModel(record, settings, lambda _: None) as model:
+            await judge(model, sides(("a", "bb")), settings.reply_form)

@@ -42,6 +42,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.export.screen import ExportScreen
 from tui.screens.help.screen import HelpScreen
+from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
@@ -220,6 +221,8 @@ class BurnishApp(PatchedApp):
         about = f"sample {act.samples[0]}" if len(act.samples) == 1 else counted(len(act.samples), "sample")
         self.notify(f"{'undone' if back else 'done again'}: {act.what} ({about})", markup=False)
         self.post_changed()
+        if isinstance(self.screen, AppScreen):
+            self.screen.follow_act(act.samples)
 
     action_undo = partialmethod(_undo_or_redo, back=True)
     action_redo = partialmethod(_undo_or_redo, back=False)
@@ -281,14 +284,27 @@ class BurnishApp(PatchedApp):
             self.post_message(ShowSample(position))
 
     def action_leave(self) -> None:
-        """Quit. What was under way can be taken up again."""
+        """Quit; while a run or a judge is at work, a person is asked once."""
+        working = self.workbench.run_job.running or self.workbench.judge_job.running
+        if not working or isinstance(self.screen, LeaveDialog):
+            self.leave()
+            return
+
+        def answered(leaves: bool | None) -> None:
+            if leaves:
+                self.leave()
+
+        self.push_screen(LeaveDialog(), answered)
+
+    def leave(self) -> None:
+        """Quit at once. What was under way can be taken up again."""
         path, judging = self.workbench.path, self.workbench.judge_job
         self.unfinished = path if self.workbench.run_job.running else None
         self.unjudged = judging.command(path) if path is not None and judging.running else None
         self.exit()
 
     async def action_quit(self) -> None:
-        self.action_leave()
+        self.leave()
 
     def action_help_quit(self) -> None:
         """Say how to quit: Ctrl-C copies the selection, where there is one."""

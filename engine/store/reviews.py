@@ -86,6 +86,11 @@ class ReviewLog:
         rows = self._database.execute("SELECT body FROM standing WHERE sample = ?", sample)
         return self._database.parsed(Review.model_validate, rows[0][0]) if rows else None
 
+    def decided(self) -> int:
+        """The number of samples about which a decision stands."""
+        ((count,),) = self._database.execute("SELECT count(*) FROM standing")
+        return int(count)
+
     def history(self, sample: int) -> list[Review]:
         """All decisions about a sample, oldest first, without those that were undone or taken back."""
         rows = self._database.execute(

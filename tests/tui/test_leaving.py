@@ -97,7 +97,9 @@ def test_ctrl_q_ends_it_gives_the_terminal_back_and_prints_how_to_go_on(tmp_path
         kept = sum(chat.outcome == "answered" for chat in server.chats)
         mine = children(terminal.child.pid)
         assert mine, "the student has a process"
-        code, printed = left(terminal, lambda: terminal.press("ctrl+q"))
+        terminal.press("ctrl+q")
+        terminal.wait_for("Quitting stops it")
+        code, printed = left(terminal, lambda: terminal.press("enter"))
         assert code == 0
         assert "Traceback" not in printed
         command = shlex.join(["burnish", "my w.burnish"])

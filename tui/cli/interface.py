@@ -73,4 +73,4 @@ class _ExitHandler:
             timer = threading.Timer(LONGEST if os.isatty(2) else GONE, os._exit, (INTERRUPTED,))
             timer.daemon = True
             timer.start()
-            self._app.action_leave()
+            self._app.leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -48,6 +49,9 @@ class AppScreen(Screen[None]):
     def say_error(self, error: BurnishError) -> None:
         """Show an error, which says in a line what went wrong and what to do."""
         self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)
+
+    def follow_act(self, samples: Sequence[int]) -> None:
+        """Where samples are shown, go to the first of those, by number, whose decision was undone or redone."""
 
     async def show_sample(self, sample: int) -> None:
         """Show a sample, by its number, in Review, if it is listed in Samples."""

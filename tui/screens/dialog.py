@@ -18,6 +18,7 @@ class Dialog(ModalScreen[T | None]):
     """A question; its result is None if a person leaves. Subclasses set `HEADING`, and compose their `questions`."""
 
     HEADING = ""
+    KEYS = "enter does it · escape leaves · tab and arrows choose"
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("enter", "agree", "Do it", priority=True),
         Binding("escape", "step_out", "Leave", priority=True),
@@ -53,7 +54,7 @@ class Dialog(ModalScreen[T | None]):
         with Vertical(id="dialog"):
             yield Label(self.HEADING, id="dialog-heading")
             yield from self.questions()
-            yield Static("enter does it · escape leaves · tab and arrows choose", id="dialog-keys")
+            yield Static(self.KEYS, id="dialog-keys")
 
     def questions(self) -> ComposeResult:
         raise NotImplementedError

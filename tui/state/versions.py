@@ -39,6 +39,8 @@ class SampleView:
     candidates: tuple[Candidate, ...]  # that a person asked for
     reviews: tuple[Review, ...]  # that are not undone, oldest first
     standing: Review | None
+    decided: int = 0  # of all samples, those about which a decision stands
+    samples: int = 0  # of the workspace
     findings: tuple[Finding, ...] = ()  # of an examination, where there was one
     source: Source | None = None  # of the sample's row
 
@@ -80,6 +82,8 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         candidates=tuple(reading.reviews.candidates(index)),
         reviews=tuple(reading.reviews.history(index)),
         standing=reading.reviews.standing(index),
+        decided=reading.reviews.decided(),
+        samples=len(reading),
         findings=tuple(reading.found_in(index)),
         source=reading.source(),
     )

@@ -11,8 +11,8 @@ from tui.text.shown import shown_line
 from tui.text.vocabulary import DECISIONS
 
 
-def place_line(view: SampleView) -> Content:
-    """The sample's number and place in the list, and warnings: a near tie, a verdict by length, a failed stage."""
+def place_line(view: SampleView, echo: str = "") -> Content:
+    """The sample's number and place in the list, warnings, how many are decided, and `echo`: what was done last."""
     place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
     parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
     if view.near_tie:
@@ -21,6 +21,9 @@ def place_line(view: SampleView) -> Content:
         parts.append(("  ≠ length decides", "bold $warning"))
     if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
+    parts.append((f"  {view.decided:,} of {view.samples:,} decided", "$text-muted"))
+    if echo:
+        parts.append((f"  {echo}", "$primary"))
     return Content.assemble(*parts)
 
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult, SuspendNotSupported
 
 from engine.method.reflection import UnusableReply
 from engine.sample import Decision, Review, Version
-from engine.store.sample_list import SampleList
+from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.actions import bindings, of_scope
 from tui.keys.keymap import Keymap
@@ -90,6 +90,7 @@ class ReviewScreen(SampleViewScreen):
                         version, unsaved=True
                     )  # what a person wrote is not to be lost with a full disk
                 return
+            self._next_echo = f"sample {index}: {DONE[decision]}"
             if self.editing:
                 self._leave_editor()
             if own and scores is None:
@@ -117,12 +118,17 @@ class ReviewScreen(SampleViewScreen):
         return True
 
     def _go_on(self, view: SampleView) -> None:
-        """To the next sample, or stay with the last."""
-        beside, index = self._beside(1), view.sample.index
+        """To the next sample that is not decided; where none follows to the next one, or stay with the last."""
+        beside, position, index = self._beside(1), self.position, view.sample.index
 
         def find(listing: SampleList) -> int | None:
-            after = beside(listing)
-            return index if after is None else after
+            at = listing.position_of(index)
+            after = position - 1 if at is None else at
+            undecided = listing.next(after, FilterTerm.UNREVIEWED)
+            if undecided is not None and undecided > after:
+                return listing.sample_at(undecided)
+            following = beside(listing)
+            return index if following is None else following
 
         if view.position is not None and view.position + 1 >= view.total:
             self.say("decided; this was the last sample of the list")
@@ -158,6 +164,7 @@ class ReviewScreen(SampleViewScreen):
         if view.standing is None:
             self.say("nothing was decided about this sample")
         elif await self._keep("taken back", (view.sample.index, None)):
+            self._next_echo = f"sample {view.sample.index}: taken back"
             self._reload()
 
     def action_mix(self) -> None:

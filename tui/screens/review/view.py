@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partialmethod
 
 from textual import on, work
@@ -102,6 +102,8 @@ class SampleViewScreen(AppScreen):
         self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
         self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
         self._unfolded = False  # all that was said before is shown
+        self._echo = ""  # the last decision, while the sample after it is shown
+        self._next_echo = ""  # of the decision that leads to the sample under way
         self._asking: Counter[int] = Counter()  # other rewrites asked of the teacher, by sample
 
     def body(self) -> ComposeResult:
@@ -154,14 +156,17 @@ class SampleViewScreen(AppScreen):
             self._load(*self._coming)
         elif self._view is not None:
             index, offer = self._view.sample.index, self._offer
-            self._load(lambda _: index, version or (offer and offer.version))
+            self._load(lambda _: index, version or (offer.version if offer else None))
+
+    def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
+        """Show the sample that `find` names, with this version of it; say `none` if it names none."""
+        if self.workbench.is_open and self.workbench.path == self._path:
+            self._coming = (find, version, none)
+            self._look(*self._coming)
 
     @work(exclusive=True, group="look")
-    async def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
-        """Show the sample that `find` names, with this version of it; say `none` if it names none."""
-        if not self.workbench.is_open or self.workbench.path != self._path:
-            return
-        self._coming, run = (find, version, none), self.workbench.run
+    async def _look(self, find: Find, version: Version | None, none: str) -> None:
+        run = self.workbench.run
 
         def viewed(listing: SampleList) -> SampleView | None:
             return None if (index := find(listing)) is None else view_sample(listing, run, index)
@@ -185,6 +190,7 @@ class SampleViewScreen(AppScreen):
         version = found[at].version if found else None
         compared = await asyncio.to_thread(differences, view.sample.original, version)
         moved = self._view is None or self._view.sample.index != view.sample.index
+        self._echo, self._next_echo = self._next_echo or ("" if moved else self._echo), ""
         self._view, self._offers, self._at = view, found, at
         if view.position is not None:
             self.position = self.workbench.at = view.position
@@ -202,7 +208,7 @@ class SampleViewScreen(AppScreen):
         if (view := self._view) is None:
             return
         lines = {
-            "#where": place_line(view),
+            "#where": place_line(view, self._echo),
             "#decision": decision_line(view),
             "#head-right": version_line(self._offers, self._at),
             "#brief": in_brief(view, self._offer),
@@ -283,6 +289,10 @@ class SampleViewScreen(AppScreen):
                     pass
         if grown:
             self._criticise()
+
+    def follow_act(self, samples: Sequence[int]) -> None:
+        index = samples[0]
+        self._load(lambda _: index)
 
     # --- where to -------------------------------------------------------------------------------------------------
 

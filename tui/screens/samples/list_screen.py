@@ -310,6 +310,9 @@ class ListScreen(CursorKeys, AppScreen):
         else:
             self._show_at(position)
 
+    def follow_act(self, samples: Sequence[int]) -> None:
+        self._go_to(samples[0])
+
     def action_next_unreviewed(self) -> None:
         self._go_next(FilterTerm.UNREVIEWED, "every sample that has an outcome is reviewed")
 

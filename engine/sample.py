@@ -165,6 +165,7 @@ class Candidate(Frozen):
     stage: Stage
     version: Version
     critique: dict[str, str]
+    thoughts: str = ""  # the teacher's, before it wrote the version
     remark: str = ""  # of the person, to the teacher
     scores: Scores | None = None  # None: no student has weighed it
 
@@ -216,6 +217,7 @@ class Choice(Frozen):
     length_decides: bool = False  # the two margins are for different verdicts
     rewrite: Version | None = None  # the teacher's best candidate, taken or not
     critique: dict[str, str] = {}  # the teacher's, criterion by criterion, of what the stage started from
+    thoughts: str = ""  # the teacher's, before it wrote `rewrite`
     failure: Failure | None = None
 
     @property

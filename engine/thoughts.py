@@ -66,6 +66,13 @@ _NO_WORDS = re.compile(
     rf"{_any(_MARKS)}|{_CLOSING}|<\|(start|end|channel|message|constrain)\|>|\b(assistant|analysis|final)\b",
     re.IGNORECASE,
 )
+_MARK = re.compile(
+    rf"""<\|start\|>\s*assistant\s*|<\|channel\|>[^<]{{0,100}}(?:<\|constrain\|>[^<]{{0,100}})?<\|message\|>
+    |<\|(?:end|return)\|>|\A\s*analysis(?=\w)|assistantfinal\s*\Z
+    |{_any(_MARKS)}|{_CLOSING}|{re.escape(_SAID)}|<(?:{_any(_TAGS)})\s[^<>]{{0,200}}>""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A mark around thoughts, wherever it stands; a channel's with its name."""
 _ASKED_FOR = frozenset({"<analysis>", "<reflection>", "<scratchpad>"})
 """Marks that a task asks for as often as a model writes them of itself."""
 _OPENING_OF = {closing: opening for opening, closing in _MARKS.items()}
@@ -104,6 +111,18 @@ def without_thoughts(text: str, quoted: Collection[str] = ()) -> str:
     answer = text[start:end]
     start, end = _inside(answer)
     return answer[start:end]
+
+
+def thoughts_in(text: str, quoted: Collection[str] = ()) -> str:
+    """The thoughts that come first in a text, without their marks; empty where there are none.
+
+    quoted: as of `without_thoughts`.
+    """
+    return "\n\n".join(_between_marks(text[: _answer_span(text, quoted)[0]]))
+
+
+def _between_marks(reasoning: str) -> list[str]:
+    return [said for part in _MARK.split(reasoning) if part and (said := part.strip())]
 
 
 @dataclass(frozen=True, slots=True)

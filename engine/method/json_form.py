@@ -26,8 +26,8 @@ from engine.method.example import one_reply_asked
 from engine.method.prompts import CAUSE, Prompts
 from engine.method.reflection import (
     AskTeacher,
-    Question,
     Reflection,
+    Rewriting,
     UnusableReply,
     better_response,
     new_instruction,
@@ -127,7 +127,7 @@ class JsonForm:
             in_another_language(part_named(fields_so_far, "e_new_response"), prompts.languages.response),
         )
         messages = one_reply_asked(prompts, old, prompts.instruction_task, JSON_LAYOUT, prompts.told_both)
-        return await ask(Question("reflect", messages, read, model.model_json_schema(), rules))
+        return await ask(Rewriting("reflect", messages, read, model.model_json_schema(), rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         criteria, model = prompts.criteria, _response_reply(prompts.criteria)
@@ -146,7 +146,7 @@ class JsonForm:
             in_another_language(part_named(fields_so_far, "b_better_response"), prompts.languages.response),
         )
         messages = one_reply_asked(prompts, old, prompts.response_task, JSON_LAYOUT, prompts.told_better)
-        return await ask(Question("reflect", messages, read, model.model_json_schema(), rules))
+        return await ask(Rewriting("reflect", messages, read, model.model_json_schema(), rules))
 
 
 # A doubled brace, or one in a sentence before the object, is followed by no name of a field.

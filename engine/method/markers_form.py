@@ -19,8 +19,8 @@ from engine.method.example import one_reply_asked
 from engine.method.prompts import CRITIQUE, Prompts
 from engine.method.reflection import (
     AskTeacher,
-    Question,
     Reflection,
+    Rewriting,
     UnusableReply,
     better_response,
     new_instruction,
@@ -69,7 +69,7 @@ class MarkersForm:
         messages = one_reply_asked(
             prompts, old, prompts.instruction_task, layout(headings), prompts.told_both
         )
-        return await ask(Question("reflect", messages, read, rules=rules))
+        return await ask(Rewriting("reflect", messages, read, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         headings = (CRITIQUE, "Better Response")
@@ -91,7 +91,7 @@ class MarkersForm:
             in_another_language(part_named(parts, "better response"), prompts.languages.response),
         )
         messages = one_reply_asked(prompts, old, prompts.response_task, layout(headings), prompts.told_better)
-        return await ask(Question("reflect", messages, read, rules=rules))
+        return await ask(Rewriting("reflect", messages, read, rules=rules))
 
 
 def layout(headings: tuple[str, ...]) -> str:

@@ -172,6 +172,7 @@ class Stages:
             length_decides=selected.length_decides,
             rewrite=best.version,
             critique=best.critique,
+            thoughts=best.thoughts,
         )
         return self._chosen(best.version if verdict is Verdict.REPLACED else v, choice)
 
@@ -185,11 +186,16 @@ class Stages:
         reflections, failure = await self.reflections(rule, v)
         if not reflections:
             return self._failed(rule, v, failure)
-        rewrite, critique = reflections[0].version, reflections[0].critique
+        first = reflections[0]
         choice = Choice(
-            stage=rule.stage, verdict=Verdict.REPLACED, rule=Rule.ALWAYS, rewrite=rewrite, critique=critique
+            stage=rule.stage,
+            verdict=Verdict.REPLACED,
+            rule=Rule.ALWAYS,
+            rewrite=first.version,
+            critique=first.critique,
+            thoughts=first.thoughts,
         )
-        return self._chosen(rewrite, choice)
+        return self._chosen(first.version, choice)
 
     async def reflections(self, rule: StageRule, v: Version) -> tuple[list[Reflection], Failure | None]:
         """The usable reflections on a version, and the last failure among the others."""

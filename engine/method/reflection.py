@@ -15,7 +15,7 @@ from engine.method.rewrite_language import UNSAID, HalfLanguage, RewriteLanguage
 from engine.method.stand_ins import answer_stand_in, instruction_stand_in
 from engine.method.structure import broken_structure
 from engine.sample import Failure, History, Version
-from engine.thoughts import quoted_marks, without_thoughts
+from engine.thoughts import quoted_marks, thoughts_in, without_thoughts
 from models.teacher import PAUSING, Fault, Message, Reply, TeacherError
 
 T = TypeVar("T")
@@ -27,6 +27,9 @@ class Reflection:
 
     critique: dict[str, str]  # criterion -> what the teacher says, in the order it was said
     version: Version
+    thoughts: str = (
+        ""  # of the reply that holds the version, without marks; "" where the teacher did not think
+    )
 
 
 class UnusableReply(Exception):  # noqa: N818 - it names the reply, and is no error of ours
@@ -81,6 +84,15 @@ class Question(Generic[T]):
                 "the reply says the same over and over" if over else "the reply begins as none of use does",
             )
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting(Question[Reflection]):
+    """A question whose reply holds a rewrite: what the teacher thought before it is kept with it."""
+
+    def parse(self, reply: Reply) -> Reflection:
+        thoughts = reply.thoughts.strip() or thoughts_in(reply.text, _quoted(self.messages))
+        return replace(Question.parse(self, reply), thoughts=thoughts)
 
 
 def reply_text(reply: Reply, asked: tuple[Message, ...]) -> str:

@@ -10,6 +10,7 @@ from engine.method.reflection import (
     AskTeacher,
     Question,
     Reflection,
+    Rewriting,
     better_response,
     new_instruction,
     new_version,
@@ -61,7 +62,7 @@ class StepsForm:
         # As one would ask it: who reads the answer later sees nothing of what led to the instruction.
         alone = (Message("system", prompts.answer), Message("user", f"{prompts.before}{instruction}"))
         rules = (*rules, _stands_in(instruction, old), in_another_language(_unlabelled, held.response))
-        return await ask(Question("answer", alone, read_answer, rules=rules))
+        return await ask(Rewriting("answer", alone, read_answer, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         critique = await ask(_criticise(prompts, old, prompts.criticise_response))
@@ -83,7 +84,7 @@ class StepsForm:
             _stands_in(old.instruction, old),
             in_another_language(_unlabelled, prompts.languages.response),
         )
-        return await ask(Question("improve", asked, read, rules=rules))
+        return await ask(Rewriting("improve", asked, read, rules=rules))
 
 
 def _asked(prompts: Prompts, old: Version, task: str) -> tuple[Message, ...]:

@@ -257,6 +257,7 @@ class Session:
             stage=stage,
             version=reflection.version,
             critique=reflection.critique,
+            thoughts=reflection.thoughts,
             remark=remark,
             scores=scores,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.examine.flags import Finding
@@ -177,7 +177,10 @@ def _of_student(outcome: Outcome) -> OfferedVersion:
     if failed:
         origin += f"; {' and '.join(failed)} failed"
     criticism = tuple(
-        (_about(choice), choice.critique) for choice in outcome.choices if choice.critique or choice.failure
+        said
+        for choice in outcome.choices
+        if choice.critique or choice.failure
+        for said in _criticism(_about(choice), choice)
     )
     return OfferedVersion(
         "The student's choice" if outcome.after is not None else "The teacher's result",
@@ -200,7 +203,7 @@ def _of_stage(choice: Choice) -> OfferedVersion:
         Decision.CHOSEN,
         ifd=choice.after if choice.stage is Stage.INSTRUCTION else None,
         r_ifd=choice.after if choice.stage is Stage.RESPONSE else None,
-        criticism=((_about(choice), choice.critique),),
+        criticism=tuple(_criticism(_about(choice), choice)),
     )
 
 
@@ -211,7 +214,7 @@ def _asked(candidate: Candidate) -> OfferedVersion:
         candidate.version,
         Decision.CHOSEN,
         scores=candidate.scores,
-        criticism=((f"{str(candidate.stage).capitalize()}, asked again", candidate.critique),),
+        criticism=tuple(_criticism(f"{str(candidate.stage).capitalize()}, asked again", candidate)),
     )
 
 
@@ -224,6 +227,13 @@ def _by_hand(review: Review) -> OfferedVersion:
         review.decision,
         scores=review.scores,
     )
+
+
+def _criticism(about: str, of: Choice | Candidate) -> Iterator[Criticism]:
+    """What the teacher said before a rewrite, and what it thought."""
+    yield about, of.critique
+    if of.thoughts:
+        yield f"{about}: before that rewrite", {"The teacher's thoughts": of.thoughts}
 
 
 def _about(choice: Choice) -> str:

@@ -395,6 +395,8 @@ def _choice_panel(choice: Choice, recipe: Recipe) -> Panel:
     text = Text()
     for criterion, critique in by_criterion(choice.critique, recipe.criteria or PAPERS):
         text.append(literal(criterion) + "\n", style="bold cyan").append(literal(critique) + "\n\n")
+    if choice.thoughts:
+        text.append("The teacher's thoughts\n", style="bold cyan").append(literal(choice.thoughts) + "\n\n")
     text.append(choice.verdict, style="bold").append(f" by {choice.rule}: {RULES[choice.rule].sentence}")
     if choice.margin is not None:
         text.append(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +13,7 @@ from engine.method.reflection import required_text
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
 from engine.thoughts import parted_answer, quoted_marks, without_thoughts
-from models.teacher import Fault
+from models.teacher import Fault, Reply
 from tests.engine.method.asking import EVERY, fault, instruction_json, markers, read, replies, response_json
 
 THOUGHTS = [
@@ -92,7 +94,21 @@ QUOTING = [
 def test_thoughts_before_a_reply_are_left_out(form: ReplyFormName, stage: Stage, thoughts: str) -> None:
     texts = [thoughts + text for text in replies(form, stage, "New answer.")]
     reflection = read(form, stage, *texts)
-    assert reflection == read(form, stage, *replies(form, stage, "New answer."))
+    assert replace(reflection, thoughts="") == read(form, stage, *replies(form, stage, "New answer."))
+    words = re.findall(r"Okay|let me look|1 \+ 1|Once more|Is it|Hm|So\b|The user wants more", thoughts)
+    assert re.findall("|".join(map(re.escape, words)) or "$.", reflection.thoughts) == words
+    assert not re.search(r"[<>\[\]|◁▷]|analysis|final", reflection.thoughts)
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+def test_thoughts_that_the_server_keeps_apart_are_kept_with_the_rewrite(
+    form: ReplyFormName, stage: Stage
+) -> None:
+    texts = replies(form, stage, "New answer.")
+    kept = [Reply(text, thoughts=f" Reply {number} </think>\n") for number, text in enumerate(texts)]
+    assert read(form, stage, *kept).thoughts == f"Reply {len(texts) - 1} </think>", (
+        "of the one that is accepted"
+    )
 
 
 @pytest.mark.parametrize("thoughts", THOUGHTS)

@@ -77,6 +77,13 @@ class Turns(StrEnum):
     ALL = "all"
 
 
+class Reasoning(StrEnum):
+    """The reasoning that an answer leaves with."""
+
+    SKIP = "skip"  # its own; with the answer that it led to it goes
+    TEACHER = "teacher"  # of a rewrite, what the teacher thought before it, where the row has reasoning
+
+
 class Sample(Frozen):
     """An exchange of a row of the dataset, as it was read."""
 
@@ -247,6 +254,11 @@ class Outcome(Frozen):
     choices: tuple[Choice, ...] = ()
     before: Scores | None = None  # of the original
     after: Scores | None = None  # of `final`
+
+    def thoughts_before(self, response: str) -> str:
+        """The teacher's thoughts before a rewrite with this response; "" where none is kept."""
+        found = (one.thoughts for one in self.choices if one.rewrite and one.rewrite.response == response)
+        return next(found, "")
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -177,6 +177,23 @@ def with_answer(text: str, answer: str, asked: str = "") -> str:
     return parted.before + answer + parted.after
 
 
+def with_reasoning(text: str, reasoning: str, answer: str, asked: str = "") -> str | None:
+    """A dataset's answer with other reasoning and another answer in it, in the same marks.
+
+    asked: as of `parted_answer`. None where the text has no reasoning, or the new reasoning would not be read as such.
+    """
+    parted = parted_answer(text, asked)
+    said = _between_marks(parted.reasoning)
+    if not said:
+        return None
+    start = parted.reasoning.index(said[0])
+    end = parted.reasoning.rindex(said[-1]) + len(said[-1])
+    begin = text.index(parted.text, len(parted.reasoning))
+    made = text[:start] + reasoning + text[end:begin] + answer + parted.after
+    again = parted_answer(made)
+    return made if again.reasoning and again.text == answer else None
+
+
 def _answer_span(text: str, quoted: Collection[str]) -> tuple[int, int]:
     """The beginning and the end of what follows the thoughts."""
     start, end = (0, len(text)) if _CHANNEL in quoted else _final_message(text)

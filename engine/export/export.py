@@ -352,11 +352,11 @@ def _record(item: Item, wanted: ExportRequest, source: Source, target: Format) -
 
 
 def _item(row: LeavingRow, run: Run, wanted: ExportRequest, source: Source) -> Item:
-    refined = [(one.sample, one.version) for one in row.samples]
+    refined = [(one.sample, one.reasoned(run, source)) for one in row.samples]
     if not (wanted.trace and refined):
         return Item(row.row, refined)
     traces = []
-    for one in row.samples:
-        followed = changes(one.sample, one.version, source.format, source.columns)
+    for one, (_, version) in zip(row.samples, refined, strict=True):
+        followed = changes(one.sample, version, source.format, source.columns)
         traces.append(one.trace(run) | {"fields": [change._asdict() for change in followed]})
     return Item(row.row, refined, traces[0] if source.turns is Turns.LAST else {"exchanges": traces})

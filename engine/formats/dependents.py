@@ -39,6 +39,10 @@ class Done(StrEnum):
     UPDATED = "updated"
     DROPPED = "dropped"
     REASONING = "reasoning dropped"
+    REASONED = "reasoning replaced"  # by what led to the new answer
+
+
+OF_REASONING = (Done.REASONING, Done.REASONED)
 
 
 class FieldChange(NamedTuple):
@@ -119,6 +123,7 @@ class RowFollower:
 
     texts: Texts
     null: bool  # a dropped field becomes null, for the row is a table's; else it goes
+    reasoning: str = ""  # of the new answer, for the first field that holds the old one's
     changes: list[FieldChange] = field(default_factory=list)
 
     def follow(
@@ -145,6 +150,8 @@ class RowFollower:
             if Side.ANSWERED not in changed:
                 return value
             done, new = Done.REASONING, _DROP
+            if self.reasoning and isinstance(value, str):
+                done, new, self.reasoning = Done.REASONED, self.reasoning, ""
         elif measured_texts(words, value, within) & changed and self._made_anew(value) is None:
             done, new = Done.DROPPED, _DROP
         else:
@@ -190,7 +197,7 @@ class RowFollower:
         if inner is None:
             return self._template(value, known)
         # Such as a cell of a table: its values are followed.
-        new = RowFollower(self.texts, False, self.changes)._value(inner, path, known, Side.EITHER)
+        new = RowFollower(self.texts, False, changes=self.changes)._value(inner, path, known, Side.EITHER)
         return value if new is inner else new if new is _DROP else json.dumps(new, ensure_ascii=False)
 
     def _template(self, value: str, known: Side | None) -> Any:

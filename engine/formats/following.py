@@ -8,16 +8,23 @@ from typing import Any, NamedTuple
 
 from engine.formats.checks import text_in
 from engine.formats.conversation import place_of_turn
-from engine.formats.dependents import Done, FieldChange, RowFollower, Texts
+from engine.formats.dependents import OF_REASONING, Done, FieldChange, RowFollower, Texts
 from engine.formats.exchange import exchange_fields, history_pairs
 from engine.formats.field_kinds import Side, is_reasoning
 from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import TRACE, Container, DatasetError, Format, Layout, RowError
 from engine.formats.roles import STYLES, turn_keys
 from engine.formats.shapes import Unfolded
-from engine.formats.turns import reasoning_parts, text_of_parts, turns_of, with_turns, without_reasoning
+from engine.formats.turns import (
+    reasoning_parts,
+    text_of_parts,
+    turns_of,
+    with_reasoning_part,
+    with_turns,
+    without_reasoning,
+)
 from engine.sample import Sample, Version, as_one_text
-from engine.thoughts import parted_answer, with_answer
+from engine.thoughts import parted_answer, thoughts_in, with_answer, with_reasoning
 
 
 def changes(
@@ -53,9 +60,9 @@ def dependence(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) ->
     # What follows the answer alone follows both; most rows hold nothing that follows.
     answered = changes(sample, answer, source, columns) if asked else ()
     return Dependence(
-        any(change.done is Done.REASONING for change in asked),
-        any(change.done is not Done.REASONING for change in asked),
-        any(change.done is not Done.REASONING for change in answered),
+        any(change.done in OF_REASONING for change in asked),
+        any(change.done not in OF_REASONING for change in asked),
+        any(change.done not in OF_REASONING for change in answered),
     )
 
 
@@ -128,12 +135,23 @@ def following(
             with_turns(sample.row, layout, columns) if layout in STYLES else Unfolded(sample.row, _as_it_is)
         )
         place = _place_of(plain.row, sample, layout, columns)
-    answer = with_answer(place.answer, version.response, as_one_text(original))
+    asked = as_one_text(original)
+    answer, reasoning = with_answer(place.answer, version.response, asked), ""
+    if not parted_answer(place.answer, asked).reasoning and (place.within or place.beside):
+        own = parted_answer(answer)  # has reasoning of its own, whose place in this row is beside the answer
+        answer, reasoning = (own.text, thoughts_in(answer)) if own.reasoning else (answer, "")
+    version = version.model_copy(update={"response": answer}) if reasoning else version
     written = version.model_copy(update={"response": answer})
     if version == original:
         return Followed(plain, written, (), place.at)
     texts = Texts.of(original, version, place.answer, (place.within, *place.beside))
     follower = RowFollower(texts, in_table)
+    answering = (
+        {} if place.at is None or layout not in STYLES else plain.row[STYLES[layout].field][place.at + 1]
+    )
+    in_turn = any(is_reasoning(name) and isinstance(value, str) for name, value in answering.items())
+    in_part = bool(place.within) and bool(reasoning)
+    follower.reasoning = "" if in_turn or in_part else reasoning
     row = follower.follow(plain.row, "", Side.EITHER, place.fields | _NEVER)
     answered = Side.ANSWERED in texts.changed
     if layout in STYLES:
@@ -141,13 +159,44 @@ def following(
         field, at = STYLES[layout].field, place.at
         turns = list(row[field])
         turns[at] = follower.follow(turns[at], f"{field}[{at}]", Side.ASKED, turn_keys(turns[at]))
-        answering = turns[at + 1]
-        answering = follower.follow(answering, f"{field}[{at + 1}]", Side.ANSWERED, turn_keys(answering))
-        turns[at + 1] = without_reasoning(answering) if answered else answering
+        follower.reasoning = reasoning if in_turn and not in_part else ""
+        answering = follower.follow(
+            turns[at + 1], f"{field}[{at + 1}]", Side.ANSWERED, turn_keys(turns[at + 1])
+        )
+        if answered and in_part:
+            answering = with_reasoning_part(answering, reasoning)
+        elif answered:
+            answering = without_reasoning(answering)
+        turns[at + 1] = answering
         row[field] = turns
     if answered and place.within:
-        follower.changes.append(FieldChange(place.path, Done.REASONING, place.within))
+        done = Done.REASONED if in_part or parted_answer(answer).reasoning else Done.REASONING
+        follower.changes.append(FieldChange(place.path, done, place.within))
     return Followed(Unfolded(row, plain.back), written, tuple(follower.changes), place.at)
+
+
+def with_thoughts(
+    sample: Sample, version: Version, thoughts: str, source: Format, columns: Columns = NO_COLUMNS
+) -> Version:
+    """The version with the thoughts that led to its answer before it, where the sample's row has reasoning.
+
+    It is written back into the row's own form by `following`. The version as it is where the row has none, where the
+    answer is the row's own, or where the thoughts could not be told from the answer.
+    """
+    original, layout = sample.original, source.layout
+    if not thoughts.strip() or version.response == original.response:
+        return version
+    with naming(sample.index):
+        plain = with_turns(sample.row, layout, columns).row if layout in STYLES else sample.row
+        place = _place_of(plain, sample, layout, columns)
+    asked = as_one_text(original)
+    if parted_answer(place.answer, asked).reasoning:
+        text = with_reasoning(place.answer, thoughts, version.response, asked)
+    elif place.within or place.beside:
+        text = with_reasoning("<think>\n.\n</think>\n\n.", thoughts, version.response)
+    else:
+        text = None
+    return version if text is None else version.model_copy(update={"response": text})
 
 
 def _as_it_is(record: dict[str, Any]) -> dict[str, Any]:

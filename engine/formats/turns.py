@@ -63,9 +63,13 @@ def reasoning_parts(given: object) -> list[Any]:
     return [part for part in given if _is_reasoning_part(part)] if isinstance(given, list) else []
 
 
+_ABOUT_PART = ("type", "signature", "id")
+"""Keys of a part that holds reasoning, beside that."""
+
+
 def text_of_parts(parts: list[Any]) -> str:
     """The texts of parts that hold reasoning: a string under any key but those that say what the part is."""
-    texts = (value for part in parts for key, value in part.items() if key not in ("type", "signature", "id"))
+    texts = (value for part in parts for key, value in part.items() if key not in _ABOUT_PART)
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
@@ -74,6 +78,16 @@ def without_reasoning(turn: dict[str, Any]) -> dict[str, Any]:
     key = turn_keys(turn)[1]
     reasoning = reasoning_parts(turn[key])
     return turn | {key: [part for part in turn[key] if part not in reasoning]} if reasoning else turn
+
+
+def with_reasoning_part(turn: dict[str, Any], reasoning: str) -> dict[str, Any]:
+    """A turn with other reasoning in the first part of its content that holds some, and in no other."""
+    first, *_ = reasoning_parts(turn[turn_keys(turn)[1]])
+    text = next(key for key, value in first.items() if key not in _ABOUT_PART and isinstance(value, str))
+    part = {key: value for key, value in first.items() if key != "signature"} | {text: reasoning}
+    bare = without_reasoning(turn)
+    key = turn_keys(turn)[1]
+    return bare | {key: [part, *bare[key]]}
 
 
 def with_content(turn: dict[str, Any], text: str) -> dict[str, Any]:
@@ -91,7 +105,8 @@ def _with_text(given: Any, text: str) -> Any:
     if isinstance(given, str):
         return text
     if isinstance(given, list):
-        return [_with_text(next(part for part in given if _text_of(part)), text)]
+        told = next(part for part in given if _text_of(part) and not _is_reasoning_part(part))
+        return [*reasoning_parts(given), _with_text(told, text)]
     key = _part_key(given)
     return given | {key: _with_text(given[key], text)}
 

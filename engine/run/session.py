@@ -52,7 +52,7 @@ from engine.run.teachers import (
     identified,
     sampling_of,
 )
-from engine.sample import Candidate, Scores, Stage, Turns, Version
+from engine.sample import Candidate, Reasoning, Scores, Stage, Turns, Version
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
@@ -173,6 +173,10 @@ class Session:
             teacher, form = await self._open_teacher()
             info, sampling = teacher.info, teacher.sampling
             self._emit(TeacherOpened(info))
+            if self._settings.run.reasoning is Reasoning.TEACHER and not teacher.sampling.think:
+                self._emit(
+                    Notice("reasoning is to be the teacher's, which is asked without thinking: see --think")
+                )
         if method is not Method.REFLECT:
             student = await self._loadable_student()
         if method is Method.SELECTIVE:

@@ -47,7 +47,7 @@ from engine.method.rules import PAPERS, Criteria, Guidelines, OwnCriteria
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
 from engine.run.rule_files import criteria_in, guidelines_in, prompts_in
-from engine.sample import Turns
+from engine.sample import Reasoning, Turns
 from models.errors import UsageError
 from models.http.transport import FIRST, SILENCE
 from models.teacher import Think
@@ -296,6 +296,16 @@ class RunSettings(SettingsGroup):
     ] = Field(Turns.LAST, title="Turns")
     """`last`: the last exchange of each row is refined. `all`: every exchange, each after what was said before it in
     the dataset; of one that another turn follows the response alone."""
+
+    reasoning: Annotated[
+        Reasoning,
+        Option(
+            "--reasoning",
+            "An answer's reasoning goes with it (skip), or a thinking teacher's thoughts take its place (teacher)",
+        ),
+    ] = Field(Reasoning.SKIP, title="Reasoning")
+    """`skip`: the reasoning of an answer that is replaced goes with it. `teacher`: what a thinking teacher thought
+    before its rewrite takes the place, in the row's own form."""
 
     length: Annotated[
         ComparedLength,

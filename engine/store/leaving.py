@@ -17,8 +17,9 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from engine.sample import Outcome, Review, Sample, Version
-from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Workspace
+from engine.formats.following import with_thoughts
+from engine.sample import Outcome, Reasoning, Review, Sample, Version
+from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
 
@@ -56,6 +57,13 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
         *(version.format(*part) for part in (("instruction", sample, body, 0), ("input", sample, body, 1)))
     )
     answered = f"({version.format('response', sample, body, 2)})"
+    outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
+    reasoned = (
+        "(SELECT json_extract(settings, '$.settings.run.reasoning') FROM runs WHERE run = :run) IS 'teacher' "
+        f"AND EXISTS (SELECT 1 FROM json_each({outcome}, '$.choices') AS c "
+        "WHERE coalesce(json_extract(c.value, '$.thoughts'), '') <> '' AND json_extract(c.value, '$.rewrite.response') "
+        f"IS coalesce(json_extract(t.body, '$.version.response'), json_extract({outcome}, '$.final.response')))"
+    )
     return f"""(
 SELECT
     {sample} AS sample,
@@ -85,8 +93,8 @@ SELECT
         WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract({body}, '$[2]')
         ELSE f.response = 'replaced' END
         AS reflected,                                     -- the response is a rewrite of the teacher's
-    EXISTS (SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND d.reasoning AND {answered})
-        AS reasoning_dropped,                             -- it led to another answer
+    EXISTS (SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND d.reasoning AND {answered} AND NOT ({reasoned}))
+        AS reasoning_dropped,                             -- it led to another answer, and nothing takes its place
     EXISTS (
         SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND iif({asked}, d.asked, d.answered AND {answered})
     )
@@ -110,6 +118,13 @@ FINISHED = _leaving_of(
     "(SELECT s.{} FROM samples AS s WHERE s.sample = f.sample)",
 )
 """The same of the samples that have an outcome: twice as fast where no text is asked for, for those are passed by."""
+
+
+def with_thoughts_of(run: Run, source: Source, sample: Sample, version: Version, thoughts: str) -> Version:
+    """A version with the teacher's thoughts, where the run is set to take them; see `with_thoughts`."""
+    if run.record.reasoning != Reasoning.TEACHER:
+        return version
+    return with_thoughts(sample, version, thoughts, source.format, source.columns)
 
 
 class ExportRule(StrEnum):
@@ -164,6 +179,11 @@ class LeavingSample:
     version: Version
     outcome: Outcome | None
     review: Review | None
+
+    def reasoned(self, run: Run, source: Source) -> Version:
+        """The version as a row is to hold it: with the teacher's thoughts, where the run is set to take them."""
+        thoughts = self.outcome.thoughts_before(self.version.response) if self.outcome else ""
+        return with_thoughts_of(run, source, self.sample, self.version, thoughts)
 
     def trace(self, run: Run) -> dict[str, Any]:
         """The history of this row; the README documents the fields."""

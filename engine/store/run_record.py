@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.sample import Frozen
+from engine.sample import Frozen, Reasoning
 from models.teacher import TeacherInfo
 
 
@@ -33,3 +33,9 @@ class RunRecord(Frozen):
     schema_ignored: bool = False  # by its server; runs with `auto` ask this teacher in another form since
     part: RandomPart | None = None  # None: all samples, or the first of them
     held: bool = False  # once, for its first samples all failed in the same way: it is not held again
+
+    @property
+    def reasoning(self) -> str:
+        """`engine.sample.Reasoning` of its settings."""
+        run = self.settings.get("run")
+        return str(run.get("reasoning", Reasoning.SKIP)) if isinstance(run, dict) else Reasoning.SKIP

@@ -101,6 +101,7 @@ def manner_options(command: F) -> F:
         setting_option("reflection", "language"),
         setting_option("run", "prompts", metavar="SET|FILE"),
         setting_option("run", "reply_form"),
+        setting_option("run", "reasoning"),
         setting_option("teacher", "think"),
         setting_option("run", "turns"),
         setting_option("run", "method"),

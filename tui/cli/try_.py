@@ -85,7 +85,7 @@ def try_(
             out = output()
             for one in found.tried:
                 out.rule(f"sample {one.sample.index}", align="left")
-                out.print(sample_page(one.sample, one.outcome, None, opened.source(), run.recipe))
+                out.print(sample_page(one.sample, one.outcome, None, opened.source(), run))
             print_facts(out, tryout_facts(found, tally.failed_attempts))
             print_facts(out, [("next", "burnish run with the same options goes on from here")])
     return PARTLY if summary.failed else DONE

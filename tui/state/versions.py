@@ -21,6 +21,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
+from engine.store.leaving import with_thoughts_of
 from engine.store.sample_list import SampleList
 from engine.store.workspace import Run, Source
 
@@ -43,6 +44,7 @@ class SampleView:
     samples: int = 0  # of the workspace
     findings: tuple[Finding, ...] = ()  # of an examination, where there was one
     source: Source | None = None  # of the sample's row
+    run: Run | None = None  # that `outcome` is of
 
     def choice(self, stage: Stage) -> Choice | None:
         choices = self.outcome.choices if self.outcome else ()
@@ -86,6 +88,7 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         samples=len(reading),
         findings=tuple(reading.found_in(index)),
         source=reading.source(),
+        run=run,
     )
 
 
@@ -95,6 +98,9 @@ def beside(view: SampleView, version: Version) -> tuple[str, tuple[FieldChange, 
         return "", ()
     try:
         how = view.source.format, view.source.columns
+        if view.run is not None and view.outcome is not None:
+            thoughts = view.outcome.thoughts_before(version.response)
+            version = with_thoughts_of(view.run, view.source, view.sample, version, thoughts)
         return reasoning_of(view.sample, *how), changes(view.sample, version, *how)
     except DatasetError:  # a row that burnish did not write
         return "", ()

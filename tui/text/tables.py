@@ -36,7 +36,7 @@ from engine.sample import (
     Version,
     WhyPassed,
 )
-from engine.store.leaving import ExportRule, pass_through
+from engine.store.leaving import ExportRule, pass_through, with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
@@ -332,7 +332,7 @@ ANSWERS_FIRST: Fact = (
 
 
 def sample_page(
-    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, recipe: Recipe
+    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, run: Run
 ) -> RenderableType:
     """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
     parts: list[RenderableType] = []
@@ -346,14 +346,15 @@ def sample_page(
     if outcome is None:
         return Group(*parts, Text("not refined yet"))
     for choice in outcome.choices:
-        parts.append(_choice_panel(choice, recipe))
+        parts.append(_choice_panel(choice, run.recipe))
     if outcome.final != sample.original:
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
-    if followed := changes(
-        sample, review.version if review else outcome.final, source.format, source.columns
-    ):
+    version = review.version if review else outcome.final
+    thoughts = outcome.thoughts_before(version.response)
+    version = with_thoughts_of(run, source, sample, version, thoughts)
+    if followed := changes(sample, version, source.format, source.columns):
         parts.append(Text("\n").join(Text(f"{one_line(change.field)}: {change.done}") for change in followed))
     return Group(*parts)
 

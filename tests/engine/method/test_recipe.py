@@ -66,8 +66,8 @@ NEUTRAL = {
         "patience",
     },
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
-    # The form that is taken decides; turns and parts say which samples there are.
-    "run": {"schedule", "reply_form", "turns", "sample", "seed"},
+    # The form that is taken decides; turns and parts say which samples there are; reasoning, what leaves with them.
+    "run": {"schedule", "reply_form", "turns", "sample", "seed", "reasoning"},
     "reflection": set(),
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""

@@ -11,7 +11,7 @@ from textwrap import wrap
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.formats.dependents import Done
+from engine.formats.dependents import OF_REASONING, Done
 from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict, Verification
 from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
@@ -93,13 +93,15 @@ def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]
     """The original's reasoning and fields beside the texts: what becomes of them with the version shown."""
     reasoning, followed = beside(view, offer.version if offer else view.sample.original)
     dropped = any(change.done is Done.REASONING for change in followed)
+    reasoned = any(change.done is Done.REASONED for change in followed)
     if reasoning:
         fate = "dropped, for it led to another answer" if dropped else "kept"
+        fate = "the teacher's thoughts take its place" if reasoned else fate
         yield Content.styled(
             f"¬ Reasoning, {len(reasoning):,} characters: {fate}", "$warning" if dropped else ""
         )
     for change in followed:
-        if change.done is not Done.REASONING:
+        if change.done not in OF_REASONING:
             yield from _wrapped(f"± {change.field}: {change.done}", "$text-muted")
     if reasoning or followed:
         yield Content("")

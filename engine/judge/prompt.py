@@ -14,7 +14,7 @@ import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate
@@ -197,10 +197,10 @@ def question(pair: Pair, form: JudgeForm) -> Question[Opinion]:
             return _published(pair)
         form = JudgeForm.MARKERS
     # A text cannot hold the mark of a fence that its own digest decides.
-    texts = [pair.a.model_dump(), pair.b.model_dump()]
-    texts += [before.model_dump() for before in (one, other) if before != Before()]
+    texts: list[object] = [pair.a.model_dump(), pair.b.model_dump()]
+    texts += [_before(before, "") for before in (one, other) if before != Before()]
     mark = hashlib.sha256(json.dumps(texts).encode("ascii")).hexdigest()[:12]
-    shown = list(_before(one, mark)) if one == other else []
+    shown = _before(one, mark) if one == other else []
     if same:
         shown += [("instruction", pair.a.instruction), ("input", pair.a.input)]
     for number, version, before in ((1, pair.a, one), (2, pair.b, other)):
@@ -227,11 +227,9 @@ def _fenced(name: str, text: str, mark: str) -> str:
     return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
 
 
-def _before(before: Before, mark: str) -> Iterator[tuple[str, str]]:
-    if before.tools:
-        yield "tools", before.tools
-    if before.history:
-        yield "conversation", "\n".join(_fenced(turn.role, turn.text, mark) for turn in before.history)
+def _before(before: Before, mark: str) -> list[tuple[str, str]]:
+    turns = "\n".join(_fenced(turn.role, turn.text, mark) for turn in before.history)
+    return [(name, text) for name, text in (("tools", before.tools), ("conversation", turns)) if text]
 
 
 def _published(pair: Pair) -> Question[Opinion]:

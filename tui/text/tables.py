@@ -14,6 +14,7 @@ from rich.text import Text
 from engine.export.export import ExportResult
 from engine.export.pair_files import PairCounts
 from engine.export.preferences import PreferredBy
+from engine.formats.conversation import tools_in
 from engine.formats.following import changes, reasoning_of
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
@@ -43,6 +44,7 @@ from engine.store.workspace import Run, Source
 from models.system.units import counted, size
 from tui.text.critique import by_criterion
 from tui.text.literal import first_line, literal, one_line
+from tui.text.tool_words import tool_definitions
 from tui.text.vocabulary import (
     CHECKS,
     LENGTH_DECIDES,
@@ -336,6 +338,9 @@ def sample_page(
 ) -> RenderableType:
     """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
     parts: list[RenderableType] = []
+    if definitions := tool_definitions(tools_in(sample.row)):
+        text = literal("\n".join(definitions))
+        parts.append(Panel(text, title="what the assistant may call", title_align="left"))
     if sample.history:
         parts.append(_turns_panel(f"the conversation before ({place_words(sample)})", sample.history))
     parts.append(_version_panel("original", sample.original, outcome.before if outcome else None))

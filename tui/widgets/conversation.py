@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 
 from engine.sample import History, Turn
 from models.system.units import counted
+from tui.text.tool_words import tool_definitions
 from tui.widgets.prose import Prose
 
 FOLDED = 300
@@ -42,7 +41,7 @@ class ConversationAfter(Prose):
 
 
 def _before(history: History, tools: str, key: str, *, opened: bool) -> Iterator[tuple[str, str]]:
-    definitions = _definitions(tools)
+    definitions = tool_definitions(tools)
     for definition in definitions if opened else []:
         yield "may call: ", "cursor"
         yield f"{definition}\n", ""
@@ -55,29 +54,6 @@ def _before(history: History, tools: str, key: str, *, opened: bool) -> Iterator
             if count
         )
         yield f"{key} folds {there}" if opened else f"{key} opens all of it: {there}", "note"
-
-
-def _definitions(tools: str) -> list[str]:
-    """The definitions one by one, laid out to be read."""
-    given: object = tools
-    with suppress(ValueError, RecursionError):
-        given = json.loads(tools)
-    return [_definition(one) for one in (given if isinstance(given, list) else [given] if given else [])]
-
-
-def _definition(given: object) -> str:
-    """A definition's name and what it says of itself, then the rest in JSON."""
-    if isinstance(given, str):
-        return given
-    inner = given.get("function") if isinstance(given, dict) else None
-    told = inner if isinstance(inner, dict) else given
-    if not isinstance(told, dict) or not isinstance(told.get("name"), str):
-        return json.dumps(given, ensure_ascii=False)
-    about = told.get("description")
-    name = f"{told['name']}: {about}" if isinstance(about, str) else told["name"]
-    shown = ("name", "description") if isinstance(about, str) else ("name",)
-    rest = {key: value for key, value in told.items() if key not in shown}
-    return f"{name}\n{json.dumps(rest, ensure_ascii=False)}" if rest else name
 
 
 def _pieces(turn: Turn, *, opened: bool) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.sample import Turns
+from tests.command import burnish
 from tests.hostile import CORPUS, acting
 from tests.scene import LIBRARY, conversation, judged, scene
 from tests.tui.screens.review_seat import ReviewSeat
@@ -79,6 +80,12 @@ def test_tools_are_read_in_whatever_form_a_row_has_them(tmp_path: Path, tools: A
         assert not acting(seat.lines)
 
     ReviewSeat(scene(tmp_path, [row], reviewed=False)).play(steps)
+
+
+def test_show_lists_the_tools_before_the_conversation(tmp_path: Path) -> None:
+    shown = burnish("show", conversation(tmp_path), "2")
+    assert "shelf: The copies of a book that are there." in shown.out
+    assert shown.out.index("may call") < shown.out.index("You are the help desk")
 
 
 @pytest.mark.parametrize("tools", [None, [], "", {}, 0, False])

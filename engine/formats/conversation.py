@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -150,14 +149,6 @@ def facts_of(row: Mapping[str, Any], layout: Layout, columns: Columns = NO_COLUM
         last=bool(counts[Turns.LAST]),
         exchanges=counts[Turns.ALL],
     )
-
-
-def tools_in(row: object) -> str:
-    """The definitions of the tools that a row's assistant may call, as a text; "": none."""
-    given = row.get("tools") if isinstance(row, dict) else None
-    if not given:
-        return ""
-    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
 
 
 def history_in(said: Sequence[ConversationTurn]) -> History:

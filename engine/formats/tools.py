@@ -18,6 +18,14 @@ def definitions_in(row: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     return tuple(tool if "function" in tool else {"type": "function", "function": tool} for tool in found)
 
 
+def tools_text(row: object) -> str:
+    """The definitions in a row's `tools` as a text, whatever their form; "": none."""
+    given = row.get("tools") if isinstance(row, dict) else None
+    if not given:
+        return ""
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+
+
 def calls_in(turn: ConversationTurn) -> tuple[ToolCall, ...]:
     """The calls that an assistant's turn makes, in keys of its own or as its text; none in another form."""
     given = turn.rest.get("tool_calls") or turn.rest.get("function_call")

@@ -9,10 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.formats.conversation import exchanges_in, tools_in
+from engine.formats.conversation import exchanges_in
 from engine.formats.fields import fields_of
 from engine.formats.names import TRACE, RowError
 from engine.formats.read import BadRow, Dataset, open_dataset
+from engine.formats.tools import tools_text
 from engine.judge.prompt import Before, Pair, StudentChoice
 from engine.method.templates import TOOL_SAYS
 from engine.sample import History, Outcome, Rule, Sample, Stage, Turns, Version, exchanges
@@ -87,7 +88,7 @@ def workspace_sides(path: Path, *, refined_only: bool = False, limit: int | None
 def _of_sample(row: LeavingSample, *, refined_only: bool) -> Iterator[Pair]:
     """A sample's pairs, each once: where the student took one stage's rewrite, both questions are the same."""
     sample, outcome, original = row.sample, row.outcome, row.sample.original
-    before = Before(history=sample.history, tools=tools_in(sample.row))
+    before = Before(history=sample.history, tools=tools_text(sample.row))
     choices: dict[tuple[Version, Version], list[StudentChoice]] = {}
     if outcome is not None and not refined_only:
         for a, b, choice in _choices(sample, outcome):
@@ -251,7 +252,7 @@ class _File:
         else:
             (found,) = exchanges_in(row, layout, Turns.LAST, columns)
             version = found.version
-        return _Answer(version, Before(history=found.history, tools=tools_in(row)))
+        return _Answer(version, Before(history=found.history, tools=tools_text(row)))
 
 
 def _trace(row: dict[str, Any]) -> Hashable | None:

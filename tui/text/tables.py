@@ -14,8 +14,8 @@ from rich.text import Text
 from engine.export.export import ExportResult
 from engine.export.pair_files import PairCounts
 from engine.export.preferences import PreferredBy
-from engine.formats.conversation import tools_in
 from engine.formats.following import changes, reasoning_of
+from engine.formats.tools import tools_text
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
 from engine.method.noise import RESPONSE
@@ -338,7 +338,7 @@ def sample_page(
 ) -> RenderableType:
     """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
     parts: list[RenderableType] = []
-    if definitions := tool_definitions(tools_in(sample.row)):
+    if definitions := tool_definitions(tools_text(sample.row)):
         text = literal("\n".join(definitions))
         parts.append(Panel(text, title="what the assistant may call", title_align="left"))
     if sample.history:

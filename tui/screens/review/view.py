@@ -13,7 +13,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
-from engine.formats.conversation import tools_in
+from engine.formats.tools import tools_text
 from engine.method.noise import NEAR_TIE
 from engine.method.rules import PAPERS
 from engine.sample import PARTS, Version
@@ -228,7 +228,7 @@ class SampleViewScreen(AppScreen):
         place = f"Before it  row {sample.number:,}, turn {sample.turn:,}"
         self.query_one(ConversationBefore).show_before(
             sample.history,
-            tools_in(sample.row),
+            tools_text(sample.row),
             place,
             opened=opened,
             key=self.keymap.first("review.conversation"),
@@ -237,7 +237,7 @@ class SampleViewScreen(AppScreen):
 
     def action_conversation(self) -> None:
         sample = None if self._view is None else self._view.sample
-        if sample is None or not (sample.history or tools_in(sample.row) or sample.next):
+        if sample is None or not (sample.history or tools_text(sample.row) or sample.next):
             self.say("nothing was said before this exchange")
             return
         self._unfolded = not self._unfolded

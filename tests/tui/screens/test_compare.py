@@ -212,7 +212,7 @@ def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -
     async def work(seat: CompareSeat) -> None:
         await seat.press("s", "enter")
         await seat.until(lambda: seat.workbench.judge_job.tally.done == 1)
-        seat.app.action_leave()
+        seat.app.leave()
         assert seat.app.unjudged == ["burnish", "judge", str(path), "--judge", TEACHER]
 
     with FakeOllama(tap) as server:

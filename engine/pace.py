@@ -25,6 +25,15 @@ class Pace:
         return self.left * self.seconds / self.done if self.done else None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a run while it lasted."""
+
+    student_speed: float  # tokens a second; 0: it scored nothing
+    in_turn: bool  # the models worked one after the other
+    unusable_replies: int  # of those asked for in it
+
+
 class Stopwatch:
     """Seconds that were worked; it stands at first."""
 

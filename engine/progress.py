@@ -27,7 +27,7 @@ from engine.events import (
 )
 from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged
 from engine.judge.prompt import Result
-from engine.pace import Pace, Pulse, Stopwatch
+from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
 from models.student import StudentInfo
 from models.system.units import counted
@@ -197,6 +197,10 @@ class Tally:
     def student_speed(self) -> float:
         """Target tokens a second while it scored."""
         return self.student_tokens / self.student_seconds if self.student_seconds else 0.0
+
+    @property
+    def measured(self) -> Measured:
+        return Measured(self.student_speed, self.phase is not None, self.failed_attempts.total())
 
     def counts(self) -> str:
         """Verdicts and troubles so far."""

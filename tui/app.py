@@ -266,11 +266,7 @@ class BurnishApp(PatchedApp):
         """Show what came of trying samples, and then in Review the one that is chosen."""
         tally, reader = self.workbench.run_job.tally, self.workbench.reader
         try:
-            found = await reader.ask_workspace(
-                lambda reading: tryout(
-                    reading, run, tried, student_speed=tally.student_speed, in_turn=tally.phase is not None
-                )
-            )
+            found = await reader.ask_workspace(lambda reading: tryout(reading, run, tried, tally.measured))
             index = await self.push_screen_wait(TryoutDialog(found, tally.failed_attempts))
             if index is None:
                 return

@@ -10,16 +10,23 @@ response stage, taken or not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 import numpy as np
 
+from engine.method.recipe import Method
+from engine.pace import Measured
+from engine.run.session import HeldError, check
+from engine.run.settings import Settings, with_setting
 from engine.run.tryout import Estimate, tryout
 from engine.sample import Choice, Stage, Verdict, Version
 from engine.store.workspace import Run, Workspace
+from models.errors import UsageError
 from models.student import Losses
+from models.teacher import TeacherError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,58 @@ class TeacherTrial:
     estimate: Estimate | None
 
 
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """A teacher's run over the samples, and what the student found in it."""
+
+    run: Run
+    ranked: Sequence[Losses]  # of `answers`
+    measured: Measured
+
+
+async def try_teachers(
+    each: Mapping[str, Settings],
+    samples: Sequence[int],
+    refine: Callable[[str, Settings], Awaitable[TrialRun | None]],
+    read: Callable[[Callable[[Workspace], TeacherTrial]], Awaitable[TeacherTrial]],
+) -> list[TeacherTrial]:
+    """The trials of several teachers on the same samples, one after the other.
+
+    each: the settings with a teacher, by its name. refine: runs with them; None ends it, and what was tried is
+    returned. read: calls what reads the workspace. What keeps one teacher from its work is its trial's problem.
+    """
+    trials = []
+    for name, settings in each.items():
+        try:
+            tried = await refine(name, settings)
+        except (TeacherError, HeldError) as error:
+            trials.append(failed_trial(name, str(error)))
+            continue
+        if tried is None:
+            break
+        trials.append(await read(partial(teacher_trial, name, tried=tried, samples=samples)))
+    return trials
+
+
+def settings_of_each(
+    settings: Settings, names: Iterable[str], *, allow_remote_teacher: bool = False
+) -> dict[str, Settings]:
+    """The settings with each of these teachers, by their names.
+
+    Raises `UsageError` where there are none, and where no student compares them; else as `session.check`.
+    """
+    if settings.run.method is not Method.SELECTIVE:
+        raise UsageError(
+            f"method {settings.run.method}: teachers are compared by a student, so by method selective"
+        )
+    each = {name: with_setting(settings, "teacher", "name", name) for name in map(str.strip, names) if name}
+    if not each:
+        raise UsageError("no teachers: give --teachers with their names, such as qwen3:8b,gguf:PATH")
+    for one in each.values():
+        check(one, allow_remote_teacher=allow_remote_teacher)
+    return each
+
+
 def failed_trial(teacher: str, problem: str) -> TeacherTrial:
     """The trial of a teacher that could not be tried."""
     nothing = StageTrial.of(())
@@ -67,18 +126,11 @@ def failed_trial(teacher: str, problem: str) -> TeacherTrial:
 
 
 def teacher_trial(
-    teacher: str,
-    workspace: Workspace,
-    run: Run,
-    samples: Sequence[int],
-    ranked: Sequence[Losses],
-    *,
-    unusable_replies: int,
-    student_speed: float,
-    in_turn: bool,
+    teacher: str, workspace: Workspace, *, tried: TrialRun, samples: Sequence[int]
 ) -> TeacherTrial:
-    """The trial of a run's teacher on some samples; `ranked`: of `answers`. student_speed, in_turn: as `tryout`."""
-    found = tryout(workspace, run, samples, student_speed=student_speed, in_turn=in_turn)
+    """The trial of a teacher that was tried on these samples."""
+    run, ranked = tried.run, tried.ranked
+    found = tryout(workspace, run, samples, tried.measured)
     choices = [choice for one in found.tried for choice in one.outcome.choices]
     written = answers(workspace, run, samples)
     own = sum(len(workspace.sample(index).original.response) for index in written)
@@ -90,7 +142,7 @@ def teacher_trial(
         rsr=rank_surprisal_ratio(ranked),
         answers=len(ranked),
         length=sum(len(version.response) for version in written.values()) / own if own else None,
-        unusable_replies=unusable_replies,
+        unusable_replies=tried.measured.unusable_replies,
         estimate=found.estimate,
     )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.examine.languages import language
+from engine.pace import Measured
 from engine.sample import Outcome, Sample
 from engine.store.left import Written, left, scored_tokens, written
 from engine.store.workspace import Run, Workspace
@@ -132,25 +133,18 @@ class Tryout:
     estimate: Estimate
 
 
-def tryout(
-    workspace: Workspace, run: Run, chosen: Sequence[int], *, student_speed: float, in_turn: bool
-) -> Tryout:
-    """What came of trying some samples in a run.
-
-    student_speed: tokens a second, as measured; 0: it scored nothing. in_turn: the models worked one after the other.
-    """
+def tryout(workspace: Workspace, run: Run, chosen: Sequence[int], measured: Measured) -> Tryout:
+    """What came of trying some samples in a run, of which this was measured."""
     tried = []
     for index in chosen:
         sample, outcome = workspace.sample(index), workspace.outcome(run, index)
         if outcome is not None:
             found = language(sample.original.instruction, sample.original.response)
             tried.append(Tried(sample, found, outcome))
-    return Tryout(run, tuple(tried), _estimate(workspace, run, tried, student_speed, in_turn=in_turn))
+    return Tryout(run, tuple(tried), _estimate(workspace, run, tried, measured))
 
 
-def _estimate(
-    workspace: Workspace, run: Run, tried: Sequence[Tried], student_speed: float, *, in_turn: bool
-) -> Estimate:
+def _estimate(workspace: Workspace, run: Run, tried: Sequence[Tried], measured: Measured) -> Estimate:
     samples, characters = left(workspace, run)
     lengths = [length_of(one.sample) for one in tried]
     replies = [written(workspace, run, one.sample.index) for one in tried]
@@ -171,8 +165,8 @@ def _estimate(
         prompt_tokens=to_read,
         prompt_speed=prompt_speed,
         teacher_seconds=sum(tokens / each for tokens, each in times if each) / parallel,
-        student_seconds=to_score / student_speed if student_speed else None,
-        in_turn=in_turn,
+        student_seconds=to_score / measured.student_speed if measured.student_speed else None,
+        in_turn=measured.in_turn,
     )
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.errors import UsageError
 from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import PATH, DataOptions, data_options, given, json_option, manner_options, remote_option
 from tui.cli.stopping import run_stoppable
+
+if TYPE_CHECKING:
+    from engine.run.teacher_trial import TeacherTrial
+    from engine.store.workspace import Workspace
 
 
 @click.command()
@@ -51,62 +55,36 @@ def teachers(
     The samples are spread over the dataset's lengths, languages and layouts. `burnish run` with one of the teachers,
     and else the same options, goes on from there, and asks for nothing twice.
     """
-    from engine.method.recipe import Method
     from engine.run import session
-    from engine.run.session import HeldError
-    from engine.run.settings import load_settings, with_setting
-    from engine.run.teacher_trial import answers, failed_trial, teacher_trial
-    from engine.run.tryout import spread
-    from models.teacher import TeacherError
+    from engine.run.settings import Settings, load_settings
+    from engine.run.teacher_trial import TrialRun, answers, settings_of_each, try_teachers
     from tui.cli.console import errors, output, print_facts, say
-    from tui.cli.progress import display
-    from tui.cli.refining import open_data
+    from tui.cli.trying import displayed, trying
     from tui.text.literal import one_line
     from tui.text.teacher_table import RSR, teacher_table
 
     settings = load_settings(given(options))
-    if settings.run.method is not Method.SELECTIVE:
-        raise UsageError(
-            f"method {settings.run.method}: teachers are compared by a student, so by method selective"
-        )
-    names = list(dict.fromkeys(name.strip() for name in teachers.split(",") if name.strip()))
-    if not names:
-        raise UsageError("no teachers: give --teachers with their names, such as qwen3:8b,gguf:PATH")
-    each = {name: with_setting(settings, "teacher", "name", name) for name in names}
-    for one in each.values():
-        session.check(one, allow_remote_teacher=allow_remote_teacher)
-    trials = []
-    with open_data(data, reading, turns=settings.run.turns) as opened:
-        chosen = spread(opened, samples)
-        for name, one in each.items():
+    each = settings_of_each(settings, teachers.split(","), allow_remote_teacher=allow_remote_teacher)
+    with trying(data, reading, samples, turns=settings.run.turns) as (opened, chosen):
+
+        async def refine(name: str, one: Settings) -> TrialRun:
             say(errors(), f"{one_line(name)}:")
-            with display(errors()) as shown:
-                trying = session.refine_and_rank(
+            (summary, ranked), tally = await displayed(
+                lambda emit: session.refine_and_rank(
                     opened,
                     one,
-                    shown.on_event,
+                    emit,
                     lambda run: answers(opened, run, chosen),
                     only=chosen,
                     allow_remote_teacher=allow_remote_teacher,
                 )
-                try:
-                    summary, ranked = run_stoppable(trying)
-                except (TeacherError, HeldError) as error:
-                    trials.append(failed_trial(name, str(error)))
-                    continue
-            tally = shown.tally
-            trials.append(
-                teacher_trial(
-                    name,
-                    opened,
-                    summary.run,
-                    chosen,
-                    ranked,
-                    unusable_replies=tally.failed_attempts.total(),
-                    student_speed=tally.student_speed,
-                    in_turn=tally.phase is not None,
-                )
             )
+            return TrialRun(summary.run, ranked, tally.measured)
+
+        async def read(look: Callable[[Workspace], TeacherTrial]) -> TeacherTrial:
+            return look(opened)
+
+        trials = run_stoppable(try_teachers(each, chosen, refine, read))
         if as_json:  # tui/cli/README.md documents the fields
             print(json.dumps({"samples": chosen, "teachers": [asdict(one) for one in trials]}))
         else:

@@ -52,26 +52,24 @@ def try_(
     """
     from engine.run import session
     from engine.run.settings import load_settings
-    from engine.run.tryout import spread, tryout
-    from tui.cli.console import errors, output, print_facts
-    from tui.cli.progress import display
-    from tui.cli.refining import open_data
+    from engine.run.tryout import tryout
+    from tui.cli.console import output, print_facts
+    from tui.cli.trying import displayed, trying
     from tui.text.tables import sample_page
     from tui.text.tryout_words import tryout_facts
 
     settings = load_settings(given(options))
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
-    with open_data(data, reading, turns=settings.run.turns) as opened:
-        chosen = spread(opened, samples)
-        with display(errors()) as shown:
-            refining = session.refine_workspace(
-                opened, settings, shown.on_event, only=chosen, allow_remote_teacher=allow_remote_teacher
+    with trying(data, reading, samples, turns=settings.run.turns) as (opened, chosen):
+        summary, tally = run_stoppable(
+            displayed(
+                lambda emit: session.refine_workspace(
+                    opened, settings, emit, only=chosen, allow_remote_teacher=allow_remote_teacher
+                )
             )
-            summary = run_stoppable(refining)
-        tally, run = shown.tally, summary.run
-        found = tryout(
-            opened, run, chosen, student_speed=tally.student_speed, in_turn=tally.phase is not None
         )
+        run = summary.run
+        found = tryout(opened, run, chosen, tally.measured)
         if as_json:
             parts = [
                 {"sample": one.sample.model_dump(mode="json"), "language": one.language}

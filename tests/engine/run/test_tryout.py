@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.pace import Measured
 from engine.run.tryout import POOL, Estimate, Layout, by_length, spread, tryout
 from engine.store.left import Written, left
 from engine.store.workspace import Workspace
@@ -81,7 +82,7 @@ def test_what_was_tried_is_found_by_the_run_that_follows(tmp_path: Path) -> None
         chosen = spread(opened, 2)
         run = refine(opened, given, only=chosen).run
         asked = len(server.chats)
-        found = tryout(opened, run, chosen, student_speed=50.0, in_turn=False)
+        found = tryout(opened, run, chosen, Measured(50.0, in_turn=False, unusable_replies=0))
         assert [one.sample.index for one in found.tried] == list(chosen)
         estimate = found.estimate
         assert estimate.left == 2
@@ -100,13 +101,13 @@ def test_what_was_tried_is_found_by_the_run_that_follows(tmp_path: Path) -> None
         assert estimate.seconds == max(estimate.teacher_seconds, estimate.student_seconds)
         refine(opened, given, only=chosen)
         assert len(server.chats) == asked
-        again = tryout(opened, run, chosen, student_speed=0.0, in_turn=True)
+        again = tryout(opened, run, chosen, Measured(0.0, in_turn=True, unusable_replies=0))
         assert again.estimate.teacher_tokens == estimate.teacher_tokens, "from what is kept"
         assert (again.estimate.student_seconds, again.estimate.seconds) == (None, estimate.teacher_seconds)
         refine(opened, given)
         assert len(server.chats) == 2 * asked
         assert all(finals(opened))
-        done = tryout(opened, run, chosen, student_speed=50.0, in_turn=False).estimate
+        done = tryout(opened, run, chosen, Measured(50.0, in_turn=False, unusable_replies=0)).estimate
         assert (done.left, done.seconds) == (0, 0.0)
 
 
@@ -133,7 +134,7 @@ def test_what_was_not_measured_of_the_reading_is_left_out(tmp_path: Path) -> Non
         opened.database.execute(
             "UPDATE replies SET body = json_remove(body, '$.reading')"
         )  # as burnish kept them once
-        estimate = tryout(opened, run, (0,), student_speed=0.0, in_turn=False).estimate
+        estimate = tryout(opened, run, (0,), Measured(0.0, in_turn=False, unusable_replies=0)).estimate
     assert (estimate.prompt_tokens, estimate.prompt_speed) == (0, None)
     assert estimate.teacher_speed is not None
     assert estimate.teacher_seconds == pytest.approx(estimate.teacher_tokens / estimate.teacher_speed)
@@ -144,7 +145,7 @@ def test_requests_at_once_share_the_time(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT) as opened:
         for parallel in (1, 4):
             run = refine(opened, settings(server, teacher={"parallel": parallel}), only=(0,)).run
-            estimate = tryout(opened, run, (0,), student_speed=0.0, in_turn=False).estimate
+            estimate = tryout(opened, run, (0,), Measured(0.0, in_turn=False, unusable_replies=0)).estimate
             assert estimate.teacher_speed is not None
             assert estimate.prompt_speed is not None
             assert estimate.teacher_seconds == pytest.approx(

@@ -31,6 +31,7 @@ from tui.messages import (
     ReviewsChanged,
     ShowSample,
     StartRun,
+    TryTeachers,
     WorkspaceChanged,
     WorkspaceOpened,
 )
@@ -48,6 +49,7 @@ from tui.screens.run.screen import RunScreen
 from tui.screens.samples.screen import SamplesScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.tryout.dialog import TryoutDialog
+from tui.screens.tryout.teachers import TeacherTableDialog
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 from tui.themes import THEMES
@@ -229,18 +231,29 @@ class BurnishApp(PatchedApp):
 
     @on(StartRun)
     def _start_run(self, message: StartRun) -> None:
+        if self._may_begin():
+            self.remembered = self.remembered.started(self.workbench.settings)
+            remember(self.remembered)
+            self._refine(message)
+            self._go("run")
+
+    @on(TryTeachers)
+    def _start_trials(self, message: TryTeachers) -> None:
+        if self._may_begin():
+            self._try_teachers(message)
+            self._go("run")
+
+    def _may_begin(self) -> bool:
+        """True where no run and no judge is at work; else it is said."""
         if self.workbench.run_job.running:
             self.notify("a run is under way", severity="warning")
-            return
-        if self.workbench.judge_job.running:
+        elif self.workbench.judge_job.running:
             self.notify(
                 "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
             )
-            return
-        self.remembered = self.remembered.started(self.workbench.settings)
-        remember(self.remembered)
-        self._refine(message)
-        self._go("run")
+        else:
+            return True
+        return False
 
     @work(group="run")
     async def _refine(self, asked: StartRun) -> None:
@@ -260,6 +273,26 @@ class BurnishApp(PatchedApp):
                         f"done: {summary.done} of {counted(summary.total, 'sample')}, {summary.failed} failed"
                     )
         self.post_changed()
+
+    @work(group="run")
+    async def _try_teachers(self, asked: TryTeachers) -> None:
+        """Try several teachers, show the table of them, and make the one that is chosen Start's."""
+        try:
+            trials = await self.workbench.try_teachers(asked.each, asked.samples)
+        except BurnishError as error:
+            self.workbench.run_job.note(str(error))
+            self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
+            return
+        finally:
+            self.post_changed()
+        if not trials:
+            return
+        samples = min(asked.samples, self.workbench.samples)
+        if (name := await self.push_screen_wait(TeacherTableDialog(trials, samples))) is not None:
+            self._go("start")
+            start = self.get_screen("start")
+            assert isinstance(start, StartScreen)
+            start.take_teacher(name)
 
     @work(group="tryout")
     async def _show_tryout(self, run: Run, tried: tuple[int, ...]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from engine.events import Event
+from engine.run.settings import Settings
 from models.errors import BurnishError
 
 
@@ -48,6 +49,14 @@ class ShowSample(Message):
     """A screen asks to see one sample in Review, at this position of the list."""
 
     position: int
+
+
+@dataclass
+class TryTeachers(Message):
+    """A screen asks for several teachers to be tried, one after the other, on the same samples."""
+
+    each: dict[str, Settings]  # the settings with a teacher, by its name
+    samples: int
 
 
 @dataclass(kw_only=True)

@@ -28,6 +28,9 @@ from models.errors import UsageError
 from models.student import Losses
 from models.teacher import TeacherError
 
+COMPARED = 20
+"""Samples that teachers are tried on where nobody says how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageTrial:

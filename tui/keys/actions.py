@@ -68,6 +68,13 @@ _TABLE = {
             "Refine five samples that differ, and see how long all would take",
             SHOWN,
         ),
+        (
+            "try_teachers",
+            "T",
+            "Teachers",
+            "Try several teachers on the same samples, and see what the student makes of each",
+            SHOWN,
+        ),
         ("pull", "p", "Pull", "Have Ollama download a model", SHOWN),
         ("refresh", "f5", "Look again", "Look for models again", QUIET),
         ("begin", "s,ctrl+s", "Start", "Start the run", SHOWN),

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from engine.events import Event, Notice
 from engine.run.plan import RunSummary
-from engine.run.session import Session
+from engine.run.session import Session, ending_when_held
 from engine.run.settings import Settings
+from engine.run.teacher_trial import TrialRun, answers
 from engine.store.workspace import Workspace
+from models.student import Losses
 from tui.state.engine_thread import EngineThread
 from tui.state.job import Job
 from tui.state.live_replies import LiveReplies
@@ -58,6 +60,33 @@ class RunJob(Job[Session, Event, RunSummary]):
             return await self._thread.begin(refining).result()
 
         return await self._carry_out(refined)
+
+    async def try_teacher(
+        self, workspace: Workspace, settings: Settings, *, only: Sequence[int]
+    ) -> TrialRun | None:
+        """`refine` of some samples, whose answers the student ranks; None where `cancel` came before.
+
+        Raises `HeldError` where it is held for what the teacher writes: the next one is to have its turn.
+        """
+        self._refuse_second()
+        self.settings, self.limit, self.only = settings, None, only
+        ranked: list[Losses] = []
+
+        async def tried() -> RunSummary:
+            async with self._opening:
+                await self._close()
+                models = Session(workspace, settings, ending_when_held(self._reported.append))
+                self._models, self._open_settings = models, settings
+            try:
+                summary = await self._thread.begin(models.refine(only=only)).result()
+                written = await self._thread.call(answers, workspace, summary.run, only)
+                ranked.extend(await self._thread.begin(models.ranked(written)).result())
+                return summary
+            finally:
+                await self.close_models()
+
+        summary = await self._carry_out(tried)
+        return None if summary is None else TrialRun(summary.run, ranked, self.tally.measured)
 
     async def _wind_up(self) -> None:
         await self._on_end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,8 @@ from engine.run.opening import Import, append_dataset, check_source, open_worksp
 from engine.run.plan import RunSummary
 from engine.run.session import Session
 from engine.run.settings import Settings, load_settings
+from engine.run.teacher_trial import TeacherTrial, TrialRun, try_teachers
+from engine.run.tryout import spread
 from engine.sample import Candidate, Scores, Stage, Turns, Version, WhyPassed
 from engine.store.file_errors import WorkspaceError
 from engine.store.reviews import Act, Reviews, Steps
@@ -213,11 +215,24 @@ class Workbench:
         self, *, limit: int | None = None, only: Sequence[int] | None = None, retry_failed: bool = False
     ) -> RunSummary | None:
         """Run the pipeline with `settings`, until it is done; None where it was cancelled before."""
-        if self.settings.run.turns is Turns.ALL and not self.has_turns:
-            await _carried_through(self._take_up_all(), self._changes)
+        await self._take_up_turns()
         return await self.run_job.refine(
             self._open_workspace, self.settings, limit=limit, only=only, retry_failed=retry_failed
         )
+
+    async def try_teachers(self, each: Mapping[str, Settings], count: int) -> list[TeacherTrial]:
+        """`engine.run.teacher_trial.try_teachers` on so many samples that differ; those that were not cancelled."""
+        await self._take_up_turns()
+        chosen = await self.reader.ask_workspace(lambda reading: spread(reading, count))
+
+        async def refine(_: str, settings: Settings) -> TrialRun | None:
+            return await self.run_job.try_teacher(self._open_workspace, settings, only=chosen)
+
+        return await try_teachers(each, chosen, refine, self.reader.ask_workspace)
+
+    async def _take_up_turns(self) -> None:
+        if self.settings.run.turns is Turns.ALL and not self.has_turns:
+            await _carried_through(self._take_up_all(), self._changes)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         return await self._ask(lambda models: models.scores(sample, versions))

@@ -17,7 +17,7 @@ RSR = "sum of ranks up to 100 over sum of losses; lower suits the student better
 def teacher_table(trials: Sequence[TeacherTrial]) -> Table:
     """Every measure a row; `-` where there is none."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     tried = [one for one in trials if one.problem is None]
     for one in tried:
         table.add_column(Text(one_line(one.teacher)), justify="right", overflow="fold")

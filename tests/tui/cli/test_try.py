@@ -78,6 +78,33 @@ def test_what_failed_is_counted_with_its_reason(tmp_path: Path) -> None:
     assert "unparsable 6: each is asked for again" in ended.out
 
 
+def test_a_critique_under_markers_is_shown_by_criterion_and_kept_as_it_came(tmp_path: Path) -> None:
+    critique = "1. **Helpfulness**: It helps.\n2. **Accuracy**: One fault: the year."
+
+    def under_markers(chat: Chat) -> str:
+        new = (
+            "[New Instruction]\nWhy?\n[New Response]"
+            if "[New Instruction]" in str(chat.body["messages"])
+            else "[Better Response]"
+        )
+        return f"[Critique]\n{critique}\n{new}\nSo it is, said {len(chat.prompt)}.\n[End]"
+
+    data, path = dataset(tmp_path / "data.json", SHORT[:1]), tmp_path / "w.burnish"
+    with FakeOllama(under_markers) as server:
+        environment = {"OLLAMA_HOST": server.url, "COLUMNS": "100"}
+        options = ("--method", "reflect", "--teacher", TEACHER, "--reply-form", "markers")
+        tried = burnish("try", data, "-w", path, *options, environment=environment)
+    for shown in (tried, burnish("show", path, "0", environment={"COLUMNS": "100"})):
+        assert shown.code == 0, shown.err
+        lines = [line.strip(" │") for line in shown.out.splitlines()]
+        at = lines.index("Helpfulness")
+        assert lines[at + 1] == "It helps."
+        assert lines[lines.index("Accuracy") + 1] == "One fault: the year."
+        assert "**" not in shown.out
+    kept = json.loads(burnish("show", path, "0", "--json").out)["outcome"]["choices"][0]["critique"]
+    assert kept == {"Critique": critique}
+
+
 def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
     data = dataset(tmp_path / "data.json", [ROW, ROW | {"instruction": f"Tell {HOSTILE}"}])
     with FakeOllama(script) as server:

@@ -79,6 +79,7 @@ BEGIN = ("teaches", "ctrl+s")
 STATES = {
     "start, empty": State(nothing, shows="open a dataset or a workspace to begin"),
     "start, ready": State(untouched, shows="teaches"),
+    "start, teachers": State(untouched, (("teaches", "T"),), "How many samples"),
     "samples": seen("2", "24 samples"),
     "samples, filter": seen("2 f", "≈ near tie"),
     "review": seen("2 enter", "Sample 0"),

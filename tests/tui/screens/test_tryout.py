@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from engine.method.rules import OwnCriteria
 from engine.run.settings import load_settings
 from tests import hostile
@@ -17,6 +19,8 @@ from tui.screens.run.screen import RunScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.tryout.dialog import TryoutDialog
 from tui.text.critique import growing
+
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
 def untouched(path: Path, text: str = "") -> Path:

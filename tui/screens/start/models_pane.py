@@ -57,6 +57,12 @@ class ModelsPane(Vertical):
         teacher = self._workbench.settings.teacher
         return teacher.host, teacher.url, self._workbench.settings.model_folders
 
+    @property
+    def teachers(self) -> list[str]:
+        """The names of the models that are here and can teach."""
+        models = self._listed.models if self._listed is not None else ()
+        return [name for model in models if (name := model.called("teacher")) is not None]
+
     def on_mount(self) -> None:
         self.list_models()
 

@@ -15,7 +15,8 @@ from textual.widgets import Button, Input, Static
 from engine.health.models_here import ANSWERS, Role
 from engine.method.recipe import Method
 from engine.run import session
-from engine.run.settings import Settings
+from engine.run.settings import Settings, with_setting
+from engine.run.teacher_trial import COMPARED, settings_of_each
 from engine.run.tryout import TRIED, spread
 from models.errors import BurnishError, UsageError
 from models.files.catalog import SERVED, teacher_file
@@ -27,12 +28,13 @@ from models.system.units import counted
 from models.teacher import Fault, TeacherError
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
-from tui.messages import SettingsChanged, StartRun, WorkspaceChanged, WorkspaceOpened
+from tui.messages import SettingsChanged, StartRun, TryTeachers, WorkspaceChanged, WorkspaceOpened
 from tui.screens.base import AppScreen
 from tui.screens.start.data_pane import DataPane
 from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.method_form import MethodForm
 from tui.screens.start.models_pane import ModelsPane
+from tui.screens.start.teachers_dialog import TeachersDialog
 from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
 from tui.text.vocabulary import rules_in_short
@@ -201,15 +203,41 @@ class StartScreen(AppScreen):
             chosen = await self.workbench.reader.ask_workspace(lambda reading: spread(reading, TRIED))
             self.post_message(StartRun(only=chosen))
 
+    @work(exclusive=True, group="begin")
+    async def action_try_teachers(self) -> None:
+        """Ask which teachers are to be tried, and have them tried, unless something keeps them from it."""
+        try:
+            self._check_free()
+            self._form.check()
+            chosen = self.workbench.settings.teacher.name
+            asking = TeachersDialog(self._models.teachers, chosen, COMPARED)
+            if (asked := await self.app.push_screen_wait(asking)) is None:
+                return
+            each = await on_daemon_thread(settings_of_each, self.workbench.settings, asked.names)
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            self.post_message(TryTeachers(each, asked.samples))
+
+    def take_teacher(self, name: str) -> None:
+        """Have a teacher be the next run's."""
+        self.workbench.settings = with_setting(self.workbench.settings, "teacher", "name", name)
+        self._models.show_settings()
+        self._say_ready()
+
+    def _check_free(self) -> None:
+        """Raise `UsageError` where no workspace is open, whose path is then asked for, or a run is under way."""
+        if not self.workbench.is_open:
+            self._data.ask()
+            raise UsageError("open a dataset or a workspace first")
+        if self.workbench.run_job.running:
+            raise UsageError("a run is under way")
+
     async def _can_begin(self) -> bool:
         """True where nothing that can be checked would keep a run from working; else it is said."""
         settings = self.workbench.settings
         try:
-            if not self.workbench.is_open:
-                self._data.ask()
-                raise UsageError("open a dataset or a workspace first")
-            if self.workbench.run_job.running:
-                raise UsageError("a run is under way")
+            self._check_free()
             if (missing := _missing(settings)) is not None:
                 self._go_on()
                 raise UsageError(f"choose a {missing}")

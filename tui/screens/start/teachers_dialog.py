@@ -1,0 +1,106 @@
+"""The dialog that asks which teachers are to be tried on the same samples, and on how many."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.screens.dialog import Dialog
+from tui.text.shown import shown_line
+from tui.widgets.plain_input import PlainInput
+
+NAME_WIDTH = 70
+"""Cells of a teacher's name in the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeachersRequest:
+    """The answers of the dialog."""
+
+    names: tuple[str, ...]
+    samples: int
+
+
+class MarkList(OptionList):
+    """Names, some of them marked. Space and a click mark one, and unmark it.
+
+    Beside Textual's `SelectionList`, which tells its marks by their colour.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", show=False)]
+
+    def __init__(self, names: Sequence[str], marked: Collection[str]) -> None:
+        self._names, self._marked = names, set(marked)
+        super().__init__(*(Option(self._line(name)) for name in names), compact=True)
+
+    @property
+    def marked(self) -> list[str]:
+        """Those that are, in the order in which they stand."""
+        return [name for name in self._names if name in self._marked]
+
+    def _line(self, name: str) -> Content:
+        mark = "[x] " if name in self._marked else "[ ] "
+        return Content.assemble(mark, shown_line(name, NAME_WIDTH))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        name = self._names[event.option_index]
+        self._marked ^= {name}
+        self.replace_option_prompt_at_index(event.option_index, self._line(name))
+
+
+class TeachersDialog(Dialog[TeachersRequest]):
+    HEADING = "Try several teachers on the same samples"
+    DEFAULT_CSS = """
+    TeachersDialog {
+        & #dialog { width: 84; }
+        & MarkList { height: auto; max-height: 8; background: $surface; scrollbar-size-vertical: 1; }
+        & #wrong { height: auto; color: $text-error; display: none; }
+        & #wrong.-said { display: block; margin-top: 1; }
+        &.-narrow .question { margin-top: 0; }
+    }
+    """
+
+    def __init__(self, here: Sequence[str], chosen: str | None, samples: int) -> None:
+        """`here`: the teachers that are found. `chosen`: Start's, marked at first. `samples` stands there at first."""
+        super().__init__()
+        self._here = tuple(here)
+        # Ollama calls one without a tag "latest".
+        same = [name for name in here if name in (chosen, f"{chosen}:latest")]
+        self._chosen = same[0] if same else chosen
+        self._samples = samples
+
+    def questions(self) -> ComposeResult:
+        if self._here:
+            yield Label("Those that are here: space marks one", classes="question")
+            yield MarkList(self._here, [name for name in self._here if name == self._chosen])
+        yield Label("Others, by commas", classes="question")
+        typed = self._chosen if self._chosen is not None and self._chosen not in self._here else ""
+        yield PlainInput(typed, placeholder="an Ollama model, openai:MODEL, gguf:PATH, or demo", id="others")
+        yield Label("How many samples each refines", classes="question")
+        yield PlainInput(str(self._samples), id="samples", restrict=r"\d*", max_length=4)
+        yield Static(id="wrong")
+
+    def action_agree(self) -> None:
+        answer = self.answer()
+        if answer.names and answer.samples:
+            super().action_agree()
+            return
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(
+            Content("✗ mark a teacher, or name one" if not answer.names else "✗ say how many samples")
+        )
+        wrong.add_class("-said")
+
+    def answer(self) -> TeachersRequest:
+        marked = [name for one in self.query(MarkList) for name in one.marked]
+        typed = [name.strip() for name in self.query_one("#others", PlainInput).value.split(",")]
+        names = dict.fromkeys(name for name in (*marked, *typed) if name)
+        return TeachersRequest(tuple(names), int(self.query_one("#samples", PlainInput).value or 0))

@@ -36,8 +36,9 @@ def repeats(*given: str) -> Rule:
 
     def rule(text: str) -> Fault | None:
         length = _repeated(text)
-        given_so = any(3 * text[-length:] in one for one in given) if length else True
-        return None if given_so else Fault.REPEATS
+        if not length or any(3 * text[-length:] in one for one in given):
+            return None
+        return Fault.REPEATS
 
     return rule
 

@@ -78,10 +78,11 @@ class Turns(StrEnum):
 
 
 class Reasoning(StrEnum):
-    """The reasoning that an answer leaves with."""
+    """The use that is made of the reasoning before an answer."""
 
-    SKIP = "skip"  # its own; with the answer that it led to it goes
+    SKIP = "skip"  # none; with the answer that it led to it goes
     TEACHER = "teacher"  # of a rewrite, what the teacher thought before it, where the row has reasoning
+    SCORE = "score"  # as SKIP, but the student scores the answer that it led to after it
 
 
 class Sample(Frozen):

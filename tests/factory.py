@@ -245,6 +245,7 @@ USUAL_RECIPE: dict[str, Any] = {
     "student": "sha256:" + "5" * 64,
     "template": TemplateName.VICUNA,
     "context": 2048,
+    "reasoned": False,
     "exact": False,
     "length": ComparedLength.WHOLE,
     "near_tie": 0.01,

@@ -36,11 +36,22 @@ def changes(
 
 def reasoning_of(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> str:
     """The reasoning that led to a sample's answer, its marks included; "" where its row has none."""
-    with naming(sample.index):
-        layout = source.layout
-        plain = with_turns(sample.row, layout, columns).row if layout in STYLES else sample.row
-        place = _place_of(plain, sample, layout, columns)
+    place = _place_in(sample, source, columns)
     return "\n\n".join(text for text in (*place.beside, place.within) if text.strip())
+
+
+def reasoning_before(sample: Sample, source: Format, columns: Columns = NO_COLUMNS) -> str:
+    """The reasoning that stands before a sample's answer, as a model writes both: within marks, the space after them.
+
+    "" where its row has none, or its text still holds it.
+    """
+    if parted_answer(sample.original.response, as_one_text(sample.original)).reasoning:
+        return ""
+    place = _place_in(sample, source, columns)
+    if place.marked:
+        return place.within
+    said = "\n\n".join(text.strip("\n") for text in (*place.beside, place.within) if text.strip())
+    return f"<think>\n{said}\n</think>\n\n" if said else ""
 
 
 class Dependence(NamedTuple):
@@ -87,6 +98,7 @@ class _Place(NamedTuple):
     fields: set[str]  # of the row, that are not looked at for what follows the texts
     path: str  # of the answer
     within: str  # the reasoning in the answer
+    marked: bool  # that is in the answer's text, its marks and the space after it included
     beside: list[str]  # reasoning in fields of its own
 
 
@@ -95,6 +107,13 @@ def spot_of(row: dict[str, Any], turn: int, layout: Layout) -> int | None:
     if layout in STYLES:
         return place_of_turn(turns_of(row, layout), turn)
     return turn - 1 if turn <= len(history_pairs(row)) // 2 else None
+
+
+def _place_in(sample: Sample, source: Format, columns: Columns) -> _Place:
+    with naming(sample.index):
+        layout = source.layout
+        plain = with_turns(sample.row, layout, columns).row if layout in STYLES else sample.row
+        return _place_of(plain, sample, layout, columns)
 
 
 def _place_of(row: dict[str, Any], sample: Sample, layout: Layout, columns: Columns) -> _Place:
@@ -117,9 +136,10 @@ def _place_of(row: dict[str, Any], sample: Sample, layout: Layout, columns: Colu
             answer, path = row["history"][at][1], f"history[{at}][1]"
     if sample.next is not None:
         own |= {name for name in row if is_reasoning(name)}
-    within = parted_answer(answer, asked).reasoning or text_of_parts(parts)
+    marked = parted_answer(answer, asked).reasoning
+    within = marked or text_of_parts(parts)
     beside = [value for name, value in fields.items() if is_reasoning(name) and isinstance(value, str)]
-    return _Place(at, answer, own, path, within, beside)
+    return _Place(at, answer, own, path, within, bool(marked), beside)
 
 
 def following(

@@ -69,6 +69,7 @@ class Recipe(Sampling):
     student: str | None  # the digest of its weights; None: no student
     template: TemplateName
     context: int  # tokens of a passage the student scores
+    reasoned: bool  # an answer is scored after the reasoning that led to it
     exact: bool  # the student computes in float32
     length: ComparedLength  # of the responses whose margin decides
     near_tie: float | None  # margins below it, in log-ratio, are flagged; None: those that `noise` explains

@@ -29,9 +29,12 @@ class Template(Protocol):
     """A `Prompt` that may come after a conversation."""
 
     def __call__(
-        self, instruction: str, input: str, history: History = (), tools: Tools = (), /
+        self, instruction: str, input: str, history: History = (), tools: Tools = (), reasoning: str = "", /
     ) -> tuple[Piece, ...]:
-        """history: what was said before the instruction. `ChatTemplateError`: it cannot be written so."""
+        """history: what was said before the instruction. reasoning: what the response follows, marks included.
+
+        `ChatTemplateError`: it cannot be written so.
+        """
 
 
 class TemplateName(StrEnum):
@@ -55,8 +58,11 @@ def prompt_for(name: TemplateName, student: StudentInfo) -> Template:
         return chat(student)
     published = PUBLISHED[name]
 
-    def prompt(instruction: str, input: str, history: History = (), _: Tools = (), /) -> tuple[Piece, ...]:
-        return published(instruction, input, history, student.eos_text)
+    def prompt(
+        instruction: str, input: str, history: History = (), _: Tools = (), reasoning: str = "", /
+    ) -> tuple[Piece, ...]:
+        asked = published(instruction, input, history, student.eos_text)
+        return (*asked, Piece(reasoning)) if reasoning else asked
 
     return prompt
 
@@ -188,11 +194,11 @@ def chat(student: StudentInfo) -> Template:
     ]
 
     def prompt(
-        instruction: str, input: str, history: History = (), tools: Tools = (), /
+        instruction: str, input: str, history: History = (), tools: Tools = (), reasoning: str = "", /
     ) -> tuple[Piece, ...]:
         user = f"{instruction}\n{input}" if input else instruction
         tools = tools if uses_tools else ()
-        if not history and not tools:
+        if not (history or tools or reasoning):
             return tuple(piece if piece.special else Piece(user) for piece in around)
         turns = *history, Turn(role="user", text=user)
         written: list[list[dict[str, Any]]] = []
@@ -201,12 +207,21 @@ def chat(student: StudentInfo) -> Template:
                 written.append(messages)
         for given, messages in product((tools, ()) if tools else ((),), written):
             try:
-                return write(messages, given)
+                pieces = write(messages, given, thinking=bool(reasoning))
+                return (*pieces, Piece(_continued(pieces[-1].text, reasoning))) if reasoning else pieces
             except ChatTemplateError as error:
                 refusal = error
         raise refusal
 
     return prompt
+
+
+def _continued(prompt: str, reasoning: str) -> str:
+    """Reasoning without its opening mark, where the prompt already ends with that, as DeepSeek's do."""
+    opened = re.search(r"(<[^<>\s]+>)(\s*)\Z", prompt)
+    if opened is None or not reasoning.lstrip().startswith(opened[1]):
+        return reasoning
+    return reasoning.lstrip().removeprefix(opened[1]).removeprefix(opened[2])
 
 
 def _called_with_objects(turn: Turn) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class SampleHalf:
     total: int  # tokens of the whole text: more than there are where the student's context ended
     rest: str  # the text after the last token
     score: Ratio  # IFD of a response, r-IFD of an instruction
+    reasoned: bool = False  # of a response: its reasoning is context as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class TokenGains:
     instruction: SampleHalf  # and the input after it, where there is one
 
 
-def half(target: str, alone: Losses, given: Losses, left_out: int = 0) -> SampleHalf:
+def half(
+    target: str, alone: Losses, given: Losses, left_out: int = 0, *, reasoned: bool = False
+) -> SampleHalf:
     """A target with what its two passages lost at each token; `left_out` as `Ratio.left_out`."""
     data = utf8(target)
     sizes = _sizes(data, alone)[: len(given.lengths)]
@@ -75,9 +78,8 @@ def half(target: str, alone: Losses, given: Losses, left_out: int = 0) -> Sample
         scored = number - unscored
         losses = (_finite(alone.nll[scored]), _finite(given.nll[scored])) if scored in known else (None, None)
         tokens.append(Token(text, size, *losses))
-    return SampleHalf(
-        tokens, max(alone.tokens, 0), data[at:].decode("utf-8", "replace"), ratio(alone, given, left_out)
-    )
+    rest = data[at:].decode("utf-8", "replace")
+    return SampleHalf(tokens, max(alone.tokens, 0), rest, ratio(alone, given, left_out), reasoned)
 
 
 def spans(tokens: Sequence[Token]) -> list[TokenSpan]:

@@ -256,7 +256,9 @@ class Pipeline:
 
     async def _replaying(self, info: StudentInfo, student: Student | None) -> ReplayingStudent:
         template = await on_daemon_thread(prompt_for, self._recipe.template, info)
-        return ReplayingStudent(self._workspace, info, template, self._emit, student, self._gate)
+        return ReplayingStudent(
+            self._workspace, info, template, self._emit, student, self._gate, reasoned=self._recipe.reasoned
+        )
 
     def _hold(self, held: Held) -> None:
         """Have the run held; kept first, so that it is not held again when it is taken up."""

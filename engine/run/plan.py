@@ -15,6 +15,7 @@ from engine.run.pipeline import Pipeline
 from engine.run.schema_watch import SchemaIgnoredError, SchemaWatch
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
+from engine.sample import Reasoning
 from engine.store.overview import followed
 from engine.store.reply_order import answers_come_first
 from engine.store.run_record import RandomPart, RunRecord, StudentFile
@@ -242,6 +243,7 @@ def recipe_of(
         student=student and digest_of(student),
         template=run.template,
         context=settings.student.context,
+        reasoned=run.reasoning is Reasoning.SCORE,
         exact=settings.student.exact,
         length=run.length,
         near_tie=None if run.near_tie == "auto" else run.near_tie,

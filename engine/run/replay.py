@@ -36,6 +36,7 @@ from engine.events import (
     StudentQueue,
     TeacherQueue,
 )
+from engine.formats.following import reasoning_before
 from engine.formats.tools import definitions_in
 from engine.method.reflection import Question, UnusableReply
 from engine.method.scores import (
@@ -243,13 +244,14 @@ class _Weighed:
     alone: Losses
     given: Losses
     left_out: int  # exchanges of the history, the oldest
+    reasoned: bool  # the answer's reasoning stands before it
 
 
 def _prompt(
-    template: Template, history: History, tools: Tools, instruction: str, input: str
+    template: Template, history: History, tools: Tools, reasoning: str, instruction: str, input: str
 ) -> tuple[Piece, ...]:
-    """A `Prompt`, with its first three arguments given."""
-    return template(instruction, input, history, tools)
+    """A `Prompt`, with its first four arguments given."""
+    return template(instruction, input, history, tools, reasoning)
 
 
 def _not_carried(error: ChatTemplateError) -> str:
@@ -271,8 +273,12 @@ class ReplayingStudent:
         emit: Callable[[Event], None],
         student: Student | None,
         gate: Gate,
+        *,
+        reasoned: bool,
     ) -> None:
+        """`reasoned`: an answer is scored after the reasoning that led to it."""
         self._workspace = workspace
+        self._source = workspace.source() if reasoned else None
         self._identity = [info.digest, info.bos, info.context, info.exact]
         self._template = template
         self._emit = emit
@@ -311,7 +317,7 @@ class ReplayingStudent:
             raise StudentError(f"sample {sample.index}: {_not_carried(error)}") from error
         target = r_ifd.passages.alone.target
         return TokenGains(
-            response=half(version.response, ifd.alone, ifd.given, ifd.left_out),
+            response=half(version.response, ifd.alone, ifd.given, ifd.left_out, reasoned=ifd.reasoned),
             instruction=half(target, r_ifd.alone, r_ifd.given, r_ifd.left_out),
         )
 
@@ -329,21 +335,29 @@ class ReplayingStudent:
         Raises `ChatTemplateError`.
         """
         first, said = exchanges(sample.history)
-        tools = definitions_in(sample.row)
+        tools, reasoning = definitions_in(sample.row), self._reasoning(sample)
         low, high, left_out = [0] * len(asked), [len(said)] * len(asked), [0] * len(asked)
+
+        def led_to(one: tuple[Measure, Version]) -> bool:
+            """True where the reasoning led to what is scored: to no other answer; and g(y) holds the answer alone."""
+            measure, version = one
+            return measure is ifd_passages and version.response == sample.original.response
 
         def questions() -> list[RatioPassages]:
             found = []
-            for (measure, version), out in zip(asked, left_out, strict=True):
+            for one, out in zip(asked, left_out, strict=True):
+                measure, version = one
                 kept = *first, *(turn for part in said[out:] for turn in part)
-                question = measure(version, partial(_prompt, self._template, kept, tools))
+                prompt = partial(_prompt, self._template, kept, tools, reasoning if led_to(one) else "")
+                question = measure(version, prompt)
                 given = replace(question.given, whole=out < len(said))
                 found.append(RatioPassages(question.alone, given))
             return found
 
+        rendered = sample.history or tools or reasoning
         while True:
             # A chat template is rendered in a process of its own, once for each order of roles.
-            found = await on_daemon_thread(questions) if sample.history or tools else questions()
+            found = await on_daemon_thread(questions) if rendered else questions()
             losses = await self.losses(sample.index, distinct_passages(found))
             settled = True
             for number, question in enumerate(found):
@@ -357,9 +371,21 @@ class ReplayingStudent:
                 settled, left_out[number] = settled and middle == left_out[number], middle
             if settled:
                 return [
-                    _Weighed(question, losses[question.alone], losses[question.given], out)
-                    for question, out in zip(found, left_out, strict=True)
+                    _Weighed(
+                        question,
+                        losses[question.alone],
+                        losses[question.given],
+                        out,
+                        bool(reasoning) and led_to(one),
+                    )
+                    for one, question, out in zip(asked, found, left_out, strict=True)
                 ]
+
+    def _reasoning(self, sample: Sample) -> str:
+        """What a sample's answer is scored after, beside its question."""
+        if self._source is None:
+            return ""
+        return reasoning_before(sample, self._source.format, self._source.columns)
 
     async def losses(self, sample: int, passages: Sequence[Passage]) -> dict[Passage, Losses]:
         """The token losses of some passages of a sample."""

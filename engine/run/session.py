@@ -341,7 +341,10 @@ class Session:
             self._student_info = await student.open()
         info = self._student_info
         template = await on_daemon_thread(prompt_for, self._settings.run.template, info)
-        return ReplayingStudent(self._workspace, info, template, self._emit_for_person, student, gate)
+        reasoned = self._settings.run.reasoning is Reasoning.SCORE
+        return ReplayingStudent(
+            self._workspace, info, template, self._emit_for_person, student, gate, reasoned=reasoned
+        )
 
 
 class HeldError(BurnishError):

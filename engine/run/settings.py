@@ -301,11 +301,13 @@ class RunSettings(SettingsGroup):
         Reasoning,
         Option(
             "--reasoning",
-            "An answer's reasoning goes with it (skip), or a thinking teacher's thoughts take its place (teacher)",
+            "Of a replaced answer it goes (skip), or a thinking teacher's thoughts take its place (teacher); score: as "
+            "skip, and the student reads it before the answer that it led to",
         ),
     ] = Field(Reasoning.SKIP, title="Reasoning")
-    """`skip`: the reasoning of an answer that is replaced goes with it. `teacher`: what a thinking teacher thought
-    before its rewrite takes the place, in the row's own form."""
+    """`skip`: the reasoning of an answer that is replaced goes with it, and the student sees none. `teacher`: what a
+    thinking teacher thought before its rewrite takes the place, in the row's own form. `score`: as `skip`, but the
+    student scores an answer after the reasoning that led to it, which is never scored itself."""
 
     length: Annotated[
         ComparedLength,

@@ -203,6 +203,13 @@ def _rules_of_one_s_own(db: sqlite3.Connection) -> None:
         db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
 
 
+def _reasoning_skipped(db: sqlite3.Connection) -> None:
+    """Add to the keys of runs that answers were scored without the reasoning that led to them."""
+    for run, text in db.execute("SELECT run, recipe FROM runs").fetchall():
+        recipe = json.loads(text) | {"reasoned": False}
+        db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _FIRST,
     _SECOND,
@@ -216,4 +223,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     add_rows,
     _rules_of_one_s_own,
     LIMITS,
+    _reasoning_skipped,
 )

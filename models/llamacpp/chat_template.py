@@ -40,16 +40,17 @@ def render(
     *,
     bos_text: str,
     eos_text: str,
+    thinking: bool = False,
 ) -> tuple[Piece, ...]:
     """The messages as a prompt that ends where the assistant's reply begins. Starts a process where need be.
 
     Messages and tools are in OpenAI's form. What the template wrote is special (its control tokens count); what the
     messages and the tools say is not. A system message that the template refuses, or leaves out, becomes the beginning
-    of the first user message.
+    of the first user message. `thinking`: the reply begins with its reasoning.
     """
     for written in (messages, _folded(messages)):
         data = TemplateData(written, tools)
-        parts, why = _parts(source, json.dumps(data.variables), bos_text, eos_text)
+        parts, why = _parts(source, json.dumps(data.variables), bos_text, eos_text, thinking)
         if why or not data.carried([int(number) for number in parts[1::3]]):
             why = why or "it does not carry every message exactly once, in order, and every call"
             continue
@@ -69,11 +70,13 @@ def _folded(messages: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
 
 
 @lru_cache(maxsize=256)
-def _parts(source: str, data: str, bos_text: str, eos_text: str) -> tuple[tuple[str, ...], str]:
+def _parts(
+    source: str, data: str, bos_text: str, eos_text: str, thinking: bool
+) -> tuple[tuple[str, ...], str]:
     """The template's text, a slot's number, and how often it was put into JSON, by turns; or why it has none."""
     variables = json.loads(data) | {
         "add_generation_prompt": True,
-        "enable_thinking": False,
+        "enable_thinking": thinking,
         "bos_token": bos_text,
         "eos_token": eos_text,
     }

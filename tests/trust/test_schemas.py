@@ -63,6 +63,7 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
         "verifier_noise": None,
         "guidelines": (),
         "criteria": None,
+        "reasoned": False,
     }
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])

@@ -33,6 +33,7 @@ LISTED = 20
 @data_options
 @limit_option("samples")
 @student_options
+@setting_option("run", "reasoning")
 @setting_option("run", "turns")
 @json_option
 def score(

@@ -289,6 +289,7 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
         parts.append(f"in {language}")
     if isinstance(words := run.recipe.prompt_set, Wording):
         parts.append(f"prompts of your own ({words.digest[:19]}…)")
+    parts += ["answers scored after their reasoning"] * (student is not None and run.recipe.reasoned)
     parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)
     yield "method", ", ".join(parts)
     yield from rules_facts(run.recipe)

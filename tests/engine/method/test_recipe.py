@@ -36,8 +36,8 @@ ANOTHER: dict[str, Any] = {
     "candidates": 2, "both_branches": True,
     "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
     "guidelines": ("British spelling",), "criteria": OwnCriteria(response=(Criterion(title="Tone"),)).in_force(),
-    "student": None, "template": "alpaca", "context": 64, "exact": True, "length": "equal", "near_tie": 0.5,
-    "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
+    "student": None, "template": "alpaca", "context": 64, "reasoned": True, "exact": True, "length": "equal",
+    "near_tie": 0.5, "noise": 0.2, "verifier": "sha256:" + "6" * 64, "verifier_noise": 0.1,
     "language": "de",
 }  # fmt: skip
 """Another value of everything in a recipe."""
@@ -66,8 +66,8 @@ NEUTRAL = {
         "patience",
     },
     "student": {"name", "verify", "gpu_layers", "threads"},  # the digests of name and verify decide
-    # The form that is taken decides; turns and parts say which samples there are; reasoning, what leaves with them.
-    "run": {"schedule", "reply_form", "turns", "sample", "seed", "reasoning"},
+    # The form that is taken decides; turns and parts say which samples there are.
+    "run": {"schedule", "reply_form", "turns", "sample", "seed"},
     "reflection": set(),
 }
 """The settings that decide no outcome, or do so through what the models say of themselves."""
@@ -77,7 +77,7 @@ CHANGES: dict[str, Any] = {
     "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
     "guidelines": ["British spelling"], "criteria": {"response": [{"title": "Tone"}]},
     "length": "equal", "prompts": PromptSet.PAPER, "critique": CritiqueLength.FULL,
-    "language": "de",
+    "language": "de", "reasoning": "score",
 }  # fmt: skip
 
 

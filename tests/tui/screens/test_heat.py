@@ -7,6 +7,8 @@ import math
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ import tui.screens.heat.screen
 from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.run.session import Session
 from engine.sample import Loss, Ratio, Version
+from engine.store.workspace import Workspace
 from models.errors import BurnishError
+from tests.factory import new_workspace
 from tests.tui.seat import SIZES, Seat
 from tui.screens.heat.map import HeatMap
 from tui.screens.heat.ramp import HeatMeasure
@@ -391,14 +395,30 @@ def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better()
     HeatSeat(ScriptedWorkbench(answer), size=(80, 24)).play(steps)
 
 
-def test_with_no_student_it_says_what_to_give() -> None:
+def test_reasoning_is_named_where_it_was_context() -> None:
+    def reasoned(version: Version) -> TokenGains:
+        gains = heat(version)
+        return replace(gains, response=replace(gains.response, reasoned=True))
+
+    async def steps(seat: HeatSeat) -> None:
+        assert "with and without the instruction and the reasoning" in seat.text
+        await seat.press("tab")
+        await seat.settled()
+        assert "with and without the response" in seat.text
+        assert "reasoning" not in seat.text
+
+    HeatSeat(ScriptedWorkbench(reasoned), size=(80, 24)).play(steps)
+
+
+def test_with_no_student_it_says_what_to_give(tmp_path: Path) -> None:
     workbench = ScriptedWorkbench()
-    workbench.answer = lambda version: Session(None, workbench.settings, print).heat(0, version)  # type: ignore[arg-type]
 
     async def steps(seat: HeatSeat) -> None:
         assert "no student: give --student" in " ".join(seat.text.split())
 
-    HeatSeat(workbench).play(steps)
+    with Workspace.open(new_workspace(tmp_path / "w.burnish")) as opened:
+        workbench.answer = lambda version: Session(opened, workbench.settings, print).heat(0, version)
+        HeatSeat(workbench).play(steps)
 
 
 def test_a_text_that_was_cut_is_shown_whole_and_says_from_where_on_it_is_not_scored() -> None:

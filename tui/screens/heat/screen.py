@@ -246,9 +246,10 @@ class HeatScreen(AppScreen):
         before = "what was said before and " if self._history else ""
         if left_out := text.half.score.left_out:
             before = f"what was said before, but for the {earliest(left_out)}, and "
+        after = " and the reasoning" if text.half.reasoned else ""
         title = Content.assemble(
             (names.text.capitalize(), "bold $primary" if names is self._names else BOLD),
-            (f"  with and without {before}the {names.other}", palette.faint),
+            (f"  with and without {before}the {names.other}{after}", palette.faint),
         )
         if not self.has_class("-wide"):  # the other half is not shown: its score is
             (other,) = (each for each in self._sides() if each is not side)

@@ -36,6 +36,7 @@ FOLDED = _declared(
     ("teacher", "think"),
     ("teacher", "parallel"),
     ("run", "both_branches"),
+    ("run", "reasoning"),
     ("run", "length"),
     ("run", "near_tie"),
     ("student", "verify"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.examine.flags import Finding
@@ -71,6 +72,7 @@ class OfferedVersion:
     ifd: float | None = None  # the one score that is known without them
     r_ifd: float | None = None
     criticism: tuple[Criticism, ...] = ()
+    rejected: Choice | None = None  # the stage whose rewrite it is, where the student rejected it
 
 
 def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
@@ -125,6 +127,32 @@ def offers(view: SampleView) -> list[OfferedVersion]:
     return list(once.values())
 
 
+def original_of(view: SampleView) -> OfferedVersion:
+    """The original, as a version to compare with."""
+    scores = view.outcome.before if view.outcome else None
+    return OfferedVersion("Original", "", view.sample.original, Decision.ORIGINAL, scores=scores)
+
+
+def first_shown(view: SampleView, found: Sequence[OfferedVersion]) -> int:
+    """The place of the version that tells most: the one decided on, or else the student's choice; where that is the
+    original as it was, the rejected rewrite that came nearest to taking its place."""
+    standing = view.standing and view.standing.version
+    at = next((place for place, offer in enumerate(found) if offer.version == standing), 0)
+    if not found or found[at].version != view.sample.original:
+        return at
+    margins = {
+        place: math.inf if (margin := offer.rejected.deciding_margin) is None else abs(margin)
+        for place, offer in enumerate(found)
+        if offer.rejected is not None
+    }
+    return min(reversed(margins), key=margins.__getitem__, default=at)  # of equals the later stage's
+
+
+def accepted(found: Sequence[OfferedVersion], shown: OfferedVersion) -> OfferedVersion:
+    """What accepting takes: the version shown, but never one that the student rejected; then the student's choice."""
+    return shown if shown.rejected is None else found[0]
+
+
 def teacher_version(view: SampleView) -> OfferedVersion | None:
     """The teacher's last rewrite: of the response, or else of the instruction, with its answer."""
     for stage in (Stage.RESPONSE, Stage.INSTRUCTION):
@@ -142,13 +170,13 @@ def scores_of(view: SampleView, version: Version) -> Scores | None:
 
 
 def mixed(
-    view: SampleView, shown: OfferedVersion, instruction: str, response: str
+    view: SampleView, left: OfferedVersion, shown: OfferedVersion, instruction: str, response: str
 ) -> tuple[Version, Decision]:
-    """The instruction (with its input) of one side and the response of another: "original" or "shown"."""
-    sides = {"original": view.sample.original, "shown": shown.version}
+    """The instruction (with its input) of one side and the response of another: "left" or "shown"."""
+    sides = {"left": left.version, "shown": shown.version}
     asks, answers = sides[instruction], sides[response]
     version = Version(instruction=asks.instruction, input=asks.input, response=answers.response)
-    own = Decision.EDITED if shown.decision is Decision.EDITED else Decision.CHOSEN
+    own = Decision.EDITED if Decision.EDITED in (left.decision, shown.decision) else Decision.CHOSEN
     return version, _as_it_was(view, version) or own
 
 
@@ -201,7 +229,7 @@ def _of_student(outcome: Outcome) -> OfferedVersion:
 def _of_stage(choice: Choice) -> OfferedVersion:
     assert choice.rewrite is not None
     turned_down = choice.verdict is Verdict.KEPT
-    origin = "turned down by the student" if turned_down else "taken; its response was rewritten"
+    origin = "rejected by the student" if turned_down else "taken; its response was rewritten"
     return OfferedVersion(
         f"The teacher's {choice.stage}",
         origin,
@@ -210,6 +238,7 @@ def _of_stage(choice: Choice) -> OfferedVersion:
         ifd=choice.after if choice.stage is Stage.INSTRUCTION else None,
         r_ifd=choice.after if choice.stage is Stage.RESPONSE else None,
         criticism=tuple(_criticism(_about(choice), choice)),
+        rejected=choice if turned_down else None,
     )
 
 

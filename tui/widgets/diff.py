@@ -76,7 +76,8 @@ class PartDiff(Vertical):
     def right(self) -> Prose:
         return self.query_one("#right", Prose)
 
-    def show(self, difference: PartDifference) -> None:
+    def show(self, difference: PartDifference, left: str = "original") -> None:
+        """Show both sides. `left`: the name of the left one, where one stands above the other."""
         old, new, comparison = difference.left, difference.right, difference.comparison
         self.display = bool(old.raw or (new and new.raw)) or self.id != "input"
         # Textual looks through the styles of all that is in here again. Only a narrow screen shows the classes, and
@@ -89,6 +90,7 @@ class PartDiff(Vertical):
             self.right.show("")
         else:
             self.right.show(new.shown, [(*span, "added") for span in comparison.added], raw=new.raw)
+        self.query(".side-name").first(Static).update(left, layout=False)
         self.query_one(".heading", Static).update(self._heading(difference), layout=False)
 
     def _heading(self, difference: PartDifference) -> Content:

@@ -78,7 +78,7 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         await seat.go_to(UNSCORABLE)
         assert "original, IFD: no score; no token to score" in seat.numbers
         await seat.go_to(KEPT)
-        assert seat.part("response").has_class("-same")
+        assert not seat.part("response").has_class("-same"), "the rejected rewrite stands beside it"
         assert "○ kept" in seat.numbers
         assert "margin −0.3000" in seat.numbers
         await seat.go_to(WAITING)
@@ -139,8 +139,8 @@ def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_pat
             seen.insert(0, seat.head)
         assert seen == [
             "‹ 1/5 › The student's choice  the original stays",
-            "‹ 2/5 › The teacher's instruction  turned down by the student",
-            "‹ 3/5 › The teacher's response  turned down by the student",
+            "‹ 2/5 › The teacher's instruction  rejected by the student",
+            "‹ 3/5 › The teacher's response  rejected by the student",
             "‹ 4/5 › Another response  asked again with: [b]shorter␛[2J",
             "‹ 5/5 › Your version  edited by hand",
         ]
@@ -279,7 +279,7 @@ def test_a_mix_takes_a_half_of_each_side_and_stays_to_show_its_numbers(tmp_path:
         assert (seat.index, "Your mix" in seat.head) == (0, True)
         assert "0.8000" in seat.numbers
         await seat.go_to(KEPT)
-        await seat.press("m")
+        await seat.press("comma", "comma", "m")
         assert "both sides are the same" in seat.toasts[-1]
 
     ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
@@ -516,6 +516,6 @@ def test_a_workspace_that_cannot_be_written_is_one_line_and_nothing_is_decided(t
 def test_only_a_score_that_went_the_wanted_way_and_is_below_1_is_green(
     name: str, before: float, after: float, change: str, style: str
 ) -> None:
-    content = verdict._change(verdict._Score(name, ratio(before), ratio(after), after), word=True)
+    content = verdict._change(verdict._Score(name, ratio(before), ratio(after), before, after), word=True)
     assert content.plain.strip() == change
     assert {str(span.style) for span in content.spans} == {style}

@@ -13,8 +13,8 @@ from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
 
 STAGES = {"a response": Stage.RESPONSE, "an instruction, and its answer": Stage.INSTRUCTION}
-STARTS = ("the version shown", "the original")
-SIDES = {"the original": "original", "the version shown": "shown"}
+SHOWN = "the version shown"
+STARTS = (SHOWN, "the original")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AskAgainDialog(Dialog[RewriteRequest]):
 
 @dataclass(frozen=True, slots=True)
 class MixRequest:
-    """The sides that the instruction and the response are of: "original" or "shown"."""
+    """The sides that the instruction and the response are of: "left" or "shown"."""
 
     instruction: str
     response: str
@@ -56,13 +56,18 @@ class MixRequest:
 class MixDialog(Dialog[MixRequest]):
     HEADING = "Mix two versions"
 
+    def __init__(self, left: str) -> None:
+        """`left`: the name of the version on the left."""
+        super().__init__()
+        self._sides = {left: "left", SHOWN: "shown"}
+
     def questions(self) -> ComposeResult:
-        original, shown = SIDES
+        left, shown = self._sides
         yield Label("Instruction, and its input, of", classes="question")
-        yield PickOne(tuple(SIDES), original, id="instruction")
+        yield PickOne(tuple(self._sides), left, id="instruction")
         yield Label("Response of", classes="question")
-        yield PickOne(tuple(SIDES), shown, id="response")
+        yield PickOne(tuple(self._sides), shown, id="response")
 
     def answer(self) -> MixRequest:
-        instruction, response = (SIDES[pick.chosen] for pick in self.query(PickOne))
+        instruction, response = (self._sides[pick.chosen] for pick in self.query(PickOne))
         return MixRequest(instruction, response)

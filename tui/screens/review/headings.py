@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.sample import AT_EQUAL_LENGTH, Choice
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
-from tui.text.vocabulary import DECISIONS
+from tui.text.vocabulary import DECISIONS, SCORES
 
 
 def place_line(view: SampleView, echo: str = "") -> Content:
@@ -35,6 +36,34 @@ def decision_line(view: SampleView) -> Content:
     if view.outcome is None:
         return Content.styled("· not refined yet", "$text-muted")
     return Content.styled("? not decided", "$warning")
+
+
+def rejected_line(choice: Choice, accept: str, take: str, *, stays: bool) -> Content:
+    """The sentence above a rewrite that the student rejected: why, and what is taken by the keys `accept`, `take`.
+    `stays`: the student's choice is the original as it was."""
+    kept, again = ("The original", "the original") if stays else ("Another version", "the student's choice")
+    return Content.assemble(
+        (f"{kept} stays", "bold $warning"),
+        (f": the student rejected this {choice.stage} ({_reason(choice)}). ", "$warning"),
+        (f"{accept} takes {again}, {take} this rewrite.", "$text-muted"),
+    )
+
+
+def _reason(choice: Choice) -> str:
+    """The numbers by which a rewrite was rejected."""
+    score, scores = SCORES[choice.stage], choice.verified or choice
+    margin = choice.deciding_margin
+    if margin is None:
+        return f"it has no {score} to compare"
+    by = f"margin {margin:+.4f}".replace("-", "−")
+    if choice.rule in AT_EQUAL_LENGTH:
+        return f"{score} at equal length, {by}"
+    verifier = ", by the verifier" if choice.verified else ""
+    return f"{score} {_number(scores.before)} → {_number(scores.after)}, {by}{verifier}"
+
+
+def _number(score: float | None) -> str:
+    return "none" if score is None else f"{score:.4f}"
 
 
 def version_line(offers: Sequence[OfferedVersion], at: int) -> Content:

@@ -20,7 +20,7 @@ from tui.platform.external_editor import edited as edited_outside
 from tui.screens.review.dialogs import AskAgainDialog, MixDialog, MixRequest, RewriteRequest
 from tui.screens.review.editor import VersionEditor
 from tui.screens.review.view import SampleViewScreen
-from tui.state.versions import SampleView, edited, mixed, put_aside, scores_of, teacher_version
+from tui.state.versions import SampleView, accepted, edited, mixed, put_aside, scores_of, teacher_version
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 
@@ -140,10 +140,11 @@ class ReviewScreen(SampleViewScreen):
         if (offer := self._offer) is None:
             self.say("there is nothing to accept yet; o keeps the original", warning=True)
             return
-        if not offer.version.instruction.strip() or not offer.version.response.strip():
+        taken = accepted(self._offers, offer)
+        if not taken.version.instruction.strip() or not taken.version.response.strip():
             self.say("an instruction and a response are needed: e edits this version", warning=True)
             return
-        self._decide(view, offer.version, offer.decision, go_on=True)
+        self._decide(view, taken.version, taken.decision, go_on=True)
 
     def action_keep(self) -> None:
         if (view := self._ready()) is not None:
@@ -152,7 +153,9 @@ class ReviewScreen(SampleViewScreen):
     def action_take_teacher(self) -> None:
         if (view := self._ready()) is None:
             return
-        if (offer := teacher_version(view)) is None:
+        shown = self._offer
+        offer = shown if shown is not None and shown.rejected is not None else teacher_version(view)
+        if offer is None:
             self.say("the teacher has no usable rewrite of this sample; r asks again", warning=True)
             return
         self._decide(view, offer.version, offer.decision, go_on=True)
@@ -168,19 +171,19 @@ class ReviewScreen(SampleViewScreen):
             self._reload()
 
     def action_mix(self) -> None:
-        view, offer = self._ready(), self._offer
+        view, left, offer = self._ready(), self._left_side, self._offer
         if view is None:
             return
-        if offer is None or offer.version == view.sample.original:
+        if left is None or offer is None or offer.version == left.version:
             self.say("both sides are the same: there is nothing to mix", warning=True)
             return
 
         def take(mix: MixRequest | None) -> None:
             if mix is not None:
-                version, decision = mixed(view, offer, mix.instruction, mix.response)
+                version, decision = mixed(view, left, offer, mix.instruction, mix.response)
                 self._decide(view, version, decision, go_on=False)
 
-        self.app.push_screen(MixDialog(), take)
+        self.app.push_screen(MixDialog(f"{left.title[0].lower()}{left.title[1:]}"), take)
 
     async def _score(self, index: int, version: Version) -> None:
         """Have the student score a version that was decided for; the decision stands in any case."""

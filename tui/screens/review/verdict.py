@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.formats.dependents import OF_REASONING, Done
-from engine.sample import AT_EQUAL_LENGTH, Choice, Loss, Ratio, Scores, Verdict, Verification
+from engine.sample import AT_EQUAL_LENGTH, Choice, Decision, Loss, Ratio, Scores, Verdict, Verification
 from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
@@ -42,17 +42,29 @@ class VerdictPanel(Static):
     VerdictPanel { height: auto; padding: 0 1 0 3; }
     """
 
-    def judge(self, view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str) -> None:
-        """`offer`: the version shown; `near_tie`: the margin below which a choice is one that does not say its own;
-        `weighing`: stands where the version shown has no scores."""
-        self.update(Content("\n").join(_lines(view, offer, near_tie, weighing)))
+    def judge(
+        self,
+        view: SampleView,
+        left: OfferedVersion,
+        offer: OfferedVersion | None,
+        near_tie: float,
+        weighing: str,
+    ) -> None:
+        """`left`, `offer`: the versions shown; `near_tie`: the margin below which a choice is one that does not say
+        its own; `weighing`: stands where the version on the right has no scores."""
+        self.update(Content("\n").join(_lines(view, left, offer, near_tie, weighing)))
+
+
+def side_name(left: OfferedVersion) -> str:
+    """The left side, in a word."""
+    return "original" if left.decision is Decision.ORIGINAL else "left"
 
 
 def _lines(
-    view: SampleView, offer: OfferedVersion | None, near_tie: float, weighing: str
+    view: SampleView, left: OfferedVersion, offer: OfferedVersion | None, near_tie: float, weighing: str
 ) -> Iterator[Content]:
     choices = view.outcome.choices if view.outcome else ()
-    before = view.outcome.before if view.outcome else None
+    before = left.scores
     after = offer.scores if offer else None
     if near := [
         (abs(choice.deciding_margin or 0), choice.deciding_limit or near_tie)
@@ -75,18 +87,18 @@ def _lines(
     if before is None and after is None and view.outcome is None:
         yield Content.styled("not weighed yet", "$text-muted")
     else:
-        yield Content.styled(f"{'The student':<22}{'original':>9}{'shown':>9}", "$text-muted")
-        for score in _scores(view, offer):
+        yield Content.styled(f"{'The student':<22}{side_name(left):>9}{'shown':>9}", "$text-muted")
+        for score in _scores(left, offer):
             yield _row(score, offered=offer is not None)
         if offer is not None and after is None:
             yield Content.styled(f"  {weighing}", "$text-muted italic")
-        yield from _remarks(view, offer)
+        yield from _remarks(left, offer)
     for choice in choices:
         yield Content("")
         yield from _stage(choice)
     if before is not None or after is not None:
         yield Content("")
-        yield from _losses(before, after)
+        yield from _losses(left, after)
 
 
 def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
@@ -107,7 +119,7 @@ def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]
         yield Content("")
 
 
-def in_brief(view: SampleView, offer: OfferedVersion | None) -> Content:
+def in_brief(left: OfferedVersion, offer: OfferedVersion | None) -> Content:
     """The scores alone, on one line."""
     parts = [
         Content.assemble(
@@ -115,7 +127,7 @@ def in_brief(view: SampleView, offer: OfferedVersion | None) -> Content:
             f"{_number(score.left, score.before).strip()} → {_number(score.right, score.after).strip()}",
             _change(score, word=False),
         )
-        for score in _scores(view, offer)
+        for score in _scores(left, offer)
     ]
     return Content("    ").join(parts)
 
@@ -127,19 +139,20 @@ class _Score:
     name: str
     before: Ratio | None
     after: Ratio | None
-    right: float | None  # known of the version shown, also where it was not weighed in full
-
-    @property
-    def left(self) -> float | None:
-        return self.before.value if self.before else None
+    left: float | None  # known of a version also where it was not weighed in full
+    right: float | None
 
 
-def _scores(view: SampleView, offer: OfferedVersion | None) -> Iterator[_Score]:
-    original = view.outcome.before if view.outcome else None
-    shown = offer.scores if offer else None
+def _scores(left: OfferedVersion, offer: OfferedVersion | None) -> Iterator[_Score]:
     for name, field in (("IFD", "ifd"), ("r-IFD", "r_ifd")):
-        before, after = (getattr(scores, field, None) for scores in (original, shown))
-        yield _Score(name, before, after, after.value if after else getattr(offer, field, None))
+        before, after = (getattr(side.scores if side else None, field, None) for side in (left, offer))
+        yield _Score(
+            name,
+            before,
+            after,
+            before.value if before else getattr(left, field),
+            after.value if after else getattr(offer, field, None),
+        )
 
 
 def _change(score: _Score, *, word: bool) -> Content:
@@ -169,10 +182,10 @@ def _number(value: float | None, ratio: Ratio | None) -> str:
     return f"{cut + f'{value:.4f}':>9}"
 
 
-def _remarks(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
+def _remarks(left: OfferedVersion, offer: OfferedVersion | None) -> Iterator[Content]:
     """The reasons why a number is missing, or is of a part only."""
-    for score in _scores(view, offer):
-        for side, ratio in (("original", score.before), ("shown", score.after)):
+    for score in _scores(left, offer):
+        for side, ratio in ((side_name(left), score.before), ("shown", score.after)):
             if ratio is not None and ratio.reason is not None:
                 yield from _wrapped(f"{side}, {score.name}: no score; {ratio.reason}", "$warning")
             elif ratio is not None and ratio.left_out:
@@ -260,15 +273,15 @@ def _margin(margin: float, of: str, signs: str) -> Content:
     )
 
 
-def _losses(before: Scores | None, after: Scores | None) -> Iterator[Content]:
-    yield Content.styled(f"{'Losses, nats a token':<22}{'original':>9}{'shown':>9}", "$text-muted")
+def _losses(left: OfferedVersion, after: Scores | None) -> Iterator[Content]:
+    yield Content.styled(f"{'Losses, nats a token':<22}{side_name(left):>9}{'shown':>9}", "$text-muted")
     for label, passage in (
         ("response alone", attrgetter("ifd.alone")),
         ("… after instruction", attrgetter("ifd.given")),
         ("instruction alone", attrgetter("r_ifd.alone")),
         ("… after response", attrgetter("r_ifd.given")),
     ):
-        losses: list[Loss | None] = [passage(scores) if scores else None for scores in (before, after)]
+        losses: list[Loss | None] = [passage(scores) if scores else None for scores in (left.scores, after)]
         means = "".join(f"{f'{loss.mean:.4f}' if loss else '·':>9}" for loss in losses)
         tokens = "/".join(f"{loss.scored:,}" if loss else "·" for loss in losses)
         remark = f"  {tokens} tokens" if label.endswith("alone") else ""

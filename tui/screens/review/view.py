@@ -10,6 +10,7 @@ from functools import partialmethod
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
@@ -25,9 +26,9 @@ from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.heat.screen import ORIGINAL, HeatScreen
 from tui.screens.review.critique import Critique
-from tui.screens.review.headings import decision_line, place_line, version_line
-from tui.screens.review.verdict import VerdictPanel, in_brief
-from tui.state.versions import OfferedVersion, SampleView, offers, view_sample
+from tui.screens.review.headings import decision_line, place_line, rejected_line, version_line
+from tui.screens.review.verdict import VerdictPanel, in_brief, side_name
+from tui.state.versions import OfferedVersion, SampleView, first_shown, offers, original_of, view_sample
 from tui.state.workbench import Workbench
 from tui.widgets.conversation import ConversationAfter, ConversationBefore
 from tui.widgets.diff import PartDiff, differences
@@ -56,6 +57,8 @@ class SampleViewScreen(AppScreen):
         &.-narrow #brief, &.-normal.-low #brief { display: block; }
         & #heads Static { width: 1fr; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
         & #head-left { color: $text-muted; }
+        & #rejected { display: none; height: auto; padding: 0 1 0 3; margin-bottom: 1; }
+        &.-rejected #rejected { display: block; }
         & #brief { display: none; height: 1; padding: 0 1 0 3; margin-bottom: 1; }
         & #texts { height: auto; overflow: hidden hidden; }
         & #texts:focus { background: $background; }
@@ -98,6 +101,7 @@ class SampleViewScreen(AppScreen):
         self._view: SampleView | None = None
         self._offers: list[OfferedVersion] = []
         self._at = 0  # of the offers
+        self._beside_it: Version | None = None  # chosen for the left side; None: the original
         self._steps = 0  # asked for, and not yet gone
         self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
         self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
@@ -114,8 +118,9 @@ class SampleViewScreen(AppScreen):
             with VerticalScroll(id="pages", can_focus=False):
                 with Vertical(id="reading"):
                     with Horizontal(id="heads"):
-                        yield Static("Original", id="head-left")
+                        yield Static(id="head-left")
                         yield Static(id="head-right")
+                    yield Static(id="rejected")
                     yield Static(id="brief")
                     with VerticalScroll(id="texts"):
                         yield ConversationBefore()
@@ -147,6 +152,11 @@ class SampleViewScreen(AppScreen):
     @property
     def _offer(self) -> OfferedVersion | None:
         return self._offers[self._at] if self._offers else None
+
+    @property
+    def _left_side(self) -> OfferedVersion | None:
+        """The version on the left."""
+        return None if self._view is None else _left_of(self._view, self._offers, self._beside_it)
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -188,15 +198,18 @@ class SampleViewScreen(AppScreen):
     async def _show(self, view: SampleView, found: list[OfferedVersion], at: int) -> None:
         """Compare off the app's loop, then show it all at once."""
         version = found[at].version if found else None
-        compared = await asyncio.to_thread(differences, view.sample.original, version)
         moved = self._view is None or self._view.sample.index != view.sample.index
+        beside = None if moved else self._beside_it
+        left = _left_of(view, found, beside)
+        compared = await asyncio.to_thread(differences, left.version, version)
+        self._beside_it = beside
         self._echo, self._next_echo = self._next_echo or ("" if moved else self._echo), ""
         self._view, self._offers, self._at = view, found, at
         if view.position is not None:
             self.position = self.workbench.at = view.position
         with self.app.batch_update():
             for part, difference in compared.items():
-                self.query_one(f"#{part}", PartDiff).show(difference)
+                self.query_one(f"#{part}", PartDiff).show(difference, side_name(left))
             self._renew()
             self._show_conversation()
             if moved:
@@ -205,20 +218,28 @@ class SampleViewScreen(AppScreen):
 
     def _renew(self) -> None:
         """Show all but the text: the headings, the numbers, the criticism."""
-        if (view := self._view) is None:
+        view, left, offer = self._view, self._left_side, self._offer
+        if view is None or left is None:
             return
-        lines = {
+        rejected = None if offer is None else offer.rejected
+        self.set_class(rejected is not None, "-rejected")
+        if rejected is not None:
+            keys = self.keymap.first("review.accept"), self.keymap.first("review.take_teacher")
+            stays = self._offers[0].version == view.sample.original
+            self.query_one("#rejected", Static).update(rejected_line(rejected, *keys, stays=stays))
+        lines: dict[str, Content | str] = {
             "#where": place_line(view, self._echo),
             "#decision": decision_line(view),
+            "#head-left": left.title,
             "#head-right": version_line(self._offers, self._at),
-            "#brief": in_brief(view, self._offer),
+            "#brief": in_brief(left, offer),
         }
         for line, content in lines.items():
             self.query_one(line, Static).update(content, layout=False)
         run = self.workbench.run
         near_tie = run.recipe.near_tie if run is not None else None
         limit = NEAR_TIE if near_tie is None else near_tie
-        self.query_one(VerdictPanel).judge(view, self._offer, limit, self._weighed())
+        self.query_one(VerdictPanel).judge(view, left, offer, limit, self._weighed())
         self._criticise()
 
     def _show_conversation(self) -> None:
@@ -360,6 +381,22 @@ class SampleViewScreen(AppScreen):
     def action_next_candidate(self) -> None:
         self._page(1)
 
+    @work(exclusive=True, group="look")
+    async def action_other_side(self) -> None:
+        """Put the next version on the left that is not on the right."""
+        view, left, shown = self._view, self._left_side, self._offer
+        if view is None or left is None or self._coming is not None:
+            return
+        original = view.sample.original
+        sides = [original, *(offer.version for offer in self._offers if offer.version != original)]
+        at = sides.index(left.version)
+        others = [side for side in sides[at + 1 :] + sides[:at] if shown is None or side != shown.version]
+        if not others:
+            self.say("there is no other version to compare with; r asks the teacher for one")
+            return
+        self._beside_it = others[0]
+        await self._show(view, self._offers, self._at)
+
     def action_heat(self) -> None:
         view, offer = self._view, self._offer
         if view is None:
@@ -389,10 +426,15 @@ class SampleViewScreen(AppScreen):
         self.say(await copy(self.app, text))
 
 
+def _left_of(view: SampleView, found: list[OfferedVersion], version: Version | None) -> OfferedVersion:
+    """The version for the left side: the one chosen for it, or the original."""
+    original = original_of(view)
+    if version is None or version == original.version:
+        return original
+    return next((offer for offer in found if offer.version == version), original)
+
+
 def _default(view: SampleView, found: list[OfferedVersion], version: Version | None) -> int:
-    """The place of the version to show: the one asked for, or the one decided on, or the first."""
-    for wanted in (version, view.standing and view.standing.version):
-        for at, offer in enumerate(found):
-            if offer.version == wanted:
-                return at
-    return 0
+    """The place of the version to show: the one asked for, or the one that tells most."""
+    asked = (at for at, offer in enumerate(found) if offer.version == version)
+    return next(asked, first_shown(view, found))

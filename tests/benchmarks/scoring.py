@@ -92,17 +92,18 @@ def works(rows: list[Row], all_rows: list[Row]) -> dict[str, Work]:
 
 
 def conversations(rows: list[Row], prompt: Template) -> dict[str, Work]:
-    """By name: the rows after one long system message, and six rows at a time as one conversation."""
+    """By name: half of the rows after one long system message, and six rows at a time as one conversation."""
     rules = "\n".join(f"{row['instruction']} {row['output']}" for row in rows * 40)
     system = (Turn(role="system", text=rules[:SYSTEM]),)
-    after_system = [p for row in rows for p in exchange(row, system, prompt)]
+    shown = rows[: len(rows) // 2]
+    after_system = [p for row in shown for p in exchange(row, system, prompt)]
     turns: list[Passage] = []
     for start in range(0, len(rows), 6):
         said: History = ()
         for row in rows[start : start + 6]:
             turns += exchange(row, said, prompt)
             said += Turn(role="user", text=asked(row)), Turn(role="assistant", text=row["output"])
-    return {"system": Work([after_system], len(rows)), "turns": Work([turns], len(rows))}
+    return {"system": Work([after_system], len(shown)), "turns": Work([turns], len(rows))}
 
 
 def asked(row: Row) -> str:

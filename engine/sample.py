@@ -275,6 +275,7 @@ class Decision(StrEnum):
         "chosen"  # another of the teacher's versions than the student's choice, or halves of two versions
     )
     EDITED = "edited"  # the person's own version
+    DROPPED = "dropped"  # no export has the sample; its version is the original
 
 
 class Review(Frozen):

@@ -28,6 +28,7 @@ from engine.store.leaving import (
     ExportRule,
     LeavingRow,
     TopShare,
+    count_dropped_rows,
     count_exported,
     count_exported_rows,
     exported,
@@ -119,6 +120,7 @@ class ExportResult:
     notes: tuple[str, ...] = ()  # on what the trainer reads
     broken: tuple[BrokenRule, ...] = ()  # rules of the trainer's that rows break
     pairs: PairCounts | None = None  # of an export of preferences
+    dropped: int = 0  # rows of samples that a person dropped, which leave by no rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class ExportPreview:
     format: Format
     rows: tuple[str, ...]  # the first, as they will stand in the file
     samples: tuple[int | None, ...]  # the first sample of each; None: a row that passes through
+    dropped: int  # rows of samples that a person dropped, which leave by no rule
     why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
 
 
@@ -170,7 +173,18 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             )
             left_out = no_place if pass_through(wanted.rule, wanted.share) else no_place + every
             size = out.stat().st_size
-            return ExportResult(out, wanted.rule, wanted.share, target, rows, of, passed, left_out, size)
+            return ExportResult(
+                out,
+                wanted.rule,
+                wanted.share,
+                target,
+                rows,
+                of,
+                passed,
+                left_out,
+                size,
+                dropped=count_dropped_rows(opened),
+            )
         files = write_for_trainer(
             wanted.trainer,
             out,
@@ -199,6 +213,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             files.use,
             files.notes,
             files.broken,
+            dropped=count_dropped_rows(opened),
         )
 
 
@@ -243,6 +258,7 @@ def _write_pairs(
         files.notes,
         files.broken,
         files.counts,
+        dropped=count_dropped_rows(opened),
     )
 
 
@@ -265,7 +281,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
             rule: count_exported_rows(opened, run, rule, share_of(rule, share))
             for rule, share in shares.items()
         }
-        passed = sum(opened.passed().values())
+        passed, dropped = sum(opened.passed().values()), count_dropped_rows(opened)
         if wanted.preferences is not None:
             pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
             found = islice(pairs.sides(exported(opened, run, wanted.rule, wanted.share), counts), rows)
@@ -277,6 +293,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
                 target,
                 tuple(row_texts(target, [row for _, row in made])),
                 tuple(sample for sample, _ in made),
+                dropped,
                 counts.why_none(),
             )
         seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
@@ -301,6 +318,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
             target,
             tuple(row_texts(target, [record for _, record in seen])),
             tuple(sample for sample, _ in seen),
+            dropped,
         )
 
 

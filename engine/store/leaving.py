@@ -45,8 +45,8 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
     """
     body = column.format("body")
     score = (
-        "CASE WHEN t.decision = 'original' THEN f.{0}_before WHEN t.decision IN ('chosen', 'edited') THEN t.{0} "
-        "ELSE f.{0}_after END"
+        "CASE WHEN t.decision IN ('original', 'dropped') THEN f.{0}_before "
+        "WHEN t.decision IN ('chosen', 'edited') THEN t.{0} ELSE f.{0}_after END"
     )
     version = (
         "CASE WHEN t.decision IS NOT NULL THEN json_extract(t.body, '$.version.{0}') ELSE json_extract("
@@ -86,11 +86,11 @@ SELECT
     {score.format("r_ifd")} AS r_ifd_after,
     coalesce(f.length_before, length({text_part(body, 2, SOH)})) AS length_before,
     coalesce(t.length, f.length_after) AS length_after,
-    CASE WHEN t.decision = 'original' THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1
+    CASE WHEN t.decision IN ('original', 'dropped') THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1
         ELSE coalesce(f.instruction = 'replaced' OR f.response = 'replaced', 0) END
         AS rewritten,                                     -- by a stage, or by a person
-    CASE t.decision WHEN 'original' THEN 0
-        WHEN 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract({body}, '$[2]')
+    CASE WHEN t.decision IN ('original', 'dropped') THEN 0
+        WHEN t.decision = 'chosen' THEN json_extract(t.body, '$.version.response') <> json_extract({body}, '$[2]')
         ELSE f.response = 'replaced' END
         AS reflected,                                     -- the response is a rewrite of the teacher's
     EXISTS (SELECT 1 FROM dependence AS d WHERE d.sample = {sample} AND d.reasoning AND {answered} AND NOT ({reasoned}))
@@ -118,6 +118,12 @@ FINISHED = _leaving_of(
     "(SELECT s.{} FROM samples AS s WHERE s.sample = f.sample)",
 )
 """The same of the samples that have an outcome: twice as fast where no text is asked for, for those are passed by."""
+
+
+_DROPPED_ROWS = (
+    "(SELECT s.row FROM standing AS t JOIN samples AS s ON s.sample = t.sample WHERE t.decision = 'dropped')"
+)
+"""The rows of which a person dropped a sample, in SQL. No export has them: a conversation cannot lose an exchange."""
 
 
 def with_thoughts_of(run: Run, source: Source, sample: Sample, version: Version, thoughts: str) -> Version:
@@ -233,7 +239,10 @@ def exported_rows(
     condition = f"EXISTS (SELECT 1 FROM {LEAVING} AS l WHERE l.number = r.row AND ({let_through}))"
     if pass_through(rule, share):
         condition = "1"
-    query = f"SELECT r.row, r.body FROM rows AS r WHERE r.row > :last AND {condition} ORDER BY r.row LIMIT :window"
+    query = (
+        "SELECT r.row, r.body FROM rows AS r WHERE r.row > :last "
+        f"AND r.row NOT IN {_DROPPED_ROWS} AND {condition} ORDER BY r.row LIMIT :window"
+    )
     database = workspace.database
     found = database.walk(query, WINDOW, run=run.id, **values)
     while window := list(islice(found, WINDOW)):
@@ -263,6 +272,11 @@ def pass_through(rule: ExportRule, share: TopShare | None) -> bool:
 def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample:
     """One sample, as it would leave now."""
     return next(_leaving(workspace, run, "sample = :number", {"number": sample}))
+
+
+def refined(workspace: Workspace, run: Run) -> Iterator[LeavingSample]:
+    """The samples that have an outcome in a run, in order, dropped ones too."""
+    return _leaving(workspace, run, "1", {}, FINISHED)
 
 
 def failed(workspace: Workspace, run: Run) -> Iterator[LeavingSample]:
@@ -297,10 +311,16 @@ def count_exported_rows(
 ) -> int:
     """The number of rows that `exported_rows` gives."""
     if pass_through(rule, share):
-        return workspace.count_rows()
+        return workspace.count_rows() - count_dropped_rows(workspace)
     condition, values = _condition(workspace, run, rule, share)
     query = f"SELECT count(DISTINCT number) FROM {LEAVING} WHERE {condition}"
     ((count,),) = workspace.database.execute(query, run=run.id, **values)
+    return int(count)
+
+
+def count_dropped_rows(workspace: Workspace) -> int:
+    """The number of rows that no export has, for a person dropped a sample of theirs."""
+    ((count,),) = workspace.database.execute(f"SELECT count(*) FROM rows AS r WHERE r.row IN {_DROPPED_ROWS}")
     return int(count)
 
 
@@ -317,7 +337,7 @@ def _condition(
     workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None
 ) -> tuple[str, dict[str, float]]:
     """A rule as SQL over `LEAVING`, with the values in it."""
-    condition = _CONDITIONS[rule]
+    condition = f"({_CONDITIONS[rule]}) AND number NOT IN {_DROPPED_ROWS}"
     if share is None:
         return condition, {}
     total = len(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)

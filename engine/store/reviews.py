@@ -91,6 +91,13 @@ class ReviewLog:
         ((count,),) = self._database.execute("SELECT count(*) FROM standing")
         return int(count)
 
+    def dropped(self) -> int:
+        """The number of samples that are dropped."""
+        ((count,),) = self._database.execute(
+            "SELECT count(*) FROM standing WHERE decision = ?", Decision.DROPPED
+        )
+        return int(count)
+
     def history(self, sample: int) -> list[Review]:
         """All decisions about a sample, oldest first, without those that were undone or taken back."""
         rows = self._database.execute(
@@ -110,12 +117,20 @@ class ReviewLog:
 
     def restoring(self, samples: Iterable[int]) -> Iterator[tuple[int, StoredReview]]:
         """A review of each of these samples: the original stays."""
+        return self._with_original(samples, Decision.ORIGINAL)
 
+    def dropping(self, samples: Iterable[int]) -> Iterator[tuple[int, StoredReview]]:
+        """A review of each of these samples: it leaves with no export."""
+        return self._with_original(samples, Decision.DROPPED)
+
+    def _with_original(
+        self, samples: Iterable[int], decision: Decision
+    ) -> Iterator[tuple[int, StoredReview]]:
         def version(stored: Any) -> str:
             return json.dumps(dict(zip(Version.model_fields, stored[:3], strict=True)))
 
         for sample, body in self._of("samples AS s ON s.sample = wanted.value", "s.body", samples):
-            yield sample, _stored(sample, Decision.ORIGINAL, self._database.parsed(version, body))
+            yield sample, _stored(sample, decision, self._database.parsed(version, body))
 
     def undecided(self, samples: Iterable[int]) -> Iterator[int]:
         """Those of these samples about which nobody has decided."""

@@ -32,6 +32,7 @@ class SampleState(StrEnum):
     ORIGINAL = "original"
     CHOSEN = "chosen"
     EDITED = "edited"
+    DROPPED = "dropped"
 
 
 class SampleColumn(StrEnum):
@@ -60,6 +61,7 @@ class FilterTerm(StrEnum):
     ORIGINAL = "original"
     CHOSEN = "chosen"
     EDITED = "edited"
+    DROPPED = "dropped"
     INSTRUCTION_REPLACED = "instruction replaced"
     RESPONSE_REPLACED = "response replaced"
     ALL_KEPT = "all kept"

@@ -224,4 +224,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _rules_of_one_s_own,
     LIMITS,
     _reasoning_skipped,
+    "-- from here on a person may drop a sample, which an earlier burnish would not understand",
 )

@@ -110,7 +110,7 @@ def export(
     from engine.store.leaving import ExportRule, TopShare
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
-    from tui.text.tables import pair_facts, passed_in_export, rule_of
+    from tui.text.tables import dropped_in_export, pair_facts, passed_in_export, rule_of
     from tui.text.vocabulary import untrainable_head
 
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
@@ -129,7 +129,8 @@ def export(
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
-        result |= {"passed": report.passed, "left_out": report.left_out, "format": report.format}
+        result |= {"passed": report.passed, "left_out": report.left_out, "dropped": report.dropped}
+        result["format"] = report.format
         if report.pairs is not None:
             result |= {
                 "preferences": preferences,
@@ -157,6 +158,7 @@ def export(
     if report.pairs is not None:
         facts = list(pair_facts(report, report.pairs))
     facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
+    facts += dropped_in_export(report.dropped)
     facts += [("export", str(out))]
     facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
     print_facts(output(), [*facts, *(("note", note) for note in report.notes)])

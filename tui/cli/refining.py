@@ -23,7 +23,7 @@ from engine.run.opening import append_dataset, check_columns, open_workspace, wo
 from engine.run.plan import RunSummary
 from engine.run.settings import Settings
 from engine.sample import Outcome, Sample, Turns
-from engine.store.leaving import exported
+from engine.store.leaving import refined
 from engine.store.overview import overview
 from engine.store.workspace import Run, Workspace
 from models.system.shell import quoted_word
@@ -116,7 +116,7 @@ def show_held(opened: Workspace, held: Held) -> None:
 
 def finished(opened: Workspace, run: Run, limit: int | None) -> Iterator[tuple[Sample, Outcome]]:
     """The finished samples of the first `limit`, in order."""
-    for row in exported(opened, run):
+    for row in refined(opened, run):
         if limit is not None and row.sample.index >= limit:
             return
         if row.outcome is not None:

@@ -97,6 +97,7 @@ _TABLE = {
         ("mark_all", "A", "Mark all", "Mark every row that is shown, or none", QUIET),
         ("accept", "a", "Accept", "Accept the student's choice for the marked rows, or this one", SHOWN),
         ("keep", "o", "Original", "Keep the original of the marked rows, or of this one", SHOWN),
+        ("drop", "d", "Drop", "Drop the marked rows, or this one: no export has them", QUIET),
         ("regenerate", "r", "Regenerate", "Ask the teacher again for the marked rows, or this one", QUIET),
         (
             "examine",
@@ -118,6 +119,7 @@ _TABLE = {
             SHOWN,
         ),
         ("keep", "o", "Original", "Keep the original, and go on", SHOWN),
+        ("drop", "d", "Drop", "Drop this sample, which no export has then, and go on", QUIET),
         (
             "take_teacher",
             "t",

@@ -224,6 +224,12 @@ def passed_in_export(report: ExportResult) -> str:
     return ", ".join(parts)
 
 
+def dropped_in_export(dropped: int) -> Iterator[Fact]:
+    """The rows that stay behind by any rule; nothing where there are none."""
+    if dropped:
+        yield "dropped", f"{counted(dropped, 'row')} that a person dropped, in no export"
+
+
 # A workspace ------------------------------------------------------------------------------------------------
 
 

@@ -145,6 +145,7 @@ STATES = {
     SampleState.ORIGINAL: ("○", "good"),
     SampleState.CHOSEN: ("◇", "good"),
     SampleState.EDITED: ("✎", "good"),
+    SampleState.DROPPED: ("⊗", "bad"),
 }
 """Each state's sign and style in a list."""
 
@@ -202,6 +203,7 @@ DECISIONS = {
     Decision.ORIGINAL: DecisionWords("○ original kept", "$secondary", "kept the original"),
     Decision.CHOSEN: DecisionWords("◆ chosen by you", "$primary", "chose a version"),
     Decision.EDITED: DecisionWords("✎ edited by you", "$primary", "edited"),
+    Decision.DROPPED: DecisionWords("⊗ dropped", "$error", "dropped"),
 }
 
 

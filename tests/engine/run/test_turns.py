@@ -14,7 +14,7 @@ from engine.formats.read import open_dataset
 from engine.method.reply_forms import ReplyFormName
 from engine.run.opening import append_dataset, open_workspace
 from engine.sample import Decision, Review, Sample, Stage, Turns, Version
-from engine.store.leaving import ExportRule, exported_rows
+from engine.store.leaving import ExportRule, exported, exported_rows
 from engine.store.workspace import Workspace
 from tests import golden
 from tests.ollama.script import Chat
@@ -271,6 +271,15 @@ def test_a_row_leaves_whole_where_a_rule_lets_one_of_its_exchanges_through(tmp_p
         first, *_ = _rows(out)
     traces = first["burnish"]["exchanges"]
     assert [(one["row"], one["turn"], one["history"]) for one in traces] == [(0, 1, 0), (0, 2, 2)]
+
+
+def test_a_dropped_exchange_keeps_its_row_from_leaving(tmp_path: Path) -> None:
+    with workspace(tmp_path / "w.burnish", ROWS) as opened, FakeOllama(brief) as server:
+        run = refine(opened, settings(server, run={"method": "reflect"} | ALL)).run
+        opened.reviews.keep(Review(index=1, decision=Decision.DROPPED, version=opened.sample(1).original))
+        assert [len(row.samples) for row in exported_rows(opened, run)] == [1, 3]
+        assert [one.sample.index for one in exported(opened, run)] == [2, 3, 4, 5]
+        assert len(_rows(_exported(tmp_path, opened))) == 2
 
 
 def test_a_pair_ends_with_its_own_exchange(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def figure(one: PlainSample, name: str) -> Fact:
 
 def score_after(one: PlainSample, name: str) -> Fact:
     match one.standing and one.standing["decision"]:
-        case "original":
+        case "original" | "dropped":
             return figure(one, f"{name}_before")
         case "chosen" | "edited":
             return one.standing and one.standing[name]
@@ -228,7 +228,7 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
             }
         if chance.random() < 0.4:
             standing = {
-                "decision": chance.choice(("accepted", "original", "chosen", "edited")),
+                "decision": chance.choice(("accepted", "original", "chosen", "edited", "dropped")),
                 "ifd": number(),
                 "r_ifd": number(),
                 "length": chance.randrange(5),

@@ -46,7 +46,7 @@ class Case:
         """The scores of what would leave now."""
         assert self.outcome is not None
         match self.review.decision if self.review else None:
-            case Decision.ORIGINAL:
+            case Decision.ORIGINAL | Decision.DROPPED:
                 return self.outcome.before
             case Decision.CHOSEN | Decision.EDITED:
                 assert self.review is not None
@@ -68,7 +68,7 @@ class Case:
     @property
     def rewritten(self) -> bool:
         match self.review.decision if self.review else None:
-            case Decision.ORIGINAL:
+            case Decision.ORIGINAL | Decision.DROPPED:
                 return False
             case Decision.CHOSEN | Decision.EDITED:
                 return True
@@ -111,7 +111,7 @@ def cases(draw: st.DrawFn) -> list[Case]:
         if draw(st.booleans()):
             decision = draw(st.sampled_from(Decision))
             own = decision in (Decision.CHOSEN, Decision.EDITED)
-            version = original if decision is Decision.ORIGINAL else draw(versions)
+            version = original if decision in (Decision.ORIGINAL, Decision.DROPPED) else draw(versions)
             review = Review(
                 index=index, decision=decision, version=version, scores=draw(scores) if own else None
             )

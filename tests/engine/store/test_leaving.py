@@ -21,7 +21,16 @@ from engine.sample import (
     Verdict,
     Version,
 )
-from engine.store.leaving import ExportRule, TopShare, count_exported, exported
+from engine.store.leaving import (
+    ExportRule,
+    TopShare,
+    count_dropped_rows,
+    count_exported,
+    count_exported_rows,
+    exported,
+    leaving_sample,
+)
+from engine.store.leaving import refined as refined_samples
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
@@ -171,6 +180,27 @@ def test_a_rewrite_that_a_person_chose_counts_as_reflected_with_its_own_scores(o
     assert opened.indices(ExportRule.PAPER) == [0, 1], "the response of the third is the original's"
     assert opened.indices(ExportRule.STRICT) == [0]
     assert opened.indices(ExportRule.TOP) == [0, 2]
+
+
+@pytest.mark.parametrize("rule", ExportRule)
+def test_a_dropped_sample_leaves_by_no_rule(opened: RunWorkspace, rule: ExportRule) -> None:
+    opened.keep(*(decided(index, response=Verdict.REPLACED, ifd=0.5, r_ifd=0.5) for index in range(3)))
+    for index in range(3):
+        opened.review(index, Decision.ACCEPTED, refined(index))
+    share = TopShare(count=6)
+    before = opened.indices(rule, share)
+    rows = count_exported_rows(opened.workspace, opened.run, rule, share)
+    opened.review(1, Decision.DROPPED, original(1))
+    assert 1 in before
+    assert opened.indices(rule, share) == [index for index in before if index != 1]
+    assert count_exported_rows(opened.workspace, opened.run, rule, share) == rows - 1
+    assert count_dropped_rows(opened.workspace) == 1
+    one = leaving_sample(opened.workspace, opened.run, 1)
+    assert one.review is not None
+    assert one.review.decision is Decision.DROPPED, "it is shown, though it does not leave"
+    assert len(list(refined_samples(opened.workspace, opened.run))) == 3
+    opened.workspace.reviews.undo()
+    assert opened.indices(rule, share) == before
 
 
 def test_each_run_exports_its_own_outcomes(opened: RunWorkspace) -> None:

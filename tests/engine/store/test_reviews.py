@@ -202,6 +202,17 @@ def test_the_original_can_be_kept_of_any_sample(opened: Workspace) -> None:
     assert opened.reviews.standing(4) == back(4)
 
 
+def test_dropping_many_is_one_act_that_is_undone(opened: Workspace) -> None:
+    opened.reviews.keep(edit(1, "mine"))
+    assert opened.reviews.keep_many("dropped", opened.reviews.dropping((1, 4))) == 2
+    assert standing(opened) == [None, "dropped", None, None, "dropped"]
+    review = opened.reviews.standing(1)
+    assert review is not None
+    assert (review.version, review.scores) == (back(1).version, None)
+    opened.reviews.undo()
+    assert standing(opened) == [None, "edited", None, None, None]
+
+
 # Scores that come later
 
 

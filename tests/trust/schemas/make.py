@@ -58,6 +58,8 @@ def fill(opened: Workspace) -> None:
     for index, decision in enumerate((Decision.ACCEPTED, Decision.ORIGINAL, Decision.EDITED)):
         version = {Decision.ORIGINAL: opened.sample(index).original, Decision.EDITED: own}.get(decision)
         opened.reviews.keep(Review(index=index, decision=decision, version=version or outcomes[index].final))
+    dropped = opened.sample(WAITING).original
+    opened.reviews.keep(Review(index=WAITING, decision=Decision.DROPPED, version=dropped))
     opened.reviews.keep(Review(index=3, decision=Decision.EDITED, version=own))
     opened.reviews.keep(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
     opened.reviews.undo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ def test_a_workspace_is_exported_in_every_format(refined: Path, tmp_path: Path, 
     ended = burnish("export", refined, out, "--format", format, "--json")
     assert ended.code == 0, ended.err
     assert json.loads(ended.out) == {
-        "rule": "all", "dataset": str(out), "rows": 3, "format": format, "of": 3, "passed": 0, "left_out": 0
+        "rule": "all", "dataset": str(out), "rows": 3, "format": format, "of": 3, "passed": 0, "left_out": 0,
+        "dropped": 0,
     }  # fmt: skip
     if "parquet" in format:
         assert out.read_bytes()[:4] == b"PAR1"
@@ -36,6 +38,21 @@ def test_a_workspace_is_exported_in_every_format(refined: Path, tmp_path: Path, 
         assert len(json.loads(out.read_text("utf-8"))) == 3
     else:
         assert len(list(map(json.loads, out.read_text("utf-8").splitlines()))) == 3
+
+
+def test_dropped_samples_stay_behind_and_are_counted(refined: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copyfile(refined, tmp_path / "w.burnish"))
+    with Workspace.open(path) as opened:
+        opened.reviews.keep_many("dropped", opened.reviews.dropping([1]))
+    out = tmp_path / "out.json"
+    ended = burnish("export", path, out)
+    assert ended.code == 0, ended.err
+    assert "2 of 3 samples" in ended.out
+    assert "1 row that a person dropped, in no export" in ended.out
+    assert len(json.loads(out.read_text("utf-8"))) == 2
+    told = json.loads(burnish("export", path, tmp_path / "b.json", "--json").out)
+    assert (told["rows"], told["of"], told["dropped"]) == (2, 3, 1)
+    assert "reviewed: dropped" in burnish("show", path, "1").out
 
 
 def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: Path) -> None:

@@ -36,6 +36,19 @@ def test_a_decision_is_echoed_and_counted_and_leads_to_the_next_that_is_not_deci
     ReviewSeat(scene(tmp_path, reviewed=False)).play(steps)
 
 
+def test_a_sample_is_dropped_and_undone(tmp_path: Path) -> None:
+    async def steps(seat: ReviewSeat) -> None:
+        await seat.press("d")
+        assert seat.index == 1
+        assert "1 of 24 decided  sample 0: dropped" in seat.shown("#where")
+        await seat.press("k")
+        assert seat.shown("#decision") == "⊗ dropped"
+        await seat.press("u")
+        assert seat.shown("#decision") == "? not decided"
+
+    ReviewSeat(scene(tmp_path, reviewed=False)).play(steps)
+
+
 def test_undo_in_review_shows_the_sample_it_is_about(tmp_path: Path) -> None:
     async def steps(seat: ReviewSeat) -> None:
         await seat.press("o", "j", "j")

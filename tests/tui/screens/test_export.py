@@ -14,6 +14,7 @@ from engine.export.export import ENDINGS, ExportRequest, ExportStopped, RowProgr
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.store.leaving import ExportRule, TopShare
+from engine.store.workspace import Workspace
 from tests import hostile
 from tests.command import burnish
 from tests.scene import scene
@@ -81,6 +82,21 @@ def test_every_rule_has_its_sentence_and_its_count(workspace: Path) -> None:
             for rule in ExportRule
         }
         assert rules.counts == by_command
+
+    ExportSeat(workspace).play(steps)
+
+
+def test_what_was_dropped_is_counted_before_and_after(workspace: Path) -> None:
+    with Workspace.open(workspace) as opened:
+        opened.reviews.keep_many("dropped", opened.reviews.dropping([3, 7]))
+
+    async def steps(seat: ExportSeat) -> None:
+        await seat.until(lambda: seat.report.startswith("22 of 24 samples leave as "))
+        assert seat.report.endswith("; 2 dropped")
+        await seat.press("w")
+        await seat.until(lambda: "written" in seat.report)
+        assert "✓ written 22 of 24 samples" in seat.report
+        assert "2 rows that a person dropped, in no export" in seat.report
 
     ExportSeat(workspace).play(steps)
 

@@ -91,6 +91,20 @@ async def what_is_decided_about_the_marked_is_one_act(seat: SamplesSeat) -> None
     assert seat.states() == before
 
 
+async def dropping_the_marked_or_the_one_is_an_act_that_can_be_filtered_for(seat: SamplesSeat) -> None:
+    before = seat.states()
+    await seat.press("colon", "7", "enter", "d")
+    assert seat.states((7,)) == ["dropped"], "also one that nothing has become of yet"
+    await seat.press("g", "space", "space", "d")
+    assert seat.states((0, 1, 2)) == ["dropped", "dropped", before[2]]
+    assert seat.toasts[-1] == "dropped: 2 samples. u takes it back"
+    await seat.press("f", *["down"] * 7, "space", "f")
+    assert seat.samples == [0, 1, 7]
+    assert "dropped" in seat.line
+    await seat.press("escape", "u", "u")
+    assert seat.states() == before
+
+
 async def a_filtered_list_lets_go_of_what_was_decided(seat: SamplesSeat) -> None:
     await seat.press("f", "left", "left", "space", "f")
     assert "unreviewed" in seat.line
@@ -198,6 +212,7 @@ def test_what_is_done_to_samples(tmp_path: Path) -> None:
         marks_stay_with_their_samples,
         a_decision_about_one_row_goes_on_to_the_next_and_is_undone,
         what_is_decided_about_the_marked_is_one_act,
+        dropping_the_marked_or_the_one_is_an_act_that_can_be_filtered_for,
         a_filtered_list_lets_go_of_what_was_decided,
         an_act_on_many_can_be_stopped_and_leaves_nothing,
         the_teacher_is_asked_again_one_sample_after_the_other,

@@ -12,7 +12,7 @@ from models.system.units import counted, file_size
 from tui.keys.keymap import Keymap
 from tui.text.literal import one_line
 from tui.text.shown import shown
-from tui.text.tables import pair_facts, passed_in_export
+from tui.text.tables import dropped_in_export, pair_facts, passed_in_export
 from tui.text.vocabulary import untrainable_head
 
 
@@ -22,7 +22,8 @@ def summary_text(
     """The samples that would leave under a rule, and as what; with a kind of preferences, their pairs."""
     count, what = found.leaving[rule], "row" if found.passed else "sample"
     if not count:
-        return Content.styled(f"no {what} of {found.of:,} passes this rule", "$text-warning")
+        dropped = f"; {found.dropped:,} dropped" if found.dropped else ""
+        return Content.styled(f"no {what} of {found.of:,} passes this rule{dropped}", "$text-warning")
     if kind is not None and not found.rows:
         return Content.styled(f"no sample has a pair of responses ({found.why_none})", "$text-warning")
     beside = ""
@@ -42,11 +43,10 @@ def summary_text(
 
 
 def _passing(found: ExportPreview, rule: ExportRule) -> str:
-    """The rows among them that cannot be refined, or that those stay behind."""
-    if not found.passed:
-        return ""
+    """The rows among them that cannot be refined, or that those stay behind; and the rows that were dropped."""
     what = "as they were" if rule is ExportRule.ALL else "are left out"
-    return f"; {found.passed:,} that cannot be refined {what}"
+    passed = f"; {found.passed:,} that cannot be refined {what}" if found.passed else ""
+    return passed + (f"; {found.dropped:,} dropped" if found.dropped else "")
 
 
 def question_text(present: InTheWay, keymap: Keymap) -> Content:
@@ -76,6 +76,7 @@ def result_text(report: ExportResult) -> Content:
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     passed = bool(report.passed or report.left_out)
     facts += [("passed", passed_in_export(report))] * passed
+    facts += dropped_in_export(report.dropped)
     written = f"{report.rows:,} of {report.of:,} {'rows' if passed else 'samples'}"
     if report.pairs is not None:
         written = f"{report.rows:,} rows"

@@ -29,6 +29,7 @@ DONE = {
     Decision.ORIGINAL: "kept the original",
     Decision.CHOSEN: "chose a version",
     Decision.EDITED: "edited",
+    Decision.DROPPED: "dropped",
 }
 """The name of a decision's act, told when it is undone."""
 
@@ -149,6 +150,10 @@ class ReviewScreen(SampleViewScreen):
     def action_keep(self) -> None:
         if (view := self._ready()) is not None:
             self._decide(view, view.sample.original, Decision.ORIGINAL, go_on=True)
+
+    def action_drop(self) -> None:
+        if (view := self._ready()) is not None:
+            self._decide(view, view.sample.original, Decision.DROPPED, go_on=True)
 
     def action_take_teacher(self) -> None:
         if (view := self._ready()) is None:

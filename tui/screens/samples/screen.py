@@ -78,6 +78,12 @@ class SamplesScreen(ListScreen):
         else:
             self._decide("original kept", lambda workspace, samples: workspace.reviews.restoring(samples))
 
+    def action_drop(self) -> None:
+        if self.workbench.run is None:
+            self._say_no_run()
+        else:
+            self._decide("dropped", lambda workspace, samples: workspace.reviews.dropping(samples))
+
     def _say_no_run(self) -> None:
         if self.workbench.is_open:
             self.say("nothing was run yet: there is nothing to decide about", warning=True)

@@ -16,6 +16,7 @@ from typing import Any
 from engine.examine.flags import Flag
 from engine.store.file_errors import Interrupted
 from engine.store.leaving import LEAVING, SOH, text_part
+from engine.store.search_line import FIELDS, NUMBERS, FieldText, NumberRange
 from engine.store.workspace import Run, Workspace
 
 SHOWN = 400
@@ -125,10 +126,13 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SampleFilter:
-    """The samples that hold `text` in their original (ASCII letters of either case), with all marks."""
+    """The samples that hold `text` in their original (ASCII letters of either case), and a field's own in that field,
+    with all marks, and within all ranges."""
 
     text: str = ""
     marks: frozenset[FilterTerm] = frozenset()
+    ranges: tuple[NumberRange, ...] = ()
+    fields: tuple[FieldText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +216,23 @@ class SampleList:
             self._arranged, self._downwards = None, descending
             return len(self)
         key, conditions, values = _KEYS[by], [], dict[str, Any](run=self._run)
+        sought: list[tuple[str, Sequence[int]]]
+        sought = [(one.text, [FIELDS.index(one.field)]) for one in only.fields]
         if only.text:
+            sought.append((only.text, range(len(FIELDS))))
+        for name, (text, parts) in enumerate(sought):
             # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
-            text = only.text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
-            values |= {"text": text, "stored": _pattern(only.text)}
-            parts = " OR ".join(
-                f"instr(lower({text_part('s.body', number, _NONCHARACTER)}), CAST(:text AS TEXT))"
-                for number in range(3)
+            lowered = text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
+            values |= {f"text{name}": lowered, f"stored{name}": _pattern(text)}
+            held = " OR ".join(
+                f"instr(lower({text_part('s.body', part, _NONCHARACTER)}), CAST(:text{name} AS TEXT))"
+                for part in parts
             )
             # The text as it is stored, first: most samples need no more, and LIKE is twice as fast as instr.
-            conditions.append(f"s.body LIKE :stored ESCAPE char(1) AND ({parts})")
+            conditions.append(f"s.body LIKE :stored{name} ESCAPE char(1) AND ({held})")
+        for name, one in enumerate(only.ranges):
+            values[f"limit{name}"] = one.limit
+            conditions.append(f"{NUMBERS[one.name]} {one.sign} :limit{name}")
         for kind in _KINDS:
             if wanted := [condition for mark, condition in kind.items() if mark in only.marks]:
                 conditions.append(f"({' OR '.join(wanted)})")

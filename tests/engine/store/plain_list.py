@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from engine.store.sample_list import (
     SampleFilter,
     SampleState,
 )
+from engine.store.search_line import FIELDS
 from engine.store.workspace import Run, Workspace
 from tests.factory import RECORD, SOURCE, recipe
 
@@ -89,6 +91,27 @@ KEYS: dict[SampleColumn, Callable[[PlainSample], Fact]] = {
 }
 
 
+def length_after(one: PlainSample) -> Fact:
+    known = KEYS[SampleColumn.LENGTH_AFTER](one)
+    return len(one.text[2]) if known is None else known
+
+
+NUMBERS: dict[str, Callable[[PlainSample], Fact]] = {
+    "ifd": KEYS[SampleColumn.IFD_AFTER],
+    "ifd-before": KEYS[SampleColumn.IFD_BEFORE],
+    "r-ifd": KEYS[SampleColumn.R_IFD_AFTER],
+    "r-ifd-before": KEYS[SampleColumn.R_IFD_BEFORE],
+    "margin": KEYS[SampleColumn.MARGIN],
+    "equal": KEYS[SampleColumn.EQUAL_MARGIN],
+    "length": length_after,
+    "length-before": KEYS[SampleColumn.LENGTH_BEFORE],
+}
+
+SIGNS: dict[str, Callable[[Any, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge, ">": operator.gt,
+}  # fmt: skip
+
+
 def leaves(one: PlainSample) -> tuple[str, str, str]:
     return one.decided or one.final or one.text
 
@@ -136,6 +159,13 @@ def holds(one: PlainSample, mark: FilterTerm) -> bool:
 def let_through(one: PlainSample, only: SampleFilter) -> bool:
     if only.text and not any(lowered(only.text) in lowered(text) for text in one.text):
         return False
+    for field in only.fields:
+        if lowered(field.text) not in lowered(one.text[FIELDS.index(field.field)]):
+            return False
+    for limit in only.ranges:
+        number = NUMBERS[limit.name](one)
+        if number is None or not SIGNS[limit.sign](number, limit.limit):
+            return False
     asked = [[mark for mark in kind if mark in only.marks] for kind in KINDS]
     return all(any(holds(one, mark) for mark in kind) for kind in asked if kind)
 

@@ -156,6 +156,25 @@ async def the_search_narrows_while_one_types_and_escape_takes_it_back(seat: Samp
     await seat.press("j", "enter", "a", "space", "n")  # into the search; and nothing to act on
 
 
+async def a_search_asks_for_ranges_and_for_words_in_a_field(seat: SamplesSeat) -> None:
+    await seat.press("slash", *"ifd-before>0.6 instruction:the")
+    rows = [seat.table.row(position) for position in range(seat.table.total)]
+    assert 0 < len(rows) < 24
+    for row in rows:
+        assert row is not None
+        assert "the" in row.instruction.lower()
+        assert (row.ifd_before or 0) > 0.6
+    assert "ifd-before > 0.6, instruction with “the”" in seat.line
+    await seat.press("space", *"ifd<")
+    assert "ifd< needs a number, as in ifd>0.8" in seat.line
+    await seat.press("2")
+    assert "ifd < 2" in seat.line
+    await seat.press("escape")
+    assert seat.table.total == 24
+    await seat.press("slash", *"ifd<", "escape")
+    assert "needs a number" not in seat.line
+
+
 async def a_later_search_overtakes_an_earlier_one(seat: SamplesSeat) -> None:
     await seat.pilot.press("slash", *"say what 199")
     await seat.settled()
@@ -279,6 +298,7 @@ def test_the_table_and_the_ways_through_it(path: Path) -> None:
         enter_and_a_double_click_show_the_sample_in_review,
         sorting_by_key_and_by_header_keeps_the_cursor_on_its_sample,
         the_search_narrows_while_one_types_and_escape_takes_it_back,
+        a_search_asks_for_ranges_and_for_words_in_a_field,
         the_filter_asks_for_any_of_a_kind_and_all_kinds,
         a_jump_goes_to_a_sample_s_number_in_any_order,
         next_unreviewed_and_next_near_tie_go_around,

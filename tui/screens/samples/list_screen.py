@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from engine.events import Finished
 from engine.store.file_errors import Interrupted
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
+from engine.store.search_line import EXAMPLE, SearchError, read_search
 from models.errors import BurnishError
 from models.system.units import counted
 from tui.keys.keymap import Keymap
@@ -29,6 +30,7 @@ from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
 from tui.text.literal import first_line
+from tui.text.shown import shown_line
 from tui.text.vocabulary import FLAGS, STATES
 from tui.widgets.ask_line import AskLine
 from tui.widgets.cursor_list import CursorKeys
@@ -59,6 +61,7 @@ class ListScreen(CursorKeys, AppScreen):
         self._sorted_by = SampleColumn.NUMBER
         self._descending = False
         self._filter = SampleFilter()
+        self._misunderstood = ""  # of what was typed to search
         self._marked = MarkedSamples(0)
         self._finished: set[int] = set()  # by a run, since the rows were last fetched
         self._arranged = 0.0  # when the list was last arranged: monotonic seconds
@@ -67,7 +70,7 @@ class ListScreen(CursorKeys, AppScreen):
 
         self.table = SampleTable(self._window)
         self.filter = FilterBar()
-        self.search = AskLine("/", "words in the instruction, the input or the response", id="search")
+        self.search = AskLine("/", f"words in any field, or {EXAMPLE}", id="search")
         self.jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
         self._status = Static(id="line")
 
@@ -115,6 +118,7 @@ class ListScreen(CursorKeys, AppScreen):
         """Show another workspace, or none, in the dataset's own order."""
         self._reader, self.workbench.at = reader, None
         self._sorted_by, self._descending, self._filter = SampleColumn.NUMBER, False, SampleFilter()
+        self._misunderstood = ""
         samples = self.workbench.samples if reader is not None else 0
         self._marked = MarkedSamples(samples)
         self.table.mark(self._marked)
@@ -249,7 +253,14 @@ class ListScreen(CursorKeys, AppScreen):
 
     @on(Input.Changed, "#search Input")
     def _searched(self, message: Input.Changed) -> None:
-        self._filter = replace(self._filter, text=message.value)
+        try:
+            terms = read_search(message.value)
+        except SearchError as error:  # the list stays as it is until it is whole
+            self._misunderstood = str(error)
+            self._update_line()
+            return
+        self._misunderstood = ""
+        self._filter = replace(self._filter, text=terms.text, ranges=terms.ranges, fields=terms.fields)
         self._arrange()
 
     @on(Input.Submitted, "#search Input")
@@ -266,8 +277,10 @@ class ListScreen(CursorKeys, AppScreen):
         elif self.search.shown:
             self.search.close()
             self.table.focus()
-            if self._filter.text:
-                self._filter = replace(self._filter, text="")
+            self._misunderstood = ""
+            self._update_line()
+            if self._filter != (before := replace(self._filter, text="", ranges=(), fields=())):
+                self._filter = before
                 self._arrange(stay=True)
         elif self.filter.display:
             self._close_filter()
@@ -391,6 +404,8 @@ class ListScreen(CursorKeys, AppScreen):
             return Content.assemble((self.doing, "bold $primary"), (f"  ·  {stop}", "$text-muted"))
         if not self.workbench.is_open:
             return Content("")
+        if self._misunderstood:
+            return shown_line(self._misunderstood, 200, "$text-warning")
         samples, total = self.workbench.samples, self.table.total
         parts = [
             Content(
@@ -403,8 +418,8 @@ class ListScreen(CursorKeys, AppScreen):
             parts.append(Content.styled(f"◆ {marked:,} marked", "$accent"))
         if self._filter.marks:
             parts.append(Content.styled(words(self._filter.marks), "$primary"))
-        if self._filter.text:
-            parts.append(Content.styled(f"with “{first_line(self._filter.text, 30)}”", "$primary"))
+        if sought := _sought(self._filter):
+            parts.append(Content.styled(sought, "$primary"))
         if (self._sorted_by, self._descending) != (SampleColumn.NUMBER, False):
             name, *directions = ORDERS[self._sorted_by]
             parts.append(Content.styled(f"by {name}, {directions[self._descending]}", "$text-muted"))
@@ -416,6 +431,14 @@ class ListScreen(CursorKeys, AppScreen):
                 Content.styled(f"nothing was run yet: {start} chooses models and starts", "$text-warning")
             )
         return Content.styled("  ·  ", "$text-muted").join(parts)
+
+
+def _sought(only: SampleFilter) -> str:
+    """What was typed to search, in words."""
+    parts = [f"{one.name} {one.sign} {one.limit:g}" for one in only.ranges]
+    parts += [f"{one.field} with “{first_line(one.text, 30)}”" for one in only.fields]
+    parts += [f"with “{first_line(only.text, 30)}”"] * bool(only.text)
+    return ", ".join(parts)
 
 
 def _legend() -> Content:

@@ -104,7 +104,13 @@ _TABLE = {
         ("accept", "a", "Accept", "Accept the student's choice for the marked rows, or this one", SHOWN),
         ("keep", "o", "Original", "Keep the original of the marked rows, or of this one", SHOWN),
         ("drop", "d", "Drop", "Drop the marked rows, or this one: no export has them", QUIET),
-        ("regenerate", "r", "Regenerate", "Ask the teacher again for the marked rows, or this one", QUIET),
+        (
+            "regenerate",
+            "r",
+            "Regenerate",
+            "Ask the teacher again for the marked rows, or this one, with one remark",
+            QUIET,
+        ),
         (
             "examine",
             "x",

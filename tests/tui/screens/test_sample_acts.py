@@ -144,7 +144,7 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(seat: SamplesSea
 
     async def regenerate(sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
         asked.append((sample, stage, remark))
-        if sample == 2:
+        if sample == 2 and not answering.is_set():
             await answering.wait()
         if sample == 1:
             raise UnusableReply(Fault.EMPTY, "the reply has no text")
@@ -155,25 +155,38 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(seat: SamplesSea
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seat.workbench, "regenerate", regenerate)
-        await seat.pilot.press("space", "space", "space", "r")
+        await seat.press("r", *"oad", "escape")
+        assert (asked, seat.states((0,))) == ([], ["accepted"]), (
+            "a remark that is left asks nothing, and decides nothing"
+        )
+        await seat.pilot.press("space", "space", "space", "r", *" Be brief", "enter")
         await seat.wait_for("asking the teacher again about 3 of 3, 1 failed", within="#line")
+        await seat.pilot.press("r", *"More", "enter")
+        assert seat.toasts[-1] == "asked when the rewrites before have come"
+        await seat.pilot.press("r", *"never", "escape")
+        assert "about 3 of 3" in seat.line, "the remark was left, and not the asking"
         answering.set()
         await seat.settled()
-        assert asked == [(n, Stage.INSTRUCTION, "") for n in range(3)]
+        await seat.settled()
+        assert asked == [(n, Stage.INSTRUCTION, remark) for remark in ("Be brief", "More") for n in range(3)]
         assert seat.toasts[-1] == (
             "rewrites of 2 samples, to be seen in Review; 1 gave nothing usable (sample 1: the reply has no text)"
         )
         assert "asking" not in seat.line
         answering.clear()
-        await seat.pilot.press("r")
+        await seat.pilot.press("r", "enter")
         await seat.wait_for("about 3 of 3", within="#line")
+        await seat.pilot.press("r", "enter")
+        asked.clear()
         await seat.press("escape")
+        await seat.settled()
+        assert asked == [], "what waited is not asked either"
         assert seat.toasts[-1].startswith(
             "a rewrite of one sample, to be seen in Review, stopped before the other 1;"
         )
         assert len(seat.screen._marked) == 3
         patch.setattr(seat.workbench, "regenerate", refuse)
-        await seat.press("r")
+        await seat.press("r", "enter")
         assert "ollama is not running; start it with `ollama serve`" in seat.toasts
 
 

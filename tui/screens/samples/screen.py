@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
-from textual import work
+from textual import on, work
+from textual.app import ComposeResult
+from textual.widgets import Input
 from textual.worker import Worker
 
 from engine.method.reflection import UnusableReply
@@ -20,7 +23,9 @@ from tui.messages import ReviewsChanged
 from tui.screens.samples.list_screen import ListScreen
 from tui.state.bulk import BulkJob, BulkStopped
 from tui.state.marks import MarkedSamples
+from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
+from tui.widgets.ask_line import AskLine
 
 Decide = Callable[[Workspace, Iterable[int]], Reviews]
 
@@ -35,15 +40,32 @@ class SamplesScreen(ListScreen):
         super().__init__(workbench, keymap)
         self._bulk: BulkJob | None = None
         self._asking: Worker[None] | None = None  # the worker that asks the teacher again
+        self._to_ask = MarkedSamples(0)  # about which a remark is being typed
+        self._waiting: deque[tuple[MarkedSamples, str]] = deque()  # asked about after those under way
+        self.remark = AskLine("remark", "to the teacher, for all that are asked about, or none", id="remark")
+
+    def body(self) -> ComposeResult:
+        yield from super().body()
+        yield self.remark
 
     @property
     def doing(self) -> str:
         return self._bulk.line() if self._bulk is not None else ""
 
+    def _show_workspace(self, reader: ReaderThread | None) -> None:
+        self._waiting.clear()
+        self.remark.close()
+        super()._show_workspace(reader)
+
     def action_clear(self) -> None:
+        if self.remark.shown:
+            self.remark.close()
+            self.table.focus()
+            return
         if self._bulk is None:
             super().action_clear()
             return
+        self._waiting.clear()
         self._bulk.stop()
         if self._asking is not None:
             self._asking.cancel()
@@ -141,24 +163,40 @@ class SamplesScreen(ListScreen):
             self._update_line()
 
     def on_unmount(self) -> None:
+        self._waiting.clear()
         if self._bulk is not None:
             self._bulk.stop()
 
     def action_regenerate(self) -> None:
-        if not self.workbench.is_open or not self._is_free() or (samples := self._targets()) is None:
+        if not self.workbench.is_open or (samples := self._targets()) is None:
             return
+        if self._asking is not None or self._is_free():
+            self._to_ask = samples
+            self.remark.ask()
+
+    @on(Input.Submitted, "#remark Input")
+    def _remarked(self, message: Input.Submitted) -> None:
+        self.remark.close()
+        self.table.focus()
+        if self._asking is not None:
+            self._waiting.append((self._to_ask, message.value.strip()))
+            self.say("asked when the rewrites before have come")
+        elif self._is_free():
+            self._ask_about(self._to_ask, message.value.strip())
+
+    def _ask_about(self, samples: MarkedSamples, remark: str) -> None:
         self._bulk = BulkJob("asking the teacher again about", len(samples))
-        self._asking = self._regenerate(samples, self._bulk)
+        self._asking = self._regenerate(samples, remark, self._bulk)
 
     @work(group="bulk")
-    async def _regenerate(self, samples: MarkedSamples, bulk: BulkJob) -> None:
-        """Ask the teacher for another rewrite of each original, one after the other."""
+    async def _regenerate(self, samples: MarkedSamples, remark: str, bulk: BulkJob) -> None:
+        """Ask the teacher for another rewrite of each original, one after the other, with one remark."""
         why = ""
         try:
             for sample in bulk.through(samples):
                 try:
                     await self.workbench.regenerate(
-                        sample, await self._original(sample), Stage.INSTRUCTION, ""
+                        sample, await self._original(sample), Stage.INSTRUCTION, remark
                     )
                 except UnusableReply as error:
                     bulk.failed += 1
@@ -166,6 +204,7 @@ class SamplesScreen(ListScreen):
         except BulkStopped:
             pass
         except BurnishError as error:
+            self._waiting.clear()
             self.say_error(error)
         finally:
             self._bulk = self._asking = None
@@ -176,6 +215,8 @@ class SamplesScreen(ListScreen):
             rewrites = f"rewrites of {counted(made, 'sample')}" if made != 1 else "a rewrite of one sample"
             self.say(f"{rewrites}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
             self.post_message(ReviewsChanged())
+            if self._waiting:
+                self._ask_about(*self._waiting.popleft())
 
     def action_examine(self) -> None:
         if self.workbench.is_open and self._is_free():

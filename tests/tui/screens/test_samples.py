@@ -46,6 +46,8 @@ async def every_column_has_its_place_at_every_width(seat: SamplesSeat) -> None:
         row = next(line for line in lines if " 11 " in line)
         assert "✗ failed" in row
         assert ("0.57→0.62" if width == 80 else "0.571 → 0.624") in row
+        kept = next(line for line in lines if "about dogs" in line)
+        assert ("0.65=" if width == 80 else "0.649 = ") in kept, "as before: shown once"
         assert ("+ replaced" in row) == (width == 200)
         assert all(len(line) <= width for line in lines)
         assert "24 samples" in seat.text

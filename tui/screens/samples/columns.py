@@ -84,11 +84,11 @@ def cells(width: int, samples: int, *, rows: bool = False) -> list[ColumnCell]:
     scores = [
         (
             _score(SampleColumn.IFD_BEFORE, "IFD", gap, places),
-            _score(SampleColumn.IFD_AFTER, after, 0, places, arrow=arrow),
+            _score(SampleColumn.IFD_AFTER, after, 0, places, arrow=arrow, before=SampleColumn.IFD_BEFORE),
         ),
         (
             _score(SampleColumn.R_IFD_BEFORE, "r-IFD", gap, places),
-            _score(SampleColumn.R_IFD_AFTER, after, 0, places, arrow=arrow),
+            _score(SampleColumn.R_IFD_AFTER, after, 0, places, arrow=arrow, before=SampleColumn.R_IFD_BEFORE),
         ),
     ]
     lengths = (
@@ -153,11 +153,23 @@ def _instruction(row: SampleRow, width: int) -> Shown:
     return first_line(row.instruction, width), "muted" if row.state is SampleState.WAITING else "text"
 
 
-def _score(column: SampleColumn, title: str, gap: int, places: int, *, arrow: str = "") -> ColumnCell:
+def _score(
+    column: SampleColumn,
+    title: str,
+    gap: int,
+    places: int,
+    *,
+    arrow: str = "",
+    before: SampleColumn | None = None,
+) -> ColumnCell:
+    """A score; one that is the same as in the column `before` is not shown a second time."""
+
     def read(row: SampleRow, width: int) -> Shown:
         value: float | None = getattr(row, column)
         if row.length_after is None:
             return "", "muted"
+        if before is not None and value == getattr(row, before):
+            return _unchanged(arrow, width), "muted"
         text = MISSING if value is None else short(value, places)
         return arrow + text.rjust(width - len(arrow)), "muted" if value is None or not arrow else "text"
 
@@ -190,7 +202,16 @@ def _length_before(row: SampleRow, width: int) -> Shown:
 
 
 def _length_after(row: SampleRow, width: int) -> Shown:
-    return ("", "muted") if row.length_after is None else (f" → {brief(row.length_after):>5}", "text")
+    if row.length_after is None:
+        return "", "muted"
+    if row.length_after == row.length_before:
+        return _unchanged(" → ", width), "muted"
+    return f" → {brief(row.length_after):>5}", "text"
+
+
+def _unchanged(arrow: str, width: int) -> str:
+    """What stands in place of a number that is as before."""
+    return arrow.replace("→", "=").ljust(width)
 
 
 def brief(count: int) -> str:

@@ -91,13 +91,6 @@ class ReviewLog:
         ((count,),) = self._database.execute("SELECT count(*) FROM standing")
         return int(count)
 
-    def dropped(self) -> int:
-        """The number of samples that are dropped."""
-        ((count,),) = self._database.execute(
-            "SELECT count(*) FROM standing WHERE decision = ?", Decision.DROPPED
-        )
-        return int(count)
-
     def history(self, sample: int) -> list[Review]:
         """All decisions about a sample, oldest first, without those that were undone or taken back."""
         rows = self._database.execute(

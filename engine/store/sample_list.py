@@ -14,9 +14,10 @@ from enum import StrEnum
 from typing import Any
 
 from engine.examine.flags import Flag
+from engine.sample import PARTS
 from engine.store.file_errors import Interrupted
 from engine.store.leaving import LEAVING, SOH, text_part
-from engine.store.search_line import FIELDS, NUMBERS, FieldText, NumberRange
+from engine.store.search_line import NUMBERS, FieldText, NumberRange
 from engine.store.workspace import Run, Workspace
 
 SHOWN = 400
@@ -217,9 +218,9 @@ class SampleList:
             return len(self)
         key, conditions, values = _KEYS[by], [], dict[str, Any](run=self._run)
         sought: list[tuple[str, Sequence[int]]]
-        sought = [(one.text, [FIELDS.index(one.field)]) for one in only.fields]
+        sought = [(one.text, [PARTS.index(one.field)]) for one in only.fields]
         if only.text:
-            sought.append((only.text, range(len(FIELDS))))
+            sought.append((only.text, range(len(PARTS))))
         for name, (text, parts) in enumerate(sought):
             # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
             lowered = text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()

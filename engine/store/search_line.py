@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engine.sample import PARTS
 from models.errors import UsageError
 
 NUMBERS = {
@@ -19,9 +20,6 @@ NUMBERS = {
 }
 """The numbers that can be asked for, by name, as SQL over `leaving.LEAVING`. A score is that of what would leave now,
 a margin the instruction stage's (`equal`: at equal length), a length the response's in characters."""
-
-FIELDS = ("instruction", "input", "response")
-"""The fields in which a word can be looked for, in the order of a sample's body."""
 
 EXAMPLE = "ifd>0.8, margin<0.01, length>2000, instruction:word"
 
@@ -44,7 +42,7 @@ class NumberRange:
 
 @dataclass(frozen=True, slots=True)
 class FieldText:
-    """A text in one of `FIELDS`."""
+    """A text in one of `PARTS`."""
 
     field: str
     text: str
@@ -69,7 +67,7 @@ def read_search(line: str) -> SearchTerms:
     ranges, fields = [], []
     for name, sign, value in _TERM.findall(line):
         if sign == ":":
-            if name.lower() in FIELDS:
+            if name.lower() in PARTS:
                 fields.append(_in_field(name.lower(), value.strip('"')))
         elif name.lower() in NUMBERS:
             ranges.append(_range(name.lower(), sign, value))
@@ -85,7 +83,7 @@ def read_search(line: str) -> SearchTerms:
 def _other(term: re.Match[str]) -> str:
     """What a term leaves of the text: nothing of a condition."""
     name, sign = term[1].lower(), term[2]
-    return "" if name in (FIELDS if sign == ":" else NUMBERS) else term[0]
+    return "" if name in (PARTS if sign == ":" else NUMBERS) else term[0]
 
 
 def _in_field(field: str, text: str) -> FieldText:

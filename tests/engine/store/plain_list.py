@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.examine.flags import Flag
-from engine.sample import Sample, Turn, Version
+from engine.sample import PARTS, Sample, Turn, Version
 from engine.store.sample_list import (
     FilterTerm,
     SampleColumn,
     SampleFilter,
     SampleState,
 )
-from engine.store.search_line import FIELDS
 from engine.store.workspace import Run, Workspace
 from tests.factory import RECORD, SOURCE, recipe
 
@@ -160,7 +159,7 @@ def let_through(one: PlainSample, only: SampleFilter) -> bool:
     if only.text and not any(lowered(only.text) in lowered(text) for text in one.text):
         return False
     for field in only.fields:
-        if lowered(field.text) not in lowered(one.text[FIELDS.index(field.field)]):
+        if lowered(field.text) not in lowered(one.text[PARTS.index(field.field)]):
             return False
     for limit in only.ranges:
         number = NUMBERS[limit.name](one)

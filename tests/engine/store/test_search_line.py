@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.sample import PARTS
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.search_line import (
-    FIELDS,
     NUMBERS,
     FieldText,
     NumberRange,
@@ -84,7 +84,7 @@ def test_a_range_lets_the_samples_through_that_a_plain_list_does(
         listing.close()
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", PARTS)
 def test_a_word_is_looked_for_in_its_field_alone(tmp_path: Path, field: str) -> None:
     path = tmp_path / "w.burnish"
     fill(
@@ -94,9 +94,9 @@ def test_a_word_is_looked_for_in_its_field_alone(tmp_path: Path, field: str) -> 
     with Workspace.open(path) as opened:
         listing = SampleList(opened, None)
         listing.arrange(only=SampleFilter(fields=(FieldText(field, "pear\0"),)))
-        assert list(listing.samples()) == [FIELDS.index(field)]
+        assert list(listing.samples()) == [PARTS.index(field)]
         listing.arrange(only=SampleFilter("e", fields=(FieldText(field, "pear"), FieldText(field, "p"))))
-        assert list(listing.samples()) == [FIELDS.index(field)]
+        assert list(listing.samples()) == [PARTS.index(field)]
         listing.arrange(only=SampleFilter("zzz", fields=(FieldText(field, "pear"),)))
         assert list(listing.samples()) == []
         listing.close()

@@ -214,7 +214,7 @@ class Tally:
         if self.failed:
             parts.append(f"failed {self.failed}")
         if self.failed_attempts:
-            parts.append("unused replies: " + listed(self.failed_attempts))
+            parts.append("refused replies: " + listed(self.failed_attempts))
         return " · ".join(parts)
 
     def _decide(self, event: Chosen | Finished) -> None:

@@ -140,7 +140,7 @@ def test_the_app_names_no_address_but_the_teachers_and_makes_no_link_of_a_text(
             for text in ("https", "here", "there"):
                 click(terminal, text)
             terminal.press("5")
-            terminal.wait_for("2 of 2 samples leave")
+            terminal.wait_for("2 of 2 samples would be written")
             terminal.press("w")
             terminal.wait_for("written 2 of 2")
             terminal.press("ctrl+q")

@@ -64,7 +64,7 @@ def test_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(tmp_
         terminal.wait_for("2 samples")
 
         terminal.press("5")
-        terminal.wait_for("2 of 2 samples leave")
+        terminal.wait_for("2 of 2 samples would be written")
         terminal.press("w")
         terminal.wait_for("written 2 of 2")
         terminal.press("ctrl+q")

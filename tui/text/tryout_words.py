@@ -42,7 +42,7 @@ def tryout_facts(found: Tryout, unused: Counter[str]) -> Iterator[Fact]:
         yield failure_fact(one.outcome)
     if unused:
         yield (
-            "unused replies",
+            "refused replies",
             f"{listed(unused)}: each is asked for again, and costs as much as a usable one",
         )
 

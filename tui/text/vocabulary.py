@@ -224,7 +224,7 @@ class ExportRuleWords(NamedTuple):
     brief: str  # after a count
 
 
-_ALL = "every sample, refined as far as it came"
+_ALL = "every sample, with the rewrites that were taken"
 
 EXPORT_RULES = {
     ExportRule.ALL: ExportRuleWords(_ALL, _ALL, _ALL),

@@ -98,7 +98,7 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
     with Terminal(path, folder=tmp_path, columns=columns, lines=lines) as terminal, as_it_was(terminal):
         terminal.wait_for("takes it up again")
         terminal.press("5")
-        terminal.wait_for("24 of 24 samples leave")
+        terminal.wait_for("24 of 24 samples would be written")
         terminal.press(F1)
         terminal.wait_for("type to search")
         terminal.press("escape")
@@ -173,6 +173,6 @@ def test_without_colour_nothing_is_coloured(tmp_path: Path) -> None:
     with Terminal(scene(tmp_path), folder=tmp_path, environment={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("takes it up again")
         terminal.press("5")
-        terminal.wait_for("24 of 24 samples leave")
+        terminal.wait_for("24 of 24 samples would be written")
         colours = {cell.fg for line in terminal.screen.buffer.values() for cell in line.values()}
         assert all(colour == "default" or colour[:2] == colour[2:4] == colour[4:] for colour in colours)

@@ -72,7 +72,7 @@ def test_every_rule_has_its_sentence_and_its_count(workspace: Path) -> None:
         rules = seat.screen.query_one(RuleList)
         for rule in ExportRule:
             assert rules.chosen is rule
-            summary = f"{rules.counts[rule]} of 24 samples leave as "
+            summary = f"{rules.counts[rule]} of 24 samples would be written as "
             await seat.until(lambda summary=summary: seat.report.startswith(summary))  # type: ignore[misc]
             await seat.press("down")
         by_command = {
@@ -127,21 +127,23 @@ def test_a_path_s_ending_chooses_the_kind_of_file_and_what_was_written_before_is
         await seat.press("w")
         await seat.until(lambda: "✓ written" in seat.report)
         seat.path.value = str(folder / "out.csv")
-        await seat.until(lambda: "24 of 24 samples leave as CSV" in seat.report)
+        await seat.until(lambda: "24 of 24 samples would be written as CSV" in seat.report)
         assert "✓ written" not in seat.report
         await seat.press("w")
         await seat.until(lambda: "✓ written" in seat.report)
         assert (folder / "out.csv").read_text("utf-8").startswith("instruction,")
         seat.path.value = str(folder / "missing" / "out.jsonl.gz")
-        await seat.until(lambda: "leave as JSON Lines" in seat.report)
+        await seat.until(lambda: "would be written as JSON Lines" in seat.report)
         await seat.press("w")
         await seat.until(lambda: seat.notified("missing"))
         assert "✓ written" not in seat.report
         seat.screen.query_one("#layout", PickOne).pick("messages")
         seat.path.value = str(folder / "out.json")
-        await seat.until(lambda: "leave as a JSON array" in seat.report)
+        await seat.until(lambda: "would be written as a JSON array" in seat.report)
         seat.screen.query_one("#container", PickOne).pick("jsonl")
-        await seat.until(lambda: "leave as JSON Lines: messages; the name says a JSON array" in seat.report)
+        await seat.until(
+            lambda: "would be written as JSON Lines: messages; the name says a JSON array" in seat.report
+        )
 
     ExportSeat(workspace).play(steps)
 
@@ -298,7 +300,7 @@ def test_a_file_that_is_there_is_replaced_only_when_one_says_so(workspace: Path)
         await seat.until(lambda: "there already" in seat.report)
         assert "y replaces, esc leaves as is" in seat.report
         await seat.press("escape")
-        assert "leave as" in seat.report
+        assert "would be written as" in seat.report
         await seat.press("y")
         assert out.read_text("utf-8") == "mine"
         await seat.press("w")

@@ -27,7 +27,7 @@ def test_pairs_leave_as_the_command_writes_them(workspace: Path) -> None:
         assert not form.query_one(".by").display
         seat.screen.query_one("#pairs").focus()
         await seat.press("right")
-        await seat.until(lambda: "leave for DPO as JSON Lines" in seat.report)
+        await seat.until(lambda: "would be written for DPO as JSON Lines" in seat.report)
         assert form.query_one(".by").display
         out = workspace.parent / "scene-dpo.jsonl"
         assert seat.path.value == str(out)
@@ -49,7 +49,7 @@ def test_what_gives_no_pair_and_a_margin_that_is_none_are_told_in_a_line(workspa
     async def steps(seat: ExportSeat) -> None:
         seat.screen.query_one("#pairs").focus()
         await seat.press("right")
-        await seat.until(lambda: "leave for DPO" in seat.report)
+        await seat.until(lambda: "would be written for DPO" in seat.report)
         seat.screen.query_one("#margin", PlainInput).value = "much"
         await seat.until(lambda: "the least margin is a number from 0 on" in seat.report)
         seat.screen.query_one("#margin", PlainInput).value = "99"

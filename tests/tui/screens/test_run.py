@@ -250,7 +250,7 @@ def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> N
         nonlocal broken
         await seat.pilot.press("s")
         await seat.wait_for(
-            "✓ done", "✗ 2 samples", "unparsable 2", "too-long 2", "unused replies: unparsable 6"
+            "✓ done", "✗ 2 samples", "unparsable 2", "too-long 2", "refused replies: unparsable 6"
         )
         assert "0  instruction  ✗ failed    unparsable" in seat.text
         await seat.until(lambda: seat.keys() == {"retry"})

@@ -105,7 +105,7 @@ async def sorting_by_key_and_by_header_keeps_the_cursor_on_its_sample(seat: Samp
     assert seat.current == 3
     states = seat.states()
     assert states == sorted(states)
-    assert "by state, from A" in seat.line
+    assert "by state, A to Z" in seat.line
     await seat.press("S")
     states = seat.states()
     assert states == sorted(states, reverse=True)

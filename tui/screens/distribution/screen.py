@@ -429,10 +429,12 @@ def _confound(growth: Growth, *, scored: bool) -> Content:
     if r is not None and growth.weighed >= ENOUGH:
         # Beyond what chance alone would bring in nineteen cases of twenty.
         clear = abs(r) > max(0.1, 2 / math.sqrt(growth.weighed))
-        goes = "does not go" if not clear else "rises" if r > 0 else "falls"
-        parts.append(f"IFD {goes} with length: r = {r:+.2f} (log length ratio, change in IFD). ")
+        found = (
+            f"IFD {'rises' if r > 0 else 'falls'} with length" if clear else "IFD shows no link with length"
+        )
+        parts.append(f"{found}: r = {r:+.2f} (log length ratio, change in IFD). ")
     elif scored:
-        parts.append("Too few to tell whether IFD goes with length. ")
+        parts.append("Too few to tell whether IFD rises with length. ")
     parts.append("The papers' gains rise with length.")
     return Content("".join(parts))
 

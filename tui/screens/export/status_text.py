@@ -33,11 +33,12 @@ def summary_text(
         beside = f", with a {trainer}.yaml beside it"
     if kind is not None:
         return Content.assemble(
-            "the pairs among ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave for ", (kind.upper(), "bold"),
+            "the pairs among ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s would be written for ",
+            (kind.upper(), "bold"),
             f" as {found.format.container}{beside}",
         )  # fmt: skip
     return Content.assemble(
-        (f"{count:,}", "bold"), f" of {found.of:,} {what}s leave as {found.format.container}: ",
+        (f"{count:,}", "bold"), f" of {found.of:,} {what}s would be written as {found.format.container}: ",
         f"{found.format.layout}{beside}{_passing(found, rule)}",
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ class RunScreen(JobScreen):
     JOB = "run"
     UNDER_WAY = "running"
     KEPT = "what was answered is kept"
-    HELD = "what is under way is finished, nothing new begins; "
+    HELD = "requests under way are finished, no new ones are sent; "
 
     DEFAULT_CSS = """
     RunScreen {

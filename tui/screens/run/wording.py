@@ -174,7 +174,7 @@ def troubles(tally: Tally) -> Content:
     else:
         parts.append(("none", "$text-muted"))
     if tally.failed_attempts:
-        parts.append((f"  unused replies: {listed(tally.failed_attempts)}", "$text-warning"))
+        parts.append((f"  refused replies: {listed(tally.failed_attempts)}", "$text-warning"))
     if tally.near_ties:
         near = "near tie" if tally.near_ties == 1 else "near ties"
         parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))

@@ -21,10 +21,10 @@ MISSING = "—"
 """Stands for a score that there is none of; a sample that waits shows nothing."""
 
 ORDERS = {
-    SampleColumn.NUMBER: ("number", "first first", "last first"),
-    SampleColumn.ROW: ("row", "first first", "last first"),
-    SampleColumn.STATE: ("state", "from A", "from Z"),
-    SampleColumn.INSTRUCTION: ("instruction", "from A", "from Z"),
+    SampleColumn.NUMBER: ("number", "smallest first", "largest first"),
+    SampleColumn.ROW: ("row", "smallest first", "largest first"),
+    SampleColumn.STATE: ("state", "A to Z", "Z to A"),
+    SampleColumn.INSTRUCTION: ("instruction", "A to Z", "Z to A"),
     SampleColumn.IFD_BEFORE: ("IFD before", "smallest first", "largest first"),
     SampleColumn.IFD_AFTER: ("IFD after", "smallest first", "largest first"),
     SampleColumn.R_IFD_BEFORE: ("r-IFD before", "smallest first", "largest first"),

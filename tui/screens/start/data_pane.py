@@ -85,7 +85,7 @@ class DataPane(Vertical):
         )
         self._format = Select(
             [(format.value, format) for format in Format],
-            prompt="what it looks like",
+            prompt="its own format",
             compact=True,
             id="format",
         )

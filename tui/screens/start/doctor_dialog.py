@@ -21,6 +21,7 @@ from engine.health.check import Check
 from engine.health.doctor import check
 from engine.run.settings import Settings
 from models.system.threads import on_daemon_thread
+from models.system.units import counted
 from tui.text.shown import shown
 from tui.text.vocabulary import CHECKS
 
@@ -103,7 +104,5 @@ def _in_short(checks: Sequence[Check]) -> Content:
             f"✗ {problems} problem{'s' * (problems > 1)}: a run would not work", "bold $text-error"
         )
     if advice:
-        return Content.styled(
-            f"! nothing keeps a run from working; {advice} to improve", "bold $text-warning"
-        )
+        return Content.styled(f"! a run can start; {counted(advice, 'hint')} below", "bold $text-warning")
     return Content.styled("✓ nothing keeps a run from working", "bold $text-success")

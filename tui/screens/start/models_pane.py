@@ -175,7 +175,7 @@ def _memory_text(fit: ModelFit) -> Content:
     return Content.assemble(
         ("█" * filled, "$success" if enough else "$warning"),
         ("░" * (METER - filled), "$text-muted"),
-        f"  {fit.need / GIB:.1f} of {fit.free / GIB:.1f} GiB free",
+        f"  needs {fit.need / GIB:.1f} of the {fit.free / GIB:.1f} GiB free",
         "" if enough else ", too little for both" if fit.teacher and fit.student else ", too little",
         (f"\n{fit.fit}" if fit.fit else "", "$text-muted"),
     )

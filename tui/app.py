@@ -52,7 +52,7 @@ from tui.screens.tryout.dialog import TryoutDialog
 from tui.screens.tryout.teachers import TeacherTableDialog
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
-from tui.themes import THEMES
+from tui.themes import SIXTEEN, THEMES
 
 TICK = 0.1
 """Seconds between two times that events are taken from the engine: those that come meanwhile are shown together."""
@@ -82,7 +82,7 @@ class BurnishApp(PatchedApp):
     async def on_mount(self) -> None:
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.remembered.theme if self.remembered.theme in self.available_themes else "burnish"
+        self.theme = self._first_theme()
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.filter_colours()
         self.set_keymap(self.keymap.changed)
@@ -109,6 +109,13 @@ class BurnishApp(PatchedApp):
         for problem in self.keymap.problems:
             self.notify(shown(problem).plain, severity="warning", timeout=10, markup=False)
 
+    def _first_theme(self) -> str:
+        """The remembered theme, where the terminal has colours for it."""
+        chosen = self.remembered.theme if self.remembered.theme in self.available_themes else "burnish"
+        few = self.console.color_system == "standard" and not self.is_headless
+        sixteen = few and chosen in (one.name for one in THEMES)
+        return SIXTEEN if sixteen else chosen
+
     async def _first_screen(self) -> str:
         """Start, or where a workspace was run, the place where one left off: the run, or if it is done the samples."""
         try:
@@ -131,8 +138,9 @@ class BurnishApp(PatchedApp):
 
     def _remember_theme(self, theme: Theme) -> None:
         self.filter_colours()
-        self.remembered = replace(self.remembered, theme=theme.name)
-        remember(self.remembered)
+        if theme.name != self._first_theme():  # which a person may not have chosen
+            self.remembered = replace(self.remembered, theme=theme.name)
+            remember(self.remembered)
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
@@ -354,7 +362,8 @@ class BurnishApp(PatchedApp):
             title = f"{SCOPES[action.scope]}: {action.label}".lower()
             # Textual takes the help of a command for markup.
             keys = ", ".join(key_names(self.keymap.keys[action.id])).replace("[", "left bracket")
-            yield SystemCommand(title, f"{action.help} ({keys})", partial(self.run_action, action.name, node))
+            about = f"{action.help} ({keys}; {action.id})"
+            yield SystemCommand(title, about, partial(self.run_action, action.name, node))
         for name in self.available_themes:
             if name != self.theme:
                 yield SystemCommand(

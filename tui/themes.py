@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
+SIXTEEN = "sixteen-colours"
+"""The theme for a terminal that has no other colours: each is one of those, so that red stays red and green green."""
+
 THEMES = (
     Theme(
         name="burnish",
@@ -51,6 +54,32 @@ THEMES = (
         variables={
             "foreground-muted": "#d0d0d0",
             "text-disabled": "#b0b0b0",
+            "footer-description-foreground": "#ffffff",
+        },
+    ),
+    Theme(
+        name=SIXTEEN,
+        primary="#ffff55",
+        secondary="#55ffff",
+        accent="#ff55ff",
+        warning="#ffff55",
+        error="#ff5555",
+        success="#55ff55",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#555555",
+        dark=True,
+        luminosity_spread=0.0,
+        text_alpha=1.0,
+        variables={
+            "foreground-muted": "#aaaaaa",
+            "text-disabled": "#aaaaaa",
+            "text-success": "#55ff55",
+            "text-warning": "#ffff55",
+            "text-error": "#ff5555",
+            "block-cursor-background": "#ffff55",
+            "block-cursor-foreground": "#000000",
             "footer-description-foreground": "#ffffff",
         },
     ),

@@ -1,8 +1,6 @@
-"""The Help screen: every action and its keys, from the one registry; a search narrows them down."""
+"""The Help screen: every action, its keys and its id, from the one registry; a search narrows them down."""
 
 from __future__ import annotations
-
-from textwrap import wrap
 
 from textual import on
 from textual.app import ComposeResult
@@ -93,12 +91,10 @@ class HelpScreen(ModalScreen[None]):
     def _line(self, action: Action, room: int) -> Content:
         keys = "  ".join(key_names(self._keymap.keys[action.id]))
         keys = keys if len(keys) < KEYS else f"{keys[: KEYS - 2]}…"
-        first, *more = wrap(action.help, room)
-        line = Content.assemble(
-            (f"{keys:<{KEYS}}", "bold"), f"{action.label:<{LABEL}}", (first, "$text-muted")
-        )
-        indented = (Content.styled(f"{'':<{KEYS + LABEL}}{part}", "$text-muted") for part in more)
-        return Content("\n").join([line, *indented])
+        about = Content.assemble((action.help, "$text-muted"), "  ", (action.id, "italic $secondary"))
+        first, *more = about.wrap(room)
+        line = Content.assemble((f"{keys:<{KEYS}}", "bold"), f"{action.label:<{LABEL}}", first)
+        return Content("\n").join([line, *(Content.assemble(" " * (KEYS + LABEL), part) for part in more)])
 
     def _problems(self) -> Content:
         return Content("\n").join(shown(f"! {one_line(problem)}") for problem in self._keymap.problems)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Static
 
 from engine.progress import Tally
@@ -59,13 +60,14 @@ class Title(Horizontal):
     def _tabs(self) -> Content:
         current = UNDER.get(self._scope, self._scope)
         actions = {action.name.removeprefix("go_"): action for action in of_scope("app")}
-        parts = [Content.styled(" burnish ", "bold $primary")]
         wide = self.size.width >= 100
+        parts = [Content.styled(" burnish ", "bold $primary")] if wide else []
         for tab in TABS:
-            style = "bold reverse" if tab == current else "$text-muted"
             action = actions[tab]
-            label = action.label if wide or tab == current else action.label[:3]
-            parts.append(Content.styled(f" {self._keymap.first(action.id)} {label} ", style))
+            label = f" {self._keymap.first(action.id)} {action.label}"
+            style = "bold reverse" if tab == current else "$text-muted"
+            part = Content.styled(f"{label} " if wide or tab == current else label, style)
+            parts.append(part.stylize(Style.from_meta({"@click": f"app.{action.name}"})))
         return Content("").join(parts)
 
     def _state(self) -> Content:

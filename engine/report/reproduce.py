@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from engine.method.recipe import Method
-from engine.run.settings import DECLARED
+from engine.run.declared import DECLARED
 from engine.store.workspace import Run, Source
 from models.system.shell import command_line, quoted_word
 

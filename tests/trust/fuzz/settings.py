@@ -10,7 +10,8 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from engine.run.settings import DECLARED, load_settings, with_setting
+from engine.run.declared import DECLARED
+from engine.run.settings import load_settings, with_setting
 from models.errors import UsageError
 from tests.trust.fuzz.mutation import VALUES, as_json, bent, mutated
 from tests.trust.fuzz.watch import one_line

@@ -17,7 +17,8 @@ from engine.formats.names import Format
 from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.templates import TemplateName
-from engine.run.settings import Schedule, options_json
+from engine.run.declared import options_json
+from engine.run.settings import Schedule
 from engine.store.leaving import ExportRule
 from tests.command import ALONE, burnish
 from tests.scene import scene
@@ -108,7 +109,7 @@ def words(group: str, name: str) -> tuple[str, ...]:
 
 def test_the_settings_offered_are_those_declared() -> None:
     stored = (Path(options.__file__).with_name("options.json")).read_text("utf-8")
-    assert stored == options_json(), "python -m engine.run.settings > tui/cli/options.json"
+    assert stored == options_json(), "python -m engine.run.declared > tui/cli/options.json"
 
 
 @pytest.mark.parametrize(

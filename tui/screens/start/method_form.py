@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Collapsible, Input, Static
 
-from engine.run.settings import DECLARED, Setting, with_setting
+from engine.run.declared import DECLARED, Setting
+from engine.run.settings import with_setting
 from models.errors import UsageError
 from tui.messages import SettingsChanged
 from tui.state.workbench import Workbench

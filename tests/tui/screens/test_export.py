@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
 from textual.containers import Horizontal
 
 from engine.export import export
-from engine.export.export import ENDINGS, ExportRequest, ExportStopped, RowProgress, default_path, write
+from engine.export.export import ENDINGS, default_path
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.store.leaving import ExportRule, TopShare
@@ -18,11 +17,10 @@ from engine.store.workspace import Workspace
 from tests import hostile
 from tests.command import burnish
 from tests.scene import scene
-from tests.tui.seat import Seat
+from tests.tui.screens.export_seat import ExportSeat
 from tui.screens.export import screen as export_module
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
-from tui.screens.export.screen import ExportScreen
 from tui.text.vocabulary import EXPORT_RULES
 from tui.widgets.pick_one import PickOne
 from tui.widgets.plain_input import PlainInput
@@ -33,32 +31,6 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     return scene(tmp_path)
-
-
-class ExportSeat(Seat):
-    async def arrive(self) -> None:
-        self.app.action_go_export()
-        await self.until(lambda: isinstance(self.app.screen, ExportScreen) and self.shown("#told"))
-
-    @property
-    def screen(self) -> ExportScreen:
-        screen = self.app.get_screen("export")
-        assert isinstance(screen, ExportScreen)
-        return screen
-
-    @property
-    def path(self) -> PlainInput:
-        """The line with the file's path."""
-        return self.screen.query_one("#path", PlainInput)
-
-    @property
-    def report(self) -> str:
-        """The lines about the export: what would leave, what is asked, what was written."""
-        return self.shown("#told")
-
-
-def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name.startswith(".burnish-")]
 
 
 # What is promised
@@ -374,91 +346,6 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         await seat.until(lambda: seat.report.startswith("24 of 24"))
 
     ExportSeat(workspace).play(steps)
-
-
-# A writing takes its time
-
-
-class Slow(RowProgress):
-    """Waits at its third row until it is stopped or let go."""
-
-    go = threading.Event()
-
-    def step(self) -> None:
-        super().step()
-        if self.rows == 3:
-            for _ in range(500):
-                if self._stop.wait(0.01) or self.go.is_set():
-                    break
-
-
-@pytest.mark.parametrize("format", ["json", "csv"])
-def test_a_writing_that_is_stopped_leaves_nothing(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, format: str
-) -> None:
-    monkeypatch.setattr(export_module, "RowProgress", Slow)
-    out = workspace.parent / f"scene-refined.{format}"
-    out.write_text("mine", "utf-8")
-
-    async def steps(seat: ExportSeat) -> None:
-        while seat.screen._format.container.name.lower() != format:
-            seat.screen.query_one("#container", PickOne).focus()
-            await seat.press("right")
-        await seat.press("w")
-        await seat.until(lambda: "there already" in seat.report)
-        await seat.press("y")
-        await seat.until(lambda: "writing 3 of 24 rows" in seat.report)
-        await seat.press("w")
-        assert "writing" in seat.report, "one at a time"
-        await seat.press("escape")
-        await seat.until(lambda: seat.report == "stopped; nothing was written")
-        assert out.read_text("utf-8") == "mine"
-        assert not leftovers(workspace.parent)
-
-    ExportSeat(workspace).play(steps)
-
-
-def test_leaving_the_app_stops_a_writing_and_leaves_nothing(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export_module, "RowProgress", Slow)
-
-    async def steps(seat: ExportSeat) -> None:
-        await seat.press("w")
-        await seat.until(lambda: "writing 3 of 24 rows" in seat.report)
-        await seat.pilot.press("2", "ctrl+q")
-
-    ExportSeat(workspace).play(steps)
-    assert not leftovers(workspace.parent)
-    assert not (workspace.parent / "scene-refined.json").exists()
-
-
-def test_one_may_go_on_working_and_is_told_when_it_is_written(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export_module, "RowProgress", Slow)
-
-    async def steps(seat: ExportSeat) -> None:
-        await seat.press("w")
-        await seat.until(lambda: "writing 3" in seat.report)
-        await seat.press("2")
-        Slow.go.set()
-        await seat.until(lambda: seat.notified("written: 24"))
-        Slow.go.clear()
-        await seat.press("5")
-        assert seat.report.startswith("✓ written 24")
-
-    ExportSeat(workspace).play(steps)
-
-
-@pytest.mark.parametrize("format", [Format.ALPACA, Format.CSV, Format.PARQUET])
-def test_progress_ends_at_the_rows_there_are(workspace: Path, format: Format) -> None:
-    progress = RowProgress()
-    report = write(workspace, workspace.parent / "out", ExportRequest(format=format), progress)
-    assert progress.rows == progress.total == report.rows == 24
-    progress.stop()
-    with pytest.raises(ExportStopped):
-        progress.step()
 
 
 # Any workspace

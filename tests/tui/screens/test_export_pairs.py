@@ -9,7 +9,7 @@ import pytest
 
 from tests.command import burnish
 from tests.scene import scene
-from tests.tui.screens.test_export import ExportSeat
+from tests.tui.screens.export_seat import ExportSeat
 from tui.screens.export.pair_form import PairForm
 from tui.widgets.plain_input import PlainInput
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from engine.method.example import without_marks
 from engine.method.rewrite_language import UNSAID, HalfLanguage, RewriteLanguages
 from engine.method.stand_ins import answer_stand_in, instruction_stand_in
 from engine.method.structure import broken_structure
@@ -207,13 +208,15 @@ def begins_again(text: str, critique: str, old: Version) -> bool:
 
 
 def required_text(name: str, text: str, old: Version | None = None) -> str:
-    """A part of a reply, without space and thoughts before it.
+    """A part of a reply, without space and thoughts before it, and without the marks of an example around it.
 
-    old: the version it is about; marks of thoughts that stand there are text here too. Raises `UnusableReply` if
+    old: the version it is about; marks that stand there are text here too. Raises `UnusableReply` if
     nothing, or a placeholder, stands where text belongs.
     """
     quoted = quoted_marks(old.instruction, old.input, old.response) if old else ()
     text = without_thoughts(text, quoted).strip()
+    if old is not None:
+        text = without_marks(text, old)
     if not text:
         raise UnusableReply(Fault.EMPTY, f"the {name} is empty")
     if _PLACEHOLDER.fullmatch(text):
@@ -250,7 +253,7 @@ def _spaced(text: str) -> str:
 
 # The layout's own words left standing, alone. "N/A", "None" or "End" may be somebody's answer: not here.
 _PLACEHOLDER = re.compile(
-    r"""[\s.…_-]+ | [\[{(<]
+    r"""[\s.…_-]+ | [:;,"'\s]* [\[{(<] [:;,"'\s\[{(<]*
     |[\[<{(]{1,2} \s* ((your|the|insert|new|better|improved|rewritten)\s+)*
       (instruction|response|answer|critique|text) (\s+here)? \s* [\]>})]{1,2}
     |new_instruction|new_response|better_response

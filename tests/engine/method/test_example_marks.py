@@ -1,0 +1,60 @@
+"""The marks of the example are no text where a teacher takes them over, and text where they are the sample's."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.method.reply_forms import ReplyFormName
+from engine.sample import Stage, Version
+from models.teacher import Fault
+from tests.engine.method.asking import EVERY, OLD, fault, read, replies
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "mark", ["instruction", "response", "Response", "new_instruction", "better response"]
+)
+@pytest.mark.parametrize("space", ["", "\n"])
+def test_marks_taken_over_are_left_out(form: ReplyFormName, stage: Stage, mark: str, space: str) -> None:
+    text = "Name two primes above ninety."
+    found = read(form, stage, *replies(form, stage, f"<{mark}>{space}{text}{space}</{mark}>")).version
+    assert text in (found.instruction, found.response)
+    assert "<" not in found.instruction + found.response
+
+
+def test_an_input_in_its_marks_goes_below_the_instruction() -> None:
+    reply = "<instruction>\nSum these up.\n</instruction>\n<input>\n3, 4 and 5\n</input>"
+    found = read(ReplyFormName.STEPS, Stage.INSTRUCTION, "Vague.", reply, "Twelve.").version
+    assert found.instruction == "Sum these up.\n\n3, 4 and 5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<response>It is <b>bold</b>.</response> Send it so.",
+        "<instruction>One.</instruction>\n<instruction>Two.</instruction>",
+        "<response>four",
+        "<answer>four</answer>",
+        "Wrap it in <response> and </response>.",
+        "<h1>Title</h1>",
+    ],
+)
+def test_what_is_not_wholly_in_one_pair_of_marks_stays(text: str) -> None:
+    found = read(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", text).version
+    assert found.response == text
+
+
+def test_marks_that_the_sample_holds_are_text() -> None:
+    old = Version(instruction="Answer within <response> and </response>.", response="<response>4</response>")
+    found = read(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", "<response>four</response>", old=old).version
+    assert found.response == "<response>four</response>"
+
+
+@pytest.mark.parametrize("rest", [":{", "{", '{"', "[", "(", ': "{'])
+def test_what_only_opens_is_no_answer(rest: str) -> None:
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", rest) is Fault.PLACEHOLDER
+
+
+@pytest.mark.parametrize("answer", ["()", "[]", ";", "{}", "<="])
+def test_signs_may_be_an_answer(answer: str) -> None:
+    assert read(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", answer, old=OLD).version.response == answer

@@ -15,23 +15,34 @@ def _example(version: Version) -> str:
     return f"<instruction>\n{version.instruction}\n</instruction>\n{input}<response>\n{version.response}\n</response>"
 
 
-_MARKED = re.compile(
-    r"""<(?P<mark>((new|better|improved|rewritten)[_\ -])?(instruction|response))>
-    \s*(?P<text>(?:(?!</?(?P=mark)>).)*?)\s*</(?P=mark)>
-    \s*(<input>\s*(?P<input>(?:(?!</?input>).)*?)\s*</input>)?""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+_MARK = r"(?:(?:new|better|improved|rewritten)[_ -])?(?:instruction|input|response)"
+_BLOCK = re.compile(
+    rf"\s*<(?P<mark>{_MARK})>(?P<text>(?:(?!</?{_MARK}>).)*+)(?:</(?P=mark)>|\Z|(?=<{_MARK}>))",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
-def without_marks(text: str, old: Version) -> str:
-    """A teacher's text without the marks that the example stands in, where it took them over; its input goes below it.
+def without_marks(text: str, part: str, old: Version) -> str:
+    """A teacher's text without the marks that the example stands in, where it took them over.
 
-    Marks that are the version's own are text.
+    part: "instruction" or "response": of a whole example that was written anew, this is taken, with an instruction
+    its input below it. Marks that are the version's own are text, and so is a text with anything outside of them.
     """
-    found = _MARKED.fullmatch(text)
-    if found is None or f"<{found['mark']}>" in f"{old.instruction}{old.input}{old.response}":
-        return text
-    return "\n\n".join(part for part in (found["text"], found["input"]) if part)
+    found: dict[str, str] = {}
+    place = 0
+    while place < len(text):
+        block = _BLOCK.match(text, place)
+        if block is None or f"<{block['mark']}>" in f"{old.instruction}{old.input}{old.response}":
+            return text
+        kind = re.split("[_ -]", block["mark"].lower())[-1]
+        if kind in found:
+            return text
+        found[kind] = block["text"].strip()
+        place = block.end()
+    if part in found:
+        wanted = [part, "input"] if part == "instruction" else [part]
+        return "\n\n".join(found[kind] for kind in wanted if found.get(kind))
+    return next(iter(found.values())) if len(found) == 1 else text
 
 
 def one_reply_asked(

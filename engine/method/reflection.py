@@ -216,7 +216,7 @@ def required_text(name: str, text: str, old: Version | None = None) -> str:
     quoted = quoted_marks(old.instruction, old.input, old.response) if old else ()
     text = without_thoughts(text, quoted).strip()
     if old is not None:
-        text = without_marks(text, old)
+        text = without_marks(text, name.rpartition(" ")[2], old)
     if not text:
         raise UnusableReply(Fault.EMPTY, f"the {name} is empty")
     if _PLACEHOLDER.fullmatch(text):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from engine.method.example import without_marks
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage, Version
 from models.teacher import Fault
@@ -29,11 +32,27 @@ def test_an_input_in_its_marks_goes_below_the_instruction() -> None:
 
 
 @pytest.mark.parametrize(
+    "reply",
+    [
+        "<instruction>Old question?</instruction>\n<response>A better one.</response>",
+        "<instruction>\nOld question?\n</instruction>\n<input>\nOld input.\n</input>\n<response>\nA better one.",
+        "<response> A better one.",
+    ],
+)
+def test_of_an_example_written_anew_the_part_that_was_asked_for_is_taken(reply: str) -> None:
+    found = read(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", reply).version
+    assert (found.instruction, found.response) == (OLD.instruction, "A better one.")
+
+
+def test_a_mark_alone_is_empty() -> None:
+    assert fault(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", "<response>") is Fault.EMPTY
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "<response>It is <b>bold</b>.</response> Send it so.",
         "<instruction>One.</instruction>\n<instruction>Two.</instruction>",
-        "<response>four",
         "<answer>four</answer>",
         "Wrap it in <response> and </response>.",
         "<h1>Title</h1>",
@@ -58,3 +77,12 @@ def test_what_only_opens_is_no_answer(rest: str) -> None:
 @pytest.mark.parametrize("answer", ["()", "[]", ";", "{}", "<="])
 def test_signs_may_be_an_answer(answer: str) -> None:
     assert read(ReplyFormName.STEPS, Stage.RESPONSE, "Thin.", answer, old=OLD).version.response == answer
+
+
+@pytest.mark.parametrize(
+    "text", ["<response>" + " " * 200_000 + "x", "<input>" * 40_000, " \n" * 100_000 + "<"]
+)
+def test_odd_texts_take_no_time(text: str) -> None:
+    began = time.process_time()
+    without_marks(text, "response", OLD)
+    assert time.process_time() - began < 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.events import Click
 from textual.style import Style
 from textual.widgets import Static
 
@@ -43,6 +44,10 @@ class Title(Horizontal):
     def on_resize(self) -> None:
         self._tab_line.update(self._tabs())
 
+    async def on_click(self, event: Click) -> None:
+        if (action := event.style.meta.get("tab")) is not None:
+            await self.run_action(f"app.{action}")
+
     def renew(self) -> None:
         workbench = self._workbench
         name = workbench.path.name if workbench.path else "no workspace"
@@ -67,7 +72,7 @@ class Title(Horizontal):
             label = f" {self._keymap.first(action.id)} {action.label}"
             style = "bold reverse" if tab == current else "$text-muted"
             part = Content.styled(f"{label} " if wide or tab == current else label, style)
-            parts.append(part.stylize(Style.from_meta({"@click": f"app.{action.name}"})))
+            parts.append(part.stylize(Style.from_meta({"tab": action.name})))
         return Content("").join(parts)
 
     def _state(self) -> Content:

@@ -63,7 +63,7 @@ def test_what_was_dropped_is_counted_before_and_after(workspace: Path) -> None:
         opened.reviews.keep_many("dropped", opened.reviews.dropping([3, 7]))
 
     async def steps(seat: ExportSeat) -> None:
-        await seat.until(lambda: seat.report.startswith("22 of 24 samples leave as "))
+        await seat.until(lambda: seat.report.startswith("22 of 24 samples would be written as "))
         assert seat.report.endswith("; 2 dropped")
         await seat.press("w")
         await seat.until(lambda: "written" in seat.report)

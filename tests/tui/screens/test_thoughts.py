@@ -23,7 +23,8 @@ ROW: dict[str, Any] = {
     "output": "An apple.",
 }
 THOUGHTS = f"A cherry? [/b] {CORPUS['escape']}"
-FATE = {Reasoning.SKIP: "dropped, for it led to another answer", Reasoning.TEACHER: "take its place"}
+DROPPED = "dropped, for it led to another answer"
+FATE = {Reasoning.SKIP: DROPPED, Reasoning.SCORE: DROPPED, Reasoning.TEACHER: "take its place"}
 
 
 def thinking(chat: Chat) -> Answer:

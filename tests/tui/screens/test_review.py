@@ -15,7 +15,6 @@ from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag
 from engine.method.reflection import UnusableReply
 from engine.sample import Candidate, Decision, Review, Stage, Version
-from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
@@ -34,13 +33,11 @@ from tests.tui.screens.review_seat import (
     ReviewSeat,
     a_review,
     script,
-    with_student,
 )
-from tui.messages import WorkspaceChanged
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review import verdict
-from tui.screens.review.dialogs import AskAgainDialog, MixDialog
+from tui.screens.review.dialogs import AskAgainDialog
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -159,130 +156,6 @@ def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_pat
         ), "what is shown is taken, with the numbers that are known"
 
     ReviewSeat(path, position=REPLACED + 2).play(claims)
-
-
-# Deciding
-
-
-def test_a_decision_is_saved_at_once_and_leads_to_the_next_sample(tmp_path: Path) -> None:
-    path = scene(tmp_path, reviewed=False)
-
-    async def claims(seat: ReviewSeat) -> None:
-        given = with_student(seat)
-        await seat.press("a")
-        assert seat.index == 1
-        with Workspace.read(path) as other:
-            taken = other.reviews.standing(0)
-            assert taken is not None
-            assert taken.decision is Decision.ACCEPTED
-            assert taken.version == other.outcome(other.latest_run(), 0).final  # type: ignore[union-attr]
-        await seat.press("t")
-        chosen = await seat.review(1)
-        assert chosen is not None
-        assert (chosen.decision, chosen.scores) == (Decision.CHOSEN, WEIGHED), "turned down, and yet taken"
-        assert chosen.version.response.endswith("keep going.")
-        assert given == [chosen.version]
-        await seat.press("o")
-        kept = await seat.review(2)
-        assert kept is not None
-        assert kept.decision is Decision.ORIGINAL
-        assert seat.index == 3
-        await seat.press("k")
-        assert seat.shown("#decision") == "○ original kept"
-        await seat.press("x")
-        assert await seat.review(2) is None
-        assert seat.shown("#decision") == "? not decided"
-        await seat.press("x")
-        assert "nothing was decided" in seat.toasts[-1]
-        await seat.press("u", "u")
-        assert await seat.review(2) is None
-        assert seat.shown("#decision") == "? not decided", "taken back, and then the decision itself undone"
-        await seat.press("U")
-        assert seat.shown("#decision") == "○ original kept"
-        await seat.go_to(23)
-        await seat.press("o")
-        assert seat.index == 23
-        assert "the last sample of the list" in seat.toasts[-1]
-
-    ReviewSeat(path).play(claims)
-
-
-def test_keys_that_come_too_soon_decide_nothing_that_was_not_seen(tmp_path: Path) -> None:
-    async def claims(seat: ReviewSeat) -> None:
-        seat.screen.action_accept()
-        seat.screen.action_accept()
-        await seat.settled()
-        assert seat.index == 1
-        assert await seat.review(1) is None
-
-    ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
-
-
-def test_leafing_goes_as_far_as_it_was_asked_to(tmp_path: Path) -> None:
-    async def claims(seat: ReviewSeat) -> None:
-        for _ in range(9):
-            seat.screen.action_next()
-        seat.screen.action_previous()
-        await seat.settled()
-        assert seat.index == 8
-        await seat.press("s")
-        assert seat.index == 9
-        await seat.press("n")
-        assert seat.index == 10, "the next that is refined and not decided on"
-        await seat.press("N")
-        assert seat.index == 18
-        await seat.go_to(0)
-        await seat.press("k")
-        assert "the first sample" in seat.toasts[-1]
-
-    ReviewSeat(scene(tmp_path)).play(claims)
-
-
-def test_the_next_sample_is_the_next_of_the_list_though_this_one_leaves_it(tmp_path: Path) -> None:
-    async def claims(seat: ReviewSeat) -> None:
-        reader, undecided = seat.workbench.reader, SampleFilter(marks=frozenset({FilterTerm.UNREVIEWED}))
-        await reader.arrange(SampleColumn.NUMBER, descending=True, only=undecided)
-        await seat.go_to(18)
-        place = seat.shown("#where")
-        assert " of 18" in place
-        await seat.workbench.decide("elsewhere", [(18, await a_review(seat, 18))])
-        await reader.arrange(SampleColumn.NUMBER, descending=True, only=undecided)
-        seat.screen.post_message(WorkspaceChanged())
-        await seat.settled()
-        assert (seat.index, "left out of the list" in seat.shown("#where")) == (18, True)
-        await seat.press("j")
-        assert seat.index == 17
-        await seat.press("k")
-        assert seat.index == 19
-
-    ReviewSeat(scene(tmp_path)).play(claims)
-
-
-def test_a_mix_takes_a_half_of_each_side_and_stays_to_show_its_numbers(tmp_path: Path) -> None:
-    async def claims(seat: ReviewSeat) -> None:
-        given = with_student(seat)
-        await seat.press("m")
-        assert isinstance(seat.app.screen, MixDialog)
-        await seat.pilot.press("escape")
-        await seat.settled()
-        assert await seat.review(0) is None
-        await seat.press("m")
-        await seat.pilot.press("enter")
-        await seat.settled()
-        mixed = await seat.review(0)
-        assert mixed is not None
-        original = (await a_review(seat, 0)).version
-        assert mixed.version.instruction == original.instruction
-        assert mixed.version.response.endswith("keep going.")
-        assert (mixed.decision, mixed.scores) == (Decision.CHOSEN, WEIGHED)
-        assert given == [mixed.version]
-        assert (seat.index, "Your mix" in seat.head) == (0, True)
-        assert "0.8000" in seat.numbers
-        await seat.go_to(KEPT)
-        await seat.press("comma", "comma", "m")
-        assert "both sides are the same" in seat.toasts[-1]
-
-    ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
 
 
 # Asking again

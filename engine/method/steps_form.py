@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.method.doomed import Rule, fault_of, in_another_language, once_more, repeats_itself
+from engine.method.labels import unlabelled, unlabelled_so_far
 from engine.method.prompts import CRITIQUE, Prompts
 from engine.method.reflection import (
     AskTeacher,
@@ -37,43 +38,43 @@ class StepsForm:
         rules: tuple[Rule, ...] = (repeats_itself(old), once_more(critique, old))
 
         def read_instruction(text: str) -> str:
-            text, _ = _example_anew(_unlabelled(text), old)
+            text, _ = _example_anew(unlabelled(text), old)
             return new_instruction(old, not_said_before(text, critique, old), history, prompts.languages)
 
         def followed(text: str) -> Fault | None:
             """An instruction of no use, and then its response: of that nothing is read."""
-            _, response = _example_anew(_unlabelled(text), old)
+            _, response = _example_anew(unlabelled(text), old)
             return fault_of(lambda: read_instruction(text)) if response else None
 
         asked = _asked(prompts, old, task)
         held = prompts.languages
-        in_other = in_another_language(_unlabelled, held.instruction)
+        in_other = in_another_language(unlabelled, held.instruction)
         asking = Question(
             "rewrite", asked, read_instruction, rules=(*rules, followed, _reviews(old), in_other)
         )
         instruction = await ask(asking)
 
         def read_answer(text: str) -> Reflection:
-            answer = not_said_before(_unlabelled(text), critique, old)
+            answer = not_said_before(unlabelled(text), critique, old)
             return Reflection(
                 {CRITIQUE: critique}, new_version(old, instruction, answer, history, prompts.languages)
             )
 
         # As one would ask it: who reads the answer later sees nothing of what led to the instruction.
         alone = (Message("system", prompts.answer), Message("user", f"{prompts.before}{instruction}"))
-        rules = (*rules, _stands_in(instruction, old), in_another_language(_unlabelled, held.response))
+        rules = (*rules, _stands_in(instruction, old), in_another_language(unlabelled, held.response))
         return await ask(Rewriting("answer", alone, read_answer, rules=rules))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         critique = await ask(_criticise(prompts, old, prompts.criticise_response))
 
         def read(text: str) -> Reflection:
-            text = not_said_before(_before_criticism(_unlabelled(text), old), critique, old)
+            text = not_said_before(_before_criticism(unlabelled(text), old), critique, old)
             return Reflection({CRITIQUE: critique}, better_response(old, text, prompts.languages))
 
         def followed(text: str) -> Fault | None:
             """The old response, and then a criticism of it: of that nothing is read."""
-            text = _unlabelled(text)
+            text = unlabelled(text)
             return Fault.COPY if len(_before_criticism(text, old)) < len(text) else None
 
         asked = _asked(prompts, old, f"Criticism: {critique}\n\n{prompts.improve}")
@@ -82,7 +83,7 @@ class StepsForm:
             once_more(critique, old),
             followed,
             _stands_in(old.instruction, old),
-            in_another_language(_unlabelled, prompts.languages.response),
+            in_another_language(unlabelled, prompts.languages.response),
         )
         return await ask(Rewriting("improve", asked, read, rules=rules))
 
@@ -102,11 +103,11 @@ def _criticise(prompts: Prompts, old: Version, task: str) -> Question[str]:
 
 
 def _stands_in(instruction: str, old: Version) -> Rule:
-    return lambda text: beginning_stand_in(_so_far(text), instruction, old)
+    return lambda text: beginning_stand_in(unlabelled_so_far(text), instruction, old)
 
 
 def _reviews(old: Version) -> Rule:
-    return lambda text: beginning_of_instruction(_so_far(text), old)
+    return lambda text: beginning_of_instruction(unlabelled_so_far(text), old)
 
 
 def _dialogue(version: Version) -> str:
@@ -134,30 +135,3 @@ def _before_criticism(text: str, old: Version) -> str:
 
 _CRITICISM = re.compile(r"\n[*#\t ]*Criticism[*]*:", re.IGNORECASE)
 _RESPONSE = re.compile(r"\n[*#\t ]*Response[*]*(?=:)", re.IGNORECASE)
-# White space is never given back (`*+`, `++`): small teachers write thousands of line breaks.
-_OPENER = r"\s*+(?:(?:sure|certainly|of\ course|absolutely|okay|ok)[,!.]?\s++)?"
-_HEADING = r"""[*\#\s]*+
-    (?:(?:new|rewritten|better|improved|revised|updated|refined)\s++)?(?:instruction|response)[*]*+:[*]*"""
-_LABEL = re.compile(
-    rf"""{_OPENER}(?:
-        here(?:['’]s|\ is|\ are)\ [^\n:]{{0,120}}
-            \b(?:instruction|response|answer|version(?=:|\ of\ (?:the|your)\b))\b[^\n:]{{0,80}}:
-            (?:\s*\n{_HEADING})?
-        |{_HEADING}
-    )\s*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_LABEL_SO_FAR = re.compile(rf"{_OPENER}here\b[^\n:]*", re.IGNORECASE | re.VERBOSE)
-
-
-def _so_far(text: str) -> str:
-    """A reply that still grows, without what is put around it; nothing of it while that is not over."""
-    return "" if _LABEL_SO_FAR.fullmatch(text) else _unlabelled(text)
-
-
-def _unlabelled(text: str) -> str:
-    """A reply without what a small model puts around it: "Here is the new instruction:", and quotation marks."""
-    text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
-    text = text.strip()
-    quoted = len(text) > 2 and text[0] == text[-1] == '"' and '"' not in text[1:-1]
-    return text[1:-1] if quoted else text

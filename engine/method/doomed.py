@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from engine.method.labels import without_label_so_far
 from engine.method.reflection import UnusableReply, begins_again, not_said_before
 from engine.method.rewrite_language import HalfLanguage
 from engine.method.stand_ins import beginning_of_instruction, beginning_stand_in
@@ -126,19 +127,20 @@ def stands_in_part(parts: Parts, name: str, instruction: str | None, old: Versio
     def rule(text: str) -> Fault | None:
         found = dict(parts(text))
         answered = found.get(instruction, "") if instruction else old.instruction
-        return beginning_stand_in(found[name], answered, old) if name in found else None
+        begun = without_label_so_far(found.get(name, ""))
+        return beginning_stand_in(begun, answered, old) if begun else None
 
     return rule
 
 
 def reviews_part(parts: Parts, name: str, old: Version) -> Rule:
     """A part of it, the new instruction, begins as what a teacher writes in place of one."""
-    return lambda text: beginning_of_instruction(dict(parts(text)).get(name, ""), old)
+    return lambda text: beginning_of_instruction(without_label_so_far(dict(parts(text)).get(name, "")), old)
 
 
 def part_named(parts: Parts, name: str) -> Callable[[str], str]:
-    """The text of a part so far, "" before it has begun."""
-    return lambda text: dict(parts(text)).get(name, "")
+    """The text of a part so far, without its label; "" before it has begun."""
+    return lambda text: without_label_so_far(dict(parts(text)).get(name, ""))
 
 
 def in_another_language(part: Callable[[str], str], language: HalfLanguage) -> Rule:

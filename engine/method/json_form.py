@@ -23,6 +23,7 @@ from engine.method.doomed import (
     unusable,
 )
 from engine.method.example import one_reply_asked
+from engine.method.labels import without_label
 from engine.method.prompts import CAUSE, Prompts
 from engine.method.reflection import (
     AskTeacher,
@@ -107,12 +108,12 @@ class JsonForm:
                 **_titled(criteria.response, reply["b_response_critique"]),
                 CAUSE: required_text("cause", reply["c_cause"]),
             }
-            instruction, answer = reply["d_new_instruction"], reply["e_new_response"]
+            instruction, answer = map(without_label, (reply["d_new_instruction"], reply["e_new_response"]))
             return Reflection(critique, new_version(old, instruction, answer, history, prompts.languages))
 
         def part(name: str, text: str) -> str:
             return (
-                new_instruction(old, text, history, prompts.languages)
+                new_instruction(old, without_label(text), history, prompts.languages)
                 if name == "d_new_instruction"
                 else required_text(name, text)
             )
@@ -135,7 +136,7 @@ class JsonForm:
         def read(text: str) -> Reflection:
             reply = parsed(model, text).model_dump()
             critique = _titled(criteria.response, reply["a_response_critique"])
-            better = better_response(old, reply["b_better_response"], prompts.languages)
+            better = better_response(old, without_label(reply["b_better_response"]), prompts.languages)
             return Reflection(critique, better)
 
         rules = (

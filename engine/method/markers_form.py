@@ -16,6 +16,7 @@ from engine.method.doomed import (
     unusable,
 )
 from engine.method.example import one_reply_asked
+from engine.method.labels import without_label
 from engine.method.prompts import CRITIQUE, Prompts
 from engine.method.reflection import (
     AskTeacher,
@@ -46,12 +47,14 @@ class MarkersForm:
             critique, instruction, response = sections(text, headings)
             return Reflection(
                 {CRITIQUE: required_text("critique", critique)},
-                new_version(old, instruction, response, history, prompts.languages),
+                new_version(
+                    old, without_label(instruction), without_label(response), history, prompts.languages
+                ),
             )
 
         def part(name: str, text: str) -> str:
             return (
-                new_instruction(old, text, history, prompts.languages)
+                new_instruction(old, without_label(text), history, prompts.languages)
                 if name == "new instruction"
                 else required_text(name, text)
             )
@@ -78,7 +81,7 @@ class MarkersForm:
             critique, response = sections(text, headings)
             return Reflection(
                 {CRITIQUE: required_text("critique", critique)},
-                better_response(old, response, prompts.languages),
+                better_response(old, without_label(response), prompts.languages),
             )
 
         parts = sections_so_far(headings)

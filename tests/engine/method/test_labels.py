@@ -1,0 +1,37 @@
+"""A label before a rewrite is no part of it, in every form, and no reason to stop the reply."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.method.reply_forms import ReplyFormName
+from engine.sample import Stage
+from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
+
+TEXT = "Vinegar and water clean a window well, and newspaper dries it without a streak."
+
+
+@pytest.mark.parametrize(("form", "stage"), EVERY)
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Here's a better response that addresses the criticism: \n\n",
+        "The better response is: ",
+        "Sure, here is the new instruction:\n",
+        "**Response:**\n",
+    ],
+)
+def test_a_label_is_left_out_and_waited_for(form: ReplyFormName, stage: Stage, label: str) -> None:
+    said = replies(form, stage, f"{label}{TEXT}")
+    ask = Scripted(*said)
+    found = reflect(form, stage, OLD, ask).version
+    assert TEXT in (found.instruction, found.response)
+    assert label.strip() not in found.instruction + found.response
+    for question, reply in zip(ask.asked, said, strict=True):
+        assert not any(question.doomed(reply[:end]) for end in range(len(reply) + 1))
+
+
+@pytest.mark.parametrize("form", ReplyFormName)
+def test_a_label_alone_stays(form: ReplyFormName) -> None:
+    *said, last = replies(form, Stage.RESPONSE, "Here are the answers: none, one and all of them.")
+    assert reflect(form, Stage.RESPONSE, OLD, Scripted(*said, last)).version.response

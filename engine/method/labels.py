@@ -1,4 +1,4 @@
-"""What a small teacher puts before a rewrite: "Here is the new instruction:", or a heading."""
+"""Labels before a rewrite, as small teachers write them: "Here is the new instruction:", or a heading."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LABEL_SO_FAR = re.compile(rf"{_OPENER}(?:here|{_THE_NEW})\b[^\n:]*", re.IGNOREC
 
 
 def without_label(text: str) -> str:
-    """A text without the label before it, where something follows that."""
+    """A text without the label before it; "" where it is nothing but that."""
     label = _LABEL.match(text)
-    return text[label.end() :] or text if label else text
+    return text[label.end() :] if label else text
 
 
 def without_label_so_far(text: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from engine.method.reply_forms import ReplyFormName
 from engine.sample import Stage
-from tests.engine.method.asking import EVERY, OLD, Scripted, reflect, replies
+from models.teacher import Fault
+from tests.engine.method.asking import EVERY, OLD, Scripted, fault, read, reflect, replies
 
 TEXT = "Vinegar and water clean a window well, and newspaper dries it without a streak."
 
@@ -32,6 +33,19 @@ def test_a_label_is_left_out_and_waited_for(form: ReplyFormName, stage: Stage, l
 
 
 @pytest.mark.parametrize("form", ReplyFormName)
-def test_a_label_alone_stays(form: ReplyFormName) -> None:
-    *said, last = replies(form, Stage.RESPONSE, "Here are the answers: none, one and all of them.")
-    assert reflect(form, Stage.RESPONSE, OLD, Scripted(*said, last)).version.response
+@pytest.mark.parametrize("label", ["Here's a better response:", "The better response is:\n", "**Response:**"])
+def test_a_label_alone_is_empty(form: ReplyFormName, label: str) -> None:
+    assert fault(form, Stage.RESPONSE, *replies(form, Stage.RESPONSE, label)) is Fault.EMPTY
+
+
+@pytest.mark.parametrize("form", ReplyFormName)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Here are the answers: none, one and all of them.",
+        "The new machine is: fast, quiet and cheap.",
+        "Here in the north the answer to cold is wool.",
+    ],
+)
+def test_an_answer_that_begins_likewise_is_whole(form: ReplyFormName, answer: str) -> None:
+    assert read(form, Stage.RESPONSE, *replies(form, Stage.RESPONSE, answer)).version.response == answer

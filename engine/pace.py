@@ -27,7 +27,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured of a run while it lasted."""
+    """Figures of a run that are known only while it lasts."""
 
     student_speed: float  # tokens a second; 0: it scored nothing
     in_turn: bool  # the models worked one after the other

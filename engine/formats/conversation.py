@@ -152,7 +152,7 @@ def facts_of(row: Mapping[str, Any], layout: Layout, columns: Columns = NO_COLUM
 
 
 def history_in(said: Sequence[ConversationTurn]) -> History:
-    """What is said, as the history of an exchange after it."""
+    """Turns as they are read, as the history of an exchange that follows them."""
     return _history([_as_turn(turn) for turn in said])
 
 

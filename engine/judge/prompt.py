@@ -40,7 +40,7 @@ class StudentChoice(Frozen):
 
 
 class Before(Frozen):
-    """What a version answers after, beside its instruction."""
+    """The conversation and the tools before a version's instruction."""
 
     history: History = ()
     tools: str = ""  # the definitions of those that the assistant may call
@@ -54,14 +54,12 @@ class Pair(Frozen):
     b: Version
     before: Before = Before()  # both, or a alone
     before_b: Before | None = None  # None: the same
-    compared: bool = (
-        True  # counts in the comparison of A with B; else it is only what the student turned down
-    )
+    compared: bool = True  # counts in the comparison of A with B; else b is only what the student turned down
     choices: tuple[StudentChoice, ...] = ()
 
     @property
     def befores(self) -> tuple[Before, Before]:
-        """What a, and what b, answers after."""
+        """The conversation and the tools before a's instruction, and those before b's."""
         return self.before, self.before if self.before_b is None else self.before_b
 
     @property

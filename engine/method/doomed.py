@@ -59,7 +59,7 @@ def _repeated(text: str) -> int:
 
 
 def _times(length: int) -> int:
-    """How often so many characters must come in a row to be no refrain."""
+    """The times in a row from which on a unit of so many characters is a loop, and no refrain."""
     return 6 if length < 100 else 4 if length < 200 else 3
 
 

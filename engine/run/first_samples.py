@@ -64,7 +64,7 @@ class FirstSamples:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a model is asked, for the advice to ask it otherwise: the options are a run's, or a judge's."""
+    """The form and the thinking that a model is asked with, and the options that change them: a run's, or a judge's."""
 
     form: StrEnum
     think: Think

@@ -382,7 +382,7 @@ class ReplayingStudent:
                 ]
 
     def _reasoning(self, sample: Sample) -> str:
-        """What a sample's answer is scored after, beside its question."""
+        """The reasoning of a sample's own answer, which the student reads before it; "" where it has none."""
         if self._source is None:
             return ""
         return reasoning_before(sample, self._source.format, self._source.columns)

@@ -339,7 +339,7 @@ class RunSettings(SettingsGroup):
 
 
 class ReflectionSettings(SettingsGroup):
-    """What is asked of every rewrite. What is read from a file is kept, and the file is not looked at again."""
+    """The language, rules, criteria and prompts of every rewrite; a file's content is kept, and read once."""
 
     language: Annotated[
         str,

@@ -134,7 +134,7 @@ class Tryout:
 
 
 def tryout(workspace: Workspace, run: Run, chosen: Sequence[int], measured: Measured) -> Tryout:
-    """What came of trying some samples in a run, of which this was measured."""
+    """The samples of a run that were tried, with their outcomes, and the time that all would take."""
     tried = []
     for index in chosen:
         sample, outcome = workspace.sample(index), workspace.outcome(run, index)

@@ -9,7 +9,7 @@ from engine.store.workspace import Run, Workspace
 
 
 class Written(NamedTuple):
-    """What the teacher read and wrote about a sample."""
+    """Tokens and seconds of the teacher's replies about a sample."""
 
     tokens: int = 0
     seconds: float = 0.0

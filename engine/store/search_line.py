@@ -1,4 +1,4 @@
-"""What is typed to search the samples, read: numbers between limits, words in a field, and a text in any field."""
+"""The language of the search in Samples: limits of numbers, words in a field, and a text in any field."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SearchTerms:
 
 
 def read_search(line: str) -> SearchTerms:
-    """What a line asks for: conditions such as `EXAMPLE`'s, and beside them a text. Raises `SearchError`.
+    """Read a line: conditions such as those of `EXAMPLE`, and a text beside them. Raises `SearchError`.
 
     A line in quotes is a text, whatever stands in it.
     """
@@ -81,7 +81,7 @@ def read_search(line: str) -> SearchTerms:
 
 
 def _other(term: re.Match[str]) -> str:
-    """What a term leaves of the text: nothing of a condition."""
+    """A term as a part of the text to search for: "" where it is a condition."""
     name, sign = term[1].lower(), term[2]
     return "" if name in (PARTS if sign == ":" else NUMBERS) else term[0]
 

@@ -42,7 +42,7 @@ class _Job:
 
     @property
     def context(self) -> Ids:
-        """What it may share: the token before the first scored one is decoded, for its logits."""
+        """The tokens that it may share; the one before the first scored token is decoded for its logits."""
         return self.ids[: self.first - 1]
 
     @property

@@ -51,7 +51,7 @@ class AppScreen(Screen[None]):
         self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)
 
     def follow_act(self, samples: Sequence[int]) -> None:
-        """Where samples are shown, go to the first of those, by number, whose decision was undone or redone."""
+        """Go to the first of the samples whose decision was undone or redone; here: nowhere, for none are shown."""
 
     async def show_sample(self, sample: int) -> None:
         """Show a sample, by its number, in Review, if it is listed in Samples."""

@@ -149,7 +149,7 @@ def first_shown(view: SampleView, found: Sequence[OfferedVersion]) -> int:
 
 
 def accepted(found: Sequence[OfferedVersion], shown: OfferedVersion) -> OfferedVersion:
-    """What accepting takes: the version shown, but never one that the student rejected; then the student's choice."""
+    """The version that accepting takes: the shown one, or the student's choice where it rejected that."""
     return shown if shown.rejected is None else found[0]
 
 
@@ -265,7 +265,7 @@ def _by_hand(review: Review) -> OfferedVersion:
 
 
 def _criticism(about: str, of: Choice | Candidate) -> Iterator[Criticism]:
-    """What the teacher said before a rewrite, and what it thought."""
+    """The critique before a rewrite, and the teacher's thoughts."""
     yield about, of.critique
     if of.thoughts:
         yield f"{about}: before that rewrite", {"The teacher's thoughts": of.thoughts}

@@ -1,4 +1,4 @@
-"""What stands before an exchange in its row, and after it: folded, until one wants to see all of it."""
+"""The conversation before an exchange and the turn after it, folded until they are opened."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_layout_is_what_a_sample_is_made_of(text: str, layout: Layout) -> None
 
 
 def written(opened: Workspace, chosen: Iterable[int]) -> Written:
-    """What was read and written about some samples."""
+    """Tokens and seconds of the replies about some samples."""
     replies = [reply for index in chosen for _, reply in opened.replies(index)]
     each = [Written(one.tokens, one.seconds, one.prompt_tokens, one.reading) for one in replies]
     return sum(each, start=Written())

@@ -210,7 +210,7 @@ def _length_after(row: SampleRow, width: int) -> Shown:
 
 
 def _unchanged(arrow: str, width: int) -> str:
-    """What stands in place of a number that is as before."""
+    """The sign in place of a number that is as before."""
     return arrow.replace("→", "=").ljust(width)
 
 

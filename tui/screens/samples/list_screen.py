@@ -434,7 +434,7 @@ class ListScreen(CursorKeys, AppScreen):
 
 
 def _sought(only: SampleFilter) -> str:
-    """What was typed to search, in words."""
+    """The conditions and the text of a search, in words."""
     parts = [f"{one.name} {one.sign} {one.limit:g}" for one in only.ranges]
     parts += [f"{one.field} with “{first_line(one.text, 30)}”" for one in only.fields]
     parts += [f"with “{first_line(only.text, 30)}”"] * bool(only.text)

@@ -1,4 +1,4 @@
-"""What came of trying a few samples: each with its verdicts and scores, and the time that all would take."""
+"""The result of trying a few samples: the verdicts and scores of each, and the time that all would take."""
 
 from __future__ import annotations
 

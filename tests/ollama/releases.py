@@ -103,7 +103,7 @@ class _Release24:
         return text
 
 
-class _Release32:
+class Release32:
     version = "0.32.15"
     folder = RECORDED / "0.32"
 
@@ -217,5 +217,5 @@ def _pairs(text: str) -> Any:
 
 
 R24: Release = _Release24()
-R32: Release = _Release32()
+R32: Release = Release32()
 RELEASES = (R24, R32)

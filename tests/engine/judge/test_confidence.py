@@ -89,7 +89,8 @@ def test_it_is_kept_with_the_verdicts_and_the_replies_and_counted(tmp_path: Path
     for one, (forward, swapped) in zip(judged, orders, strict=True):
         assert forward is not None
         assert swapped is not None
-        assert 0 < one.confidence == min(forward, swapped) < 1  # type: ignore[operator]
+        assert one.confidence is not None
+        assert 0 < one.confidence == min(forward, swapped) < 1
     found = results(enumerate(judged)).confidence
     assert found is not None
     assert found.verdicts == len(judged)

@@ -13,7 +13,7 @@ from models.ollama.long_prompts import find_limit
 from models.ollama.server import OllamaServer
 from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, Message, Reply, Request, TeacherError
-from tests.ollama.releases import R24, R32, Release
+from tests.ollama.releases import R24, R32, Release, Release32
 from tests.ollama.script import Answer
 from tests.ollama.server import FakeOllama
 from tests.ollama.wire import Failure
@@ -32,7 +32,7 @@ def found(server: FakeOllama, model: str = GO) -> PromptLimit | None:
 def reading(server: FakeOllama, read: Callable[[int], int]) -> None:
     """Have a server read so many tokens of a prompt of some tokens."""
 
-    class Odd(type(R32)):  # type: ignore[misc]
+    class Odd(Release32):
         def read(self, prompt: int, *_: Any) -> int:
             return read(prompt)
 

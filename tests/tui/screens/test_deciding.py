@@ -126,7 +126,11 @@ def test_a_decision_is_saved_at_once_and_leads_to_the_next_sample(tmp_path: Path
             taken = other.reviews.standing(0)
             assert taken is not None
             assert taken.decision is Decision.ACCEPTED
-            assert taken.version == other.outcome(other.latest_run(), 0).final  # type: ignore[union-attr]
+            run = other.latest_run()
+            assert run is not None
+            outcome = other.outcome(run, 0)
+            assert outcome is not None
+            assert taken.version == outcome.final
         await seat.press("t")
         chosen = await seat.review(1)
         assert chosen is not None

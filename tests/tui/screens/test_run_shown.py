@@ -23,6 +23,7 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
+from engine.pace import Pace, Pulse, Stopwatch
 from engine.progress import Tally
 from engine.run.plan import RunSummary
 from engine.sample import Choice, EqualLength, Failure, Rule, Stage, Verdict
@@ -195,8 +196,6 @@ def test_a_run_s_end_counts_what_length_decides() -> None:
 
 
 def test_no_pace_is_made_up() -> None:
-    from engine.pace import Pace, Pulse, Stopwatch  # noqa: PLC0415
-
     assert Pace(0, 10, 100.0).left_seconds is None
     assert Pace(5, 10, 100.0).left_seconds == pytest.approx(200)
     assert Pace(5, 10, 100.0).per_minute == pytest.approx(3)

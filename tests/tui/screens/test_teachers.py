@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from engine.run.settings import Settings
 from tests import hostile
@@ -54,8 +55,7 @@ async def asked(seat: StartSeat, *marked: str, samples: str = "2") -> None:
     for name in marked:
         seat.app.screen.query_one(MarkList).highlighted = NAMES.index(name)
         await seat.press("space")
-    field = seat.app.screen.query_one("#samples")
-    field.value = samples  # type: ignore[attr-defined]
+    seat.app.screen.query_one("#samples", Input).value = samples
     await seat.press("enter")
 
 
@@ -97,7 +97,7 @@ def test_one_that_cannot_be_tried_is_a_line_and_the_others_have_their_turn(tmp_p
             await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
-            seat.app.screen.query_one("#others").value = "gone:1b"  # type: ignore[attr-defined]
+            seat.app.screen.query_one("#others", Input).value = "gone:1b"
             await seat.press("enter")
             await seat.until(lambda: isinstance(seat.app.screen, TeacherTableDialog))
             await seat.wait_for("1 teacher tried", "gone:1b", "has no model gone:1b")
@@ -167,8 +167,8 @@ def test_nothing_named_is_said_in_the_dialog(tmp_path: Path) -> None:
             await seat.wait_for("[ ] good:latest")
             await seat.press("enter")
             await seat.wait_for("mark a teacher, or name one")
-            seat.app.screen.query_one("#others").value = "x"  # type: ignore[attr-defined]
-            seat.app.screen.query_one("#samples").value = ""  # type: ignore[attr-defined]
+            seat.app.screen.query_one("#others", Input).value = "x"
+            seat.app.screen.query_one("#samples", Input).value = ""
             await seat.press("enter")
             await seat.wait_for("say how many samples")
             await seat.press("escape")
@@ -186,7 +186,7 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
             await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
-            seat.app.screen.query_one("#others").value = markup.replace(",", "")  # type: ignore[attr-defined]
+            seat.app.screen.query_one("#others", Input).value = markup.replace(",", "")
             await seat.press("enter")
             await seat.until(lambda: isinstance(seat.app.screen, TeacherTableDialog))
             assert not hostile.acting(seat.lines)

@@ -34,10 +34,10 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 def test_a_decision_is_echoed_and_counted_and_leads_to_the_next_that_is_not_decided(tmp_path: Path) -> None:
     async def steps(seat: ReviewSeat) -> None:
-        assert "0 of 24 decided" in seat.shown("#where")
+        assert "0/24 decided" in seat.shown("#where")
         await seat.press("j", "o")
         assert seat.index == 2
-        assert "1 of 24 decided  sample 1: kept the original" in seat.shown("#where")
+        assert "1/24 decided  sample 1: kept the original" in seat.shown("#where")
         await seat.press("k", "k")
         assert seat.index == 0
         assert "sample 1" not in seat.shown("#where"), "said once"
@@ -51,7 +51,7 @@ def test_a_sample_is_dropped_and_undone(tmp_path: Path) -> None:
     async def steps(seat: ReviewSeat) -> None:
         await seat.press("d")
         assert seat.index == 1
-        assert "1 of 24 decided  sample 0: dropped" in seat.shown("#where")
+        assert "1/24 decided  sample 0: dropped" in seat.shown("#where")
         await seat.press("k")
         assert seat.shown("#decision") == "⊗ dropped"
         await seat.press("u")

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
-        assert seat.shown("#where") == "Sample 0  1 of 24  3 of 24 decided"
+        assert seat.shown("#where") == "Sample 0  1 of 24  3/24 decided"
         assert seat.shown("#decision") == "✓ accepted"
         assert "The student's choice  both rewrites taken" in seat.head
         part = seat.part("instruction")

@@ -22,7 +22,7 @@ def place_line(view: SampleView, echo: str = "") -> Content:
         parts.append(("  ≠ length decides", "bold $warning"))
     if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
-    parts.append((f"  {view.decided:,} of {view.samples:,} decided", "$text-muted"))
+    parts.append((f"  {view.decided:,}/{view.samples:,} decided", "$text-muted"))
     if echo:
         parts.append((f"  {echo}", "$primary"))
     return Content.assemble(*parts)

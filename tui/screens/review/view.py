@@ -45,8 +45,8 @@ class SampleViewScreen(AppScreen):
     DEFAULT_CSS = """
     SampleViewScreen {
         & #about { height: 1; background: $panel; padding: 0 1; }
-        & #where { width: 1fr; }
-        & #decision { width: 20; text-align: right; }
+        & #where { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #decision { width: 17; text-align: right; }
         & #pages, & #texts, & #numbers, & #words { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
         & #pages { height: 1fr; overflow: hidden auto; }
         &.-tall.-normal #pages, &.-wide #pages { scrollbar-gutter: auto; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -256,14 +257,18 @@ class Outcome(Frozen):
     before: Scores | None = None  # of the original
     after: Scores | None = None  # of `final`
 
-    def thoughts_before(self, response: str) -> str:
-        """The teacher's thoughts before a rewrite with this response; "" where none is kept."""
-        found = (one.thoughts for one in self.choices if one.rewrite and one.rewrite.response == response)
-        return next(found, "")
-
     @property
     def failures(self) -> tuple[Failure, ...]:
         return tuple(choice.failure for choice in self.choices if choice.failure)
+
+
+def thoughts_before(response: str, outcome: Outcome | None, candidates: Iterable[Candidate] = ()) -> str:
+    """The teacher's thoughts before a rewrite with this response, a stage's or a candidate; "" where there are none."""
+    choices = outcome.choices if outcome is not None else ()
+    rewrites = [(one.rewrite, one.thoughts) for one in choices] + [
+        (one.version, one.thoughts) for one in candidates
+    ]
+    return next((thoughts for rewrite, thoughts in rewrites if rewrite and rewrite.response == response), "")
 
 
 class Decision(StrEnum):

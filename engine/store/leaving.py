@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from engine.formats.following import with_thoughts
-from engine.sample import Outcome, Reasoning, Review, Sample, Version
+from engine.sample import Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -58,11 +58,16 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
     )
     answered = f"({version.format('response', sample, body, 2)})"
     outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
+    thought_of = (
+        "coalesce(json_extract({0}, '$.thoughts'), '') <> '' AND json_extract({0}, '$.{1}.response') IS "
+    )
     reasoned = (
         "(SELECT json_extract(settings, '$.settings.run.reasoning') FROM runs WHERE run = :run) IS 'teacher' "
-        f"AND EXISTS (SELECT 1 FROM json_each({outcome}, '$.choices') AS c "
-        "WHERE coalesce(json_extract(c.value, '$.thoughts'), '') <> '' AND json_extract(c.value, '$.rewrite.response') "
-        f"IS coalesce(json_extract(t.body, '$.version.response'), json_extract({outcome}, '$.final.response')))"
+        f"AND (EXISTS (SELECT 1 FROM json_each({outcome}, '$.choices') AS c "
+        f"WHERE {thought_of.format('c.value', 'rewrite')}"
+        f"coalesce(json_extract(t.body, '$.version.response'), json_extract({outcome}, '$.final.response'))) "
+        f"OR EXISTS (SELECT 1 FROM candidates AS c WHERE c.sample = {sample} "
+        f"AND {thought_of.format('c.body', 'version')}json_extract(t.body, '$.version.response')))"
     )
     return f"""(
 SELECT
@@ -185,10 +190,11 @@ class LeavingSample:
     version: Version
     outcome: Outcome | None
     review: Review | None
+    candidates: tuple[Candidate, ...] = ()  # that a person asked for, where one decided
 
     def reasoned(self, run: Run, source: Source) -> Version:
         """The version as a row is to hold it: with the teacher's thoughts, where the run is set to take them."""
-        thoughts = self.outcome.thoughts_before(self.version.response) if self.outcome else ""
+        thoughts = thoughts_before(self.version.response, self.outcome, self.candidates)
         return with_thoughts_of(run, source, self.sample, self.version, thoughts)
 
     def trace(self, run: Run) -> dict[str, Any]:
@@ -376,4 +382,5 @@ def _leaving_sample(workspace: Workspace, found: tuple[Any, ...]) -> LeavingSamp
     outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
     review = database.parsed(Review.model_validate, review_body) if review_body else None
     version = review.version if review else outcome.final if outcome else sample.original
-    return LeavingSample(sample, version, outcome, review)
+    candidates = tuple(workspace.reviews.candidates(sample.index)) if review else ()
+    return LeavingSample(sample, version, outcome, review, candidates)

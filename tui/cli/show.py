@@ -49,7 +49,8 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                 verdict = judging and judged and _verdict(judging, judged)
                 print(json.dumps(shown | {"judged": verdict}))
             else:
-                out.print(sample_page(one, outcome, review, opened.source(), latest))
+                candidates = opened.reviews.candidates(one.index)
+                out.print(sample_page(one, outcome, review, opened.source(), latest, candidates))
                 if judging is not None and judged is not None:
                     print_facts(out, [verdict_fact(judging, judged)])
                 if answers_come_first(opened, sample):

@@ -21,6 +21,7 @@ from engine.sample import (
     Stage,
     Verdict,
     Version,
+    thoughts_before,
 )
 from engine.store.leaving import with_thoughts_of
 from engine.store.sample_list import SampleList
@@ -100,8 +101,8 @@ def beside(view: SampleView, version: Version) -> tuple[str, tuple[FieldChange, 
         return "", ()
     try:
         how = view.source.format, view.source.columns
-        if view.run is not None and view.outcome is not None:
-            thoughts = view.outcome.thoughts_before(version.response)
+        if view.run is not None:
+            thoughts = thoughts_before(version.response, view.outcome, view.candidates)
             version = with_thoughts_of(view.run, view.source, view.sample, version, thoughts)
         return reasoning_of(view.sample, *how), changes(view.sample, version, *how)
     except DatasetError:  # a row that burnish did not write

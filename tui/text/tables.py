@@ -25,6 +25,7 @@ from engine.method.rewrite_language import LANGUAGES
 from engine.method.rules import PAPERS, Criterion
 from engine.sample import (
     PARTS,
+    Candidate,
     Choice,
     History,
     Outcome,
@@ -36,6 +37,7 @@ from engine.sample import (
     Verdict,
     Version,
     WhyPassed,
+    thoughts_before,
 )
 from engine.store.leaving import ExportRule, pass_through, with_thoughts_of
 from engine.store.overview import Overview
@@ -341,7 +343,12 @@ ANSWERS_FIRST: Fact = (
 
 
 def sample_page(
-    sample: Sample, outcome: Outcome | None, review: Review | None, source: Source, run: Run
+    sample: Sample,
+    outcome: Outcome | None,
+    review: Review | None,
+    source: Source,
+    run: Run,
+    candidates: Iterable[Candidate] = (),
 ) -> RenderableType:
     """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
     parts: list[RenderableType] = []
@@ -364,7 +371,7 @@ def sample_page(
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
     version = review.version if review else outcome.final
-    thoughts = outcome.thoughts_before(version.response)
+    thoughts = thoughts_before(version.response, outcome, candidates)
     version = with_thoughts_of(run, source, sample, version, thoughts)
     if followed := changes(sample, version, source.format, source.columns):
         parts.append(Text("\n").join(Text(f"{one_line(change.field)}: {change.done}") for change in followed))

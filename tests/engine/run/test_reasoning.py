@@ -15,7 +15,7 @@ from engine.formats.following import changes, reasoning_of, with_thoughts
 from engine.formats.names import Format
 from engine.formats.read import open_dataset
 from engine.formats.render import render_row
-from engine.sample import Decision, Review, Sample, Turns
+from engine.sample import Candidate, Decision, Review, Sample, Stage, Turns
 from engine.store.overview import overview
 from engine.store.workspace import Workspace
 from tests.ollama.script import Answer, Chat
@@ -145,3 +145,13 @@ def test_a_run_keeps_the_thoughts_and_an_export_takes_them_where_it_is_set_to(
         opened.reviews.keep(Review(index=index, decision=Decision.EDITED, version=mine))
         assert exported(tmp_path, opened)[0]["messages"][-1]["content"] == "Mine."
         assert overview(opened, again).reasoning_dropped == 1
+        # One that the teacher wrote for a person is.
+        asked_for = mine.model_copy(update={"response": "A fig."})
+        thought = Candidate(stage=Stage.RESPONSE, version=asked_for, critique={}, thoughts="A fig, then.")
+        opened.reviews.keep_candidate(index, thought)
+        opened.reviews.keep(Review(index=index, decision=Decision.CHOSEN, version=asked_for))
+        assert (
+            exported(tmp_path, opened)[0]["messages"][-1]["content"]
+            == "<think>\nA fig, then.\n</think>\n\nA fig."
+        )
+        assert overview(opened, again).reasoning_dropped == 0

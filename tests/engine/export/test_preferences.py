@@ -12,7 +12,7 @@ import pytest
 from engine.export.preferences import NoPair, PreferenceKind
 from engine.export.trainers import Trainer
 from engine.formats.read import open_dataset
-from engine.judge.prompt import Judged, Opinion
+from engine.judge.prompt import WITH_HISTORY, Judged, Opinion
 from engine.judge.prompt import Pair as JudgedPair
 from engine.judge.record import Record
 from engine.sample import Decision, Outcome, Rule, Sample, Stage, Turns, Verdict, Version
@@ -97,9 +97,9 @@ class Refined:
             json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.split("\n")[:-1]]
         )
 
-    def judge(self, *verdicts: tuple[Version, Version, int, int]) -> None:
-        """A judge's points for the first and the second version, the same in both orders."""
-        about = judging(sources=(str(self.path.absolute()),), run=self.run, pairs=len(verdicts))
+    def judge(self, *verdicts: tuple[Version, Version, int, int], **changes: Any) -> None:
+        """A judge's points for the first and the second version, the same in both orders. `changes`: of the judging."""
+        about = judging(sources=(str(self.path.absolute()),), run=self.run, pairs=len(verdicts), **changes)
         with Record.at(self.path.with_suffix(".judged")) as record:
             comparison = record.begin(about)
             for number, (a, b, first, second) in enumerate(verdicts):
@@ -241,6 +241,18 @@ def test_a_judge_s_wins_in_both_orders_are_pairs(tmp_path: Path) -> None:
     assert len(refined.rows("--by", "judge", "--min-margin", "2")) == 1
     refined.decide(1, Decision.ORIGINAL, one.original)
     assert refined.rows("--by", "judge")[1]["chosen"][0]["content"] == "So."
+
+
+def test_a_judge_that_was_not_shown_what_was_said_before_decides_only_where_nothing_was(
+    tmp_path: Path,
+) -> None:
+    said = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"}]
+    refined = Refined(tmp_path, [ALONE, {"messages": said + ALONE["messages"]}], responded, responded)
+    verdicts = [(one.original, better(one), 3, 8) for one in refined.samples]
+    refined.judge(*verdicts, prompts=WITH_HISTORY - 1)
+    assert len(refined.rows("--by", "judge")) == 1
+    refined.judge(*verdicts)
+    assert len(refined.rows("--by", "judge")) == 2
 
 
 # As each trainer takes them -----------------------------------------------------------------------------------------

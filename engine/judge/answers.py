@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.judge.pairs import GENERATOR, spoken
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import Question, UnusableReply, failure_of, reply_text
 from engine.method.templates import PUBLISHED, TemplateName
+from engine.run.first_samples import FIRST, Asking
 from engine.run.settings import MODEL_NAMES, AnswerSettings
 from engine.run.teachers import check_teacher
 from engine.sample import Failure, History, Turn
@@ -157,14 +159,20 @@ async def answer(respondent: RecordedModel, asked: Sequence[AnswerPrompt], templ
     """A model's answer to every prompt; those that are in the respondent's record cost nothing.
 
     A prompt that gets no answer is a failure. Emits `Started`, an `Answered` for each prompt that was not answered
-    before, and of the replies what a run emits of a teacher's. Raises `TeacherError` when a pause outlasts its
-    patience, `WorkspaceError`; whatever was answered stays answered. To stop it is to cancel it.
+    before, `Held` where the first prompts all fail in the same way, and of the replies what a run emits of a teacher's.
+    Raises `TeacherError` when a pause outlasts its patience, `WorkspaceError`; whatever was answered stays answered. To
+    stop it is to cancel it.
     """
     model = await respondent.open()
     answers = Answers()
     questions = [prompt.question(template) for prompt in asked]
     keys = [model.sampling.request(question).digest(model.info) for question in questions]
     before = {number for number, key in enumerate(keys) if respondent.record.reply(number, key) is not None}
+    if len(asked) - len(before) > FIRST:
+        sampling = model.sampling
+        key = json.dumps(["answers", model.info.digest, sampling.model_dump(), template], sort_keys=True)
+        asking = Asking(None, sampling.think, sampling.max_tokens, model.info.context, group="answer")
+        respondent.watch(key, asking, "prompts")
     respondent.emit(Started(len(asked), len(before), 0, ()))
 
     async def work(item: tuple[int, Question[Reply]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from engine.events import Held, Notice, Started
+from engine.events import Notice, Started
 from engine.judge.events import JudgedBefore, PairJudged
 from engine.judge.pairs import Sides
 from engine.judge.prompt import PROMPTS, Judged, Opinion, Pair, Result, question
@@ -13,7 +13,7 @@ from engine.judge.record import Comparison, Judging
 from engine.judge.recorded_model import RecordedModel
 from engine.method.reflection import UnusableReply, failure_of
 from engine.method.reply_forms import JudgeForm
-from engine.run.first_samples import FIRST, Asking, FirstSamples
+from engine.run.first_samples import FIRST, Asking
 from models.system.units import counted
 from models.teacher import TeacherError
 
@@ -57,16 +57,10 @@ async def judge(respondent: RecordedModel, sides: Sides, form: JudgeForm) -> Com
         if digest == pairs[number] and result is not Result.INVALID
     }
     record.forget(comparison, kept.keys() - known.keys())
-    if not comparison.about.held and len(pairs) - len(known) > FIRST:
+    if len(pairs) - len(known) > FIRST:
         sampling = model.sampling
         asking = Asking(form, sampling.think, sampling.max_tokens, info.context, group="judge")
-
-        def hold(held: Held) -> None:
-            record.hold(comparison)  # first, so that it is not held again when it is taken up
-            respondent.gate.hold()
-            emit(held)
-
-        respondent.watch(FirstSamples(asking, hold, unit="pairs"))
+        respondent.watch(comparison.about.key(), asking, "pairs")
     emit(Started(len(pairs), len(known), 0, ()))
     emit(JudgedBefore(Counter(known.values())))
 

@@ -60,6 +60,13 @@ def _second(db: sqlite3.Connection) -> None:
     rekey_replies(db, {})
 
 
+def _held(db: sqlite3.Connection) -> None:
+    """That a judging was held stands by itself: answers are held as well."""
+    db.execute("CREATE TABLE held (work TEXT PRIMARY KEY) WITHOUT ROWID")  # its key
+    db.execute("INSERT INTO held SELECT key FROM comparisons WHERE about ->> '$.held'")
+    db.execute("UPDATE comparisons SET about = json_remove(about, '$.held')")
+
+
 _REPLY = TypeAdapter(Reply)
 
 WINDOW = 256
@@ -90,11 +97,10 @@ class Judging(Frozen):
     pairs: int  # that are to be judged
     same: int  # where both sides are the same text
     unmatched: tuple[int, int]  # rows of A, and of B, that the other has no partner for
-    held: bool = False  # once, for its first pairs all failed in the same way: it is not held again
 
     def key(self) -> str:
         """Equal for two judgings of the same sides by the same judge, asked in the same way."""
-        decides = self.model_dump(exclude={"judge", "pairs", "same", "unmatched", "held"}, exclude_none=True)
+        decides = self.model_dump(exclude={"judge", "pairs", "same", "unmatched"}, exclude_none=True)
         return json.dumps(decides | {"judge": self.judge.digest}, sort_keys=True)
 
     def is_of(self, workspace: Path, run: int) -> bool:
@@ -113,7 +119,7 @@ class Comparison:
 RECORD = FileKind(
     name="record",
     application=0x62726E72,  # 'brnr'
-    migrations=(_FIRST, _second, add_mark, LIMITS),
+    migrations=(_FIRST, _second, add_mark, LIMITS, _held),
     made="burnish judge",
     busy="or name another file for this one",
 )
@@ -171,14 +177,21 @@ class Record:
     def retries(self, _number: int) -> int:
         return 0
 
+    # --- what was held ----------------------------------------------------------------------------------------
+
+    def hold(self, work: str) -> None:
+        """Keep that a work, a judging or answers, was held for its first items all failed in the same way."""
+        with self.database.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO held (work) VALUES (?)", (work,))
+
+    def was_held(self, work: str) -> bool:
+        """A person was told of it, and the work is not held again."""
+        return bool(self.database.execute("SELECT 1 FROM held WHERE work = ?", work))
+
     # --- comparisons ------------------------------------------------------------------------------------------
 
     def begin(self, judging: Judging) -> Comparison:
         """The comparison with the judging's key, new or taken up again; it becomes the latest."""
-        rows = self.database.execute("SELECT about FROM comparisons WHERE key = ?", judging.key())
-        if rows:
-            before = self.database.parsed(Judging.model_validate, rows[0][0])
-            judging = judging.model_copy(update={"held": before.held})
         with self.database.transaction() as db:
             db.execute(
                 "INSERT INTO comparisons (key, about, begun) "
@@ -189,15 +202,6 @@ class Record:
         latest = self.latest()
         assert latest is not None
         return latest
-
-    def hold(self, comparison: Comparison) -> None:
-        """Keep that a comparison was held."""
-        held = comparison.about.model_copy(update={"held": True})
-        with self.database.transaction() as db:
-            db.execute(
-                "UPDATE comparisons SET about = ? WHERE comparison = ?",
-                (json.dumps(held.model_dump()), comparison.id),
-            )
 
     def comparisons(self) -> list[Comparison]:
         """All that were begun, the latest first."""

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from engine.events import TeacherOpened
+from engine.events import Held, TeacherOpened
 from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
-from engine.run.first_samples import FirstSamples
+from engine.run.first_samples import Asking, FirstSamples
 from engine.run.gates import Gate
 from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
@@ -44,10 +44,21 @@ class RecordedModel(TeacherSource):
             self.emit(TeacherOpened(teacher.info))
         return teacher
 
-    def watch(self, first: FirstSamples) -> None:
-        """Have the first answers watched, once it is open."""
+    def watch(self, work: str, asking: Asking, unit: str) -> None:
+        """Have a work held, once, where its first items all fail in the same way; it is open by then.
+
+        work: its key. unit: what its items are called.
+        """
         assert self._replaying is not None, "it is open"
-        self._replaying.first = first
+        if self.record.was_held(work):
+            return
+
+        def hold(held: Held) -> None:
+            self.record.hold(work)  # first, so that it is not held again when it is taken up
+            self.gate.hold()
+            self.emit(held)
+
+        self._replaying.first = FirstSamples(asking, hold, unit=unit)
 
     async def ask(self, number: int, question: Question[T]) -> T:
         """The model's answer to a question about the pair or prompt of that number, as `ReplayingTeacher.ask`."""

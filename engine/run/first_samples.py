@@ -1,4 +1,4 @@
-"""The first samples of a run, or pairs of a judge: where all fail in the same way, it is held before it fails at more.
+"""The first samples of a run, pairs of a judge or prompts to a model: it is held where all of them fail alike.
 
 What is wrong then is wrong for all: the layout of the replies, the room for them, the model. A person who has been told
 so may go on as it is: a run that was held once is not held again.
@@ -64,13 +64,13 @@ class FirstSamples:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The form and the thinking that a model is asked with, and the options that change them: a run's, or a judge's."""
+    """The form and the thinking that a model is asked with, and the options that change them."""
 
-    form: StrEnum
+    form: StrEnum | None  # None: it answers as it likes
     think: Think
     max_tokens: int
     context: int | None  # tokens
-    group: Literal["teacher", "judge"] = "teacher"  # of the settings
+    group: Literal["teacher", "judge", "answer"] = "teacher"  # of the settings
 
     @classmethod
     def of(cls, recipe: Recipe) -> Self:
@@ -80,9 +80,8 @@ class Asking:
 
 def advice_for(fault: Fault, asked: Asking) -> str:
     """The advice on a fault that every sample fails with."""
-    forms = " or ".join(form for form in type(asked.form) if form is not asked.form)
-    another_form = f"--reply-form {forms}"
-    thinking = "--think false" if asked.think else "--think true"
+    thinking = f"--think {str(not asked.think).lower()} with a model that can think"
+    another_form = _another_form(asked.form) if asked.form is not None else ""
     match fault:
         case Fault.CUT:
             less = " --think false, which leaves more room, or" * bool(asked.think)
@@ -91,10 +90,16 @@ def advice_for(fault: Fault, asked: Asking) -> str:
             option = "--teacher-context" if asked.group == "teacher" else "--context"
             return f"try a {option} above {asked.context}"
         case Fault.EMPTY | Fault.UNPARSABLE | Fault.OUT_OF_ORDER | Fault.PLACEHOLDER:
-            return f"try {another_form}, or {thinking} with a model that can think"
+            return f"try {another_form}, or {thinking}" if another_form else f"try {thinking}"
         case Fault.SILENT | Fault.BROKEN:
             return f"see the server's log; {asked.group}.silence sets how long a reply may pause"
         case Fault.REJECTED:
-            return f"see what the server said; where it is the schema, try {another_form}"
+            schema = f"; where it is the schema, try {another_form}" * bool(another_form)
+            return f"see what the server said{schema}"
         case _:
-            return f"try {another_form}, {thinking} with a model that can think, or another {asked.group}"
+            model = "model" if asked.group == "answer" else asked.group
+            return f"try {', '.join(filter(None, (another_form, thinking)))}, or another {model}"
+
+
+def _another_form(form: StrEnum) -> str:
+    return f"--reply-form {' or '.join(other for other in type(form) if other is not form)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,8 +77,9 @@ def answer(
     `history`.
 
     Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
-    command goes on where it was. OUT is written when all is answered, in one step. Exit code 3: some prompts have no
-    answer; they are in OUT with an empty output.
+    command goes on where it was. Where its first five prompts all fail in the same way it is held, and says what to
+    try; the same command goes on as it is. OUT is written when all is answered, in one step. Exit code 3: some
+    prompts have no answer; they are in OUT with an empty output.
     """
     from engine.formats.fields import Columns
     from engine.formats.names import Format
@@ -85,6 +87,7 @@ def answer(
     from engine.formats.write import write_dataset
     from engine.judge import answers
     from engine.judge.record import Record
+    from engine.run.session import HeldError
     from engine.run.settings import load_settings
     from models.files.digest import sha256_of
     from tui.cli.console import output, print_facts
@@ -97,7 +100,12 @@ def answer(
     refuse(out, sources)
     kept = out.with_name(f"{out.name}.answers")
     with Record.at(kept) as record:
-        found = run_stoppable(_answer(record, settings, asked))
+        try:
+            found = run_stoppable(_answer(record, settings, asked))
+        except HeldError as error:
+            if as_json:
+                print(json.dumps({"record": str(kept), "held": asdict(error.held)}))
+            raise
     rows = answers.rows(asked, found, settings.name)
     write_dataset(out, Format.ALPACA, rows, sources=sources)
     if as_json:
@@ -120,12 +128,13 @@ async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPr
     from engine.judge.answers import answer
     from engine.judge.recorded_model import RecordedModel
     from engine.method.templates import TemplateName
+    from engine.run.session import ending_when_held
     from tui.cli.console import errors
     from tui.cli.progress import display
 
     chat = settings.template is TemplateName.CHAT
     with display(errors(), "prompts") as shown:
-        async with RecordedModel(record, settings, shown.on_event, chat=chat) as model:
+        async with RecordedModel(record, settings, ending_when_held(shown.on_event), chat=chat) as model:
             return await answer(model, asked, settings.template)
 
 

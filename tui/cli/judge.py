@@ -109,7 +109,7 @@ def judge(
             raise
         found = results(opened.judged(comparison))
         if as_json:  # tui/cli/README.md documents the fields
-            about = comparison.about.model_dump(exclude={"run", "refined_only", "held"})
+            about = comparison.about.model_dump(exclude={"run", "refined_only"})
             print(json.dumps({"record": str(opened.path), **about, **found.model_dump(mode="json")}))
         else:
             out = output()

@@ -154,7 +154,7 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
                 json.dumps({"number": 0, "teacher": judge.digest}),
             ),
         )
-        later = {"prompts", "think", "context", "held"}
+        later = {"prompts", "think", "context"}
         about = judging(judge=judge, pairs=1).model_dump(exclude=later | {"run", "refined_only"})
         decides = {name: value for name, value in about.items() if name not in ("pairs", "same", "unmatched")}
         key = json.dumps(decides | {"judge": judge.digest}, sort_keys=True)
@@ -165,3 +165,24 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
         assert record.reply(0, replace(request, think=True).digest(judge)) is None
         assert record.comparisons()[0].about == judging(judge=judge, pairs=1, prompts=1)
         assert record.begin(judging(judge=judge, pairs=1, prompts=1)).id == 1
+
+
+def test_a_judging_that_was_held_by_an_older_burnish_is_not_held_again(path: Path) -> None:
+    was, never = judging(pairs=7), judging(pairs=7, seed=5)
+    with closing(sqlite3.connect(path)) as connection:
+        for migration in RECORD.migrations[:-1]:
+            if isinstance(migration, str):
+                connection.executescript(migration)
+            else:
+                migration(connection)
+        connection.execute(f"PRAGMA user_version = {len(RECORD.migrations) - 1}")
+        connection.execute(f"PRAGMA application_id = {RECORD.application}")
+        for number, (about, held) in enumerate([(was, True), (never, False)], 1):
+            body = json.dumps(about.model_dump() | {"held": held})
+            connection.execute(
+                "INSERT INTO comparisons VALUES (?, ?, ?, ?)", (number, about.key(), body, number)
+            )
+        connection.commit()
+    with Record.at(path) as record:
+        assert [record.was_held(one.key()) for one in (was, never)] == [True, False]
+        assert [one.about for one in record.comparisons()] == [never, was]

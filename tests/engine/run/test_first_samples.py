@@ -153,6 +153,15 @@ def test_the_advice_names_what_is_not_in_use(fault: Fault, form: ReplyFormName) 
     assert advice.isprintable()
 
 
+@pytest.mark.parametrize("fault", list(Fault))
+def test_the_advice_on_plain_answers_names_no_form(fault: Fault) -> None:
+    advice = advice_for(fault, Asking(None, think=True, max_tokens=64, context=512, group="answer"))
+    assert "form" not in advice
+    assert "--think true" not in advice
+    assert "teacher" not in advice
+    assert advice.isprintable()
+
+
 def test_the_command_says_what_to_try_and_the_same_command_goes_on(tmp_path: Path) -> None:
     data, path = dataset(tmp_path / "data.json", ROWS), tmp_path / "w.burnish"
     with FakeOllama(lambda chat: PROSE) as server:

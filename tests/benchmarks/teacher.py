@@ -4,7 +4,8 @@ A whole run over the demo's first samples for each model and form, the teacher i
 Counted are the tokens that the teacher wrote for a rewrite that can be used, those of prompts that it computed (the
 rest was in the cache, as in a server's), the stages that gave a usable rewrite, and those whose rewrite was taken.
 A row is printed as soon as it is measured. `--samples 3` with SmolLM2 alone, the default, ends within two minutes;
-models are named by path. `--keep FOLDER` keeps the workspaces: a second call goes on with them.
+models are named by path. `--keep FOLDER` keeps the workspaces: a second call goes on with them. With `--whole` useless
+replies are written to their end, for `tests.benchmarks.stopping`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.method.reply_forms import ReplyFormName
+from engine.run import stopping
 from engine.run.settings import load_settings
 from engine.sample import Rule, Verdict
 from engine.store.workspace import Workspace
@@ -63,7 +65,10 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", default=["steps", "json"], choices=list(ReplyFormName))
     parser.add_argument("--samples", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="a folder for the workspaces")
+    parser.add_argument("--whole", action="store_true", help="stop no reply")
     given = parser.parse_args()
+    if given.whole:
+        stopping.LAST_LOOK = -1
     print(row([name for name, _ in COLUMNS]), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder: Path = given.keep or Path(scratch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -81,12 +81,15 @@ class Request:
     schema: Mapping[str, Any] | None = None  # JSON schema the reply obeys; None: free text
     think: Think = False
     logprobs: bool = False  # of the tokens of the reply, where the server gives them; the reply is the same
+    tools: tuple[Mapping[str, Any], ...] = ()  # definitions of those it may call, in OpenAI's form
 
     def digest(self, teacher: TeacherInfo) -> bytes:
         """16 bytes that name this question put to this teacher: the key its reply is kept under."""
         asked = asdict(self)
         think = asked.pop("think")
         del asked["logprobs"]
+        if not self.tools:
+            del asked["tools"]  # as it was before there were any
         body = json.dumps([teacher.digest, asked], sort_keys=True, ensure_ascii=True)
         return reply_key(_digest(body), think=think, context=teacher.context)
 
@@ -106,7 +109,7 @@ def _digest(body: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply the teacher finished, word for word."""
+    """A reply the teacher finished, word for word; calls of tools that its server took out of it as `calls_text`."""
 
     text: str
     thoughts: str = ""  # what a thinking model thought; never read as the answer
@@ -120,6 +123,21 @@ class Reply:
     # Each token and the natural logarithm of its probability, before any grammar; empty where they were not asked for,
     # or the server gives none. The tokens need not make up the text: Ollama writes JSON anew.
     logprobs: tuple[tuple[str, float], ...] = ()
+
+
+def calls_text(calls: Sequence[tuple[str, object]]) -> str:
+    """Calls of tools as a text: the JSON of one, or of a list. `calls`: names, and arguments, which may be JSON."""
+    found = [{"name": name, "arguments": _parsed(arguments)} for name, arguments in calls]
+    return json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False) if found else ""
+
+
+def _parsed(arguments: object) -> object:
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
 
 
 @dataclass(frozen=True, slots=True)

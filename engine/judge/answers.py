@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from engine.formats.fields import NO_COLUMNS, Columns, fields_of
 from engine.formats.names import DatasetError, Layout, Record, RowError
 from engine.formats.read import any_rows
 from engine.formats.shapes import turns_field
+from engine.formats.tools import definitions_in
 from engine.judge.events import Answered
 from engine.judge.pairs import GENERATOR, spoken
 from engine.judge.recorded_model import RecordedModel
@@ -36,6 +37,7 @@ class AnswerPrompt:
     input: str = ""
     dataset: str | None = None  # where AlpacaEval's own prompts are from
     history: History = ()  # what was said before it
+    tools: tuple[Mapping[str, Any], ...] = ()  # definitions of those that the answer may call
 
     def question(self, template: TemplateName) -> Question[Reply]:
         """The instruction as it is put to a model: in a template's words, or for the model's own chat template.
@@ -50,7 +52,8 @@ class AnswerPrompt:
             turns = tuple(Turn(role=message.role, text=message.content) for message in before)
             pieces = PUBLISHED[template](self.instruction, self.input, turns, "")
             messages = tuple(Message("user", piece.text) for piece in pieces)
-        return _Open("answer", messages, Reply)
+        tools = self.tools if template is TemplateName.CHAT else ()  # the others have no place for them
+        return _Open("answer", messages, Reply, tools=tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def _prompt(path: Path, number: int, row: object, columns: Columns) -> AnswerPro
                 input or "",
                 dataset if isinstance(dataset, str) else None,
                 before_fields(row, columns),
+                definitions_in(row),
             )
     raise DatasetError(_expected(where, columns))
 
@@ -140,7 +144,7 @@ def _prompt_in_turns(where: str, row: Record, layout: Layout, columns: Columns) 
             raise why
     except RowError as error:
         raise DatasetError(f"{where}: {error}") from None
-    return AnswerPrompt(said[at].text, history=history_in(said[:at]))
+    return AnswerPrompt(said[at].text, history=history_in(said[:at]), tools=definitions_in(row))
 
 
 def check_answering(settings: AnswerSettings) -> None:
@@ -199,7 +203,8 @@ def generator(name: str) -> str:
 def rows(asked: Sequence[AnswerPrompt], answers: Answers, name: str) -> Iterator[Record]:
     """AlpacaEval's rows; one that has no answer is there with an empty output.
 
-    What was said before a prompt is in the fields that LLaMA-Factory has for it, `system` and `history`.
+    What was said before a prompt is in the fields that LLaMA-Factory has for it, `system` and `history`, and the tools
+    in `tools`.
     """
     for number, prompt in enumerate(asked):
         row: dict[str, Any] = {} if prompt.dataset is None else {"dataset": prompt.dataset}
@@ -211,4 +216,6 @@ def rows(asked: Sequence[AnswerPrompt], answers: Answers, name: str) -> Iterator
             row["system"] = before.system
         if before.pairs:
             row["history"] = [list(pair) for pair in before.pairs]
+        if prompt.tools:
+            row["tools"] = json.dumps(prompt.tools, ensure_ascii=False)
         yield row | {"output": answers.texts.get(number, ""), GENERATOR: generator(name)}

@@ -48,6 +48,7 @@ class Sampling(Frozen):
             schema=question.schema,
             think=self.think,
             logprobs=question.logprobs,
+            tools=question.tools,
         )
 
 

@@ -7,7 +7,7 @@ same in every form and stand here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -58,6 +58,7 @@ class Question(Generic[T]):
     schema: dict[str, Any] | None = None  # the JSON schema the reply obeys, if any
     rules: tuple[Callable[[str], Fault | None], ...] = ()  # for replies that cannot be used, see `doomed`
     logprobs: bool = False  # of the reply's tokens are asked for
+    tools: tuple[Mapping[str, Any], ...] = ()  # definitions of those that the answer may call
 
     def doomed(self, beginning: str) -> Fault | None:
         """The kind of failure that a reply is which begins so, whatever follows; None: it may be usable."""

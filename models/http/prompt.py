@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ def estimated_tokens(request: Request, each: float = ASSUMED) -> int:
 
 
 def _bytes(request: Request) -> int:
-    return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages)
+    tools = json.dumps(request.tools, ensure_ascii=False) if request.tools else ""
+    texts = (tools, *(message.content for message in request.messages))
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def least_tokens(request: Request) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +117,17 @@ class EmbeddedTeacher:
             end = Piece(self._loaded["eos_text"], special=True)
             said = [piece for message in request.messages for piece in (Piece(message.content), end)][:-1]
             return tuple(piece for piece in said if piece.text)
-        return render(
+        write = partial(
+            render,
             self._loaded["chat_template"] or "",
             [asdict(message) for message in request.messages],
             bos_text=self._loaded["bos_text"],
             eos_text=self._loaded["eos_text"],
         )
+        if request.tools:
+            with suppress(ChatTemplateError):  # of one that cannot write them
+                return write(request.tools)
+        return write()
 
     async def _load(self) -> ChildProcess:
         async with self._loading:

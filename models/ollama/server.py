@@ -228,6 +228,7 @@ class OllamaServer:
         options: Mapping[str, int | float],
         keep_alive: str,
         logprobs: bool = False,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> AsyncGenerator[ollama.ChatResponse]:
         """The parts of a streamed reply, whose counts of tokens are left out where they are zero.
 
@@ -236,14 +237,20 @@ class OllamaServer:
         the server stops its work. That it ends says no more than that the server ended its answer. Raises BROKEN for
         an answer that breaks off, is too long or is not what Ollama says, SILENT for one that stops coming.
         """
+        # A server that knows the first two, as 0.24 does, refuses a prompt it would cut and ends a reply that would
+        # push the prompt out. One that does not ignores them. The client's `chat` has no room for them, and leaves out
+        # what it does not know of a tool's schema.
+        also: dict[str, Any] = {"truncate": False}
+        if not shift:
+            also["shift"] = False
+        if tools:
+            also["tools"] = list(tools)
         async with self._client(
             ollama.ChatResponse,
             model=model,
             streamed=True,
             limit=PER_ANSWER + PER_TOKEN * int(options["num_predict"]),
-            # A server that knows these two, as 0.24 does, refuses a prompt it would cut and ends a reply that
-            # would push the prompt out. One that does not ignores them. The client's `chat` has no room for them.
-            also={"truncate": False} if shift else {"truncate": False, "shift": False},
+            also=also,
         ) as client:
             parts = await client.chat(
                 model,

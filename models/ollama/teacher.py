@@ -17,7 +17,7 @@ from models.http.transport import FIRST, SILENCE, RefusedError, one_line
 from models.ollama.http import ADVICE, FailedMidwayError
 from models.ollama.long_prompts import find_limit
 from models.ollama.server import ModelDescription, OllamaServer, Tag, full_name
-from models.teacher import PAUSING, Fault, OnText, Reply, Request, TeacherError, TeacherInfo
+from models.teacher import PAUSING, Fault, OnText, Reply, Request, TeacherError, TeacherInfo, calls_text
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
@@ -57,7 +57,7 @@ class OllamaTeacher:
         self._server = OllamaServer(host, allow_remote=allow_remote, first=first, silence=silence)
         self._context = context
         self._room = Room()
-        self._knows_thinking = True  # until it says otherwise
+        self._knows_thinking = self._knows_tools = True  # until it says otherwise
         self._shift = True  # the server may push a prompt out for its reply
         self._keep_alive = keep_alive
         self._model = ""  # its name as the server writes it, once it was found
@@ -189,6 +189,10 @@ class OllamaTeacher:
                     self._knows_thinking = False
                     self._note(f"{self.name} does not support thinking: it is asked without")
                     continue
+                if request.tools and self._knows_tools and "does not support tools" in error.reason:
+                    self._knows_tools = False
+                    self._note(f"{self.name} does not support tools: it is asked without")
+                    continue
                 if error.fault is Fault.MODEL_MISSING:
                     raise self._server.missing(self.name) from None
                 raise
@@ -197,6 +201,7 @@ class OllamaTeacher:
         text: list[str] = []
         thoughts: list[str] = []
         logprobs: list[tuple[str, float]] = []
+        calls: list[tuple[str, object]] = []
         pieces, twice = 0, False
         last: ChatResponse | None = None
         parts = self._server.chat(
@@ -213,11 +218,14 @@ class OllamaTeacher:
             },
             keep_alive=self._keep_alive,
             logprobs=request.logprobs,
+            tools=request.tools if self._knows_tools else (),
         )
         try:
             async with aclosing(parts):
                 async for part in parts:
                     content, thinking = part.message.content, part.message.thinking
+                    called = part.message.tool_calls or ()
+                    calls += [(one.function.name, dict(one.function.arguments)) for one in called]
                     pieces += bool(content or thinking)
                     twice |= part == last
                     last = part
@@ -237,7 +245,8 @@ class OllamaTeacher:
                                 f"{self.name}'s reply came with a piece of it twice: see the server's log",
                             )
                         self._tell_of_thoughts(request, any(thoughts))
-                        finished = self._finished(part, "".join(text), "".join(thoughts), context)
+                        said = "\n".join(filter(None, ("".join(text), calls_text(calls))))
+                        finished = self._finished(part, said, "".join(thoughts), context)
                         return replace(finished, logprobs=tuple(logprobs))
         except FailedMidwayError as error:
             advice = ADVICE.get(error.fault, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,7 @@ _REFUSALS = {
     "chat_template_kwargs": re.compile(r"chat_template_kwargs|enable_thinking", re.IGNORECASE),
     "reasoning_effort": re.compile(r"reasoning_effort|does not support thinking", re.IGNORECASE),
     "stream_options": re.compile(r"stream_options|include_usage", re.IGNORECASE),
+    "tools": re.compile(r"\btools?\b|tool_choice|--jinja", re.IGNORECASE),
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "max_tokens": re.compile(r"max_completion_tokens", re.IGNORECASE),
 }
@@ -41,6 +42,7 @@ class Dialect:
     - `chat_template_kwargs.enable_thinking`: llama-server's and vLLM's, for models that think unless told not to.
     - `reasoning_effort`, only where a level of thinking is asked for.
     - `logprobs`, only where they are asked for: llama-cpp-python's server gives none as it is usually started.
+    - `tools`, only where there are some: llama-server takes them with its option --jinja alone.
     - `seed`.
     """
 
@@ -57,6 +59,7 @@ class Dialect:
         max_tokens: int,
         seed: int,
         logprobs: bool = False,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> dict[str, Any]:
         """The fields of a request that depend on the server."""
         limit = "max_completion_tokens" if "max_tokens" in self.without else "max_tokens"
@@ -69,6 +72,8 @@ class Dialect:
             found["reasoning_effort"] = think
         if logprobs:
             found["logprobs"] = True
+        if tools:
+            found["tools"] = list(tools)
         found = {name: value for name, value in found.items() if name not in self.without}
         found[limit] = max_tokens
         if schema is not None and self.schema is SchemaWay.JSON_SCHEMA:

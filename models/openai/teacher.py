@@ -18,7 +18,7 @@ from models.openai.address import PREFIX
 from models.openai.dialect import Dialect
 from models.openai.server import Described, OpenAIServer
 from models.openai.wire import Chunk, ServedModel, Usage
-from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
+from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo, calls_text
 
 KNOWN = 1.0  # seconds for which what the server said of its model holds; a real reply takes longer than that
 
@@ -112,6 +112,7 @@ class OpenAITeacher:
                 max_tokens=request.max_tokens,
                 seed=request.seed,
                 logprobs=request.logprobs,
+                tools=request.tools,
             )
             try:
                 return await self._ask_once(request, fields, on_text)
@@ -201,7 +202,7 @@ class OpenAITeacher:
                 if growing.pieces
                 else f"{self.name} answered nothing, as some do to a prompt over their context: see the server's log",
             )
-        if growing.finish not in ("stop", "length"):
+        if growing.finish not in ("stop", "length", "tool_calls"):
             raise TeacherError(
                 Fault.BROKEN,
                 f"{self.name} ended its reply with {growing.finish[:50]!r} instead of `stop`: see the server's log",
@@ -212,7 +213,7 @@ class OpenAITeacher:
         self._check_whole(request, usage.prompt_tokens)
         streamed = growing.pieces > 1  # else it came all at once
         return Reply(
-            text="".join(growing.text),
+            text="\n".join(filter(None, ("".join(growing.text), growing.calls))),
             thoughts="".join(growing.thoughts),
             finish="length" if growing.finish == "length" else "stop",
             prompt_tokens=usage.prompt_tokens,
@@ -262,6 +263,12 @@ class _Growing:
         self.usage: Usage | None = None
         self.model: str | None = None
         self.seconds = 0.0  # from the first piece to the last
+        self._calls: dict[int, list[str]] = {}  # of tools: the name, then the pieces of the arguments
+
+    @property
+    def calls(self) -> str:
+        """The calls of tools so far, as a text."""
+        return calls_text([(name, "".join(arguments)) for name, *arguments in self._calls.values()])
 
     def take(self, chunk: Chunk) -> None:
         self.usage = chunk.usage or self.usage
@@ -274,7 +281,11 @@ class _Growing:
                 text, thoughts = choice.delta.content or "", choice.delta.thoughts
             self.finish = choice.finish_reason or self.finish
             self.logprobs += choice.tokens
-            if not (text or thoughts):
+            called = choice.delta.tool_calls or () if choice.delta is not None else ()
+            for call in called:
+                pieces = self._calls.setdefault(call.index, [call.function.name or ""])
+                pieces.append(call.function.arguments or "")
+            if not (text or thoughts or called):
                 continue
             now = time.monotonic()
             self.began = self.began or now

@@ -121,7 +121,22 @@ class ModelsAnswer(Spoken):
     data: tuple[ServedModel, ...]
 
 
+class CalledFunction(Spoken):
+    """A piece of a call: the name in the first alone, the arguments, which are JSON, over all of them."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class Call(Spoken):
+    """A piece of a call of a tool."""
+
+    index: int = 0
+    function: CalledFunction = CalledFunction()
+
+
 class Delta(Spoken):
+    tool_calls: tuple[Call, ...] | None = None
     content: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None

@@ -74,7 +74,8 @@ def answer(
     """Have a local model answer a file of prompts, for burnish judge.
 
     Of a conversation it answers the user's last turn, after all that was said before; OUT has that in `system` and
-    `history`.
+    `history`. The tools that a row defines are told to the model as its chat template says them, and a call is an
+    answer, in JSON; OUT has the definitions in `tools`.
 
     Every reply is kept at once, in OUT's name with .answers beside it, a file of mode 0600. Given again, the
     command goes on where it was. Where its first five prompts all fail in the same way it is held, and says what to

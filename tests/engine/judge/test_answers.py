@@ -135,6 +135,24 @@ def test_what_was_said_before_may_stand_in_fields(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "row", [{"messages": TALK}, {"instruction": "Is that warm?"}], ids=["turns", "fields"]
+)
+def test_the_tools_of_a_row_are_told_and_stand_in_the_answers_file(
+    tmp_path: Path, row: dict[str, Any]
+) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {}}}
+    (tmp_path / "p.json").write_text(json.dumps([row | {"tools": json.dumps([tool["function"]])}]), "utf-8")
+    asked = prompts(tmp_path / "p.json")
+    with FakeOllama(echo) as server:
+        answers = answered(tmp_path / "w", server, asked)
+    assert [chat.body["tools"] for chat in server.chats] == [[tool]]
+    out = tmp_path / "out.json"
+    write_dataset(out, Format.ALPACA, rows(asked, answers, TEACHER))
+    assert [prompt.tools for prompt in prompts(out)] == [(tool,)]
+    assert asked[0].question(TemplateName.VICUNA).tools == ()
+
+
+@pytest.mark.parametrize(
     "turns",
     [
         [{"role": "system", "content": "Be brief."}],

@@ -103,7 +103,7 @@ def test_a_reply_is_kept_under_all_that_was_asked(name: str) -> None:
     request = Request((Message("user", "Why?"),), seed=1, temperature=0.2, max_tokens=64)
     other: dict[str, Any] = {
         "messages": (Message("user", "How?"),), "seed": 2, "temperature": 0.3, "max_tokens": 65, "schema": {},
-        "think": True, "logprobs": True,
+        "think": True, "logprobs": True, "tools": ({"type": "function"},),
     }  # fmt: skip
     assert request.digest(TEACHER) == replace(request).digest(TEACHER)
     same = replace(request, **{name: other[name]}).digest(TEACHER) == request.digest(TEACHER)

@@ -141,7 +141,7 @@ def test_a_reply_and_a_comparison_of_the_first_schema_are_found_again(path: Path
     judge = teacher_info("gemma3:12b", digest="sha256:7", parameters=12e9, size=8_100_000_000)
     request = Request((Message("user", HALF),), seed=0, temperature=0.0, max_tokens=1024)
     asked = asdict(request)
-    del asked["think"], asked["logprobs"]
+    del asked["think"], asked["logprobs"], asked["tools"]
     body = json.dumps([judge.digest, asked], sort_keys=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(f"{RECORD.migrations[0]}; PRAGMA user_version = 1")

@@ -83,17 +83,19 @@ class Recorded:
         return new["d_new_instruction"].strip(), "", new["e_new_response"].strip()
 
     def script(self, chat: Chat) -> Scripted:
-        """Find the sample a prompt is about, and answer with what was recorded for it."""
+        """Find the sample a prompt is about, and answer with what was recorded for it, or the rest of that alone."""
         assert chat.schema is not None
+        example = chat.messages[1]["content"]
         if "d_new_instruction" in chat.schema["properties"]:
-            index = next(i for i, row in enumerate(demo_rows(SAMPLES)) if shown(pair(row)) in chat.prompt)
+            index = next(i for i, row in enumerate(demo_rows(SAMPLES)) if shown(pair(row)) in example)
             key = (index, "instruction", "original")
         else:
-            key = next(self._about(chat.prompt))
+            key = next(self._about(example))
         reply = self.replies[key]
         text = reply["message"]["content"]
         if reply["done_reason"] == "stop":
-            text = json.dumps(parts(text))
+            asked = chat.schema["properties"]
+            text = json.dumps({name: part for name, part in parts(text).items() if name in asked})
         return Answer(text, done_reason=reply["done_reason"])
 
     def _about(self, prompt: str) -> Iterator[tuple[int, str, str]]:

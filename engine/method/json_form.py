@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import from_json
 
 from engine.method.doomed import (
+    Rule,
     fields_so_far,
     in_another_language,
     out_of_order,
@@ -37,7 +39,7 @@ from engine.method.reflection import (
 )
 from engine.method.rules import Criteria, Criterion, field_names
 from engine.sample import History, Version
-from models.teacher import Fault
+from models.teacher import Fault, Message
 
 
 class JsonReply(BaseModel):
@@ -58,6 +60,15 @@ class _InstructionReply(JsonReply):
 
 class _ResponseReply(JsonReply):
     CONCLUSIONS = ("b_better_response",)
+
+
+class _InstructionRest(_InstructionReply):
+    d_new_instruction: str
+    e_new_response: str
+
+
+class _ResponseRest(_ResponseReply):
+    b_better_response: str
 
 
 def _critique(name: str, criteria: Sequence[Criterion]) -> type[JsonReply]:
@@ -93,21 +104,33 @@ R = TypeVar("R", bound=JsonReply)
 JSON_LAYOUT = "Reply with one JSON object that has exactly the fields of the given schema, in its order."
 
 
+INSTRUCTION_REST = (
+    "What came after this criticism could not be used. Keep the criticism, and reply with the rest alone: a new "
+    "instruction that is not the old one and has all that it works on in it, and its full answer."
+)
+RESPONSE_REST = (
+    "What came after this criticism could not be used. Keep the criticism, and reply with the rest alone: a better "
+    "response that is not the old one, and nothing but the response."
+)
+"""What is asked after a reply whose critique alone is of use, below that critique."""
+
+
 class JsonForm:
-    """One reply under a JSON schema."""
+    """One reply under a JSON schema; after one whose critique alone is of use, the rest of it under another."""
 
     async def instruction(
         self, prompts: Prompts, old: Version, ask: AskTeacher, history: History
     ) -> Reflection:
         criteria, model = prompts.criteria, _instruction_reply(prompts.criteria)
 
-        def read(text: str) -> Reflection:
-            reply = parsed(model, text).model_dump()
-            critique = {
+        def critique_in(reply: Mapping[str, Any]) -> dict[str, str]:
+            return {
                 **_titled(criteria.instruction, reply["a_instruction_critique"]),
                 **_titled(criteria.response, reply["b_response_critique"]),
                 CAUSE: required_text("cause", reply["c_cause"]),
             }
+
+        def reflection(critique: dict[str, str], reply: Mapping[str, Any]) -> Reflection:
             instruction, answer = map(without_label, (reply["d_new_instruction"], reply["e_new_response"]))
             return Reflection(critique, new_version(old, instruction, answer, history, prompts.languages))
 
@@ -121,33 +144,71 @@ class JsonForm:
         reasons = (*field_names(criteria.instruction), *field_names(criteria.response), "c_cause")
         rules = (
             repeats_itself(old),
-            out_of_order(fields_so_far, reasons, model.CONCLUSIONS),
             unusable(fields_so_far, part),
             reviews_part(fields_so_far, "d_new_instruction", old),
             stands_in_part(fields_so_far, "e_new_response", "d_new_instruction", old),
             in_another_language(part_named(fields_so_far, "e_new_response"), prompts.languages.response),
         )
         messages = one_reply_asked(prompts, old, prompts.instruction_task, JSON_LAYOUT, prompts.told_both)
-        return await ask(Rewriting("reflect", messages, read, model.model_json_schema(), rules))
+        asked = _Asked(model, _InstructionRest, critique_in, reflection, INSTRUCTION_REST, rules)
+        return await ask(asked.question(messages, reasons))
 
     async def response(self, prompts: Prompts, old: Version, ask: AskTeacher) -> Reflection:
         criteria, model = prompts.criteria, _response_reply(prompts.criteria)
 
-        def read(text: str) -> Reflection:
-            reply = parsed(model, text).model_dump()
-            critique = _titled(criteria.response, reply["a_response_critique"])
+        def critique_in(reply: Mapping[str, Any]) -> dict[str, str]:
+            return _titled(criteria.response, reply["a_response_critique"])
+
+        def reflection(critique: dict[str, str], reply: Mapping[str, Any]) -> Reflection:
             better = better_response(old, without_label(reply["b_better_response"]), prompts.languages)
             return Reflection(critique, better)
 
         rules = (
             repeats_itself(old),
-            out_of_order(fields_so_far, field_names(criteria.response), model.CONCLUSIONS),
             unusable(fields_so_far, required_text),
             stands_in_part(fields_so_far, "b_better_response", None, old),
             in_another_language(part_named(fields_so_far, "b_better_response"), prompts.languages.response),
         )
         messages = one_reply_asked(prompts, old, prompts.response_task, JSON_LAYOUT, prompts.told_better)
-        return await ask(Rewriting("reflect", messages, read, model.model_json_schema(), rules))
+        asked = _Asked(model, _ResponseRest, critique_in, reflection, RESPONSE_REST, rules)
+        return await ask(asked.question(messages, tuple(field_names(criteria.response))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A stage's question in this form."""
+
+    model: type[JsonReply]
+    rest_model: type[JsonReply]  # with the conclusions alone
+    critique_in: Callable[[Mapping[str, Any]], dict[str, str]]
+    reflection: Callable[[dict[str, str], Mapping[str, Any]], Reflection]
+    rest_task: str
+    rules: tuple[Rule, ...]
+
+    def question(self, messages: tuple[Message, ...], reasons: tuple[str, ...]) -> Rewriting:
+        def read(text: str) -> Reflection:
+            reply = parsed(self.model, text).model_dump()
+            return self.reflection(self.critique_in(reply), reply)
+
+        rules = (out_of_order(fields_so_far, reasons, self.model.CONCLUSIONS), *self.rules)
+        return Rewriting("reflect", messages, read, self.model.model_json_schema(), rules, rest=self._rest)
+
+    def _rest(self, text: str, messages: tuple[Message, ...]) -> Rewriting | None:
+        """The question for what follows from the critique in a reply; None where that is not whole and of use."""
+        begun = re.search(rf',\s*"{self.model.CONCLUSIONS[0]}"\s*:', text)
+        if begun is None:
+            return None
+        written = f"{text[: begun.start()]}}}"
+        try:
+            critique = self.critique_in(json.loads(written))
+        except (ValueError, KeyError, TypeError, AttributeError, UnusableReply):
+            return None
+
+        def read(text: str) -> Reflection:
+            return self.reflection(critique, parsed(self.rest_model, text).model_dump())
+
+        asked = (*messages, Message("assistant", written), Message("user", self.rest_task))
+        return Rewriting("reflect", asked, read, self.rest_model.model_json_schema(), self.rules)
 
 
 # A doubled brace, or one in a sentence before the object, is followed by no name of a field.

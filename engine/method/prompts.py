@@ -20,7 +20,7 @@ from engine.method.rewrite_language import UNSAID, RewriteLanguages
 from engine.method.rules import Criteria, Criterion
 from engine.sample import Frozen, History, Turn
 
-PROMPTS = 4
+PROMPTS = 5
 """The version of the prompts to the teacher, in every form and set: raised with each change of a word in them."""
 
 CAUSE = "Why the instruction led to this response"

@@ -59,11 +59,20 @@ class Question(Generic[T]):
     rules: tuple[Callable[[str], Fault | None], ...] = ()  # for replies that cannot be used, see `doomed`
     logprobs: bool = False  # of the reply's tokens are asked for
     tools: tuple[Mapping[str, Any], ...] = ()  # definitions of those that the answer may call
+    rest: Callable[[str, tuple[Message, ...]], Question[T] | None] | None = None  # see `after`
 
     def doomed(self, beginning: str) -> Fault | None:
         """The kind of failure that a reply is which begins so, whatever follows; None: it may be usable."""
         text = without_thoughts(beginning, _quoted(self.messages))
         return next((fault for rule in self.rules if (fault := rule(text))), None)
+
+    def after(self, reply: Reply) -> Question[T]:
+        """The question to ask once this reply was of no use: for the rest alone, where part of it is; else the same.
+
+        `rest`: makes it of the reply's text and the messages that it answered; None: there is no such part.
+        """
+        text = without_thoughts(reply.text, _quoted(self.messages))
+        return (self.rest and self.rest(text, self.messages)) or self
 
     def parse(self, reply: Reply) -> T:
         """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""

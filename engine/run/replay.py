@@ -159,6 +159,8 @@ class ReplayingTeacher:
                     self._emit(AttemptFailed(*place, number, error.fault, str(error)))
                 if not another:
                     raise
+                if isinstance(error, UnusableReply):
+                    question = question.after(reply)
 
     def _parsed(self, question: Question[T], request: Request, reply: Reply) -> T:
         try:

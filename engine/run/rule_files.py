@@ -96,6 +96,7 @@ _HEAD = f"""\
 # that asks to quote the input, where there is one) and `improve`. The new instruction is the message after `answer`.
 # The layout of a reply comes last in the system message: in json
 #   {JSON_LAYOUT}
+# (and below a criticism that is kept, while the rest of its reply was of no use, what is asked next)
 # in markers
 #   {layout(("Critique", "New Instruction", "New Response")).replace(chr(10), chr(10) + "#   ")}"""
 _TABLES = {

@@ -151,7 +151,7 @@ def test_a_change_of_the_teacher_s_prompts_raises_their_version() -> None:
                 reflect(form, stage, OLD, script, prompts, HISTORY, HISTORY[1])
                 between += script.asked
     assert (PROMPTS, words(asked), words(after), words(between)) == (
-        4,
+        5,
         "562c36a0c68afda8fb3000dd46b69f81b288bca8df764fa19889dffd9506e4fe",
         "b1aec4cafe0a64794f6d55155362923e975172cbbc8118438000b1eef3280aa4",
         "e7fd8e58c21e18ae6f7b4fbdc83f200c0fb8cdfd822d8bdab7ca72ac9fb6d3c0",

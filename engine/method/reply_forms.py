@@ -22,7 +22,11 @@ from engine.sample import History, Version
 from models.teacher import TeacherInfo
 
 SMALL_TEACHER = 3e9
-"""A teacher with fewer parameters does better in plain steps: under a schema one of 135M repeats a string for ever."""
+"""A teacher with fewer parameters does better in plain steps.
+
+Under a schema one of 135M repeats a string for ever. Of Qwen2.5 1.5B a student took 20 of 24 stages in steps and 13 in
+json, for as many tokens in all (tests/README.md); larger ones were not measured.
+"""
 
 
 class ReplyFormName(StrEnum):

@@ -2,7 +2,9 @@
 
 First paint: seconds from opening a workspace to its samples on the screen, of 200 samples and of 200,000, by turns.
 Keys: milliseconds from a key written to the terminal to the repaint it causes read from it, with nothing else to do
-and while the app's own run scores; beside them those of an app with nothing in it, which are Textual's share. (Pilot
+and while the app's own run scores, and on 200 columns, where a pane follows the cursor of Samples; beside them those of
+an app with nothing in it, which are Textual's share. Screens: the same of the key that goes to a screen, when it is seen
+for the first time and again, and as a ratio to a key of the empty app. (Pilot
 is of no use for that: after each key it waits until the process has been idle for 20 ms.) Searching: from the last
 letter typed to the rows it leaves, by Pilot. Memory: the process's peak.
 """
@@ -112,10 +114,10 @@ class Empty(App[None]):
 class Terminal:
     """A program in a terminal, and what it has written since the last key."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], columns: int = 120) -> None:
         given = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self._child: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable, arguments, env=given, dimensions=(40, 120)
+            sys.executable, arguments, env=given, dimensions=(40, columns)
         )
         self._written = b""
 
@@ -150,10 +152,10 @@ class Terminal:
         return ready
 
 
-def keys(path: Path, rounds: int, *, scoring: bool) -> dict[str, list[float]]:
+def keys(path: Path, rounds: int, *, scoring: bool, columns: int) -> dict[str, list[float]]:
     """Milliseconds of each key, by screen."""
     times: dict[str, list[float]] = {"samples": [], "review": []}
-    with Terminal(["-m", "tui", str(path)]) as terminal:
+    with Terminal(["-m", "tui", str(path)], columns) as terminal:
         terminal.shown(re.escape(path.name.encode()))  # in the title, once it is open
         if scoring:
             terminal.key(b"1", b"Recent")
@@ -181,6 +183,28 @@ def keys(path: Path, rounds: int, *, scoring: bool) -> dict[str, list[float]]:
             at += step
             times["review"].append(terminal.key(b"j" if step > 0 else b"k", rb"Sample %d\b" % at))
     return times
+
+
+def screens(path: Path, rounds: int) -> dict[str, tuple[float, list[float]]]:
+    """Milliseconds of the key that goes to each screen: for the first time, and again."""
+    ways = {
+        "Start": (b"1", b"1 Start", b""), "Samples": (b"2", b"2 Samples", b""), "Review": (b"\r", rb"Sample \d", b"\x1b"),
+        "Run": (b"3", b"3 Run", b""), "Distribution": (b"4", b"4 Distribution", b""),
+        "Export": (b"5", b"5 Export", b""), "Compare": (b"6", b"6 Compare", b""),
+        "Help": (b"\x1bOP", b"type to search", b"\x1b"),
+    }  # fmt: skip
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    with Terminal(["-m", "tui", str(path)]) as terminal:
+        terminal.shown(re.escape(path.name.encode()))
+        terminal.key(b"3", b"3 Run")
+        for _ in range(rounds + 1):
+            for name, (key, shown, back) in ways.items():
+                times[name].append(terminal.key(key, shown))
+                time.sleep(0.5)  # so that the next key finds the app at rest
+                if back:
+                    terminal.key(back, b"2 Samples")
+                    time.sleep(0.3)
+    return {name: (found[0], found[1:]) for name, found in times.items()}
 
 
 def empty(rounds: int) -> list[float]:
@@ -230,12 +254,27 @@ def main() -> None:
         table = Table(title="milliseconds from a key to its repaint")
         for heading in ("samples", "beside it", "screen", "median", "95 %", "most"):
             table.add_column(heading, justify="right")
-        table.add_row("an app with nothing in it", "", "", *spread(empty(given.rounds)))
+        nothing = empty(given.rounds)
+        table.add_row("an app with nothing in it", "", "", *spread(nothing))
         for size, path in zip(SIZES, (small, big), strict=True):
-            for beside in ("nothing", "its run scores"):
-                times = keys(path, given.rounds, scoring=beside != "nothing")
+            for beside, columns in (("nothing", 120), ("a pane, 200 columns", 200), ("its run scores", 120)):
+                times = keys(path, given.rounds, scoring=beside == "its run scores", columns=columns)
                 for screen, found in times.items():
                     table.add_row(f"{size:,}", beside, screen, *spread(found))
+        console.print(table)
+        table = Table(title=f"milliseconds from a key to its screen, {SIZES[1]:,} samples")
+        for heading in (
+            "screen",
+            "for the first time",
+            "again, median",
+            "most",
+            "median over an empty app's key",
+        ):
+            table.add_column(heading, justify="right")
+        for screen, (first, again) in screens(big, given.rounds).items():
+            median = statistics.median(again)
+            over = f"{median / statistics.median(nothing):.0f}"
+            table.add_row(screen, f"{first:.0f}", f"{median:.0f}", f"{max(again):.0f}", over)
         console.print(table)
         for size, path in zip(SIZES, (small, big), strict=True):
             found, peak = measured("search", path)

@@ -81,6 +81,7 @@ STATES = {
     "start, ready": State(untouched, shows="teaches"),
     "start, teachers": State(untouched, (("teaches", "T"),), "How many samples"),
     "samples": seen("2", "24 samples"),
+    "samples, search": seen("2 slash t i p", "of 24 samples"),
     "samples, filter": seen("2 f", "≈ near tie"),
     "review": seen("2 enter", "Sample 0"),
     "review, near tie": seen("2 j j enter", "Sample 2"),

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import ScreenResume
 from textual.widgets import Input, Static
@@ -25,11 +26,13 @@ from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
 from tui.screens.samples.columns import ORDERS
 from tui.screens.samples.filter_bar import KINDS, FilterBar, words
+from tui.screens.samples.preview import Preview, SamplePreview, preview_of
 from tui.screens.samples.table import SampleTable
 from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
 from tui.text.literal import first_line
+from tui.text.matches import pattern
 from tui.text.shown import shown_line
 from tui.text.vocabulary import FLAGS, STATES
 from tui.widgets.ask_line import AskLine
@@ -52,6 +55,9 @@ class ListScreen(CursorKeys, AppScreen):
         #line, #legend { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #line { background: $surface; }
         #legend { color: $text-muted; }
+        #list { height: 1fr; }
+        SampleTable { width: 1fr; }
+        &.-wide SamplePreview { display: block; }
     }
     """
 
@@ -69,13 +75,17 @@ class ListScreen(CursorKeys, AppScreen):
         self._looking = False  # for so long that it is said
 
         self.table = SampleTable(self._window)
+        self.preview = SamplePreview(self._look_closer)
         self.filter = FilterBar()
         self.search = AskLine("/", f"words in any field, or {EXAMPLE}", id="search")
         self.jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
         self._status = Static(id="line")
 
     def body(self) -> ComposeResult:
-        yield from (self.filter, self.table, self.search, self.jump, self._status)
+        yield self.filter
+        with Horizontal(id="list"):
+            yield from (self.table, self.preview)
+        yield from (self.search, self.jump, self._status)
         yield Static(_legend(), id="legend")
 
     @property
@@ -86,6 +96,7 @@ class ListScreen(CursorKeys, AppScreen):
 
     def on_mount(self) -> None:
         self.table.focus()
+        self.watch(self.table, "cursor", self.preview.follow, init=False)
         self.set_interval(TICK, self._tick)
 
     @on(ScreenResume)
@@ -112,6 +123,7 @@ class ListScreen(CursorKeys, AppScreen):
         else:
             self.table.renew()
         self._finished.clear()
+        self.preview.follow()
         self._update_line()
 
     def _show_workspace(self, reader: ReaderThread | None) -> None:
@@ -122,6 +134,7 @@ class ListScreen(CursorKeys, AppScreen):
         samples = self.workbench.samples if reader is not None else 0
         self._marked = MarkedSamples(samples)
         self.table.mark(self._marked)
+        self.preview.clear()
         self.search.close()
         self.jump.close()
         self.filter.display = False
@@ -135,6 +148,13 @@ class ListScreen(CursorKeys, AppScreen):
             raise Interrupted
         return await self.workbench.reader.ask_list(lambda listing: listing.window(start, count))
 
+    async def _look_closer(self) -> Preview | None:
+        """The sample under the cursor, for the pane beside the list."""
+        if not self.workbench.is_open:
+            return None
+        at, run, only = self.table.cursor, self.workbench.run, self._filter
+        return await self.workbench.reader.ask_list(lambda listing: preview_of(listing, run, at, only))
+
     @on(EngineReported)
     def _heard(self, message: EngineReported) -> None:
         if self.is_current:
@@ -145,6 +165,8 @@ class ListScreen(CursorKeys, AppScreen):
             self._update_line()
         if not self._finished or not self.is_current or not self.workbench.is_open:
             return
+        if (row := self.table.current) is not None and row.index in self._finished:
+            self.preview.follow()
         if not self._filter.marks:
             self.table.renew(self._finished)
         elif time.monotonic() - self._arranged > max(CALM, 20 * self._took):
@@ -205,9 +227,11 @@ class ListScreen(CursorKeys, AppScreen):
             top=max(0, position - above),
             first=first,
             rows=rows,
+            sought=pattern([only.text, *(one.text for one in only.fields if one.field == "instruction")]),
             empty=empty,
         )
         table.bring_into_sight()
+        self.preview.follow()
         self._update_line()
 
     def _still_looking(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from engine.store.file_errors import Interrupted
 from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
 from tui.messages import Failed
-from tui.screens.samples.columns import ColumnCell, cells, fitted
+from tui.screens.samples.columns import ColumnCell, Shown, cells, fitted
+from tui.text.matches import matches
 from tui.widgets.cursor_list import CursorList
 
 FetchRows = Callable[[int, int], Awaitable[Sequence[SampleRow]]]
@@ -33,7 +35,19 @@ class SampleTable(CursorList):
 
     COMPONENT_CLASSES = {  # noqa: RUF012 - Textual's
         f"sample-table--{name}"
-        for name in ("head", "sorted", "cursor", "away", "mark", "text", "muted", "good", "warn", "bad")
+        for name in (
+            "head",
+            "sorted",
+            "cursor",
+            "away",
+            "mark",
+            "match",
+            "text",
+            "muted",
+            "good",
+            "warn",
+            "bad",
+        )
     }
     DEFAULT_CSS = """
     SampleTable {
@@ -45,6 +59,7 @@ class SampleTable(CursorList):
         & > .sample-table--cursor { text-style: reverse; }
         & > .sample-table--away { background: $panel; text-style: bold; }
         & > .sample-table--mark { color: $accent; text-style: bold; }
+        & > .sample-table--match { text-style: reverse; }
         & > .sample-table--text { color: $text; }
         & > .sample-table--muted { color: $text-muted; }
         & > .sample-table--good { color: $text-success; }
@@ -71,6 +86,7 @@ class SampleTable(CursorList):
         self._with_rows = False
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
+        self._sought: re.Pattern[str] | None = None
         self._empty = ""
         self._fetching = False
         self._outdated = False  # rows in sight are to be fetched again
@@ -89,14 +105,16 @@ class SampleTable(CursorList):
         top: int = 0,
         first: int = 0,
         rows: Sequence[SampleRow] = (),
+        sought: re.Pattern[str] | None = None,
         empty: str = "",
     ) -> None:
         """Show another arrangement: `total` rows of `samples`, with the cursor at a position and `top` the first in
         sight. `with_rows`: each with its row of the dataset. `rows` are those known already, from position `first` on;
-        `empty` is said where there are none."""
+        what `sought` finds of an instruction is marked; `empty` is said where there are none."""
         self._arrangement += 1
         self._rows = dict(enumerate(rows, start=first))
         self._samples, self._with_rows, self._order, self._empty = samples, with_rows, order, empty
+        self._sought = sought
         self._outdated = False
         self._lay_out()
         self.set_total(total)
@@ -225,18 +243,18 @@ class SampleTable(CursorList):
         row = self._rows.get(position)
         under_cursor = position == self.cursor
         pointer = "▸" if under_cursor else " "
-        if row is None:
-            shown = [
-                (pointer, "text"),
-                (" ⋯", "muted"),
-                (" " * sum(cell.whole for cell in self._cells), "text"),
-            ]
-        else:
-            mark = "◆" if row.index in self._marked else " "
-            shown = [(pointer, "text"), (f"{mark} ", "mark"), *(cell.show(row) for cell in self._cells)]
+        shown = [(pointer, "text"), (" ⋯", "muted"), (" " * sum(cell.whole for cell in self._cells), "text")]
+        if row is not None:
+            shown[1:] = [("◆ " if row.index in self._marked else "  ", "mark")]
+            for cell in self._cells:
+                text, style = cell.show(row)
+                found = matches(text, self._sought) if cell.column is SampleColumn.INSTRUCTION else []
+                shown += _with_matches(text, style, found)
         if under_cursor:
-            style = self._style("cursor" if self.has_focus else "away")
-            return self._strip([Segment("".join(text for text, _ in shown), style)], width)
+            cursor = self._style("cursor" if self.has_focus else "away")
+            match = cursor + Style(reverse=not self.has_focus, bold=True, underline=True)
+            segments = [Segment(text, match if name == "match" else cursor) for text, name in shown]
+            return self._strip(segments, width)
         return self._strip([Segment(text, self._style(name)) for text, name in shown], width)
 
     def draw_nothing(self, y: int, width: int) -> Strip:
@@ -250,3 +268,13 @@ class SampleTable(CursorList):
 
     def _strip(self, segments: list[Segment], width: int) -> Strip:
         return Strip(segments).adjust_cell_length(width, self.base_style)
+
+
+def _with_matches(text: str, style: str, found: Sequence[tuple[int, int]]) -> Iterable[Shown]:
+    """The pieces of a cell's text, those that a search found in the style of matches."""
+    at = 0
+    for start, end in found:
+        yield text[at:start], style
+        yield text[start:end], "match"
+        at = end
+    yield text[at:], style

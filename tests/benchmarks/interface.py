@@ -2,11 +2,11 @@
 
 First paint: seconds from opening a workspace to its samples on the screen, of 200 samples and of 200,000, by turns.
 Keys: milliseconds from a key written to the terminal to the repaint it causes read from it, with nothing else to do
-and while the app's own run scores, and on 200 columns, where a pane follows the cursor of Samples; beside them those of
-an app with nothing in it, which are Textual's share. Screens: the same of the key that goes to a screen, when it is seen
-for the first time and again, and as a ratio to a key of the empty app. (Pilot
-is of no use for that: after each key it waits until the process has been idle for 20 ms.) Searching: from the last
-letter typed to the rows it leaves, by Pilot. Memory: the process's peak.
+and while the app's own run scores, and on 200 columns, where a pane follows the cursor of Samples; beside them those
+of an app with nothing in it, which are Textual's share. Screens: the same of the key that goes to a screen, when it is
+seen for the first time and again, and as a ratio to a key of the empty app. (Pilot is of no use for that: after each
+key it waits until the process has been idle for 20 ms.) Searching: from the last letter typed to the rows it leaves,
+by Pilot. Memory: the process's peak.
 """
 
 from __future__ import annotations
@@ -188,7 +188,8 @@ def keys(path: Path, rounds: int, *, scoring: bool, columns: int) -> dict[str, l
 def screens(path: Path, rounds: int) -> dict[str, tuple[float, list[float]]]:
     """Milliseconds of the key that goes to each screen: for the first time, and again."""
     ways = {
-        "Start": (b"1", b"1 Start", b""), "Samples": (b"2", b"2 Samples", b""), "Review": (b"\r", rb"Sample \d", b"\x1b"),
+        "Start": (b"1", b"1 Start", b""), "Samples": (b"2", b"2 Samples", b""),
+        "Review": (b"\r", rb"Sample \d", b"\x1b"),
         "Run": (b"3", b"3 Run", b""), "Distribution": (b"4", b"4 Distribution", b""),
         "Export": (b"5", b"5 Export", b""), "Compare": (b"6", b"6 Compare", b""),
         "Help": (b"\x1bOP", b"type to search", b"\x1b"),

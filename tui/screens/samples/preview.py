@@ -9,6 +9,7 @@ from typing import NamedTuple
 from textual import work
 from textual.content import Content
 from textual.events import Resize
+from textual.timer import Timer
 from textual.widget import Widget
 
 from engine.report.word_diff import TextDiff, compare
@@ -27,8 +28,8 @@ from tui.text.vocabulary import FLAGS, SCORES, STATES
 from tui.text.wrapping import WrappedLine, wrap
 from tui.widgets.prose import Prose, displayed
 
-PAUSE = 0.05
-"""Seconds from a move of the cursor to the question about its sample: the key's own repaint comes first."""
+PAUSE = 0.1
+"""Seconds that the cursor rests before its sample is asked for: the keys' own repaints come first."""
 
 LONGEST = 2_500
 """Characters of a text that are compared and shown."""
@@ -128,36 +129,31 @@ class SamplePreview(Widget):
         super().__init__()
         self._fetch = fetch
         self._preview: Preview | None = None
-        self._due = False  # another sample, or the same one as it is now, is to be shown
-        self._fetching = False
+        self._timer: Timer | None = None  # until the cursor has rested
 
     def clear(self) -> None:
         self._preview = None
         self.refresh()
 
     def follow(self) -> None:
-        """Show, shortly, the sample that is now under the cursor. Those that one goes past meanwhile are left out."""
-        self._due = True
-        if self.size.width and not self._fetching:
-            self._fetching = True
-            self.set_timer(PAUSE, self._catch_up)
+        """Show the sample under the cursor as it is now, once the cursor rests."""
+        if self._timer is not None:
+            self._timer.stop()
+        if self.size.width:
+            self._timer = self.set_timer(PAUSE, self._look)
 
     def on_resize(self, _: Resize) -> None:
         self.follow()
 
-    @work(group="preview")
-    async def _catch_up(self) -> None:
+    @work(exclusive=True, group="preview")
+    async def _look(self) -> None:
         try:
-            while self._due:
-                self._due = False
-                self._preview = await self._fetch()
-                self.refresh()
+            self._preview = await self._fetch()
+            self.refresh()
         except Interrupted:
             pass
         except BurnishError as error:
             self.post_message(Failed(error))
-        finally:
-            self._fetching = False
 
     def render(self) -> Content:
         if self._preview is None:

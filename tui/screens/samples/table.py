@@ -254,7 +254,7 @@ class SampleTable(CursorList):
             cursor = self._style("cursor" if self.has_focus else "away")
             match = cursor + Style(reverse=not self.has_focus, bold=True, underline=True)
             segments = [Segment(text, match if name == "match" else cursor) for text, name in shown]
-            return self._strip(segments, width)
+            return self._strip(list(Segment.simplify(segments)), width)
         return self._strip([Segment(text, self._style(name)) for text, name in shown], width)
 
     def draw_nothing(self, y: int, width: int) -> Strip:

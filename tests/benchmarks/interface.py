@@ -197,7 +197,6 @@ def screens(path: Path, rounds: int) -> dict[str, tuple[float, list[float]]]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     with Terminal(["-m", "tui", str(path)]) as terminal:
         terminal.shown(re.escape(path.name.encode()))
-        terminal.key(b"3", b"3 Run")
         for _ in range(rounds + 1):
             for name, (key, shown, back) in ways.items():
                 times[name].append(terminal.key(key, shown))

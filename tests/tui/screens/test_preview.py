@@ -26,7 +26,7 @@ async def the_pane_follows_the_cursor_from_160_columns_on(seat: SamplesSeat) -> 
     await seat.wait_for("Sample 0", "✓ accepted", "both rewrites taken", "IFD 0.5500 → 0.6000 ▲")
     assert "+ Give three tips for staying healthy. Give a reason" in seat.text
     await seat.press("j")
-    await seat.wait_for("Sample 1", "the student rejected this response (r-IFD, margin −0.3000)", "rejected")
+    await seat.wait_for("Sample 1", "rejected: by r-IFD, margin −0.3000", "rejected")
     await seat.press("j", "j")
     await seat.wait_for("Sample 3", "✗ failed")
     await seat.press("o")  # a decision, which goes on to the next

@@ -218,10 +218,10 @@ def _head(preview: Preview, width: int) -> list[Content]:
     if row.length_after is not None:
         lines.append(Content("    ").join(scores))
     if offer is not None and (choice := offer.rejected) is not None:
-        margin = choice.deciding_margin
-        why = "no score to compare" if margin is None else f"margin {margin:+.4f}".replace("-", "−")
-        rejected = f"the student rejected this {choice.stage} ({SCORES[choice.stage]}, {why})"
-        lines.append(Content.styled(first_line(rejected, width), "$text-warning"))
+        score, margin = SCORES[choice.stage], choice.deciding_margin
+        by = "" if margin is None else f"{margin:+.4f}".replace("-", "−")
+        why = f"by {score}, margin {by}" if by else f"no {score} to compare"
+        lines.append(Content.styled(f"rejected: {why}", "$text-warning"))
     signs = [f"{FLAGS[flag]} {flag}" for flag in flags(row)] + [f"! {flag}" for flag in preview.findings]
     if signs:
         lines += Content.styled("  ".join(signs), "bold $text-warning").wrap(width)

@@ -71,8 +71,9 @@ class Question(Generic[T]):
 
         `rest`: makes it of the reply's text and the messages that it answered; None: there is no such part.
         """
-        text = without_thoughts(reply.text, _quoted(self.messages))
-        return (self.rest and self.rest(text, self.messages)) or self
+        if self.rest is None:
+            return self
+        return self.rest(without_thoughts(reply.text, _quoted(self.messages)), self.messages) or self
 
     def parse(self, reply: Reply) -> T:
         """The answer in a reply; raises `UnusableReply` if it was cut or does not hold what was asked for."""

@@ -53,7 +53,7 @@ from engine.method.templates import Template, Tools
 from engine.method.token_gain import TokenGains, half
 from engine.run.first_samples import FirstSamples
 from engine.run.gates import Gate
-from engine.run.retry import Attempts, PatientTeacher, with_more_room
+from engine.run.retry import Attempts, PatientTeacher, fits, with_more_room
 from engine.run.schema_watch import SchemaWatch
 from engine.run.slots import Slots
 from engine.run.stopping import WatchedReply
@@ -160,7 +160,9 @@ class ReplayingTeacher:
                 if not another:
                     raise
                 if isinstance(error, UnusableReply):
-                    question = question.after(reply)
+                    rest = question.after(reply)
+                    if fits(self._sampling.request(rest), self._info.context):  # it is longer by the critique
+                        question = rest
 
     def _parsed(self, question: Question[T], request: Request, reply: Reply) -> T:
         try:

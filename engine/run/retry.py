@@ -69,6 +69,11 @@ def with_more_room(request: Request, context: int) -> Request:
     return replace(request, max_tokens=max(request.max_tokens, min(2 * request.max_tokens, left)))
 
 
+def fits(request: Request, context: int) -> bool:
+    """True where a prompt and the longest reply to it have room in the context, estimated on the high side."""
+    return estimated_tokens(request) + request.max_tokens <= context
+
+
 class PatientTeacher:
     """A teacher whose server is waited for, by all requests in flight together."""
 

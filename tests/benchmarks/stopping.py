@@ -78,7 +78,7 @@ class Replayed:
             try:
                 return question.parse(reply)
             except UnusableReply as error:
-                last = error
+                last, question = error, question.after(reply)
         raise last
 
 

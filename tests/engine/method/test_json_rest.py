@@ -18,7 +18,7 @@ from tests.engine.method.asking import OLD, Scripted, instruction_json, reflect,
 from tests.ollama.script import Chat
 from tests.ollama.script import Scripted as Answered
 from tests.ollama.server import FakeOllama
-from tests.running import SHORT, brief, finals, refine, settings, workspace
+from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
 
 
 def asked_in(stage: Stage, reply: str) -> Question[Reflection]:
@@ -115,3 +115,21 @@ def test_a_run_asks_so_and_finds_the_replies_when_it_is_taken_up(tmp_path: Path)
             opened.database.execute("DELETE FROM outcomes")
         refine(opened, given)
         assert (finals(opened), len(server.chats)) == (done, 3)
+
+
+def test_where_the_critique_leaves_no_room_all_is_asked_for_again(tmp_path: Path) -> None:
+    def script(chat: Chat) -> Answered:
+        reply = json.loads(brief(chat))
+        if "b_better_response" in reply:
+            reply["b_better_response"] = chat.prompt.split("<response>")[1].split("</response>")[0]
+            reply["a_response_critique"]["a_helpfulness"] = " ".join(map(str, range(600)))
+        return json.dumps(reply)
+
+    with FakeOllama(script) as server, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
+        refine(
+            opened, settings(server, run={"method": "reflect"}, teacher={"context": 2048, "max_tokens": 1024})
+        )
+        assert {len(chat.body["messages"]) for chat in server.chats} == {2}
+        (outcome,) = outcomes(opened)
+    assert outcome is not None
+    assert [failure.fault for failure in outcome.failures] == [Fault.COPY]

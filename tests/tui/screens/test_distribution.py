@@ -132,16 +132,16 @@ def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> Non
         assert picture.threshold is None
         await seat.until(lambda: "top 5% keeps" in seat.kept)
 
-        await seat.pilot.press("t", *"0.7", "enter")
+        await seat.pilot.press("colon", *"0.7", "enter")
         assert picture.threshold == 0.7
         for wrong in ("much", "nan", "1e999"):
-            await seat.pilot.press("t", *["backspace"] * 6, *wrong, "enter")
+            await seat.pilot.press("colon", *["backspace"] * 6, *wrong, "enter")
             assert isinstance(seat.app.focused, Input), "it stays to be mended"
             assert picture.threshold == 0.7
         await seat.pilot.press("escape")
         assert seat.app.focused is None
         assert picture.threshold == 0.7, "leaving changes nothing"
-        await seat.pilot.press("t", *["backspace"] * 6, "enter")
+        await seat.pilot.press("colon", *["backspace"] * 6, "enter")
         assert picture.threshold is None
 
         await seat.pilot.mouse_down("#r_ifd", offset=(30, 3))
@@ -181,11 +181,11 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
             assert f"[{rule}]" in seat.shown("#rules")
             kept = 2 if rule is ExportRule.TOP else keeps(path, rule)
             assert f"{kept} of 24 samples" in seat.kept
-        await seat.pilot.press("t", *"0.7", "enter")
+        await seat.pilot.press("colon", *"0.7", "enter")
         await seat.until(lambda: "of them have IFD ≥ 0.7" in seat.kept)
         await seat.pilot.press("y", "r", "r", "r", "r")
         for typed in ("0.5", "0,7", "0.8333"):
-            await seat.pilot.press("t", *["backspace"] * 6, *typed, "enter")
+            await seat.pilot.press("colon", *["backspace"] * 6, *typed, "enter")
             await seat.wait_for(f"IFD ≥ {typed.replace(',', '.')} keeps", within="#kept")
             assert "…" in seat.shown("#command"), "for a long path there is no room"
             label.append(seat.kept)
@@ -274,7 +274,7 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
 
         await seat.until(lambda: "Nothing was run here yet" in seat.shown("#empty"))
         assert not seat.screen.query_one(ThresholdBar).display
-        await seat.pilot.press("r", "left", "right", "t", "y", "f5", "j", "k", "pagedown", "pageup")
+        await seat.pilot.press("r", "left", "right", "colon", "y", "f5", "j", "k", "pagedown", "pageup")
         assert seat.app.focused is None
 
         await seat.workbench.open(begun)
@@ -288,7 +288,7 @@ def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) 
         seat.app.post_changed()
         await seat.counted()
         assert shown() == {"length", "flow"}
-        await seat.pilot.press("right", "t")
+        await seat.pilot.press("right", "colon")
         assert seat.app.focused is None, "there is no IFD to put a threshold on"
         assert "those whose response was replaced" in seat.kept
         assert "IFD" not in seat.shown("#growth")

@@ -46,8 +46,8 @@ async def listed(seat: SamplesSeat, *marks: FilterTerm) -> list[int]:
 def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
     async def steps(seat: SamplesSeat) -> None:
         assert await listed(seat, FilterTerm(Flag.DUPLICATE)) == []
-        assert "not looked for yet: x looks through all samples" in seat.text
-        await seat.press("x")
+        assert "not looked for yet: X looks through all samples" in seat.text
+        await seat.press("X")
         assert seat.toasts[-1] == (
             "3 of 7 samples are flagged: duplicate 1, refusal 1, personal data 1. f lists them"
         )
@@ -66,7 +66,7 @@ def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
 def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
     async def look() -> None:
         async with SamplesSeat(tmp_path / "w.burnish") as seat:
-            await seat.press("x")
+            await seat.press("X")
             assert seat.toasts[-1] == "nothing to flag in 3 samples"
 
     workspace(tmp_path / "w.burnish", [SHORT[0], *SHORT[2:]]).close()
@@ -99,9 +99,9 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
 def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow: Event) -> None:
     async def look() -> None:
         async with SamplesSeat(path) as seat:
-            await seat.pilot.press("x")
+            await seat.pilot.press("X")
             await seat.wait_for("looking at", within="#line")
-            await seat.pilot.press("x")
+            await seat.pilot.press("X")
             assert "wait, or stop it with esc" in seat.toasts[-1]
             await seat.press("escape")
             assert seat.toasts[-1] == "stopped: what was found before is kept"
@@ -118,13 +118,13 @@ def test_another_workspace_and_leaving_wait_for_no_look(path: Path, tmp_path: Pa
     other = scene(tmp_path)
 
     async def steps(seat: SamplesSeat) -> None:
-        await seat.pilot.press("x")
+        await seat.pilot.press("X")
         await asyncio.to_thread(slow.wait, 5)
         await seat.workbench.open(other)
         assert seat.workbench.path == other
         await seat.pilot.pause()
         slow.clear()
-        await seat.pilot.press("x")
+        await seat.pilot.press("X")
         await asyncio.to_thread(slow.wait, 5)
 
     SamplesSeat(path).play(steps)

@@ -281,7 +281,7 @@ def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
     async def steps(seat: HeatSeat) -> None:
         assert "original" in seat.text
         for seen in (REWRITE, VERSION, REWRITE):
-            await seat.press("o")
+            await seat.press("full_stop")
             await seat.settled()
             assert seen.response[:20] in seat.text
         assert "the teacher's rewrite" in seat.text
@@ -295,7 +295,7 @@ def test_a_shorter_text_can_be_drawn_before_the_map_has_its_width_again() -> Non
         seat.map().display = False  # as while the student is asked about another version
         await seat.pilot.pause()
         assert seat.map().scrollable_content_region.width == 0
-        await seat.press("o")
+        await seat.press("full_stop")
         await seat.settled()
         assert seat.map().text is not None
         for row in range(20):
@@ -368,9 +368,9 @@ def test_one_can_go_back_to_a_version_while_another_is_waited_for() -> None:
         raise AssertionError
 
     async def steps(seat: HeatSeat) -> None:
-        await seat.press("o")
+        await seat.press("full_stop")
         assert "Asking the student" in seat.text
-        await seat.press("o")
+        await seat.press("full_stop")
         await seat.pilot.pause(0.4)
         assert "The capital of France is Paris." in seat.text
         assert "Asking the student" not in seat.text
@@ -388,7 +388,7 @@ def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better()
 
     async def steps(seat: HeatSeat) -> None:
         assert "llama.cpp died ␛[31m[/red] of it" in " ".join(seat.text.split())
-        await seat.press("o")
+        await seat.press("full_stop")
         await seat.settled()
         assert "Paris, on the river Seine." in seat.text
 

@@ -217,7 +217,7 @@ async def a_file_that_cannot_be_read_is_a_toast(seat: SamplesSeat) -> None:
         seat.app.post_changed()
         await seat.settled()
         assert seat.toasts[-1] == "w.burnish: disk I/O error; check the disk"
-        await seat.press("s", "j", "f", "space", "t")
+        await seat.press("s", "j", "f", "space", "N")
 
 
 def test_what_is_done_to_samples(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ async def the_filter_asks_for_any_of_a_kind_and_all_kinds(seat: SamplesSeat) -> 
     assert seat.table.total == 24
     await seat.press("f")
     await seat.press("right", "right", "space")
-    assert any("not looked for yet: x looks through" in line for line in seat.lines)
+    assert any("not looked for yet: X looks through" in line for line in seat.lines)
     await seat.press("space", "left")
     y = next(y for y, line in enumerate(seat.lines) if "near tie" in line)
     x = seat.lines[y].index("near tie")
@@ -238,12 +238,12 @@ async def a_jump_goes_to_a_sample_s_number_in_any_order(seat: SamplesSeat) -> No
 
 
 async def next_unreviewed_and_next_near_tie_go_around(seat: SamplesSeat) -> None:
-    for key, sample in (("n", 3), ("n", 4), ("t", 10), ("t", 18), ("t", 2), ("n", 3)):
+    for key, sample in (("n", 3), ("n", 4), ("N", 10), ("N", 18), ("N", 2), ("n", 3)):
         await seat.press(key)
         assert seat.current == sample
     await seat.press("f", "space", "f", "n")
     assert seat.toasts[-1] == "every sample that has an outcome is reviewed among these"
-    await seat.press("t")
+    await seat.press("N")
     assert seat.toasts[-1] == "there is no near tie among these"
 
 

@@ -192,7 +192,7 @@ def screens(path: Path, rounds: int) -> dict[str, tuple[float, list[float]]]:
         "Review": (b"\r", rb"Sample \d", b"\x1b"),
         "Run": (b"3", b"3 Run", b""), "Distribution": (b"4", b"4 Distribution", b""),
         "Export": (b"5", b"5 Export", b""), "Compare": (b"6", b"6 Compare", b""),
-        "Help": (b"\x1bOP", b"type to search", b"\x1b"),
+        "Help": (b"\x1bOP", b"ype to search", b"\x1b"),
     }  # fmt: skip
     times: dict[str, list[float]] = {name: [] for name in ways}
     with Terminal(["-m", "tui", str(path)]) as terminal:

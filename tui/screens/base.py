@@ -30,10 +30,21 @@ class AppScreen(Screen[None]):
         self.keymap = keymap
 
     def compose(self) -> ComposeResult:
+        self._take_size_classes()
         yield Title(self.workbench, self.keymap, self.SCOPE)
         with Vertical(id="body"):
             yield from self.body()
         yield KeyLine()
+
+    def _take_size_classes(self) -> None:
+        """Take the classes of the size now. Textual gives them after the first layout, and then has to look through the
+        styles of all that is on the screen and lay it out once more."""
+        for breakpoints, cells in (
+            (self.HORIZONTAL_BREAKPOINTS or self.app.HORIZONTAL_BREAKPOINTS, self.app.size.width),
+            (self.VERTICAL_BREAKPOINTS or self.app.VERTICAL_BREAKPOINTS, self.app.size.height),
+        ):
+            if breakpoints:
+                self.add_class(max(one for one in breakpoints if one[0] <= cells)[1])
 
     def body(self) -> ComposeResult:
         raise NotImplementedError

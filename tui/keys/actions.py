@@ -189,6 +189,13 @@ _TABLE = {
         ("hold", "space", "Hold", "Hold the run after what is under way, or let it go on", SHOWN),
         ("cancel", "c", "Stop", "Stop the run; it can be taken up again", SHOWN),
         ("retry", "r", "Retry failed", "Try the failed samples again", SHOWN),
+        ("open", "enter", "Open", "Open this decision's sample in Review", SHOWN),
+        ("down", "j,down", "Down", "Next decision", QUIET),
+        ("up", "k,up", "Up", "Decision before", QUIET),
+        ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
+        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
+        ("top", "g,home", "Top", "First decision", QUIET),
+        ("bottom", "G,end", "Bottom", "Last decision, and follow the run", QUIET),
     ),
     "distribution": (
         ("rule", "r", "Rule", "Count for another export rule", SHOWN),

@@ -97,7 +97,11 @@ class CursorList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.set_total(self.total)
-        self.call_after_refresh(self.bring_into_sight)
+        self.call_after_refresh(self.settle)
+
+    def settle(self) -> None:
+        """Show what is to be in sight in another size."""
+        self.bring_into_sight()
 
     # --- the mouse ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from tui.keys.actions import ACTIONS
 
 SHARED: dict[str, dict[str, str]] = {
-    "G": {"the last": "samples.bottom compare.bottom"},
+    "G": {"the last": "samples.bottom compare.bottom run.bottom"},
     "N": {
         "the next near tie": "samples.next_near_tie review.next_near_tie",
         "the peak before": "heat.previous_extreme",
@@ -17,11 +17,14 @@ SHARED: dict[str, dict[str, str]] = {
     "c": {"the conversation": "review.conversation pair.conversation", "stop": "run.cancel compare.cancel"},
     "d": {"doctor": "start.check", "drop": "samples.drop review.drop"},
     "f": {"filter": "samples.filter compare.only"},
-    "g": {"the first": "samples.top compare.top"},
+    "g": {"the first": "samples.top compare.top run.top"},
     "h": {"to the left": "heat.previous_token distribution.lower", "the heat map": "review.heat"},
-    "j": {"the next": "samples.down review.next heat.line_down distribution.down compare.down pair.next"},
+    "j": {
+        "the next": "samples.down review.next heat.line_down distribution.down compare.down pair.next run.down"
+    },
     "k": {
-        "the one before": "samples.up review.previous heat.line_up distribution.up compare.up pair.previous"
+        "the one before": "samples.up review.previous heat.line_up distribution.up compare.up pair.previous "
+        "run.up"
     },
     "l": {"to the right": "heat.next_token distribution.higher", "the left side": "review.other_side"},
     "n": {

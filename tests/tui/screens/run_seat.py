@@ -18,13 +18,13 @@ class RunSeat(Seat):
         return {bar.label: (bar.done, bar.total) for bar in self.screen.query_one(StageBars).shown}
 
     def keys(self) -> set[str]:
-        """The screen's actions that can be done now."""
+        """What can be done to the run now."""
         shown = self.screen.active_bindings.values()
         return {
             binding.binding.id.removeprefix("run.")
             for binding in shown
             if binding.binding.id and binding.binding.id.startswith("run.") and binding.enabled
-        }
+        } & {"begin", "hold", "cancel", "retry"}
 
 
 def made(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.tui.screens.run_seat import RunSeat, made
 from tests.tui.seat import SIZES
+from tui.screens.run.decision_log import DecisionLog
 
 __all__ = ["stand_in"]
 
@@ -59,6 +60,15 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
         assert ("replaced" in seat.text) == (sum(tally.replaced.values()) > 0)
         await seat.until(lambda: seat.keys() == set())
         assert "Q8_0" in seat.text, "which student it was"
+        log = seat.screen.query_one(DecisionLog)
+        await seat.press("G", "up", "enter")
+        shown = log.current
+        await seat.wait_for(f"Sample {shown}")
+        await seat.press("escape", "3")
+        await seat.wait_for("✓ done")
+        await seat.pilot.click(DecisionLog, offset=(6, 1), times=2)
+        await seat.until(lambda: log.current != shown)
+        await seat.wait_for(f"Sample {log.current}")
 
     with FakeOllama(tap) as server:
         RunSeat(

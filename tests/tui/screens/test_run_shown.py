@@ -176,6 +176,14 @@ def test_a_decision_says_what_decided_and_never_more_than_fits() -> None:
     assert len(narrow) <= 58
     assert "unscorable" in described(chosen(7, rule=Rule.UNSCORABLE, margin=None), 3, 58).plain
 
+    near = chosen(49_999, near_tie=True, margin=-0.004, length_decides=True, **scores)
+    whole = described(near, 5, 200).plain
+    for width in range(20, 120):
+        line = described(near, 5, width).plain
+        assert len(line) <= max(width, len("49999  response     = kept      "))
+        told = line.split()[4:]
+        assert all(word in whole.split() for word in told), (width, "no number and no word is cut", line)
+
     equal = EqualLength(margin=0.004, scored=(9, 20))
     by_length = {"margin": -0.3, "equal_length": equal, "length_decides": True, **scores}
     assert "-0.300  r-IFD 0.900 → 0.700  ≠ length decides" in described(chosen(7, **by_length), 3, 90).plain

@@ -32,6 +32,7 @@ from tui.screens.run.live_reply import LiveReplyView
 from tui.screens.run.wording import RunCounts
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
+from tui.widgets.cursor_list import CursorKeys
 from tui.widgets.stage_bars import StageBar, StageBars
 
 BEAT = 0.2
@@ -44,7 +45,7 @@ MEASURED = 2.0
 """Seconds between two measurements of the memory."""
 
 
-class RunScreen(JobScreen):
+class RunScreen(CursorKeys, JobScreen):
     SCOPE = "run"
     BINDINGS = bindings("run")
     JOB = "run"
@@ -60,9 +61,7 @@ class RunScreen(JobScreen):
         #figures { height: auto; margin-top: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #live { height: 1fr; margin-top: 1; layout: horizontal; }
         LiveReplyView { width: 1fr; height: 1fr; margin-right: 4; }
-        #deciding { width: 1fr; height: 1fr; }
-        #deciding-title { height: 1; text-wrap: nowrap; color: $text-muted; }
-        #deciding:focus-within #deciding-title { color: $text; }
+        DecisionLog { width: 1fr; height: 1fr; }
         &.-idle {
             #plan { display: block; }
             #head, #work { display: none; }
@@ -103,9 +102,7 @@ class RunScreen(JobScreen):
             yield Static(id="figures")
             with Container(id="live"):
                 yield LiveReplyView(id="writing")
-                with Vertical(id="deciding"):
-                    yield Static("decisions", id="deciding-title")
-                    yield DecisionLog(id="decisions")
+                yield DecisionLog(id="decisions")
 
     def on_mount(self) -> None:
         self.set_interval(BEAT, self._beat)
@@ -287,7 +284,6 @@ class RunScreen(JobScreen):
         lines.append(wording.troubles(tally).truncate(width, ellipsis=True))
         self._update("figures", Content("\n").join(lines))
         self._show_writing()
-        self._update("deciding-title", Content("decisions" if tally.decided else "decisions  none yet"))
         self.query_one(DecisionLog).show(tally.decisions, tally.decided)
 
     def _bars(self) -> list[StageBar]:
@@ -329,6 +325,8 @@ class RunScreen(JobScreen):
                 return more and not self.job.running
             case "retry":
                 return not self.job.running and self._counts.failed > 0
+            case "open":
+                return self.job.tally.decided > 0
             case _:
                 return super().check_action(action, parameters)
 
@@ -341,6 +339,16 @@ class RunScreen(JobScreen):
 
     def action_retry(self) -> None:
         self.post_message(StartRun(retry_failed=True))
+
+    @property
+    def cursor_list(self) -> DecisionLog:
+        return self.query_one(DecisionLog)
+
+    @work
+    @on(DecisionLog.RowEntered)
+    async def action_open(self) -> None:
+        if (sample := self.cursor_list.current) is not None:
+            await self.show_sample(sample)
 
 
 DECIDING = {*Recipe.model_fields, "name", "reply_form", "verify"}

@@ -20,6 +20,7 @@ from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, contents
 from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, brief, dataset, finals
 from tests.scene import scene
 from tests.terminal import Terminal
@@ -152,7 +153,7 @@ def test_a_run_loses_nothing_that_was_committed_and_ends_as_if_nothing_had_been(
             assert finals(done) == expected
 
 
-@pytest.mark.parametrize("fault", COMPLAINTS)
+@in_part("fault", COMPLAINTS)
 def test_a_checkpoint_that_fails_is_made_up_for_later(
     tmp_path: Path, disk: Disk, forking: Forking, server: FakeOllama, expected: list[Any], fault: Fault
 ) -> None:
@@ -165,7 +166,7 @@ def test_a_checkpoint_that_fails_is_made_up_for_later(
     assert not (tmp_path / "w.burnish-wal").exists()
 
 
-@pytest.mark.parametrize("fault", COMPLAINTS)
+@in_part("fault", COMPLAINTS)
 def test_an_export_leaves_what_was_there(
     tmp_path: Path, disk: Disk, forking: Forking, server: FakeOllama, fault: Fault
 ) -> None:

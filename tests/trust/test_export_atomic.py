@@ -27,7 +27,7 @@ from tui.state.workbench import Workbench
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork, and the kernel's news of files")
 
 FORMATS = ("alpaca", "csv", "sharegpt-jsonl", "parquet")
-KILLS, FEW = 400, 24
+KILLS, FEW = 400, 10
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from tests.models.ollama.asking import ask, fails, pull, with_server
 from tests.ollama.script import Answer, Chat, Ending, Nothing, Raw, Refusal, Scripted
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import recorded
+from tests.parts import in_part
 from tests.running import SHORT, TEACHER, brief, dataset, outcomes, refine, settings, workspace
 from tests.trust.faults import (
     ATTEMPTS,
@@ -56,8 +57,8 @@ def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 # Many faults at once ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("seed", "form"), [(1, ReplyFormName.JSON), (2, ReplyFormName.MARKERS), (8, ReplyFormName.STEPS)]
+@in_part(
+    ("seed", "form"), [(8, ReplyFormName.STEPS), (1, ReplyFormName.JSON), (2, ReplyFormName.MARKERS)], kept=2
 )
 def test_under_any_schedule_of_faults_every_sample_ends_as_without_them_or_says_why_not(
     tmp_path: Path, pytestconfig: pytest.Config, seed: int, form: ReplyFormName

@@ -56,7 +56,7 @@ def test_damaged_input_is_taken_or_refused_as_documented(
     name: str, folder: Path, pytestconfig: pytest.Config
 ) -> None:
     target, _ = TARGETS[name]
-    count = CASES[name] * (20 if pytestconfig.getoption("--whole") else 1)
+    count = CASES[name] * 20 if pytestconfig.getoption("--whole") else CASES[name] // 2
     checks = list(HealthCheck)
 
     # The dice are Hypothesis', so that what is found is also made small.

@@ -16,6 +16,7 @@ import pytest
 
 from engine.store.workspace import Workspace
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, brief, demo_rows, finals, outcomes, refine, settings, workspace
 from tests.trust.killing import KINDS, VICTIMS, Killing, Moment, Victim
 
@@ -117,7 +118,7 @@ def life(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("rows", [ROWS, CONVERSATIONS], ids=["samples", "exchanges"])
+@in_part("rows", [ROWS, CONVERSATIONS], ids=["samples", "exchanges"])
 def test_kills_at_any_moment_change_nothing_and_no_committed_reply_is_asked_for_again(
     tmp_path: Path, pytestconfig: pytest.Config, rows: list[dict[str, Any]]
 ) -> None:

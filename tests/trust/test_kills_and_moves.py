@@ -29,6 +29,7 @@ from tests import judges
 from tests.command import ALONE, REFLECT, Ended, burnish, words
 from tests.ollama.script import Chat, Script, Scripted
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, TEACHER, brief, dataset, finals
 from tests.trust.killing import LONGEST
 
@@ -137,7 +138,7 @@ def taken_up(work: Work, path: Path) -> Any:
     return work.result(path, ended)
 
 
-@pytest.mark.parametrize("kill", [True, False], ids=["killed", "alive"])
+@in_part("kill", [True, False], ids=["killed", "alive"])
 @pytest.mark.parametrize("name", ACTS)
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
 def test_whatever_is_done_to_a_file_its_states_are_not_mixed(

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from engine.store.workspace import Workspace
 from tests.command import ALONE
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, TEACHER, once, workspace
 from tests.terminal import Terminal
 
@@ -109,7 +108,7 @@ def test_ctrl_q_ends_it_gives_the_terminal_back_and_prints_how_to_go_on(tmp_path
     whole(tmp_path / "my w.burnish", kept)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@in_part("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_it_likewise(tmp_path: Path, number: signal.Signals) -> None:
     with FakeOllama(once()) as server, begun(tmp_path, server) as terminal:
         kept = sum(chat.outcome == "answered" for chat in server.chats)

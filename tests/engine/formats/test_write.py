@@ -23,6 +23,7 @@ from engine.formats.read import open_dataset
 from engine.formats.render import render
 from engine.formats.write import write_dataset
 from tests.engine.formats.content import written_and_read
+from tests.parts import in_part
 
 ROW = {"instruction": "Add.", "input": "1 2", "output": "3"}
 
@@ -216,7 +217,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("format", [Format.ALPACA, Format.ALPACA_JSONL, Format.CSV])
+@in_part("format", [Format.ALPACA, Format.ALPACA_JSONL, Format.CSV])
 def test_memory_does_not_grow_with_the_export(tmp_path: Path, format: Format) -> None:
     def peak(count: int) -> int:
         tracemalloc.start()

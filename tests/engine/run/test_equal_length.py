@@ -22,6 +22,7 @@ from tests.conftest import made_once
 from tests.gguf_writer import runnable
 from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, brief, demo_rows, outcomes, refine, settings, workspace
 
 
@@ -48,7 +49,7 @@ def margin_over(halves: Sequence[SampleHalf], sign: int) -> tuple[float, tuple[i
     )  # a gain is alone - given, a log-ratio given - alone
 
 
-@pytest.mark.parametrize("starts", [False, True], ids=["without-a-start-token", "with-one"])
+@in_part("starts", [True, False], ids=["with-a-start-token", "without-one"])
 @pytest.mark.parametrize("context", [2048, 224], ids=["whole", "truncated"])
 def test_it_is_over_the_first_tokens_that_both_versions_have(
     tmp_path: Path, starts: bool, context: int

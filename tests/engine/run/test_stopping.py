@@ -17,6 +17,7 @@ from tests.engine.method.test_doomed import LOOPS, last_question
 from tests.models.ollama.asking import until
 from tests.ollama.script import Answer, Chat, Scripted
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, refine, settings, workspace
 
 
@@ -57,7 +58,7 @@ def watched(text: str, question: Question[object]) -> int:
     return len(kept.text)
 
 
-@pytest.mark.parametrize("text", LOOPS, ids=range(len(LOOPS)))
+@in_part("text", LOOPS, kept=3, ids=[str(number) for number in range(len(LOOPS))])
 def test_it_is_looked_at_often_enough(text: str) -> None:
     question = last_question(ReplyFormName.STEPS, Stage.RESPONSE, "Fine.")
     first = next(end for end in range(len(text)) if question.doomed(text[:end]))

@@ -57,6 +57,7 @@ def test_it_is_asked_streams_obeys_the_schema_and_says_what_it_has_not(url: str)
     assert notes == ["the server counts no tokens, so a prompt that it cut would not be noticed"]
 
 
+@pytest.mark.whole
 def test_a_whole_run_goes_through_it(url: str, tmp_path: Path) -> None:
     data = dataset(tmp_path / "data.json", SHORT[:1])
     command = ("run", data, "-w", tmp_path / "w.burnish", "--student", "demo", "--reply-form", "steps")

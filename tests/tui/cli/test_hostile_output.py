@@ -17,6 +17,7 @@ from tests.command import ALONE, REFLECT, Ended, burnish, words
 from tests.factory import new_workspace
 from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import brief, dataset
 from tui.cli.main import cli
 
@@ -105,7 +106,7 @@ def test_an_error_is_one_line_whatever_the_path(tmp_path: Path) -> None:
     assert "␊b␛[2J[/]" in ended.complaint
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@in_part("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_terminal_without_unicode_gets_numbers_and_no_error(
     made: tuple[Path, Ended], encoding: str
 ) -> None:

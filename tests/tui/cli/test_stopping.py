@@ -18,6 +18,7 @@ from engine.store.workspace import Workspace
 from tests.command import ALONE, REFLECT, burnish, elsewhere, words
 from tests.ollama.script import Answer, Chat, Scripted
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, brief, dataset
 
 LIMIT = 30.0  # seconds; about one is needed
@@ -34,15 +35,16 @@ IN_BACKGROUND = ("sh", "-c", '"$@" & echo $! >&3; wait $!', "sh")
 """As a script starts a command with `&`: Ctrl-C's signal is ignored."""
 
 
-@pytest.mark.parametrize(
+@in_part(
     ("number", "prefix"),
     [
         (signal.SIGINT, ()),
+        (signal.SIGTERM, IN_BACKGROUND),
         (signal.SIGTERM, ()),
         (signal.SIGHUP, ()),
-        (signal.SIGTERM, IN_BACKGROUND),
         (signal.SIGHUP, IN_BACKGROUND),
     ],
+    kept=2,
 )
 def test_a_stopped_run_says_how_to_go_on_and_goes_on(
     tmp_path: Path, number: signal.Signals, prefix: tuple[str, ...]

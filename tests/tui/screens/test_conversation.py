@@ -11,6 +11,7 @@ import pytest
 from engine.sample import Turns
 from tests.command import burnish
 from tests.hostile import CORPUS, acting
+from tests.parts import in_part
 from tests.scene import LIBRARY, conversation, judged, scene
 from tests.tui.screens.review_seat import ReviewSeat
 from tests.tui.seat import SIZES, Seat
@@ -29,7 +30,7 @@ def before(seat: Seat) -> str:
     return shown.text if shown.display else ""
 
 
-@pytest.mark.parametrize("size", SIZES)
+@in_part("size", SIZES)
 def test_review_shows_the_last_turn_and_with_a_key_all_of_it_with_the_tools(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
@@ -59,16 +60,17 @@ def test_review_shows_the_last_turn_and_with_a_key_all_of_it_with_the_tools(
     ReviewSeat(conversation(tmp_path), size=size).play(steps)
 
 
-@pytest.mark.parametrize(
+@in_part(
     ("tools", "shown"),
     [
+        ([CORPUS["escape"], CORPUS["bidi"], CORPUS["markup"]], ["may call: "]),
         (json.dumps([{"name": "look"}, {"name": "find"}]), ["may call: look\n", "may call: find\n"]),
         ("look(what) -> text", ["look(what) -> text"]),
         ({"name": "look", "strict": True}, ['look\n{"strict": true}']),
         ({"look": {"at": 1}}, ['{"look": {"at": 1}}']),
         (["look", "find"], ["may call: look", "may call: find"]),
-        ([CORPUS["escape"], CORPUS["bidi"], CORPUS["markup"]], ["may call: "]),
     ],
+    kept=2,
 )
 def test_tools_are_read_in_whatever_form_a_row_has_them(tmp_path: Path, tools: Any, shown: list[str]) -> None:
     row = {"messages": LIBRARY["messages"][1:3], "tools": tools}
@@ -88,7 +90,7 @@ def test_show_lists_the_tools_before_the_conversation(tmp_path: Path) -> None:
     assert shown.out.index("may call") < shown.out.index("You are the help desk")
 
 
-@pytest.mark.parametrize("tools", [None, [], "", {}, 0, False])
+@in_part("tools", [[], None, "", {}, 0, False])
 def test_no_tools_are_none(tmp_path: Path, tools: Any) -> None:
     row = {"messages": LIBRARY["messages"][1:3], "tools": tools}
 
@@ -98,7 +100,7 @@ def test_no_tools_are_none(tmp_path: Path, tools: Any) -> None:
     ReviewSeat(scene(tmp_path, [row], reviewed=False)).play(steps)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@in_part("size", SIZES)
 def test_compare_shows_what_the_judge_was_shown_before_a_pair(tmp_path: Path, size: tuple[int, int]) -> None:
     async def steps(seat: Seat) -> None:
         await seat.until(lambda: seat.workbench.is_open)

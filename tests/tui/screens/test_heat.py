@@ -21,6 +21,7 @@ from engine.sample import Loss, Ratio, Version
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from tests.factory import new_workspace
+from tests.parts import in_part
 from tests.tui.seat import SIZES, Seat
 from tui.screens.heat.map import HeatMap
 from tui.screens.heat.ramp import HeatMeasure
@@ -137,7 +138,7 @@ pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 # What is seen
 
 
-@pytest.mark.parametrize("size", SIZES)
+@in_part("size", reversed(SIZES))
 def test_the_text_its_score_and_the_first_token_s_numbers_are_there(size: tuple[int, int]) -> None:
     async def steps(seat: HeatSeat) -> None:
         assert "The capital of France is Paris.↵" in seat.text
@@ -452,7 +453,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("theme", ["burnish", "ansi-dark"])
+@in_part("theme", ["burnish", "ansi-dark"])
 def test_hostile_text_is_shown_and_acts_on_nothing(theme: str) -> None:
     tokens = [Token(c, 1, 2.0, 1.0) for c in HOSTILE]
     score = Ratio(value=0.5, log_ratio=-1.0, alone=Loss(mean=2, scored=9), given=Loss(mean=1, scored=9))

@@ -9,6 +9,7 @@ import pytest
 from textual.command import CommandInput
 from textual.widgets import Input
 
+from tests.parts import in_part
 from tests.scene import scene
 from tests.tui.seat import Seat
 from tui.keys.actions import ACTIONS, SCOPES
@@ -19,7 +20,7 @@ from tui.themes import THEMES
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=str)
+@in_part("size", [(80, 24), (200, 60)])
 def test_every_action_is_told_with_its_keys_and_fits(size: tuple[int, int]) -> None:
     async def steps(seat: Seat) -> None:
         await seat.press("f1")
@@ -120,8 +121,10 @@ def test_a_theme_is_remembered(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "stored", ["", "[]", "{}", '{"theme": "no-such", "recent": []}', '{"theme": 3, "recent": 4}', "\x00"]
+@in_part(
+    "stored",
+    ['{"theme": "no-such", "recent": []}', "", "[]", "{}", '{"theme": 3, "recent": 4}', "\x00"],
+    kept=2,
 )
 def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path, stored: str) -> None:
     (tmp_path / "app.json").write_text(stored, "utf-8")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import in_part
 from tests.running import SHORT, dataset
 from tests.tui.screens.start_seat import StartSeat
 from tui.screens.samples.screen import SamplesScreen
@@ -13,7 +14,7 @@ from tui.screens.samples.screen import SamplesScreen
 pytestmark = pytest.mark.usefixtures("nothing_of_this_machine_s")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@in_part("size", [(80, 24), (120, 40)])
 def test_a_tab_takes_a_click_and_its_name_is_whole(size: tuple[int, int]) -> None:
     data = dataset(Path("data.json"), SHORT)
 

@@ -127,17 +127,18 @@ class Reply:
 
 def calls_text(calls: Sequence[tuple[str, object]]) -> str:
     """Calls of tools as a text: the JSON of one, or of a list. `calls`: names, and arguments, which may be JSON."""
-    found = [{"name": name, "arguments": _parsed(arguments)} for name, arguments in calls]
+    found = [{"name": name, "arguments": json_value(arguments)} for name, arguments in calls]
     return json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False) if found else ""
 
 
-def _parsed(arguments: object) -> object:
-    if not isinstance(arguments, str):
-        return arguments
+def json_value(given: object) -> object:
+    """The value of a text that is JSON; anything else as it is."""
+    if not isinstance(given, str):
+        return given
     try:
-        return json.loads(arguments)
+        return json.loads(given)
     except (ValueError, RecursionError):
-        return arguments
+        return given
 
 
 @dataclass(frozen=True, slots=True)

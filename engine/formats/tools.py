@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.formats.turns import ConversationTurn
 from engine.sample import ToolCall
+from models.teacher import json_value
 
 
 def definitions_in(row: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -38,7 +39,7 @@ def calls_in(turn: ConversationTurn) -> tuple[ToolCall, ...]:
 def _call(given: dict[str, Any]) -> ToolCall:
     function = _function_of(given)
     arguments = function.get("arguments", {})
-    parsed = _parsed(arguments)
+    parsed = json_value(arguments)
     return ToolCall(
         name=function["name"],
         arguments=parsed if isinstance(parsed, dict) else arguments,
@@ -58,15 +59,5 @@ def _name_of(given: dict[str, Any]) -> str | None:
 
 
 def _as_list(given: object) -> list[Any]:
-    found = _parsed(given)
+    found = json_value(given)
     return found if isinstance(found, list) else [found] if isinstance(found, dict) else []
-
-
-def _parsed(given: object) -> object:
-    """The value of a text that is JSON; anything else as it is."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return json.loads(given)
-    except (ValueError, RecursionError):
-        return given

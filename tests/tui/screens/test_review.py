@@ -19,7 +19,6 @@ from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
 from tests import hostile
-from tests.factory import ratio
 from tests.scene import outcome_of_kind, scene
 from tests.tui.screens.review_seat import (
     FAILED,
@@ -36,7 +35,6 @@ from tests.tui.screens.review_seat import (
 )
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
-from tui.screens.review import verdict
 from tui.screens.review.dialogs import AskAgainDialog
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -375,21 +373,3 @@ def test_a_workspace_that_cannot_be_written_is_one_line_and_nothing_is_decided(t
         assert (seat.index, await seat.review(0)) == (0, None)
 
     ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after", "change", "style"),
-    [
-        ("IFD", 0.5, 0.9, "▲ larger", "$success"),
-        ("IFD", 0.9, 1.17, "▲ larger", "$text-muted"),
-        ("IFD", 0.9, 0.5, "▼ smaller", "$text-muted"),
-        ("r-IFD", 0.9, 0.5, "▼ smaller", "$success"),
-        ("r-IFD", 1.5, 1.2, "▼ smaller", "$text-muted"),
-    ],
-)
-def test_only_a_score_that_went_the_wanted_way_and_is_below_1_is_green(
-    name: str, before: float, after: float, change: str, style: str
-) -> None:
-    content = verdict._change(verdict._Score(name, ratio(before), ratio(after), before, after), word=True)
-    assert content.plain.strip() == change
-    assert {str(span.style) for span in content.spans} == {style}

@@ -16,6 +16,7 @@ from engine.sample import AT_EQUAL_LENGTH, Choice, Decision, Loss, Ratio, Scores
 from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
+from tui.text.score_change import score_change
 from tui.text.vocabulary import RULES, shown_equal_length
 
 SCALE = 0.5
@@ -125,7 +126,7 @@ def in_brief(left: OfferedVersion, offer: OfferedVersion | None) -> Content:
         Content.assemble(
             (f"{score.name} ", "$text-muted"),
             f"{_number(score.left, score.before).strip()} → {_number(score.right, score.after).strip()}",
-            _change(score, word=False),
+            score_change(score.name, score.left, score.right),
         )
         for score in _scores(left, offer)
     ]
@@ -155,23 +156,13 @@ def _scores(left: OfferedVersion, offer: OfferedVersion | None) -> Iterator[_Sco
         )
 
 
-def _change(score: _Score, *, word: bool) -> Content:
-    """The way a score went. The instruction stage wants a larger IFD, the response stage a smaller r-IFD."""
-    left, right = score.left, score.right
-    if left is None or right is None:
-        return Content("")
-    sign, said = ("▲", "larger") if right > left else ("▼", "smaller") if right < left else ("=", "the same")
-    good = (right > left if score.name == "IFD" else right < left) and right < 1
-    return Content.styled(f" {sign} {said}" if word else f" {sign}", "$success" if good else "$text-muted")
-
-
 def _row(score: _Score, *, offered: bool) -> Content:
     return Content.assemble(
         (f"{score.name:<22}", "bold"),
         _number(score.left, score.before),
         (_number(score.right, score.after) if offered else "", "bold"),
         " ",
-        _change(score, word=True),
+        score_change(score.name, score.left, score.right, word=True),
     )
 
 

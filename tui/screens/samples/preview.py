@@ -24,6 +24,7 @@ from tui.screens.samples.columns import flags
 from tui.state.versions import OfferedVersion, first_shown, offers, view_sample
 from tui.text.literal import first_line
 from tui.text.matches import matches, pattern
+from tui.text.score_change import score_change
 from tui.text.vocabulary import FLAGS, SCORES, STATES
 from tui.text.wrapping import WrappedLine, wrap
 from tui.widgets.prose import Prose, displayed
@@ -212,8 +213,8 @@ def _head(preview: Preview, width: int) -> list[Content]:
         title, origin = first_line(offer.title, 40), first_line(offer.origin, max(width - 42, 1))
         lines.append(Content.assemble(title, "  ", (origin, "$text-muted")))
     scores = [
-        _score("IFD", row.ifd_before, row.ifd_after, larger=True),
-        _score("r-IFD", row.r_ifd_before, row.r_ifd_after, larger=False),
+        _score("IFD", row.ifd_before, row.ifd_after),
+        _score("r-IFD", row.r_ifd_before, row.r_ifd_after),
     ]
     if row.length_after is not None:
         lines.append(Content("    ").join(scores))
@@ -228,17 +229,11 @@ def _head(preview: Preview, width: int) -> list[Content]:
     return lines
 
 
-def _score(name: str, before: float | None, after: float | None, *, larger: bool) -> Content:
-    """A score before and after, with the way it went: green where its stage wants that, and the score is below 1."""
+def _score(name: str, before: float | None, after: float | None) -> Content:
+    """A score before and after, once where it is as it was, with the way it went."""
     old, new = ("none" if value is None else f"{value:.4f}" for value in (before, after))
-    if before is None or after is None or before == after:
-        both = old if before == after else f"{old} → {new}"
-        return Content.assemble((f"{name} ", "$text-muted"), both, (" =" * (before == after), "$text-muted"))
-    good = (after > before) == larger and after < 1
-    sign = " ▲" if after > before else " ▼"
-    return Content.assemble(
-        (f"{name} ", "$text-muted"), f"{old} → {new}", (sign, "$text-success" if good else "$text-muted")
-    )
+    values = old if before == after else f"{old} → {new}"
+    return Content.assemble((f"{name} ", "$text-muted"), values, score_change(name, before, after))
 
 
 def _heading(part: PartPreview) -> Content:

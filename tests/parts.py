@@ -1,4 +1,4 @@
-"""What is tested in part: some of a test's cases in every run, the others with `--whole` only."""
+"""Tests of many cases: some cases in every run, the others with `--whole` only."""
 
 from __future__ import annotations
 

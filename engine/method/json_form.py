@@ -112,11 +112,11 @@ RESPONSE_REST = (
     "What came after this criticism could not be used. Keep the criticism, and reply with the rest alone: a better "
     "response that is not the old one, and nothing but the response."
 )
-"""What is asked after a reply whose critique alone is of use, below that critique."""
+"""The request for the rest of a reply of which only the critique could be used; it stands after that critique."""
 
 
 class JsonForm:
-    """One reply under a JSON schema; after one whose critique alone is of use, the rest of it under another."""
+    """One reply under a JSON schema; where only its critique could be used, the rest is asked for by itself."""
 
     async def instruction(
         self, prompts: Prompts, old: Version, ask: AskTeacher, history: History

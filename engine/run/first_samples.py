@@ -1,4 +1,4 @@
-"""The first samples of a run, pairs of a judge or prompts to a model: it is held where all of them fail alike.
+"""Holds a run, a judge or `burnish answer` whose first samples, pairs or prompts all fail in the same way.
 
 What is wrong then is wrong for all: the layout of the replies, the room for them, the model. A person who has been told
 so may go on as it is: a run that was held once is not held again.

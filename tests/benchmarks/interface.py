@@ -203,7 +203,7 @@ def screens(path: Path, rounds: int) -> dict[str, tuple[float, list[float]]]:
                 time.sleep(0.5)  # so that the next key finds the app at rest
                 if back:
                     terminal.key(back, b"2 Samples")
-                    time.sleep(0.3)
+                    time.sleep(0.3)  # likewise
     return {name: (found[0], found[1:]) for name, found in times.items()}
 
 

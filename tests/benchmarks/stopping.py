@@ -1,4 +1,4 @@
-"""What stopping useless replies saves: `python -m tests.benchmarks.stopping data.burnish`.
+"""The tokens saved by stopping replies that cannot be used: `python -m tests.benchmarks.stopping data.burnish`.
 
 The replies of workspaces are put once more to the questions that they answered, piece by piece, as a teacher writes
 them: those that today's rules stop, and the tokens that were not written then. Only workspaces whose replies were

@@ -18,7 +18,7 @@ class RunSeat(Seat):
         return {bar.label: (bar.done, bar.total) for bar in self.screen.query_one(StageBars).shown}
 
     def keys(self) -> set[str]:
-        """What can be done to the run now."""
+        """The actions on the run whose keys work now."""
         shown = self.screen.active_bindings.values()
         return {
             binding.binding.id.removeprefix("run.")

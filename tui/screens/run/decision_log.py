@@ -116,7 +116,7 @@ def _fitted(begins: list[tuple[str, str]], parts: list[tuple[str, str]], width: 
 
 
 def _why(choice: Choice, room: int) -> list[tuple[str, str]]:
-    """What decided, the most telling first where there is too little room for all."""
+    """The figures and flags behind a choice, the most important first; scores only where all of it fits."""
     if choice.failure is not None:
         return [(choice.failure.fault, "$text-error")]
     if choice.rule is Rule.UNSCORABLE:

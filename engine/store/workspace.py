@@ -26,12 +26,13 @@ from engine.formats.names import Format, Layout
 from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Turns, Version, WhyPassed
+from engine.store.acts import Acts
 from engine.store.database import Database
 from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
 from engine.store.limits import LimitLog
-from engine.store.reviews import ReviewLog
+from engine.store.reviews import REVIEWS, ReviewLog
 from engine.store.rows import Conversations, conversations, keep_rows, rows_after, take_up_all
 from engine.store.run_record import RunRecord
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
@@ -87,7 +88,8 @@ class Workspace:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.reviews = ReviewLog(database)
+        self.acts = Acts(database, (REVIEWS,))
+        self.reviews = ReviewLog(database, self.acts)
         self.limits = LimitLog(database)
 
     @classmethod
@@ -107,7 +109,7 @@ class Workspace:
         """An existing workspace, to work on it. Refused while another burnish does."""
         opened = cls(Database.open(WORKSPACE, path))
         try:
-            opened.reviews.recover()
+            opened.acts.recover()
         except BaseException:
             opened.close()
             raise

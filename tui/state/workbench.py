@@ -21,8 +21,9 @@ from engine.run.settings import Settings, load_settings
 from engine.run.teacher_trial import TeacherTrial, TrialRun, try_teachers
 from engine.run.tryout import spread
 from engine.sample import Candidate, Scores, Stage, Turns, Version, WhyPassed
+from engine.store.acts import Act, Steps
 from engine.store.file_errors import WorkspaceError
-from engine.store.reviews import Act, Reviews, Steps
+from engine.store.reviews import Reviews
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
@@ -274,12 +275,12 @@ class Workbench:
         self.decide(what, reviews).add_done_callback(ended)
 
     def undo(self) -> asyncio.Future[Act | None]:
-        """`ReviewLog.undo_in_steps`."""
-        return self._act("undoing", lambda workspace: workspace.reviews.undo_in_steps())
+        """`Acts.undo_in_steps`."""
+        return self._act("undoing", lambda workspace: workspace.acts.undo_in_steps())
 
     def redo(self) -> asyncio.Future[Act | None]:
-        """`ReviewLog.redo_in_steps`."""
-        return self._act("redoing", lambda workspace: workspace.reviews.redo_in_steps())
+        """`Acts.redo_in_steps`."""
+        return self._act("redoing", lambda workspace: workspace.acts.redo_in_steps())
 
     def _act(self, doing: str, steps: Callable[[Workspace], Steps[T]]) -> asyncio.Future[T]:
         def on_step(samples: int) -> None:

@@ -199,7 +199,7 @@ def test_a_dropped_sample_leaves_by_no_rule(opened: RunWorkspace, rule: ExportRu
     assert one.review is not None
     assert one.review.decision is Decision.DROPPED, "it is shown, though it does not leave"
     assert len(list(refined_samples(opened.workspace, opened.run))) == 3
-    opened.workspace.reviews.undo()
+    opened.workspace.acts.undo()
     assert opened.indices(rule, share) == before
 
 

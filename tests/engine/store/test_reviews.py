@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-import engine.store.reviews
+import engine.store.acts
 from engine.sample import (
     Decision,
     Outcome,
@@ -25,6 +25,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
+from engine.store.acts import Steps
 from engine.store.schema import APPLICATION_ID, MIGRATIONS
 from engine.store.workspace import Run, Workspace
 from tests.factory import (
@@ -79,15 +80,15 @@ def test_an_act_about_many_samples_is_undone_and_redone_as_one(opened: Workspace
     opened.reviews.keep(edit(2))
     assert opened.reviews.keep_many("kept the original", ((index, back(index)) for index in (1, 2, 4))) == 3
     assert standing(opened) == [None, "original", "original", None, "original"]
-    undone = opened.reviews.undo()
+    undone = opened.acts.undo()
     assert undone is not None
     assert (undone.what, list(undone.samples)) == ("kept the original", [1, 2, 4])
     assert standing(opened) == [None, None, "edited", None, None], "the edit stands again"
-    redone = opened.reviews.redo()
+    redone = opened.acts.redo()
     assert redone is not None
     assert list(redone.samples) == [1, 2, 4]
     assert standing(opened) == [None, "original", "original", None, "original"]
-    assert opened.reviews.redo() is None
+    assert opened.acts.redo() is None
 
 
 def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(tmp_path: Path) -> None:
@@ -95,29 +96,29 @@ def test_undo_and_redo_go_as_far_as_there_is_something_and_last_over_reopening(t
     with Workspace.open(path) as workspace:
         for index in range(4):
             workspace.reviews.keep(edit(index, f"mine {index}"))
-        workspace.reviews.undo()
-        workspace.reviews.undo()
+        workspace.acts.undo()
+        workspace.acts.undo()
     with Workspace.open(path) as workspace:
         assert standing(workspace) == ["edited", "edited", None, None, None]
-        redone = workspace.reviews.redo()
+        redone = workspace.acts.redo()
         assert redone is not None
         assert list(redone.samples) == [2], "what was undone last is the first to come back"
         for _ in range(3):
-            workspace.reviews.undo()
-        assert workspace.reviews.undo() is None
+            workspace.acts.undo()
+        assert workspace.acts.undo() is None
         assert standing(workspace) == [None] * 5
         for _ in range(4):
-            workspace.reviews.redo()
-        assert workspace.reviews.redo() is None
+            workspace.acts.redo()
+        assert workspace.acts.redo() is None
         assert workspace.reviews.standing(3) == edit(3, "mine 3")
 
 
 def test_a_new_act_forgets_what_was_undone(opened: Workspace) -> None:
     opened.reviews.keep(edit(0))
     opened.reviews.keep(edit(1))
-    opened.reviews.undo()
+    opened.acts.undo()
     opened.reviews.keep(back(2))
-    assert opened.reviews.redo() is None
+    assert opened.acts.redo() is None
     assert standing(opened) == ["edited", None, "original", None, None]
     assert opened.reviews.history(1) == []
 
@@ -126,9 +127,9 @@ def test_taking_back_is_an_act_of_its_own(opened: Workspace) -> None:
     opened.reviews.keep(edit(0))
     opened.reviews.keep_many("taken back", [(0, None), (1, None)])
     assert standing(opened) == [None] * 5
-    opened.reviews.undo()
+    opened.acts.undo()
     assert standing(opened)[0] == "edited"
-    opened.reviews.redo()
+    opened.acts.redo()
     assert standing(opened) == [None] * 5
     assert opened.reviews.history(0) == [edit(0)], "what was once written is still there to be taken"
 
@@ -136,7 +137,7 @@ def test_taking_back_is_an_act_of_its_own(opened: Workspace) -> None:
 def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
     opened.reviews.keep(edit(0))
     assert opened.reviews.keep_many("accepted", []) == 0
-    act = opened.reviews.undo()
+    act = opened.acts.undo()
     assert act is not None
     assert act.what == "edited"
 
@@ -145,10 +146,10 @@ def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
 def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch, slice_: int
 ) -> None:
-    monkeypatch.setattr(engine.store.reviews, "SLICE", slice_)
+    monkeypatch.setattr(engine.store.acts, "SLICE", slice_)
     opened.reviews.keep(edit(1))
     opened.reviews.keep(edit(0))
-    opened.reviews.undo()
+    opened.acts.undo()
 
     def failing() -> Iterator[tuple[int, Review]]:
         for index in (1, 2, 3):
@@ -159,16 +160,16 @@ def test_an_act_that_fails_on_the_way_leaves_everything_as_it_was(
         opened.reviews.keep_many("kept the original", failing())
     assert standing(opened) == [None, "edited", None, None, None]
     assert opened.reviews.history(2) == []
-    assert opened.reviews.redo() is not None, "what was undone is not forgotten for it"
-    opened.reviews.undo()
-    opened.reviews.undo()
-    assert opened.reviews.undo() is None
+    assert opened.acts.redo() is not None, "what was undone is not forgotten for it"
+    opened.acts.undo()
+    opened.acts.undo()
+    assert opened.acts.undo() is None
 
 
 def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
     opened: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.store.reviews, "SLICE", 2)
+    monkeypatch.setattr(engine.store.acts, "SLICE", 2)
     steps = opened.reviews.keep_in_steps("kept the original", ((index, back(index)) for index in range(5)))
     assert [next(steps), next(steps)] == [2, 4]
     assert standing(opened) == ["original"] * 4 + [None]
@@ -178,7 +179,7 @@ def test_an_act_is_seen_as_it_comes_and_counts_when_it_is_whole(
         next(steps)
     assert end.value.value == 5
     assert opened.reviews.history(0) == [back(0)]
-    undoing = opened.reviews.undo_in_steps()
+    undoing = opened.acts.undo_in_steps()
     assert [next(undoing), next(undoing)] == [2, 4]
     assert standing(opened) == [None] * 4 + ["original"]
 
@@ -209,7 +210,7 @@ def test_dropping_many_is_one_act_that_is_undone(opened: Workspace) -> None:
     review = opened.reviews.standing(1)
     assert review is not None
     assert (review.version, review.scores) == (back(1).version, None)
-    opened.reviews.undo()
+    opened.acts.undo()
     assert standing(opened) == [None, "edited", None, None, None]
 
 
@@ -226,9 +227,9 @@ def test_scores_join_the_decision_they_are_of_and_are_no_act(opened: Workspace) 
     assert opened.reviews.standing(0) == edit(0, "second", scores=OTHER)
     ((ifd, r_ifd),) = opened.database.execute("SELECT ifd, r_ifd FROM standing WHERE sample = 0")
     assert (ifd, r_ifd) == (1.5, 0.25)
-    opened.reviews.undo()
+    opened.acts.undo()
     assert opened.reviews.standing(0) == edit(0, "first", scores=SCORES)
-    assert opened.reviews.redo() is not None, "weighing is not something a person did"
+    assert opened.acts.redo() is not None, "weighing is not something a person did"
     opened.reviews.add_scores(0, second, SCORES)
     assert opened.reviews.standing(0) == edit(0, "second", scores=OTHER), (
         "what is weighed is not weighed again"
@@ -243,10 +244,10 @@ def test_the_student_s_choice_and_the_original_have_scores_already(opened: Works
 
 def test_scores_that_come_while_a_decision_is_undone_are_there_when_it_is_redone(opened: Workspace) -> None:
     opened.reviews.keep(edit(0))
-    opened.reviews.undo()
+    opened.acts.undo()
     opened.reviews.add_scores(0, edit(0).version, SCORES)
     assert opened.reviews.standing(0) is None
-    opened.reviews.redo()
+    opened.acts.redo()
     assert opened.reviews.standing(0) == edit(0, scores=SCORES)
 
 
@@ -268,7 +269,7 @@ def act_of(words: dict[int, str | None]) -> Act:
     }
 
 
-def left(steps: engine.store.reviews.Steps[object], after: int) -> bool:
+def left(steps: Steps[object], after: int) -> bool:
     """Go so many steps and no further; True if that was all."""
     try:
         for _ in range(after):
@@ -287,7 +288,7 @@ class Acts(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(engine.store.reviews, "SLICE", self.SLICE)
+        self.patch.setattr(engine.store.acts, "SLICE", self.SLICE)
         self.folder = tempfile.TemporaryDirectory()
         self.workspace = Workspace.open(new_workspace(Path(self.folder.name) / "w.burnish", len(SAMPLES)))
         self.workspace.database.execute("PRAGMA synchronous = OFF")
@@ -322,21 +323,21 @@ class Acts(RuleBasedStateMachine):
 
     @rule()
     def is_left_while_undoing(self) -> None:
-        left(self.workspace.reviews.undo_in_steps(), 1)
+        left(self.workspace.acts.undo_in_steps(), 1)
         if self.done:
             self.undone.append(self.done.pop())
         self.reopen()
 
     @rule()
     def is_left_while_redoing(self) -> None:
-        left(self.workspace.reviews.redo_in_steps(), 1)
+        left(self.workspace.acts.redo_in_steps(), 1)
         if self.undone and len(self.undone[-1]) < self.SLICE:
             self.done.append(self.undone.pop())
         self.reopen()
 
     @rule()
     def undo(self) -> None:
-        act = self.workspace.reviews.undo()
+        act = self.workspace.acts.undo()
         assert (act is None) == (not self.done)
         if act is not None:
             assert sorted(self.done[-1]) == list(act.samples)
@@ -344,7 +345,7 @@ class Acts(RuleBasedStateMachine):
 
     @rule()
     def redo(self) -> None:
-        act = self.workspace.reviews.redo()
+        act = self.workspace.acts.redo()
         assert (act is None) == (not self.undone)
         if act is not None:
             assert sorted(self.undone[-1]) == list(act.samples)
@@ -450,9 +451,9 @@ def test_an_older_workspace_gets_the_figures_and_decisions_that_would_be_written
         assert [before.reviews.standing(n) for n in range(5)] == [now.reviews.standing(n) for n in range(5)]
         assert before.outcome(before.latest_run(), 1) == outcomes()[1]
         for _ in decisions:
-            taken, expected = before.reviews.undo(), now.reviews.undo()
+            taken, expected = before.acts.undo(), now.acts.undo()
             assert taken is not None
             assert expected is not None
             assert list(taken.samples) == list(expected.samples)
             assert decided(before) == decided(now)
-        assert before.reviews.undo() is None
+        assert before.acts.undo() is None

@@ -134,7 +134,7 @@ def _worked_on(opened: Workspace) -> None:
         opened.reviews.keep(
             Review(index=index, decision=Decision.ACCEPTED, version=opened.sample(index).original)
         )
-    opened.reviews.undo()
+    opened.acts.undo()
 
 
 def make(dice: Random) -> bytes:
@@ -303,10 +303,10 @@ def _decided(path: Path) -> None:
         run = opened.latest_run()
         every = range(len(opened) if len(opened) < 99 else 0)
         opened.reviews.keep_many("all", opened.reviews.accepting(run.id, every))
-        opened.reviews.undo()
+        opened.acts.undo()
         opened.reviews.keep_many("some", opened.reviews.restoring((0, 2)))
-        opened.reviews.undo()
-        opened.reviews.redo()
+        opened.acts.undo()
+        opened.acts.redo()
         opened.retry_failed(run)
         list(opened.pending(run, range(len(opened))))
 

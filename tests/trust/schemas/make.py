@@ -62,7 +62,7 @@ def fill(opened: Workspace) -> None:
     opened.reviews.keep(Review(index=WAITING, decision=Decision.DROPPED, version=dropped))
     opened.reviews.keep(Review(index=3, decision=Decision.EDITED, version=own))
     opened.reviews.keep(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
-    opened.reviews.undo()
+    opened.acts.undo()
     opened.reviews.keep_candidate(
         4,
         Candidate(

@@ -151,7 +151,7 @@ def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: s
         assert workspace.reviews.standing(NEAR_TIE) is None
         (kept,) = workspace.reviews.history(NEAR_TIE)
         assert kept.version.response.startswith("Mine")
-        assert workspace.reviews.undo() is not None
+        assert workspace.acts.undo() is not None
         assert workspace.reviews.history(NEAR_TIE) == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import engine.store.reviews
+import engine.store.acts
 from engine.events import Finished, Generated, Started
 from engine.sample import Decision, Review
 from engine.store.database import Database
@@ -227,7 +227,7 @@ class TestRuns:
     def test_an_act_about_many_lets_others_in_between_and_is_carried_through_whoever_waits_for_it(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engine.store.reviews, "SLICE", 1)
+        monkeypatch.setattr(engine.store.acts, "SLICE", 1)
         taken: list[int] = []
         between: list[int] = []  # how many were taken, each time that others had their turn
 

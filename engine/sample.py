@@ -283,6 +283,13 @@ class Decision(StrEnum):
     DROPPED = "dropped"  # no export has the sample; its version is the original
 
 
+class Annotation(Frozen):
+    """A person's note on a sample, and the tags to find it by. Nothing that leaves depends on them."""
+
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
 class Review(Frozen):
     """A person's last word on a sample."""
 

@@ -18,7 +18,8 @@ from itertools import islice
 from typing import Any
 
 from engine.formats.following import with_thoughts
-from engine.sample import Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
+from engine.sample import Annotation, Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
+from engine.store.annotations import NONE
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -80,6 +81,7 @@ SELECT
     {body} AS body,                                       -- the original, see `samples`
     t.decision,                                           -- a person's; NULL without one
     t.body AS review,
+    (SELECT a.body FROM annotated AS a WHERE a.sample = {sample}) AS annotation,
     f.sample IS NOT NULL AS finished,                     -- it has an outcome in the run
     (SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample}) AS outcome,
     coalesce(t.decision, iif(f.sample IS NULL, 'waiting', iif(f.failed, 'failed', 'done'))) AS state,
@@ -190,6 +192,7 @@ class LeavingSample:
     version: Version
     outcome: Outcome | None
     review: Review | None
+    annotation: Annotation
     candidates: tuple[Candidate, ...] = ()  # that a person asked for, where one decided
 
     def reasoned(self, run: Run, source: Source) -> Version:
@@ -210,6 +213,7 @@ class LeavingSample:
             "before": outcome.before.model_dump() if outcome and outcome.before else None,
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
+            **self.annotation.model_dump(mode="json"),
             "run": run.recipe.in_short(),
             **run.record.model_dump(include={"teacher", "student", "verifier"}),
         }
@@ -263,7 +267,7 @@ def exported_rows(
 def _of_rows(workspace: Workspace, run: Run, first: int, last: int) -> Iterator[LeavingSample]:
     """The samples of some rows, by rows and turns."""
     query = (
-        f"SELECT {SAMPLE_COLUMNS}, outcome, review FROM {LEAVING} "
+        f"SELECT {SAMPLE_COLUMNS}, outcome, review, annotation FROM {LEAVING} "
         "WHERE number BETWEEN :first AND :final ORDER BY number, turn"
     )
     for found in workspace.database.execute(query, run=run.id, first=first, final=last):
@@ -367,7 +371,7 @@ def _leaving(
 ) -> Iterator[LeavingSample]:
     """The samples that a condition lets through, in order, a window at a time."""
     query = (
-        f"SELECT {SAMPLE_COLUMNS}, outcome, review FROM {samples} "
+        f"SELECT {SAMPLE_COLUMNS}, outcome, review, annotation FROM {samples} "
         f"WHERE sample > :last AND ({condition}) ORDER BY sample LIMIT :window"
     )
     for found in workspace.database.walk(query, WINDOW, run=run.id, **values):
@@ -375,12 +379,13 @@ def _leaving(
 
 
 def _leaving_sample(workspace: Workspace, found: tuple[Any, ...]) -> LeavingSample:
-    """A sample from `SAMPLE_COLUMNS`, its outcome and its review."""
-    *stored, outcome_body, review_body = found
+    """A sample from `SAMPLE_COLUMNS`, its outcome, its review and its annotation."""
+    *stored, outcome_body, review_body, annotation_body = found
     database = workspace.database
     sample = workspace.stored_sample(*stored)
     outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
     review = database.parsed(Review.model_validate, review_body) if review_body else None
+    annotation = database.parsed(Annotation.model_validate, annotation_body) if annotation_body else NONE
     version = review.version if review else outcome.final if outcome else sample.original
     candidates = tuple(workspace.reviews.candidates(sample.index)) if review else ()
-    return LeavingSample(sample, version, outcome, review, candidates)
+    return LeavingSample(sample, version, outcome, review, annotation, candidates)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 
+from engine.store.annotations import ANNOTATIONS
 from engine.store.dependence import add_dependence
 from engine.store.equal_lengths import add_equal_lengths
 from engine.store.file_kind import Migration
@@ -225,4 +226,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     LIMITS,
     _reasoning_skipped,
     "-- from here on a person may drop a sample, which an earlier burnish would not understand",
+    ANNOTATIONS,
 )

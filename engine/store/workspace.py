@@ -27,6 +27,7 @@ from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Turns, Version, WhyPassed
 from engine.store.acts import Acts
+from engine.store.annotations import ANNOTATED, AnnotationLog
 from engine.store.database import Database
 from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
@@ -88,8 +89,9 @@ class Workspace:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.acts = Acts(database, (REVIEWS,))
+        self.acts = Acts(database, (REVIEWS, ANNOTATED))
         self.reviews = ReviewLog(database, self.acts)
+        self.annotations = AnnotationLog(database, self.acts)
         self.limits = LimitLog(database)
 
     @classmethod

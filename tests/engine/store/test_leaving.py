@@ -394,6 +394,7 @@ def test_the_trace_tells_how_a_row_came_to_be(opened: RunWorkspace) -> None:
         "version": {"instruction": "mine", "input": "", "response": "m"},
         "scores": None,
     }
+    assert (trace["note"], trace["tags"]) == ("", [])
     assert trace["run"] == RECIPE.model_dump(mode="json")
     assert trace["teacher"] == {
         "name": "qwen3:8b",

@@ -22,7 +22,9 @@ from engine.method.scores import ratio
 from engine.method.token_gain import half
 from engine.run import session
 from engine.run.settings import StudentSettings, load_settings
-from engine.sample import Decision, Review
+from engine.sample import Annotation, Decision, Review
+from engine.store.acts import whole
+from engine.store.annotations import AnnotationChange
 from engine.store.distribution import MEASURES, Distribution
 from engine.store.leaving import ExportRule, TopShare
 from engine.store.overview import faults, overview
@@ -70,7 +72,17 @@ RAW: tuple[Any, ...] = (
 STATEMENTS = (
     *(
         f"DELETE FROM {table}"
-        for table in ("samples", "source", "runs", "latest", "outcomes", "figures", "acts", "standing")
+        for table in (
+            "samples",
+            "source",
+            "runs",
+            "latest",
+            "outcomes",
+            "figures",
+            "acts",
+            "standing",
+            "annotated",
+        )
     ),
     *(
         "DELETE FROM samples WHERE sample = 3",
@@ -135,6 +147,7 @@ def _worked_on(opened: Workspace) -> None:
             Review(index=index, decision=Decision.ACCEPTED, version=opened.sample(index).original)
         )
     opened.acts.undo()
+    opened.annotations.keep(1, Annotation(note="a\0b", tags=("bad",)))
 
 
 def make(dice: Random) -> bytes:
@@ -233,6 +246,8 @@ def _looked_at(path: Path) -> None:
         opened.source()
         run = opened.latest_run()
         overview(opened, run)
+        opened.annotations.tags()
+        opened.annotations.noted()
         opened.count(run)
         faults(opened, run)
         for sample in opened.samples():
@@ -241,6 +256,7 @@ def _looked_at(path: Path) -> None:
             opened.reviews.history(sample.index)
             opened.replies(sample.index)
             opened.reviews.candidates(sample.index)
+            opened.annotations.of(sample.index)
             opened.retries(sample.index)
         keys = [
             key for (key,) in opened.database.execute("SELECT passage FROM losses") if isinstance(key, bytes)
@@ -307,6 +323,9 @@ def _decided(path: Path) -> None:
         opened.reviews.keep_many("some", opened.reviews.restoring((0, 2)))
         opened.acts.undo()
         opened.acts.redo()
+        change = AnnotationChange("new", added=("good",), removed=("bad",))
+        whole(opened.annotations.keep_in_steps("tags", opened.annotations.changed(every, change)))
+        opened.acts.undo()
         opened.retry_failed(run)
         list(opened.pending(run, range(len(opened))))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.examine.examine import Examination
 from engine.examine.flags import Flag
-from engine.sample import Candidate, Decision, Review, Stage, Version
+from engine.sample import Annotation, Candidate, Decision, Review, Stage, Version
 from engine.store.leaving import exported
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
@@ -63,6 +63,10 @@ def fill(opened: Workspace) -> None:
     opened.reviews.keep(Review(index=3, decision=Decision.EDITED, version=own))
     opened.reviews.keep(Review(index=3, decision=Decision.ACCEPTED, version=outcomes[3].final))
     opened.acts.undo()
+    opened.annotations.keep(0, Annotation(note="a\x00b \ud800\nsecond", tags=("bad", "café")))
+    opened.annotations.keep(WAITING, Annotation(tags=("bad",)))
+    opened.annotations.keep(3, Annotation(note="undone"))
+    opened.acts.undo()
     opened.reviews.keep_candidate(
         4,
         Candidate(
@@ -94,6 +98,7 @@ def held(opened: Workspace) -> dict[str, Any]:
         "reviews": [
             [review.model_dump(mode="json") for review in opened.reviews.history(index)] for index in indices
         ],
+        "annotations": [opened.annotations.of(index).model_dump(mode="json") for index in indices],
         "candidates": [
             [found.model_dump(mode="json") for found in opened.reviews.candidates(index)] for index in indices
         ],

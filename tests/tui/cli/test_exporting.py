@@ -179,6 +179,8 @@ def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) ->
             "before",
             "after",
             "review",
+            "note",
+            "tags",
             "fields",
             "run",
             "teacher",

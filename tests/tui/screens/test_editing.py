@@ -30,7 +30,7 @@ from tests.tui.screens.review_seat import (
 )
 from tui.app import BurnishApp
 from tui.platform.external_editor import EditorError, EditorText, edited, editor
-from tui.screens.review.editor import Masked
+from tui.widgets.part_editor import Masked
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

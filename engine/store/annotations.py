@@ -28,6 +28,12 @@ CREATE TABLE annotated (                                  -- of each sample, the
 
 ANNOTATED = SampleLog("annotations", "annotated", "body", "body")
 
+Annotations = Iterable[tuple[int, Annotation]]
+"""Notes and tags of samples, by their numbers."""
+
+ACT = "note and tags"
+"""What such an act is called where it is undone."""
+
 LONGEST_TAG = 30
 """Characters."""
 
@@ -82,14 +88,14 @@ class AnnotationLog:
             if (after := change.of(before)) != before:
                 yield sample, after
 
-    def keep_in_steps(self, what: str, annotations: Iterable[tuple[int, Annotation]]) -> Steps[int]:
+    def keep_in_steps(self, annotations: Annotations) -> Steps[int]:
         """Give samples these notes and tags in place of their own, in one act; see `Acts.do_in_steps`."""
         bodies = ((sample, _body(annotation)) for sample, annotation in annotations)
-        return self._acts.do_in_steps(ANNOTATED, what, bodies)
+        return self._acts.do_in_steps(ANNOTATED, ACT, bodies)
 
     def keep(self, sample: int, annotation: Annotation) -> None:
         """`keep_in_steps` of one sample, at once."""
-        whole(self.keep_in_steps("note and tags", [(sample, annotation)]))
+        whole(self.keep_in_steps([(sample, annotation)]))
 
 
 def _body(annotation: Annotation) -> str:
@@ -109,6 +115,14 @@ def has_tags(body: str) -> str:
 def read_tags(line: str) -> tuple[str, ...]:
     """The tags in a line, in order: words with spaces or commas between them. Raises `UsageError`."""
     return tuple(sorted({read_tag(word) for word in line.replace(",", " ").split()}))
+
+
+def read_tag_changes(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tags in a line that are added, and those that are taken away, with a - before them. Raises `UsageError`."""
+    words = line.replace(",", " ").split()
+    added = [word for word in words if not word.startswith("-")]
+    removed = [word.removeprefix("-") for word in words if word.startswith("-")]
+    return read_tags(" ".join(added)), read_tags(" ".join(removed))
 
 
 def read_tag(word: str) -> str:

@@ -42,15 +42,17 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
         if sample is not None:
             one = opened.sample(sample)
             outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
+            annotation = opened.annotations.of(sample)
             judging, judged = latest_verdict(workspace, latest.id, sample) or (None, None)
             if as_json:
                 parts = {"sample": one, "outcome": outcome, "review": review}
                 shown = {name: part and part.model_dump(mode="json") for name, part in parts.items()}
                 verdict = judging and judged and _verdict(judging, judged)
-                print(json.dumps(shown | {"judged": verdict}))
+                print(json.dumps(shown | annotation.model_dump(mode="json") | {"judged": verdict}))
             else:
                 candidates = opened.reviews.candidates(one.index)
-                out.print(sample_page(one, outcome, review, opened.source(), latest, candidates))
+                source = opened.source()
+                out.print(sample_page(one, outcome, review, source, latest, annotation, candidates))
                 if judging is not None and judged is not None:
                     print_facts(out, [verdict_fact(judging, judged)])
                 if answers_come_first(opened, sample):

@@ -11,6 +11,7 @@ from engine.formats.dependents import FieldChange
 from engine.formats.following import changes, reasoning_of
 from engine.formats.names import DatasetError
 from engine.sample import (
+    Annotation,
     Candidate,
     Choice,
     Decision,
@@ -23,6 +24,7 @@ from engine.sample import (
     Version,
     thoughts_before,
 )
+from engine.store.annotations import NONE
 from engine.store.leaving import with_thoughts_of
 from engine.store.sample_list import SampleList
 from engine.store.workspace import Run, Source
@@ -42,6 +44,7 @@ class SampleView:
     candidates: tuple[Candidate, ...]  # that a person asked for
     reviews: tuple[Review, ...]  # that are not undone, oldest first
     standing: Review | None
+    annotation: Annotation = NONE
     decided: int = 0  # of all samples, those about which a decision stands
     samples: int = 0  # of the workspace
     findings: tuple[Finding, ...] = ()  # of an examination, where there was one
@@ -87,6 +90,7 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         candidates=tuple(reading.reviews.candidates(index)),
         reviews=tuple(reading.reviews.history(index)),
         standing=reading.reviews.standing(index),
+        annotation=reading.annotations.of(index),
         decided=reading.reviews.decided(),
         samples=len(reading),
         findings=tuple(reading.found_in(index)),

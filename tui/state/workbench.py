@@ -22,6 +22,7 @@ from engine.run.teacher_trial import TeacherTrial, TrialRun, try_teachers
 from engine.run.tryout import spread
 from engine.sample import Candidate, Scores, Stage, Turns, Version, WhyPassed
 from engine.store.acts import Act, Steps
+from engine.store.annotations import Annotations
 from engine.store.file_errors import WorkspaceError
 from engine.store.reviews import Reviews
 from engine.store.workspace import Run, Source, Workspace
@@ -273,6 +274,16 @@ class Workbench:
                 self.run_job.note(f"{what}: {error}")
 
         self.decide(what, reviews).add_done_callback(ended)
+
+    def annotate(self, annotations: Callable[[Workspace], Annotations]) -> asyncio.Future[int]:
+        """`AnnotationLog.keep_in_steps`, of what is made from what the workspace holds, on the engine's thread."""
+        return self._act(
+            "noting", lambda workspace: workspace.annotations.keep_in_steps(annotations(workspace))
+        )
+
+    async def tags(self) -> dict[str, int]:
+        """`AnnotationLog.tags`."""
+        return await self.reader.ask_workspace(lambda workspace: workspace.annotations.tags())
 
     def undo(self) -> asyncio.Future[Act | None]:
         """`Acts.undo_in_steps`."""

@@ -25,6 +25,7 @@ from engine.method.rewrite_language import LANGUAGES
 from engine.method.rules import PAPERS, Criterion
 from engine.sample import (
     PARTS,
+    Annotation,
     Candidate,
     Choice,
     History,
@@ -39,6 +40,7 @@ from engine.sample import (
     WhyPassed,
     thoughts_before,
 )
+from engine.store.annotations import NONE
 from engine.store.leaving import ExportRule, pass_through, with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
@@ -348,10 +350,16 @@ def sample_page(
     review: Review | None,
     source: Source,
     run: Run,
+    annotation: Annotation = NONE,
     candidates: Iterable[Candidate] = (),
 ) -> RenderableType:
-    """A sample from its original through each stage of a run to a person's review, and what follows its texts."""
+    """A sample from its original through each stage of a run to a person's review, and what follows its texts. What a
+    person noted stands before it all."""
     parts: list[RenderableType] = []
+    if annotation.tags:
+        parts.append(Text.assemble(("tags  ", "dim"), tag_words(annotation.tags)))
+    if annotation.note:
+        parts.append(Panel(literal(annotation.note), title="note", title_align="left"))
     if definitions := tool_definitions(tools_text(sample.row)):
         text = literal("\n".join(definitions))
         parts.append(Panel(text, title="what the assistant may call", title_align="left"))
@@ -376,6 +384,10 @@ def sample_page(
     if followed := changes(sample, version, source.format, source.columns):
         parts.append(Text("\n").join(Text(f"{one_line(change.field)}: {change.done}") for change in followed))
     return Group(*parts)
+
+
+def tag_words(tags: Iterable[str]) -> str:
+    return "  ".join(f"#{one_line(tag)}" for tag in tags)
 
 
 def place_words(sample: Sample) -> str:

@@ -109,7 +109,7 @@ def test_many_are_changed_in_one_act_and_a_note_stays_where_there_is_one(
     opened.annotations.keep(4, Annotation(note="new", tags=("good",)))
     change = AnnotationChange("new", added=("good",), removed=("bad",))
     log = opened.annotations
-    assert whole(log.keep_in_steps("tags", log.changed(range(5), change))) == 4, "one is so already"
+    assert whole(log.keep_in_steps(log.changed(range(5), change))) == 4, "one is so already"
     new = Annotation(note="new", tags=("good",))
     assert all_of(opened) == [new, Annotation(note=ODD.note, tags=("café", "good")), new, new, new]
     opened.acts.undo()
@@ -121,7 +121,7 @@ def test_an_act_that_was_left_on_the_way_is_taken_back(
 ) -> None:
     monkeypatch.setattr(engine.store.acts, "SLICE", 2)
     opened.annotations.keep(0, ODD)
-    steps = opened.annotations.keep_in_steps("tags", ((index, BAD) for index in range(5)))
+    steps = opened.annotations.keep_in_steps((index, BAD) for index in range(5))
     next(steps)
     steps.close()
     opened.close()

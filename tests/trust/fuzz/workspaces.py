@@ -324,7 +324,7 @@ def _decided(path: Path) -> None:
         opened.acts.undo()
         opened.acts.redo()
         change = AnnotationChange("new", added=("good",), removed=("bad",))
-        whole(opened.annotations.keep_in_steps("tags", opened.annotations.changed(every, change)))
+        whole(opened.annotations.keep_in_steps(opened.annotations.changed(every, change)))
         opened.acts.undo()
         opened.retry_failed(run)
         list(opened.pending(run, range(len(opened))))

@@ -84,6 +84,7 @@ def test_show_prints_a_workspace_and_a_sample_as_objects(refined: Path) -> None:
     one = json.loads(burnish("show", refined, "1", "--json").out)
     assert one["sample"]["original"]["input"] == "The train is late."
     assert [choice["stage"] for choice in one["outcome"]["choices"]] == ["instruction", "response"]
+    assert (one["note"], one["tags"]) == ("", [])
     assert json.loads(burnish("show", refined, "2", "--json").out)["outcome"] is None
 
 

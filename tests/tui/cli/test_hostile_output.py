@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from engine.sample import Annotation
+from engine.store.workspace import Workspace
 from models.system.shell import command_line
 from tests.command import ALONE, REFLECT, Ended, burnish, words
 from tests.factory import new_workspace
@@ -50,6 +52,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     with FakeOllama(script) as server:
         ended = burnish("run", data, "-w", path, *REFLECT, environment={"OLLAMA_HOST": server.url})
     assert ended.code == 0, ended.err
+    with Workspace.open(path) as opened:
+        opened.annotations.keep(0, Annotation(note=HOSTILE, tags=("[bold]\x1b[8m",)))
     return path, ended
 
 
@@ -83,6 +87,7 @@ def test_what_show_shows_does_not_act(
 def test_brackets_and_colons_are_shown_as_they_are(made: tuple[Path, Ended]) -> None:
     shown = burnish("show", made[0], "0", environment={"COLUMNS": "200"}).out
     assert "[/ [bold] [/bold] :smile:" in shown
+    assert "#[bold]␛[8m" in shown
 
 
 def test_scores_of_hostile_text_do_not_act_and_objects_hold_it_as_it_was(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.sample import AT_EQUAL_LENGTH, Choice
+from engine.sample import AT_EQUAL_LENGTH, Annotation, Choice
+from engine.store.annotations import LONGEST_TAG
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
 from tui.text.vocabulary import DECISIONS, SCORES
@@ -36,6 +37,13 @@ def decision_line(view: SampleView) -> Content:
     if view.outcome is None:
         return Content.styled("· not refined yet", "$text-muted")
     return Content.styled("? not decided", "$warning")
+
+
+def annotation_line(annotation: Annotation) -> Content:
+    """A person's tags, and the beginning of the note."""
+    tags = [shown_line(f"#{tag}", LONGEST_TAG + 1, "bold $accent") for tag in annotation.tags]
+    note = [Content.assemble(("¶ ", "$accent"), shown_line(annotation.note, 400))] * bool(annotation.note)
+    return Content("  ").join([*tags, *note])
 
 
 def rejected_line(choice: Choice, accept: str, take: str, *, stays: bool) -> Content:

@@ -9,7 +9,8 @@ from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 
 from engine.method.reflection import UnusableReply
-from engine.sample import Decision, Review, Version
+from engine.sample import Annotation, Decision, Review, Version
+from engine.store.annotations import ACT
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.actions import bindings, of_scope
@@ -17,6 +18,7 @@ from tui.keys.keymap import Keymap
 from tui.messages import ReviewsChanged
 from tui.platform.external_editor import EditorError, editor
 from tui.platform.external_editor import edited as edited_outside
+from tui.screens.note_dialog import SampleNoteDialog
 from tui.screens.review.dialogs import AskAgainDialog, MixDialog, MixRequest, RewriteRequest
 from tui.screens.review.editor import VersionEditor
 from tui.screens.review.view import SampleViewScreen
@@ -204,6 +206,30 @@ class ReviewScreen(SampleViewScreen):
         finally:
             self._weighing.discard((index, version))
         self.app.post_message(ReviewsChanged())
+
+    # --- a note ---------------------------------------------------------------------------------------------------
+
+    def action_annotate(self) -> None:
+        if (view := self._ready()) is None:
+            return
+        index, before = view.sample.index, view.annotation
+
+        def kept(annotation: Annotation | None) -> None:
+            if annotation is not None and annotation != before:
+                self._annotate(index, annotation)
+
+        self.app.push_screen(SampleNoteDialog(self.workbench.tags, index, before), kept)
+
+    @work(group="decide")
+    async def _annotate(self, index: int, annotation: Annotation) -> None:
+        try:
+            await self.workbench.annotate(lambda _: [(index, annotation)])
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            self._next_echo = f"sample {index}: {ACT} kept"
+            self.post_message(ReviewsChanged())
+            self._reload()
 
     # --- editing --------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from engine.formats.tools import tools_text
 from engine.method.noise import NEAR_TIE
 from engine.method.rules import PAPERS
 from engine.sample import PARTS, Version
+from engine.store.annotations import NONE
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
@@ -26,7 +27,13 @@ from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.heat.screen import ORIGINAL, HeatScreen
 from tui.screens.review.critique import Critique
-from tui.screens.review.headings import decision_line, place_line, rejected_line, version_line
+from tui.screens.review.headings import (
+    annotation_line,
+    decision_line,
+    place_line,
+    rejected_line,
+    version_line,
+)
 from tui.screens.review.verdict import VerdictPanel, in_brief, side_name
 from tui.state.versions import OfferedVersion, SampleView, first_shown, offers, original_of, view_sample
 from tui.state.workbench import Workbench
@@ -47,6 +54,8 @@ class SampleViewScreen(AppScreen):
         & #about { height: 1; background: $panel; padding: 0 1; }
         & #where { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
         & #decision { width: 17; text-align: right; }
+        & #annotation { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-annotated #annotation { display: block; }
         & #pages, & #texts, & #numbers, & #words { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
         & #pages { height: 1fr; overflow: hidden auto; }
         &.-tall.-normal #pages, &.-wide #pages { scrollbar-gutter: auto; }
@@ -114,6 +123,7 @@ class SampleViewScreen(AppScreen):
         with Horizontal(id="about"):
             yield Static(id="where")
             yield Static(id="decision")
+        yield Static(id="annotation")
         with Horizontal(id="desk"):
             with VerticalScroll(id="pages", can_focus=False):
                 with Vertical(id="reading"):
@@ -227,9 +237,11 @@ class SampleViewScreen(AppScreen):
             keys = self.keymap.first("review.accept"), self.keymap.first("review.take_teacher")
             stays = self._offers[0].version == view.sample.original
             self.query_one("#rejected", Static).update(rejected_line(rejected, *keys, stays=stays))
+        self.set_class(view.annotation != NONE, "-annotated")
         lines: dict[str, Content | str] = {
             "#where": place_line(view, self._echo),
             "#decision": decision_line(view),
+            "#annotation": annotation_line(view.annotation),
             "#head-left": left.title,
             "#head-right": version_line(self._offers, self._at),
             "#brief": in_brief(left, offer),

@@ -50,16 +50,15 @@ def edited(command: list[str], version: Version) -> Version:
         with TemporaryDirectory(prefix=EDITOR_OPEN, ignore_cleanup_errors=True) as name, _lock(Path(name)):
             folder = Path(name)
             path = folder / "sample.txt"
+            before = layout.text(version)
             with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(layout.text(version))
+                file.write(before)
             done = subprocess.run([*command, str(path)], check=False)  # noqa: S603 - the person's own choice
-            if done.returncode != 0:
-                raise EditorError(
-                    f"{command[0]} failed (exit code {done.returncode}); the sample is as it was"
-                )
             try:
-                return layout.version(path.read_bytes())
+                return layout.read_back(path, done)
             except ValueError as error:
+                if not path.is_file() or path.read_bytes() == before:
+                    raise EditorError(f"{error}; the sample is as it was") from None
                 kept = folder.rename(folder.with_name(folder.name.replace(EDITOR_OPEN, EDITOR_KEPT, 1)))
                 (kept / "lock").unlink(missing_ok=True)
                 place = f"the sample is as it was, and what you wrote is in {kept / path.name}"
@@ -107,6 +106,12 @@ class EditorText:
         parts = [getattr(version, part) for part in PARTS]
         lines = [f"{heading}\n{text}\n" for heading, text in zip(self._headings[:-1], parts, strict=True)]
         return "".join([*lines, self._headings[-1], "\n"]).encode("utf-8", "surrogatepass")
+
+    def read_back(self, path: Path, done: subprocess.CompletedProcess[bytes]) -> Version:
+        """The version in the file that an editor has left. Raises `ValueError`, also where the editor has failed."""
+        if done.returncode != 0:
+            raise ValueError(f"{done.args[0]} failed (exit code {done.returncode})")
+        return self.version(path.read_bytes())
 
     def version(self, data: bytes) -> Version:
         """The parts that stand under the headings. Raises `ValueError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 from textual.app import ComposeResult
@@ -10,6 +11,8 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
+
+from tui.widgets.plain_input import PlainInput
 
 T = TypeVar("T")
 
@@ -44,8 +47,11 @@ class Dialog(ModalScreen[T | None]):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, typed: dict[str, str] | None = None) -> None:
+        """`typed`: what a person typed into each line, by its id. It stands there at first, and is kept up to date, so
+        that it is not lost where a person leaves."""
         super().__init__()
+        self._typed = {} if typed is None else typed
         self._open = False  # there is a field to type in
         self._early: list[Key] = []  # typed before
         self._passed: Key | None = None  # the last that no field of the dialog took
@@ -64,7 +70,14 @@ class Dialog(ModalScreen[T | None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
+        for line in self.query(PlainInput):
+            if (text := self._typed.get(line.id or "")) is not None:
+                line.value, line.cursor_position = text, len(text)
+            self.watch(line, "value", partial(self._keep, line.id or ""), init=False)
         self.call_after_refresh(self._take_early)
+
+    def _keep(self, line: str, text: str) -> None:
+        self._typed[line] = text
 
     def _take_early(self) -> None:
         self._open, early, self._early = True, self._early, []
@@ -78,27 +91,32 @@ class Dialog(ModalScreen[T | None]):
         """Take a key that was typed for this dialog and reached the screen below it; False for one of the dialog's."""
         if event is self._passed:
             return False
-        self._type(event) if self._open else self._early.append(event)
+        self._take(event)
         return True
 
+    def _take(self, event: Key) -> None:
+        self._type(event) if self._open else self._early.append(event)
+
     def _type(self, event: Key) -> None:
-        if (field := self.focused) is None:
-            return
+        """Hand a key to the field in focus. What agrees or leaves waits for the keys that the field has yet to read."""
+        field = self.focused
         if event.key == "enter":
-            field.call_later(self.action_agree)  # after the keys before it
+            (field or self).call_later(self.agree)
         elif event.key == "escape":
-            field.call_later(self.action_step_out)
-        else:
+            (field or self).call_later(self.step_out)
+        elif field is not None:
             field.post_message(Key(event.key, event.character))
 
     def action_agree(self) -> None:
-        if self._open:
-            self.dismiss(self.answer())
-        else:
-            self._early.append(Key("enter", "\r"))
+        self._take(Key("enter", "\r"))
 
     def action_step_out(self) -> None:
-        if self._open:
-            self.dismiss(None)
-        else:
-            self._early.append(Key("escape", None))
+        self._take(Key("escape", None))
+
+    def agree(self) -> None:
+        """Leave with the answer."""
+        self.dismiss(self.answer())
+
+    def step_out(self) -> None:
+        """Leave without one."""
+        self.dismiss(None)

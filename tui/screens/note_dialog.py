@@ -119,31 +119,28 @@ class NoteDialog(Dialog[T]):
         if area.has_focus and not area.read_only:
             area.insert("\n")
 
-    def action_agree(self) -> None:
+    def agree(self) -> None:
         try:
             self._check()
         except UsageError as error:
             self._say(error)
         else:
-            super().action_agree()
+            super().agree()
 
     def _check(self) -> None:
         """Raises `UsageError` where what was typed cannot be kept."""
-        if self._open:
-            self.answer()
-            if len(self.note) > LONGEST and self.note != self._masked.raw:
-                raise UsageError(
-                    f"a note has at most {LONGEST:,} characters, and this one {len(self.note):,}"
-                )
+        self.answer()
+        if len(self.note) > LONGEST and self.note != self._masked.raw:
+            raise UsageError(f"a note has at most {LONGEST:,} characters, and this one {len(self.note):,}")
 
-    def action_step_out(self) -> None:
-        if self._open and not self._warned and (self.note, self.tags) != (self._masked.raw, self._tags):
+    def step_out(self) -> None:
+        if not self._warned and (self.note, self.tags) != (self._masked.raw, self._tags):
             self._warned = True
             self.query_one("#problem", Static).update(
                 "escape again throws the changes away; enter keeps them"
             )
         else:
-            super().action_step_out()
+            super().step_out()
 
     def _say(self, error: BurnishError) -> None:
         self.query_one("#problem", Static).update(Content.assemble("✗ ", shown(str(error))))

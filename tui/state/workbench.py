@@ -52,6 +52,7 @@ class Workbench:
         self.run: Run | None = None  # whose outcomes are shown; None: nothing was run yet
         self.at: int | None = None  # the position that Review was at last, for the list to come back to
         self.act = ""  # what is done to many samples just now, and how far it has come
+        self._typed: dict[str, dict[str, str]] = {}  # by question, and by the line
         self._engine = EngineThread()
         self.run_job = RunJob(self._engine, self.follow)
         self.judge_job = JudgeJob(self.settings.judge)
@@ -74,6 +75,10 @@ class Workbench:
     @property
     def is_open(self) -> bool:
         return self._reader is not None
+
+    def typed(self, question: str) -> dict[str, str]:
+        """What a person has typed for a question and not used yet, by the line; kept while the workspace is open."""
+        return self._typed.setdefault(question, {})
 
     @property
     def _open_workspace(self) -> Workspace:
@@ -161,6 +166,7 @@ class Workbench:
             self._workspace, self._reader = workspace, reader
             self.path, self.source, self.samples, self.run = path, source, samples, run
             self.passed = passed
+            self._typed.clear()
             self.run_job.forget()
             self.judge_job.forget()
             self.settings = settings or self.settings

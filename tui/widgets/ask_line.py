@@ -37,6 +37,15 @@ class AskLine(Horizontal):
         self.add_class("-shown")
         self.input.focus()
 
+    def leave(self) -> None:
+        """No longer shown. What was typed stands there again when it is asked for anew."""
+        self.remove_class("-shown")
+
+    def put_back(self, text: str) -> None:
+        """Have a text that came to nothing stand there, unless another was typed meanwhile."""
+        if not self.input.value:
+            self.input.value, self.input.cursor_position = text, len(text)
+
     def close(self) -> None:
         """No longer shown, and empty; nobody hears of it."""
         self.remove_class("-shown")

@@ -90,7 +90,7 @@ class ModelPicker(Vertical):
         self._listed: tuple[ListedModel, ...] = ()  # of them, those that the list shows
         self._typing = False  # the name was typed, and so narrows the list
 
-        self.input = PlainInput(name, placeholder=NAMES[role])
+        self.input = PlainInput(name, placeholder=NAMES[role], id="name")
         self.url = PlainInput(url, placeholder=f"its server's URL, such as {EXAMPLE}", id="url")
         self._ask_url()
         self._said, self._list, self._note = Static(id="said"), OptionList(compact=True), Static(id="note")

@@ -263,6 +263,10 @@ def test_a_person_s_own_editor_gets_a_private_file_that_is_gone_afterwards(
         for broken, complaint in (
             ("exit 3", "exit code 3"),
             ('sed -i 1d "$1"', "a heading of the file was changed"),
+            (
+                'echo "half a sentence" >> "$1"; exit 1',
+                "exit code 1); the sample is as it was, and what you wrote is in",
+            ),
         ):
             script(vi, broken)
             await seat.press("E")

@@ -36,6 +36,7 @@ from tests.tui.screens.review_seat import (
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review.dialogs import AskAgainDialog
+from tui.widgets.plain_input import PlainInput
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 
@@ -175,7 +176,9 @@ def test_a_remark_typed_before_its_line_is_there_is_the_remark_and_acts_on_nothi
                 seat.app.post_message(Key(key, key if len(key) == 1 else None))
             await seat.until(lambda count=count: len(asked) > count)  # type: ignore[misc]
             await seat.settled()
-        assert asked == ["oaut"] * 5
+        assert asked == ["oaut" * count for count in range(1, 6)], (
+            "it stands there again where nothing came of it"
+        )
         assert (seat.index, await seat.review(0)) == (0, before)
         for key in ("m", "a", "escape"):
             seat.app.post_message(Key(key, key if len(key) == 1 else None))
@@ -183,6 +186,42 @@ def test_a_remark_typed_before_its_line_is_there_is_the_remark_and_acts_on_nothi
         assert (seat.index, await seat.review(0)) == (0, before)
 
     ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
+
+
+def test_a_remark_that_is_left_stands_there_again(tmp_path: Path) -> None:
+    """By sample, however fast one types, and though Review is left; once it is sent, no more."""
+
+    async def claims(seat: ReviewSeat) -> None:
+        asked: list[str] = []
+
+        async def regenerate(sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
+            asked.append(remark)
+            return Candidate(stage=stage, version=version, critique={}, remark=remark)
+
+        def remark() -> str:
+            return seat.app.screen.query_one("#remark", PlainInput).value
+
+        vars(seat.workbench)["regenerate"] = regenerate
+        await seat.pilot.press("r")
+        for key in (*"oa", "escape"):  # at once, as a burst of keys comes
+            seat.app.post_message(Key(key, key if len(key) == 1 else None))
+        await seat.until(lambda: seat.app.screen is seat.screen)
+        await seat.press("j")
+        await seat.pilot.press("r")
+        assert remark() == ""
+        await seat.pilot.press("x", "escape")
+        await seat.press("k", "q")
+        await seat.arrive()
+        await seat.pilot.press("r")
+        assert remark() == "oa"
+        for key in (*"ut", "enter"):
+            seat.app.post_message(Key(key, key if len(key) == 1 else None))
+        await seat.until(lambda: asked)
+        await seat.settled()
+        await seat.pilot.press("r")
+        assert (asked, remark()) == (["oaut"], "")
+
+    ReviewSeat(scene(tmp_path)).play(claims)
 
 
 def test_another_rewrite_is_asked_for_with_a_remark_and_shown_when_it_comes(tmp_path: Path) -> None:

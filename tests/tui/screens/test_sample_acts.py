@@ -159,12 +159,15 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(seat: SamplesSea
         assert (asked, seat.states((0,))) == ([], ["accepted"]), (
             "a remark that is left asks nothing, and decides nothing"
         )
-        await seat.pilot.press("space", "space", "space", "r", *" Be brief", "enter")
+        await seat.pilot.press("space", "space", "space", "r")
+        assert seat.screen.remark.input.value == "oad", "what was left stands there again"
+        await seat.pilot.press("ctrl+u", *" Be brief", "enter")
         await seat.wait_for("asking the teacher again about 3 of 3, 1 failed", within="#line")
         await seat.pilot.press("r", *"More", "enter")
         assert seat.toasts[-1] == "asked when the rewrites before have come"
         await seat.pilot.press("r", *"never", "escape")
         assert "about 3 of 3" in seat.line, "the remark was left, and not the asking"
+        seat.screen.remark.close()
         answering.set()
         await seat.settled()
         await seat.settled()
@@ -176,7 +179,7 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(seat: SamplesSea
         answering.clear()
         await seat.pilot.press("r", "enter")
         await seat.wait_for("about 3 of 3", within="#line")
-        await seat.pilot.press("r", "enter")
+        await seat.pilot.press("r", *"Later", "enter")
         asked.clear()
         await seat.press("escape")
         await seat.settled()
@@ -186,8 +189,13 @@ async def the_teacher_is_asked_again_one_sample_after_the_other(seat: SamplesSea
         )
         assert len(seat.screen._marked) == 3
         patch.setattr(seat.workbench, "regenerate", refuse)
-        await seat.press("r", "enter")
+        await seat.press("r")
+        assert seat.screen.remark.input.value == "Later", "so does what came to nothing"
+        await seat.press("enter")
         assert "ollama is not running; start it with `ollama serve`" in seat.toasts
+        await seat.press("r")
+        assert seat.screen.remark.input.value == "Later"
+        await seat.press("escape")
 
 
 async def what_a_run_finishes_is_seen(seat: SamplesSeat) -> None:

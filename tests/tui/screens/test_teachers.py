@@ -98,6 +98,9 @@ def test_one_that_cannot_be_tried_is_a_line_and_the_others_have_their_turn(tmp_p
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
             seat.app.screen.query_one("#others", Input).value = "gone:1b"
+            await seat.press("escape", "T")
+            await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
+            assert seat.app.screen.query_one("#others", Input).value == "gone:1b"
             await seat.press("enter")
             await seat.until(lambda: isinstance(seat.app.screen, TeacherTableDialog))
             await seat.wait_for("1 teacher tried", "gone:1b", "has no model gone:1b")

@@ -46,9 +46,10 @@ class JudgeDialog(Dialog[JudgeRequest]):
     }
     """
 
-    def __init__(self, settings: Settings, before: JudgeRequest) -> None:
-        """`settings` say where models are looked for. `before` stands there at first; its `judge` may be empty."""
-        super().__init__()
+    def __init__(self, settings: Settings, before: JudgeRequest, typed: dict[str, str]) -> None:
+        """`settings` say where models are looked for. `before` stands there at first, but for the lines that are in
+        `typed`; its `judge` may be empty."""
+        super().__init__(typed)
         self._settings = settings
         self._before = before
 
@@ -80,7 +81,7 @@ class JudgeDialog(Dialog[JudgeRequest]):
     def _wrong(self, why: str) -> None:
         self.query_one(ModelPicker).say(Content.assemble(("✗ ", "bold $text-error"), shown(why)))
 
-    def action_agree(self) -> None:
+    def agree(self) -> None:
         """On the list, enter chooses; with a judge chosen, it begins."""
         focused = self.focused
         if isinstance(focused, OptionList) and focused.highlighted is not None:
@@ -89,7 +90,7 @@ class JudgeDialog(Dialog[JudgeRequest]):
         elif self.query_one(ModelPicker).name_given is None:
             self._wrong("name the judge, or choose one from the list")
         else:
-            super().action_agree()
+            super().agree()
 
     def answer(self) -> JudgeRequest:
         limit = self.query_one("#limit", PlainInput).value

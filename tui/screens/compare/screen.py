@@ -296,12 +296,14 @@ class CompareScreen(CursorKeys, JobScreen):
             return
         settings = workbench.settings.model_copy(update={"teacher": job.settings})
         before = JudgeRequest(self._judge_before(), job.refined_only, job.limit, job.settings.url)
+        typed = workbench.typed("judge")
 
         def begin(chosen: JudgeRequest | None) -> None:
             if chosen is not None:
+                typed.clear()
                 self._begin(chosen)
 
-        self.app.push_screen(JudgeDialog(settings, before), begin)
+        self.app.push_screen(JudgeDialog(settings, before, typed), begin)
 
     @work(group="judge")
     async def _begin(self, chosen: JudgeRequest) -> None:
@@ -367,7 +369,7 @@ class CompareScreen(CursorKeys, JobScreen):
         """Leave the line that asks, else the tables, else the filter."""
         jump = self.query_one("#jump", AskLine)
         if jump.shown:
-            jump.close()
+            jump.leave()
             self.pairs.focus()
         elif self.has_class("-tables"):
             self.action_tables()

@@ -31,7 +31,7 @@ class AskAgainDialog(Dialog[RewriteRequest]):
 
     def questions(self) -> ComposeResult:
         yield Label("A remark, if you like", classes="question")
-        yield PlainInput(placeholder="shorter, and without the list", id="remark")
+        yield PlainInput(placeholder="shorter, and without the list", select_on_focus=False, id="remark")
         yield Label("Ask the teacher for another", classes="question")
         yield PickOne(tuple(STAGES), next(iter(STAGES)), id="stage")
         yield Label("Starting from", classes="question")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -109,6 +111,19 @@ class VersionEditor(Vertical):
         self._warned = False
 
     def action_save(self) -> None:
+        self._after_keys(self._save)
+
+    def action_step_out(self) -> None:
+        self._after_keys(self._leave)
+
+    def _after_keys(self, act: Callable[[], None]) -> None:
+        """Do it when the text in focus has read the keys before, which wait for it."""
+        (self.screen.focused or self).call_later(act)
+
+    def _leave(self) -> None:
+        self.post_message(self.EditorLeft(self.version if self.changed and not self._warned else None))
+
+    def _save(self) -> None:
         version = self.version
         if not version.instruction.strip() or not version.response.strip():
             self.notify("an instruction and a response are needed: one of them is empty", severity="warning")
@@ -127,6 +142,3 @@ class VersionEditor(Vertical):
         focused = [self._areas[part].has_focus for part in PARTS]
         at = focused.index(True) if any(focused) else -1
         self._areas[PARTS[(at + step) % len(PARTS)]].focus()
-
-    def action_step_out(self) -> None:
-        self.post_message(self.EditorLeft(self.version if self.changed and not self._warned else None))

@@ -307,26 +307,31 @@ class ReviewScreen(SampleViewScreen):
         if (view := self._ready()) is None:
             return
         index, start = view.sample.index, self._start(view)
+        typed = self.workbench.typed(f"remark on {index}")
 
         def ask(request: RewriteRequest | None) -> None:
             if request is None:
                 return
+            typed.clear()
             if index in self._asking:
                 self.say("asked when the rewrite before it has come")
             self._asking[index] += 1
             self._criticise()
             version = view.sample.original if request.of_original else start
-            self.app.run_worker(self._regenerate(index, version, request), group="regenerate")
+            self.app.run_worker(self._regenerate(index, version, request, typed), group="regenerate")
 
-        self.app.push_screen(AskAgainDialog(), ask)
+        self.app.push_screen(AskAgainDialog(typed), ask)
 
-    async def _regenerate(self, index: int, version: Version, request: RewriteRequest) -> None:
+    async def _regenerate(
+        self, index: int, version: Version, request: RewriteRequest, typed: dict[str, str]
+    ) -> None:
         """Have the teacher rewrite the version, after those asked for before; show what came, or tell of it where
-        another sample is shown by then."""
+        another sample is shown by then. Where nothing came, the remark is in `typed` again."""
         try:
             async with self._in_turn:
                 candidate = await self.workbench.regenerate(index, version, request.stage, request.remark)
         except (BurnishError, UnusableReply) as error:
+            typed.setdefault("remark", request.remark)
             why = shown(str(error)).plain
             self.app.notify(
                 f"sample {index}: no new rewrite: {why}", severity="error", timeout=10, markup=False

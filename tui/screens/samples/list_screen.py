@@ -274,18 +274,24 @@ class ListScreen(CursorKeys, AppScreen):
     def action_search(self) -> None:
         if self.workbench.is_open:
             self.search.ask()
+            self._searched()
 
     @on(Input.Changed, "#search Input")
-    def _searched(self, message: Input.Changed) -> None:
+    def _searched(self) -> None:
+        """List what is searched for by the line as it stands."""
         try:
-            terms = read_search(message.value)
+            terms = read_search(self.search.input.value)
         except SearchError as error:  # the list stays as it is until it is whole
             self._misunderstood = str(error)
             self._update_line()
             return
         self._misunderstood = ""
-        self._filter = replace(self._filter, text=terms.text, ranges=terms.ranges, fields=terms.fields)
-        self._arrange()
+        only = replace(self._filter, text=terms.text, ranges=terms.ranges, fields=terms.fields)
+        if only != self._filter:
+            self._filter = only
+            self._arrange()
+        else:
+            self._update_line()
 
     @on(Input.Submitted, "#search Input")
     def _search_done(self) -> None:
@@ -296,10 +302,10 @@ class ListScreen(CursorKeys, AppScreen):
     def action_clear(self) -> None:
         """Leave the innermost: the line that is open, then the filter, then the marks."""
         if self.jump.shown:
-            self.jump.close()
+            self.jump.leave()
             self.table.focus()
         elif self.search.shown:
-            self.search.close()
+            self.search.leave()
             self.table.focus()
             self._misunderstood = ""
             self._update_line()

@@ -42,7 +42,8 @@ class SamplesScreen(ListScreen):
         self._asking: Worker[None] | None = None  # the worker that asks the teacher again
         self._to_ask = MarkedSamples(0)  # about which a remark is being typed
         self._waiting: deque[tuple[MarkedSamples, str]] = deque()  # asked about after those under way
-        self.remark = AskLine("remark", "to the teacher, for all that are asked about, or none", id="remark")
+        about = "to the teacher, for all that are asked about, or none"
+        self.remark = AskLine("remark", about, id="remark", select_on_focus=False)
 
     def body(self) -> ComposeResult:
         yield from super().body()
@@ -59,12 +60,14 @@ class SamplesScreen(ListScreen):
 
     def action_clear(self) -> None:
         if self.remark.shown:
-            self.remark.close()
+            self.remark.leave()
             self.table.focus()
             return
         if self._bulk is None:
             super().action_clear()
             return
+        if self._waiting:
+            self.remark.put_back(self._waiting[-1][1])
         self._waiting.clear()
         self._bulk.stop()
         if self._asking is not None:
@@ -209,6 +212,8 @@ class SamplesScreen(ListScreen):
         finally:
             self._bulk = self._asking = None
             self._update_line()
+            if bulk.done < bulk.total:
+                self.remark.put_back(remark)
             made = bulk.done - bulk.failed
             failed = f"; {bulk.failed} gave nothing usable{why}" if bulk.failed else ""
             stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""

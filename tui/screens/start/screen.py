@@ -210,13 +210,15 @@ class StartScreen(AppScreen):
             self._check_free()
             self._form.check()
             chosen = self.workbench.settings.teacher.name
-            asking = TeachersDialog(self._models.teachers, chosen, COMPARED)
+            typed = self.workbench.typed("teachers")
+            asking = TeachersDialog(self._models.teachers, chosen, COMPARED, typed)
             if (asked := await self.app.push_screen_wait(asking)) is None:
                 return
             each = await on_daemon_thread(settings_of_each, self.workbench.settings, asked.names)
         except BurnishError as error:
             self.say_error(error)
         else:
+            typed.clear()
             self.post_message(TryTeachers(each, asked.samples))
 
     def take_teacher(self, name: str) -> None:

@@ -68,9 +68,10 @@ class TeachersDialog(Dialog[TeachersRequest]):
     }
     """
 
-    def __init__(self, here: Sequence[str], chosen: str | None, samples: int) -> None:
-        """`here`: the teachers that are found. `chosen`: Start's, marked at first. `samples` stands there at first."""
-        super().__init__()
+    def __init__(self, here: Sequence[str], chosen: str | None, samples: int, typed: dict[str, str]) -> None:
+        """`here`: the teachers that are found. `chosen`: Start's, marked at first. `samples` stands there at first, but
+        for what is in `typed`."""
+        super().__init__(typed)
         self._here = tuple(here)
         # Ollama calls one without a tag "latest".
         same = [name for name in here if name in (chosen, f"{chosen}:latest")]
@@ -82,16 +83,16 @@ class TeachersDialog(Dialog[TeachersRequest]):
             yield Label("Those that are here: space marks one", classes="question")
             yield MarkList(self._here, [name for name in self._here if name == self._chosen])
         yield Label("Others, by commas", classes="question")
-        typed = self._chosen if self._chosen is not None and self._chosen not in self._here else ""
-        yield PlainInput(typed, placeholder="an Ollama model, openai:MODEL, gguf:PATH, or demo", id="others")
+        other = self._chosen if self._chosen is not None and self._chosen not in self._here else ""
+        yield PlainInput(other, placeholder="an Ollama model, openai:MODEL, gguf:PATH, or demo", id="others")
         yield Label("How many samples each refines", classes="question")
         yield PlainInput(str(self._samples), id="samples", restrict=r"\d*", max_length=4)
         yield Static(id="wrong")
 
-    def action_agree(self) -> None:
+    def agree(self) -> None:
         answer = self.answer()
         if answer.names and answer.samples:
-            super().action_agree()
+            super().agree()
             return
         wrong = self.query_one("#wrong", Static)
         wrong.update(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,7 +23,8 @@ from engine.run.tryout import spread
 from engine.sample import Candidate, Scores, Stage, Turns, Version, WhyPassed
 from engine.store.acts import Act, Steps
 from engine.store.annotations import Annotations
-from engine.store.file_errors import WorkspaceError
+from engine.store.distribution import Distribution
+from engine.store.file_errors import Interrupted, WorkspaceError
 from engine.store.reviews import Reviews
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError, UsageError
@@ -34,6 +35,7 @@ from tui.state.judge_job import JudgeJob
 from tui.state.reader_thread import ReaderThread
 from tui.state.run_job import RunJob
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 LEAVE_SECONDS = 1.5
@@ -216,6 +218,19 @@ class Workbench:
         if self._workspace is workspace:
             self.run = run
             await reader.ask_list(lambda listing: listing.follow(run))
+
+    async def ask_run(self, question: Callable[[Workspace, Run], T]) -> T:
+        """The answer about the run that is shown. Raises `Interrupted` where there is none any more."""
+        run = self.run
+        if self._reader is None or run is None:
+            raise Interrupted
+        return await self._reader.ask_workspace(lambda reading: question(reading, run))
+
+    async def ask_distribution(
+        self, question: Callable[Concatenate[Distribution, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`ask_run` about its distribution."""
+        return await self.ask_run(lambda reading, run: question(Distribution(reading, run), *args, **kwargs))
 
     # --- the models -------------------------------------------------------------------------------------------
 

@@ -25,12 +25,12 @@ from tests.tui.seat import SIZES, Seat
 from tui.messages import EngineReported
 from tui.screens.distribution import screen as of_screen
 from tui.screens.distribution.flow import draw_flow, percent
-from tui.screens.distribution.histogram import HistogramPlot
-from tui.screens.distribution.plot import Canvas
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.distribution.threshold_bar import ThresholdBar
 from tui.text.axis import linear_ticks, log_ticks
+from tui.widgets.histogram import HistogramPlot
+from tui.widgets.plot import Canvas
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tui.screens.distribution.plot import Canvas, Plot
 from tui.text.flow_layout import FlowNode, Link, flow_bands, flow_columns
 from tui.text.vocabulary import VERDICTS
+from tui.widgets.plot import Canvas, Plot
 
 STYLES = {"replaced": "$primary", "kept": "$secondary", "failed": "$error"}
 

@@ -9,8 +9,8 @@ from itertools import chain
 from textual.reactive import reactive
 
 from engine.store.distribution import Scatter
-from tui.screens.distribution.plot import GUTTER, Canvas, Plot
 from tui.text.axis import Axis, linear_ticks
+from tui.widgets.plot import GUTTER, Canvas, Plot
 
 KEPT = "⠒⠖⠶⡷⣿"
 REWRITTEN = "•░▒▓█"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partialmethod
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -20,11 +17,10 @@ from engine.events import Finished
 from engine.export.export import default_path
 from engine.formats.names import Format
 from engine.method.recipe import Method
-from engine.store.distribution import Distribution, Growth, common_range
+from engine.store.distribution import Distribution, Growth
 from engine.store.file_errors import Interrupted
 from engine.store.leaving import USUAL_TOP, ExportRule
 from engine.store.length_effect import length_effect
-from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -34,21 +30,17 @@ from tui.messages import EngineReported, WorkspaceChanged
 from tui.platform.clipboard import copy
 from tui.screens.base import AppScreen
 from tui.screens.distribution.flow import FlowDiagram, percent
-from tui.screens.distribution.histogram import HistogramBars, HistogramPlot, HistogramSide
 from tui.screens.distribution.length_panel import LengthPanel
-from tui.screens.distribution.plot import Plot
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.threshold_bar import KeptCounts, ThresholdBar
 from tui.state.verdicts import verdicts
 from tui.state.workbench import Workbench
-from tui.text.axis import linear_ticks, log_ticks
 from tui.text.flow_layout import links
 from tui.text.shown import shown_line
-from tui.text.vocabulary import MEASURES
+from tui.widgets.histogram import HistogramPlot
+from tui.widgets.measure_plot import IFD, LENGTH, R_IFD, MeasurePlot
+from tui.widgets.plot import Plot
 from tui.widgets.score_bar import blocks, score_sentence
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 EVERY = 3.0
 """Seconds between two counts while a run goes on; more where counting takes long."""
@@ -112,10 +104,10 @@ class DistributionScreen(AppScreen):
         yield Static(id="empty")
         with VerticalScroll(id="scroll", can_focus=False), Container(id="pictures"):
             with Vertical(id="left"):
-                yield HistogramPlot(*MEASURES["ifd"], linear_ticks, id="ifd")
-                yield HistogramPlot(*MEASURES["r_ifd"], linear_ticks, id="r_ifd")
+                yield MeasurePlot(self.workbench, IFD)
+                yield MeasurePlot(self.workbench, R_IFD)
                 with Vertical(id="lengths"):
-                    yield HistogramPlot(*MEASURES["length"], log_ticks, id="length")
+                    yield MeasurePlot(self.workbench, LENGTH)
                     yield Static(id="growth")
             with Vertical(id="right"):
                 yield ScatterPlot("IFD and r-IFD", "↑ r-IFD   → IFD", id="scatter")
@@ -199,20 +191,21 @@ class DistributionScreen(AppScreen):
         began, self._stale = time.monotonic(), False
         keeping = self.query_one(ThresholdBar)
         keeping.say("counting…")
+        refined = not self.has_class("-unrefined")
         try:
-            finished = await self._ask_distribution(Distribution.finished)
+            finished = await self.workbench.ask_distribution(Distribution.finished)
             if not self.has_class("-unscored"):
-                ifd = await self._count_histogram(IFD)
-                r_ifd = await self._count_histogram(R_IFD)
+                ifd = await self.query_one("#ifd", MeasurePlot).count(refined=refined)
+                r_ifd = await self.query_one("#r_ifd", MeasurePlot).count(refined=refined)
                 await self._count_scatter(ifd, r_ifd)
-                self.query_one(LengthPanel).show(await self._ask(length_effect))
-            await self._count_histogram(LENGTH)
-            if not self.has_class("-unrefined"):
-                growth = await self._ask_distribution(Distribution.growth)
+                self.query_one(LengthPanel).show(await self.workbench.ask_run(length_effect))
+            await self.query_one("#length", MeasurePlot).count(refined=refined)
+            if refined:
+                growth = await self.workbench.ask_distribution(Distribution.growth)
                 scored = not self.has_class("-unscored")
                 self.query_one("#growth", Static).update(_confound(growth, scored=scored))
                 diagram = self.query_one(FlowDiagram)
-                if counts := links(await self._ask_distribution(Distribution.flow)):
+                if counts := links(await self.workbench.ask_distribution(Distribution.flow)):
                     diagram.show(counts)
                 else:
                     diagram.forget("no sample is finished")
@@ -252,49 +245,13 @@ class DistributionScreen(AppScreen):
             )
             judged.update(Content("\n").join(lines))
 
-    async def _ask_distribution(
-        self, question: Callable[Concatenate[Distribution, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """`_ask` the run's distribution."""
-        return await self._ask(lambda reading, run: question(Distribution(reading, run), *args, **kwargs))
-
-    async def _ask(self, question: Callable[[Workspace, Run], T]) -> T:
-        """Ask about the run that is shown. Raises `Interrupted` where there is none any more."""
-        run = self.workbench.run
-        if not self.workbench.is_open or run is None:
-            raise Interrupted
-        return await self.workbench.reader.ask_workspace(lambda reading: question(reading, run))
-
-    async def _count_histogram(self, plotted: PlottedMeasure) -> tuple[float, float]:
-        """Count a measure before and after, and draw it; the range of its axis."""
-        picture = self.query_one(f"#{plotted.id}", HistogramPlot)
-        names = ("as it is",) if self.has_class("-unrefined") else ("after", "before")
-        whens = ("after", "before")[: len(names)]
-        spreads = [
-            await self._ask_distribution(Distribution.spread, f"{plotted.id}_{when}") for when in whens
-        ]
-        if not any(spread.count for spread in spreads):
-            picture.forget(plotted.nothing)
-            return 0.0, 1.0
-        low, high = map(plotted.position, common_range(*spreads))
-        bins = picture.bins(max(spread.count for spread in spreads))
-        sides = []
-        for name, when, spread in zip(names, whens, spreads, strict=True):
-            measure = f"{plotted.binned}_{when}"
-            histogram = await self._ask_distribution(Distribution.histogram, measure, low, high, bins)
-            median = spread.median
-            figures = plotted.figures(median) if median is not None else "–"
-            position = plotted.position(median) if median is not None else low
-            sides.append(HistogramSide(name, histogram.counts, spread.count, position, figures))
-        missing = [spread.missing for spread in spreads]
-        picture.show(HistogramBars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
-        return low, high
-
     async def _count_scatter(self, across: tuple[float, float], up: tuple[float, float]) -> None:
         picture = self.query_one(ScatterPlot)
         columns, rows = picture.cells
         measures = "ifd_after", "r_ifd_after"
-        picture.show(await self._ask_distribution(Distribution.scatter, *measures, across, up, columns, rows))
+        picture.show(
+            await self.workbench.ask_distribution(Distribution.scatter, *measures, across, up, columns, rows)
+        )
 
     # --- the threshold ------------------------------------------------------------------------------------------
 
@@ -315,7 +272,7 @@ class DistributionScreen(AppScreen):
             return distribution.kept_by(rule), above
 
         try:
-            all, above = await self._ask_distribution(ask)
+            all, above = await self.workbench.ask_distribution(ask)
         except Interrupted:
             self._stale = True
         except BurnishError as error:
@@ -390,33 +347,6 @@ class DistributionScreen(AppScreen):
 
     def action_page_up(self) -> None:
         self.query_one("#scroll").scroll_page_up(animate=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PlottedMeasure:
-    """A measure with a histogram of its own."""
-
-    id: str  # its name in `MEASURES`, without "_before" or "_after"
-    binned: str  # the name of what is laid along the axis
-    position: Callable[[float], float]  # of a value on the axis
-    figures: Callable[[float], str]  # a value in figures
-    nothing: str  # stands in the plot's place when no sample has the measure
-
-
-IFD = PlottedMeasure("ifd", "ifd", float, "{:.3f}".format, "no sample has an IFD")
-R_IFD = PlottedMeasure("r_ifd", "r_ifd", float, "{:.3f}".format, "no sample has an r-IFD")
-LENGTH = PlottedMeasure(
-    "length", "log_length", lambda n: math.log(max(n, 1)), "{:,.0f}".format, "no sample is finished"
-)
-
-
-def _remark(missing: list[int]) -> str:
-    """A remark on the samples without the measure, before and after; empty where there are none."""
-    if not any(missing):
-        return ""
-    if len(set(missing)) == 1:
-        return f"{missing[0]:,} unscored"
-    return f"{missing[1]:,} → {missing[0]:,} unscored"
 
 
 def _confound(growth: Growth, *, scored: bool) -> Content:

@@ -9,8 +9,8 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.screens.distribution.plot import GUTTER, Canvas, Plot
 from tui.text.axis import Axis, Ticks, decimals, round_step, short
+from tui.widgets.plot import GUTTER, Canvas, Plot
 
 RISING = " ▁▂▃▄▅▆▇█"
 HANGING = " ⠉⠛⠿⣿"

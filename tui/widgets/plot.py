@@ -1,4 +1,4 @@
-"""Base of the screen's plots: characters on a canvas below a title, or a word while there is nothing to draw."""
+"""Base of the plots: characters on a canvas below a title, or a word while there is nothing to draw."""
 
 from __future__ import annotations
 

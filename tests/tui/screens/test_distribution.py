@@ -28,6 +28,7 @@ from tui.screens.distribution.flow import draw_flow, percent
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.distribution.threshold_bar import ThresholdBar
+from tui.state import recount
 from tui.text.axis import linear_ticks, log_ticks
 from tui.widgets.histogram import HistogramPlot
 from tui.widgets.plot import Canvas
@@ -210,8 +211,8 @@ def test_it_counts_again_when_there_is_something_to_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = scene(tmp_path)
-    monkeypatch.setattr(of_screen, "EVERY", 0.1)
-    monkeypatch.setattr(of_screen, "IDLE", 0)
+    monkeypatch.setattr(recount, "EVERY", 0.1)
+    monkeypatch.setattr(recount, "IDLE", 0)
     counts: list[int] = []
     finished = Distribution.finished
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from functools import partialmethod
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from tui.screens.distribution.flow import FlowDiagram, percent
 from tui.screens.distribution.length_panel import LengthPanel
 from tui.screens.distribution.scatter import ScatterPlot
 from tui.screens.distribution.threshold_bar import KeptCounts, ThresholdBar
+from tui.state.recount import Recount
 from tui.state.verdicts import verdicts
 from tui.state.workbench import Workbench
 from tui.text.flow_layout import links
@@ -41,12 +41,6 @@ from tui.widgets.histogram import HistogramPlot
 from tui.widgets.measure_plot import IFD, LENGTH, R_IFD, MeasurePlot
 from tui.widgets.plot import Plot
 from tui.widgets.score_bar import blocks, score_sentence
-
-EVERY = 3.0
-"""Seconds between two counts while a run goes on; more where counting takes long."""
-
-IDLE = 10
-"""Times the seconds of a count that are waited after it: counting must not take the machine from the run."""
 
 ENOUGH = 20
 """Rewritten samples from which on a correlation is worth a word."""
@@ -96,9 +90,7 @@ class DistributionScreen(AppScreen):
         self._rule = ExportRule.TOP
         self._threshold: float | None = None
         self._shown: tuple[Path | None, str | None] = None, None  # the workspace, and its run's method
-        self._stale = False
-        self._counted = 0.0  # the time of the last count
-        self._took = 0.0  # seconds
+        self._recount = Recount()
 
     def body(self) -> ComposeResult:
         yield Static(id="empty")
@@ -128,12 +120,12 @@ class DistributionScreen(AppScreen):
 
     @on(EngineReported)
     def _heard(self, message: EngineReported) -> None:
-        self._stale |= any(isinstance(event, Finished) for event in message.events)
+        if any(isinstance(event, Finished) for event in message.events):
+            self._recount.ask()
 
     def _catch_up(self) -> None:
         """Count again when samples were finished, but not all the time."""
-        due = self._counted + max(EVERY, IDLE * self._took)
-        if self._stale and self.is_current and time.monotonic() > due:
+        if self._recount.due and self.is_current:
             self.action_refresh()
 
     @on(Plot.Resized)
@@ -188,7 +180,10 @@ class DistributionScreen(AppScreen):
         """Count everything, a picture at a time, so that other screens' questions come in between."""
         if self.workbench.run is None:
             return
-        began, self._stale = time.monotonic(), False
+        with self._recount.under_way():
+            await self._count_all()
+
+    async def _count_all(self) -> None:
         keeping = self.query_one(ThresholdBar)
         keeping.say("counting…")
         refined = not self.has_class("-unrefined")
@@ -211,17 +206,12 @@ class DistributionScreen(AppScreen):
                     diagram.forget("no sample is finished")
                 await self._show_judged()
             self._keep()
-        except Interrupted:
-            self._stale = True
         except BurnishError as error:
             self.say_error(error)
             keeping.say("could not be counted")
         else:
             waiting = self.workbench.samples - finished
             keeping.say(f"{finished:,} finished" + f", {waiting:,} waiting" * bool(waiting))
-        finally:
-            self._counted = time.monotonic()
-            self._took = self._counted - began
 
     async def _show_judged(self) -> None:
         """Show the latest judging in short; Compare has the whole."""
@@ -274,7 +264,7 @@ class DistributionScreen(AppScreen):
         try:
             all, above = await self.workbench.ask_distribution(ask)
         except Interrupted:
-            self._stale = True
+            self._recount.ask()
         except BurnishError as error:
             self.say_error(error)
         else:

@@ -104,6 +104,13 @@ SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 """The score that decides each stage."""
 
 
+NO_HELP = {
+    "IFD": "the instruction does not help to say the response",
+    "r-IFD": "the response does not help to guess the instruction",
+}
+"""The meaning of a score of 1 or more."""
+
+
 class MeasureWords(NamedTuple):
     title: str
     about: str

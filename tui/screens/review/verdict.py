@@ -17,7 +17,7 @@ from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
 from tui.text.score_change import score_change
-from tui.text.vocabulary import RULES, shown_equal_length
+from tui.text.vocabulary import NO_HELP, RULES, shown_equal_length
 
 SCALE = 0.5
 """The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
@@ -27,12 +27,6 @@ WIDTH = 56
 
 LONGEST = 600
 """Characters of an explanation that are shown."""
-
-NO_HELP = {
-    "IFD": "the instruction does not help to say the response",
-    "r-IFD": "the response does not help to guess the instruction",
-}
-"""The meaning of a score of 1 or more."""
 
 REACH = 10
 """Cells of the scale on either side of nought."""

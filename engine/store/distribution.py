@@ -72,6 +72,16 @@ class Growth:
     correlation: float | None  # Pearson's, over those, of ln(length after / before) with the change in IFD
 
 
+@dataclass(frozen=True, slots=True)
+class PairedMedians:
+    """The medians of a score before and after, over the same samples: those that have both."""
+
+    pairs: int
+    decided: int  # of them, what a person decided is what leaves
+    before: float | None  # None where there is no pair
+    after: float | None
+
+
 class Distribution:
     """One run's figures. The connection is the caller's; every method may take a second for a million samples."""
 
@@ -101,6 +111,20 @@ class Distribution:
         with self._reading.database.understood():
             low, middle_value, above, high = (float(found[rank]) for rank in ranks.values())
             return Spread(count, total - count, low, (middle_value + above) / 2, high)
+
+    def medians(self, score: str) -> PairedMedians:
+        """Of "ifd" or "r_ifd"."""
+        before, after = MEASURES[f"{score}_before"], MEASURES[f"{score}_after"]
+        both = f"FROM {FINISHED} WHERE {before} IS NOT NULL AND {after} IS NOT NULL"
+        ((pairs, decided),) = self._rows(f"SELECT count(*), count(decision) {both}")
+
+        def median(value: str) -> float | None:
+            middle = f"SELECT {value} AS v {both} ORDER BY v LIMIT 2 - :pairs % 2 OFFSET (:pairs - 1) / 2"
+            ((found,),) = self._rows(f"SELECT avg(v) FROM ({middle})", pairs=pairs)
+            return None if found is None else float(found)
+
+        with self._reading.database.understood():
+            return PairedMedians(pairs, decided, median(before), median(after))
 
     def histogram(self, measure: str, low: float, high: float, bins: int) -> Histogram:
         counts, missing = [0] * bins, 0

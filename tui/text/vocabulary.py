@@ -104,6 +104,9 @@ SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 """The score that decides each stage."""
 
 
+WANTED = {"ifd": "the larger", "r_ifd": "the smaller"}
+"""Of two values of a score, the one whose text stays."""
+
 NO_HELP = {
     "IFD": "the instruction does not help to say the response",
     "r-IFD": "the response does not help to guess the instruction",

@@ -184,6 +184,14 @@ def test_spreads_histograms_and_scatter_count_what_there_is(
             histogram = distribution.histogram(measure, low, high, bins)
             assert histogram.counts == tuple(counted[number] for number in range(bins))
             assert histogram.missing == len(all) - len(known)
+        for score in ("ifd", "r_ifd"):
+            sides = zip(measured(drawn, f"{score}_before"), measured(drawn, f"{score}_after"), strict=True)
+            both = [side for side in sides if None not in side]
+            medians = distribution.medians(score)
+            assert medians.pairs == len(both)
+            for median, values in zip((medians.before, medians.after), zip(*both, strict=True), strict=False):
+                assert median == pytest.approx(statistics.median(values))
+            assert both or (medians.before, medians.after) == (None, None)
 
         scatter = distribution.scatter("ifd_after", "r_ifd_after", (low, high), (low, high), bins, 4)
         cells: Counter[tuple[int, int]] = Counter()

@@ -16,6 +16,7 @@ from tests.stand_in import StandIn, stand_in
 from tests.tui.screens.run_seat import RunSeat, made
 from tests.tui.seat import SIZES
 from tui.screens.run.decision_log import DecisionLog
+from tui.screens.run.result_plots import ResultPlots
 
 __all__ = ["stand_in"]
 
@@ -52,6 +53,8 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
         await seat.until(done)
         assert turns == ({"teacher's turn", "student's turn"} if schedule == "staged" else set())
         await seat.wait_for("✓ done", "4 of 4 samples", "8 replies", "writes the refined dataset")
+        await seat.wait_for("none below 10 scored samples")
+        assert not seat.screen.query_one(ResultPlots).display
         assert seat.bars() == {"instruction": (4, 4), "response": (4, 4), "samples": (4, 4)}
         tally = seat.workbench.run_job.tally
         assert tally.decided == 8

@@ -27,15 +27,19 @@ from engine.pace import Pace, Pulse, Stopwatch
 from engine.progress import Tally
 from engine.run.plan import RunSummary
 from engine.sample import Choice, EqualLength, Failure, Rule, Stage, Verdict
+from engine.store.distribution import PairedMedians
 from models.teacher import Fault, TeacherInfo
 from tests import hostile
 from tests.hostile import acting
 from tests.running import settings
+from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
 from tests.tui.screens.run_seat import RunSeat, made
 from tests.tui.seat import SIZES
 from tui.screens.run.decision_log import DecisionLog, described
-from tui.screens.run.wording import troubles
+from tui.screens.run.result_plots import ResultPlots
+from tui.screens.run.wording import medians, troubles
+from tui.state.job import JobEnding
 from tui.widgets.stage_bars import StageBar, cells
 
 __all__ = ["stand_in"]
@@ -56,14 +60,20 @@ class ReportedRunSeat(RunSeat):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self.workbench.run_job._task is not None
-        self.workbench.run_job._task.cancel()
-        self.workbench.run_job._task = None
+        self.end(None)
         await super().__aexit__(kind, error, trace)
 
     async def _for_ever(self) -> RunSummary:
         await asyncio.sleep(3600)
         raise AssertionError
+
+    def end(self, result: RunSummary | None) -> None:
+        job = self.workbench.run_job
+        if job._task is not None:
+            job._task.cancel()
+            job._task = None
+        job.ending = JobEnding(result)
+        self.app.post_changed()
 
     def report(self, *events: Event) -> None:
         self.workbench.run_job._reported.extend(events)
@@ -149,6 +159,48 @@ def test_a_reply_is_read_while_it_grows(tmp_path: Path) -> None:
         await seat.wait_for("sample 4", "a better response", "Plain text, as it comes.")
 
     ReportedRunSeat(made(tmp_path)).play(work)
+
+
+def test_medians_go_with_a_run_and_its_end_shows_the_distribution(tmp_path: Path) -> None:
+    async def work(seat: ReportedRunSeat) -> None:
+        seat.report(Started(24, 0, 0, tuple(Stage)))
+        await seat.wait_for("medians    IFD    0.649 → 0.663  of 17 pairs (2 as you decided)")
+        assert not seat.screen.query_one(ResultPlots).display
+        run = seat.workbench.run
+        assert run is not None
+        for done, sizes in ((False, (SIZES[1],)), (True, SIZES)):
+            seat.end(RunSummary(run, 24, 21, 3, ()) if done else None)
+            for size in sizes:
+                await seat.pilot.resize_terminal(*size)
+                await seat.wait_for("before · median 0.6", "unscored", "decisions")
+                assert seat.screen.query_one(ResultPlots).fit
+
+    ReportedRunSeat(scene(tmp_path)).play(work)
+
+
+def test_few_samples_have_no_median_and_words_are_left_out_whole() -> None:
+    def told(width: int, pairs: int, after: float = 0.7) -> str:
+        scores = {name: PairedMedians(pairs, 0, 0.6, after) for name in ("ifd", "r_ifd")}
+        return "\n".join(line.plain for line in medians(scores, width, refined=True))
+
+    assert told(200, 9) == "medians    none below 10 scored samples; 9 are"
+    assert (
+        "IFD    0.600 → 0.700  of 10 pairs  how little the instruction helps to say the response (the larger stays)"
+        in (told(200, 10))
+    )
+    unlike = {"ifd": PairedMedians(3, 0, 0.6, 1.2), "r_ifd": PairedMedians(12, 0, 0.6, 0.7)}
+    assert [" ".join(line.plain.split()[-3:]) for line in medians(unlike, 50, refined=True)] == [
+        "of 3 pairs",
+        "of 12 pairs",
+    ]
+    assert "1.2" not in medians(unlike, 80, refined=True)[0].plain
+    assert "of 1,000 pairs  (the smaller stays)" in told(80, 1000)
+    for width in range(60, 130):
+        for line in told(width, 50_000).splitlines():
+            assert len(line) <= width
+            assert line.endswith((")", "response", "instruction", "50,000 pairs")), (width, line)
+    assert "1 or more: the instruction does not help to say the response" in told(120, 10, after=1.0)
+    assert "stays" not in told(120, 10, after=1.2)
 
 
 # --- in small ----------------------------------------------------------------------------------------------------

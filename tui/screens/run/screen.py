@@ -12,9 +12,11 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.method.recipe import Recipe
+from engine.events import Finished
+from engine.method.recipe import Method, Recipe
 from engine.run.part import chosen_in
 from engine.run.settings import Settings
+from engine.store.distribution import Distribution, PairedMedians
 from engine.store.overview import faults, replaced
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
@@ -29,10 +31,13 @@ from tui.screens.run import wording
 from tui.screens.run.decision_log import DecisionLog
 from tui.screens.run.growing import growing_part
 from tui.screens.run.live_reply import LiveReplyView
+from tui.screens.run.result_plots import ResultPlots
 from tui.screens.run.wording import RunCounts
+from tui.state.recount import Recount
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
 from tui.widgets.cursor_list import CursorKeys
+from tui.widgets.plot import Plot
 from tui.widgets.stage_bars import StageBar, StageBars
 
 BEAT = 0.2
@@ -51,6 +56,7 @@ class RunScreen(CursorKeys, JobScreen):
     JOB = "run"
     UNDER_WAY = "running"
     KEPT = "what was answered is kept"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
     HELD = "requests under way are finished, no new ones are sent; "
 
     DEFAULT_CSS = """
@@ -73,6 +79,16 @@ class RunScreen(CursorKeys, JobScreen):
             LiveReplyView { width: 1fr; height: 4; margin: 0 0 1 0; }
         }
         &.-over LiveReplyView { display: none; }
+        ResultPlots { display: none; width: 1fr; height: 1fr; margin-right: 4; }
+        MeasurePlot { height: 1fr; margin-bottom: 1; }
+        &.-over.-many ResultPlots { display: block; }
+        &.-narrow ResultPlots { layout: horizontal; width: 1fr; height: 2fr; min-height: 7; margin: 0; }
+        &.-narrow MeasurePlot { height: 1fr; width: 1fr; margin: 0 2 0 0; }
+        /* Where all is done the bars are full, and say nothing that the first line does not. */
+        &.-low.-done StageBars { display: none; }
+        &.-narrow.-low.-done #figures { margin: 0; }
+        &.-narrow.-low ResultPlots { display: none; }
+        &.-narrow.-low.-over.-many.-done ResultPlots { display: block; }
     }
     """
 
@@ -80,6 +96,8 @@ class RunScreen(CursorKeys, JobScreen):
         super().__init__(workbench, keymap)
         self._read: RunCounts | None = None  # None: they are being read
         self._memory: tuple[Mapping[str, int], int] | None = None  # bytes by process, and free
+        self._medians: Mapping[str, PairedMedians] | None = None  # by score; None: the run has none
+        self._scores = Recount()
         self._stale = False  # the engine reported something that is not shown yet
         self._beats = 0
 
@@ -102,6 +120,7 @@ class RunScreen(CursorKeys, JobScreen):
             yield Static(id="figures")
             with Container(id="live"):
                 yield LiveReplyView(id="writing")
+                yield ResultPlots(self.workbench, id="results")
                 yield DecisionLog(id="decisions")
 
     def on_mount(self) -> None:
@@ -115,6 +134,7 @@ class RunScreen(CursorKeys, JobScreen):
         self._renew()
         self._measure_now()
         self._read_workspace()
+        self._count_results()
 
     @on(events.Resize)
     def _resized(self) -> None:
@@ -125,13 +145,23 @@ class RunScreen(CursorKeys, JobScreen):
     def _changed(self) -> None:
         self._renew()
         self._read_workspace()
+        self._count_results()
 
     @on(EngineReported)
-    def _heard(self) -> None:
+    def _heard(self, message: EngineReported) -> None:
         self._stale = True
+        if any(isinstance(event, Finished) for event in message.events):
+            self._scores.ask()
+
+    @on(Plot.Resized)
+    def _plots_resized(self) -> None:
+        if not self.query_one(ResultPlots).fit:
+            self._count_results()
 
     def _beat(self) -> None:
         self._beats += 1
+        if self.is_current and self._scores.due:
+            self._count_results()
         if self.is_current and (self._stale or (self.job.running and self._beats % CLOCK == 0)):
             self._renew()
 
@@ -159,6 +189,31 @@ class RunScreen(CursorKeys, JobScreen):
                 return
         self._renew()
 
+    @work(exclusive=True, group="results")
+    async def _count_results(self) -> None:
+        """Count the medians so far and, once the run is over, the distribution."""
+        run = self.workbench.run
+        if run is None or (not self.job.running and self.job.ending is None):
+            self._medians = None
+            return
+        with self._scores.under_way():
+            try:
+                await self._count_results_of(run.recipe.method)
+            except BurnishError as error:
+                self.say_error(error)
+        self._renew()
+
+    async def _count_results_of(self, method: Method) -> None:
+        ask = self.workbench.ask_distribution
+        if method is Method.REFLECT:
+            self._medians, counted = None, await ask(Distribution.finished)
+        else:
+            self._medians = {name: await ask(Distribution.medians, name) for name in ("ifd", "r_ifd")}
+            counted = max(score.pairs for score in self._medians.values())
+        self.set_class(counted >= wording.FEW, "-many")
+        if not self.job.running and counted >= wording.FEW:
+            await self.query_one(ResultPlots).count(method)
+
     def _measure_now(self) -> None:
         if self.is_current and self.job.running:
             self._measure({"burnish": os.getpid()} | self.job.children)
@@ -183,6 +238,8 @@ class RunScreen(CursorKeys, JobScreen):
         idle = not self.job.running and self.job.ending is None
         self.set_class(idle, "-idle")
         self.set_class(not self.job.running, "-over")
+        ending = self.job.ending
+        self.set_class(ending is not None and ending.result is not None, "-done")
         self._show_job()
         if idle:
             self._show_plan()
@@ -276,6 +333,9 @@ class RunScreen(CursorKeys, JobScreen):
             lines.append(wording.teacher_line(tally, settings.teacher.name, width))
         if tally.student is not None or settings.run.method != "reflect":
             lines.append(wording.student_line(tally, settings.student.name, width))
+        if self._medians is not None and tally.began:
+            refined = settings.run.method is not Method.SCORE
+            lines += wording.medians(self._medians, width, refined=refined)
         if self._memory is not None and self.job.running:
             line = wording.memory(*self._memory)
             if tally.student is not None:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from functools import partial
 from heapq import nsmallest
 
 from engine.run.settings import RunSettings
 from engine.sample import Turns
+from engine.store.draw import place_in_draw
 from engine.store.workspace import Workspace
 
 
 def part_of(samples: Sequence[int], settings: RunSettings) -> Sequence[int]:
-    """Those of some samples that a run refines, in order.
-
-    Every sample has a place in the draw that depends on the seed and its number alone: a larger part holds a smaller
-    one, and samples that are appended later change little.
-    """
+    """Those of some samples that a run refines, in order; see `place_in_draw`."""
     if settings.sample is None or settings.sample >= len(samples):
         return samples
-
-    def place(index: int) -> bytes:
-        return hashlib.sha256(f"{settings.seed} {index}".encode("ascii")).digest()
-
-    return sorted(nsmallest(settings.sample, samples, key=place))
+    return sorted(nsmallest(settings.sample, samples, key=partial(place_in_draw, settings.seed)))
 
 
 def chosen_in(workspace: Workspace, settings: RunSettings) -> tuple[Sequence[int], int]:

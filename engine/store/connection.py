@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from engine.store.draw import place_in_draw
 from engine.store.file_errors import WorkspaceError, explained
 from engine.store.log import complete, lock_path, log_path, size_of
 from models.system import locked_files
@@ -45,6 +46,7 @@ def connect(path: Path, how: str) -> sqlite3.Connection:
             locked_files.leave(place)
             raise
         connection.place = place
+    connection.create_function("place_in_draw", 2, place_in_draw, deterministic=True)
     if not _has_logarithms():
         connection.create_function("ln", 1, lambda value: value and math.log(value), deterministic=True)
     return connection

@@ -20,6 +20,7 @@ from typing import Any
 from engine.formats.following import with_thoughts
 from engine.sample import Annotation, Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
 from engine.store.annotations import NONE
+from engine.store.choosing import ORDERS, ChosenBy
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -49,6 +50,8 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
         "CASE WHEN t.decision IN ('original', 'dropped') THEN f.{0}_before "
         "WHEN t.decision IN ('chosen', 'edited') THEN t.{0} ELSE f.{0}_after END"
     )
+    outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
+    loss = "json_extract({}, '$.{}.ifd.given.mean')"
     version = (
         "CASE WHEN t.decision IS NOT NULL THEN json_extract(t.body, '$.version.{0}') ELSE json_extract("
         "(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {1}), '$.final.{0}') END "
@@ -58,7 +61,6 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
         *(version.format(*part) for part in (("instruction", sample, body, 0), ("input", sample, body, 1)))
     )
     answered = f"({version.format('response', sample, body, 2)})"
-    outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
     thought_of = (
         "coalesce(json_extract({0}, '$.thoughts'), '') <> '' AND json_extract({0}, '$.{1}.response') IS "
     )
@@ -91,6 +93,10 @@ SELECT
     {score.format("ifd")} AS ifd_after,
     f.r_ifd_before,
     {score.format("r_ifd")} AS r_ifd_after,
+    CASE WHEN t.decision IN ('original', 'dropped') THEN {loss.format(outcome, "before")}
+        WHEN t.decision IN ('chosen', 'edited') THEN {loss.format("t.body", "scores")}
+        ELSE {loss.format(outcome, "after")} END
+        AS loss_after,                                    -- of the response given the instruction, nats a token
     coalesce(f.length_before, length({text_part(body, 2, SOH)})) AS length_before,
     coalesce(t.length, f.length_after) AS length_after,
     CASE WHEN t.decision IN ('original', 'dropped') THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1
@@ -152,10 +158,12 @@ class ExportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopShare:
-    """The largest IFDs that are taken: a count, or a share of all samples with `top`, of a rule's own with another."""
+    """The first by a measure: a count of them, or a share of all samples with `top`, of a rule's own with another."""
 
     count: int | None = None
     percent: float | None = None
+    by: ChosenBy = ChosenBy.IFD
+    seed: int = 0  # of the draw, where it is by chance
 
     @classmethod
     def parse(cls, text: str) -> TopShare:
@@ -222,11 +230,8 @@ class LeavingSample:
 def exported(
     workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
 ) -> Iterator[LeavingSample]:
-    """The samples a rule lets through, in the dataset's order.
-
-    With a share, those of them with the largest IFD, below 1.
-    """
-    return _leaving(workspace, run, *_condition(workspace, run, rule, share))
+    """The samples a rule lets through, in the dataset's order; with a share, the first of them by its measure."""
+    return _leaving(workspace, run, *condition_of(workspace, run, rule, share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +250,7 @@ def exported_rows(
     A row leaves with all its exchanges where the rule lets one of them through, and with `ExportRule.ALL` also where
     it has none that can be refined: the other rules choose samples by what became of them.
     """
-    let_through, values = _condition(workspace, run, rule, share)
+    let_through, values = condition_of(workspace, run, rule, share)
     condition = f"EXISTS (SELECT 1 FROM {LEAVING} AS l WHERE l.number = r.row AND ({let_through}))"
     if pass_through(rule, share):
         condition = "1"
@@ -308,7 +313,7 @@ def count_exported(
     threshold: float | None = None,
 ) -> int:
     """The number of samples that `exported` gives; with a threshold, of those whose IFD after is at or above it."""
-    condition, values = _condition(workspace, run, rule, share)
+    condition, values = condition_of(workspace, run, rule, share)
     if threshold is not None:
         condition += " AND ifd_after >= :threshold"
     query = f"SELECT count(*) FROM {LEAVING} WHERE {condition}"
@@ -322,7 +327,7 @@ def count_exported_rows(
     """The number of rows that `exported_rows` gives."""
     if pass_through(rule, share):
         return workspace.count_rows() - count_dropped_rows(workspace)
-    condition, values = _condition(workspace, run, rule, share)
+    condition, values = condition_of(workspace, run, rule, share)
     query = f"SELECT count(DISTINCT number) FROM {LEAVING} WHERE {condition}"
     ((count,),) = workspace.database.execute(query, run=run.id, **values)
     return int(count)
@@ -343,31 +348,36 @@ _CONDITIONS = {
 }
 
 
-def _condition(
-    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None
-) -> tuple[str, dict[str, float]]:
-    """A rule as SQL over `LEAVING`, with the values in it."""
-    condition = f"({_CONDITIONS[rule]}) AND number NOT IN {_DROPPED_ROWS}"
+def condition_of(
+    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None, name: str = "top"
+) -> tuple[str, dict[str, Any]]:
+    """A rule as SQL over `LEAVING`, with the values in it, whose names begin with `name`."""
+    by_ifd = share is None or share.by is ChosenBy.IFD
+    kept = _CONDITIONS[rule] if by_ifd or rule is not ExportRule.TOP else "1"
+    condition = f"({kept}) AND number NOT IN {_DROPPED_ROWS}"
     if share is None:
         return condition, {}
     total = len(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
-    condition = f"({condition}) AND ifd_after < 1"
+    order, seed = ORDERS[share.by], f"{name}_seed"
+    value, values = order.value.replace(":seed", f":{seed}"), {seed: share.seed}
+    condition = f"({condition}) AND {order.condition}"
     # The last that leaves; of equals, the earlier do.
     last = workspace.database.execute(
-        f"SELECT ifd_after, sample FROM {LEAVING} WHERE {condition} "
-        "ORDER BY ifd_after DESC, sample LIMIT 1 OFFSET :skipped",
+        f"SELECT {value}, sample FROM {LEAVING} WHERE {condition} "
+        f"ORDER BY 1 {'DESC' if order.largest else 'ASC'}, sample LIMIT 1 OFFSET :skipped",
         run=run.id,
         skipped=max(min(share.of(total), 1 << 62) - 1, 0),
+        **values,
     )
     if not last:
-        return condition, {}
-    least, at = last[0]
-    condition = f"({condition}) AND (ifd_after > :least OR ifd_after = :least AND sample <= :at)"
-    return condition, {"least": least, "at": at}
+        return condition, values
+    least, at = f"{name}_least", f"{name}_at"
+    first = f"{value} {'>' if order.largest else '<'} :{least} OR {value} = :{least} AND sample <= :{at}"
+    return f"({condition}) AND ({first})", values | dict(zip((least, at), last[0], strict=True))
 
 
 def _leaving(
-    workspace: Workspace, run: Run, condition: str, values: Mapping[str, float], samples: str = LEAVING
+    workspace: Workspace, run: Run, condition: str, values: Mapping[str, Any], samples: str = LEAVING
 ) -> Iterator[LeavingSample]:
     """The samples that a condition lets through, in order, a window at a time."""
     query = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import click
 
 if TYPE_CHECKING:
     from engine.export.preferences import Preferences
+    from engine.store.leaving import ExportRule, TopShare
 
 from tui.cli.exit_codes import DONE
 from tui.cli.options import (
+    CHOSEN_BY,
     FILE,
     FORMATS,
     PATH,
@@ -35,14 +38,31 @@ from tui.cli.options import (
     default="all",
     show_default=True,
     help="Which samples: all (after --method reflect: V1's data); paper: whose response was replaced, V2's data; "
-    "strict: paper, and both scores below 1, as V2's published code takes them; accepted: by a person; top: largest "
-    "IFD below 1, Cherry LLM's data.",
+    "strict: paper, and both scores below 1, as V2's published code takes them; accepted: by a person; top: the first "
+    "--by a measure, with IFD Cherry LLM's data.",
 )
 @click.option(
     "--top",
     metavar="N|N%",
-    help="Of the rule's samples only the N or N% with the largest IFD, below 1 [all; with --rule top, 5% of the "
-    "dataset]. V2's small set, cited as 926 samples, is --rule paper --top 2%.",
+    help="Of the rule's samples only the first N or N% --by a measure [all; with --rule top, 5% of the dataset]. V2's "
+    "small set, cited as 926 samples, is --rule paper --top 2%.",
+)
+@click.option(
+    "--by",
+    "by_words",
+    type=click.Choice((*CHOSEN_BY, *PREFERRED_BY)),
+    multiple=True,
+    help="With --top or --rule top, which come first: ifd: the largest below 1; loss: the smallest of the response "
+    "given the instruction, what the student would likeliest say itself (GRAPE); margin: by which the new instruction "
+    "won, at equal length; length: the longest response; random [ifd]. With --preferences, who preferred a response: "
+    "the student at the response stage, a person only, or a judge in both orders; a person's decision comes first in "
+    "any case [student].",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The draw of --by random, which is that of run --sample: the same seed takes the same samples [0].",
 )
 @format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
 @click.option(
@@ -67,12 +87,6 @@ from tui.cli.options import (
     help="Write pairs of a better and a worse response to one instruction instead, for DPO, ORPO or, a row each, KTO.",
 )
 @click.option(
-    "--by",
-    type=click.Choice(PREFERRED_BY),
-    help="Who preferred a response: the student at the response stage, a person only, or a judge in both orders. A "
-    "person's decision comes first in any case [student].",
-)
-@click.option(
     "--min-margin",
     type=click.FloatRange(0),
     metavar="X",
@@ -94,7 +108,8 @@ def export(
     replace_entry: bool,
     with_trace: bool,
     preferences: str | None,
-    by: str | None,
+    by_words: tuple[str, ...],
+    seed: int | None,
     min_margin: float | None,
     verdicts: Path | None,
     as_json: bool,
@@ -107,7 +122,8 @@ def export(
     from engine.export.preferences import PreferredBy
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
-    from engine.store.leaving import ExportRule, TopShare
+    from engine.store.choosing import ChosenBy
+    from engine.store.leaving import ExportRule
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
     from tui.text.tables import dropped_in_export, pair_facts, passed_in_export, rule_of
@@ -116,21 +132,25 @@ def export(
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
         if given and trainer is None:
             raise UsageError(f"{name} goes with --trainer")
+    by, preferred_by = (_one_of(by_words, words) for words in (CHOSEN_BY, PREFERRED_BY))
     wanted = ExportRequest(
         ExportRule(rule),
-        TopShare.parse(top) if top is not None else None,
+        _share(ExportRule(rule), top, by, seed),
         Format(format_) if format_ else None,
         Trainer(trainer) if trainer else None,
         trace=with_trace,
         drop_untrainable=drop_untrainable,
         replace_entry=replace_entry,
-        preferences=_preferences(workspace, preferences, by, min_margin, verdicts),
+        preferences=_preferences(workspace, preferences, preferred_by, min_margin, verdicts),
     )
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
         result |= {"passed": report.passed, "left_out": report.left_out, "dropped": report.dropped}
         result["format"] = report.format
+        if report.share is not None:
+            result |= {"top": str(report.share), "by": report.share.by}
+            result |= {"seed": report.share.seed} if report.share.by is ChosenBy.RANDOM else {}
         if report.pairs is not None:
             result |= {
                 "preferences": preferences,
@@ -169,6 +189,31 @@ def export(
     return DONE
 
 
+def _one_of(given: tuple[str, ...], words: tuple[str, ...]) -> str | None:
+    """The one word of some that is given; None: none is."""
+    from models.errors import UsageError
+
+    found = [word for word in given if word in words]
+    if len(found) > 1:
+        raise UsageError(f"--by {found[0]} --by {found[1]}: one of {', '.join(words)} at a time")
+    return found[0] if found else None
+
+
+def _share(rule: ExportRule, top: str | None, by: str | None, seed: int | None) -> TopShare | None:
+    """The share of the rule's samples that is asked for, and the measure by which they come first."""
+    from engine.export.export import share_of
+    from engine.store.choosing import ChosenBy
+    from engine.store.leaving import TopShare
+    from models.errors import UsageError
+
+    share = share_of(rule, TopShare.parse(top) if top is not None else None)
+    if by is not None and share is None:
+        raise UsageError(f"--by {by} goes with --top or --rule top")
+    if seed is not None and by != ChosenBy.RANDOM:
+        raise UsageError("--seed goes with --by random")
+    return share and replace(share, by=ChosenBy(by or ChosenBy.IFD), seed=seed or 0)
+
+
 def _preferences(
     workspace: Path, kind: str | None, by: str | None, least: float | None, record: Path | None
 ) -> Preferences | None:
@@ -177,7 +222,7 @@ def _preferences(
     from engine.judge.preferred import verdicts_on
     from models.errors import UsageError
 
-    for given, name in ((by, "--by"), (least, "--min-margin"), (record, "--verdicts")):
+    for given, name in ((by, f"--by {by}"), (least, "--min-margin"), (record, "--verdicts")):
         if given is not None and kind is None:
             raise UsageError(f"{name} goes with --preferences")
     if record is not None and by != PreferredBy.JUDGE:

@@ -1,4 +1,4 @@
-"""`burnish score`: a dataset's IFD and r-IFD, as it is."""
+"""`burnish score`: a dataset's IFD, r-IFD and losses, as it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.sample import Scores
+    from engine.sample import Sample, Scores
 
 LISTED = 20
 """Samples that are shown; --json prints all."""
@@ -55,9 +55,9 @@ def score(
     with open_data(data, reading, turns=settings.run.turns) as opened:
         summary = refine(opened, settings, limit=limit)
         if as_json:
-            for _, outcome in finished(opened, summary.run, limit):
+            for sample, outcome in finished(opened, summary.run, limit):
                 assert outcome.before is not None
-                print(json.dumps(_json(outcome.index, outcome.before)))
+                print(json.dumps(_json(sample, outcome.before)))
         else:
             out = output()
             show_examples(out, opened, summary.run, LISTED)
@@ -67,7 +67,7 @@ def score(
     return DONE
 
 
-def _json(index: int, scores: Scores) -> dict[str, Any]:
+def _json(sample: Sample, scores: Scores) -> dict[str, Any]:
     """A line of `score --json`; tui/cli/README.md documents the fields."""
     losses = {
         "response": scores.ifd.alone,
@@ -76,7 +76,8 @@ def _json(index: int, scores: Scores) -> dict[str, Any]:
         "instruction_given_response": scores.r_ifd.given,
     }
     return {
-        "index": index,
+        "index": sample.index,
+        "length": len(sample.original.response),
         "ifd": scores.ifd.value,
         "r_ifd": scores.r_ifd.value,
         "loss": {name: loss.mean if loss else None for name, loss in losses.items()},

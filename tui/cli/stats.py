@@ -52,7 +52,8 @@ def stats(
 
     Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
-    report tells it. Of a workspace's latest run it also tells how far scores and verdicts go with length.
+    report tells it. Of a workspace's latest run it also tells how far scores and verdicts go with length, and what the
+    samples that one measure or another would choose have in common.
     """
     from engine.examine.examine import Examination
     from engine.formats.fields import Columns
@@ -61,14 +62,16 @@ def stats(
     from engine.run.opening import is_workspace
     from engine.run.settings import load_settings
     from engine.sample import PassedRow, Sample, WhyPassed
+    from engine.store.baselines import first_by_each
     from engine.store.length_effect import length_effect
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
+    from tui.text.choosing_words import FIRST, first_facts
     from tui.text.finding_words import print_examination
     from tui.text.length_words import ABOUT, length_facts
 
     bad, passed = _BadRows(), Counter[WhyPassed]()
-    effect = None
+    effect = first = None
 
     def samples(rows: Iterable[Sample | PassedRow]) -> Iterator[Sample]:
         for row in rows:
@@ -85,7 +88,7 @@ def stats(
                 found = examination.examine(opened.samples(), step, opened.source())
                 opened.keep_examination(found, examination.all_findings())
                 if (run := opened.latest()) is not None:
-                    effect = length_effect(opened, run)
+                    effect, first = length_effect(opened, run), first_by_each(opened, run)
         else:
             dataset = open_dataset(
                 data, Format(format_) if format_ else None, encoding, Columns.parse(columns)
@@ -96,16 +99,18 @@ def stats(
         ):  # an object with the figures, then one for each flag; tui/cli/README.md documents the fields
             figures = found.model_dump(mode="json")
             rows = {"passed": dict(passed), "bad_rows": bad.count, "bad": bad.first}
-            length = effect and effect.model_dump(mode="json")
-            print(json.dumps({"data": str(data), **figures, **rows, "length": length}))
+            rows["length"] = effect and effect.model_dump(mode="json")
+            rows["first"] = first and {by: found.model_dump(mode="json") for by, found in first.items()}
+            print(json.dumps({"data": str(data), **figures, **rows}))
             for one in examination.all_findings():
                 print(json.dumps({"sample": one.sample, "flag": one.flag, "details": one.details}))
         else:
             findings = {flag: list(examination.findings(flag, LISTED)) for flag in found.flags}
             why, out = dict(passed.most_common()), output()
             print_examination(out, data, found, why, bad.count, bad.first, findings)
-            if effect is not None and (facts := list(length_facts(effect))):
+            if effect is not None and first is not None and (facts := list(length_facts(effect))):
                 print_facts(out, [("the latest run", ABOUT), *facts])
+                print_facts(out, [("choosing", FIRST), *first_facts(first)])
     return DONE
 
 

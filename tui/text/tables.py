@@ -41,7 +41,8 @@ from engine.sample import (
     thoughts_before,
 )
 from engine.store.annotations import NONE
-from engine.store.leaving import ExportRule, pass_through, with_thoughts_of
+from engine.store.choosing import ChosenBy
+from engine.store.leaving import ExportRule, TopShare, pass_through, with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
@@ -94,8 +95,10 @@ def samples_table(samples: Iterable[tuple[Sample, Outcome]]) -> Table:
 def score_line(sample: Sample, scores: Scores) -> Text:
     """A sample's scores and how it begins, on one line."""
     ifd, r_ifd = number(scores.ifd.value), number(scores.r_ifd.value)
+    loss = number(scores.ifd.given.mean if scores.ifd.given else None)
     return Text(
-        f"{sample.index:>6}  IFD {ifd:>6}  r-IFD {r_ifd:>6}  {first_line(_asked(sample.original), 200)}"
+        f"{sample.index:>6}  IFD {ifd:>6}  r-IFD {r_ifd:>6}  loss {loss:>6}  "
+        f"{first_line(_asked(sample.original), 200)}"
     )
 
 
@@ -195,7 +198,13 @@ def _rows(count: int) -> str:
 
 def rule_of(report: ExportResult) -> str:
     """The rule of an export, and the share of its samples."""
-    return f"rule {report.rule}" + (f", top {report.share}" if report.share is not None else "")
+    return f"rule {report.rule}" + (f", {share_words(report.share)}" if report.share is not None else "")
+
+
+def share_words(share: TopShare) -> str:
+    """A share and the measure by which it comes first, where that is not the usual one: "top 5% by loss"."""
+    by = "" if share.by is ChosenBy.IFD else f" by {share.by}"
+    return f"top {share}{by}" + (f" (seed {share.seed})" if share.by is ChosenBy.RANDOM else "")
 
 
 def pair_facts(report: ExportResult, counts: PairCounts) -> Iterator[Fact]:

@@ -255,7 +255,7 @@ EXPORT_RULES = {
     ),
     ExportRule.TOP: ExportRuleWords(
         "samples with an IFD below 1, of which --top takes the largest",
-        "the largest IFD below 1, as many as you say",
+        "the first by a measure, as many as you say",
         "the largest IFD below 1",
     ),
 }

@@ -354,7 +354,7 @@ def test_an_entry_of_a_ranking_is_known_again_and_replaced(tmp_path: Path) -> No
     ("options", "expected"),
     [
         (("--preferences", "dpo", "--format", "csv"), "preferences are written as messages"),
-        (("--by", "person"), "--by goes with --preferences"),
+        (("--by", "person"), "--by person goes with --preferences"),
         (("--min-margin", "1"), "--min-margin goes with --preferences"),
         (("--preferences", "dpo", "--verdicts", "x.judged"), "--verdicts goes with --by judge"),
         (("--preferences", "dpo", "--min-margin", "-1"), "--min-margin"),

@@ -13,14 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.run.part import part_of
+from engine.run.settings import RunSettings
 from engine.sample import (
     Decision,
+    EqualLength,
     Failure,
     Outcome,
     Stage,
     Verdict,
     Version,
 )
+from engine.store.choosing import ChosenBy
 from engine.store.leaving import (
     ExportRule,
     TopShare,
@@ -255,6 +259,46 @@ def test_within_any_rule_a_share_of_its_own_samples_leaves(
         decided(5, ifd=1.2, response=new),
     )
     assert opened.indices(rule, TopShare.parse(top)) == expected
+
+
+def test_each_measure_chooses_its_own_end(opened: RunWorkspace) -> None:
+    """Of the loss the smallest, of the others the largest; a sample without the measure is never chosen."""
+    for index, (ifd, won) in enumerate([(0.9, 0.1), (0.5, 0.3), (None, None), (1.4, 0.2)]):
+        one = decided(index, instruction=Verdict.REPLACED, ifd=ifd)
+        equal = won and EqualLength(margin=won, scored=(3, 4))
+        chosen = one.choices[0].model_copy(update={"equal_length": equal})
+        final = Version(instruction="x", response="y" * (9 - 2 * index))
+        opened.keep(one.model_copy(update={"choices": (chosen, *one.choices[1:]), "final": final}))
+    rule = ExportRule.TOP
+
+    def first(by: ChosenBy, count: int = 2) -> list[int]:
+        return opened.indices(rule, TopShare(count=count, by=by))
+
+    assert first(ChosenBy.IFD) == [0, 1]
+    assert first(ChosenBy.LOSS) == [0, 1], "the loss alone is the same for all here"
+    assert first(ChosenBy.LOSS, 1) == [1]
+    assert first(ChosenBy.LOSS, 9) == [0, 1, 3]
+    assert first(ChosenBy.MARGIN) == [1, 3]
+    assert first(ChosenBy.MARGIN, 9) == [0, 1, 3]
+    assert first(ChosenBy.LENGTH) == [0, 1]
+    opened.review(1, Decision.ORIGINAL, original(1))
+    assert first(ChosenBy.MARGIN, 9) == [0, 3], "no rewrite of it leaves"
+    assert first(ChosenBy.LENGTH) == [0, 2]
+    opened.review(4, Decision.EDITED, Version(instruction="x", response="y" * 99))
+    assert first(ChosenBy.LENGTH, 1) == [4], "what leaves counts, refined or not"
+
+
+def test_a_share_by_chance_is_the_draw_of_its_seed_and_grows_by_its_own(opened: RunWorkspace) -> None:
+    def drawn(count: int, seed: int, rule: ExportRule = ExportRule.TOP) -> list[int]:
+        return opened.indices(rule, TopShare(count=count, by=ChosenBy.RANDOM, seed=seed))
+
+    for seed in range(4):
+        chosen = part_of(range(6), RunSettings(sample=3, seed=seed))
+        assert drawn(3, seed) == list(chosen), "that of a run with --sample"
+        assert set(drawn(2, seed)) < set(drawn(3, seed))
+    assert len({tuple(drawn(3, seed)) for seed in range(4)}) > 1
+    opened.review(2, Decision.ACCEPTED, original(2))
+    assert drawn(5, 0, ExportRule.ACCEPTED) == [2], "of the rule's samples"
 
 
 def test_of_equals_at_the_edge_of_the_top_the_earlier_leave(opened: RunWorkspace) -> None:

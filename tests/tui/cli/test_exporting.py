@@ -55,6 +55,32 @@ def test_dropped_samples_stay_behind_and_are_counted(refined: Path, tmp_path: Pa
     assert "reviewed: dropped" in burnish("show", path, "1").out
 
 
+def test_a_share_is_taken_by_any_measure(refined: Path, tmp_path: Path) -> None:
+    out, top = tmp_path / "out.json", ("--rule", "top", "--top", "1", "--json")
+
+    def chosen(*by: str) -> tuple[dict[str, Any], str]:
+        ended = burnish("export", refined, out, *top, *by)
+        assert ended.code == 0, ended.err
+        return json.loads(ended.out), json.loads(out.read_text("utf-8"))[0]["output"]
+
+    told, longest = chosen("--by", "length")
+    assert (told["rows"], told["top"], told["by"]) == (1, "1", "length")
+    burnish("export", refined, out)
+    everything = {row["output"] for row in json.loads(out.read_text("utf-8"))}
+    assert len(longest) == max(map(len, everything))
+    assert {chosen("--by", "random", "--seed", str(seed))[1] for seed in range(9)} == everything
+    assert chosen("--by", "random", "--seed", "2")[0]["seed"] == 2
+    words = burnish("export", refined, out, "--top", "2", "--by", "random").out
+    assert "rule all, top 2 by random (seed 0)" in words
+    for wrong, why in (
+        (("--by", "loss"), "--by loss goes with --top or --rule top"),
+        (("--top", "1", "--seed", "1"), "--seed goes with --by random"),
+        (("--top", "1", "--by", "loss", "--by", "ifd"), "one of ifd, loss,"),
+    ):
+        ended = burnish("export", refined, out, *wrong)
+        assert (ended.code, why in ended.complaint) == (2, True), ended.complaint
+
+
 def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: Path) -> None:
     at = datetime.datetime(2024, 2, 3, 4, 5, 6, 7)
     columns: dict[str, tuple[pa.DataType, list[Any]]] = {

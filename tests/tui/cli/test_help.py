@@ -19,6 +19,7 @@ from engine.method.reply_forms import JudgeForm, ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.declared import options_json
 from engine.run.settings import Schedule
+from engine.store.choosing import ChosenBy
 from engine.store.leaving import ExportRule
 from tests.command import ALONE, burnish
 from tests.scene import scene
@@ -124,6 +125,7 @@ def test_the_settings_offered_are_those_declared() -> None:
         (options.TRAINERS, Trainer),
         (options.PREFERENCES, PreferenceKind),
         (options.PREFERRED_BY, PreferredBy),
+        (options.CHOSEN_BY, ChosenBy),
         (words("judge", "reply_form"), JudgeForm),
         (options.FORMATS, Format),
     ],
@@ -135,7 +137,8 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 
 def test_every_choice_is_one_of_these() -> None:
-    lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES, options.PREFERRED_BY]
+    lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES]
+    lists.append((*options.CHOSEN_BY, *options.PREFERRED_BY))  # both are given by --by
     lists += [words(*key) for key, setting in options.SETTINGS.items() if setting["kind"] == "words"]
     found = {
         tuple(option.type.choices)

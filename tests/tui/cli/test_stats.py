@@ -79,7 +79,7 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
             "against",
             "reasoning",
         ),
-        *("passed", "bad_rows", "bad", "length"),
+        *("passed", "bad_rows", "bad", "length", "first"),
     }
     assert (head["samples"], head["bad_rows"], len(head["bad"])) == (4, 2, 2)
     assert head["passed"] == {"no answer": 1}
@@ -154,10 +154,14 @@ def test_a_workspace_s_run_is_told_by_length_and_a_dataset_has_none(data: Path, 
     stage = length["stages"]["instruction"]
     assert (stage["margin"]["samples"], stage["compared"], stage["longer"]) == (24, 24, 16)
     assert (stage["at_equal_length"], stage["others"]) == (16, 16)
-    assert json.loads(burnish("stats", data, "--json").out.splitlines()[0])["length"] is None
+    first = json.loads(objects[0])["first"]
+    assert (first["ifd"]["samples"], set(first)) == (2, {"ifd", "loss", "margin", "length", "random"})
+    dataset = json.loads(burnish("stats", data, "--json").out.splitlines()[0])
+    assert (dataset["length"], dataset["first"]) == (None, None)
 
     words = " ".join(burnish("stats", path).out.split())
     assert "length and IFD +0.21 of 24 before, +0.35 of 23 after" in words
+    assert "first by loss" in words
     assert (
         "the longer response stays in 16 of 24; whole and equal length differ in 16 of 16 verdicts" in words
     )

@@ -12,6 +12,7 @@ from engine.export import export
 from engine.export.export import ENDINGS, default_path
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
+from engine.store.choosing import ChosenBy
 from engine.store.leaving import ExportRule, TopShare
 from engine.store.workspace import Workspace
 from tests import hostile
@@ -325,7 +326,7 @@ def test_a_share_that_is_none_is_told_where_one_types_it(workspace: Path) -> Non
         share.value = "2"
         await seat.until(lambda: seat.report.startswith("2 of 24"))
         await seat.press("up", "up", "up", "up")
-        assert not share.parent.display
+        assert not share.is_on_screen
 
     ExportSeat(workspace).play(steps)
 
@@ -334,12 +335,16 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
     async def steps(seat: ExportSeat) -> None:
         share = seat.screen.query_one("#share", PlainInput)
         await seat.press("down")
-        assert (share.value, share.parent.display) == ("", True)  # type: ignore[union-attr]
+        assert (share.value, share.is_on_screen) == ("", True)
         assert seat.screen._request().share is None
         share.value = "1"
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("down", "down", "down")
         assert (share.value, seat.screen._request().share) == ("5%", TopShare(percent=5))
+        await seat.press("tab", "tab", "right")
+        assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.LOSS)
+        assert "the smallest loss given the instruction: a share as 5%" in seat.text
+        await seat.press("left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("up")

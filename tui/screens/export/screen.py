@@ -37,7 +37,7 @@ from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
 from engine.formats.packed import bare_name
 from engine.judge.preferred import verdicts_on
-from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
+from engine.store.leaving import ExportRule
 from models.errors import BurnishError, UsageError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -49,6 +49,7 @@ from tui.screens.export.form_row import FormLine, form_row
 from tui.screens.export.pair_form import PairForm
 from tui.screens.export.row_text import row_text
 from tui.screens.export.rule_list import RuleList
+from tui.screens.export.share_form import ShareForm
 from tui.screens.export.status_text import question_text, result_text, summary_text, writing_text
 from tui.state.workbench import Workbench
 from tui.text.literal import one_line
@@ -83,10 +84,9 @@ class ExportScreen(AppScreen):
     ExportScreen #body { padding: 1 2 0 2; }
     ExportScreen #form { height: auto; }
     ExportScreen #form Horizontal { height: auto; }
-    ExportScreen .take, ExportScreen .drop { display: none; }
-    ExportScreen.-chosen .take, ExportScreen.-trainer .drop { display: block; }
+    ExportScreen ShareForm, ExportScreen .drop { display: none; }
+    ExportScreen.-chosen ShareForm, ExportScreen.-trainer .drop { display: block; }
     ExportScreen .label { width: 7; color: $text-muted; }
-    ExportScreen #share { width: 12; margin-right: 2; }
     ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
     ExportScreen #trace, ExportScreen #drop { width: 20; }
     ExportScreen #path { width: 1fr; }
@@ -127,8 +127,7 @@ class ExportScreen(AppScreen):
 
         # The threads' answers come in while the app closes, too, when a query would find nothing any more.
         self._rules = RuleList(id="rule")
-        self._share = FormLine(id="share")
-        self._shares = {ExportRule.TOP: str(USUAL_TOP)}  # as typed, for each rule
+        self._share = ShareForm()
         self._pairs = PairForm()
         self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
         self._containers = PickOne((), "", id="container")
@@ -142,9 +141,7 @@ class ExportScreen(AppScreen):
     def body(self) -> ComposeResult:
         with Vertical(id="form"):
             yield from form_row("Rule", self._rules)
-            yield from form_row(
-                "Take", self._share, "the largest IFD: a share as 5%, or a count; all if empty"
-            )
+            yield self._share
             yield self._pairs
             yield from form_row("Rows", self._layouts)
             yield from form_row("File", self._containers)
@@ -235,12 +232,7 @@ class ExportScreen(AppScreen):
 
     @on(PickOne.WordPicked, "#rule")
     def _pick_rule(self) -> None:
-        with self.prevent(Input.Changed):
-            self._share.value = self._shares.get(self._rules.rule, "")
-
-    @on(Input.Changed, "#share")
-    def _type_share(self) -> None:
-        self._shares[self._rules.rule] = self._share.value
+        self._share.turn_to(self._rules.rule)
 
     @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
@@ -294,15 +286,10 @@ class ExportScreen(AppScreen):
 
     def _request(self) -> ExportRequest:
         """The export that the form describes. Raises `UsageError`."""
-        rule, text = self._rules.rule, self._share.value.strip()
-        try:
-            top = TopShare.parse(text) if text and rule is not ExportRule.ALL else None
-        except UsageError:
-            raise UsageError(f"{text}: take a share such as 5%, or a count such as 500") from None
         trainer = self._trainer
         return ExportRequest(
-            rule,
-            top,
+            self._rules.rule,
+            self._share.share(),
             self._format if trainer is None and self._pairs.kind is None else self._for_trainer,
             trainer,
             trace=self._traces.chosen == "yes",

@@ -1,0 +1,46 @@
+"""The measures that a share of the samples can be chosen by, as SQL over `leaving.LEAVING`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChosenBy(StrEnum):
+    """A measure of what would leave of a sample; `ORDERS` says which end of it is chosen."""
+
+    IFD = "ifd"
+    LOSS = "loss"
+    MARGIN = "margin"
+    LENGTH = "length"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A measure, and the samples that it can choose."""
+
+    value: str  # `:seed` in it is the draw's
+    largest: bool  # the largest values are chosen; else the smallest
+    condition: str  # of the samples that have it
+
+
+LENGTH = "coalesce(length_after, length_before)"
+"""The characters of the response that would leave, also of a sample that is not refined yet."""
+
+ORDERS = {
+    # At an IFD of 1 and above the instruction does not help (arXiv 2308.12032).
+    ChosenBy.IFD: Order("ifd_after", largest=True, condition="ifd_after < 1"),
+    # What the student would most likely have said itself (GRAPE, arXiv 2502.04194).
+    ChosenBy.LOSS: Order("loss_after", largest=False, condition="loss_after IS NOT NULL"),
+    # By how much the instruction stage's rewrite is better over as many tokens: what length alone brings is not in it.
+    ChosenBy.MARGIN: Order(
+        "instruction_equal_margin",
+        largest=True,
+        condition="instruction_equal_margin > 0 AND instruction = 'replaced' "
+        "AND coalesce(decision, 'accepted') = 'accepted'",
+    ),
+    # Of the responses, in characters (arXiv 2402.04833).
+    ChosenBy.LENGTH: Order(LENGTH, largest=True, condition="1"),
+    ChosenBy.RANDOM: Order("place_in_draw(:seed, sample)", largest=False, condition="1"),
+}

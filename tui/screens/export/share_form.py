@@ -1,0 +1,69 @@
+"""The lines of the Export form for a share of a rule's samples: how many are taken, and which come first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from engine.store.choosing import ChosenBy
+from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
+from models.errors import UsageError
+from tui.screens.export.form_row import FormLine, form_row
+from tui.text.choosing_words import CHOSEN_BY
+from tui.widgets.pick_one import PickOne
+
+
+class ShareForm(Vertical):
+    DEFAULT_CSS = """
+    ShareForm { height: auto; }
+    ShareForm #share { width: 12; margin-right: 2; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rule = ExportRule.ALL
+        self._typed = {ExportRule.TOP: str(USUAL_TOP)}  # for each rule
+        self._line = FormLine(id="share")
+        self._by = PickOne(tuple(ChosenBy), ChosenBy.IFD, id="first")
+        self._hint = Static(classes="hint")
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static("Take", classes="label")
+            yield self._line
+            yield self._hint
+        yield from form_row("First", self._by)
+
+    def on_mount(self) -> None:
+        self._pick_measure()
+
+    @on(PickOne.WordPicked, "#first")
+    def _pick_measure(self) -> None:
+        first = CHOSEN_BY[ChosenBy(self._by.chosen)]
+        self._hint.update(f"{first}: a share as 5%, or a count; all if empty")
+
+    @on(Input.Changed, "#share")
+    def _type(self) -> None:
+        self._typed[self._rule] = self._line.value
+
+    def turn_to(self, rule: ExportRule) -> None:
+        """Show what was typed for a rule."""
+        self._rule = rule
+        with self.prevent(Input.Changed):
+            self._line.value = self._typed.get(rule, "")
+
+    def share(self) -> TopShare | None:
+        """The share that is wanted; None: all of the rule's samples, or the usual one. Raises `UsageError`."""
+        text, by = self._line.value.strip(), ChosenBy(self._by.chosen)
+        if self._rule is ExportRule.TOP and not text:
+            return replace(USUAL_TOP, by=by)
+        if self._rule is ExportRule.ALL or not text:
+            return None
+        try:
+            return replace(TopShare.parse(text), by=by)
+        except UsageError:
+            raise UsageError(f"{text}: take a share such as 5%, or a count such as 500") from None

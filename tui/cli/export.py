@@ -126,7 +126,7 @@ def export(
     from engine.store.leaving import ExportRule
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
-    from tui.text.tables import dropped_in_export, pair_facts, passed_in_export, rule_of
+    from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export, rule_of
     from tui.text.vocabulary import untrainable_head
 
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):

@@ -11,9 +11,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from engine.export.export import ExportResult
-from engine.export.pair_files import PairCounts
-from engine.export.preferences import PreferredBy
 from engine.formats.following import changes, reasoning_of
 from engine.formats.tools import tools_text
 from engine.health.check import Check
@@ -41,8 +38,7 @@ from engine.sample import (
     thoughts_before,
 )
 from engine.store.annotations import NONE
-from engine.store.choosing import ChosenBy
-from engine.store.leaving import ExportRule, TopShare, pass_through, with_thoughts_of
+from engine.store.leaving import with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
@@ -179,7 +175,7 @@ def passed_fact(passed: Mapping[WhyPassed, int]) -> Iterator[Fact]:
 def passed_words(passed: Mapping[WhyPassed, int]) -> str:
     """Why rows cannot be refined, and how many: "3 rows, as they were: no answer yet 2, tool calls 1"."""
     reasons = ", ".join(f"{WHY_PASSED[why]} {rows:,}" for why, rows in passed.items())
-    return f"{_rows(sum(passed.values()))}: {reasons}"
+    return f"{rows_words(sum(passed.values()))}: {reasons}"
 
 
 def conversation_lines(counts: Conversations) -> Iterator[str]:
@@ -192,55 +188,8 @@ def conversation_lines(counts: Conversations) -> Iterator[str]:
     yield f"exchanges that are refined: {counts.last:,} with --turns last, {counts.all:,} with all"
 
 
-def _rows(count: int) -> str:
+def rows_words(count: int) -> str:
     return "1 row, as it was" if count == 1 else f"{count:,} rows, as they were"
-
-
-def rule_of(report: ExportResult) -> str:
-    """The rule of an export, and the share of its samples."""
-    return f"rule {report.rule}" + (f", {share_words(report.share)}" if report.share is not None else "")
-
-
-def share_words(share: TopShare) -> str:
-    """A share and the measure by which it comes first, where that is not the usual one: "top 5% by loss"."""
-    by = "" if share.by is ChosenBy.IFD else f" by {share.by}"
-    return f"top {share}{by}" + (f" (seed {share.seed})" if share.by is ChosenBy.RANDOM else "")
-
-
-def pair_facts(report: ExportResult, counts: PairCounts) -> Iterator[Fact]:
-    """The pairs that an export of preferences holds, who preferred, and the samples that gave none."""
-    pairs = counts.pairs.total()
-    who = ", ".join(f"{count:,} by {_PREFERRED[by]}" for by, count in counts.pairs.most_common())
-    rows = "" if report.rows == pairs else f", in {report.rows:,} rows"
-    rule = "" if report.rule is ExportRule.ALL and report.share is None else f", {rule_of(report)}"
-    yield "pairs", f"{pairs:,} of {pairs + counts.none.total():,} samples{rows}{rule}: {who}"
-    if counts.near_ties:
-        yield "near ties", f"{counts.near_ties:,} of them (--min-margin leaves out what is below it)"
-    if counts.none:
-        yield "no pair", counts.why_none()
-
-
-_PREFERRED = {
-    PreferredBy.STUDENT: "the student",
-    PreferredBy.PERSON: "a person",
-    PreferredBy.JUDGE: "the judge",
-}
-
-
-def passed_in_export(report: ExportResult) -> str:
-    """The rows of an export that could not be refined, and those of the dataset that did not leave."""
-    parts = [_rows(report.passed)] * bool(report.passed)
-    if report.left_out:
-        no_place = pass_through(report.rule, report.share)
-        why = f"no place in {report.format}" if no_place else rule_of(report)
-        parts.append(f"{report.left_out:,} left out ({why})")
-    return ", ".join(parts)
-
-
-def dropped_in_export(dropped: int) -> Iterator[Fact]:
-    """The rows that stay behind by any rule; nothing where there are none."""
-    if dropped:
-        yield "dropped", f"{counted(dropped, 'row')} that a person dropped, in no export"
 
 
 # A workspace ------------------------------------------------------------------------------------------------

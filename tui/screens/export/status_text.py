@@ -10,9 +10,9 @@ from engine.export.trainers import Trainer
 from engine.store.leaving import ExportRule
 from models.system.units import counted, file_size
 from tui.keys.keymap import Keymap
+from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export
 from tui.text.literal import one_line
 from tui.text.shown import shown
-from tui.text.tables import dropped_in_export, pair_facts, passed_in_export
 from tui.text.vocabulary import untrainable_head
 
 

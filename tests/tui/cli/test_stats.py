@@ -155,7 +155,7 @@ def test_a_workspace_s_run_is_told_by_length_and_a_dataset_has_none(data: Path, 
     assert (stage["margin"]["samples"], stage["compared"], stage["longer"]) == (24, 24, 16)
     assert (stage["at_equal_length"], stage["others"]) == (16, 16)
     first = json.loads(objects[0])["first"]
-    assert (first["ifd"]["samples"], set(first)) == (2, {"ifd", "loss", "margin", "length", "random"})
+    assert (first["ifd"]["samples"], set(first)) == (2, {"ifd", "loss", "length", "random"})
     dataset = json.loads(burnish("stats", data, "--json").out.splitlines()[0])
     assert (dataset["length"], dataset["first"]) == (None, None)
 

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, TypeAdapter
@@ -27,6 +27,7 @@ from engine.formats.outputs import SourceFile
 from engine.method.recipe import Recipe
 from engine.sample import Outcome, PassedRow, Sample, Turns, Version, WhyPassed
 from engine.store.acts import Acts
+from engine.store.among import AMONG, among, is_beginning
 from engine.store.annotations import ANNOTATED, AnnotationLog
 from engine.store.database import Database
 from engine.store.figures import figures_of
@@ -195,19 +196,19 @@ class Workspace:
             for (found,) in self.database.execute("SELECT sample FROM samples WHERE ends ORDER BY sample")
         ]
 
-    def pending(self, run: Run, among: Sequence[int]) -> Iterator[Sample]:
+    def pending(self, run: Run, chosen: Sequence[int]) -> Iterator[Sample]:
         """Those of some samples, which are in order, that have no outcome in this run yet."""
         undone = "NOT EXISTS (SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = s.sample)"
-        if _is_beginning(among):
+        if is_beginning(chosen):
             query = f"{_SAMPLES} WHERE sample > :last AND sample < :stop AND {undone} ORDER BY sample LIMIT :window"
-            for found in self.database.walk(query, WINDOW, run=run.id, stop=len(among)):
+            for found in self.database.walk(query, WINDOW, run=run.id, stop=len(chosen)):
                 yield self.stored_sample(*found)
             return
         query = (
             f"{_SAMPLES} WHERE sample IN (SELECT value FROM json_each(:some)) AND {undone} ORDER BY sample"
         )
-        for start in range(0, len(among), WINDOW):
-            some = json.dumps(list(among[start : start + WINDOW]))
+        for start in range(0, len(chosen), WINDOW):
+            some = json.dumps(list(chosen[start : start + WINDOW]))
             for found in self.database.execute(query, run=run.id, some=some):
                 yield self.stored_sample(*found)
 
@@ -444,12 +445,12 @@ class Workspace:
                 (run.id, outcome.index, *figures.values()),
             )
 
-    def count(self, run: Run, among: Sequence[int] | None = None) -> tuple[int, int]:
+    def count(self, run: Run, some: Sequence[int] | None = None) -> tuple[int, int]:
         """Samples finished in a run, and of these the ones with a failure, among some or among all."""
         ((done, failed),) = self.database.execute(
-            f"SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = :run AND {_AMONG}",
+            f"SELECT count(*), coalesce(sum(failed), 0) FROM outcomes WHERE run = :run AND {AMONG}",
             run=run.id,
-            **_among(range(len(self)) if among is None else among),
+            **among(range(len(self)) if some is None else some),
         )
         return done, failed
 
@@ -472,21 +473,6 @@ class Workspace:
 
 def _recipe_key(recipe: Recipe) -> str:
     return json.dumps(recipe.model_dump(mode="json"), sort_keys=True)
-
-
-_AMONG = "sample < :stop AND (:chosen IS NULL OR sample IN (SELECT value FROM json_each(:chosen)))"
-
-
-def _is_beginning(samples: Sequence[int]) -> TypeGuard[range]:
-    """True of the first samples, which need no list."""
-    return isinstance(samples, range) and samples.start == 0 and samples.step == 1
-
-
-def _among(samples: Sequence[int]) -> dict[str, object]:
-    """The values of `_AMONG`."""
-    if _is_beginning(samples):
-        return {"stop": samples.stop, "chosen": None}
-    return {"stop": max(samples, default=-1) + 1, "chosen": json.dumps(list(samples))}
 
 
 _DETAILS = TypeAdapter(tuple[dict[str, Any], ...])

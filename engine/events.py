@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -35,6 +36,16 @@ class Started:
     done: int
     failed: int  # of those done
     stages: tuple[Stage, ...]  # that every sample goes through
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedBefore:
+    """The verdicts of the samples that were done when this run was taken up; told after `Started`."""
+
+    replaced: Mapping[Stage, int]
+    near_ties: int  # choices
+    length_decides: int  # choices
+    faults: Mapping[str, int]  # of stages that failed, by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +201,7 @@ SharedEvent = (
 
 Event = (
     SharedEvent
+    | RefinedBefore
     | StudentOpened
     | PhaseStarted
     | PhaseEnded

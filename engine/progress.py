@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import dataclass
 
 from engine.events import (
     AttemptFailed,
@@ -15,6 +16,7 @@ from engine.events import (
     Paused,
     PhaseEnded,
     PhaseStarted,
+    RefinedBefore,
     ReplyGrew,
     Resumed,
     SampleAdvanced,
@@ -32,6 +34,22 @@ from engine.sample import Stage, Verdict
 from models.student import StudentInfo
 from models.system.units import counted
 from models.teacher import TeacherInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """What was done since a run or a judging was begun, or taken up again."""
+
+    done: int
+    before: int  # of what is asked for, done in earlier sessions
+    seconds: float  # without those that were waited
+
+    def then(self, later: SessionCounts) -> SessionCounts:
+        """These, and those of the same session's next part."""
+        return SessionCounts(self.done + later.done, self.before, self.seconds + later.seconds)
+
+    def as_json(self) -> dict[str, float]:
+        return {"done": self.done, "before": self.before, "seconds": round(self.seconds, 1)}
 
 
 class Tally:
@@ -110,6 +128,11 @@ class Tally:
                 self.faults.update(failure.fault for failure in outcome.failures)
                 if not self.stages:
                     self._decide(event)
+            case RefinedBefore():
+                self.replaced.update(event.replaced)
+                self.near_ties += event.near_ties
+                self.length_decides += event.length_decides
+                self.faults.update(event.faults)
             case JudgedBefore(results=results):
                 self.results.update(results)
             case PairJudged(judged=judged):
@@ -202,8 +225,12 @@ class Tally:
     def measured(self) -> Measured:
         return Measured(self.student_speed, self.phase is not None, self.failed_attempts.total())
 
+    @property
+    def session(self) -> SessionCounts:
+        return SessionCounts(self.done - self.skipped, self.skipped, self.watch.seconds)
+
     def counts(self) -> str:
-        """Verdicts and troubles so far."""
+        """Verdicts and troubles so far, those of earlier sessions too; of replies that were refused only this one's."""
         parts = [f"{stage} replaced {self.replaced[stage]}" for stage in self.stages]
         if self.results:
             parts += [f"{result} {self.results[result]}" for result in Result if result is not Result.INVALID]
@@ -214,8 +241,13 @@ class Tally:
         if self.failed:
             parts.append(f"failed {self.failed}")
         if self.failed_attempts:
-            parts.append("refused replies: " + listed(self.failed_attempts))
+            parts.append(f"refused replies{self.now}: " + listed(self.failed_attempts))
         return " · ".join(parts)
+
+    @property
+    def now(self) -> str:
+        """Words behind what is counted of this session alone, where there was an earlier one."""
+        return " this session" if self.skipped else ""
 
     def _decide(self, event: Chosen | Finished) -> None:
         self.decisions.append(event)

@@ -36,6 +36,7 @@ from engine.run.schema_watch import SchemaWatch
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
 from engine.sample import Choice, Sample, Scores, Stage, Version
+from engine.store.overview import refined_before
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
 from models.system.threads import on_daemon_thread
@@ -141,6 +142,8 @@ class Pipeline:
         done, failed = self._workspace.count(self._run, chosen)
         stages = () if self._recipe.method is Method.SCORE else tuple(Stage)
         self._emit(Started(len(chosen), done, failed, stages))
+        if done:
+            self._emit(refined_before(self._workspace, self._run, chosen))
         if len(chosen) > FIRST and not self._run.record.held:
             self._first = FirstSamples(Asking.of(self._recipe), self._hold)
         while True:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from engine.events import RefinedBefore
 from engine.sample import Frozen, Rule, Stage, WhyPassed
+from engine.store.among import AMONG, among
 from engine.store.leaving import FINISHED
 from engine.store.workspace import Run, Workspace
 
@@ -55,14 +59,15 @@ def overview(workspace: Workspace, run: Run) -> Overview:
         run.id,
     )
     dropped, changed = followed(workspace, run)
+    all = range(len(workspace))
     with database.understood():
         return Overview(
-            samples=len(workspace),
+            samples=len(all),
             passed=workspace.passed(),
             done=done,
             failed=failed,
-            stages=_stages(workspace, run),
-            faults=faults(workspace, run),
+            stages=stage_counts(workspace, run, all),
+            faults=faults(workspace, run, all),
             unscorable=unscorable,
             truncated=truncated,
             reasoning=workspace.reasoning(),
@@ -97,20 +102,33 @@ def replaced(workspace: Workspace, run: Run) -> dict[Stage, tuple[int, int]]:
     return counts
 
 
-def faults(workspace: Workspace, run: Run) -> dict[str, int]:
+def refined_before(workspace: Workspace, run: Run, some: Sequence[int]) -> RefinedBefore:
+    """The verdicts of those of some samples that are done."""
+    stages = stage_counts(workspace, run, some)
+    return RefinedBefore(
+        {stage: counts.replaced for stage, counts in stages.items()},
+        sum(counts.near_ties for counts in stages.values()),
+        sum(counts.length_decides for counts in stages.values()),
+        faults(workspace, run, some),
+    )
+
+
+def faults(workspace: Workspace, run: Run, some: Sequence[int]) -> dict[str, int]:
     """Failures of stages in a run by kind, the most frequent first; of equals, the one that came first."""
     return dict(
         workspace.database.execute(
-            "SELECT json_extract(value, '$.failure.fault'), count(*) FROM figures AS f "
-            "JOIN outcomes AS o ON o.run = f.run AND o.sample = f.sample, json_each(o.body, '$.choices') "
-            "WHERE f.run = ? AND f.failed AND json_extract(value, '$.failure') IS NOT NULL "
-            "GROUP BY 1 ORDER BY 2 DESC, min(f.sample * 2 + key)",  # a sample has two choices at most
-            run.id,
+            "SELECT json_extract(value, '$.failure.fault'), count(*) "
+            "FROM outcomes JOIN json_each(body, '$.choices') "
+            f"WHERE run = :run AND failed AND {AMONG} AND json_extract(value, '$.failure') IS NOT NULL "
+            "GROUP BY 1 ORDER BY 2 DESC, min(sample * 2 + key)",  # a sample has two choices at most
+            run=run.id,
+            **among(some),
         )
     )
 
 
-def _stages(workspace: Workspace, run: Run) -> dict[Stage, StageCounts]:
+def stage_counts(workspace: Workspace, run: Run, some: Sequence[int]) -> dict[Stage, StageCounts]:
+    """Verdicts of the stages over those of some samples that are done."""
     counts: dict[Stage, dict[str, int]] = {stage: {} for stage in Stage}
     marks = ("near_ties", "length_decides", "verified", "overruled")
     for stage, verdict, samples, *marked in workspace.database.execute(
@@ -120,8 +138,9 @@ def _stages(workspace: Workspace, run: Run) -> dict[Stage, StageCounts]:
         "sum(coalesce(json_extract(value, '$.length_decides'), 0)), "
         "count(json_extract(value, '$.verified.margin')), "
         "sum(coalesce(json_extract(value, '$.verified.overruled'), 0)) "
-        "FROM outcomes, json_each(body, '$.choices') WHERE run = ? GROUP BY 1, 2",
-        run.id,
+        f"FROM outcomes, json_each(body, '$.choices') WHERE run = :run AND {AMONG} GROUP BY 1, 2",
+        run=run.id,
+        **among(some),
     ):
         count = counts[Stage(stage)]
         count[verdict] = samples

@@ -28,6 +28,7 @@ from tui.cli.stopping import run_stoppable
 if TYPE_CHECKING:
     from engine.judge.answers import AnswerPrompt, Answers
     from engine.judge.record import Record
+    from engine.progress import SessionCounts
     from engine.run.settings import AnswerSettings
     from tui.text.tables import Fact
 
@@ -102,7 +103,7 @@ def answer(
     kept = out.with_name(f"{out.name}.answers")
     with Record.at(kept) as record:
         try:
-            found = run_stoppable(_answer(record, settings, asked))
+            found, now = run_stoppable(_answer(record, settings, asked))
         except HeldError as error:
             if as_json:
                 print(json.dumps({"record": str(kept), "held": asdict(error.held)}))
@@ -116,16 +117,19 @@ def answer(
             "record": str(kept),
             "prompts": len(asked),
             "answered": len(found.texts),
+            "session": now.as_json(),
             "cut": found.cut,
             "failures": {str(n): failure.model_dump(mode="json") for n, failure in found.failures.items()},
         }
         print(json.dumps(result))
     else:
-        print_facts(output(), _facts(found, len(asked), out, kept))
+        print_facts(output(), _facts(found, now, len(asked), out, kept))
     return PARTLY if found.failures else DONE
 
 
-async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPrompt]) -> Answers:
+async def _answer(
+    record: Record, settings: AnswerSettings, asked: list[AnswerPrompt]
+) -> tuple[Answers, SessionCounts]:
     from engine.judge.answers import answer
     from engine.judge.recorded_model import RecordedModel
     from engine.method.templates import TemplateName
@@ -136,11 +140,14 @@ async def _answer(record: Record, settings: AnswerSettings, asked: list[AnswerPr
     chat = settings.template is TemplateName.CHAT
     with display(errors(), "prompts") as shown:
         async with RecordedModel(record, settings, ending_when_held(shown.on_event), chat=chat) as model:
-            return await answer(model, asked, settings.template)
+            return await answer(model, asked, settings.template), shown.tally.session
 
 
-def _facts(answers: Answers, asked: int, out: Path, kept: Path) -> Iterator[Fact]:
+def _facts(answers: Answers, now: SessionCounts, asked: int, out: Path, kept: Path) -> Iterator[Fact]:
+    from tui.text.tables import session_words
+
     yield "answered", f"{len(answers.texts)} of {counted(asked, 'prompt')}"
+    yield "session", session_words(now, "prompt")
     if answers.cut:
         yield (
             "cut",

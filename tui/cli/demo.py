@@ -52,14 +52,14 @@ def demo(*, samples: int, workspace: Path, as_json: bool) -> int:
     )
     say(errors(), _about_ollama(settings.teacher.host))
     with open_data(demo_dataset(), DataOptions(workspace), turns=settings.run.turns) as opened:
-        summary = refine(opened, settings, limit=samples)
+        summary, now = refine(opened, settings, limit=samples)
         out = workspace.with_name(f"{workspace.stem}-refined.json")
         rows = (
             render(sample, outcome.final, Format.ALPACA, Format.ALPACA)
             for sample, outcome in finished(opened, summary.run, samples)
         )
         write_dataset(out, Format.ALPACA, rows, sources=[opened.source().file()])
-        show_result(opened, summary, as_json=as_json, export=out)
+        show_result(opened, summary, now, as_json=as_json, export=out)
     return PARTLY if summary.failed else DONE
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.formats.read import BadRow, Dataset
     from engine.judge.pairs import Sides
     from engine.judge.record import Comparison, Record
+    from engine.progress import SessionCounts
     from engine.run.settings import JudgeSettings
 
 LISTED = 20
@@ -93,6 +94,7 @@ def judge(
     from engine.run.teachers import check_teacher
     from tui.cli.console import output, print_facts
     from tui.text.judge_tables import print_results
+    from tui.text.tables import session_words
 
     settings = load_settings(given(options)).judge
     if settings.name is None:
@@ -102,7 +104,7 @@ def judge(
     sides = _sides(a, b, reading, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
         try:
-            comparison = run_stoppable(_judge(opened, settings, sides))
+            comparison, now = run_stoppable(_judge(opened, settings, sides))
         except HeldError as error:
             if as_json:
                 print(json.dumps({"record": str(opened.path), "held": asdict(error.held)}))
@@ -110,18 +112,24 @@ def judge(
         found = results(opened.judged(comparison))
         if as_json:  # tui/cli/README.md documents the fields
             about = comparison.about.model_dump(exclude={"run", "refined_only"})
-            print(json.dumps({"record": str(opened.path), **about, **found.model_dump(mode="json")}))
+            result = {
+                "record": str(opened.path),
+                "session": now.as_json(),
+                **about,
+                **found.model_dump(mode="json"),
+            }
+            print(json.dumps(result))
         else:
             out = output()
             print_results(out, comparison.about, found, LISTED)
-            facts = [("record", str(opened.path))]
+            facts = [("session", session_words(now, "pair")), ("record", str(opened.path))]
             if found.disagreements:
                 facts.append(("next", f"burnish show {quoted_word(str(a))} {found.disagreements[0].row}"))
             print_facts(out, facts)
     return PARTLY if found.faults else DONE
 
 
-async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Comparison:
+async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> tuple[Comparison, SessionCounts]:
     from engine.judge.judge import judge
     from engine.judge.recorded_model import RecordedModel
     from engine.run.session import ending_when_held
@@ -130,7 +138,7 @@ async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> Compa
 
     with display(errors(), "pairs") as shown:
         async with RecordedModel(record, settings, ending_when_held(shown.on_event)) as model:
-            return await judge(model, sides, settings.reply_form)
+            return await judge(model, sides, settings.reply_form), shown.tally.session
 
 
 def _sides(

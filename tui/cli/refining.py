@@ -18,6 +18,7 @@ from engine.formats.names import DatasetError, Format
 from engine.formats.read import BadRow
 from engine.formats.reasons import Reasons
 from engine.method.recipe import Method
+from engine.progress import SessionCounts
 from engine.run import session
 from engine.run.opening import append_dataset, check_columns, open_workspace, workspace_for
 from engine.run.plan import RunSummary
@@ -104,9 +105,10 @@ def _appended(path: Path, data: Path, on_bad: Callable[[BadRow], None], columns:
     return opened
 
 
-def refine(opened: Workspace, settings: Settings, **options: Any) -> RunSummary:
+def refine(opened: Workspace, settings: Settings, **options: Any) -> tuple[RunSummary, SessionCounts]:
     with display(errors()) as shown:
-        return run_stoppable(session.refine_workspace(opened, settings, shown.on_event, **options))
+        summary = run_stoppable(session.refine_workspace(opened, settings, shown.on_event, **options))
+    return summary, shown.tally.session
 
 
 def show_held(opened: Workspace, held: Held) -> None:
@@ -134,15 +136,17 @@ def run_json(opened: Workspace, run: Run) -> dict[str, Any]:
     }
 
 
-def show_result(opened: Workspace, summary: RunSummary, *, as_json: bool, export: Path | None = None) -> None:
+def show_result(
+    opened: Workspace, summary: RunSummary, now: SessionCounts, *, as_json: bool, export: Path | None = None
+) -> None:
     """Print a run's end: a few samples before and after, the totals, and where everything is."""
     if as_json:
-        extra = {"total": summary.total, "waiting": summary.waiting, "export": export and str(export)}
-        print(json.dumps(run_json(opened, summary.run) | extra))
+        extra = {"total": summary.total, "waiting": summary.waiting, "session": now.as_json()}
+        print(json.dumps(run_json(opened, summary.run) | extra | {"export": export and str(export)}))
         return
     out = output()
     show_examples(out, opened, summary.run, EXAMPLES)
-    show_totals(out, opened, summary.run)
+    show_totals(out, opened, summary.run, now)
     command = ("next", f"burnish export {quoted_word(str(opened.path))} OUT")
     print_facts(out, [("export", str(export)) if export is not None else command])
 
@@ -162,9 +166,12 @@ def show_examples(out: Console, opened: Workspace, run: Run, count: int) -> None
         out.print(f"… and {more} more (burnish show {path} SAMPLE)", soft_wrap=True)
 
 
-def show_totals(out: Console, opened: Workspace, run: Run) -> None:
+def show_totals(out: Console, opened: Workspace, run: Run, now: SessionCounts | None = None) -> None:
+    """Print the whole run's counts, and what this session did of it, where there was one."""
     counted = overview(opened, run)
     pairs = list(tables.overview_facts(counted))
+    if now is not None:
+        pairs.insert(1, ("session", tables.session_words(now)))
     if counted.failed:
         failed = (outcome for _, outcome in finished(opened, run, None) if outcome.failures)
         pairs += map(tables.failure_fact, islice(failed, FAILURES))

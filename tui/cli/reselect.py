@@ -56,6 +56,7 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     with Workspace.open(workspace) as opened:
         with display(console) as shown:
             summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=False))
+        now = shown.tally.session
         if summary.waiting:
             missing = ", ".join(map(str, summary.waiting[:50])) + " …" * (len(summary.waiting) > 50)
             need = counted(len(summary.waiting), "sample needs", "samples need")
@@ -63,7 +64,8 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
             if ask_teacher:
                 with display(console) as shown:
                     summary = run_stoppable(choose(opened, emit=shown.on_event, ask_teacher=True))
+                now = now.then(shown.tally.session)
             else:
                 say(console, "give --ask-teacher to ask for them; the others are chosen")
-        show_result(opened, summary, as_json=as_json)
+        show_result(opened, summary, now, as_json=as_json)
     return PARTLY if summary.failed or summary.waiting else DONE

@@ -53,7 +53,7 @@ def run(
     session.check(settings, allow_remote_teacher=allow_remote_teacher)
     with open_data(data, reading, turns=settings.run.turns) as opened:
         try:
-            summary = refine(
+            summary, now = refine(
                 opened,
                 settings,
                 limit=limit,
@@ -64,5 +64,5 @@ def run(
             if as_json:
                 show_held(opened, error.held)
             raise
-        show_result(opened, summary, as_json=as_json)
+        show_result(opened, summary, now, as_json=as_json)
     return PARTLY if summary.failed else DONE

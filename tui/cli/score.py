@@ -53,7 +53,7 @@ def score(
     settings = load_settings(given({**options, "run__method": "score"}))
     session.check(settings)
     with open_data(data, reading, turns=settings.run.turns) as opened:
-        summary = refine(opened, settings, limit=limit)
+        summary, now = refine(opened, settings, limit=limit)
         if as_json:
             for sample, outcome in finished(opened, summary.run, limit):
                 assert outcome.before is not None
@@ -61,7 +61,7 @@ def score(
         else:
             out = output()
             show_examples(out, opened, summary.run, LISTED)
-            show_totals(out, opened, summary.run)
+            show_totals(out, opened, summary.run, now)
             path = quoted_word(str(opened.path))
             print_facts(out, [("next", f"burnish export {path} OUT --rule top --top 5%")])
     return DONE

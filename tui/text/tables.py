@@ -20,6 +20,8 @@ from engine.method.prompts import CritiqueLength, PromptSet, Wording
 from engine.method.recipe import Method, Recipe
 from engine.method.rewrite_language import LANGUAGES
 from engine.method.rules import PAPERS, Criterion
+from engine.pace import clock
+from engine.progress import SessionCounts
 from engine.sample import (
     PARTS,
     Annotation,
@@ -193,6 +195,12 @@ def rows_words(count: int) -> str:
 
 
 # A workspace ------------------------------------------------------------------------------------------------
+
+
+def session_words(session: SessionCounts, unit: str = "sample") -> str:
+    """What a session did of a run or a judging, and what it found done."""
+    now = f"{counted(session.done, unit)} in {clock(session.seconds)}"
+    return f"{now}, {session.before:,} done before" if session.before else now
 
 
 def overview_facts(overview: Overview) -> Iterator[Fact]:

@@ -249,7 +249,7 @@ def _looked_at(path: Path) -> None:
         opened.annotations.tags()
         opened.annotations.noted()
         opened.count(run)
-        faults(opened, run)
+        faults(opened, run, range(len(opened)))
         for sample in opened.samples():
             outcome, _ = opened.outcome(run, sample.index), opened.reviews.standing(sample.index)
             assert outcome is None or outcome.final

@@ -24,7 +24,7 @@ OVERVIEW = {
     "reasoning_dropped", "fields_changed", "medians",
 }  # fmt: skip
 MODELS = {"teacher", "student", "verifier"}
-RUN = {"workspace", "dataset", "recipe", "part", "total", "waiting", "export"} | MODELS | OVERVIEW
+RUN = {"workspace", "dataset", "recipe", "part", "total", "waiting", "session", "export"} | MODELS | OVERVIEW
 
 
 def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Path) -> None:
@@ -74,12 +74,15 @@ def test_run_prints_its_result_as_one_object(tmp_path: Path) -> None:
     assert result["teacher"]["name"] == TEACHER
     assert result["student"] is None
     assert (result["faults"], result["waiting"], result["export"]) == ({}, [], None)
-    assert json.loads(second.out) == result
+    now, again = result.pop("session"), json.loads(second.out)
+    assert (now["done"], now["before"]) == (2, 0)
+    assert again.pop("session") == {"done": 0, "before": 2, "seconds": 0}
+    assert again == result, "the whole run is counted, whatever this session did"
 
 
 def test_show_prints_a_workspace_and_a_sample_as_objects(refined: Path) -> None:
     whole = json.loads(burnish("show", refined, "--json").out)
-    assert set(whole) == RUN - {"total", "waiting", "export"}
+    assert set(whole) == RUN - {"total", "waiting", "session", "export"}
     assert (whole["samples"], whole["done"]) == (3, 2)
     one = json.loads(burnish("show", refined, "1", "--json").out)
     assert one["sample"]["original"]["input"] == "The train is late."
@@ -125,10 +128,19 @@ def test_the_end_of_a_run_with_failures_says_how_to_try_again(tmp_path: Path) ->
         assert server.chats == []
         (line,) = [line for line in again.out.splitlines() if line.startswith("to try again")]
         assert "--retry-failed" in line
+        assert _told(again.err, "replaced", "failed") == _told(ended.err, "replaced", "failed") != []
+        assert "refused replies" in ended.err
+        assert "refused replies" not in again.err
+        assert "session 0 samples in 00:00, 2 done before" in " ".join(again.out.split())
         assert line in ended.out.splitlines()
         retried = burnish(*command, "--retry-failed", environment=cured)
     assert (ended.code, again.code, retried.code) == (3, 3, 0)
     assert "--retry-failed" not in retried.out
+
+
+def _told(progress: str, *words: str) -> list[str]:
+    """The counts with one of these words in the last line of progress."""
+    return [part for part in progress.splitlines()[-1].split(" · ") if any(word in part for word in words)]
 
 
 def test_the_student_s_context_and_the_teacher_s_are_options_of_their_own(tmp_path: Path) -> None:

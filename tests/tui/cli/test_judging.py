@@ -28,6 +28,7 @@ ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 RESULTS = {
     *(
         "record",
+        "session",
         "a",
         "b",
         "sources",
@@ -102,6 +103,8 @@ def test_a_workspace_is_judged_shown_and_kept_and_nothing_is_asked_again(tmp_pat
         assert word in text
     assert f"{result['pairs']}/{result['pairs']} pairs" in ended.err
     assert f"win {result['pairs']} · tie 0 · lose 0" in ended.err
+    assert (result["session"]["done"], result["session"]["before"]) == (0, result["pairs"])
+    assert f"session {result['pairs']} pairs in 00:0" in text
     assert f"{result['pairs']} pairs, {result['pairs']} of them done before" in second.err
     assert contents(tmp_path)["scene.burnish"] == before, "a workspace is only looked at"
     assert stat.S_IMODE(path.with_suffix(".judged").stat().st_mode) == 0o600
@@ -253,6 +256,8 @@ def test_answers_are_not_written_before_all_are_there(tmp_path: Path) -> None:
         ended = burnish(*command, "--json", environment=at(server) | environment)
         assert len(server.chats) == 4
     result = json.loads(ended.out)
+    now = result.pop("session")
+    assert (now["done"], now["before"]) == (2, 2)
     assert result == {
         "out": str(out), "generator": TEACHER, "record": f"{out}.answers",
         "prompts": 4, "answered": 4, "cut": 0, "failures": {},

@@ -9,21 +9,24 @@ import pytest
 from rich.console import Console
 
 from engine.events import (
+    AttemptFailed,
+    Chosen,
     Event,
     Finished,
     Generated,
     Notice,
     Paused,
     PhaseStarted,
+    RefinedBefore,
     ReplyGrew,
     Resumed,
     SampleAdvanced,
     Scored,
     Started,
 )
-from engine.sample import Stage
+from engine.sample import Stage, Verdict
 from models.teacher import Fault
-from tests.factory import outcome
+from tests.factory import choice, outcome
 from tui.cli import progress
 
 GREW = ReplyGrew(0, Stage.INSTRUCTION, "reflect", "a piece")
@@ -59,6 +62,18 @@ def test_each_change_is_one_line() -> None:
     assert [line.split(" · ")[0] for line in told] == [
         "5 samples, 0 of them done before", *(f"{number}/5 samples" for number in range(6))
     ]  # fmt: skip
+
+
+def test_a_run_taken_up_again_counts_what_was_done_before() -> None:
+    before = RefinedBefore({Stage.INSTRUCTION: 3}, 2, 1, {"cut": 1})
+    taken = Chosen(4, choice(Stage.INSTRUCTION, Verdict.REPLACED))
+    refused = AttemptFailed(4, Stage.INSTRUCTION, "reflect", 0, Fault.CUT, "cut")
+    told = lines([Started(5, 4, 1, (Stage.INSTRUCTION,)), before, refused, taken, Finished(outcome(4))])
+    assert told[0] == "5 samples, 4 of them done before"
+    assert told[-1] == (
+        "5/5 samples · instruction replaced 4 · near ties 2 · decided by length 1 · failed 1"
+        " · refused replies this session: cut 1"
+    )
 
 
 def test_a_pause_that_goes_on_is_told_once() -> None:

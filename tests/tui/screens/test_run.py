@@ -160,7 +160,7 @@ def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_pa
         await seat.until(lambda: seat.keys() == {"begin"})
         await seat.wait_for("2 samples to do")
         await seat.pilot.press("s")
-        await seat.wait_for("✓ done", "4 of 4 samples", "2 of them in an earlier session")
+        await seat.wait_for("✓ done", "4 of 4 samples", "this session 2 samples in", "2 done before")
         await seat.wait_for("of 4, response replaced")
 
     with FakeOllama(tap) as server:

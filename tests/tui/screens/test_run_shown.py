@@ -173,7 +173,7 @@ def test_medians_go_with_a_run_and_its_end_shows_the_distribution(tmp_path: Path
             for size in sizes:
                 await seat.pilot.resize_terminal(*size)
                 await seat.wait_for("before · median 0.6", "unscored", "decisions")
-                assert seat.screen.query_one(ResultPlots).fit
+                await seat.until(lambda: seat.screen.query_one(ResultPlots).fit)
 
     ReportedRunSeat(scene(tmp_path)).play(work)
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from engine.events import Finished
 from engine.method.recipe import Method, Recipe
+from engine.pace import clock
 from engine.run.part import chosen_in
 from engine.run.settings import Settings
 from engine.store.distribution import Distribution, PairedMedians
@@ -36,6 +37,7 @@ from tui.screens.run.wording import RunCounts
 from tui.state.recount import Recount
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
+from tui.text.tables import session_words
 from tui.widgets.cursor_list import CursorKeys
 from tui.widgets.plot import Plot
 from tui.widgets.stage_bars import StageBar, StageBars
@@ -179,7 +181,7 @@ class RunScreen(CursorKeys, JobScreen):
                 if run is None:
                     return RunCounts(asked)
                 return RunCounts(
-                    asked, *reading.count(run, chosen), faults(reading, run), replaced(reading, run)
+                    asked, *reading.count(run, chosen), faults(reading, run, chosen), replaced(reading, run)
                 )
 
             try:
@@ -306,10 +308,14 @@ class RunScreen(CursorKeys, JobScreen):
         if ending is None:
             return Content("")  # the plan stands in its place
         if ending.result is not None:
+            session = tally.session
+            took = (
+                f"this session {session_words(session)}" if session.before else f"in {clock(session.seconds)}"
+            )
             head = Content.assemble(
                 ("✓ done", "bold $text-success"),
                 f"  {ending.result.done:,} of {counted(ending.result.total, 'sample')}",
-                (f"  {wording.session(tally)}", "$text-muted"),
+                (f"  {took}", "$text-muted"),
             )
         elif ending.failure is not None:
             head = Content.styled("✗ ended before it was done; what was answered is kept", "bold $text-error")

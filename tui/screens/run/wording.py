@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from engine.method.recipe import Method
-from engine.pace import Pulse, clock
+from engine.pace import Pulse
 from engine.progress import Tally, listed
 from engine.run.settings import Settings
 from engine.sample import Stage
@@ -96,7 +96,7 @@ def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
     counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
     before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"
     if tally.over:
-        before = counted(tally.replies, "reply", "replies")
+        before = counted(tally.replies, "reply", "replies") + tally.now
     info = tally.teacher
     who = _who(info.name if info else name, info)
     return _model("teacher", who, speed, (tally.teacher_pulse, "$primary"), before, width)
@@ -106,7 +106,7 @@ def student_line(tally: Tally, name: str | None, width: int) -> Content:
     """The student: its speed, and the samples before it."""
     speed = f"{tally.student_speed:,.0f} tokens/s" if tally.student_seconds else ""
     if tally.over:
-        before = counted(tally.student_tokens, "token")
+        before = counted(tally.student_tokens, "token") + tally.now
     elif tally.student is None:
         before = "loading"
     else:
@@ -125,7 +125,7 @@ def _model(
     label: str, who: Content, speed: str, pulse: tuple[Pulse, str], before: str, width: int
 ) -> Content:
     blocks, colour = spark(pulse[0], _room(width)), pulse[1]
-    rest = LABEL + SPEED + (2 + len(blocks) if blocks else 0) + BEFORE
+    rest = LABEL + SPEED + (2 + len(blocks) if blocks else 0) + max(BEFORE, 2 + len(before))
     room = min(max(10, width - rest), MODEL)
     line = Content.assemble(
         (label.ljust(LABEL), "$text-muted"),
@@ -208,7 +208,7 @@ def troubles(tally: Tally) -> Content:
     else:
         parts.append(("none", "$text-muted"))
     if tally.failed_attempts:
-        parts.append((f"  refused replies: {listed(tally.failed_attempts)}", "$text-warning"))
+        parts.append((f"  refused replies{tally.now}: {listed(tally.failed_attempts)}", "$text-warning"))
     if tally.near_ties:
         near = "near tie" if tally.near_ties == 1 else "near ties"
         parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))
@@ -221,9 +221,3 @@ def replaced(counts: RunCounts) -> str:
     """Verdicts of the run, those of earlier sessions included, by stage."""
     stages = (counts.replaced or {}).items()
     return ", ".join(f"{stage} replaced {taken:,} of {total:,}" for stage, (taken, total) in stages)
-
-
-def session(tally: Tally) -> str:
-    """The time that a run took since it was begun or taken up again, and what was done before."""
-    since = f"in {clock(tally.watch.seconds)}"
-    return f"{since}, {tally.skipped:,} of them in an earlier session" if tally.skipped else since

@@ -25,14 +25,14 @@ from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspac
 from models.errors import UsageError
 
 
-def text_part(body: str, number: int, nul: str) -> str:
-    """SQL for a sample's original instruction, input or response: part 0, 1 or 2 of its `body`.
+def text_part(body: str, path: str, nul: str) -> str:
+    """SQL for the text at a path in a `body` of JSON; in a sample's, its parts are at $[0], $[1] and $[2].
 
     SQLite reads a string up to a NUL, so the character `nul`, as JSON writes it, stands for that. (A backslash is
     written as two: out of the way, they begin no other character.)
     """
     freed = f"replace(replace(replace({body}, '\\\\', char(1)), '\\u0000', '{nul}'), char(1), '\\\\')"
-    return f"json_extract(iif(instr({body}, '\\u0000'), {freed}, {body}), '$[{number}]')"
+    return f"json_extract(iif(instr({body}, '\\u0000'), {freed}, {body}), '{path}')"
 
 
 SOH = "\\u0001"
@@ -97,7 +97,7 @@ SELECT
         WHEN t.decision IN ('chosen', 'edited') THEN {loss.format("t.body", "scores")}
         ELSE {loss.format(outcome, "after")} END
         AS loss_after,                                    -- of the response given the instruction, nats a token
-    coalesce(f.length_before, length({text_part(body, 2, SOH)})) AS length_before,
+    coalesce(f.length_before, length({text_part(body, "$[2]", SOH)})) AS length_before,
     coalesce(t.length, f.length_after) AS length_after,
     CASE WHEN t.decision IN ('original', 'dropped') THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1
         ELSE coalesce(f.instruction = 'replaced' OR f.response = 'replaced', 0) END

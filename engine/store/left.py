@@ -29,7 +29,7 @@ class Written(NamedTuple):
 
 def left(workspace: Workspace, run: Run) -> tuple[int, int]:
     """The samples that have no outcome in a run, and the characters of their texts."""
-    characters = " + ".join(f"length({text_part('body', part, SOH)})" for part in range(3))
+    characters = " + ".join(f"length({text_part('body', f'$[{part}]', SOH)})" for part in range(3))
     ((samples, total),) = workspace.database.execute(
         f"SELECT count(*), coalesce(sum({characters}), 0) FROM samples WHERE NOT EXISTS "
         "(SELECT 1 FROM outcomes WHERE run = ? AND outcomes.sample = samples.sample)",

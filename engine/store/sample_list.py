@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Any
 
 from engine.examine.flags import Flag
-from engine.sample import PARTS
+from engine.sample import PARTS, Annotation
+from engine.store.annotations import NONE, has_note, has_tags
 from engine.store.file_errors import Interrupted
 from engine.store.leaving import LEAVING, SOH, text_part
 from engine.store.search_line import NUMBERS, FieldText, NumberRange
@@ -77,6 +78,8 @@ class FilterTerm(StrEnum):
     LAST_TURN = "last turn"
     HAS_HISTORY = "has history"
     UNREVIEWED = "unreviewed"
+    NOTED = "has a note"
+    TAGGED = "has a tag"
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near duplicate"
     EMPTY = "empty field"
@@ -93,7 +96,7 @@ _KEYS = {
     **{column: column.value for column in SampleColumn},
     SampleColumn.NUMBER: "s.sample",
     SampleColumn.ROW: "s.number",
-    SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', 0, SOH)}, 1, 80))",
+    SampleColumn.INSTRUCTION: f"lower(substr({text_part('s.body', '$[0]', SOH)}, 1, 80))",
     SampleColumn.MARGIN: "instruction_margin",
     SampleColumn.EQUAL_MARGIN: "instruction_equal_margin",
     SampleColumn.VERDICT: "2 * (instruction = 'replaced') + (response = 'replaced')",
@@ -118,6 +121,7 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
     {FilterTerm.EARLIER_TURN: "NOT ends", FilterTerm.LAST_TURN: "ends"},
     {FilterTerm.HAS_HISTORY: "history"},
     {FilterTerm.UNREVIEWED: "(finished AND decision IS NULL)"},
+    {FilterTerm.NOTED: has_note("annotation"), FilterTerm.TAGGED: has_tags("annotation")},
     {
         mark: f"EXISTS (SELECT 1 FROM findings AS g WHERE g.flag = '{mark}' AND g.sample = s.sample)"
         for mark in map(FilterTerm, Flag)
@@ -128,12 +132,14 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
 @dataclass(frozen=True, slots=True)
 class SampleFilter:
     """The samples that hold `text` in their original (ASCII letters of either case), and a field's own in that field,
-    with all marks, and within all ranges."""
+    with all marks, within all ranges, and with notes and tags as `SearchTerms` asks for."""
 
     text: str = ""
     marks: frozenset[FilterTerm] = frozenset()
     ranges: tuple[NumberRange, ...] = ()
     fields: tuple[FieldText, ...] = ()
+    notes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ class SampleRow:
     turn: int
     ends: bool  # nothing follows it in its row
     instruction: str  # its beginning
+    annotation: Annotation  # a person's
     state: SampleState
     instruction_verdict: str | None  # kept, replaced or failed
     response_verdict: str | None
@@ -217,20 +224,27 @@ class SampleList:
             self._arranged, self._downwards = None, descending
             return len(self)
         key, conditions, values = _KEYS[by], [], dict[str, Any](run=self._run)
-        sought: list[tuple[str, Sequence[int]]]
-        sought = [(one.text, [PARTS.index(one.field)]) for one in only.fields]
+        sought: list[tuple[str, str, Sequence[str]]]
+        sought = [(one.text, "s.body", [_path(one.field)]) for one in only.fields]
+        sought += [(text, "annotation", ["$.note"]) for text in only.notes if text]
         if only.text:
-            sought.append((only.text, range(len(PARTS))))
-        for name, (text, parts) in enumerate(sought):
+            sought.append((only.text, "s.body", [_path(part) for part in PARTS]))
+        for name, (text, body, paths) in enumerate(sought):
             # Bytes, for they can hold half a surrogate pair, and of them Python lowers what SQLite lowers.
             lowered = text.replace("\0", "\ufdd0").encode("utf-8", "surrogatepass").lower()
             values |= {f"text{name}": lowered, f"stored{name}": _pattern(text)}
             held = " OR ".join(
-                f"instr(lower({text_part('s.body', part, _NONCHARACTER)}), CAST(:text{name} AS TEXT))"
-                for part in parts
+                f"instr(lower({text_part(body, path, _NONCHARACTER)}), CAST(:text{name} AS TEXT))"
+                for path in paths
             )
             # The text as it is stored, first: most samples need no more, and LIKE is twice as fast as instr.
-            conditions.append(f"s.body LIKE :stored{name} ESCAPE char(1) AND ({held})")
+            conditions.append(f"{body} LIKE :stored{name} ESCAPE char(1) AND ({held})")
+        if "" in only.notes:
+            conditions.append(has_note("annotation"))
+        for name, tag in enumerate(only.tags):
+            values[f"tag{name}"] = tag
+            among = f"EXISTS (SELECT 1 FROM json_each(annotation, '$.tags') WHERE value = :tag{name})"
+            conditions.append(among if tag else has_tags("annotation"))
         for name, one in enumerate(only.ranges):
             values[f"limit{name}"] = one.limit
             conditions.append(f"{NUMBERS[one.name]} {one.sign} :limit{name}")
@@ -274,7 +288,7 @@ class SampleList:
             "SELECT s.sample, s.body, s.number, turn, ends, state, instruction, response, near_tie, "
             "length_decides, truncated, unscorable, reasoning_dropped, fields_changed, failed, "
             "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
-            "instruction_margin, instruction_equal_margin "
+            "instruction_margin, instruction_equal_margin, annotation "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
         )
         return [self._row(found) for found in self._rows(query, **values)]
@@ -343,6 +357,7 @@ class SampleList:
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
         index, body, number, turn, ends, state, instruction, response, *flags = found[:15]
+        *numbers, annotation = found[15:]
         with self.reading.database.understood():
             return SampleRow(
                 index,
@@ -350,15 +365,21 @@ class SampleList:
                 turn,
                 bool(ends),
                 _opening(json.loads(body)),
+                Annotation.model_validate(json.loads(annotation)) if annotation else NONE,
                 SampleState(state),
                 instruction,
                 response,
                 *map(bool, flags),
-                *_finite(found[15:]),
+                *_finite(numbers),
             )
 
     def _rows(self, query: str, **values: object) -> list[Any]:
         return self.reading.database.execute(query, run=self._run, **values)
+
+
+def _path(part: str) -> str:
+    """Where a text of the original stands in a sample's body."""
+    return f"$[{PARTS.index(part)}]"
 
 
 def _pattern(text: str) -> str:

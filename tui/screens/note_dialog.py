@@ -30,11 +30,11 @@ class NoteDialog(Dialog[T]):
     """A note of several lines, and a line of tags. A first escape over changes asks."""
 
     HEADING = "Note and tags"
-    KEYS = "enter keeps · ctrl+j begins a line · tab goes on · escape leaves"
+    KEYS = "enter keeps · ctrl+j new line · tab goes on · escape leaves"
     BINDINGS = [Binding("ctrl+j", "begin_line", "New line", priority=True)]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     NoteDialog {
-        & PartEditor { border: none; padding: 0 1; height: 6; background: $panel; }
+        & PartEditor, & PartEditor:focus { border: none; padding: 0; height: 6; background: $panel; }
         & #known { color: $text-muted; height: auto; }
         & #problem { color: $text-warning; height: auto; }
     }
@@ -83,6 +83,8 @@ class NoteDialog(Dialog[T]):
         )
 
     def on_mount(self) -> None:
+        area = self.query_one("#note", PartEditor)
+        area.move_cursor(area.document.end)
         self._say_known()
 
     @work(group="known")

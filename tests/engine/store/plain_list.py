@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.examine.flags import Flag
-from engine.sample import PARTS, Sample, Turn, Version
+from engine.sample import PARTS, Annotation, Sample, Turn, Version
+from engine.store.annotations import NONE
 from engine.store.sample_list import (
     FilterTerm,
     SampleColumn,
@@ -41,6 +42,7 @@ class PlainSample:
     follows: tuple[bool, bool, bool] = (False, False, False)  # the columns of `dependence`
     place: tuple[int, int] | None = None  # its row and its turn there; None: a row of its own
     ends: bool = True  # nothing follows it in its row
+    annotation: Annotation = NONE
 
 
 def lowered(text: str) -> bytes:
@@ -146,6 +148,10 @@ KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
     {FilterTerm.EARLIER_TURN: lambda one: not one.ends, FilterTerm.LAST_TURN: lambda one: one.ends},
     {FilterTerm.HAS_HISTORY: lambda one: one.place is not None and one.place[1] > 1},
     {FilterTerm.UNREVIEWED: lambda one: one.figures is not None and one.standing is None},
+    {
+        FilterTerm.NOTED: lambda one: one.annotation.note != "",
+        FilterTerm.TAGGED: lambda one: one.annotation.tags != (),
+    },
     {FilterTerm(flag): lambda one, flag=flag: flag in one.flags for flag in Flag},  # type: ignore[misc]
 )
 
@@ -161,6 +167,11 @@ def let_through(one: PlainSample, only: SampleFilter) -> bool:
     for field in only.fields:
         if lowered(field.text) not in lowered(one.text[PARTS.index(field.field)]):
             return False
+    note, tags = one.annotation.note, one.annotation.tags
+    if not all(lowered(text) in lowered(note) if text else note for text in only.notes):
+        return False
+    if not all(tag in tags if tag else tags for tag in only.tags):
+        return False
     for limit in only.ranges:
         number = NUMBERS[limit.name](one)
         if number is None or not SIGNS[limit.sign](number, limit.limit):
@@ -212,6 +223,8 @@ def fill(path: Path, ones: Sequence[PlainSample]) -> Run:
                 if any(one.follows):
                     columns = dict(zip(("reasoning", "asked", "answered"), one.follows, strict=True))
                     insert(opened, "dependence", sample=sample, **columns)
+                if one.annotation != NONE:
+                    insert(opened, "annotated", sample=sample, body=json.dumps(one.annotation.model_dump()))
                 for flag in one.flags:
                     insert(opened, "findings", flag=flag, sample=sample, details="[]")
     return run
@@ -268,6 +281,8 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
             x, u, y = (f"{'!' * chance.randrange(2)}{part}" for part in text)
             return x, u, y
 
+        note = some_text(chance) if chance.random() < 0.3 else ""
+        tags = tuple(tag for tag in ("bad", "été") if chance.random() < 0.2)
         return PlainSample(
             text,
             figures,
@@ -275,6 +290,7 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
             flags,
             final=other() if figures else None,
             decided=other() if standing else None,
+            annotation=Annotation(note=note, tags=tags),
             follows=chance.choice(
                 ((False, False, False), (True, True, False), (False, True, True), (True, True, True))
             ),

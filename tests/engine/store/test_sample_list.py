@@ -165,6 +165,7 @@ def test_a_row_carries_what_stands_now(listing: SampleList) -> None:
             turn=one.place[1] if one.place else 1,
             ends=one.ends,
             instruction=one.text[0],
+            annotation=one.annotation,
             state=SampleState(state(one)),
             instruction_verdict=figure(one, "instruction"),
             response_verdict=figure(one, "response"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.sample import PARTS
 from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
@@ -38,7 +41,11 @@ ONES = some_samples(11, 120)
         ('response:"two words"', SearchTerms("", (), (FieldText("response", "two words"),))),
         ("input:a:b", SearchTerms("", (), (FieldText("input", "a:b"),))),
         ("https://example.org", SearchTerms("https://example.org")),
-        ("note: this", SearchTerms("note: this")),
+        ("remark: this", SearchTerms("remark: this")),
+        ("note:ines tag:#Bad-Fact the rest", SearchTerms("the rest", notes=("ines",), tags=("bad-fact",))),
+        ("note: tag:", SearchTerms("", notes=("",), tags=("",))),
+        ('note:"two words" ifd>1', SearchTerms("", (NumberRange("ifd", ">", 1.0),), notes=("two words",))),
+        ('"note: this"', SearchTerms("note: this")),
         ("x=5 and a->b", SearchTerms("x=5 and a->b")),
         ("aifd>0.8x", SearchTerms("aifd>0.8x")),
         ('"ifd>0.8"', SearchTerms("ifd>0.8")),
@@ -59,6 +66,7 @@ def test_a_line_is_read(line: str, terms: SearchTerms) -> None:
         ("i<10", "in quotes it is a text"),
         ("instruction:", "instruction: what is looked for stands right after it, as in ifd>0.8"),
         ('response:""', "response: what is looked for"),
+        ("tag:a:b", "a:b: a tag is of letters and digits"),
     ],
 )
 def test_what_is_not_understood_is_one_line_with_an_example(line: str, why: str) -> None:
@@ -99,4 +107,29 @@ def test_a_word_is_looked_for_in_its_field_alone(tmp_path: Path, field: str) -> 
         assert list(listing.samples()) == [PARTS.index(field)]
         listing.arrange(only=SampleFilter("zzz", fields=(FieldText(field, "pear"),)))
         assert list(listing.samples()) == []
+        listing.close()
+
+
+NOTES = st.builds(
+    SampleFilter,
+    text=st.sampled_from(["", "a"]),
+    notes=st.lists(st.sampled_from(["", "a", "É", "\0", "\ud800", "%", '"', "tags"]), max_size=2).map(tuple),
+    tags=st.lists(st.sampled_from(["", "bad", "été", "none-has-it"]), max_size=2).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NOTES)
+def test_notes_and_tags_are_found_where_python_finds_them(noted: SampleList, only: SampleFilter) -> None:
+    noted.arrange(only=only)
+    assert list(noted.samples()) == arranged(ONES, SampleColumn.NUMBER, only, descending=False)
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleList]:
+    path = tmp_path_factory.mktemp("noted") / "w.burnish"
+    run = fill(path, ONES)
+    with Workspace.open(path) as opened:
+        listing = SampleList(opened, run)
+        yield listing
         listing.close()

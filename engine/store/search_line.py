@@ -1,4 +1,4 @@
-"""The language of the search in Samples: limits of numbers, a word in one field or a note, tags, and text in any field."""
+"""The language of the search in Samples: limits of numbers, words in a field or a note, tags, and text anywhere."""
 
 from __future__ import annotations
 

@@ -104,6 +104,7 @@ _TABLE = {
         ("accept", "a", "Accept", "Accept the student's choice for the marked rows, or this one", SHOWN),
         ("keep", "o", "Original", "Keep the original of the marked rows, or of this one", SHOWN),
         ("drop", "d", "Drop", "Drop the marked rows, or this one: no export has them", QUIET),
+        ("annotate", "i", "Note", "Write a note on this row, and tags; tag the marked rows", QUIET),
         (
             "regenerate",
             "r",

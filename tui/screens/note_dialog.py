@@ -13,14 +13,18 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static, TextArea
 
 from engine.sample import Annotation
-from engine.store.annotations import read_tags
+from engine.store.annotations import AnnotationChange, read_tag_changes, read_tags
 from models.errors import BurnishError, UsageError
+from models.system.units import counted
 from tui.screens.dialog import Dialog
 from tui.text.shown import shown, shown_line
 from tui.widgets.part_editor import LONGEST, Masked, PartEditor
 from tui.widgets.plain_input import PlainInput
 
 T = TypeVar("T")
+
+NOTE = "note"
+"""The editor's id, and the name of its text in what was typed."""
 
 KnownTags = Callable[[], Awaitable[Mapping[str, int]]]
 """Gives the workspace's tags with the samples of each, the most frequent first. Raises `BurnishError`."""
@@ -30,7 +34,7 @@ class NoteDialog(Dialog[T]):
     """A note of several lines, and a line of tags. A first escape over changes asks."""
 
     HEADING = "Note and tags"
-    KEYS = "enter keeps · ctrl+j new line · tab goes on · escape leaves"
+    KEYS = "enter keeps · ctrl+j new line · tab next · escape leaves"
     BINDINGS = [Binding("ctrl+j", "begin_line", "New line", priority=True)]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     NoteDialog {
@@ -40,8 +44,11 @@ class NoteDialog(Dialog[T]):
     }
     """
 
-    def __init__(self, known: KnownTags, note: str = "", tags: Sequence[str] = ()) -> None:
-        super().__init__()
+    def __init__(
+        self, typed: dict[str, str], known: KnownTags, note: str = "", tags: Sequence[str] = ()
+    ) -> None:
+        """`typed` holds what could not be kept before, and is emptied where a person throws the changes away."""
+        super().__init__(typed)
         self._known = known
         self._masked = Masked(note)
         self._tags = " ".join(tags)
@@ -55,12 +62,12 @@ class NoteDialog(Dialog[T]):
             soft_wrap=True,
             tab_behavior="focus",
             read_only=bool(self._why()),
-            id="note",
+            id=NOTE,
         )
         yield Label(self.about_tags(), classes="question")
         yield PlainInput(
             self._tags,
-            placeholder="bad-fact tone",
+            placeholder="such as bad-fact tone",
             select_on_focus=False,
             suggester=self._suggester,
             id="tags",
@@ -83,9 +90,15 @@ class NoteDialog(Dialog[T]):
         )
 
     def on_mount(self) -> None:
-        area = self.query_one("#note", PartEditor)
+        area = self._area
+        if not area.read_only and (typed := self._typed.get(NOTE)) is not None:
+            area.load_text(typed)
         area.move_cursor(area.document.end)
         self._say_known()
+
+    @property
+    def _area(self) -> PartEditor:
+        return self.query_one(f"#{NOTE}", PartEditor)
 
     @work(group="known")
     async def _say_known(self) -> None:
@@ -102,9 +115,12 @@ class NoteDialog(Dialog[T]):
 
     @property
     def note(self) -> str:
-        """The note as it is edited so far; one of white space alone is none."""
-        area = self.query_one("#note", PartEditor)
-        note = self._masked.raw if area.read_only else self._masked.back(area.text)
+        """The note as it is edited so far; one of white space alone is none. Raises `UsageError`."""
+        if self._area.read_only:
+            return self._masked.raw
+        note = self._masked.back(self._area.text)
+        if len(note) > LONGEST:
+            raise UsageError(f"a note has at most {LONGEST:,} characters, and this one {len(note):,}")
         return note if note.strip() else ""
 
     @property
@@ -115,33 +131,29 @@ class NoteDialog(Dialog[T]):
     @on(Input.Changed)
     def _edited(self) -> None:
         self._warned = False
+        self._typed[NOTE] = self._area.text
 
     def action_begin_line(self) -> None:
-        area = self.query_one("#note", PartEditor)
-        if area.has_focus and not area.read_only:
-            area.insert("\n")
+        if self._area.has_focus and not self._area.read_only:
+            self._area.insert("\n")
 
     def agree(self) -> None:
         try:
-            self._check()
+            answer = self.answer()
         except UsageError as error:
             self._say(error)
         else:
-            super().agree()
-
-    def _check(self) -> None:
-        """Raises `UsageError` where what was typed cannot be kept."""
-        self.answer()
-        if len(self.note) > LONGEST and self.note != self._masked.raw:
-            raise UsageError(f"a note has at most {LONGEST:,} characters, and this one {len(self.note):,}")
+            self.dismiss(answer)
 
     def step_out(self) -> None:
-        if not self._warned and (self.note, self.tags) != (self._masked.raw, self._tags):
+        edited = not self._area.read_only and self._area.text != self._masked.shown
+        if (edited or self.tags != self._tags) and not self._warned:
             self._warned = True
             self.query_one("#problem", Static).update(
                 "escape again throws the changes away; enter keeps them"
             )
         else:
+            self._typed.clear()
             super().step_out()
 
     def _say(self, error: BurnishError) -> None:
@@ -151,8 +163,8 @@ class NoteDialog(Dialog[T]):
 class SampleNoteDialog(NoteDialog[Annotation]):
     """The note and the tags of one sample."""
 
-    def __init__(self, known: KnownTags, sample: int, before: Annotation) -> None:
-        super().__init__(known, before.note, before.tags)
+    def __init__(self, typed: dict[str, str], known: KnownTags, sample: int, before: Annotation) -> None:
+        super().__init__(typed, known, before.note, before.tags)
         self._sample = sample
 
     def about_note(self) -> str:
@@ -163,6 +175,24 @@ class SampleNoteDialog(NoteDialog[Annotation]):
 
     def answer(self) -> Annotation:
         return Annotation(note=self.note, tags=read_tags(self.tags))
+
+
+class ManyNotesDialog(NoteDialog[AnnotationChange]):
+    """A note for those of many samples that have none, and tags that all get or lose."""
+
+    def __init__(self, typed: dict[str, str], known: KnownTags, samples: int) -> None:
+        super().__init__(typed, known)
+        self._samples = samples
+
+    def about_note(self) -> str:
+        return f"Note, for those of {counted(self._samples, 'sample')} that have none"
+
+    def about_tags(self) -> str:
+        return "Tags for all; -tag takes one away"
+
+    def answer(self) -> AnnotationChange:
+        added, removed = read_tag_changes(self.tags)
+        return AnnotationChange(self.note, added, removed)
 
 
 class _TagSuggester(Suggester):

@@ -19,6 +19,7 @@ SHARED: dict[str, dict[str, str]] = {
     "f": {"filter": "samples.filter compare.only"},
     "g": {"the first": "samples.top compare.top run.top"},
     "h": {"to the left": "heat.previous_token distribution.lower", "the heat map": "review.heat"},
+    "i": {"the note and the tags": "samples.annotate review.annotate"},
     "j": {
         "the next": "samples.down review.next heat.line_down distribution.down compare.down pair.next run.down"
     },

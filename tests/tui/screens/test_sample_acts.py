@@ -134,7 +134,7 @@ async def an_act_on_many_can_be_stopped_and_leaves_nothing(seat: SamplesSeat) ->
         await seat.pilot.press("o")
         assert "wait, or stop it" in seat.toasts[-1]
         await seat.press("escape")
-        assert seat.toasts[-1] == "stopped: nothing was decided"
+        assert seat.toasts[-1] == "stopped: nothing was changed"
     assert len(seat.screen._marked) == 24
 
 

@@ -213,20 +213,24 @@ class ReviewScreen(SampleViewScreen):
         if (view := self._ready()) is None:
             return
         index, before = view.sample.index, view.annotation
+        typed = self.workbench.typed(f"note on {index}")
 
         def kept(annotation: Annotation | None) -> None:
-            if annotation is not None and annotation != before:
-                self._annotate(index, annotation)
+            if annotation == before:
+                typed.clear()
+            elif annotation is not None:
+                self._annotate(index, annotation, typed)
 
-        self.app.push_screen(SampleNoteDialog(self.workbench.tags, index, before), kept)
+        self.app.push_screen(SampleNoteDialog(typed, self.workbench.tags, index, before), kept)
 
     @work(group="decide")
-    async def _annotate(self, index: int, annotation: Annotation) -> None:
+    async def _annotate(self, index: int, annotation: Annotation, typed: dict[str, str]) -> None:
         try:
             await self.workbench.annotate(lambda _: [(index, annotation)])
         except BurnishError as error:
             self.say_error(error)
         else:
+            typed.clear()
             self._next_echo = f"sample {index}: {ACT} kept"
             self.post_message(ReviewsChanged())
             self._reload()

@@ -69,10 +69,10 @@ class ColumnCell:
         return " " * self.gap + fitted(text, self.width, right=self.right), style
 
 
-def cells(width: int, samples: int, *, rows: bool = False) -> list[ColumnCell]:
+def cells(width: int, samples: int, *, rows: bool = False, notes: bool = False) -> list[ColumnCell]:
     """The columns for a table of this many samples, exactly `width` cells together.
 
-    `rows`: with each sample's row and turn, of a dataset with several samples in a row.
+    `rows`: with each sample's row and turn, of a dataset with several samples in a row. `notes`: with notes and tags.
     """
     wide, normal = width >= WIDE, width >= NORMAL
     digits = max(3, len(str(max(samples - 1, 0))))
@@ -108,7 +108,9 @@ def cells(width: int, samples: int, *, rows: bool = False) -> list[ColumnCell]:
     )
     flags = ColumnCell(None, "flags", 3 if wide else 2, 30 if wide else len(FLAGS), _flags)
     # Where there is little room, the last goes first.
+    noted = ColumnCell(None, "note, tags", 2, 30 if wide else 18 if normal else 12, _noted)
     optional = [
+        *([(noted,)] if notes else []),
         (flags,),
         scores[0],
         (verdicts,),
@@ -119,7 +121,7 @@ def cells(width: int, samples: int, *, rows: bool = False) -> list[ColumnCell]:
     while optional and width - _sum([number, *place, state, text], *optional) < ENOUGH:
         optional.pop()
     text = replace(text, width=max(1, width - _sum([number, *place, state, text], *optional)))
-    in_order = (*scores, lengths, margins, (verdicts,), (flags,))
+    in_order = ((noted,), *scores, lengths, margins, (verdicts,), (flags,))
     return [number, *place, state, text, *(cell for group in in_order if group in optional for cell in group)]
 
 
@@ -151,6 +153,13 @@ def _state(row: SampleRow, width: int) -> Shown:
 
 def _instruction(row: SampleRow, width: int) -> Shown:
     return first_line(row.instruction, width), "muted" if row.state is SampleState.WAITING else "text"
+
+
+def _noted(row: SampleRow, width: int) -> Shown:
+    """A sign where there is a note, the tags, and how the note begins."""
+    note, tags = row.annotation.note, row.annotation.tags
+    words = ["¶"] * bool(note) + [f"#{tag}" for tag in tags] + [note]
+    return first_line(" ".join(words), width), "mark"
 
 
 def _score(

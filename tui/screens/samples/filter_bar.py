@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
         FilterTerm.FIELDS_CHANGED,
     ),
     "Review": (FilterTerm.UNREVIEWED,),
+    "Note": (FilterTerm.NOTED, FilterTerm.TAGGED),
     "Turn": (FilterTerm.EARLIER_TURN, FilterTerm.LAST_TURN),
     "Conversation": (FilterTerm.HAS_HISTORY,),
     "Data": tuple(map(FilterTerm, Flag)),
@@ -36,7 +37,7 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
 
 COLUMNS: tuple[tuple[str, ...], ...] = tuple(
     tuple(line for kind in kinds for line in (kind, *KINDS[kind]))
-    for kinds in (("State",), ("Verdict", "Flag"), ("Review", "Turn", "Conversation"), ("Data",))
+    for kinds in (("State",), ("Verdict", "Flag"), ("Review", "Note", "Turn", "Conversation"), ("Data",))
 )
 """The lines of each column of the bar, which fits 80 cells: titles, and marks to tick."""
 

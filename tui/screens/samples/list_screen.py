@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from engine.events import Finished
 from engine.store.file_errors import Interrupted
 from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
-from engine.store.search_line import EXAMPLE, SearchError, read_search
+from engine.store.search_line import EXAMPLE, SearchError, SearchTerms, read_search
 from models.errors import BurnishError
 from models.system.units import counted
 from tui.keys.keymap import Keymap
@@ -118,7 +118,7 @@ class ListScreen(CursorKeys, AppScreen):
             self._show_workspace(None)
         elif self.workbench.reader is not self._reader:
             self._show_workspace(self.workbench.reader)
-        elif self._filter.marks:
+        elif self._filter.marks or self._filter.notes or self._filter.tags:
             self._arrange(stay=True)
         else:
             self.table.renew()
@@ -286,7 +286,7 @@ class ListScreen(CursorKeys, AppScreen):
             self._update_line()
             return
         self._misunderstood = ""
-        only = replace(self._filter, text=terms.text, ranges=terms.ranges, fields=terms.fields)
+        only = _filter_of(terms, self._filter.marks)
         if only != self._filter:
             self._filter = only
             self._arrange()
@@ -309,7 +309,7 @@ class ListScreen(CursorKeys, AppScreen):
             self.table.focus()
             self._misunderstood = ""
             self._update_line()
-            if self._filter != (before := replace(self._filter, text="", ranges=(), fields=())):
+            if self._filter != (before := SampleFilter(marks=self._filter.marks)):
                 self._filter = before
                 self._arrange(stay=True)
         elif self.filter.display:
@@ -463,10 +463,16 @@ class ListScreen(CursorKeys, AppScreen):
         return Content.styled("  ·  ", "$text-muted").join(parts)
 
 
+def _filter_of(terms: SearchTerms, marks: frozenset[FilterTerm]) -> SampleFilter:
+    return SampleFilter(terms.text, marks, terms.ranges, terms.fields, terms.notes, terms.tags)
+
+
 def _sought(only: SampleFilter) -> str:
     """The conditions and the text of a search, in words."""
     parts = [f"{one.name} {one.sign} {one.limit:g}" for one in only.ranges]
     parts += [f"{one.field} with “{first_line(one.text, 30)}”" for one in only.fields]
+    parts += [f"with “{first_line(text, 30)}” in its note" if text else "with a note" for text in only.notes]
+    parts += [f"tagged {tag}" if tag else "with a tag" for tag in only.tags]
     parts += [f"with “{first_line(only.text, 30)}”"] * bool(only.text)
     return ", ".join(parts)
 

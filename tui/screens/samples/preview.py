@@ -25,6 +25,8 @@ from tui.state.versions import OfferedVersion, first_shown, offers, view_sample
 from tui.text.literal import first_line
 from tui.text.matches import matches, pattern
 from tui.text.score_change import score_change
+from tui.text.shown import shown
+from tui.text.tables import tag_words
 from tui.text.vocabulary import FLAGS, SCORES, STATES
 from tui.text.wrapping import WrappedLine, wrap
 from tui.widgets.prose import Prose, displayed
@@ -34,6 +36,9 @@ PAUSE = 0.1
 
 LONGEST = 2_500
 """Characters of a text that are compared and shown."""
+
+NOTE_LINES = 5
+"""Lines of a person's note that are shown."""
 
 BEFORE = 200
 """Characters shown before the first match of a search, where that is further on."""
@@ -223,6 +228,15 @@ def _head(preview: Preview, width: int) -> list[Content]:
         by = "" if margin is None else f"{margin:+.4f}".replace("-", "−")
         why = f"by {score}, margin {by}" if by else f"no {score} to compare"
         lines.append(Content.styled(f"rejected: {why}", "$text-warning"))
+    if tags := row.annotation.tags:
+        lines += Content.styled(tag_words(tags), "bold $accent").wrap(width)
+    if note := row.annotation.note:
+        about = Content.assemble(("¶ ", "$accent"), shown(note[:LONGEST])).wrap(width)
+        lines += (
+            about
+            if len(about) <= NOTE_LINES
+            else [*about[: NOTE_LINES - 1], Content.styled("⋯", "$text-muted")]
+        )
     signs = [f"{FLAGS[flag]} {flag}" for flag in flags(row)] + [f"! {flag}" for flag in preview.findings]
     if signs:
         lines += Content.styled("  ".join(signs), "bold $text-warning").wrap(width)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -11,15 +12,17 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from engine.method.reflection import UnusableReply
-from engine.sample import Stage, Version
+from engine.sample import Annotation, Stage, Version
+from engine.store.annotations import ACT, AnnotationChange
 from engine.store.reviews import Reviews
-from engine.store.sample_list import SampleState
+from engine.store.sample_list import SampleRow, SampleState
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.system.units import counted
 from tui.keys.actions import bindings
 from tui.keys.keymap import Keymap
 from tui.messages import ReviewsChanged
+from tui.screens.note_dialog import ManyNotesDialog, SampleNoteDialog
 from tui.screens.samples.list_screen import ListScreen
 from tui.state.bulk import BulkJob, BulkStopped
 from tui.state.marks import MarkedSamples
@@ -116,8 +119,13 @@ class SamplesScreen(ListScreen):
     def _decide(self, what: str, reviews: Decide) -> None:
         if self._marked:
             if self._is_free():
+
+                def act(chosen: Iterable[int]) -> Awaitable[int]:
+                    return self.workbench.decide_from(what, lambda workspace: reviews(workspace, chosen))
+
                 self._bulk = BulkJob("deciding about", len(self._marked))
-                self._keep_marked(what, reviews, self._marked.copy(), self._bulk)
+                why = "no outcome yet, or decided before"
+                self._act_on_marked(what, act, why, self._marked.copy(), self._bulk)
         elif (row := self.table.current) is not None:
             # At once: the next key is for the next row, however soon it comes.
             self.action_down()
@@ -144,20 +152,25 @@ class SamplesScreen(ListScreen):
             self.post_message(ReviewsChanged())
 
     @work(group="bulk")
-    async def _keep_marked(self, what: str, reviews: Decide, samples: MarkedSamples, bulk: BulkJob) -> None:
-        """Decide about many samples in one act, which one undo takes back."""
+    async def _act_on_marked(
+        self,
+        what: str,
+        act: Callable[[Iterable[int]], Awaitable[int]],
+        why: str,
+        samples: MarkedSamples,
+        bulk: BulkJob,
+    ) -> None:
+        """Do something to many samples in one act, which one undo takes back. `why` some stay as they were."""
         try:
-            count = await self.workbench.decide_from(
-                what, lambda workspace: reviews(workspace, bulk.through(samples))
-            )
+            count = await act(bulk.through(samples))
         except BulkStopped:
-            self.say("stopped: nothing was decided")
+            self.say("stopped: nothing was changed")
         except BurnishError as error:
             self.say_error(error)
         else:
             self._marked.clear()
             self._show_marks()
-            left = f"; {n:,} stay: no outcome yet, or decided before" if (n := len(samples) - count) else ""
+            left = f"; {n:,} stay: {why}" if (n := len(samples) - count) else ""
             back = f". {self.keymap.first('app.undo')} takes it back" if count else ""
             self.say(f"{what}: {count:,} {'sample' if count == 1 else 'samples'}{left}{back}")
             self.post_message(ReviewsChanged())
@@ -222,6 +235,51 @@ class SamplesScreen(ListScreen):
             self.post_message(ReviewsChanged())
             if self._waiting:
                 self._ask_about(*self._waiting.popleft())
+
+    def action_annotate(self) -> None:
+        """Write a note and tags: of one sample all that it has, of the marked ones what is added or taken away."""
+        row, known = self.table.current, self.workbench.tags
+        if self._marked:
+            if self._is_free():
+                marked, typed = self._marked.copy(), self.workbench.typed("note on many")
+                dialog = ManyNotesDialog(typed, known, len(marked))
+                self.app.push_screen(dialog, partial(self._noted_marked, marked, typed))
+        elif row is not None:
+            typed = self.workbench.typed(f"note on {row.index}")
+            one = SampleNoteDialog(typed, known, row.index, row.annotation)
+            self.app.push_screen(one, partial(self._noted, row, typed))
+
+    def _noted(self, row: SampleRow, typed: dict[str, str], annotation: Annotation | None) -> None:
+        if annotation == row.annotation:
+            typed.clear()
+        elif annotation is not None:
+            self._annotate(row.index, annotation, typed)
+
+    @work(group="decide")
+    async def _annotate(self, sample: int, annotation: Annotation, typed: dict[str, str]) -> None:
+        try:
+            await self.workbench.annotate(lambda _: [(sample, annotation)])
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            typed.clear()
+            self.post_message(ReviewsChanged())
+
+    def _noted_marked(
+        self, samples: MarkedSamples, typed: dict[str, str], change: AnnotationChange | None
+    ) -> None:
+        if change is None or not self._is_free():
+            return
+
+        async def act(chosen: Iterable[int]) -> int:
+            count = await self.workbench.annotate(
+                lambda workspace: workspace.annotations.changed(chosen, change)
+            )
+            typed.clear()
+            return count
+
+        self._bulk = BulkJob("noting", len(samples))
+        self._act_on_marked(ACT, act, "they are so already", samples, self._bulk)
 
     def action_examine(self) -> None:
         if self.workbench.is_open and self._is_free():

@@ -12,6 +12,7 @@ from textual import events, work
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.store.annotations import NONE
 from engine.store.file_errors import Interrupted
 from engine.store.sample_list import SampleColumn, SampleRow
 from models.errors import BurnishError
@@ -84,6 +85,7 @@ class SampleTable(CursorList):
         self._cells: list[ColumnCell] = []
         self._samples = 0
         self._with_rows = False
+        self._with_notes = False  # a row that was fetched has some
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._sought: re.Pattern[str] | None = None
@@ -116,6 +118,7 @@ class SampleTable(CursorList):
         self._samples, self._with_rows, self._order, self._empty = samples, with_rows, order, empty
         self._sought = sought
         self._outdated = False
+        self._with_notes = _noted(rows)
         self._lay_out()
         self.set_total(total)
         self.cursor = max(0, min(cursor, total - 1))
@@ -185,6 +188,9 @@ class SampleTable(CursorList):
     def _take(self, wanted: range, rows: Sequence[SampleRow]) -> None:
         self._rows.update(dict.fromkeys(wanted))
         self._rows.update(enumerate(rows, start=wanted.start))
+        if not self._with_notes and _noted(rows):
+            self._with_notes = True
+            self._lay_out()
         kept = range(self.top - KEPT * self.page, self.top + (KEPT + 1) * self.page)
         for position in [
             position for position in self._rows if position not in kept and position not in wanted
@@ -226,7 +232,10 @@ class SampleTable(CursorList):
 
     def _lay_out(self) -> None:
         self._cells = cells(
-            max(self.scrollable_content_region.width - POINTER, 1), self._samples, rows=self._with_rows
+            max(self.scrollable_content_region.width - POINTER, 1),
+            self._samples,
+            rows=self._with_rows,
+            notes=self._with_notes,
         )
 
     def draw_titles(self, width: int) -> Strip:
@@ -268,6 +277,10 @@ class SampleTable(CursorList):
 
     def _strip(self, segments: list[Segment], width: int) -> Strip:
         return Strip(segments).adjust_cell_length(width, self.base_style)
+
+
+def _noted(rows: Sequence[SampleRow]) -> bool:
+    return any(row.annotation != NONE for row in rows)
 
 
 def _with_matches(text: str, style: str, found: Sequence[tuple[int, int]]) -> Iterable[Shown]:

@@ -23,6 +23,7 @@ from engine.formats.passed import passed_on
 from engine.formats.render import render_row
 from engine.formats.write import is_table, row_texts, write_dataset
 from engine.sample import Turns
+from engine.store.baselines import Baselines, baselines
 from engine.store.leaving import (
     USUAL_TOP,
     ExportRule,
@@ -134,6 +135,7 @@ class ExportPreview:
     rows: tuple[str, ...]  # the first, as they will stand in the file
     samples: tuple[int | None, ...]  # the first sample of each; None: a row that passes through
     dropped: int  # rows of samples that a person dropped, which leave by no rule
+    baselines: Baselines | None  # beside the samples that would leave; None: nothing is chosen
     why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
 
 
@@ -268,10 +270,11 @@ def _pairs(run: Run, wanted: ExportRequest, preferences: Preferences, source: So
     return PairSource(preferences, wanted.trainer, source.format, target, source.columns, trace)
 
 
-def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
+def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) -> ExportPreview:
     """The file that `write` would make, with the first rows. Raises `BurnishError`.
 
-    Which rows break a rule of a trainer's that depends on all of them is told from the first ones here.
+    `seed`: of the draw that its samples are held against. Which rows break a rule of a trainer's that depends on all of
+    them is told from the first ones here.
     """
     with Workspace.read(workspace) as opened:
         source, run = opened.source(), opened.latest_run()
@@ -282,6 +285,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
             for rule, share in shares.items()
         }
         passed, dropped = sum(opened.passed().values()), count_dropped_rows(opened)
+        beside = baselines(opened, run, wanted.rule, wanted.share, seed)
         if wanted.preferences is not None:
             pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
             found = islice(pairs.sides(exported(opened, run, wanted.rule, wanted.share), counts), rows)
@@ -294,6 +298,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
                 tuple(row_texts(target, [row for _, row in made])),
                 tuple(sample for sample, _ in made),
                 dropped,
+                beside,
                 counts.why_none(),
             )
         seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
@@ -319,6 +324,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int) -> ExportPreview:
             tuple(row_texts(target, [record for _, record in seen])),
             tuple(sample for sample, _ in seen),
             dropped,
+            beside,
         )
 
 

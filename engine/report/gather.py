@@ -23,6 +23,7 @@ from engine.report.word_diff import TextDiff, compare
 from engine.run import session
 from engine.run.settings import Settings
 from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
+from engine.store.baselines import Baselines
 from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
 from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
 from engine.store.length_effect import LengthEffect, length_effect
@@ -100,6 +101,7 @@ class Report:
     growth: Growth
     length: LengthEffect
     leaving: dict[ExportRule, int]
+    baselines: dict[ExportRule, Baselines]  # of the rules that choose some samples
     decisions: dict[str, int]  # a person's
     ties: tuple[NearTie, ...]
     failures: tuple[Outcome, ...]
@@ -135,6 +137,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
             growth=distribution.growth(),
             length=length_effect(opened, run),
             leaving={rule: distribution.kept_by(rule) for rule in ExportRule},
+            baselines={rule: found for rule in ExportRule if (found := distribution.baselines(rule, None))},
             decisions=distribution.decisions(),
             ties=_ties(opened, run),
             failures=tuple(

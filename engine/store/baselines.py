@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from engine.sample import Frozen
 from engine.store.choosing import LENGTH, ChosenBy
-from engine.store.leaving import LEAVING, USUAL_TOP, ExportRule, TopShare, condition_of
+from engine.store.leaving import LEAVING, USUAL_TOP, ExportRule, TopShare, condition_of, count_exported
+from engine.store.length_effect import FEW
 from engine.store.workspace import Run, Workspace
 
 Name = TypeVar("Name", bound=str)
@@ -28,6 +29,72 @@ class FirstByMeasure(Selection):
     """The first samples by a measure."""
 
     common: dict[ChosenBy, int]  # of them, those that are also among the first by another
+
+
+class Baseline(Selection):
+    """As many samples as a selection has, chosen without looking at what it was chosen by."""
+
+    common: int  # of them, those that the selection has as well
+
+
+class Baselines(Frozen):
+    """A selection beside its baselines, all of the samples that no person dropped."""
+
+    among: int  # samples that it was chosen from
+    chosen: Selection
+    random: Baseline | None  # None: the selection itself is a draw
+    longest: Baseline | None  # None: it is by length
+    seed: int  # of the draw
+
+    @property
+    def by_chance(self) -> float:
+        """The samples that it would have in common with a draw, on average."""
+        return self.chosen.samples**2 / self.among
+
+    @property
+    def mostly_length(self) -> bool:
+        """True where more than half of what it could share with the longest beyond chance, it shares."""
+        if self.longest is None or self.chosen.samples < FEW:
+            return False
+        room = self.chosen.samples - self.by_chance
+        return 2 * (self.longest.common - self.by_chance) > room > 0
+
+
+def baselines(
+    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None, seed: int = 0
+) -> Baselines | None:
+    """A selection beside a draw and the longest responses; None where it has no sample, or all."""
+    by, all_rule = None if share is None else share.by, ExportRule.ALL
+    among, chosen = (
+        count_exported(workspace, run, all_rule),
+        count_exported(workspace, run, rule, share),
+    )
+    if not 0 < chosen < among:
+        return None
+    wanted = {"chosen": (rule, share)} | {
+        name: (all_rule, TopShare(count=chosen, by=other, seed=seed))
+        for name, other in (("random", ChosenBy.RANDOM), ("longest", ChosenBy.LENGTH))
+        if other is not by
+    }
+    conditions: dict[str, str] = {}
+    values: dict[str, object] = {}
+    for name, selection in wanted.items():
+        conditions[name], more = condition_of(workspace, run, *selection, name=name)
+        values |= more
+    found = _count(workspace, run, conditions, values)
+
+    def baseline(name: str) -> Baseline | None:
+        if name not in wanted:
+            return None
+        return Baseline(**found[name, name].model_dump(), common=found["chosen", name].samples)
+
+    return Baselines(
+        among=among,
+        chosen=found["chosen", "chosen"],
+        random=baseline("random"),
+        longest=baseline("longest"),
+        seed=seed,
+    )
 
 
 def first_by_each(workspace: Workspace, run: Run) -> dict[ChosenBy, FirstByMeasure]:

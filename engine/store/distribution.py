@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from engine.store.baselines import Baselines, baselines
 from engine.store.leaving import FINISHED, ExportRule, TopShare, count_exported
 from engine.store.workspace import Run, Workspace
 
@@ -200,6 +201,10 @@ class Distribution:
     def kept_by(self, rule: ExportRule, threshold: float | None = None, share: TopShare | None = None) -> int:
         """`count_exported` of this run; without a share, `top` takes all it may."""
         return count_exported(self._reading, self._run, rule, share, threshold=threshold)
+
+    def baselines(self, rule: ExportRule, share: TopShare | None) -> Baselines | None:
+        """What a rule lets through of this run, beside as many random samples and the longest."""
+        return baselines(self._reading, self._run, rule, share)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:
         return self._reading.database.execute(query, run=self._run.id, **values)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from engine.export.export import ExportRequest
     from engine.export.preferences import Preferences
     from engine.store.leaving import ExportRule, TopShare
 
@@ -31,7 +32,7 @@ from tui.cli.options import (
 
 @click.command()
 @workspace_argument
-@click.argument("out", type=PATH)
+@click.argument("out", type=PATH, required=False)
 @click.option(
     "--rule",
     type=click.Choice(RULES),
@@ -62,7 +63,14 @@ from tui.cli.options import (
     "--seed",
     type=click.IntRange(0),
     metavar="N",
-    help="The draw of --by random, which is that of run --sample: the same seed takes the same samples [0].",
+    help="The draw of --by random, which is that of run --sample: the same seed takes the same samples; with --dry-run "
+    "also of the draw that is compared [0].",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Write nothing: say what would be written, and what the chosen samples have in common with as many random "
+    "ones and with the longest.",
 )
 @format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
 @click.option(
@@ -98,7 +106,7 @@ from tui.cli.options import (
 @json_option
 def export(
     workspace: Path,
-    out: Path,
+    out: Path | None,
     *,
     rule: str,
     top: str | None,
@@ -110,6 +118,7 @@ def export(
     preferences: str | None,
     by_words: tuple[str, ...],
     seed: int | None,
+    dry_run: bool,
     min_margin: float | None,
     verdicts: Path | None,
     as_json: bool,
@@ -122,7 +131,6 @@ def export(
     from engine.export.preferences import PreferredBy
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
-    from engine.store.choosing import ChosenBy
     from engine.store.leaving import ExportRule
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
@@ -132,6 +140,8 @@ def export(
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
         if given and trainer is None:
             raise UsageError(f"{name} goes with --trainer")
+    if seed is not None and "random" not in by_words and not dry_run:
+        raise UsageError("--seed goes with --by random or --dry-run")
     by, preferred_by = (_one_of(by_words, words) for words in (CHOSEN_BY, PREFERRED_BY))
     wanted = ExportRequest(
         ExportRule(rule),
@@ -143,14 +153,16 @@ def export(
         replace_entry=replace_entry,
         preferences=_preferences(workspace, preferences, preferred_by, min_margin, verdicts),
     )
+    if dry_run:
+        _print_preview(workspace, out, wanted, seed or 0, as_json=as_json)
+        return DONE
+    if out is None:
+        raise UsageError("OUT, the file to write, is missing; --dry-run needs none")
     report = write(workspace, out, wanted, RowProgress())
     if as_json:
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
         result |= {"passed": report.passed, "left_out": report.left_out, "dropped": report.dropped}
-        result["format"] = report.format
-        if report.share is not None:
-            result |= {"top": str(report.share), "by": report.share.by}
-            result |= {"seed": report.share.seed} if report.share.by is ChosenBy.RANDOM else {}
+        result |= {"format": report.format, **_share_json(report.share)}
         if report.pairs is not None:
             result |= {
                 "preferences": preferences,
@@ -189,6 +201,42 @@ def export(
     return DONE
 
 
+def _print_preview(
+    workspace: Path, out: Path | None, wanted: ExportRequest, seed: int, *, as_json: bool
+) -> None:
+    """What `write` would make, without writing it."""
+    from engine.export.export import in_the_way, preview
+    from tui.cli.console import output, print_facts
+    from tui.text.choosing_words import baseline_facts
+    from tui.text.export_words import preview_facts
+
+    found = preview(workspace, wanted, rows=1, seed=seed)
+    present = in_the_way(workspace, out, wanted) if out is not None else None
+    if not as_json:
+        facts = [*preview_facts(found, wanted), *(baseline_facts(found.baselines) if found.baselines else ())]
+        facts += [("would replace", str(file)) for file in present.files] if present else []
+        print_facts(output(), facts)
+        return
+    result: dict[str, Any] = {"dry_run": True, "rule": wanted.rule, "dataset": out and str(out)}
+    result |= {"rows": found.leaving[wanted.rule], "of": found.of, "dropped": found.dropped}
+    result |= {"format": found.format, **_share_json(wanted.share)}
+    result |= {"replaces": [str(file) for file in present.files] if present else [], "baselines": None}
+    if (beside := found.baselines) is not None:
+        told = {"by_chance": beside.by_chance, "mostly_length": beside.mostly_length}
+        result["baselines"] = beside.model_dump(mode="json") | told
+    print(json.dumps(result))
+
+
+def _share_json(share: TopShare | None) -> dict[str, Any]:
+    """The fields of a share; none where there is none."""
+    from engine.store.choosing import ChosenBy
+
+    if share is None:
+        return {}
+    drawn = {"seed": share.seed} if share.by is ChosenBy.RANDOM else {}
+    return {"top": str(share), "by": share.by, **drawn}
+
+
 def _one_of(given: tuple[str, ...], words: tuple[str, ...]) -> str | None:
     """The one word of some that is given; None: none is."""
     from models.errors import UsageError
@@ -209,8 +257,6 @@ def _share(rule: ExportRule, top: str | None, by: str | None, seed: int | None) 
     share = share_of(rule, TopShare.parse(top) if top is not None else None)
     if by is not None and share is None:
         raise UsageError(f"--by {by} goes with --top or --rule top")
-    if seed is not None and by != ChosenBy.RANDOM:
-        raise UsageError("--seed goes with --by random")
     return share and replace(share, by=ChosenBy(by or ChosenBy.IFD), seed=seed or 0)
 
 

@@ -24,6 +24,7 @@ from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
 from tui.report.words import after_words, decided, lead, made_from, medians, number, scores, settings
+from tui.text.choosing_words import selections_told
 from tui.text.judge_tables import between, words
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal
@@ -63,6 +64,7 @@ def page(report: Report) -> str:
         findings=FINDINGS,
         rules=RULES,
         export_rules=EXPORT_RULES,
+        selections=list(selections_told(report.baselines)),
         student_did=STUDENT_DID,
         measures=MEASURES,
         width=WIDTH,

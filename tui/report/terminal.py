@@ -15,6 +15,7 @@ from models.system.units import counted
 from tui.report.words import after_words, decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
+from tui.text.choosing_words import selections_told
 from tui.text.judge_tables import print_results
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal, one_line
@@ -106,7 +107,8 @@ def _flow(report: Report) -> RenderableType:
     elsewhere = ("median", "passed")
     counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith(elsewhere))
     rules = ((rule, f"{count:,}", EXPORT_RULES[rule].full) for rule, count in report.leaving.items())
-    return Group(tables.facts(counted), _table(("rule", "samples", "what it takes"), rules))
+    beside = tables.facts(selections_told(report.baselines))
+    return Group(tables.facts(counted), _table(("rule", "samples", "what it takes"), rules), beside)
 
 
 def _bars(figure: MeasureFigure, width: int) -> Text:

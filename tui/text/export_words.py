@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.export.export import ExportResult
+from engine.export.export import ExportPreview, ExportRequest, ExportResult
 from engine.export.pair_files import PairCounts
 from engine.export.preferences import PreferredBy
 from engine.store.choosing import ChosenBy
@@ -13,15 +13,27 @@ from models.system.units import counted
 from tui.text.tables import Fact, rows_words
 
 
-def rule_of(report: ExportResult) -> str:
+def rule_of(export: ExportResult | ExportRequest) -> str:
     """The rule of an export, and the share of its samples."""
-    return f"rule {report.rule}" + (f", {share_words(report.share)}" if report.share is not None else "")
+    return f"rule {export.rule}" + (f", {share_words(export.share)}" if export.share is not None else "")
 
 
 def share_words(share: TopShare) -> str:
     """A share and the measure by which it comes first, where that is not the usual one: "top 5% by loss"."""
     by = "" if share.by is ChosenBy.IFD else f" by {share.by}"
     return f"top {share}{by}" + (f" (seed {share.seed})" if share.by is ChosenBy.RANDOM else "")
+
+
+def preview_facts(found: ExportPreview, wanted: ExportRequest) -> Iterator[Fact]:
+    """What an export would write."""
+    what = "rows" if found.passed else "samples"
+    pairs = "the pairs among " if wanted.preferences is not None else ""
+    unsure = ", but for those that --drop-untrainable leaves out" if wanted.drop_untrainable else ""
+    yield (
+        "would write",
+        f"{pairs}{found.leaving[wanted.rule]:,} of {found.of:,} {what}, {rule_of(wanted)}{unsure}",
+    )
+    yield from dropped_in_export(found.dropped)
 
 
 def pair_facts(report: ExportResult, counts: PairCounts) -> Iterator[Fact]:

@@ -74,11 +74,34 @@ def test_a_share_is_taken_by_any_measure(refined: Path, tmp_path: Path) -> None:
     assert "rule all, top 2 by random (seed 0)" in words
     for wrong, why in (
         (("--by", "loss"), "--by loss goes with --top or --rule top"),
-        (("--top", "1", "--seed", "1"), "--seed goes with --by random"),
+        (("--top", "1", "--seed", "1"), "--seed goes with --by random or --dry-run"),
         (("--top", "1", "--by", "loss", "--by", "ifd"), "one of ifd, loss,"),
     ):
         ended = burnish("export", refined, out, *wrong)
         assert (ended.code, why in ended.complaint) == (2, True), ended.complaint
+
+
+def test_a_dry_run_writes_nothing_and_tells_of_the_baselines(refined: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    everything = burnish("export", refined, out, "--dry-run")
+    assert (everything.code, contents(tmp_path)) == (0, {})
+    assert " ".join(everything.out.split()) == "would write 3 of 3 samples, rule all"
+    out.write_text("mine")
+    chosen = burnish("export", refined, out, "--dry-run", "--top", "2", "--by", "loss", "--seed", "5")
+    for words in (
+        "would write",
+        "2 of 3 samples, rule all, top 2 by loss",
+        "of as many, the random ones",
+        str(out),
+    ):
+        assert words in chosen.out
+    told = json.loads(burnish("export", refined, "--dry-run", "--top", "2", "--seed", "5", "--json").out)
+    assert (told["dry_run"], told["rows"], told["dataset"], told["replaces"]) == (True, 2, None, [])
+    beside = told["baselines"]
+    assert set(beside) == {"among", "chosen", "random", "longest", "seed", "by_chance", "mostly_length"}
+    assert (beside["seed"], beside["longest"]["samples"], out.read_text("utf-8")) == (5, 2, "mine")
+    nowhere = burnish("export", refined)
+    assert (nowhere.code, "--dry-run needs none" in nowhere.complaint) == (2, True)
 
 
 def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: Path) -> None:

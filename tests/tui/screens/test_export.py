@@ -343,7 +343,7 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         assert (share.value, seat.screen._request().share) == ("5%", TopShare(percent=5))
         await seat.press("tab", "tab", "right")
         assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.LOSS)
-        assert "the smallest loss given the instruction: a share as 5%" in seat.text
+        assert "the smallest loss given the instruction: 5% or a count" in seat.text
         await seat.press("left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))

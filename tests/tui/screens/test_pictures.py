@@ -99,6 +99,9 @@ STATES = {
     "run, finished": State(finished, (("24 samples", "3"),), "writes the refined dataset"),
     "distribution": seen("4", "21 finished, 3 waiting"),
     "export": seen("5", "24 of 24 samples would be written"),
+    "export, top": State(
+        scene, ((AGAIN, "5"), ("24 of 24", "down down down down"), ("2 of 24", "tab 9")), "as many random"
+    ),
     "export, pairs": State(scene, ((AGAIN, "5"), ("24 of 24", "tab right")), "would be written for DPO"),
     "compare": State(lambda folder: judged(scene(folder)), ((AGAIN, "6"),), "50 of 50 pairs"),
     "compare, pair": State(

@@ -18,7 +18,7 @@ from engine.formats.names import Format
 from engine.method.recipe import Method
 from engine.store.distribution import Distribution, Growth
 from engine.store.file_errors import Interrupted
-from engine.store.leaving import USUAL_TOP, ExportRule
+from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from engine.store.length_effect import length_effect
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
@@ -55,7 +55,7 @@ class DistributionScreen(AppScreen):
     DistributionScreen {
         #empty { display: none; height: 1fr; padding: 2 4; }
         #scroll { height: 1fr; scrollbar-size-vertical: 1; }
-        #pictures { layout: horizontal; height: 100%; min-height: 34; padding: 0 1; }
+        #pictures { layout: horizontal; height: 100%; min-height: 33; padding: 0 1; }
         #left, #right { width: 1fr; height: 100%; }
         #left { margin-right: 3; }
         #ifd, #r_ifd { height: 10fr; margin-bottom: 1; }
@@ -253,22 +253,30 @@ class DistributionScreen(AppScreen):
         if path is None or source is None:
             return
 
-        def ask(distribution: Distribution) -> tuple[int, int | None]:
-            above = None
+        def ask(distribution: Distribution) -> KeptCounts:
+            above = share = None
             if threshold is not None:
                 above = distribution.kept_by(rule, threshold)
             elif rule is ExportRule.TOP:
                 above = distribution.kept_by(rule, share=USUAL_TOP)
-            return distribution.kept_by(rule), above
+            if rule is ExportRule.TOP and above:  # of the rules it alone can be told of the threshold
+                share = TopShare(count=above)
+            return KeptCounts(
+                rule,
+                threshold,
+                distribution.kept_by(rule),
+                above,
+                self.workbench.samples,
+                distribution.baselines(rule, share) if above != 0 else None,
+            )
 
         try:
-            all, above = await self.workbench.ask_distribution(ask)
+            kept = await self.workbench.ask_distribution(ask)
         except Interrupted:
             self._recount.ask()
         except BurnishError as error:
             self.say_error(error)
         else:
-            kept = KeptCounts(rule, threshold, all, above, self.workbench.samples)
             out = default_path(path, Format(source.format))
             self.query_one(ThresholdBar).show(kept, _near(path), _near(out))
 

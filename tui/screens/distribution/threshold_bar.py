@@ -14,11 +14,13 @@ from textual.events import Key
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from engine.store.baselines import Baselines
 from engine.store.distribution import share_taking
 from engine.store.leaving import USUAL_TOP, ExportRule
 from models.system.shell import quoted_word
 from models.system.units import counted
 from tui.screens.distribution.flow import percent
+from tui.text.choosing_words import baseline_line, length_sentence
 from tui.text.shown import shown_line
 from tui.text.vocabulary import EXPORT_RULES
 from tui.widgets.plain_input import PlainInput
@@ -35,6 +37,7 @@ class KeptCounts:
         int | None
     )  # of these, at or above the threshold; without one, `top`'s usual share, and None of other rules
     total: int  # samples in the dataset
+    baselines: Baselines | None = None  # beside the samples that the command exports; None: nothing is chosen
 
     @property
     def share(self) -> str | None:
@@ -51,7 +54,7 @@ class KeptCounts:
 
 class ThresholdBar(Vertical):
     DEFAULT_CSS = """
-    ThresholdBar { height: 4; border-top: solid $panel; padding: 0 1; }
+    ThresholdBar { height: 5; border-top: solid $panel; padding: 0 1; }
     ThresholdBar Horizontal { height: 1; }
     ThresholdBar Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     ThresholdBar #rules { width: auto; }
@@ -87,6 +90,7 @@ class ThresholdBar(Vertical):
             yield PlainInput(
                 placeholder="a number such as 0.65; nothing for no threshold", max_length=40, disabled=True
             )
+        yield Static(id="baselines")
         yield Static(id="command")
 
     @property
@@ -110,6 +114,7 @@ class ThresholdBar(Vertical):
 
     def show(self, kept: KeptCounts, workspace: Path, out: Path) -> None:
         self.query_one("#kept", Static).update(_said(kept))
+        self.query_one("#baselines", Static).update(_beside(kept.baselines))
         whole = [quoted_word(str(path)) for path in (workspace, out)]
         brief = [
             f"…/{quoted_word(path.name)}" if path.parent != Path() else quoted_word(str(path))
@@ -127,7 +132,7 @@ class ThresholdBar(Vertical):
     def forget(self) -> None:
         """Nothing is known about what would be kept."""
         self._command = None
-        for name in ("#kept", "#command"):
+        for name in ("#kept", "#baselines", "#command"):
             self.query_one(name, Static).update("")
 
     def on_resize(self) -> None:
@@ -185,6 +190,15 @@ class ThresholdBar(Vertical):
         if event.key == "escape" and self.has_class("-typing"):
             event.stop()
             self._leave()
+
+
+def _beside(baselines: Baselines | None) -> Content:
+    """The selection beside its baselines; a selection that is mostly length is warned of."""
+    if baselines is None:
+        return Content("")
+    if baselines.mostly_length:
+        return Content.styled(length_sentence(baselines), "$text-warning")
+    return Content.styled(baseline_line(baselines), "dim")
 
 
 def _said(kept: KeptCounts) -> Content:

@@ -44,7 +44,7 @@ class ShareForm(Vertical):
     @on(PickOne.WordPicked, "#first")
     def _pick_measure(self) -> None:
         first = CHOSEN_BY[ChosenBy(self._by.chosen)]
-        self._hint.update(f"{first}: a share as 5%, or a count; all if empty")
+        self._hint.update(f"{first}: 5% or a count (empty: all)")
 
     @on(Input.Changed, "#share")
     def _type(self) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual.content import Content
 
 from engine.export.export import ExportPreview, ExportResult, InTheWay, RowProgress
 from engine.export.preferences import PreferenceKind
 from engine.export.trainers import Trainer
+from engine.store.baselines import Baselines
 from engine.store.leaving import ExportRule
 from models.system.units import counted, file_size
 from tui.keys.keymap import Keymap
+from tui.text.choosing_words import baseline_line, length_sentence
 from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export
 from tui.text.literal import one_line
 from tui.text.shown import shown
@@ -36,11 +40,21 @@ def summary_text(
             "the pairs among ", (f"{count:,}", "bold"), f" of {found.of:,} {what}s would be written for ",
             (kind.upper(), "bold"),
             f" as {found.format.container}{beside}",
+            *_beside(found.baselines),
         )  # fmt: skip
     return Content.assemble(
         (f"{count:,}", "bold"), f" of {found.of:,} {what}s would be written as {found.format.container}: ",
         f"{found.format.layout}{beside}{_passing(found, rule)}",
+        *_beside(found.baselines),
     )  # fmt: skip
+
+
+def _beside(baselines: Baselines | None) -> Iterator[tuple[str, str]]:
+    """A line on the selection beside its baselines, and one where it is mostly length; nothing where all leave."""
+    if baselines is not None:
+        yield f"\n{baseline_line(baselines)}", "$text-muted"
+        if baselines.mostly_length:
+            yield f"\n{length_sentence(baselines)}", "$text-warning"
 
 
 def _passing(found: ExportPreview, rule: ExportRule) -> str:

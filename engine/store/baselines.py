@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from engine.sample import Frozen
 from engine.store.choosing import LENGTH, ChosenBy
-from engine.store.leaving import LEAVING, USUAL_TOP, ExportRule, TopShare, condition_of, count_exported
+from engine.store.leaving import USUAL_TOP, ExportRule, TopShare, condition_of, count_exported
+from engine.store.leaving_view import LEAVING
 from engine.store.length_effect import FEW
 from engine.store.workspace import Run, Workspace
 

@@ -1,4 +1,4 @@
-"""The measures that a share of the samples can be chosen by, as SQL over `leaving.LEAVING`."""
+"""The measures that a share of the samples can be chosen by, as SQL over `leaving_view.LEAVING`."""
 
 from __future__ import annotations
 

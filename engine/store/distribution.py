@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.store.baselines import Baselines, baselines
-from engine.store.leaving import FINISHED, ExportRule, TopShare, count_exported
+from engine.store.leaving import ExportRule, TopShare, count_exported
+from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
 MEASURES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.store.leaving import SOH, text_part
+from engine.store.leaving_view import SOH, text_part
 from engine.store.workspace import Run, Workspace
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from engine.sample import Frozen, Stage
-from engine.store.leaving import FINISHED
+from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
 FEW = 20

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.events import RefinedBefore
 from engine.sample import Frozen, Rule, Stage, WhyPassed
 from engine.store.among import AMONG, among
-from engine.store.leaving import FINISHED
+from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
 

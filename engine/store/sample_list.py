@@ -17,7 +17,7 @@ from engine.examine.flags import Flag
 from engine.sample import PARTS, Annotation
 from engine.store.annotations import NONE, has_note, has_tags
 from engine.store.file_errors import Interrupted
-from engine.store.leaving import LEAVING, SOH, text_part
+from engine.store.leaving_view import LEAVING, SOH, text_part
 from engine.store.search_line import NUMBERS, FieldText, NumberRange
 from engine.store.workspace import Run, Workspace
 

@@ -22,7 +22,7 @@ from engine.report.reproduce import commands
 from engine.report.word_diff import TextDiff, compare
 from engine.run import session
 from engine.run.settings import Settings
-from engine.sample import Choice, Outcome, Review, Sample, Scores, Version
+from engine.sample import Annotation, Choice, Outcome, Review, Sample, Scores, Version
 from engine.store.baselines import Baselines
 from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
 from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
@@ -37,7 +37,7 @@ SAMPLES = 20
 """Samples shown before and after."""
 
 LISTED = 20
-"""Near ties, and failed samples, that are listed."""
+"""Near ties, failed samples, and samples with a note or tags, that are listed."""
 
 BINS = 40
 
@@ -60,6 +60,15 @@ class NearTie:
 
     sample: int
     choice: Choice
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotedSample:
+    """A sample that a person noted something about."""
+
+    sample: int
+    annotation: Annotation
     instruction: str
 
 
@@ -103,6 +112,7 @@ class Report:
     leaving: dict[ExportRule, int]
     baselines: dict[ExportRule, Baselines]  # of the rules that choose some samples
     decisions: dict[str, int]  # a person's
+    noted: tuple[NotedSample, ...]  # the first
     ties: tuple[NearTie, ...]
     failures: tuple[Outcome, ...]
     judged: tuple[JudgedSides, ...]  # a judge each
@@ -139,6 +149,10 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
             leaving={rule: distribution.kept_by(rule) for rule in ExportRule},
             baselines={rule: found for rule in ExportRule if (found := distribution.baselines(rule, None))},
             decisions=distribution.decisions(),
+            noted=tuple(
+                NotedSample(index, annotation, opened.sample(index).original.instruction)
+                for index, annotation in opened.annotations.first(LISTED)
+            ),
             ties=_ties(opened, run),
             failures=tuple(
                 row.outcome for row in islice(failed(opened, run), LISTED) if row.outcome is not None

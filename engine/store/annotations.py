@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from pydantic import TypeAdapter
 
 from engine.sample import Annotation
 from engine.store.acts import Acts, SampleLog, Steps, of_samples, whole
@@ -39,6 +42,8 @@ LONGEST_TAG = 30
 
 NONE = Annotation()
 
+_TAGS = TypeAdapter(list[str])
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotationChange:
@@ -67,11 +72,13 @@ class AnnotationLog:
 
     def tags(self) -> dict[str, int]:
         """The tags with the number of samples that have each, the most frequent first."""
-        rows = self._database.execute(
-            "SELECT t.value, count(*) FROM annotated AS a, json_each(a.body, '$.tags') AS t "
-            "GROUP BY t.value ORDER BY 2 DESC, 1"
-        )
-        return {str(tag): count for tag, count in rows}
+        # As JSON: that a tag is one of ours, the file alone does not promise.
+        rows = self._database.execute("SELECT body -> '$.tags', count(*) FROM annotated GROUP BY 1")
+        counts: Counter[str] = Counter()
+        for tags, count in rows:
+            for tag in self._database.parsed(_TAGS.validate_python, tags or "null"):
+                counts[tag] += count
+        return dict(sorted(counts.items(), key=lambda tag: (-tag[1], tag[0])))
 
     def noted(self) -> int:
         """The number of samples with a note."""
@@ -79,6 +86,11 @@ class AnnotationLog:
             f"SELECT count(*) FROM annotated AS a WHERE {has_note('a.body')}"
         )
         return int(count)
+
+    def first(self, limit: int) -> list[tuple[int, Annotation]]:
+        """The first samples that have a note or a tag, with what they have."""
+        rows = self._database.execute("SELECT sample, body FROM annotated ORDER BY sample LIMIT ?", limit)
+        return [(sample, self._database.parsed(Annotation.model_validate, body)) for sample, body in rows]
 
     def changed(self, samples: Iterable[int], change: AnnotationChange) -> Iterator[tuple[int, Annotation]]:
         """Those of these samples that a change concerns, with what they have then."""

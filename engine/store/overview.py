@@ -46,6 +46,8 @@ class Overview(Frozen):
     reasoning: int  # samples whose answer has reasoning, in the dataset
     reasoning_dropped: int  # of those done, for their answer was replaced
     fields_changed: int  # samples of which fields beside the texts followed them
+    noted: int  # samples with a person's note, in the dataset
+    tags: dict[str, int]  # a person's, with the samples that have each, the most frequent first
     medians: Medians
 
 
@@ -73,6 +75,8 @@ def overview(workspace: Workspace, run: Run) -> Overview:
             reasoning=workspace.reasoning(),
             reasoning_dropped=dropped,
             fields_changed=changed,
+            noted=workspace.annotations.noted(),
+            tags=workspace.annotations.tags(),
             medians=Medians(
                 **{name: _median(workspace, run, name, of) for name, of in zip(names, counts, strict=True)}
             ),

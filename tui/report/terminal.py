@@ -68,6 +68,18 @@ def show(out: Console, report: Report) -> None:
             for choice in outcome.choices
             if choice.failure is not None
         )))  # fmt: skip
+    if report.noted:
+        _section(out, "Notes and tags")
+        out.print(tables.facts(tables.noted_facts(report.overview)))
+        out.print(_table(("sample", "tags", "note", "instruction"), (
+            (
+                str(one.sample),
+                tables.tag_words(one.annotation.tags),
+                literal(_cut(one.annotation.note)),
+                first_line(one.instruction, 60),
+            )
+            for one in report.noted
+        )))  # fmt: skip
     if report.pairs:
         _section(
             out,
@@ -104,7 +116,8 @@ def _flags(report: Report) -> RenderableType:
 def _flow(report: Report) -> RenderableType:
     # The medians stand with their pictures, of what would leave now.
     # So do the rows that pass through, with the dataset.
-    elsewhere = ("median", "passed")
+    # Notes and tags have a section of their own.
+    elsewhere = ("median", "passed", "notes", "tags")
     counted = (fact for fact in tables.overview_facts(report.overview) if not fact[0].startswith(elsewhere))
     rules = ((rule, f"{count:,}", EXPORT_RULES[rule].full) for rule, count in report.leaving.items())
     beside = tables.facts(selections_told(report.baselines))

@@ -58,6 +58,9 @@ from tui.text.vocabulary import (
     shown_equal_length,
 )
 
+TAGS = 20
+"""Tags that are listed."""
+
 Fact = tuple[str, str]
 """A name, and the text beside it."""
 
@@ -242,6 +245,16 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
     if overview.fields_changed:
         changed = "fields beside the texts follow them (export --with-trace lists them)"
         yield "fields", f"{counted(overview.fields_changed, 'sample')}: {changed}"
+    yield from noted_facts(overview)
+
+
+def noted_facts(overview: Overview) -> Iterator[Fact]:
+    """A person's notes and tags; nothing where there are none."""
+    if overview.noted:
+        yield "notes", counted(overview.noted, "sample has one", "samples have one")
+    if tags := list(overview.tags.items()):
+        more = f", and {len(tags) - TAGS} more" if len(tags) > TAGS else ""
+        yield "tags", ", ".join(f"#{tag} {count:,}" for tag, count in tags[:TAGS]) + more
 
 
 def failure_fact(outcome: Outcome) -> Fact:

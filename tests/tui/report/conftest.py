@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.run.opening import open_workspace
-from engine.sample import Failure
+from engine.sample import Annotation, Failure
+from engine.store.workspace import Workspace
 from models.teacher import Fault
 from tests.running import dataset
 from tests.scene import KINDS, outcome_of_kind, scene, started
@@ -18,7 +19,11 @@ REWRITTEN = [kind for kind in KINDS if kind not in ("kept", "waiting")]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scene(tmp_path_factory.mktemp("scene"))
+    path = scene(tmp_path_factory.mktemp("scene"))
+    with Workspace.open(path) as opened:
+        opened.annotations.keep(5, Annotation(note="Ask Ines.\nTwice.", tags=("bad-fact", "tone")))
+        opened.annotations.keep(6, Annotation(tags=("tone",)))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,7 @@ def trapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
                 for choice in found.choices
             )
+            opened.annotations.keep(sample.index, Annotation(note=trap, tags=(trap,)))
             opened.keep_outcome(run, found.model_copy(update={"choices": choices}))
     judge(path, TRAPS[0])
     return path

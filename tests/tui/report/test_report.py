@@ -43,6 +43,7 @@ def test_the_page_says_what_the_workspace_holds(made: Path) -> None:
         "3 response unparsable expected the headings Critique", "18 samples before and after",
         "Complexity of the Topic: too short.", f"burnish run {source.path} -w {made} --teacher qwen3:8b --student demo",
         "It was not looked through: burnish stats", "The token heat maps are left out", "run.template vicuna",
+        "notes 1 sample has one tags #tone 2, #bad-fact 1", "5 #bad-fact #tone Ask Ines. Twice. ",
     ):  # fmt: skip
         assert words in text, words
 
@@ -56,7 +57,7 @@ def test_the_terminal_says_the_same(made: Path) -> None:
         "response stage 12 replaced, 6 kept, 3 failed",
         "top 20 samples with an IFD below 1", "IFD: how little the instruction helps", "median 36 before",
         "unparsable: expected the headings Critique", "18 samples before and after", "Each of these is supported",
-        "burnish export",
+        "burnish export", "tags #tone 2, #bad-fact 1", "5 #bad-fact #tone Ask Ines.", "6 #tone",
     ):  # fmt: skip
         assert words in text, words
 

@@ -140,7 +140,7 @@ def taken_up(work: Work, path: Path) -> Any:
 
 @in_part("kill", [True, False], ids=["killed", "alive"])
 @pytest.mark.parametrize("name", ACTS)
-@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS)
+@in_part("work", WORKS.values(), ids=list(WORKS))
 def test_whatever_is_done_to_a_file_its_states_are_not_mixed(
     tmp_path: Path, work: Work, name: str, kill: bool, pytestconfig: pytest.Config
 ) -> None:

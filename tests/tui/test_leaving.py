@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from engine.store.workspace import Workspace
 from tests.command import ALONE
 from tests.ollama.server import FakeOllama
@@ -120,6 +122,7 @@ def test_a_signal_ends_it_likewise(tmp_path: Path, number: signal.Signals) -> No
     whole(tmp_path / "my w.burnish", kept)
 
 
+@pytest.mark.whole
 def test_a_terminal_that_is_closed_ends_it_and_loses_nothing(tmp_path: Path) -> None:
     with FakeOllama(once()) as server, begun(tmp_path, server) as terminal:
         kept = sum(chat.outcome == "answered" for chat in server.chats)

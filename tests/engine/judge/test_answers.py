@@ -320,6 +320,7 @@ def test_a_file_answers_a_template_s_words_and_nothing_around_them(tmp_path: Pat
     assert read == len(Model(smollm2).tokenize(message.content, special=False))
 
 
+@pytest.mark.whole
 def test_after_each_answer_of_the_conversation_stands_the_model_s_end_token(
     tmp_path: Path, smollm2: Path
 ) -> None:

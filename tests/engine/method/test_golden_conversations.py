@@ -19,6 +19,7 @@ from models.llamacpp.student import EmbeddedStudent
 from tests import golden
 from tests.conftest import Some
 from tests.golden import KEYS, Row
+from tests.parts import in_part
 
 CONVERSATIONS = golden.HERE / "conversations.jsonl"
 
@@ -67,7 +68,7 @@ def rows_of(name: str) -> list[Row]:
     return [json.loads(line) for line in (golden.HERE / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("template", [TemplateName.VICUNA, TemplateName.ALPACA, TemplateName.CHAT])
+@in_part("template", [TemplateName.CHAT, TemplateName.VICUNA, TemplateName.ALPACA])
 def test_exact_losses_after_a_history_are_pytorchs_to_1e_4_nat(
     smollm2_f32: Path, template: TemplateName, some: Some[Row]
 ) -> None:

@@ -131,6 +131,7 @@ def by_sign(outcome: Outcome | None) -> list[tuple[Verdict, Rule]]:
     ]
 
 
+@pytest.mark.whole
 def test_another_length_decides_over_the_same_replies_and_asks_no_teacher(tmp_path: Path) -> None:
     with FakeOllama(uneven) as server, workspace(tmp_path / "w.burnish", [*SHORT, *demo_rows(4)]) as opened:
         given = settings(server, run={"both_branches": True})
@@ -156,6 +157,7 @@ def test_another_length_decides_over_the_same_replies_and_asks_no_teacher(tmp_pa
         assert (back.run.id, outcomes(opened), len(server.chats)) == (run.id, whole, asked)
 
 
+@pytest.mark.whole
 def test_what_was_chosen_at_equal_length_may_need_a_reply_that_was_never_asked_for(tmp_path: Path) -> None:
     with FakeOllama(uneven) as server, workspace(tmp_path / "w.burnish", [*SHORT, *demo_rows(4)]) as opened:
         given = settings(server)

@@ -69,6 +69,7 @@ def test_it_is_held_with_the_reason_and_the_reply_and_goes_on_when_taken_up(
         assert server.asked_again() == []
 
 
+@pytest.mark.whole
 def test_in_the_staged_schedule_it_is_held_before_the_teacher_has_gone_through_all(tmp_path: Path) -> None:
     with FakeOllama(lambda chat: "") as server, workspace(tmp_path / "w.burnish", ROWS) as opened:
         given = settings(server, run={"schedule": "staged"})

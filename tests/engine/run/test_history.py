@@ -92,6 +92,7 @@ def everything(chat: Chat) -> str:
     return "\n".join(message["content"] for message in chat.messages)
 
 
+@pytest.mark.whole
 def test_the_student_scores_after_the_history_and_samples_without_one_keep_their_numbers(
     tmp_path: Path,
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_teacher_that_fails_one_stage_keeps_what_the_stage_began_with_and_says
         assert sum(isinstance(event, AttemptFailed) for event in events) == 3
 
 
+@pytest.mark.whole
 def test_a_useless_reply_is_told_once_however_often_its_sample_is_gone_through(tmp_path: Path) -> None:
     def script(chat: Chat) -> Scripted:
         return "{" if chat.options["seed"] == 0 else brief(chat)
@@ -255,6 +256,7 @@ def test_a_sample_too_long_for_the_teacher_is_listed_with_the_numbers_and_kept(t
         assert all("word word" not in str(chat.body) for chat in server.chats)
 
 
+@pytest.mark.whole
 def test_another_student_chooses_again_without_a_teacher_once_both_branches_were_asked(
     tmp_path: Path,
 ) -> None:
@@ -324,6 +326,7 @@ def test_thinking_turned_on_over_a_finished_run_asks_anew_and_turned_off_finds_w
     assert asked == [4, 8, 8]
 
 
+@pytest.mark.whole
 def test_both_branches_asked_for_over_a_finished_run_asks_for_what_is_missing(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT[:2]) as opened:
         refine(opened, settings(server))
@@ -334,6 +337,7 @@ def test_both_branches_asked_for_over_a_finished_run_asks_for_what_is_missing(tm
         assert finals(opened) == before
 
 
+@pytest.mark.whole
 def test_a_run_over_chosen_samples_finishes_these_and_the_run_after_it_asks_for_the_others(
     tmp_path: Path,
 ) -> None:

@@ -97,6 +97,7 @@ def test_only_the_answer_given_its_question_is_scored_after_the_reasoning(tmp_pa
     assert means(after[0][0]) == pytest.approx(means(after[2][0]), abs=1e-3), "whichever form the row has"
 
 
+@pytest.mark.whole
 def test_another_answer_is_scored_without_it_and_the_heat_map_says_what_was_context(tmp_path: Path) -> None:
     another = Version(instruction="Add 2 and 2.", response="Five, I think.")
 

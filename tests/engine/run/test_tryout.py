@@ -141,6 +141,7 @@ def test_what_was_not_measured_of_the_reading_is_left_out(tmp_path: Path) -> Non
     assert "without its reading of prompts" in estimate_words(estimate, 1)
 
 
+@pytest.mark.whole
 def test_requests_at_once_share_the_time(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT) as opened:
         for parallel in (1, 4):

@@ -173,6 +173,7 @@ def test_last_is_the_usual_and_the_other_exchanges_join_later_with_nothing_paid_
     ]
 
 
+@pytest.mark.whole
 def test_a_run_that_is_stopped_and_taken_up_asks_nothing_twice(tmp_path: Path) -> None:
     whole = tmp_path / "whole.burnish"
     with workspace(whole, ROWS) as opened, FakeOllama(brief) as server:

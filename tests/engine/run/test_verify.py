@@ -20,6 +20,7 @@ from tests.command import burnish
 from tests.conftest import made_once
 from tests.gguf_writer import Field, runnable
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, brief, finals, outcomes, refine, settings, workspace
 
 ALL = 1e6
@@ -46,7 +47,7 @@ def by_better(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome | None]:
         return outcomes(opened)
 
 
-@pytest.mark.parametrize("schedule", ["interleaved", "staged"])
+@in_part("schedule", ["interleaved", "staged"])
 def test_the_verdicts_are_those_of_the_better_weights_and_the_scores_the_student_s(
     tmp_path: Path, by_better: list[Outcome | None], schedule: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_without_a_near_tie_the_verifier_is_never_loaded(tmp_path: Path) -> None
         ] * 4
 
 
+@pytest.mark.whole
 def test_a_verified_run_cut_anywhere_goes_on_to_the_same_end_and_scores_nothing_again(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "whole.burnish", SHORT[:3]) as opened:
         refine(opened, verifying(server))
@@ -136,6 +138,7 @@ def losses(execute: Callable[[str], list[Any]]) -> list[Any]:
     return sorted(execute("SELECT sample, passage FROM losses"))
 
 
+@pytest.mark.whole
 def test_reselect_verifies_without_a_teacher_and_the_run_is_one_of_its_own(tmp_path: Path) -> None:
     with FakeOllama(brief) as server, workspace(tmp_path / "w.burnish", SHORT[:3]) as opened:
         first = refine(opened, settings(server, run={"near_tie": ALL, "both_branches": True})).run

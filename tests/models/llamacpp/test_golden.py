@@ -61,6 +61,7 @@ def test_exact_losses_of_f32_weights_are_pytorchs_to_1e_4_nat(smollm2_f32: Path,
     assert worst(off(smollm2_f32, True, rows)) < (1e-4, "")
 
 
+@pytest.mark.whole
 def test_default_losses_of_f32_weights_are_pytorchs_to_3e_3_nat(smollm2_f32: Path, some: Some[Row]) -> None:
     rows = [row for name in SMOLLM2 for row in some(some(golden.demo(name)))]
     assert worst(off(smollm2_f32, False, rows)) < (3e-3, "")

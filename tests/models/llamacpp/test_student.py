@@ -23,6 +23,7 @@ from models.llamacpp.student import EmbeddedStudent
 from models.student import Losses, Passage, PassageError, Piece, StudentError
 from tests import gguf_writer
 from tests.models.llamacpp import child_faults
+from tests.parts import in_part
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ def test_it_says_what_it_loaded_and_loads_it_once(smollm2: Path) -> None:
     with_student(smollm2, open_twice)
 
 
+@pytest.mark.whole
 def test_a_context_longer_than_the_model_was_trained_on_is_shortened_and_said(smollm2: Path) -> None:
     info = with_student(smollm2, EmbeddedStudent.open, context=10_000)
     assert info.context == 8192
@@ -119,7 +121,7 @@ def test_what_is_asked_as_the_last_answers_come_is_scored_too(
     with_student(gguf_writer.runnable(tmp_path / "chance.gguf"), ask)
 
 
-@pytest.mark.parametrize("empty_first", [False, True])
+@in_part("empty_first", [True, False])
 def test_a_model_in_parts_scores_as_the_whole(tmp_path: Path, empty_first: bool) -> None:
     whole = gguf_writer.runnable(tmp_path / "whole.gguf")
     parts = gguf_writer.in_parts(tmp_path, 3, empty_first=empty_first)
@@ -268,7 +270,7 @@ def test_a_model_at_which_llama_cpp_asserts_costs_one_line(
     assert str(error.value).startswith(f"{path}: llama.cpp was ended by SIGABRT: ")
 
 
-@pytest.mark.parametrize("trained", [2**31, 2**32 - 1])
+@in_part("trained", [2**31, 2**32 - 1])
 def test_a_context_that_no_one_trained_on_is_no_limit_and_costs_no_memory(
     tmp_path: Path, trained: int
 ) -> None:
@@ -394,6 +396,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         with_student(tmp_path / "nowhere.gguf", EmbeddedStudent.open)
 
 
+@pytest.mark.whole
 def test_layers_that_do_not_fit_on_the_gpu_are_halved_and_that_is_said(
     smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_message_cannot_forge_a_control_token(smollm2: Path) -> None:
     assert prompt_tokens("<|im_end|>") > prompt_tokens("x") + 3
 
 
+@pytest.mark.whole
 def test_hostile_text_is_asked_about_all_the_same(smollm2: Path) -> None:
     text = "\ud800 \x00 \x1b[2J \u202e {{ 7 * 7 }} {% raw %}"
     assert asked(smollm2, replace(TIPS, messages=(Message("user", text),))).tokens > 0
@@ -173,6 +174,7 @@ def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
     model.close()
 
 
+@pytest.mark.whole
 def test_what_is_raised_for_a_piece_stops_the_generation_and_comes_out(smollm2: Path) -> None:
     pieces: list[str] = []
 
@@ -347,6 +349,7 @@ def test_a_template_s_loops_know_where_they_are() -> None:
     )
 
 
+@pytest.mark.whole
 def test_a_teacher_in_parts_answers_as_the_whole(tmp_path: Path) -> None:
     whole, parts = gguf_writer.runnable(tmp_path / "whole.gguf"), gguf_writer.in_parts(tmp_path, 3)
     assert asked(parts[0], TIPS).text == asked(whole, TIPS).text != ""

@@ -46,6 +46,7 @@ def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Pat
     assert none["reason"]
 
 
+@pytest.mark.whole
 def test_score_without_json_says_the_same_in_words(scored: Path) -> None:
     data = scored.with_name("data.json")
     ended = burnish("score", data, "-w", scored, "--student", "demo")
@@ -153,6 +154,7 @@ def test_the_student_s_context_and_the_teacher_s_are_options_of_their_own(tmp_pa
     assert (result["recipe"]["context"], result["recipe"]["teacher_context"]) == (256, 4096)
 
 
+@pytest.mark.whole
 def test_a_response_that_fills_the_window_says_which_setting_to_raise(tmp_path: Path) -> None:
     rows = [{"instruction": "Count.", "output": "one two three " * 40}]
     data = dataset(tmp_path / "data.json", rows)
@@ -188,6 +190,7 @@ def test_reselect_lists_the_samples_whose_replies_were_never_asked_for(refined: 
     assert ended.code == 3
 
 
+@pytest.mark.whole
 def test_a_reader_that_has_seen_enough_of_the_progress_ends_no_run(tmp_path: Path) -> None:
     data, path = dataset(tmp_path / "data.json", SHORT[:2]), tmp_path / "w.burnish"
     read, write = os.pipe()

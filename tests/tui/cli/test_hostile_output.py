@@ -90,6 +90,7 @@ def test_brackets_and_colons_are_shown_as_they_are(made: tuple[Path, Ended]) -> 
     assert "#[bold]␛[8m" in shown
 
 
+@pytest.mark.whole
 def test_scores_of_hostile_text_do_not_act_and_objects_hold_it_as_it_was(tmp_path: Path) -> None:
     row = ROW | {"output": f"{HOSTILE} and half a character: \ud800"}
     data, path = dataset(tmp_path / "data.json", [row]), tmp_path / "w.burnish"
@@ -139,6 +140,7 @@ def test_progress_through_a_pipe_is_plain_lines(tmp_path: Path, environment: dic
     assert json.loads(ended.out)["done"] == 1
 
 
+@pytest.mark.whole
 def test_a_growing_reply_does_not_act_on_the_terminal_it_grows_on(tmp_path: Path) -> None:
     data = dataset(tmp_path / "data.json", [ROW])
     with FakeOllama(script, seconds=1.0) as server:

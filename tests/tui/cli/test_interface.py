@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import burnish
+from tests.parts import in_part
 from tests.scene import scene
 from tests.terminal import Terminal
 
@@ -68,6 +69,7 @@ def test_a_command_comes_before_a_file_of_its_name(tmp_path: Path, monkeypatch: 
     assert "Missing argument 'WORKSPACE'" in burnish("show").err
 
 
+@pytest.mark.whole
 def test_settings_that_are_wrong_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[run]\nmethod = 'guess'\n", "utf-8")
     with Terminal(folder=tmp_path) as terminal:
@@ -92,7 +94,7 @@ def as_it_was(terminal: Terminal) -> Iterator[None]:
         os.close(side)
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 60)])
+@in_part(("columns", "lines"), [(80, 24), (200, 60)])
 def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, columns: int, lines: int) -> None:
     path = scene(tmp_path)
     with Terminal(path, folder=tmp_path, columns=columns, lines=lines) as terminal, as_it_was(terminal):
@@ -109,7 +111,7 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
         assert re.sub(rb"\x1b\[[?<>]?[0-9;]*[a-z]", b"", after) == b"", "nothing is said when all is well"
 
 
-@pytest.mark.parametrize(
+@in_part(
     ("module", "where", "kind"),
     [
         ("tui.screens.run.screen", "RunScreen.body", "ValueError"),
@@ -117,6 +119,7 @@ def test_it_opens_walks_and_leaves_the_terminal_as_it_was(tmp_path: Path, column
         ("tui.state.workbench", "Workbench.open", "ZeroDivisionError"),  # in a worker
         ("tui.app", "BurnishApp.action_show_help", "RuntimeError"),  # by a key
     ],
+    kept=2,
 )
 def test_what_breaks_is_one_line_and_a_log_without_a_sample(
     tmp_path: Path, module: str, where: str, kind: str
@@ -145,6 +148,7 @@ def test_what_breaks_is_one_line_and_a_log_without_a_sample(
     assert burnish("show", path).code == 0
 
 
+@pytest.mark.whole
 def test_a_log_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     fault = FAULT.format(module="tui.screens.start.screen", where="StartScreen.body", kind="ValueError")
     (tmp_path / "sitecustomize.py").write_text(fault, "utf-8")

@@ -346,6 +346,7 @@ def test_hostile_text_does_not_act_on_the_terminal(tmp_path: Path, width: str) -
     assert json.loads(as_json.out)["a"] == names[0]
 
 
+@pytest.mark.whole
 def test_a_real_judge_without_a_server_judges_in_both_orders(tmp_path: Path) -> None:
     a = dataset(tmp_path / "a.json", [SHORT[2]])
     b = dataset(tmp_path / "b.json", [SHORT[2] | {"output": "I do not know."}])

@@ -85,6 +85,7 @@ ROWS = [
 # What there is to compare
 
 
+@pytest.mark.whole
 def test_where_nothing_was_run_it_says_so_and_offers_no_judge(tmp_path: Path) -> None:
     with workspace(tmp_path / "w.burnish", SHORT):
         pass
@@ -131,6 +132,7 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
         assert len(server.chats) == asked > 0
 
 
+@pytest.mark.whole
 def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: Path) -> None:
     async def work(seat: CompareSeat) -> None:
         await seat.judged()
@@ -146,6 +148,7 @@ def test_a_judge_that_goes_by_the_place_ties_everything_and_it_shows(tmp_path: P
         CompareSeat(small(tmp_path), settings=given(server)).play(work)
 
 
+@pytest.mark.whole
 def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(tmp_path: Path) -> None:
     async def work(seat: CompareSeat) -> None:
         await seat.judged("tab", "tab", "right", "tab", "2")
@@ -244,6 +247,7 @@ def test_a_judge_that_is_not_there_is_one_line_and_a_busy_server_is_waited_for(t
         CompareSeat(small(tmp_path), settings=given(server, "no-such-judge")).play(work)
 
 
+@pytest.mark.whole
 def test_a_record_that_is_none_is_said_and_breaks_nothing(tmp_path: Path) -> None:
     path = small(tmp_path)
     judged_path(path).write_text("not a record", "utf-8")
@@ -406,6 +410,7 @@ def test_nothing_is_claimed_below_ten_decided_pairs_and_no_interval_is_a_point(
     assert score_sentence(Counts.of(*counts), None) == sentence
 
 
+@pytest.mark.whole
 def test_the_judge_s_confidence_is_shown_where_its_server_gives_it(tmp_path: Path) -> None:
     path = small(tmp_path)
 
@@ -427,6 +432,7 @@ def test_the_judge_s_confidence_is_shown_where_its_server_gives_it(tmp_path: Pat
         CompareSeat(path, settings=given(server)).play(work)
 
 
+@pytest.mark.whole
 def test_a_judging_whose_first_pairs_all_fail_is_held_and_goes_on_at_a_key(tmp_path: Path) -> None:
     path = scene(tmp_path, ROWS, ("replaced",) * 7, reviewed=False)
 

@@ -173,6 +173,7 @@ def test_keys_that_come_too_soon_decide_nothing_that_was_not_seen(tmp_path: Path
     ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
 
 
+@pytest.mark.whole
 def test_leafing_goes_as_far_as_it_was_asked_to(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         for _ in range(9):
@@ -193,6 +194,7 @@ def test_leafing_goes_as_far_as_it_was_asked_to(tmp_path: Path) -> None:
     ReviewSeat(scene(tmp_path)).play(claims)
 
 
+@pytest.mark.whole
 def test_the_next_sample_is_the_next_of_the_list_though_this_one_leaves_it(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         reader, undecided = seat.workbench.reader, SampleFilter(marks=frozenset({FilterTerm.UNREVIEWED}))

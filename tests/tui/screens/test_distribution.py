@@ -207,6 +207,7 @@ def test_what_it_says_is_kept_is_what_the_command_exports(
         assert f"{count} of 24 samples" in ended.out
 
 
+@pytest.mark.whole
 def test_it_counts_again_when_there_is_something_to_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +261,7 @@ def test_it_counts_again_when_there_is_something_to_count(
     DistributionSeat(path).play(steps)
 
 
+@pytest.mark.whole
 def test_without_a_run_a_student_or_a_teacher_the_rest_is_shown(tmp_path: Path) -> None:
     new = tmp_path / "new.burnish"
     open_workspace(new, dataset(tmp_path / "new.json", demo_rows(3)), None, None).close()

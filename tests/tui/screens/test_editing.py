@@ -95,6 +95,7 @@ def test_an_edit_is_saved_before_it_is_weighed_and_then_shows_its_numbers(tmp_pa
     ReviewSeat(scene(tmp_path, reviewed=False)).play(claims)
 
 
+@pytest.mark.whole
 def test_an_edit_that_is_left_is_kept_among_the_versions_and_decides_nothing(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         before = await seat.review(0)
@@ -155,6 +156,7 @@ def test_an_edit_is_kept_whichever_way_the_screen_is_left(tmp_path: Path, way: s
         assert workspace.reviews.history(NEAR_TIE) == []
 
 
+@pytest.mark.whole
 def test_an_edit_with_nothing_in_it_can_be_kept_but_not_accepted(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         await seat.pilot.press("e")
@@ -307,6 +309,7 @@ def test_the_file_for_an_editor_carries_any_text(text: str) -> None:
     assert layout.version(layout.text(version)) == version
 
 
+@pytest.mark.whole
 def test_without_a_terminal_to_lend_the_screen_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

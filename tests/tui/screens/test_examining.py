@@ -63,6 +63,7 @@ def test_what_is_found_is_said_kept_and_listed(path: Path) -> None:
         assert opened.findings(Flag.REFUSAL, 9) == list(examination.findings(Flag.REFUSAL))
 
 
+@pytest.mark.whole
 def test_nothing_found_is_said_as_well(tmp_path: Path) -> None:
     async def look() -> None:
         async with SamplesSeat(tmp_path / "w.burnish") as seat:
@@ -114,6 +115,7 @@ def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow:
         assert opened.examination() == before
 
 
+@pytest.mark.whole
 def test_another_workspace_and_leaving_wait_for_no_look(path: Path, tmp_path: Path, slow: Event) -> None:
     other = scene(tmp_path)
 

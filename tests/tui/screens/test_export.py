@@ -164,6 +164,7 @@ def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: P
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_a_trainer_s_format_can_be_picked_among_those_it_takes(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         seat.screen.query_one("#trainer", PickOne).focus()
@@ -187,6 +188,7 @@ def test_a_trainer_s_format_can_be_picked_among_those_it_takes(workspace: Path) 
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_rows_that_a_trainer_will_not_train_on_are_named_and_left_out_on_request(tmp_path: Path) -> None:
     rows = [
         {"instruction": "a", "output": "b"},
@@ -213,6 +215,7 @@ def test_rows_that_a_trainer_will_not_train_on_are_named_and_left_out_on_request
     ExportSeat(path).play(steps)
 
 
+@pytest.mark.whole
 def test_an_entry_that_burnish_did_not_write_is_replaced_only_when_one_says_so(workspace: Path) -> None:
     info = workspace.parent / "dataset_info.json"
     info.write_text('{"scene-refined": {"file_name": "other.json"}}')
@@ -235,6 +238,7 @@ def test_an_entry_that_burnish_did_not_write_is_replaced_only_when_one_says_so(w
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_a_trace_goes_along_when_asked_for(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         assert '"burnish"' not in seat.shown("#rows")
@@ -315,6 +319,7 @@ def test_a_path_that_cannot_be_written_is_one_line_and_the_source_never_is(works
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_a_share_that_is_none_is_told_where_one_types_it(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         await seat.press("down", "down", "down", "down")

@@ -76,6 +76,7 @@ def test_leaving_the_app_stops_a_writing_and_leaves_nothing(
     assert not (workspace.parent / "scene-refined.json").exists()
 
 
+@pytest.mark.whole
 def test_one_may_go_on_working_and_is_told_when_it_is_written(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

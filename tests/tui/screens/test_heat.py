@@ -159,6 +159,7 @@ def test_the_text_its_score_and_the_first_token_s_numbers_are_there(size: tuple[
     HeatSeat(size=size).play(steps)
 
 
+@pytest.mark.whole
 def test_above_each_word_stands_a_bar_solid_where_it_is_helped_and_grained_where_misled() -> None:
     async def steps(seat: HeatSeat) -> None:
         row = next(n for n, line in enumerate(seat.lines) if " Paris." in line)
@@ -224,6 +225,7 @@ def test_keys_go_by_token_and_by_line_and_to_what_stands_out() -> None:
     HeatSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_the_mouse_looks_and_chooses() -> None:
     async def steps(seat: HeatSeat) -> None:
         y, x = seat.map()._places[5]
@@ -291,6 +293,7 @@ def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
     assert workbench.asked == [VERSION.response, REWRITE.response]
 
 
+@pytest.mark.whole
 def test_a_shorter_text_can_be_drawn_before_the_map_has_its_width_again() -> None:
     async def work(seat: HeatSeat) -> None:
         seat.map().display = False  # as while the student is asked about another version
@@ -308,6 +311,7 @@ def test_a_shorter_text_can_be_drawn_before_the_map_has_its_width_again() -> Non
     HeatSeat().play(work)
 
 
+@pytest.mark.whole
 def test_b_hides_the_bars_but_not_where_they_are_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hidden(theme: str) -> bool:
         async with HeatSeat(theme=theme) as seat:
@@ -320,6 +324,7 @@ def test_b_hides_the_bars_but_not_where_they_are_all_there_is(monkeypatch: pytes
     assert not asyncio.run(hidden("burnish"))
 
 
+@pytest.mark.whole
 def test_y_copies_the_table_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = []
 
@@ -363,6 +368,7 @@ def test_while_the_student_is_asked_it_says_so_and_one_can_leave() -> None:
     HeatSeat(workbench, wait=False).play(steps)
 
 
+@pytest.mark.whole
 def test_one_can_go_back_to_a_version_while_another_is_waited_for() -> None:
     async def never(version: Version) -> TokenGains:
         await asyncio.sleep(600)
@@ -381,6 +387,7 @@ def test_one_can_go_back_to_a_version_while_another_is_waited_for() -> None:
     )
 
 
+@pytest.mark.whole
 def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better() -> None:
     def answer(version: Version) -> TokenGains:
         if version is VERSION:
@@ -396,6 +403,7 @@ def test_an_error_is_told_in_the_map_s_place_and_another_version_may_do_better()
     HeatSeat(ScriptedWorkbench(answer), size=(80, 24)).play(steps)
 
 
+@pytest.mark.whole
 def test_reasoning_is_named_where_it_was_context() -> None:
     def reasoned(version: Version) -> TokenGains:
         gains = heat(version)
@@ -411,6 +419,7 @@ def test_reasoning_is_named_where_it_was_context() -> None:
     HeatSeat(ScriptedWorkbench(reasoned), size=(80, 24)).play(steps)
 
 
+@pytest.mark.whole
 def test_with_no_student_it_says_what_to_give(tmp_path: Path) -> None:
     workbench = ScriptedWorkbench()
 
@@ -471,6 +480,7 @@ def test_hostile_text_is_shown_and_acts_on_nothing(theme: str) -> None:
     HeatSeat(workbench, (80, 24), {"\x1b[/]\x9b[b]": VERSION}, theme).play(steps)
 
 
+@pytest.mark.whole
 def test_a_long_text_is_moved_through_without_setting_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     long = Version(instruction="Count.", response=" ".join(f"word{n}" for n in range(10_000)))
     set_again: list[Sequence[object]] = []

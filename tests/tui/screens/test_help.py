@@ -36,6 +36,7 @@ def test_every_action_is_told_with_its_keys_and_fits(size: tuple[int, int]) -> N
     Seat(size=size).play(steps)
 
 
+@pytest.mark.whole
 def test_where_one_came_from_is_first_and_what_is_typed_narrows_it(tmp_path: Path) -> None:
     async def steps(seat: Seat) -> None:
         await seat.workbench.open(scene(tmp_path))
@@ -64,6 +65,7 @@ def test_where_one_came_from_is_first_and_what_is_typed_narrows_it(tmp_path: Pat
     Seat().play(steps)
 
 
+@pytest.mark.whole
 def test_it_scrolls_by_keys_while_one_types(tmp_path: Path) -> None:
     async def steps(seat: Seat) -> None:
         await seat.press("f1")
@@ -136,6 +138,7 @@ def test_a_memory_that_makes_no_sense_is_none(tmp_path: Path, stored: str) -> No
     Seat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_memory_that_cannot_be_kept_costs_only_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

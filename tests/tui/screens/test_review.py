@@ -303,6 +303,7 @@ def test_the_criticism_grows_while_the_run_s_teacher_writes(tmp_path: Path) -> N
 # Heat map, copying, leaving
 
 
+@pytest.mark.whole
 def test_the_heat_map_gets_every_version_the_shown_one_first(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         await seat.pilot.press("h")
@@ -363,6 +364,7 @@ def test_copied_is_said_only_when_a_program_confirms_it(
 # What must hold
 
 
+@pytest.mark.whole
 def test_hostile_text_is_shown_and_acts_on_nothing(tmp_path: Path) -> None:
     rows = hostile.rows()
     path = scene(tmp_path, rows, ("replaced",), reviewed=False)

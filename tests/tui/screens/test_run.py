@@ -10,6 +10,7 @@ import pytest
 from engine.run.settings import Settings
 from tests.ollama.script import Answer, Chat, Refusal, Scripted, Tap
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, TEACHER, brief, settings, workspace
 from tests.scene import scene
 from tests.stand_in import StandIn, stand_in
@@ -27,7 +28,7 @@ def unhurried(chat: Chat) -> Scripted:
     return Answer(brief(chat), seconds=0.05)
 
 
-@pytest.mark.parametrize("schedule", ["interleaved", "staged"])
+@in_part("schedule", ["interleaved", "staged"])
 def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
     tmp_path: Path, stand_in: type[StandIn], schedule: str
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
         ).play(work)
 
 
+@pytest.mark.whole
 def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
     tap = Tap(2, unhurried)
 
@@ -145,6 +147,7 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
         RunSeat(made(tmp_path), settings=settings(server)).play(work)
 
 
+@pytest.mark.whole
 def test_a_run_over_the_first_few_that_was_stopped_is_taken_up_over_these(tmp_path: Path) -> None:
     tap = Tap(1, unhurried)
 
@@ -276,6 +279,7 @@ def test_every_setting_that_changes_an_outcome_makes_another_run(tmp_path: Path)
     RunSeat(scene(tmp_path), settings=settings("127.0.0.1:1")).play(work)
 
 
+@pytest.mark.whole
 def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
     tap = Tap(3, unhurried)
 
@@ -293,6 +297,7 @@ def test_the_rest_of_the_app_works_while_it_runs(tmp_path: Path) -> None:
         RunSeat(made(tmp_path), settings=settings(server)).play(work)
 
 
+@pytest.mark.whole
 def test_it_looks_right_at_every_size_and_when_the_size_changes(tmp_path: Path) -> None:
     tap = Tap(3, unhurried)
 

@@ -84,6 +84,7 @@ def chosen(sample: int, **changes: Any) -> Chosen:
     return Chosen(sample, Choice.model_validate(choice | changes))
 
 
+@pytest.mark.whole
 def test_the_end_is_followed_only_while_the_reader_is_near_it(tmp_path: Path) -> None:
     async def work(seat: ReportedRunSeat) -> None:
         seat.report(Started(5000, 0, 0, tuple(Stage)))
@@ -108,6 +109,7 @@ def test_the_end_is_followed_only_while_the_reader_is_near_it(tmp_path: Path) ->
     ReportedRunSeat(made(tmp_path)).play(work)
 
 
+@pytest.mark.whole
 def test_a_thousand_events_at_once_are_shown_at_once(tmp_path: Path) -> None:
     async def work(seat: ReportedRunSeat) -> None:
         seat.report(Started(50_000, 0, 0, tuple(Stage)))

@@ -312,6 +312,7 @@ def test_the_table_and_the_ways_through_it(path: Path) -> None:
     )
 
 
+@pytest.mark.whole
 @pytest.mark.long
 def test_many_samples_before_any_run(tmp_path: Path) -> None:
     SamplesSeat(plain(tmp_path, 5000)).visit(
@@ -324,5 +325,6 @@ def test_many_samples_before_any_run(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.whole
 def test_hostile_text(tmp_path: Path) -> None:
     SamplesSeat(scene(tmp_path, hostile.rows())).visit(hostile_text_does_not_act)

@@ -22,6 +22,7 @@ from engine.sample import PassedRow, Sample
 from tests import hostile
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
+from tests.parts import in_part
 from tests.running import SHORT, dataset
 from tests.scene import scene
 from tests.tui.screens.start_seat import StartSeat
@@ -83,6 +84,7 @@ def test_a_dataset_is_read_with_the_names_and_the_encoding_that_are_given() -> N
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_dataset_that_has_grown_is_taken_up() -> None:
     data = dataset(Path("data.json"), SHORT[:2])
 
@@ -189,6 +191,7 @@ def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_rows_that_cannot_be_refined_are_counted_and_stop_nothing() -> None:
     dataset(Path("data.json"), [*SHORT, {"instruction": "And this?", "output": ""}])
 
@@ -201,6 +204,7 @@ def test_rows_that_cannot_be_refined_are_counted_and_stop_nothing() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_the_facts_of_what_is_open_know_nothing_of_an_import_that_was_left(tmp_path: Path) -> None:
     dataset(Path("data.json"), [*SHORT, {"text": "x"}])
 
@@ -309,6 +313,7 @@ def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.whole
 def test_recent_workspaces_are_listed_and_say_if_they_are_gone(tmp_path: Path) -> None:
     path = scene(tmp_path)
     remember(Remembered(recent=(str(path), str(tmp_path / "[b" / "gone\x1b.burnish"))))
@@ -343,6 +348,7 @@ def test_escape_leaves_the_line_one_types_in_and_keys_act_again(server: FakeOlla
     StartSeat(settings=load_settings({"teacher": {"host": server.url}})).play(steps)
 
 
+@pytest.mark.whole
 def test_a_file_is_chosen_from_a_tree() -> None:
     dataset(Path("data.json"), SHORT)
 
@@ -360,6 +366,7 @@ def test_a_file_is_chosen_from_a_tree() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dataset(Path("data.json"), SHORT)
     contents, stopped = Dataset.contents, Event()
@@ -390,7 +397,7 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
 # Everywhere
 
 
-@pytest.mark.parametrize(("columns", "across"), [(80, 1), (120, 2), (200, 3)])
+@in_part(("columns", "across"), [(80, 1), (120, 2), (200, 3)])
 def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, across: int) -> None:
     async def steps(seat: StartSeat) -> None:
         await seat.pilot.pause()

@@ -65,6 +65,7 @@ def test_a_name_that_cannot_serve_keeps_the_focus_and_its_correction_is_no_short
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_what_is_typed_narrows_the_list_until_it_is_a_whole_name() -> None:
     with FakeOllama(models=[Model.named(name) for name in ("qwen3:8b", "qwen3:14b", "gemma3:4b")]) as server:
 
@@ -110,6 +111,7 @@ def test_the_models_of_the_last_run_stand_there_the_next_time(monkeypatch: pytes
     StartSeat(settings=load_settings({"teacher": {"name": "gguf:other.gguf"}})).play(with_another)
 
 
+@pytest.mark.whole
 def test_a_remembered_address_that_is_not_this_machine_s_is_not_taken() -> None:
     remember(Remembered(teacher="openai:m", teacher_url="http://192.0.2.1:80/v1", student="demo"))
 
@@ -124,6 +126,7 @@ def test_a_remembered_address_that_is_not_this_machine_s_is_not_taken() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_settings_seldom_changed_are_folded_and_the_fold_names_the_changed_ones() -> None:
     async def steps(seat: StartSeat) -> None:
         more = seat.screen.query_one("#more", Collapsible)
@@ -145,6 +148,7 @@ def test_settings_seldom_changed_are_folded_and_the_fold_names_the_changed_ones(
     StartSeat(settings=load_settings({"run": {"candidates": 2}})).play(steps)
 
 
+@pytest.mark.whole
 def test_the_first_samples_are_shown_where_there_is_room() -> None:
     data = dataset(Path("data.json"), SHORT)
 

@@ -67,6 +67,7 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
     StartSeat(settings=load_settings({"teacher": {"host": server.url}})).play(steps)
 
 
+@pytest.mark.whole
 def test_a_model_of_another_server_is_asked_for_with_its_url(tmp_path: Path) -> None:
     async def steps(seat: StartSeat) -> None:
         teacher = seat.screen.query_one("#teacher", ModelPicker)
@@ -91,6 +92,7 @@ def test_a_model_of_another_server_is_asked_for_with_its_url(tmp_path: Path) -> 
         StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_the_models_of_another_server_are_in_the_teacher_s_list_alone() -> None:
     async def steps(seat: StartSeat) -> None:
         teacher, student = (
@@ -121,6 +123,7 @@ def test_a_model_that_does_not_fit_is_said_with_the_numbers(
     StartSeat(settings=settings).play(steps)
 
 
+@pytest.mark.whole
 def test_a_server_that_is_down_is_said_with_the_way_to_start_it_and_files_are_listed() -> None:
     async def steps(seat: StartSeat) -> None:
         await seat.wait_for("ollama serve", within="#server")
@@ -129,6 +132,7 @@ def test_a_server_that_is_down_is_said_with_the_way_to_start_it_and_files_are_li
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_file_by_its_path_is_a_model_or_says_why_not() -> None:
     Path("bad.gguf").write_bytes(b"not one")
 
@@ -251,6 +255,7 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_near_ties_and_the_weights_that_verify_them_are_set_in_the_form() -> None:
     async def steps(seat: StartSeat) -> None:
         def near_tie() -> object:
@@ -319,6 +324,7 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_teacher_the_server_has_not_got_leads_to_a_pull(server: FakeOllama) -> None:
     settings = load_settings(
         {"teacher": {"name": "absent:7b", "host": server.url}, "student": {"name": "demo"}}

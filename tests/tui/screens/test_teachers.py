@@ -111,6 +111,7 @@ def test_one_that_cannot_be_tried_is_a_line_and_the_others_have_their_turn(tmp_p
         StartSeat(untouched(tmp_path / "w.burnish"), settings=given(server)).play(steps)
 
 
+@pytest.mark.whole
 def test_stopped_in_the_middle_it_shows_those_that_were_tried(tmp_path: Path) -> None:
     reached, go = threading.Event(), threading.Event()
 
@@ -157,6 +158,7 @@ def test_what_keeps_them_from_being_compared_is_said(
         StartSeat(untouched(tmp_path / "w.burnish"), settings=options).play(steps)
 
 
+@pytest.mark.whole
 def test_nothing_named_is_said_in_the_dialog(tmp_path: Path) -> None:
     with serving() as server:
 
@@ -180,6 +182,7 @@ def test_nothing_named_is_said_in_the_dialog(tmp_path: Path) -> None:
         StartSeat(untouched(tmp_path / "w.burnish"), settings=given(server)).play(steps)
 
 
+@pytest.mark.whole
 def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     with serving() as server:
         markup = hostile.CORPUS["markup"] + hostile.CORPUS["escape"]

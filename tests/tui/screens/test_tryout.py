@@ -48,6 +48,7 @@ def test_five_samples_are_tried_and_one_of_them_is_looked_at(tmp_path: Path) -> 
         StartSeat(untouched(tmp_path / "w.burnish"), settings=given).play(steps)
 
 
+@pytest.mark.whole
 def test_what_is_shown_closes_and_what_was_tried_is_done(tmp_path: Path) -> None:
     with FakeOllama(brief) as server:
         given = settings(server, run={"method": "reflect"})
@@ -77,6 +78,7 @@ def test_without_a_teacher_nothing_is_tried_and_it_says_why(tmp_path: Path) -> N
     StartSeat(untouched(tmp_path / "w.burnish")).play(steps)
 
 
+@pytest.mark.whole
 def test_start_says_by_which_rules_the_teacher_goes(tmp_path: Path) -> None:
     rules = load_settings({"reflection": {"guidelines": ["British spelling"], "criteria": OWN}}).reflection
     given = load_settings({"teacher": {"name": "demo"}, "student": {"name": "demo"}})
@@ -98,6 +100,7 @@ def test_a_growing_critique_has_the_titles_of_its_own_criteria() -> None:
     assert growing("reflect", json.dumps(reply), criteria) == [("语气", "Curt."), ("Tone", "Dry.")]
 
 
+@pytest.mark.whole
 def test_hostile_samples_are_only_text(tmp_path: Path) -> None:
     with FakeOllama(script) as server:
         given = settings(server, run={"method": "reflect"})

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,6 +38,7 @@ from tests.golden import Row
 HERE = Path(__file__).parent
 METHODS = {
     "a": "burnish",
+    "r": "burnish, with the ranks of every token",
     "b": "llama_decode alone, same schedule",
     "b1": "llama_decode alone, a passage at a time",
     "s": "burnish, each passage by itself",
@@ -45,6 +46,7 @@ METHODS = {
     "d": "Llama(logits_all=True) + numpy",
     "e": "torch float32, as published",
 }
+OURS = ("a", "r")
 SERVED = {"b": "limit", "b1": "limit-1", "s": "by-itself", "c": "completion", "d": "logits_all"}
 CONVERSATIONS = {"system": "rows with one system message", "turns": "rows of six turns"}
 SYSTEM = 3300
@@ -85,6 +87,7 @@ def works(rows: list[Row], all_rows: list[Row]) -> dict[str, Work]:
         published += [*versions[n], *golden.passages(new), *golden.passages(new), *golden.passages(final)]
     return {
         "versions": Work([[p for four in versions for p in four]], len(rows)),
+        "ranked": Work([[replace(p, ranked=True) for four in versions for p in four]], len(rows)),
         "one": Work([shortest], 1),
         "decisions": Work([first, second], len(rows)),
         "published": Work([published], len(rows)),
@@ -171,7 +174,9 @@ async def measure(model: Path, packaged: Path, all_rows: list[Row], options: arg
         return time.perf_counter() - began
 
     async def seconds(key: str, name: str) -> float:
-        return await ours(name) if key == "a" else served[key].seconds(name)
+        if key in OURS:
+            return await ours("ranked" if key == "r" else name)
+        return served[key].seconds(name)
 
     plan = list(tasks(served))
     times: dict[tuple[str, str], list[float]] = {task: [] for task in plan}
@@ -195,13 +200,13 @@ def tasks(served: dict[str, Served]) -> Iterator[tuple[str, str]]:
     """The tasks that are timed, each beside the one it is compared with."""
     keys = {
         "one": ("a", "c"),
-        "versions": ("a", "b", "b1", "d", "e"),
+        "versions": ("a", "r", "b", "b1", "d", "e"),
         "decisions": ("a", "b"),
         "published": ("e",),
         **dict.fromkeys(CONVERSATIONS, ("a", "s")),
     }
     for name, methods in keys.items():
-        present = [key for key in methods if key == "a" or key in served]
+        present = [key for key in methods if key in OURS or key in served]
         if present != ["a"]:
             yield from ((key, name) for key in present)
 
@@ -227,6 +232,7 @@ def report(
         elif (key, "one") in medians:
             print(f"({key:<2}) {title:37}{1 / medians[key, 'one']:12.3f}   the shortest version alone")
     ratios = {
+        "(r)/(a) on versions": (("a", "versions"), ("r", "versions")),
         "(a)/(b) on versions": (("b", "versions"), ("a", "versions")),
         "(a)/(b) on decisions": (("b", "decisions"), ("a", "decisions")),
         "(a)/(c)": (("c", "one"), ("a", "one")),

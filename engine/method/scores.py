@@ -70,7 +70,7 @@ class TokenRatio:
 
     def log_ratio(self, tokens: int) -> float:
         """The score's logarithm over its first `tokens` scored tokens."""
-        return _mean(self.given, tokens) - _mean(self.alone, tokens)
+        return mean_loss(self.given, tokens) - mean_loss(self.alone, tokens)
 
 
 def token_ratio(alone: Losses, given: Losses, left_out: int = 0) -> TokenRatio:
@@ -106,7 +106,7 @@ def ratio(alone: Losses, given: Losses, left_out: int = 0) -> Ratio:
         reason = "the student's losses are not finite"
     if reason is not None:
         return Ratio(value=None, truncated=truncated, left_out=left_out, reason=reason)
-    loss_alone, loss_given = _mean(alone.nll, scored), _mean(given.nll, scored)
+    loss_alone, loss_given = mean_loss(alone.nll, scored), mean_loss(given.nll, scored)
     log_ratio = loss_given - loss_alone
     if not abs(log_ratio) < 700:  # a ratio that no float holds
         reason = "the student's losses are too far apart"
@@ -121,6 +121,6 @@ def ratio(alone: Losses, given: Losses, left_out: int = 0) -> Ratio:
     )
 
 
-def _mean(nll: NDArray[np.float32], tokens: int) -> float:
-    """The mean of the first losses."""
+def mean_loss(nll: NDArray[np.float32], tokens: int) -> float:
+    """The mean of the first so many losses, to the last digit."""
     return math.fsum(nll[:tokens].tolist()) / tokens

@@ -102,9 +102,9 @@ def first_by_each(workspace: Workspace, run: Run) -> dict[ChosenBy, FirstByMeasu
     """The usual share of a run's samples by each measure that any of them has. For a million it takes seconds."""
     conditions: dict[ChosenBy, str] = {}
     values: dict[str, object] = {}
-    for by in ChosenBy:
+    for at, by in enumerate(ChosenBy):
         share = TopShare(percent=USUAL_TOP.percent, by=by)
-        conditions[by], more = condition_of(workspace, run, ExportRule.TOP, share, name=by)
+        conditions[by], more = condition_of(workspace, run, ExportRule.TOP, share, name=f"by_{at}")
         values |= more
     found = _count(workspace, run, conditions, values)
     return {
@@ -128,8 +128,11 @@ def _count(
         f"count(*) FILTER (WHERE held_{a} AND held_{b}), avg(length) FILTER (WHERE held_{a} AND held_{b})"
         for a, b in pairs
     )
+    # Without the limit, which is none, SQLite would work out each condition anew for every count.
     (row,) = workspace.database.execute(
-        f"SELECT {counts} FROM (SELECT {LENGTH} AS length, {held} FROM {LEAVING})", run=run.id, **values
+        f"SELECT {counts} FROM (SELECT {LENGTH} AS length, {held} FROM {LEAVING} LIMIT -1)",
+        run=run.id,
+        **values,
     )
     with workspace.database.understood():
         found = {

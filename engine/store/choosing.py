@@ -10,6 +10,7 @@ class ChosenBy(StrEnum):
     """A measure of what would leave of a sample; `ORDERS` says which end of it is chosen."""
 
     IFD = "ifd"
+    S_IFD = "s-ifd"
     LOSS = "loss"
     MARGIN = "margin"
     LENGTH = "length"
@@ -20,7 +21,7 @@ class ChosenBy(StrEnum):
 class Order:
     """A measure, and the samples that it can choose."""
 
-    value: str  # `:seed` in it is the draw's
+    value: str  # `:seed` in it is the draw's, `:run` the run's
     largest: bool  # the largest values are chosen; else the smallest
     condition: str  # of the samples that have it
 
@@ -31,8 +32,18 @@ LENGTH = "coalesce(length_after, length_before)"
 ORDERS = {
     # At an IFD of 1 and above the instruction does not help (arXiv 2308.12032).
     ChosenBy.IFD: Order("ifd_after", largest=True, condition="ifd_after < 1"),
+    # Over the tokens that the instruction matters for (arXiv 2506.01317).
+    ChosenBy.S_IFD: Order(
+        "computed('s-ifd', :run, sample)",
+        largest=True,
+        condition="ifd_after < 1 AND computed('s-ifd', :run, sample) IS NOT NULL",
+    ),
     # What the student would most likely have said itself (GRAPE, arXiv 2502.04194).
-    ChosenBy.LOSS: Order("loss_after", largest=False, condition="loss_after IS NOT NULL"),
+    ChosenBy.LOSS: Order(
+        "json_extract(ifd_ratio, '$.given.mean')",
+        largest=False,
+        condition="json_extract(ifd_ratio, '$.given.mean') IS NOT NULL",
+    ),
     # By how much the instruction stage's rewrite is better over as many tokens: what length alone brings is not in it.
     ChosenBy.MARGIN: Order(
         "instruction_equal_margin",

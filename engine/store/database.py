@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +42,9 @@ class Database:
         self._lock = lock
         self._began = 0.0  # when the open transaction did
         self._log: OpenLog | None = None  # from the first write on
+        self.computed: dict[tuple[str, int], Mapping[int, float]] = {}
+        """Figures of samples that no table has, by their name and run: `computed(name, run, sample)` in a query."""
+        connection.create_function("computed", 3, self._computed)
 
     @classmethod
     def create(cls, kind: FileKind, path: Path, fill: Callable[[Database], None]) -> None:
@@ -145,6 +148,9 @@ class Database:
         """All rows of a query of the engine's own, its parameters by place or by name. Raises `Interrupted`."""
         with explained(self.path):
             return self._db.execute(query, named or values).fetchall()
+
+    def _computed(self, name: str, run: int, sample: int) -> float | None:
+        return self.computed[name, run].get(sample)
 
     def interrupt(self) -> None:
         """Make the query that another thread waits for raise `Interrupted`."""

@@ -22,6 +22,7 @@ from engine.sample import Annotation, Candidate, Outcome, Reasoning, Review, Sam
 from engine.store.annotations import NONE
 from engine.store.choosing import ORDERS, ChosenBy
 from engine.store.leaving_view import DROPPED_ROWS, FINISHED, LEAVING
+from engine.store.s_ifd import s_ifds
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -244,6 +245,8 @@ def condition_of(
     condition = f"({kept}) AND number NOT IN {DROPPED_ROWS}"
     if share is None:
         return condition, {}
+    if share.by is ChosenBy.S_IFD:
+        s_ifds(workspace, run)
     total = len(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
     order, seed = ORDERS[share.by], f"{name}_seed"
     value, values = order.value.replace(":seed", f":{seed}"), {seed: share.seed}

@@ -29,7 +29,7 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
         "WHEN t.decision IN ('chosen', 'edited') THEN t.{0} ELSE f.{0}_after END"
     )
     outcome = f"(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample})"
-    loss = "json_extract({}, '$.{}.ifd.given.mean')"
+    ifd = "json_extract({}, '$.{}.ifd')"
     version = (
         "CASE WHEN t.decision IS NOT NULL THEN json_extract(t.body, '$.version.{0}') ELSE json_extract("
         "(SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {1}), '$.final.{0}') END "
@@ -71,10 +71,10 @@ SELECT
     {score.format("ifd")} AS ifd_after,
     f.r_ifd_before,
     {score.format("r_ifd")} AS r_ifd_after,
-    CASE WHEN t.decision IN ('original', 'dropped') THEN {loss.format(outcome, "before")}
-        WHEN t.decision IN ('chosen', 'edited') THEN {loss.format("t.body", "scores")}
-        ELSE {loss.format(outcome, "after")} END
-        AS loss_after,                                    -- of the response given the instruction, nats a token
+    CASE WHEN t.decision IN ('original', 'dropped') THEN {ifd.format(outcome, "before")}
+        WHEN t.decision IN ('chosen', 'edited') THEN {ifd.format("t.body", "scores")}
+        ELSE {ifd.format(outcome, "after")} END
+        AS ifd_ratio,                                     -- `ifd_after` with its losses: a `Ratio`
     coalesce(f.length_before, length({text_part(body, "$[2]", SOH)})) AS length_before,
     coalesce(t.length, f.length_after) AS length_after,
     CASE WHEN t.decision IN ('original', 'dropped') THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1

@@ -346,10 +346,10 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("down", "down", "down")
         assert (share.value, seat.screen._request().share) == ("5%", TopShare(percent=5))
-        await seat.press("tab", "tab", "right")
+        await seat.press("tab", "tab", "right", "right")
         assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.LOSS)
         assert "the smallest loss given the instruction: 5% or a count" in seat.text
-        await seat.press("left", "up", "up")
+        await seat.press("left", "left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("up")

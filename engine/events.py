@@ -49,6 +49,15 @@ class RefinedBefore:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedMeanwhile:
+    """A person dropped samples while the run went on, and it ends without them: its counts are these now."""
+
+    total: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseStarted:
     """The models work in turn, and this one's begins, over the samples that may need it."""
 
@@ -202,6 +211,7 @@ SharedEvent = (
 Event = (
     SharedEvent
     | RefinedBefore
+    | DroppedMeanwhile
     | StudentOpened
     | PhaseStarted
     | PhaseEnded

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.events import (
     AttemptFailed,
     Chosen,
+    DroppedMeanwhile,
     Event,
     Finished,
     Generated,
@@ -59,7 +60,8 @@ class Tally:
     """The last ones that are kept to be shown."""
 
     def __init__(self) -> None:
-        self.total = self.done = self.failed = self.skipped = 0
+        self.total = self.done = self.failed = 0
+        self.skipped = self.finished = 0  # of those done: in earlier sessions, and in this one
         self.stages: tuple[Stage, ...] = ()
         self.chosen: Counter[Stage] = Counter()
         self.replaced: Counter[Stage] = Counter()
@@ -124,26 +126,36 @@ class Tally:
                 self._decide(event)
             case Finished(outcome=outcome):
                 self.done += 1
+                self.finished += 1
                 self.failed += bool(outcome.failures)
                 self.faults.update(failure.fault for failure in outcome.failures)
                 if not self.stages:
                     self._decide(event)
-            case RefinedBefore():
-                self.replaced.update(event.replaced)
-                self.near_ties += event.near_ties
-                self.length_decides += event.length_decides
-                self.faults.update(event.faults)
-            case JudgedBefore(results=results):
-                self.results.update(results)
+            case DroppedMeanwhile():
+                self.total, self.done, self.failed = event.total, event.done, event.failed
+            case RefinedBefore() | JudgedBefore():
+                self._take_up(event)
             case PairJudged(judged=judged):
                 self.done += 1
+                self.finished += 1
                 self.failed += judged.result is Result.INVALID
                 self.results[judged.result] += 1
             case Answered(failure=failure):
                 self.done += 1
+                self.finished += 1
                 self.failed += failure is not None
             case _:
                 pass
+
+    def _take_up(self, before: RefinedBefore | JudgedBefore) -> None:
+        """Count what earlier sessions did."""
+        if isinstance(before, JudgedBefore):
+            self.results.update(before.results)
+            return
+        self.replaced.update(before.replaced)
+        self.near_ties += before.near_ties
+        self.length_decides += before.length_decides
+        self.faults.update(before.faults)
 
     def _follow(self, event: Event | JudgeEvent) -> None:
         """Keep what is going on now."""
@@ -189,7 +201,7 @@ class Tally:
 
     def reached(self, stage: Stage | None) -> int:
         """Samples past a stage; None: past all."""
-        return self.done if stage is None else max(self.chosen[stage], self.done)
+        return self.done if stage is None else min(max(self.chosen[stage], self.done), self.total)
 
     def pace(self, stage: Stage | None) -> Pace:
         """The pace of samples past a stage. Samples of an earlier run, and time that was waited, do not count."""
@@ -227,7 +239,7 @@ class Tally:
 
     @property
     def session(self) -> SessionCounts:
-        return SessionCounts(self.done - self.skipped, self.skipped, self.watch.seconds)
+        return SessionCounts(self.finished, self.skipped, self.watch.seconds)
 
     def counts(self) -> str:
         """Verdicts and troubles so far, those of earlier sessions too; of replies that were refused only this one's."""

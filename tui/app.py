@@ -19,7 +19,7 @@ from engine.events import Started
 from engine.health.remembered import recall, remember
 from engine.run.opening import target
 from engine.run.tryout import tryout
-from engine.store.workspace import Run
+from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -126,10 +126,15 @@ class BurnishApp(PatchedApp):
             self._opened()
             if (run := self.workbench.run) is None:
                 return "start"
-            done, _ = await self.workbench.reader.ask_workspace(lambda workspace: workspace.count(run))
+
+            def left(opened: Workspace) -> int:
+                remaining = opened.remaining()
+                return len(remaining) - opened.count(run, remaining)[0]
+
+            waiting = await self.workbench.reader.ask_workspace(left)
         except BurnishError:
             return "start"  # which opens it again, and says what is wrong
-        return "samples" if done == self.workbench.samples else "run"
+        return "run" if waiting else "samples"
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's, but for the muted text's colour: "auto 60%" is white where a text is styled piece by piece."""

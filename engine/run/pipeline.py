@@ -36,6 +36,7 @@ from engine.run.schema_watch import SchemaWatch
 from engine.run.settings import Schedule
 from engine.run.teachers import OpenTeacher
 from engine.sample import Choice, Sample, Scores, Stage, Version
+from engine.store.dropped import is_dropped
 from engine.store.overview import refined_before
 from engine.store.workspace import Run, Workspace
 from models.student import Student, StudentInfo
@@ -223,6 +224,9 @@ class Pipeline:
             opening: asyncio.Task[ReplayingStudent] | None, verifying: asyncio.Task[ReplayingStudent] | None
         ) -> None:
             for sample in samples:
+                if is_dropped(self._workspace.database, sample.index):
+                    self._emit(SampleAdvanced(sample.index))
+                    continue
                 models = _ReplayingModels(sample, replaying, opening, verifying, self._chosen)
                 try:
                     outcome = await refine(sample, self._recipe, models)

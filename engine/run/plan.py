@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.events import Event, Notice
+from engine.events import DroppedMeanwhile, Event, Notice
 from engine.method.noise import NEAR_TIE, noise_of
 from engine.method.prompts import PROMPTS
 from engine.method.recipe import Recipe, Sampling
@@ -16,6 +16,7 @@ from engine.run.schema_watch import SchemaIgnoredError, SchemaWatch
 from engine.run.settings import Schedule, Settings, StudentSettings
 from engine.run.teachers import OpenTeacher, digest_of
 from engine.sample import Reasoning
+from engine.store.dropped import without_dropped
 from engine.store.overview import followed
 from engine.store.reply_order import answers_come_first
 from engine.store.run_record import RandomPart, RunRecord, StudentFile
@@ -135,7 +136,10 @@ class RunPlan:
         except SchemaIgnoredError:
             workspace.run(recipe, record.model_copy(update={"schema_ignored": True}))
             raise
-        done, failed = workspace.count(run, chosen)
+        remaining = without_dropped(workspace.database, chosen)
+        done, failed = workspace.count(run, remaining)
+        if len(remaining) < len(chosen):
+            emit(DroppedMeanwhile(len(remaining), done, failed))
         if dropped := followed(workspace, run)[0]:
             emit(
                 Notice(
@@ -143,7 +147,7 @@ class RunPlan:
                     + ", and the reasoning that led there is dropped"
                 )
             )
-        return RunSummary(run, len(chosen), done, failed, tuple(waiting))
+        return RunSummary(run, len(remaining), done, failed, tuple(waiting))
 
     def _schedule(self, emit: Emit) -> Schedule:
         """The schedule that was asked for, or the one that the models' sizes and the free memory allow."""

@@ -53,6 +53,7 @@ from engine.run.teachers import (
     sampling_of,
 )
 from engine.sample import Candidate, Reasoning, Scores, Stage, Turns, Version
+from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import ModelFile
@@ -162,7 +163,7 @@ class Session:
     ) -> RunSummary:
         """Refine all samples, the first `limit` or these `only`, as the settings say; take up what was begun.
 
-        Held by `gate`, which is open when it begins.
+        Samples that a person dropped are left out. Held by `gate`, which is open when it begins.
         """
         self.gate.go()
         check(self._settings, allow_remote_teacher=self._allow_remote)
@@ -186,7 +187,11 @@ class Session:
         files = (one.file if one is not None else None for one in (student, verifier))
         recipe = recipe_of(self._settings, form, sampling, info, *files)
         plan = RunPlan(self._settings, recipe, teacher, student, verifier, self._form_may_change)
-        chosen = part_of(self._of_turns(), self._settings.run)[:limit] if only is None else only
+        if only is None:
+            self._take_up_turns()
+            chosen = part_of(self._workspace, self._settings.run, limit)
+        else:
+            chosen = without_dropped(self._workspace.database, only)
         try:
             return await plan.execute(
                 self._workspace, self._emit_of_run, self.gate, chosen, retry_failed=retry_failed
@@ -201,12 +206,10 @@ class Session:
     def _form_may_change(self) -> bool:
         return self._settings.run.reply_form == "auto" and self._form is ReplyFormName.JSON
 
-    def _of_turns(self) -> Sequence[int]:
-        """The samples that the settings are for; all exchanges of the rows are taken up for that."""
-        turns = self._settings.run.turns
-        if turns is Turns.ALL and (more := self._workspace.take_up_all()):
+    def _take_up_turns(self) -> None:
+        """Have all exchanges of the rows be samples, where the settings are for them."""
+        if self._settings.run.turns is Turns.ALL and (more := self._workspace.take_up_all()):
             self._emit(Notice(f"{more:,} earlier exchanges of the rows are taken up"))
-        return self._workspace.of_turns(turns)
 
     async def scores(self, sample: int, versions: Sequence[Version]) -> list[Scores]:
         """The student's scores of some versions of a sample."""
@@ -462,7 +465,7 @@ async def reselect(
             workspace,
             ending_when_held(emit),
             Gate(),
-            part_of(workspace.of_turns(settings.run.turns), settings.run),
+            part_of(workspace, settings.run),
             retry_failed=False,
         )
 

@@ -63,14 +63,17 @@ def length_of(sample: Sample) -> int:
 
 
 def spread(workspace: Workspace, count: int) -> tuple[int, ...]:
-    """So many samples that differ, in the dataset's order: of every length, in the languages and layouts most are in.
+    """So many samples that differ, in the dataset's order: of every length, in the languages and layouts most are in;
+    none that a person dropped.
 
     The same for the same dataset, so that a second look costs nothing.
     """
-    total = len(workspace)
+    among = workspace.remaining()
+    total = len(among)
     if count >= total:
-        return tuple(range(total))
-    among = range(total) if total <= POOL else [number * total // POOL for number in range(POOL)]
+        return tuple(among)
+    if total > POOL:
+        among = [among[number * total // POOL] for number in range(POOL)]
     pool = sorted((_Traits.of(workspace.sample(index)) for index in among), key=lambda one: one.length)
     groups: dict[tuple[str, Layout], list[int]] = {}  # places in the pool
     for at, one in enumerate(pool):

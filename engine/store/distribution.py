@@ -1,4 +1,7 @@
-"""The distribution of a run's scores, lengths and verdicts, counted by SQLite, so that memory stays constant."""
+"""The distribution of a run's scores, lengths and verdicts, counted by SQLite, so that memory stays constant.
+
+Samples that a person dropped are in none of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.store.baselines import Baselines, baselines
-from engine.store.leaving import ExportRule, TopShare, count_exported
+from engine.store.dropped import DROPPED
+from engine.store.leaving import ExportRule, TopShare, count_exported, count_remaining
 from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
@@ -23,6 +27,8 @@ MEASURES = {
 }
 """The measures that can be plotted, by name, as SQL over `FINISHED`. Lengths are characters of the response, their
 logarithms natural; after: of what would leave now, a person's decisions included."""
+
+_FIGURES = f"figures WHERE run = :run AND sample NOT IN {DROPPED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,12 @@ class Distribution:
 
     def finished(self) -> int:
         """Samples that have an outcome."""
-        ((count,),) = self._rows("SELECT count(*) FROM figures WHERE run = :run")
+        ((count,),) = self._rows(f"SELECT count(*) FROM {_FIGURES}")
         return int(count)
+
+    def remaining(self) -> int:
+        """`count_remaining`."""
+        return count_remaining(self._reading)
 
     def spread(self, measure: str) -> Spread:
         value = MEASURES[measure]
@@ -162,7 +172,7 @@ class Distribution:
         return Scatter(x_range, y_range, tuple(map(tuple, cells)), tuple(map(tuple, replaced)))
 
     def flow(self) -> Flow:
-        query = "SELECT instruction, response, count(*) FROM figures WHERE run = :run GROUP BY instruction, response"
+        query = f"SELECT instruction, response, count(*) FROM {_FIGURES} GROUP BY instruction, response"
         return Flow({(first, second): count for first, second, count in self._rows(query)})
 
     def rewritten(self, most: int) -> list[int]:

@@ -21,7 +21,8 @@ from engine.formats.following import with_thoughts
 from engine.sample import Annotation, Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
 from engine.store.annotations import NONE
 from engine.store.choosing import ORDERS, ChosenBy
-from engine.store.leaving_view import DROPPED_ROWS, FINISHED, LEAVING
+from engine.store.dropped import DROPPED_ROWS, count_dropped
+from engine.store.leaving_view import FINISHED, LEAVING
 from engine.store.s_ifd import s_ifds
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
@@ -46,7 +47,7 @@ class ExportRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TopShare:
-    """The first by a measure: a count of them, or a share of all samples with `top`, of a rule's own with another."""
+    """The first by a measure: a count, or a share of all that may leave with `top`, of a rule's own with another."""
 
     count: int | None = None
     percent: float | None = None
@@ -178,7 +179,7 @@ def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample
 
 
 def refined(workspace: Workspace, run: Run) -> Iterator[LeavingSample]:
-    """The samples that have an outcome in a run, in order, dropped ones too."""
+    """The samples that have an outcome in a run, in order."""
     return _leaving(workspace, run, "1", {}, FINISHED)
 
 
@@ -221,6 +222,11 @@ def count_exported_rows(
     return int(count)
 
 
+def count_remaining(workspace: Workspace) -> int:
+    """The number of samples that may leave: all but the dropped ones."""
+    return len(workspace) - count_dropped(workspace.database)
+
+
 def count_dropped_rows(workspace: Workspace) -> int:
     """The number of rows that no export has, for a person dropped a sample of theirs."""
     ((count,),) = workspace.database.execute(f"SELECT count(*) FROM rows AS r WHERE r.row IN {DROPPED_ROWS}")
@@ -247,7 +253,7 @@ def condition_of(
         return condition, {}
     if share.by is ChosenBy.S_IFD:
         s_ifds(workspace, run)
-    total = len(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
+    total = count_remaining(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
     order, seed = ORDERS[share.by], f"{name}_seed"
     value, values = order.value.replace(":seed", f":{seed}"), {seed: share.seed}
     condition = f"({condition}) AND {order.condition}"

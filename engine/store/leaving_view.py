@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.store.dropped import DROPPED
+
 
 def text_part(body: str, path: str, nul: str) -> str:
     """SQL for the text at a path in a `body` of JSON; in a sample's, its parts are at $[0], $[1] and $[2].
@@ -104,14 +106,9 @@ LEAVING = _leaving_of(
 nothing."""
 
 FINISHED = _leaving_of(
-    "figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run",
+    f"figures AS f LEFT JOIN standing AS t ON t.sample = f.sample WHERE f.run = :run AND f.sample NOT IN {DROPPED}",
     "f.sample",
     "(SELECT s.{} FROM samples AS s WHERE s.sample = f.sample)",
 )
-"""The same of the samples that have an outcome: twice as fast where no text is asked for, for those are passed by."""
-
-
-DROPPED_ROWS = (
-    "(SELECT s.row FROM standing AS t JOIN samples AS s ON s.sample = t.sample WHERE t.decision = 'dropped')"
-)
-"""The rows of which a person dropped a sample, in SQL. No export has them: a conversation cannot lose an exchange."""
+"""The same of the samples that have an outcome and were not dropped: twice as fast where no text is asked for, as those
+are passed by."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.store.dropped import DROPPED
 from engine.store.leaving_view import SOH, text_part
 from engine.store.workspace import Run, Workspace
 
@@ -28,12 +29,13 @@ class Written(NamedTuple):
 
 
 def left(workspace: Workspace, run: Run) -> tuple[int, int]:
-    """The samples that have no outcome in a run, and the characters of their texts."""
+    """The samples that have no outcome in a run and were not dropped, and the characters of their texts."""
     characters = " + ".join(f"length({text_part('body', f'$[{part}]', SOH)})" for part in range(3))
     ((samples, total),) = workspace.database.execute(
         f"SELECT count(*), coalesce(sum({characters}), 0) FROM samples WHERE NOT EXISTS "
-        "(SELECT 1 FROM outcomes WHERE run = ? AND outcomes.sample = samples.sample)",
-        run.id,
+        f"(SELECT 1 FROM outcomes WHERE run = :run AND outcomes.sample = samples.sample) "
+        f"AND sample NOT IN {DROPPED}",
+        run=run.id,
     )
     return samples, total
 

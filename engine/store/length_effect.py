@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from engine.sample import Frozen, Stage
+from engine.store.dropped import DROPPED
 from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
@@ -71,7 +72,8 @@ def _of_stage(workspace: Workspace, run: Run, stage: Stage) -> LengthOfStage:
     other = f"({margin} > 0) <> ({equal} > 0)"
     ((compared, longer, known, others),) = workspace.database.execute(
         f"SELECT coalesce(sum({unequal}), 0), coalesce(sum({unequal} AND ({stage} = 'replaced') = ({growth} > 0)), 0), "
-        f"count({equal}), coalesce(sum({other}), 0) FROM figures WHERE run = :run",
+        f"count({equal}), coalesce(sum({other}), 0) FROM figures "
+        f"WHERE run = :run AND sample NOT IN {DROPPED}",
         run=run.id,
     )
     with workspace.database.understood():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.events import RefinedBefore
 from engine.sample import Frozen, Rule, Stage, WhyPassed
 from engine.store.among import AMONG, among
+from engine.store.dropped import DROPPED
 from engine.store.leaving_view import FINISHED
 from engine.store.workspace import Run, Workspace
 
@@ -35,7 +36,8 @@ class Medians(Frozen):
 class Overview(Frozen):
     """The results of a run."""
 
-    samples: int  # in the dataset
+    samples: int  # that may leave: without the dropped ones, which no other number here counts either
+    dropped: int  # samples that leave by no export, for a person dropped them or an exchange of their row
     passed: dict[WhyPassed, int]  # rows that cannot be refined, by reason
     done: int
     failed: int
@@ -57,23 +59,24 @@ def overview(workspace: Workspace, run: Run) -> Overview:
     scored = ", ".join(f"count({name})" for name in names)
     ((done, failed, unscorable, truncated, *counts),) = database.execute(
         "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(unscorable), 0), coalesce(sum(truncated), 0), "
-        f"{scored} FROM figures WHERE run = ?",
-        run.id,
+        f"{scored} FROM figures WHERE run = :run AND sample NOT IN {DROPPED}",
+        run=run.id,
     )
-    dropped, changed = followed(workspace, run)
-    all = range(len(workspace))
+    reasoning_dropped, changed = followed(workspace, run)
+    remaining = workspace.remaining()
     with database.understood():
         return Overview(
-            samples=len(all),
+            samples=len(remaining),
+            dropped=len(workspace) - len(remaining),
             passed=workspace.passed(),
             done=done,
             failed=failed,
-            stages=stage_counts(workspace, run, all),
-            faults=faults(workspace, run, all),
+            stages=stage_counts(workspace, run, remaining),
+            faults=faults(workspace, run, remaining),
             unscorable=unscorable,
             truncated=truncated,
             reasoning=workspace.reasoning(),
-            reasoning_dropped=dropped,
+            reasoning_dropped=reasoning_dropped,
             fields_changed=changed,
             noted=workspace.annotations.noted(),
             tags=workspace.annotations.tags(),
@@ -98,8 +101,9 @@ def replaced(workspace: Workspace, run: Run) -> dict[Stage, tuple[int, int]]:
     counts: dict[Stage, tuple[int, int]] = {}
     for stage in Stage:
         ((taken, total),) = workspace.database.execute(
-            f"SELECT coalesce(sum({stage} = 'replaced'), 0), count({stage}) FROM figures WHERE run = ?",
-            run.id,
+            f"SELECT coalesce(sum({stage} = 'replaced'), 0), count({stage}) FROM figures "
+            f"WHERE run = :run AND sample NOT IN {DROPPED}",
+            run=run.id,
         )
         if total:
             counts[stage] = (int(taken), int(total))
@@ -157,8 +161,8 @@ def _median(workspace: Workspace, run: Run, score: str, count: int) -> float | N
     if not count:
         return None
     middle = workspace.database.execute(
-        f"SELECT {score} FROM figures WHERE run = ? AND {score} IS NOT NULL "
+        f"SELECT {score} FROM figures WHERE run = :run AND {score} IS NOT NULL AND sample NOT IN {DROPPED} "
         f"ORDER BY 1 LIMIT {2 - count % 2} OFFSET {(count - 1) // 2}",
-        run.id,
+        run=run.id,
     )
     return sum(float(value) for (value,) in middle) / len(middle)

@@ -30,6 +30,7 @@ from engine.store.acts import Acts
 from engine.store.among import AMONG, among, is_beginning
 from engine.store.annotations import ANNOTATED, AnnotationLog
 from engine.store.database import Database
+from engine.store.dropped import DROPPED, without_dropped
 from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
@@ -164,6 +165,10 @@ class Workspace:
         if not isinstance(count, int) or count > size:  # whoever goes through them must come to an end
             raise damaged(self.path, f"holds a sample number {count - 1}, and not the samples before it")
         return count
+
+    def remaining(self) -> Sequence[int]:
+        """The samples that a person did not drop, nor an exchange of their row."""
+        return without_dropped(self.database, range(len(self)))
 
     def sample(self, index: int) -> Sample:
         rows = self.database.execute(f"{_SAMPLES} WHERE s.sample = ?", index)
@@ -460,15 +465,16 @@ class Workspace:
         return int(rows[0][0]) if rows else 0
 
     def retry_failed(self, run: Run) -> int:
-        """Reopen the samples that failed in a run, for new attempts; returns how many."""
+        """Reopen the samples that failed in a run and were not dropped, for new attempts; returns how many."""
+        failed = f"run = ? AND failed AND sample NOT IN {DROPPED}"
         with self.database.transaction() as db:
             db.execute(
-                "INSERT INTO retries SELECT sample, 1 FROM outcomes WHERE run = ? AND failed "
+                f"INSERT INTO retries SELECT sample, 1 FROM outcomes WHERE {failed} "
                 "ON CONFLICT (sample) DO UPDATE SET rounds = rounds + 1",
                 (run.id,),
             )
-            db.execute("DELETE FROM figures WHERE run = ? AND failed", (run.id,))
-            return db.execute("DELETE FROM outcomes WHERE run = ? AND failed", (run.id,)).rowcount
+            db.execute(f"DELETE FROM figures WHERE {failed}", (run.id,))
+            return db.execute(f"DELETE FROM outcomes WHERE {failed}", (run.id,)).rowcount
 
 
 def _recipe_key(recipe: Recipe) -> str:

@@ -45,8 +45,8 @@ from tui.cli.options import (
 @click.option(
     "--top",
     metavar="N|N%",
-    help="Of the rule's samples only the first N or N% --by a measure [all; with --rule top, 5% of the dataset]. V2's "
-    "small set, cited as 926 samples, is --rule paper --top 2%.",
+    help="Of the rule's samples only the first N or N% --by a measure [all; with --rule top, 5% of those that nobody "
+    "dropped]. V2's small set, cited as 926 samples, is --rule paper --top 2%.",
 )
 @click.option(
     "--by",

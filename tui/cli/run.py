@@ -43,7 +43,8 @@ def run(
 ) -> int:
     """Refine DATA with a teacher and a student, in a workspace.
 
-    Given again on the same workspace, it goes on where it was.
+    Given again on the same workspace, it goes on where it was. Samples that a person dropped there are left out: they
+    are not asked about, and not counted.
     """
     from engine.run import session
     from engine.run.settings import load_settings

@@ -103,7 +103,13 @@ _TABLE = {
         ("mark_all", "A", "Mark all", "Mark every row that is shown, or none", QUIET),
         ("accept", "a", "Accept", "Accept the student's choice for the marked rows, or this one", SHOWN),
         ("keep", "o", "Original", "Keep the original of the marked rows, or of this one", SHOWN),
-        ("drop", "d", "Drop", "Drop the marked rows, or this one: no export has them", QUIET),
+        (
+            "drop",
+            "d",
+            "Drop",
+            "Drop the marked rows, or this one: no run asks about them, no export has them",
+            QUIET,
+        ),
         ("annotate", "i", "Note", "Write a note on this row, and tags; tag the marked rows", QUIET),
         (
             "regenerate",
@@ -132,7 +138,13 @@ _TABLE = {
             SHOWN,
         ),
         ("keep", "o", "Original", "Keep the original, and go on", SHOWN),
-        ("drop", "d", "Drop", "Drop this sample, which no export has then, and go on", QUIET),
+        (
+            "drop",
+            "d",
+            "Drop",
+            "Drop this sample, which no run asks about and no export has then, and go on",
+            QUIET,
+        ),
         (
             "take_teacher",
             "t",

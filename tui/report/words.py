@@ -36,7 +36,10 @@ def lead(report: Report) -> str:
 def made_from(report: Report) -> Iterator[Fact]:
     source, run = report.source, report.run
     yield "Dataset", source.path
-    yield "Format", f"{source.format}, {counted(report.overview.samples, 'sample')}"
+    dropped = report.overview.dropped
+    yield "Format", f"{source.format}, {counted(report.overview.samples + dropped, 'sample')}"
+    if dropped:
+        yield "Dropped", f"{counted(dropped, 'sample')}, in no figure here"
     if passed := report.overview.passed:
         yield "Passed through", passed_words(passed)
     yield "Digest", source.sha256

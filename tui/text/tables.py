@@ -209,6 +209,11 @@ def session_words(session: SessionCounts, unit: str = "sample") -> str:
 def overview_facts(overview: Overview) -> Iterator[Fact]:
     failed = f", {overview.failed} with a failure" if overview.failed else ""
     yield "samples", f"{overview.done} of {overview.samples} done{failed}"
+    if overview.dropped:
+        yield (
+            "dropped",
+            f"{counted(overview.dropped, 'sample')}: not asked about, in no export and in no count here",
+        )
     yield from passed_fact(overview.passed)
     for stage, counts in overview.stages.items():
         parts = [f"{counts.replaced} replaced", f"{counts.kept} kept"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engine.run.part import part_of
+from engine.run.part import drawn_of
 from engine.run.settings import RunSettings
 from engine.store.run_record import RandomPart
 from tests.command import REFLECT, burnish
@@ -14,7 +14,7 @@ from tests.running import SHORT, brief, dataset, outcomes, refine, settings, wor
 
 
 def drawn(total: int, sample: int | None, seed: int = 0) -> list[int]:
-    return list(part_of(range(total), RunSettings(sample=sample, seed=seed)))
+    return list(drawn_of(range(total), RunSettings(sample=sample, seed=seed)))
 
 
 def test_a_part_is_drawn_once_for_all_and_a_larger_one_holds_it() -> None:

@@ -139,6 +139,11 @@ def kept(drawn: list[Case]) -> Iterator[tuple[Workspace, Run]]:
             yield opened, run
 
 
+def counted_of(drawn: list[Case]) -> list[Case]:
+    """Those that a person did not drop: nothing counts the others."""
+    return [case for case in drawn if case.review is None or case.review.decision is not Decision.DROPPED]
+
+
 def measured(drawn: list[Case], measure: str) -> list[float | None]:
     """A measure of every finished sample."""
     return [MEASURED[measure](case) for case in drawn if case.outcome is not None]
@@ -170,6 +175,7 @@ def test_spreads_histograms_and_scatter_count_what_there_is(
 ) -> None:
     high = low + width
     with kept(drawn) as (opened, run):
+        drawn = counted_of(drawn)
         distribution = Distribution(opened, run)
         assert distribution.finished() == sum(case.outcome is not None for case in drawn)
         for measure in MEASURED:
@@ -209,6 +215,7 @@ def test_spreads_histograms_and_scatter_count_what_there_is(
 @given(cases())
 def test_the_flow_and_the_growth_count_every_finished_sample_once(drawn: list[Case]) -> None:
     with kept(drawn) as (opened, run):
+        drawn = counted_of(drawn)
         distribution = Distribution(opened, run)
         done = [case for case in drawn if case.outcome is not None]
         assert distribution.flow() == Flow(dict(Counter(case.verdicts for case in done)))

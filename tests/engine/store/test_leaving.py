@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.run.part import part_of
+from engine.run.part import drawn_of
 from engine.run.settings import RunSettings
 from engine.sample import (
     Decision,
@@ -202,9 +202,18 @@ def test_a_dropped_sample_leaves_by_no_rule(opened: RunWorkspace, rule: ExportRu
     one = leaving_sample(opened.workspace, opened.run, 1)
     assert one.review is not None
     assert one.review.decision is Decision.DROPPED, "it is shown, though it does not leave"
-    assert len(list(refined_samples(opened.workspace, opened.run))) == 3
+    assert len(list(refined_samples(opened.workspace, opened.run))) == 2
     opened.workspace.acts.undo()
     assert opened.indices(rule, share) == before
+
+
+def test_a_share_is_one_of_the_samples_that_may_leave(opened: RunWorkspace) -> None:
+    opened.keep(*(decided(index, ifd=0.9 - index / 10) for index in range(6)))
+    half = TopShare(percent=50)
+    assert opened.indices(ExportRule.TOP, half) == [0, 1, 2]
+    for index in (1, 5):
+        opened.review(index, Decision.DROPPED, original(index))
+    assert opened.indices(ExportRule.TOP, half) == [0, 2], "half of four"
 
 
 def test_each_run_exports_its_own_outcomes(opened: RunWorkspace) -> None:
@@ -293,7 +302,7 @@ def test_a_share_by_chance_is_the_draw_of_its_seed_and_grows_by_its_own(opened: 
         return opened.indices(rule, TopShare(count=count, by=ChosenBy.RANDOM, seed=seed))
 
     for seed in range(4):
-        chosen = part_of(range(6), RunSettings(sample=3, seed=seed))
+        chosen = drawn_of(range(6), RunSettings(sample=3, seed=seed))
         assert drawn(3, seed) == list(chosen), "that of a run with --sample"
         assert set(drawn(2, seed)) < set(drawn(3, seed))
     assert len({tuple(drawn(3, seed)) for seed in range(4)}) > 1

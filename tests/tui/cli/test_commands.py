@@ -20,7 +20,7 @@ from tests.running import SHORT, TEACHER, brief, dataset
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
 OVERVIEW = {
-    "samples", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "reasoning",
+    "samples", "dropped", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "reasoning",
     "reasoning_dropped", "fields_changed", "noted", "tags", "medians",
 }  # fmt: skip
 MODELS = {"teacher", "student", "verifier"}

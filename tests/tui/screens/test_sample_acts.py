@@ -98,7 +98,19 @@ async def dropping_the_marked_or_the_one_is_an_act_that_can_be_filtered_for(seat
     await seat.press("g", "space", "space", "d")
     assert seat.states((0, 1, 2)) == ["dropped", "dropped", before[2]]
     assert seat.toasts[-1] == "dropped: 2 samples. u takes it back"
-    await seat.press("f", *["down"] * 7, "space", "f")
+    asked: list[int] = []
+
+    async def regenerate(sample: int, version: Version, stage: Stage, remark: str) -> Candidate:
+        asked.append(sample)
+        return Candidate(stage=stage, version=version, critique={})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seat.workbench, "regenerate", regenerate)
+        await seat.press("g", "space", "space", "space", "r", "enter")
+        await seat.settled()
+    assert asked == [2], "of several, what was dropped is not asked about"
+    assert seat.toasts[-1] == "a rewrite of one sample, to be seen in Review, without 2 that were dropped"
+    await seat.press("escape", "f", *["down"] * 7, "space", "f")
     assert seat.samples == [0, 1, 7]
     assert "dropped" in seat.line
     await seat.press("escape", "u", "u")

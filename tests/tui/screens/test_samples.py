@@ -260,6 +260,9 @@ async def with_nothing_run_there_is_nothing_to_decide(seat: SamplesSeat) -> None
         assert seat.toasts[-1] == "nothing was run yet: there is nothing to decide about"
     await seat.press("n")
     assert seat.toasts[-1] == "every sample that has an outcome is reviewed"
+    await seat.press("d")
+    assert seat.states([0, 1]) == ["dropped", "waiting"], "no outcome is needed, so that no run asks about it"
+    await seat.press("u")
 
 
 async def only_rows_near_those_in_sight_are_in_memory(seat: SamplesSeat) -> None:

@@ -189,6 +189,7 @@ class DistributionScreen(AppScreen):
         refined = not self.has_class("-unrefined")
         try:
             finished = await self.workbench.ask_distribution(Distribution.finished)
+            remaining = await self.workbench.ask_distribution(Distribution.remaining)
             if not self.has_class("-unscored"):
                 ifd = await self.query_one("#ifd", MeasurePlot).count(refined=refined)
                 r_ifd = await self.query_one("#r_ifd", MeasurePlot).count(refined=refined)
@@ -210,8 +211,9 @@ class DistributionScreen(AppScreen):
             self.say_error(error)
             keeping.say("could not be counted")
         else:
-            waiting = self.workbench.samples - finished
-            keeping.say(f"{finished:,} finished" + f", {waiting:,} waiting" * bool(waiting))
+            others = {"waiting": remaining - finished, "dropped": self.workbench.samples - remaining}
+            words = (f", {count:,} {what}" for what, count in others.items() if count)
+            keeping.say(f"{finished:,} finished" + "".join(words))
 
     async def _show_judged(self) -> None:
         """Show the latest judging in short; Compare has the whole."""
@@ -266,7 +268,7 @@ class DistributionScreen(AppScreen):
                 threshold,
                 distribution.kept_by(rule),
                 above,
-                self.workbench.samples,
+                distribution.remaining(),
                 distribution.baselines(rule, share) if above != 0 else None,
             )
 

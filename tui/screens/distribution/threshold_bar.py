@@ -36,7 +36,7 @@ class KeptCounts:
     above: (
         int | None
     )  # of these, at or above the threshold; without one, `top`'s usual share, and None of other rules
-    total: int  # samples in the dataset
+    total: int  # samples that may leave
     baselines: Baselines | None = None  # beside the samples that the command exports; None: nothing is chosen
 
     @property

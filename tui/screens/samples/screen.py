@@ -14,6 +14,7 @@ from textual.worker import Worker
 from engine.method.reflection import UnusableReply
 from engine.sample import Annotation, Stage, Version
 from engine.store.annotations import ACT, AnnotationChange
+from engine.store.dropped import is_dropped
 from engine.store.reviews import Reviews
 from engine.store.sample_list import SampleRow, SampleState
 from engine.store.workspace import Workspace
@@ -107,9 +108,7 @@ class SamplesScreen(ListScreen):
             self._decide("original kept", lambda workspace, samples: workspace.reviews.restoring(samples))
 
     def action_drop(self) -> None:
-        if self.workbench.run is None:
-            self._say_no_run()
-        else:
+        if self.workbench.is_open:
             self._decide("dropped", lambda workspace, samples: workspace.reviews.dropping(samples))
 
     def _say_no_run(self) -> None:
@@ -206,10 +205,16 @@ class SamplesScreen(ListScreen):
 
     @work(group="bulk")
     async def _regenerate(self, samples: MarkedSamples, remark: str, bulk: BulkJob) -> None:
-        """Ask the teacher for another rewrite of each original, one after the other, with one remark."""
-        why = ""
+        """Ask the teacher for another rewrite of each original, one after the other, with one remark.
+
+        Of several, those that were dropped are left out; about one alone a person asks in spite of it.
+        """
+        why, dropped = "", 0
         try:
             for sample in bulk.through(samples):
+                if len(samples) > 1 and await self._is_dropped(sample):
+                    dropped += 1
+                    continue
                 try:
                     await self.workbench.regenerate(
                         sample, await self._original(sample), Stage.INSTRUCTION, remark
@@ -227,11 +232,12 @@ class SamplesScreen(ListScreen):
             self._update_line()
             if bulk.done < bulk.total:
                 self.remark.put_back(remark)
-            made = bulk.done - bulk.failed
+            made = bulk.done - bulk.failed - dropped
             failed = f"; {bulk.failed} gave nothing usable{why}" if bulk.failed else ""
+            left = f", without {dropped:,} that were dropped" if dropped else ""
             stopped = f", stopped before the other {bulk.total - bulk.done}" if bulk.done < bulk.total else ""
             rewrites = f"rewrites of {counted(made, 'sample')}" if made != 1 else "a rewrite of one sample"
-            self.say(f"{rewrites}, to be seen in Review{stopped}{failed}", warning=bool(bulk.failed))
+            self.say(f"{rewrites}, to be seen in Review{left}{stopped}{failed}", warning=bool(bulk.failed))
             self.post_message(ReviewsChanged())
             if self._waiting:
                 self._ask_about(*self._waiting.popleft())
@@ -304,6 +310,9 @@ class SamplesScreen(ListScreen):
         finally:
             self._bulk = None
             self._update_line()
+
+    async def _is_dropped(self, sample: int) -> bool:
+        return await self.workbench.reader.ask_workspace(lambda opened: is_dropped(opened.database, sample))
 
     async def _original(self, sample: int) -> Version:
         return (

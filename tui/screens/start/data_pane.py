@@ -298,8 +298,16 @@ class DataPane(Vertical):
         workbench = self._workbench
         if (run := workbench.run) is None:
             return Content.styled("none yet", "$text-muted")
-        done, failed = await workbench.reader.ask_workspace(lambda opened: opened.count(run))
-        count = f": {done:,} of {workbench.samples:,} done" + (f", {failed:,} failed" if failed else "")
+
+        def read(opened: Workspace) -> str:
+            remaining = opened.remaining()
+            done, failed = opened.count(run, remaining)
+            dropped = len(opened) - len(remaining)
+            counts = {"failed": failed, "dropped": dropped}
+            others = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+            return f": {done:,} of {len(remaining):,} done{others}"
+
+        count = await workbench.reader.ask_workspace(read)
         return Content.assemble(shown_line(str(run.recipe.method), 20), count)
 
     # --- the recent ones --------------------------------------------------------------------------------------------

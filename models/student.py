@@ -60,6 +60,14 @@ class Losses:
         return self.tokens < 0
 
 
+@dataclass(frozen=True, slots=True)
+class PassageIds:
+    """A passage's tokens, uncut."""
+
+    context: NDArray[np.int32]  # the start token included, if the vocabulary adds one
+    target: NDArray[np.int32]
+
+
 WORST_RANK = 100  # further ones count as this
 
 MISSING = Losses(np.empty(0, np.float32), np.empty(0, np.uint16), -1, 0)

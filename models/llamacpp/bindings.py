@@ -114,6 +114,18 @@ class Model:
     def close(self) -> None:
         c.llama_model_free(self.pointer)
 
+    def adapter(self, path: Path) -> Any:
+        """A LoRA adapter in memory, to be put on a context; it lives as long as the model."""
+        _log.clear()
+        pointer = c.llama_adapter_lora_init(self.pointer, os.fsencode(path))
+        if not pointer:
+            why = re.search(r"failed to apply lora adapter: (.+)", "".join(_log))
+            raise ModelFileError(
+                self.path,
+                f"the adapter {path} cannot be put on it ({why[1].strip() if why else _last(_log)})",
+            )
+        return pointer
+
     def text(self, key: str) -> str:
         """A metadata value as text, "" if the file has none of that name."""
         size = 256
@@ -165,6 +177,12 @@ class Model:
         if self.bos is not None and (len(ids) == 0 or ids[0] != self.bos):
             ids = np.concatenate([np.array([self.bos], np.int32), ids])
         return ids
+
+    def end_after(self, text: str) -> int | None:
+        """The token that ends a reply: the first of this text, which a template writes there, or the vocabulary's."""
+        written = self.tokenize(text, special=True)
+        ends = [*written[:1].tolist(), int(c.llama_vocab_eos(self.vocab))]
+        return next((token for token in ends if token >= 0 and self.ends(token)), None)
 
     def ends(self, token: int) -> bool:
         """The token ends a reply."""
@@ -230,6 +248,12 @@ class Context:
 
     def close(self) -> None:
         c.llama_free(self.pointer)
+
+    def adapt(self, adapter: Any) -> None:
+        """Compute with this adapter's weights added, whole."""
+        adapters = (c.llama_adapter_lora_p_ctypes * 1)(adapter)
+        if c.llama_set_adapters_lora(self.pointer, adapters, 1, (ctypes.c_float * 1)(1.0)) != 0:
+            raise ModelFileError(self.model.path, "llama.cpp cannot put an adapter on it")
 
     def decode(self, count: int) -> None:
         """Run the first `count` entries of `token`, `position`, `sequence` and `wanted` through the model."""

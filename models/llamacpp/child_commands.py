@@ -34,12 +34,20 @@ class ChildCommands:
             "open-scorer": self.open_scorer,
             "open-writer": self.open_writer,
             "losses": self.losses,
+            "ids": self.ids,
             "write": self.write,
         }
         bindings.start()
 
     def open_scorer(
-        self, call: int, path: str, context: int, exact: bool, gpu_layers: int, threads: int | None
+        self,
+        call: int,
+        path: str,
+        adapter: str | None,
+        context: int,
+        exact: bool,
+        gpu_layers: int,
+        threads: int | None,
     ) -> None:
         threads = threads or physical_cores()
 
@@ -48,7 +56,10 @@ class ChildCommands:
             batch = GPU_BATCH if model.offloaded else CPU_BATCH
             rows = rows_for(model.vocabulary, batch)
             shape = ContextShape(window + CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
-            return Context(model, shape, exact=exact, threads=threads), window
+            made = Context(model, shape, exact=exact, threads=threads)
+            if adapter is not None:
+                made.adapt(model.adapter(Path(adapter)))
+            return made, window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
         self.scorer = Scorer(model, made, window=window, threads=threads)
@@ -83,6 +94,21 @@ class ChildCommands:
             b"".join(s.nll.tobytes() for s in found),
             b"".join(s.lengths.tobytes() for s in found),
             b"".join(s.ranks.tobytes() for s in found if s.ranks is not None),
+        )
+
+    def ids(self, call: int, passages: list[Any], after: str) -> None:
+        assert self.scorer is not None
+        model = self.scorer.model
+        found = [
+            (model.passage(pieces), model.tokenize(target, special=False)) for pieces, target in passages
+        ]
+        self.send(
+            {
+                "call": call,
+                "lengths": [[len(context), len(target)] for context, target in found],
+                "end": model.end_after(after),
+            },
+            b"".join(part.tobytes() for both in found for part in both),
         )
 
     def write(self, call: int, **request: Any) -> None:

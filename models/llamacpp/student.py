@@ -13,16 +13,16 @@ import numpy as np
 
 from models.errors import ModelFileError, printable
 from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
-from models.student import Losses, Passage, PassageError, StudentError, StudentInfo
+from models.student import Losses, Passage, PassageError, PassageIds, StudentError, StudentInfo
 
 
 class EmbeddedStudent:
     """A GGUF as a `models.student.Student`, run by llama.cpp in a child process.
 
     Passages asked for at the same time are scored together: ask for all that is known. `context`: tokens a
-    passage may have. `digest`: of the file, "sha256:...". `exact`: F32 KV cache, no flash attention and
-    GELU in full precision. `gpu_layers`: -1 for all that fit; without a GPU none. `threads`: of the CPU, None
-    for one a physical core.
+    passage may have. `digest`: of the file, "sha256:...". `adapter`: a LoRA in a GGUF of its own, added to the
+    weights. `exact`: F32 KV cache, no flash attention and GELU in full precision. `gpu_layers`: -1 for all that fit;
+    without a GPU none. `threads`: of the CPU, None for one a physical core.
     """
 
     CALL = 64  # passages a call to the child holds at most
@@ -33,6 +33,7 @@ class EmbeddedStudent:
         path: Path,
         *,
         digest: str,
+        adapter: Path | None = None,
         context: int = 2048,
         exact: bool = False,
         gpu_layers: int = -1,
@@ -43,6 +44,7 @@ class EmbeddedStudent:
         self.seconds = 0.0  # the child was busy scoring them
         self._digest = digest
         self._settings: dict[str, Any] = {
+            "adapter": None if adapter is None else str(adapter),
             "context": context,
             "exact": exact,
             "gpu_layers": gpu_layers,
@@ -83,6 +85,25 @@ class EmbeddedStudent:
         finally:
             for item in items:
                 item.losses.cancel()  # those not done: nobody waits for them any more
+
+    async def ids(self, passages: Sequence[Passage], after: str = "") -> tuple[list[PassageIds], int | None]:
+        """The tokens of each passage as they are scored, and the one that ends an answer; None: there is none.
+
+        `after`: what the template writes after an answer, "" for what the vocabulary says.
+        """
+        await self.open()
+        assert self._child is not None
+        asked = [
+            ([(piece.text, piece.special) for piece in passage.context], passage.target)
+            for passage in passages
+        ]
+        answer = await self._child.call("ids", passages=asked, after=after)
+        ids = np.frombuffer(answer.blobs[0], np.int32)
+        found = []
+        for context, target in answer.header["lengths"]:
+            found.append(PassageIds(ids[:context], ids[context : context + target]))
+            ids = ids[context + target :]
+        return found, answer.header["end"]
 
     async def unload(self) -> None:
         while True:

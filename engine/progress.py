@@ -1,4 +1,4 @@
-"""The progress of a run or a judging, from its events: the command line and the app show the same."""
+"""The progress of a run, a judging or a trial, from its events: the command line and the app show the same."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged
 from engine.judge.prompt import Result
 from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
+from engine.trial.events import Trained, TrainedBefore, TrialEvent
 from models.student import StudentInfo
 from models.system.units import counted
 from models.teacher import TeacherInfo
@@ -54,7 +55,7 @@ class SessionCounts:
 
 
 class Tally:
-    """The counts of a run or a judging so far, and its state now."""
+    """The counts of a run, a judging or a trial so far, and its state now."""
 
     DECISIONS = 1000
     """The last ones that are kept to be shown."""
@@ -69,6 +70,7 @@ class Tally:
         self.results: Counter[Result] = Counter()  # of a judge's pairs
         self.failed_attempts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()  # of stages that failed, by kind
+        self.trained: Trained | None = None  # the last step of a trial
         self.replies = self.teacher_tokens = self.student_tokens = 0
         self.teacher_seconds = self.student_seconds = 0.0
         self.teacher_pulse, self.student_pulse = Pulse(), Pulse()  # pieces of text; tokens
@@ -88,14 +90,15 @@ class Tally:
         self.over = False
         self.watch, self.phase_watch = Stopwatch(), Stopwatch()
 
-    def add(self, event: Event | JudgeEvent) -> None:
+    def add(self, event: Event | JudgeEvent | TrialEvent) -> None:
         self._count(event)
+        self._count_training(event)
         self._follow(event)
         if isinstance(event, Held):
             self.hold(event.text)
         self._watch()
 
-    def _count(self, event: Event | JudgeEvent) -> None:
+    def _count(self, event: Event | JudgeEvent | TrialEvent) -> None:
         """Count what came of the work."""
         match event:
             case Started():
@@ -157,7 +160,19 @@ class Tally:
         self.length_decides += before.length_decides
         self.faults.update(before.faults)
 
-    def _follow(self, event: Event | JudgeEvent) -> None:
+    def _count_training(self, event: Event | JudgeEvent | TrialEvent) -> None:
+        match event:
+            case TrainedBefore(steps=steps):
+                self.done += steps
+                self.skipped += steps
+            case Trained():
+                self.done += 1
+                self.finished += 1
+                self.trained = event
+            case _:
+                pass
+
+    def _follow(self, event: Event | JudgeEvent | TrialEvent) -> None:
         """Keep what is going on now."""
         match event:
             case TeacherOpened(info=info):
@@ -246,6 +261,8 @@ class Tally:
         parts = [f"{stage} replaced {self.replaced[stage]}" for stage in self.stages]
         if self.results:
             parts += [f"{result} {self.results[result]}" for result in Result if result is not Result.INVALID]
+        if self.trained:
+            parts.append(f"{self.trained.arm}, seed {self.trained.seed}: loss {self.trained.loss:.3f}")
         if self.near_ties:
             parts.append(f"near ties {self.near_ties}")
         if self.length_decides:

@@ -32,6 +32,7 @@ from tui.cli.show import show
 from tui.cli.stats import stats
 from tui.cli.stopping import stop_as_ctrl_c
 from tui.cli.teachers import teachers
+from tui.cli.trial import trial
 from tui.cli.try_ import try_
 from tui.text.literal import one_line
 
@@ -135,6 +136,7 @@ COMMANDS = (
     stats,
     judge,
     answer,
+    trial,
     models,
     prompts,
     pull,

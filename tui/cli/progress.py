@@ -15,6 +15,7 @@ from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
 from engine.sample import Stage
+from engine.trial.events import TrialEvent
 from models.system.units import counted
 from tui.cli.console import moves, say
 from tui.text.literal import first_line, one_line
@@ -24,7 +25,7 @@ PLAIN_EVERY = 10.0
 
 
 class RunDisplay:
-    """Shows the events of a run or a judging while it lasts."""
+    """Shows the events of a run, a judging or a trial while it lasts."""
 
     def __init__(self, console: Console, unit: str = "samples") -> None:
         self._console = console
@@ -37,7 +38,7 @@ class RunDisplay:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def on_event(self, event: Event | JudgeEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
         self.tally.add(event)
 
 
@@ -84,7 +85,7 @@ class LiveDisplay(RunDisplay):
         self._growing = ""
         self._live.stop()
 
-    def on_event(self, event: Event | JudgeEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
         super().on_event(event)
         match event:
             case Started():
@@ -142,7 +143,7 @@ class PlainDisplay(RunDisplay):
     def __exit__(self, *_: object) -> None:
         self._print_state()
 
-    def on_event(self, event: Event | JudgeEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
         paused = self.tally.paused
         super().on_event(event)
         match event:

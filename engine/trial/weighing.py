@@ -1,0 +1,53 @@
+"""The losses of each arm's adapter on what was held out, by llama.cpp: what a user will run is what is measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.llamacpp.student import EmbeddedStudent
+from models.student import Losses, Passage
+from models.system.atomic_file import atomic_file
+
+HELD_OUT = "held-out.json"
+
+
+class Weighed(NamedTuple):
+    """Mean losses of the held-out samples' answers, nats a token; None: there is no such loss."""
+
+    original: list[float | None]
+    refined: list[float | None]
+
+
+def weighed_before(folder: Path) -> Weighed | None:
+    """What was found before, and kept in an arm's folder."""
+    path = folder / HELD_OUT
+    return Weighed(**json.loads(path.read_text("ascii"))) if path.exists() else None
+
+
+def keep_weighed(folder: Path, weighed: Weighed) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with atomic_file(folder / HELD_OUT, mode=0o600) as file:
+        file.write(json.dumps(weighed._asdict()).encode("ascii"))
+
+
+async def weigh(
+    student: EmbeddedStudent, original: Sequence[Passage | None], refined: Sequence[Passage | None]
+) -> Weighed:
+    """The student's losses of both answers of each sample."""
+    known = list(dict.fromkeys(one for one in (*original, *refined) if one is not None))
+    losses = await student.losses(known)
+    means = {passage: _mean(found) for passage, found in zip(known, losses, strict=True)}
+    original_means, refined_means = (
+        [None if one is None else means[one] for one in side] for side in (original, refined)
+    )
+    return Weighed(original_means, refined_means)
+
+
+def _mean(losses: Losses) -> float | None:
+    usable = len(losses.nll) > 0 and bool(np.isfinite(losses.nll).all())
+    return float(losses.nll.mean(dtype=np.float64)) if usable else None

@@ -1,0 +1,105 @@
+"""The parent's side of the process that trains: start it, hear its reports, end it.
+
+The job goes to its standard input, its reports come from its standard output, a line of JSON each. It ends when its
+input does, that is when its parent is gone, and goes on where it was when it is given the same job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import IO
+
+from models.errors import BurnishError, ModelFileError, UsageError, printable
+from models.training.job import REPORTS, Job, Report
+
+PACKAGES = ("torch", "transformers", "peft", "gguf")
+
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GOMP_SPINCOUNT": "1000",  # threads that wait busily would take the cores of whatever else runs
+}
+"""No library of the process asks a hub for anything, or tells anybody of anything."""
+
+LINE = 1 << 20  # bytes of a report at most
+
+
+class TrainingError(BurnishError):
+    """The training cannot go on: the text says why, and what to do."""
+
+
+def check_installed() -> None:
+    """Raise `UsageError` where a package is missing that training needs."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"training needs {', '.join(missing)}: pip install 'burnish[trial]'")
+
+
+async def train(job: Job, on_report: Callable[[Report], None]) -> None:
+    """Train all adapters of a job. Raises `ModelFileError`, `TrainingError` and what `on_report` raises.
+
+    Cancelled, it ends at once, and loses what came after the last checkpoint.
+    """
+    errors = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # a folder named "models" where the user stands is not this package
+        "-m",
+        "models.training.child",
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=errors,
+        limit=LINE,
+        env=os.environ | ENVIRONMENT,
+        start_new_session=True,  # Ctrl-C in the terminal is for the parent
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(job.as_json()).encode() + b"\n")  # and is left open
+        await _listen(process, job, on_report)
+        if code := await process.wait():
+            raise TrainingError(_end(code, errors))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        errors.close()
+
+
+async def _listen(process: Process, job: Job, on_report: Callable[[Report], None]) -> None:
+    assert process.stdout is not None
+    while line := await process.stdout.readline():
+        told = json.loads(line)
+        kind = told.pop("kind")
+        if kind == "file":
+            raise ModelFileError(job.base or job.student, told["why"])
+        if kind == "refused":
+            raise TrainingError(told["why"])
+        on_report(REPORTS[kind](**told))
+
+
+def _end(code: int, errors: IO[bytes]) -> str:
+    """One line about a process that ended before its work did."""
+    errors.seek(max(errors.seek(0, os.SEEK_END) - 10_000, 0))
+    said = errors.read().decode("utf-8", "replace").strip().splitlines()
+    last = f": {printable(said[-1].strip())[:300]}" if said else ""
+    if code == -signal.SIGKILL:
+        return (
+            "the training was killed; if nobody did that, memory is short: close other programs, or choose a smaller "
+            "student; the same command goes on"
+        )
+    how = f"by signal {-code}" if code < 0 else f"with code {code}"
+    return f"the training ended {how}{last}; the same command goes on from its last checkpoint"

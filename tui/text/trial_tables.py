@@ -1,0 +1,123 @@
+"""The result of a trial as a table and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from engine.trial.arms import BASE, LONGEST, ORIGINAL, REFINED
+from engine.trial.results import ENOUGH_ROWS, ENOUGH_SEEDS, Finding, Interval, Sides, TrialResult
+from models.system.units import counted
+from tui.text.literal import one_line
+from tui.text.tables import Fact, facts, number
+
+
+def print_trial(out: Console, found: TrialResult) -> None:
+    """Print the losses and what they are beside the original's, and what may be said of them."""
+    out.print(_losses(found))
+    out.print(_beside(found))
+    out.print(facts(words(found)), soft_wrap=True)
+
+
+def _losses(found: TrialResult) -> Table:
+    held = f"{counted(found.samples, 'sample')} of {counted(found.rows, 'row')} held out"
+    table = _table(
+        f"loss of answers in nats a token: {held}, {counted(found.seeds, 'seed')}",
+        *("arm", "samples", "tokens each", "epochs", "on original", "on refined"),
+    )
+    table.add_row(BASE, "", "", "", *map(_mean, _both(found.base)))
+    for name, arm in found.arms.items():
+        learnt = f"{arm.samples:,}", f"{arm.answer_tokens:.0f}", f"{arm.epochs:.1f}"
+        table.add_row(one_line(name), *learnt, *map(_mean, _both(arm.losses)))
+    return table
+
+
+def _beside(found: TrialResult) -> Table:
+    table = _table(
+        f"the same less that of {ORIGINAL}, with its 95 % interval; below 0 is better",
+        *("arm", "on original", "on refined", ""),
+    )
+    for name, arm in found.arms.items():
+        if arm.beside_original is not None and arm.finding is not None:
+            table.add_row(one_line(name), *map(_difference, _both(arm.beside_original)), arm.finding)
+    return table
+
+
+def words(found: TrialResult) -> Iterator[Fact]:
+    """The sentences beside the tables."""
+    if (refined := found.arms.get(REFINED)) is not None and refined.finding is not None:
+        yield "result", _sentence(refined.finding, found)
+        longer = refined.answer_tokens / found.arms[ORIGINAL].answer_tokens
+        yield "length", f"a refined answer is {longer:.2f} times as long as an original one; {_length(found)}"
+    yield (
+        "what it is",
+        "loss on held-out answers; the quality of the student's own answers is another question",
+    )
+    for name, arm in found.arms.items():
+        left = [
+            f"{count:,} {why}"
+            for count, why in (
+                (arm.alike, "like what is held out"),
+                (arm.too_long, "too long for the context"),
+            )
+            if count
+        ]
+        if left:
+            yield "left out", f"of {one_line(name)}: {', '.join(left)}"
+    if found.same:
+        yield "not trained", f"{' and '.join(found.same)}: the rule takes every sample, so they are refined"
+
+
+def _sentence(finding: Finding, found: TrialResult) -> str:
+    match finding:
+        case Finding.BETTER:
+            return "the student trained on refined data is better than the one trained on the original"
+        case Finding.WORSE:
+            return "the student trained on refined data is worse than the one trained on the original"
+        case Finding.EACH_ITS_OWN:
+            return "no difference shown: each student is better at the kind of answers that it was trained on"
+        case Finding.NOTHING:
+            return "no difference shown between training on refined and on original data"
+        case Finding.TOO_FEW:
+            return (
+                f"too little to tell: {counted(found.rows, 'row')} held out and {counted(found.seeds, 'seed')}; "
+                f"from {ENOUGH_ROWS} rows and {ENOUGH_SEEDS} seeds on, something is said"
+            )
+
+
+def _length(found: TrialResult) -> str:
+    match found.beside_longest:
+        case None:
+            return f"no arm {LONGEST} to say what length alone does"
+        case Finding.TOO_FEW:
+            return f"too little to tell refined from {LONGEST}"
+        case Finding.NOTHING:
+            return f"beside {LONGEST}, chosen by length alone, no difference is shown: length may explain all of it"
+        case Finding.BETTER | Finding.WORSE as which:
+            return f"it is {which} than {LONGEST}, chosen by length alone: length does not explain that"
+        case Finding.EACH_ITS_OWN:
+            return f"beside {LONGEST}, chosen by length alone, each is better at its own kind of answers"
+
+
+def _both(sides: Sides) -> tuple[Interval | None, Interval | None]:
+    return sides.original, sides.refined
+
+
+def _mean(interval: Interval | None) -> str:
+    return "-" if interval is None else number(interval.mean)
+
+
+def _difference(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 or not column else "right")
+    return table

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.openai.real import MISSING
+from tests.trial_environment import HERE
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted(path for package in ("tui", "engine", "models") for path in (ROOT / package).rglob("*.py"))
@@ -42,8 +43,8 @@ STARTS_A_SHELL = {
 COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 """Dependencies of dependencies that burnish has no use for: the demo's model is found and not imported, and llama.cpp's
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
-NOT_HERE = {"openai-server"} if MISSING else set[str]()
-"""The groups that this environment has not."""
+NOT_HERE = {name for name, here in {"openai-server": not MISSING, "trial": HERE}.items() if not here}
+"""The groups and extras that this environment has not."""
 OUR_OWN_TEMPLATES = {"tui/report/html.py"}
 """The call that fills burnish's own templates; a model's own go through Jinja's sandbox."""
 
@@ -60,9 +61,9 @@ def pinned() -> dict[str, str]:
 def wanted() -> list[Requirement]:
     """The requirements in pyproject.toml: to run, of every extra, and to develop."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    extras = project["project"]["optional-dependencies"].values()
-    groups = [lines for name, lines in project["dependency-groups"].items() if name not in NOT_HERE]
-    every = [*project["project"]["dependencies"], *(line for lines in (*extras, *groups) for line in lines)]
+    optional = project["project"]["optional-dependencies"] | project["dependency-groups"]
+    here = [lines for name, lines in optional.items() if name not in NOT_HERE]
+    every = [*project["project"]["dependencies"], *(line for lines in here for line in lines)]
     return [one for line in every if (one := Requirement(line)).name != "burnish"]
 
 
@@ -157,10 +158,12 @@ def test_what_is_looked_for_is_found(source: str, expected: str) -> None:
 
 def test_packages_that_merely_come_along_are_not_loaded() -> None:
     in_the_child = {"bindings", "gelu", "prefixes", "scorer", "child_commands", "generator"}
+    in_the_child |= {"lora", "gguf_adapter"}
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in SOURCES
-        if path.stem != "__main__" and not (path.parent.name == "llamacpp" and path.stem in in_the_child)
+        if path.stem != "__main__"
+        and not (path.parent.name in ("llamacpp", "training") and path.stem in in_the_child)
     ]
     script = (
         "import importlib, json, sys\n"

@@ -111,7 +111,7 @@ def trial(
     student__name: str | None,
     **numbers: Any,
 ) -> int:
-    """Train the student on the original and on the refined data, and compare.
+    """Train the student on original and refined data, and compare.
 
     Each arm is a LoRA adapter of the student's own weights: at equal tokens of answers, steps and seeds, with the
     template of the scoring, learning from the answers only. llama.cpp then weighs each adapter on answers that were

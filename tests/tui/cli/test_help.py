@@ -74,6 +74,7 @@ WORKING = {
     "pull": ["nothing"],
     "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
     "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
+    "trial": ["{}", "--student", "demo", "--base", "/nowhere"],
     "doctor": ["--student", "demo"],
     "demo": ["-w", "/nowhere/demo.burnish"],
 }

@@ -35,7 +35,7 @@ def crash_log_path() -> Path:
 
 
 def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
-    """The files of some workspaces, of the records and broken exports in a folder, and of the whole machine."""
+    """The files of some workspaces, of the records, trials and broken exports in a folder, and of the whole machine."""
     records = sorted([*folder.glob("*.judged"), *folder.glob("*.answers")])
     for name, paths in (("workspace", workspaces), ("record", records)):
         for path in paths:
@@ -46,6 +46,10 @@ def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
                     log = beside.with_name(beside.name + ending)
                     yield LeftFile(name, log, "its journal, gone when it is closed")
             yield LeftFile(name, draft, "left by an import that was killed, removed by the next")
+    for path in sorted(folder.glob("*.trial")):
+        yield LeftFile(
+            "trial", path, "adapters and losses of a trial; whoever has an adapter can draw texts out of it"
+        )
     yield LeftFile(
         "remembered", remembered_path(), "workspaces opened lately, the last models, and the theme"
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
 from engine.events import Notice, Started
+from engine.export.export import share_of
 from engine.formats.read import BadRow
 from engine.method.templates import prompt_for
 from engine.pace import clock
 from engine.run.settings import StudentSettings
 from engine.run.teachers import identified
+from engine.store.choosing import ChosenBy
 from engine.store.leaving import ExportRule, TopShare
 from engine.store.workspace import Run, Workspace
 from engine.trial.arms import ARMS, BASE, Arms, arms_of, file_exchanges, samples_of, usual_rule
@@ -54,7 +56,10 @@ class TrialRequest:
 
     out: Path
     rule: ExportRule | None = None  # None: the one that makes the run's method's data
-    top: TopShare | None = None
+    top: TopShare | None = (
+        None  # of the rule's samples the first by `by`; None: all, with the rule top the usual share
+    )
+    by: ChosenBy | None = None  # None: IFD
     arms: tuple[str, ...] = ARMS  # of burnish's own
     files: dict[str, Path] = field(default_factory=dict)  # arms of one's own
     held_out: str = "10%"
@@ -128,7 +133,10 @@ def _divided(workspace: Workspace, run: Run, asked: TrialRequest, emit: Emit) ->
         emit(Notice(f"left out {bad.where}: {bad.message}"))
 
     rule = asked.rule or usual_rule(run.recipe.method)
-    samples = samples_of(workspace, run, rule, asked.top)
+    share = share_of(rule, asked.top)
+    if share is None and asked.by is not None:
+        raise UsageError(f"--by {asked.by} goes with --top or --rule top")
+    samples = samples_of(workspace, run, rule, share and replace(share, by=asked.by or share.by))
     if not samples:
         raise UsageError(f"{workspace.path}: no sample is refined yet; burnish run does that")
     files = {name: file_exchanges(path, on_bad) for name, path in asked.files.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import PATH, RULES, given, json_option, setting_option, workspace_argument
+from tui.cli.options import CHOSEN_BY, PATH, RULES, given, json_option, setting_option, workspace_argument
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     type=click.Choice(RULES),
     help="The samples that are the refined data, as burnish export has them [the method's: paper, all or top].",
 )
-@click.option("--top", metavar="N|N%", help="Of the rule's samples those with the largest IFD [all].")
+@click.option(
+    "--top", metavar="N|N%", help="Of the rule's samples only the first N or N% --by a measure [all]."
+)
+@click.option("--by", type=click.Choice(CHOSEN_BY), help="The measure, as of burnish export [ifd].")
 @click.option(
     "--arms",
     metavar="NAME,...",
@@ -102,6 +105,7 @@ def trial(
     *,
     rule: str | None,
     top: str | None,
+    by: str | None,
     arms: str,
     files: tuple[str, ...],
     held_out: str,
@@ -122,6 +126,7 @@ def trial(
     burnish[trial]: PyTorch, transformers, PEFT and gguf.
     """
     from engine.run.settings import load_settings
+    from engine.store.choosing import ChosenBy
     from engine.store.leaving import ExportRule, TopShare
     from engine.store.workspace import Workspace
     from engine.trial.arms import chosen_arms, named_file
@@ -135,6 +140,7 @@ def trial(
         out=out or trial_path(workspace),
         rule=None if rule is None else ExportRule(rule),
         top=None if top is None else TopShare.parse(top),
+        by=None if by is None else ChosenBy(by),
         arms=chosen_arms(arms),
         files=dict(named_file(text) for text in files),
         held_out=held_out,

@@ -139,7 +139,7 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 def test_every_choice_is_one_of_these() -> None:
     lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES]
-    lists.append((*options.CHOSEN_BY, *options.PREFERRED_BY))  # both are given by --by
+    lists += [options.CHOSEN_BY, (*options.CHOSEN_BY, *options.PREFERRED_BY)]  # both are given by export --by
     lists += [words(*key) for key, setting in options.SETTINGS.items() if setting["kind"] == "words"]
     found = {
         tuple(option.type.choices)

@@ -1,35 +1,47 @@
-"""In every theme the cursor's row can be read, and with sixteen colours red is still red and green is green."""
+"""In every theme all text can be read, and with sixteen colours red is still red and green is green."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from rich.color import Color, ColorSystem
+from rich.style import Style
 from textual.color import Color as Drawn
 from textual.theme import Theme
 
+import tui
 from tests.scene import scene
 from tests.terminal import Terminal
+from tests.tui.contrast import READABLE, SEEN, contrast
+from tui.screens.heat.ramp import HeatMeasure, HeatPalette
 from tui.themes import SIXTEEN, THEMES
 
 RED, GREEN, YELLOW = {1, 9}, {2, 10}, {3, 11}
 """The numbers of the terminal's colours, dark and bright."""
+
+SOURCES = sorted(file for file in Path(tui.__file__).parent.rglob("*") if file.suffix in (".py", ".tcss"))
+INKS = re.compile(r'(?:[ {]color: |"(?:bold |italic )*)\$([a-z-]+)')
+"""A colour of text, in a stylesheet and in content: "bold $error"."""
+
+GROUNDS = ("background", "surface", "panel")
+
+
+def in_colour(colour: Drawn) -> Drawn:
+    return colour
+
+
+def without(colour: Drawn) -> Drawn:
+    """As NO_COLOR has it."""
+    return colour.monochrome
 
 
 def sixteen(theme: Theme, name: str) -> int | None:
     """The terminal's colour that one of a theme's becomes where there are sixteen."""
     drawn = Drawn.parse(theme.to_color_system().generate()[name])
     return Color.from_rgb(drawn.r, drawn.g, drawn.b).downgrade(ColorSystem.STANDARD).number
-
-
-def luminance(colour: Drawn) -> float:
-    """As WCAG 2.1 defines it: 0 to 1."""
-    parts = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
-    )
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def test_the_theme_for_sixteen_colours_keeps_their_meaning() -> None:
@@ -42,13 +54,45 @@ def test_the_theme_for_sixteen_colours_keeps_their_meaning() -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-def test_the_cursors_row_can_be_read(theme: Theme) -> None:
+def test_all_text_can_be_read(theme: Theme) -> None:
     colours = theme.to_color_system().generate()
-    cursor = Drawn.parse(colours["block-cursor-background"])
-    text = colours["block-cursor-foreground"]
-    on_it = cursor.get_contrast_text() if text.startswith("auto") else Drawn.parse(text)
-    lighter, darker = sorted((luminance(on_it), luminance(cursor)), reverse=True)
-    assert (lighter + 0.05) / (darker + 0.05) > 4.5, "WCAG 2.1, 1.4.3"
+    colours["text-muted"] = colours["foreground-muted"]  # as the app has it
+    used = {name for file in SOURCES for name in INKS.findall(file.read_text(encoding="utf-8"))}
+    assert {"text-muted", "error", "text-success"} <= used
+    used = {name for name in used if not colours[name].startswith("auto")} | {"text-disabled"}
+    pairs = {(ink, ground): (colours[ink], colours[ground]) for ink in used for ground in GROUNDS}
+    cursor = colours["block-cursor-background"]
+    if not (text := colours["block-cursor-foreground"]).startswith("auto"):
+        pairs["cursor", "cursor"] = text, cursor
+    too_faint = {
+        (names, seen.__name__): found
+        for names, (ink, ground) in pairs.items()
+        for paper in (Drawn.parse(ground),)
+        for seen in (in_colour, without)
+        if (found := round(contrast(seen(paper + Drawn.parse(ink)), seen(paper)), 2)) < READABLE
+    }
+    assert not too_faint
+    for ground in ("scrollbar-background", *GROUNDS[:2]):
+        assert contrast(Drawn.parse(colours["scrollbar"]), Drawn.parse(colours[ground])) > SEEN, ground
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_the_heat_map_can_be_read(theme: Theme) -> None:
+    colours = theme.to_color_system().generate()
+    paper, ink, helps, misleads, surprises = (
+        Drawn.parse(colours[name]) for name in ("background", "foreground", "success", "error", "warning")
+    )
+    palette = HeatPalette(paper, ink, helps, misleads, surprises, flat=False, ground=Style())
+    assert palette.faint.foreground is not None
+    assert contrast(palette.faint.foreground, paper) > READABLE
+    for measure in (HeatMeasure.DIFFERENCE, HeatMeasure.WITH):
+        for value in (step * measure.full / 64 for step in range(-64, 65)):
+            word, over = palette.word(measure, value), palette.bar(measure, value)
+            assert word.foreground is not None
+            assert word.background is not None
+            assert contrast(word.foreground, word.background) > READABLE
+            assert over.foreground is not None
+            assert contrast(over.foreground, paper) > SEEN
 
 
 def test_a_terminal_of_sixteen_colours_gets_its_theme_and_the_chosen_one_is_remembered(

@@ -1,9 +1,12 @@
-"""Every screen as it looks, at three sizes and in the states a person meets. A change that is wanted is taken with
-`pytest tests/tui/screens/test_pictures.py --whole --snapshot-update`; without --whole each state is looked at in one
-size."""
+"""Every screen as it looks, in the states a person meets: at three sizes, with sixteen colours and without colour.
+
+A change that is wanted is taken with `pytest tests/tui/screens/test_pictures.py --whole --snapshot-update`. Without
+--whole each state is looked at in one size, and three of them with fewer colours. Whatever is drawn can also be read.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +14,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from textual.app import App
+from textual.color import Color as Drawn
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input
 
 from engine import pace
@@ -27,12 +33,18 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
 from tests.scene import conversation, judged, scene
 from tests.stand_in import StandIn, stand_in
+from tests.tui.contrast import READABLE, SEEN, contrast
 from tui.app import BurnishApp
 from tui.state.workbench import Workbench
+from tui.themes import SIXTEEN
 
 __all__ = ["stand_in"]
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+FEWER = ("sixteen colours", "no colour")
+OFTEN = {("samples", FEWER[0]), ("review, near tie", FEWER[0]), ("heat", FEWER[1])}
+"""The states whose colours are looked at without --whole."""
+RULES = set(" ─│┼┈")  # that divide what is read and say nothing
 GIB = 2**30
 
 Step = tuple[str, str]
@@ -160,24 +172,52 @@ async def heat(*_: object) -> TokenGains:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     whole = metafunc.config.getoption("--whole")
-    cases = [
-        pytest.param(state, size, id=f"{name}-{label}")
-        for n, (name, state) in enumerate(STATES.items())
-        for m, (label, size) in enumerate(SIZES.items())
-        if whole or n % len(SIZES) == m
-    ]
-    metafunc.parametrize(("state", "size"), cases)
+    if metafunc.function is test_a_screen_looks_as_it_did:
+        cases = [
+            pytest.param(state, size, id=f"{name}-{label}")
+            for n, (name, state) in enumerate(STATES.items())
+            for m, (label, size) in enumerate(SIZES.items())
+            if whole or n % len(SIZES) == m
+        ]
+        metafunc.parametrize(("state", "size"), cases)
+    else:
+        cases = [
+            pytest.param(state, [*SIZES.values()][n % len(SIZES)], colours, id=f"{name}-{colours}")
+            for n, (name, state) in enumerate(STATES.items())
+            for colours in FEWER
+            if whole or (name, colours) in OFTEN
+        ]
+        metafunc.parametrize(("state", "size", "colours"), cases)
 
 
 def test_a_screen_looks_as_it_did(
     state: State, size: tuple[int, int], snap_compare: Callable[..., bool]
 ) -> None:
+    assert looks_as_it_did(state, size, snap_compare)
+
+
+def test_a_screen_with_fewer_colours_looks_as_it_did(
+    state: State,
+    size: tuple[int, int],
+    colours: str,
+    snap_compare: Callable[..., bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if colours == "no colour":
+        monkeypatch.setenv("NO_COLOR", "1")
+    else:
+        Path("app.json").write_text(json.dumps({"theme": SIXTEEN, "recent": []}))
+    assert looks_as_it_did(state, size, snap_compare)
+
+
+def looks_as_it_did(state: State, size: tuple[int, int], snap_compare: Callable[..., bool]) -> bool:
     async def walk(pilot: Pilot[None]) -> None:
         for shown, keys in state.steps:
             await until(pilot, shown)
             await pilot.press(*keys.split())
         await until(pilot, state.shows)
         await still(pilot)
+        assert not too_faint(pilot.app)
 
     with FakeOllama(Talking()) as server:
         method = "reflect" if state.running else "selective"
@@ -187,7 +227,21 @@ def test_a_screen_looks_as_it_did(
             else load_settings({})
         )
         app = BurnishApp(Workbench(given), state.make(Path()))
-        assert snap_compare(app, terminal_size=size, run_before=walk)
+        return snap_compare(app, terminal_size=size, run_before=walk)
+
+
+def too_faint(app: App[None]) -> set[str]:
+    """The texts and marks on the terminal that have too little contrast; what lies behind a dialog may have."""
+    if app.screen.is_modal:
+        return set()
+    segments = (segment for strip in app.screen._compositor.render_strips() for segment in strip)
+    return {
+        f"{found:.2f} {text.strip()!r}"
+        for text, style, _ in segments
+        if style is not None and style.color is not None and style.bgcolor is not None and set(text) - RULES
+        if (found := contrast(Drawn.from_rich_color(style.color), Drawn.from_rich_color(style.bgcolor)))
+        < (READABLE if any(map(str.isalnum, text)) else SEEN)
+    }
 
 
 async def until(pilot: Pilot[None], shown: str) -> None:
@@ -199,7 +253,7 @@ async def until(pilot: Pilot[None], shown: str) -> None:
 
 
 async def still(pilot: Pilot[None]) -> None:
-    """Until what is shown stays the same."""
-    before: list[str] = []
-    while before != (before := hostile.painted(pilot.app)):
+    """Until what is shown, and its colours, stay the same."""
+    before: list[Strip] = []
+    while before != (before := pilot.app.screen._compositor.render_strips()):
         await pilot.pause(0.2)

@@ -54,7 +54,7 @@ class KeptCounts:
 
 class ThresholdBar(Vertical):
     DEFAULT_CSS = """
-    ThresholdBar { height: 5; border-top: solid $panel; padding: 0 1; }
+    ThresholdBar { height: 5; border-top: solid $foreground 25%; padding: 0 1; }
     ThresholdBar Horizontal { height: 1; }
     ThresholdBar Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     ThresholdBar #rules { width: auto; }

@@ -119,14 +119,15 @@ def _loss(when: str, loss: float, palette: HeatPalette) -> Content:
 
 def _gain(gain: float, palette: HeatPalette) -> Content:
     level = HeatMeasure.DIFFERENCE.level(gain)
-    word = "helps" if level > 0 else "misleads" if level < 0 else "neutral"
+    sign = (level > 0) - (level < 0)
+    word = ("neutral", "helps", "misleads")[sign]
     factor = math.exp(min(abs(gain), 99))
     if factor < 1000:
         times = f"{factor:#.3g}".rstrip(".")
     else:
         times = f"{factor:,.0f}" if factor < 1e6 else f"{factor:.0e}"
     return Content.assemble(
-        (f"{word:<8}", (palette.bar(HeatMeasure.DIFFERENCE, gain) if level else palette.faint) + BOLD),
+        (f"{word:<8}", (palette.figure(sign) if sign else palette.faint) + BOLD),
         (f"{number(gain, sign=True):>8}", BOLD),
         (" nats", palette.faint),
         (f"{('×' if gain >= 0 else '÷') + times:>9}", BOLD),
@@ -166,5 +167,5 @@ def summary(text: HeatText, palette: HeatPalette) -> Content:
             lines += [Content(""), Content.styled(title, palette.faint)]
         for gain, span in named:
             figure = f"{number(gain, 2, sign=True):>6}  "
-            lines.append(Content.assemble((figure, palette.bar(measure, gain)), quoted(span.text, WIDTH - 8)))
+            lines.append(Content.assemble((figure, palette.figure(gain)), quoted(span.text, WIDTH - 8)))
     return Content("\n").join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from rich.style import Style as RichStyle
-from textual.color import Color
+from textual.color import BLACK, WHITE, Color
 from textual.content import Content
 from textual.style import Style
 
@@ -27,6 +28,9 @@ WIDTH = 34
 _HELPS = " ▁▂▃▄▅▆▇█"
 _MISLEADS = " ┈░░▒▒▒▓▓"
 UNSCORED = "╱"
+
+READABLE = 4.5
+"""The contrast that text needs (WCAG 2.1, 1.4.3)."""
 
 
 class HeatMeasure(StrEnum):
@@ -85,9 +89,13 @@ class HeatPalette:
         """The style of the bar above it."""
         return self._step(measure, value)[1]
 
+    def figure(self, gain: float) -> Style:
+        """The style of a gain that is told in nats, which stays readable however small it is."""
+        return self.bar(HeatMeasure.DIFFERENCE, math.copysign(HeatMeasure.DIFFERENCE.full, gain))
+
     @property
     def faint(self) -> Style:
-        return Style(dim=True) if self.flat else Style(foreground=self.paper.blend(self.ink, 0.55))
+        return Style(dim=True) if self.flat else Style(foreground=self.paper.blend(self.ink, 0.7))
 
     @property
     def cursor(self) -> Style:
@@ -118,32 +126,41 @@ def _word(paper: Color, ink: Color, hue: Color, strength: float, *, flat: bool) 
     if flat:
         return Style(foreground=hue, bold=strength > 0.6) if strength > 0.06 else Style()
     ground = paper.blend(hue, 0.72 * strength**0.75)
-    # Whichever of the theme's two can be read better on it.
-    far, near = (ink, paper) if strength < 0.4 else (paper, ink)
-    if abs(far.brightness - ground.brightness) < abs(near.brightness - ground.brightness):
-        far = near
-    return Style(background=ground, foreground=far)
+    best = max((ink, paper), key=lambda colour: contrast(colour, ground))
+    if contrast(best, ground) < READABLE:  # half-way between the theme's two, neither can be read
+        best = max((BLACK, WHITE), key=lambda colour: contrast(colour, ground))
+    return Style(background=ground, foreground=best)
 
 
 def _bar(paper: Color, hue: Color, strength: float, *, flat: bool) -> Style:
-    return Style(foreground=hue if flat else paper.blend(hue, 0.5 + 0.5 * strength))
+    return Style(foreground=hue if flat else paper.blend(hue, 0.7 + 0.3 * strength))
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The contrast of two colours as WCAG 2.1 defines it: 1 to 21."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    """As WCAG 2.1 defines it: 0 to 1."""
+    parts = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def legend(spans: Sequence[TokenSpan], measure: HeatMeasure, palette: HeatPalette) -> Content:
-    """Four lines: tokens at each step of the scale, the step's colour and bar, its nats, and what they mean."""
+    """Four lines: tokens at each step of the scale, the step's bar, its nats, and what they mean."""
     levels = [measure.level(value) for span in spans if (value := measure.of(span)) is not None]
     counts = Counter(levels)
     most = max(counts.values(), default=1)
     cell = WIDTH // len(measure.levels)
     width = cell * len(measure.levels)
     heights = [-(-counts[level] * STEPS // most) for level in measure.levels]  # what is there is seen
-    steps = []
-    for level in measure.levels:
-        value = level / STEPS * measure.full
-        style = palette.word(measure, value)
-        if not palette.flat:  # the word's ground and the bar's ink, as on the map
-            style = Style(background=style.background, foreground=palette.bar(measure, value).foreground)
-        steps.append((bar(level) * cell, style))
+    steps = [
+        (bar(level) * cell, palette.bar(measure, level / STEPS * measure.full)) for level in measure.levels
+    ]
     full = palette.bar(measure, measure.full)
     if measure is HeatMeasure.DIFFERENCE:
         left, right = width // 2 + 2, width - width // 2 - 2

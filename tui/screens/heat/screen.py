@@ -79,7 +79,7 @@ class HeatScreen(AppScreen):
         #heat-measures { width: 38; }
         #heat-main { height: 1fr; }
         #heat-panel {
-            width: 38; height: 1fr; padding: 0 1; margin: 0 0 0 1; border-left: solid $panel; overflow: hidden;
+            width: 38; height: 1fr; padding: 0 1; margin: 0 0 0 1; border-left: solid $foreground 25%; overflow: hidden;
         }
         #heat-panel Static { width: 1fr; }
         #heat-token { height: 5; margin-bottom: 1; }
@@ -95,7 +95,7 @@ class HeatScreen(AppScreen):
         .side { height: 1fr; }
         #heat-panel {
             layout: horizontal; width: 1fr; height: 6; margin: 0; padding: 0 1;
-            border-left: none; border-top: solid $panel;
+            border-left: none; border-top: solid $foreground 25%;
         }
         #heat-token { margin: 0; }
         #heat-scale { width: 34; margin: 0; }

@@ -71,7 +71,7 @@ class SampleViewScreen(AppScreen):
         & #brief { display: none; height: 1; padding: 0 1 0 3; margin-bottom: 1; }
         & #texts { height: auto; overflow: hidden hidden; }
         & #texts:focus { background: $background; }
-        & #aside { height: auto; border-top: solid $panel; }
+        & #aside { height: auto; border-top: solid $foreground 25%; }
         & #numbers, & #words { height: auto; overflow: hidden hidden; }
         & #words { margin-top: 1; }
     }
@@ -97,7 +97,7 @@ class SampleViewScreen(AppScreen):
         & #pages { layout: horizontal; overflow: hidden hidden; }
         & #reading { width: 1fr; height: 1fr; }
         & #texts { height: 1fr; overflow: hidden auto; }
-        & #aside { width: 66; height: 1fr; border-top: none; border-left: solid $panel; layout: vertical; }
+        & #aside { width: 66; height: 1fr; border-top: none; border-left: solid $foreground 25%; layout: vertical; }
         & #numbers { height: auto; max-height: 60%; overflow: hidden auto; }
         & #words { height: 1fr; overflow: hidden auto; }
     }

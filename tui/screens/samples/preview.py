@@ -126,7 +126,7 @@ class SamplePreview(Widget):
 
     DEFAULT_CSS = """
     SamplePreview {
-        display: none; width: 40%; height: 1fr; padding: 0 1; border-left: solid $panel; text-wrap: nowrap;
+        display: none; width: 40%; height: 1fr; padding: 0 1; border-left: solid $foreground 25%; text-wrap: nowrap;
     }
     """
 

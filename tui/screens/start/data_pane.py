@@ -55,6 +55,8 @@ class DataPane(Vertical):
     DataPane .reading > PlainInput { width: 1fr; }
     DataPane #encoding { margin-bottom: 1; }
     DataPane Select { width: 1fr; }
+    DataPane SelectCurrent Static#label { color: $text-disabled; }
+    DataPane SelectCurrent.-has-value Static#label { color: $foreground; }
     DataPane #open Button { margin-left: 1; }
     DataPane PlainInput { background: $surface; }
     DataPane #error { height: auto; display: none; margin-bottom: 1; }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
 from textual import on, work
+from textual.actions import ActionParseResult
 from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.events import Event, InputEvent, Key
@@ -76,6 +78,10 @@ class BurnishApp(PatchedApp):
         self.keymap = load_keymap()
         self.remembered = recall()
         self._pauses = PauseCollector()
+        self._said, self._said_at = (
+            "",
+            0.0,
+        )  # the last reason for which a key did nothing, and when it was said
         self.unfinished: Path | None = None  # the workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that takes up the judging that was under way
 
@@ -221,10 +227,35 @@ class BurnishApp(PatchedApp):
 
     # --- actions of the whole app ----------------------------------------------------------------------------------
 
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do an action; one that can do nothing now says why."""
+        where = self if default_namespace is None else default_namespace
+        if (
+            isinstance(action, str)
+            and isinstance(where, AppScreen | BurnishApp)
+            and (why := where.why_not(action))
+        ):
+            if (
+                why != self._said or time.monotonic() - self._said_at > self.NOTIFICATION_TIMEOUT
+            ):  # a key may repeat
+                self._said, self._said_at = why, time.monotonic()
+                self.notify(shown(why).plain, markup=False)
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def why_not(self, action: str) -> str:
+        """`AppScreen.why_not`, of what can be done everywhere."""
+        if action in ("undo", "redo") and not self.workbench.is_open:
+            return "no workspace is open, in which something could have been decided"
+        return ""
+
     @work(group="turn")
     async def _undo_or_redo(self, *, back: bool) -> None:
-        if not self.workbench.is_open:
-            return
         try:
             act = await (self.workbench.undo() if back else self.workbench.redo())
         except BurnishError as error:

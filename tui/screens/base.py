@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -48,6 +48,19 @@ class AppScreen(Screen[None]):
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
+
+    @property
+    def on_the_stack(self) -> bool:
+        """False once it was left: of one that is made anew each time, the widgets go while its workers still end."""
+        return self in self.app.screen_stack
+
+    def why_not(self, action: str) -> str:
+        """The line that is said where an action of this screen can do nothing now; empty where it can be done."""
+        return next(self.hindrances(action), "")
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        """What keeps an action from being done now, each in a line; the first is said."""
+        yield from ()
 
     def say(self, text: str, *, warning: bool = False) -> None:
         """Show a toast."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from textual import work
@@ -139,9 +140,15 @@ class JobScreen(AppScreen):
     # --- what a person does -------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if self.why_not(action) else super().check_action(action, parameters)
+
+    def hindrances(self, action: str) -> Iterator[str]:
         if action in ("hold", "cancel"):
-            return self.job.running and not self.job.stopping
-        return super().check_action(action, parameters)
+            if not self.job.running:
+                yield f"no {self.JOB} is under way"
+            if self.job.stopping:
+                yield f"the {self.JOB} is being stopped"
+        yield from super().hindrances(action)
 
     def action_hold(self) -> None:
         if self.job.held:

@@ -123,6 +123,10 @@ class CursorList(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.RowEntered())
 
 
+MOVES = ("down", "up", "page_down", "page_up", "top", "bottom")
+"""The actions of `CursorKeys`."""
+
+
 class CursorKeys:
     """The actions of a screen that move the cursor of its list."""
 

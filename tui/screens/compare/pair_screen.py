@@ -106,6 +106,8 @@ class PairScreen(AppScreen):
             return
         # Off the app's loop: texts may be long.
         compared = await asyncio.to_thread(differences, judged.pair.a, judged.pair.b)
+        if not self.on_the_stack:
+            return
         self.workbench.judge_job.at, self._pair = line.pair, judged.pair
         with self.app.batch_update():
             for part, difference in compared.items():
@@ -142,10 +144,12 @@ class PairScreen(AppScreen):
             key=self.keymap.first("pair.conversation"),
         )
 
+    def hindrances(self, action: str) -> Iterator[str]:
+        if action == "conversation" and (self._pair is None or self._pair.before == Before()):
+            yield "nothing was said before this exchange"
+        yield from super().hindrances(action)
+
     def action_conversation(self) -> None:
-        if self._pair is None or self._pair.before == Before():
-            self.say("nothing was said before this exchange")
-            return
         self._unfolded = not self._unfolded
         self._show_conversation()
 

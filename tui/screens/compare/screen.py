@@ -29,7 +29,7 @@ from tui.state.workbench import Workbench
 from tui.text.judge_tables import words
 from tui.text.shown import shown, shown_line
 from tui.widgets.ask_line import AskLine
-from tui.widgets.cursor_list import CursorKeys
+from tui.widgets.cursor_list import MOVES, CursorKeys
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.score_bar import ScoreBar
 from tui.widgets.stage_bars import StageBar, StageBars
@@ -86,6 +86,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self._found: JudgeVerdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
         self._of: tuple[object, ...] = ()  # the workspace and the run whose verdicts were read
+        self._jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
         self._filter = PairFilter.ALL
         self._problem: str | None = None  # why the record cannot be read
         self._counted = 0.0  # when the verdicts were counted
@@ -107,7 +108,7 @@ class CompareScreen(CursorKeys, JobScreen):
                 yield PairList(id="pairs")
             with VerticalScroll(id="tables"):
                 yield VerdictTables(id="by")
-        yield AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        yield self._jump
 
     def on_mount(self) -> None:
         self.set_interval(BEAT, self._beat)
@@ -272,28 +273,32 @@ class CompareScreen(CursorKeys, JobScreen):
 
     # --- the judge ----------------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        found = self._found
-        match action:
-            case "begin":
-                return not self.job.running and self._missing() is None
-            case "open" | "review" | "only" | "jump":
-                return bool(found and found.lines)
-            case "tables":
-                return found is not None and self.has_class("-tight")
-            case "other":
-                return found is not None and len(found.all) > 1
-            case _:
-                return super().check_action(action, parameters)
+    def hindrances(self, action: str) -> Iterator[str]:
+        found, missing = self._found, self._missing()
+        if action == "begin":
+            if self.job.running:
+                yield f"a judge is at work: {self.keymap.first('compare.cancel')} stops it"
+            if self.workbench.run_job.running:
+                yield "a run is under way, and one at a time may ask the models: stop it first, or wait"
+            if missing is not None:
+                yield missing
+        if action in ("open", "review", "only", "jump", "tables", "other", *MOVES):
+            if found is None:
+                yield (
+                    missing or f"nothing was judged yet: {self.keymap.first('compare.begin')} chooses a judge"
+                )
+            elif action == "tables" and not self.has_class("-tight"):
+                yield "the tables stand beside the pairs already"
+            elif action == "other" and len(found.all) == 1:
+                yield "there is no other judging than this one"
+            elif action not in ("tables", "other") and not found.lines:
+                yield "no pair has a verdict yet"
+        if action == "leave" and not self._inner():
+            yield "nothing to leave: every pair is listed"
+        yield from super().hindrances(action)
 
     def action_begin(self) -> None:
         workbench, job = self.workbench, self.job
-        if workbench.run_job.running:
-            self.say(
-                "a run is under way, and one at a time may ask the models: stop it first, or wait",
-                warning=True,
-            )
-            return
         settings = workbench.settings.model_copy(update={"teacher": job.settings})
         before = JudgeRequest(self._judge_before(), job.refined_only, job.limit, job.settings.url)
         typed = workbench.typed("judge")
@@ -367,23 +372,31 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def action_leave(self) -> None:
         """Leave the line that asks, else the tables, else the filter."""
-        jump = self.query_one("#jump", AskLine)
-        if jump.shown:
-            jump.leave()
-            self.pairs.focus()
-        elif self.has_class("-tables"):
-            self.action_tables()
-        else:
-            self._filter = PairFilter.ALL
-            self._list()
+        match self._inner():
+            case "line":
+                self._jump.leave()
+                self.pairs.focus()
+            case "tables":
+                self.action_tables()
+            case "filter":
+                self._filter = PairFilter.ALL
+                self._list()
+
+    def _inner(self) -> str:
+        """The innermost that can be left."""
+        if self._jump.shown:
+            return "line"
+        if self.has_class("-tables"):
+            return "tables"
+        return "" if self._filter is PairFilter.ALL else "filter"
 
     def action_jump(self) -> None:
-        self.query_one("#jump", AskLine).ask()
+        self._jump.ask()
 
     @on(Input.Submitted, "#jump Input")
     def _jumped(self, message: Input.Submitted) -> None:
         message.stop()
-        self.query_one("#jump", AskLine).close()
+        self._jump.close()
         self.pairs.focus()
         if not message.value:
             return

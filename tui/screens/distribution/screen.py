@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partialmethod
 from pathlib import Path
 
@@ -44,6 +45,9 @@ from tui.widgets.score_bar import blocks, score_sentence
 
 ENOUGH = 20
 """Rewritten samples from which on a correlation is worth a word."""
+
+SCROLLS = ("down", "up", "page_down", "page_up")
+"""The actions that scroll."""
 
 
 class DistributionScreen(AppScreen):
@@ -282,6 +286,22 @@ class DistributionScreen(AppScreen):
             out = default_path(path, Format(source.format))
             self.query_one(ThresholdBar).show(kept, _near(path), _near(out))
 
+    def hindrances(self, action: str) -> Iterator[str]:
+        if self.has_class("-empty"):
+            if action != "refresh":
+                yield "nothing was run yet: there is nothing to count"
+        elif action in ("lower", "higher", "type") and self.has_class("-unscored"):
+            yield "this run has no scores, and so no threshold to set"
+        elif action in ("lower", "higher") and self.query_one("#ifd", HistogramPlot).data is None:
+            yield "no IFD is counted yet, in which a threshold could be set"
+        elif action == "lower" and self._threshold is None:
+            yield f"there is no threshold to lower: {self.keymap.first('distribution.higher')} sets one"
+        elif action == "copy" and self.query_one(ThresholdBar).command is None:
+            yield "nothing would be exported: there is no command to copy"
+        elif action in SCROLLS and not self.query_one("#scroll").max_scroll_y:
+            yield "all of it is in sight already"
+        yield from super().hindrances(action)
+
     def _move_to(self, threshold: float | None) -> None:
         if self.has_class("-unscored") or self.has_class("-empty"):
             return
@@ -290,8 +310,6 @@ class DistributionScreen(AppScreen):
         self._keep()
 
     def action_rule(self) -> None:
-        if self.has_class("-empty"):
-            return
         rules = list(ExportRule)
         self._rule = rules[(rules.index(self._rule) + 1) % len(rules)]
         self.query_one(ThresholdBar).choose(self._rule)
@@ -304,8 +322,7 @@ class DistributionScreen(AppScreen):
             return
         low, high = picture.data.low, picture.data.high
         if self._threshold is None:
-            if direction > 0:
-                self._move_to(picture.rounded(low + picture.step / 2))
+            self._move_to(picture.rounded(low + picture.step / 2))
             return
         to = picture.rounded(self._threshold + direction * picture.step)
         self._move_to(
@@ -322,8 +339,7 @@ class DistributionScreen(AppScreen):
         self._move_to(message.position if message.position > low else None)
 
     def action_type(self) -> None:
-        if not (self.has_class("-unscored") or self.has_class("-empty")):
-            self.query_one(ThresholdBar).type(self._threshold)
+        self.query_one(ThresholdBar).type(self._threshold)
 
     @on(ThresholdBar.ThresholdTyped)
     def _typed(self, message: ThresholdBar.ThresholdTyped) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -369,11 +370,19 @@ class ExportScreen(AppScreen):
         self._load_preview()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "replace":
-            return self.asked is not None
-        if action == "cancel":
-            return bool(self.asked or self.writing) or isinstance(self.focused, Input)
-        return True
+        unasked = action in ("replace", "cancel") and self.why_not(action)
+        return False if unasked else super().check_action(action, parameters)
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        if action in ("write", "preview") and self._workspace is None:
+            yield f"no workspace is open: {self.keymap.first('app.go_start')} opens one"
+        if action == "write" and self.writing is not None:
+            yield f"a file is being written: {self.keymap.first('export.cancel')} stops it"
+        if action == "replace" and self.asked is None:
+            yield f"no file is in the way: {self.keymap.first('export.write')} writes"
+        if action == "cancel" and not (self.asked or self.writing or isinstance(self.focused, Input)):
+            yield "nothing to stop or to leave: no file is being written, and you type in no line"
+        yield from super().hindrances(action)
 
     @work(group="write")
     async def _write(self, workspace: Path, out: Path, request: ExportRequest) -> None:
@@ -423,7 +432,7 @@ class ExportScreen(AppScreen):
 
     def _state(self) -> Content:
         if self.writing is not None:
-            return writing_text(self.writing)
+            return writing_text(self.writing, self.keymap.first("export.cancel"))
         if self.asked is not None:
             return question_text(self.asked.present, self.keymap)
         if self._ended is not None:

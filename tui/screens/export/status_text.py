@@ -77,12 +77,12 @@ def question_text(present: InTheWay, keymap: Keymap) -> Content:
     )  # fmt: skip
 
 
-def writing_text(progress: RowProgress) -> Content:
-    """The rows that are written, of how many."""
+def writing_text(progress: RowProgress, stop: str) -> Content:
+    """The rows that are written, of how many, and the key `stop`."""
     return Content.assemble(
         ("writing ", "bold"),
         f"{progress.rows:,} of {counted(progress.total, 'row')}",
-        ("   esc stops", "$text-muted"),
+        (f"   {stop} stops", "$text-muted"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partialmethod
 
 from textual import on, work
@@ -163,12 +163,15 @@ class HeatScreen(AppScreen):
                 self._heats[title] = await self.workbench.heat(self.sample, self.versions[title])
             except BurnishError as error:
                 self._waiting_since = None
+                if not self.on_the_stack:
+                    return
                 self._say_instead(
                     "The student has no answer", f"{error}\n\nWhich student it is can be changed on Start."
                 )
                 return
             self._waiting_since = None
-        self._show(self._heats[title])
+        if self.on_the_stack:
+            self._show(self._heats[title])
 
     def _tick(self) -> None:
         if self._waiting_since is None:
@@ -277,6 +280,17 @@ class HeatScreen(AppScreen):
 
     # --- what a person does ---------------------------------------------------------------------------------------
 
+    def hindrances(self, action: str) -> Iterator[str]:
+        if self._side.text is None and action not in ("version", "back"):
+            if self._waiting_since is None:
+                yield "the student has no answer: there are no tokens"
+            yield "the student is still being asked: there are no tokens yet"
+        if action == "version" and len(self._titles) == 1:
+            yield "there is no other version"
+        if action == "bars" and (self.app.native_ansi_color or self.app.no_color):
+            yield "the bars stay: without colours there is nothing else to read"
+        yield from super().hindrances(action)
+
     def _go(self, move: Callable[[HeatMap, int], None], by: int) -> None:
         move(self._side.map, by)
 
@@ -288,7 +302,7 @@ class HeatScreen(AppScreen):
     action_page_up = partialmethod(_go, HeatMap.move_page, -1)
 
     def _jump(self, by: int) -> None:
-        if self._side.text is not None and not self._side.map.move_to_notable(by):
+        if not self._side.map.move_to_notable(by):
             self.say("no token stands out")
 
     action_extreme = partialmethod(_jump, 1)
@@ -309,16 +323,10 @@ class HeatScreen(AppScreen):
         self._renew()
 
     def action_version(self) -> None:
-        if len(self._titles) == 1:
-            self.say("there is no other version")
-            return
         self._title = self._titles[(self._titles.index(self._title) + 1) % len(self._titles)]
         self._load()
 
     def action_bars(self) -> None:
-        if self.app.native_ansi_color or self.app.no_color:
-            self.say("the bars stay: without colours there is nothing else to read")
-            return
         for side in self._sides():
             side.map.with_bars(not side.map.bars)
 

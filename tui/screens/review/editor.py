@@ -50,8 +50,10 @@ class VersionEditor(Vertical):
             super().__init__()
             self.version = version
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(self, outside: str, *, id: str) -> None:
+        """`outside`: the key that opens a person's own editor in Review."""
         super().__init__(id=id)
+        self._outside = outside
         self._areas = {
             part: PartEditor(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus") for part in PARTS
         }
@@ -77,13 +79,15 @@ class VersionEditor(Vertical):
             self._areas[part] for part in ("response", "instruction", "input") if self._editable(part)
         ).focus()
 
-    @staticmethod
-    def _why(masked: Masked) -> str:
+    def _why(self, masked: Masked) -> str:
+        """The reason why a part cannot be edited here; empty where it can."""
         if len(masked.shown) > LONGEST:
-            return ": too long to edit here; it stays as it is (E opens it in your editor)"
-        if not masked.exact:
-            return ": holds control characters and pictures of them; it stays as it is (E opens it in your editor)"
-        return ""
+            why = "too long to edit here"
+        elif not masked.exact:
+            why = "holds control characters and pictures of them"
+        else:
+            return ""
+        return f": {why}; it stays as it is ({self._outside} opens it in your editor)"
 
     def _editable(self, part: str) -> bool:
         return part == "input" or not self._areas[part].read_only

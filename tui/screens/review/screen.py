@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
@@ -22,7 +23,16 @@ from tui.screens.note_dialog import SampleNoteDialog
 from tui.screens.review.dialogs import AskAgainDialog, MixDialog, MixRequest, RewriteRequest
 from tui.screens.review.editor import VersionEditor
 from tui.screens.review.view import SampleViewScreen
-from tui.state.versions import SampleView, accepted, edited, mixed, put_aside, scores_of, teacher_version
+from tui.state.versions import (
+    OfferedVersion,
+    SampleView,
+    accepted,
+    edited,
+    mixed,
+    put_aside,
+    scores_of,
+    teacher_version,
+)
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
 
@@ -34,6 +44,12 @@ DONE = {
     Decision.DROPPED: "dropped",
 }
 """The name of a decision's act, told when it is undone."""
+
+ABOUT_IT = (
+    *("accept", "keep", "drop", "take_teacher", "mix", "edit", "edit_outside", "regenerate", "take_back"),
+    "annotate",
+)
+"""Actions about the sample that is shown, which wait for it."""
 
 ASIDE = "an edit, put aside"
 """The act of leaving an edit that was not saved."""
@@ -54,7 +70,7 @@ class ReviewScreen(SampleViewScreen):
 
     def __init__(self, workbench: Workbench, keymap: Keymap, position: int) -> None:
         super().__init__(workbench, keymap, position)
-        self._editor = VersionEditor(id="editor")
+        self._editor = VersionEditor(keymap.first("review.edit_outside"), id="editor")
         self._deciding = False
         self._in_turn = asyncio.Lock()  # held while the teacher writes another rewrite
 
@@ -69,9 +85,25 @@ class ReviewScreen(SampleViewScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a version is edited, only the way out is there."""
+        left_out = self.editing and bool(self.why_not(action))
+        return False if left_out else super().check_action(action, parameters)
+
+    def hindrances(self, action: str) -> Iterator[str]:
         if self.editing and action != "back" and any(action == own.name for own in of_scope("review")):
-            return False
-        return super().check_action(action, parameters)
+            yield "a version is being edited: ctrl+s saves it, escape leaves it"
+        if action in ABOUT_IT and (self._deciding or self._coming is not None):
+            yield "one moment: the sample is still being read, or the decision before written"
+        yield from super().hindrances(action)
+        view, offer, left = self._view, self._offer, self._left_side
+        if action == "accept" and offer is None:
+            yield f"there is nothing to accept yet; {self.keymap.first('review.keep')} keeps the original"
+        if action == "take_teacher" and view is not None and self._teachers(view) is None:
+            again = self.keymap.first("review.regenerate")
+            yield f"the teacher has no usable rewrite of this sample; {again} asks again"
+        if action == "take_back" and view is not None and view.standing is None:
+            yield "nothing was decided about this sample"
+        if action == "mix" and (left is None or offer is None or offer.version == left.version):
+            yield "both sides are the same: there is nothing to mix"
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
@@ -141,11 +173,11 @@ class ReviewScreen(SampleViewScreen):
         if (view := self._ready()) is None:
             return
         if (offer := self._offer) is None:
-            self.say("there is nothing to accept yet; o keeps the original", warning=True)
             return
         taken = accepted(self._offers, offer)
         if not taken.version.instruction.strip() or not taken.version.response.strip():
-            self.say("an instruction and a response are needed: e edits this version", warning=True)
+            edit = self.keymap.first("review.edit")
+            self.say(f"an instruction and a response are needed: {edit} edits this version", warning=True)
             return
         self._decide(view, taken.version, taken.decision, go_on=True)
 
@@ -158,31 +190,23 @@ class ReviewScreen(SampleViewScreen):
             self._decide(view, view.sample.original, Decision.DROPPED, go_on=True)
 
     def action_take_teacher(self) -> None:
-        if (view := self._ready()) is None:
-            return
+        if (view := self._ready()) is not None and (offer := self._teachers(view)) is not None:
+            self._decide(view, offer.version, offer.decision, go_on=True)
+
+    def _teachers(self, view: SampleView) -> OfferedVersion | None:
+        """The teacher's rewrite: the rejected one that is shown, or the last."""
         shown = self._offer
-        offer = shown if shown is not None and shown.rejected is not None else teacher_version(view)
-        if offer is None:
-            self.say("the teacher has no usable rewrite of this sample; r asks again", warning=True)
-            return
-        self._decide(view, offer.version, offer.decision, go_on=True)
+        return shown if shown is not None and shown.rejected is not None else teacher_version(view)
 
     @work(group="decide")
     async def action_take_back(self) -> None:
-        if (view := self._ready()) is None:
-            return
-        if view.standing is None:
-            self.say("nothing was decided about this sample")
-        elif await self._keep("taken back", (view.sample.index, None)):
+        if (view := self._ready()) is not None and await self._keep("taken back", (view.sample.index, None)):
             self._next_echo = f"sample {view.sample.index}: taken back"
             self._reload()
 
     def action_mix(self) -> None:
         view, left, offer = self._ready(), self._left_side, self._offer
-        if view is None:
-            return
-        if left is None or offer is None or offer.version == left.version:
-            self.say("both sides are the same: there is nothing to mix", warning=True)
+        if view is None or left is None or offer is None:
             return
 
         def take(mix: MixRequest | None) -> None:
@@ -301,7 +325,8 @@ class ReviewScreen(SampleViewScreen):
         except EditorError as error:
             self.say_error(error)
         except SuspendNotSupported:
-            self.say("this terminal cannot be lent to an editor; e edits here", warning=True)
+            edit = self.keymap.first("review.edit")
+            self.say(f"this terminal cannot be lent to an editor; {edit} edits here", warning=True)
         else:
             self._take_edited(view, version)
 
@@ -341,12 +366,12 @@ class ReviewScreen(SampleViewScreen):
                 f"sample {index}: no new rewrite: {why}", severity="error", timeout=10, markup=False
             )
         else:
-            if self.is_attached and self._view is not None and self._view.sample.index == index:
+            if self.on_the_stack and self._view is not None and self._view.sample.index == index:
                 self._reload(candidate.version)
             else:
                 self.app.notify(f"sample {index} has a new rewrite", markup=False)
         finally:
             self._asking -= Counter([index])
             self.workbench.run_job.live_replies.forget(index)
-            if self.is_attached:
+            if self.on_the_stack:
                 self._criticise()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partialmethod
 
 from textual import on, work
@@ -42,6 +42,9 @@ from tui.widgets.diff import PartDiff, differences
 from tui.widgets.prose import Prose
 
 Find = Callable[[SampleList], int | None]
+
+PAGES = ("previous_candidate", "next_candidate", "other_side")
+"""The actions that show another version of the sample."""
 
 
 class SampleViewScreen(AppScreen):
@@ -212,6 +215,8 @@ class SampleViewScreen(AppScreen):
         beside = None if moved else self._beside_it
         left = _left_of(view, found, beside)
         compared = await asyncio.to_thread(differences, left.version, version)
+        if not self.on_the_stack:
+            return
         self._beside_it = beside
         self._echo, self._next_echo = self._next_echo or ("" if moved else self._echo), ""
         self._view, self._offers, self._at = view, found, at
@@ -269,10 +274,6 @@ class SampleViewScreen(AppScreen):
         self.query_one(ConversationAfter).show_after(sample.next, opened=opened)
 
     def action_conversation(self) -> None:
-        sample = None if self._view is None else self._view.sample
-        if sample is None or not (sample.history or tools_text(sample.row) or sample.next):
-            self.say("nothing was said before this exchange")
-            return
         self._unfolded = not self._unfolded
         self._show_conversation()
 
@@ -327,6 +328,24 @@ class SampleViewScreen(AppScreen):
         index = samples[0]
         self._load(lambda _: index)
 
+    # --- what a person does ---------------------------------------------------------------------------------------
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        yield from super().hindrances(action)
+        if self._coming is not None and (action in PAGES or (self._view is None and action != "back")):
+            yield "one moment: the sample is still being read"
+        if (view := self._view) is None:
+            if action != "back":
+                yield "no sample is shown: there is none in the list"
+            return
+        sample, again = view.sample, self.keymap.first("review.regenerate")
+        if action in ("previous_candidate", "next_candidate") and len(self._offers) < 2:
+            yield f"there is no other version; {again} asks the teacher for one"
+        if action == "other_side" and not self._other_sides(view):
+            yield f"there is no other version to compare with; {again} asks the teacher for one"
+        if action == "conversation" and not (sample.history or tools_text(sample.row) or sample.next):
+            yield "nothing was said before this exchange"
+
     # --- where to -------------------------------------------------------------------------------------------------
 
     def _beside(self, steps: int) -> Find:
@@ -379,11 +398,7 @@ class SampleViewScreen(AppScreen):
         if view is None or self._coming is not None:
             return
         if not 0 <= at < len(self._offers):
-            self.say(
-                "there is no other version; r asks the teacher for one"
-                if len(self._offers) < 2
-                else f"this is the {'last' if step > 0 else 'first'} version"
-            )
+            self.say(f"this is the {'last' if step > 0 else 'first'} version")
             return
         await self._show(view, self._offers, at)
 
@@ -396,18 +411,18 @@ class SampleViewScreen(AppScreen):
     @work(exclusive=True, group="look")
     async def action_other_side(self) -> None:
         """Put the next version on the left that is not on the right."""
-        view, left, shown = self._view, self._left_side, self._offer
-        if view is None or left is None or self._coming is not None:
-            return
-        original = view.sample.original
-        sides = [original, *(offer.version for offer in self._offers if offer.version != original)]
-        at = sides.index(left.version)
-        others = [side for side in sides[at + 1 :] + sides[:at] if shown is None or side != shown.version]
-        if not others:
-            self.say("there is no other version to compare with; r asks the teacher for one")
+        view = self._view
+        if view is None or self._coming is not None or not (others := self._other_sides(view)):
             return
         self._beside_it = others[0]
         await self._show(view, self._offers, self._at)
+
+    def _other_sides(self, view: SampleView) -> list[Version]:
+        """The versions that could stand on the left in place of the one that does, the next first."""
+        original, left, shown = view.sample.original, self._left_side, self._offer
+        sides = [original, *(offer.version for offer in self._offers if offer.version != original)]
+        at = 0 if left is None else sides.index(left.version)
+        return [side for side in sides[at + 1 :] + sides[:at] if shown is None or side != shown.version]
 
     def action_heat(self) -> None:
         view, offer = self._view, self._offer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from textual import events, on, work
@@ -38,7 +38,7 @@ from tui.state.recount import Recount
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
 from tui.text.tables import session_words
-from tui.widgets.cursor_list import CursorKeys
+from tui.widgets.cursor_list import MOVES, CursorKeys
 from tui.widgets.plot import Plot
 from tui.widgets.stage_bars import StageBar, StageBars
 
@@ -382,19 +382,18 @@ class RunScreen(CursorKeys, JobScreen):
 
     # --- what a person does -------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if not self.workbench.is_open:
-            return super().check_action(action, parameters)
-        match action:
-            case "begin":
-                more = self._counts.done < self._counts.asked or self._settings_changed()
-                return more and not self.job.running
-            case "retry":
-                return not self.job.running and self._counts.failed > 0
-            case "open":
-                return self.job.tally.decided > 0
-            case _:
-                return super().check_action(action, parameters)
+    def hindrances(self, action: str) -> Iterator[str]:
+        counts = self._counts
+        if action in ("begin", "retry") and self.job.running:
+            yield f"a run is under way: {self.keymap.first('run.cancel')} stops it"
+        if action == "begin" and counts.done >= counts.asked and not self._settings_changed():
+            start = self.keymap.first("app.go_start")
+            yield f"all samples are done: {start} chooses other models or another method"
+        if action == "retry" and not counts.failed:
+            yield "no sample failed: there is nothing to try again"
+        if action in ("open", *MOVES) and not self.job.tally.decided:
+            yield "nothing was decided yet since this workspace was opened"
+        yield from super().hindrances(action)
 
     def action_begin(self) -> None:
         # A run over a few samples that was cut short is taken up again over the same few.

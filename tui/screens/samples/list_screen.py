@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -36,13 +36,19 @@ from tui.text.matches import pattern
 from tui.text.shown import shown_line
 from tui.text.vocabulary import FLAGS, STATES
 from tui.widgets.ask_line import AskLine
-from tui.widgets.cursor_list import CursorKeys
+from tui.widgets.cursor_list import MOVES, CursorKeys
 
 TICK = 0.25
 """Seconds between two updates of the rows that a run finished, and of the line of progress."""
 
 CALM = 3.0
 """Seconds between two arrangements of a filtered list, at least, while a run goes on."""
+
+OF_MARKED = ("accept", "keep", "drop", "regenerate", "annotate")
+"""Actions about the marked rows, or the one under the cursor."""
+
+OF_ROWS = (*OF_MARKED, "mark", "mark_all", "review", "next_unreviewed", "next_near_tie")
+"""Actions that need a row."""
 
 T = TypeVar("T")
 
@@ -272,9 +278,8 @@ class ListScreen(CursorKeys, AppScreen):
         self._arrange()
 
     def action_search(self) -> None:
-        if self.workbench.is_open:
-            self.search.ask()
-            self._searched()
+        self.search.ask()
+        self._searched()
 
     @on(Input.Changed, "#search Input")
     def _searched(self) -> None:
@@ -300,38 +305,48 @@ class ListScreen(CursorKeys, AppScreen):
         self.table.focus()
 
     def action_clear(self) -> None:
-        """Leave the innermost: the line that is open, then the filter, then the marks."""
-        if self.jump.shown:
-            self.jump.leave()
-            self.table.focus()
-        elif self.search.shown:
-            self.search.leave()
-            self.table.focus()
-            self._misunderstood = ""
-            self._update_line()
-            if self._filter != (before := SampleFilter(marks=self._filter.marks)):
-                self._filter = before
+        """Leave the innermost."""
+        match self._inner():
+            case "line":
+                self.jump.leave()
+                self.table.focus()
+            case "search":
+                self.search.leave()
+                self.table.focus()
+                self._misunderstood = ""
+                self._update_line()
+                if self._filter != (before := SampleFilter(marks=self._filter.marks)):
+                    self._filter = before
+                    self._arrange(stay=True)
+            case "boxes":
+                self._close_filter()
+            case "filter":
+                self.filter.marks = frozenset()
+                self._filter = replace(self._filter, marks=frozenset())
                 self._arrange(stay=True)
-        elif self.filter.display:
-            self._close_filter()
-        elif self._filter.marks:
-            self.filter.marks = frozenset()
-            self._filter = replace(self._filter, marks=frozenset())
-            self._arrange(stay=True)
-        elif self._marked:
-            self._marked.clear()
-            self._show_marks()
+            case "marks":
+                self._marked.clear()
+                self._show_marks()
+
+    def _inner(self) -> str:
+        """The innermost that can be left: a line that is open, then the filter, then the marks."""
+        found = {
+            "line": self.jump.shown,
+            "search": self.search.shown,
+            "boxes": self.filter.display,
+            "filter": self._filter.marks,
+            "marks": self._marked,
+        }
+        return next((name for name, is_there in found.items() if is_there), "")
 
     # --- where the cursor is --------------------------------------------------------------------------------------
 
     @on(SampleTable.RowEntered)
     def action_review(self) -> None:
-        if self.table.total:
-            self.post_message(ShowSample(self.table.cursor))
+        self.post_message(ShowSample(self.table.cursor))
 
     def action_jump(self) -> None:
-        if self.workbench.is_open:
-            self.jump.ask()
+        self.jump.ask()
 
     @on(Input.Submitted, "#jump Input")
     def _jumped(self, message: Input.Submitted) -> None:
@@ -423,6 +438,19 @@ class ListScreen(CursorKeys, AppScreen):
     def doing(self) -> str:
         """The progress of an action on many samples, in words; empty where there is none."""
         return ""
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        if not self.workbench.is_open:
+            yield f"no workspace is open: {self.keymap.first('app.go_start')} opens one"
+        if not (action in OF_MARKED and self._marked):
+            if action in (*MOVES, *OF_ROWS) and not self.table.total:
+                key = self.keymap.first("samples.clear")
+                yield f"no sample is listed: {key} leaves the search, then the filter"
+            if action in (*OF_MARKED, "mark") and self.table.current is None:
+                yield "this row is still being read"
+        if action == "clear" and not self._inner():
+            yield "nothing to leave: no line, no search, no filter, no marks"
+        yield from super().hindrances(action)
 
     def _update_line(self) -> None:
         self._status.update(self._line())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 
 from textual import on, work
@@ -85,59 +85,62 @@ class SamplesScreen(ListScreen):
         return None if row is None else MarkedSamples(self.workbench.samples, [row.index])
 
     def action_accept(self) -> None:
-        if (run := self.workbench.run) is None:
-            self._say_no_run()
-        elif (
-            not self._marked and (row := self.table.current) is not None and row.state is SampleState.WAITING
-        ):
-            self.say(f"sample {row.index} has no outcome yet", warning=True)
-        else:
-            many = bool(self._marked)
+        many, run = bool(self._marked), self.workbench.run
+        assert run is not None
 
-            def accepting(workspace: Workspace, samples: Iterable[int]) -> Reviews:
-                """Of many, only those that nobody has decided about."""
-                reviews = workspace.reviews
-                return reviews.accepting(run.id, reviews.undecided(samples) if many else samples)
+        def accepting(workspace: Workspace, samples: Iterable[int]) -> Reviews:
+            """Of many, only those that nobody has decided about."""
+            reviews = workspace.reviews
+            return reviews.accepting(run.id, reviews.undecided(samples) if many else samples)
 
-            self._decide("accepted", accepting)
+        self._decide("accepted", accepting)
 
     def action_keep(self) -> None:
-        if self.workbench.run is None:
-            self._say_no_run()
-        else:
-            self._decide("original kept", lambda workspace, samples: workspace.reviews.restoring(samples))
+        self._decide("original kept", lambda workspace, samples: workspace.reviews.restoring(samples))
 
     def action_drop(self) -> None:
-        if self.workbench.is_open:
-            self._decide("dropped", lambda workspace, samples: workspace.reviews.dropping(samples))
+        self._decide("dropped", lambda workspace, samples: workspace.reviews.dropping(samples))
 
-    def _say_no_run(self) -> None:
-        if self.workbench.is_open:
-            self.say("nothing was run yet: there is nothing to decide about", warning=True)
+    def hindrances(self, action: str) -> Iterator[str]:
+        if action == "clear" and (self.remark.shown or self._bulk is not None):
+            return
+        yield from super().hindrances(action)
+        row, decides = self.table.current, action in ("accept", "keep", "drop")
+        if decides and action != "drop" and self.workbench.run is None:
+            yield "nothing was run yet: there is nothing to decide about"
+        if action == "accept" and not self._marked and row is not None and row.state is SampleState.WAITING:
+            yield f"sample {row.index} has no outcome yet"
+        alone = (
+            action == "examine"
+            or ((decides or action == "annotate") and self._marked)
+            or (action == "regenerate" and self._asking is None)
+        )
+        if alone and self._bulk is not None:
+            yield self._busy(self._bulk)
 
     def _decide(self, what: str, reviews: Decide) -> None:
         if self._marked:
-            if self._is_free():
 
-                def act(chosen: Iterable[int]) -> Awaitable[int]:
-                    return self.workbench.decide_from(what, lambda workspace: reviews(workspace, chosen))
+            def act(chosen: Iterable[int]) -> Awaitable[int]:
+                return self.workbench.decide_from(what, lambda workspace: reviews(workspace, chosen))
 
-                self._bulk = BulkJob("deciding about", len(self._marked))
-                why = "no outcome yet, or decided before"
-                self._act_on_marked(what, act, why, self._marked.copy(), self._bulk)
+            self._bulk = BulkJob("deciding about", len(self._marked))
+            why = "no outcome yet, or decided before"
+            self._act_on_marked(what, act, why, self._marked.copy(), self._bulk)
         elif (row := self.table.current) is not None:
             # At once: the next key is for the next row, however soon it comes.
             self.action_down()
             self._keep(what, lambda workspace: reviews(workspace, [row.index]))
 
     def _is_free(self) -> bool:
-        """True, unless an action on many samples is under way, which is then said."""
+        """True, unless an action on many samples was begun meanwhile, which is then said."""
         if self._bulk is not None:
-            self.say(
-                f"{self._bulk.line()}: wait, or stop it with {self.keymap.first('samples.clear')}",
-                warning=True,
-            )
+            self.say(self._busy(self._bulk), warning=True)
         return self._bulk is None
+
+    def _busy(self, bulk: BulkJob) -> str:
+        """The action on many samples that is under way, in a line."""
+        return f"{bulk.line()}: wait, or stop it with {self.keymap.first('samples.clear')}"
 
     @work(group="decide")
     async def _keep(self, what: str, reviews: Callable[[Workspace], Reviews]) -> None:
@@ -183,20 +186,20 @@ class SamplesScreen(ListScreen):
             self._bulk.stop()
 
     def action_regenerate(self) -> None:
-        if not self.workbench.is_open or (samples := self._targets()) is None:
-            return
-        if self._asking is not None or self._is_free():
+        if (samples := self._targets()) is not None:
             self._to_ask = samples
             self.remark.ask()
 
     @on(Input.Submitted, "#remark Input")
     def _remarked(self, message: Input.Submitted) -> None:
+        if self._asking is None and not self._is_free():
+            return  # the remark stays in its line
         self.remark.close()
         self.table.focus()
         if self._asking is not None:
             self._waiting.append((self._to_ask, message.value.strip()))
             self.say("asked when the rewrites before have come")
-        elif self._is_free():
+        else:
             self._ask_about(self._to_ask, message.value.strip())
 
     def _ask_about(self, samples: MarkedSamples, remark: str) -> None:
@@ -246,10 +249,9 @@ class SamplesScreen(ListScreen):
         """Write a note and tags: of one sample all that it has, of the marked ones what is added or taken away."""
         row, known = self.table.current, self.workbench.tags
         if self._marked:
-            if self._is_free():
-                marked, typed = self._marked.copy(), self.workbench.typed("note on many")
-                dialog = ManyNotesDialog(typed, known, len(marked))
-                self.app.push_screen(dialog, partial(self._noted_marked, marked, typed))
+            marked, typed = self._marked.copy(), self.workbench.typed("note on many")
+            dialog = ManyNotesDialog(typed, known, len(marked))
+            self.app.push_screen(dialog, partial(self._noted_marked, marked, typed))
         elif row is not None:
             typed = self.workbench.typed(f"note on {row.index}")
             one = SampleNoteDialog(typed, known, row.index, row.annotation)
@@ -288,9 +290,8 @@ class SamplesScreen(ListScreen):
         self._act_on_marked(ACT, act, "they are so already", samples, self._bulk)
 
     def action_examine(self) -> None:
-        if self.workbench.is_open and self._is_free():
-            self._bulk = BulkJob("looking at", self.workbench.samples)
-            self._examine(self._bulk)
+        self._bulk = BulkJob("looking at", self.workbench.samples)
+        self._examine(self._bulk)
 
     @work(group="bulk")
     async def _examine(self, bulk: BulkJob) -> None:

@@ -34,8 +34,10 @@ class ModelsPane(Vertical):
     ModelsPane #server { height: auto; margin-bottom: 1; }
     """
 
-    def __init__(self, workbench: Workbench, **options: Any) -> None:
+    def __init__(self, workbench: Workbench, again: str, **options: Any) -> None:
+        """`again`: the key that looks for models again."""
         super().__init__(**options)
+        self._again = again
         self._workbench = workbench
         self._listed: ModelList | None = None
         self._listed_for = self._places
@@ -85,7 +87,7 @@ class ModelsPane(Vertical):
         for problem in (found.problem, found.server_problem):
             if problem is not None:
                 mark = ("! ", "bold $text-warning")
-                lines.append(Content.assemble(mark, shown(str(problem)), "; f5 looks again"))
+                lines.append(Content.assemble(mark, shown(str(problem)), f"; {self._again} looks again"))
         if not found.complete:
             lines.append(
                 Content("! there was no time to look everywhere; name folders in the setting model_folders")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from textual import on, work
@@ -83,7 +83,7 @@ class StartScreen(AppScreen):
         self._recent = recent
         self._data, self._models, self._form = (
             DataPane(workbench),
-            ModelsPane(workbench),
+            ModelsPane(workbench, keymap.first("start.refresh")),
             MethodForm(workbench),
         )
 
@@ -185,9 +185,12 @@ class StartScreen(AppScreen):
         self.set_focus(None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave_line":
-            return isinstance(self.focused, Input)
-        return super().check_action(action, parameters)
+        return False if self.why_not(action) else super().check_action(action, parameters)
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        if action == "leave_line" and not isinstance(self.focused, Input):
+            yield "you type in no line: keys act already"
+        yield from super().hindrances(action)
 
     @on(Button.Pressed, "#begin")
     @work(exclusive=True, group="begin")

@@ -26,15 +26,15 @@ from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
 from tui.screens.samples.columns import ORDERS
 from tui.screens.samples.filter_bar import KINDS, FilterBar, words
+from tui.screens.samples.legend import legend
 from tui.screens.samples.preview import Preview, SamplePreview, preview_of
+from tui.screens.samples.search_words import sought_words
 from tui.screens.samples.table import SampleTable
 from tui.state.marks import MarkedSamples
 from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
-from tui.text.literal import first_line
 from tui.text.matches import pattern
 from tui.text.shown import shown_line
-from tui.text.vocabulary import FLAGS, STATES
 from tui.widgets.ask_line import AskLine
 from tui.widgets.cursor_list import MOVES, CursorKeys
 
@@ -92,7 +92,7 @@ class ListScreen(CursorKeys, AppScreen):
         with Horizontal(id="list"):
             yield from (self.table, self.preview)
         yield from (self.search, self.jump, self._status)
-        yield Static(_legend(), id="legend")
+        yield Static(legend(), id="legend")
 
     @property
     def cursor_list(self) -> SampleTable:
@@ -476,7 +476,7 @@ class ListScreen(CursorKeys, AppScreen):
             parts.append(Content.styled(f"◆ {marked:,} marked", "$accent"))
         if self._filter.marks:
             parts.append(Content.styled(words(self._filter.marks), "$primary"))
-        if sought := _sought(self._filter):
+        if sought := sought_words(self._filter):
             parts.append(Content.styled(sought, "$primary"))
         if (self._sorted_by, self._descending) != (SampleColumn.NUMBER, False):
             name, *directions = ORDERS[self._sorted_by]
@@ -493,19 +493,3 @@ class ListScreen(CursorKeys, AppScreen):
 
 def _filter_of(terms: SearchTerms, marks: frozenset[FilterTerm]) -> SampleFilter:
     return SampleFilter(terms.text, marks, terms.ranges, terms.fields, terms.notes, terms.tags)
-
-
-def _sought(only: SampleFilter) -> str:
-    """The conditions and the text of a search, in words."""
-    parts = [f"{one.name} {one.sign} {one.limit:g}" for one in only.ranges]
-    parts += [f"{one.field} with “{first_line(one.text, 30)}”" for one in only.fields]
-    parts += [f"with “{first_line(text, 30)}” in its note" if text else "with a note" for text in only.notes]
-    parts += [f"tagged {tag}" if tag else "with a tag" for tag in only.tags]
-    parts += [f"with “{first_line(only.text, 30)}”"] * bool(only.text)
-    return ", ".join(parts)
-
-
-def _legend() -> Content:
-    """The signs in words, on 78 cells: but for those that the column of states shows with their words."""
-    parts = [f"{glyph} {name}" for name, glyph in FLAGS.items() if name not in STATES]
-    return Content("  ".join([*parts, "+ replaced", "= kept"]))

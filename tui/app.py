@@ -306,17 +306,28 @@ class BurnishApp(PatchedApp):
                 limit=asked.limit, only=asked.only, retry_failed=asked.retry_failed
             )
         except BurnishError as error:
-            self.workbench.run_job.note(str(error))
-            self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
+            self._say_failed(error)
         else:
             if summary is not None:
                 if asked.only is not None:
                     self._show_tryout(summary.run, asked.only)
-                else:
+                elif not self._run_in_sight:
                     self.notify(
                         f"done: {summary.done} of {counted(summary.total, 'sample')}, {summary.failed} failed"
                     )
         self.post_changed()
+
+    @property
+    def _run_in_sight(self) -> bool:
+        return any(isinstance(screen, RunScreen) and screen.in_sight for screen in self.screen_stack)
+
+    def _say_failed(self, error: BurnishError) -> None:
+        """Say why a run failed, or could not begin. Run says by itself how the last one ended."""
+        job = self.workbench.run_job
+        job.note(str(error))
+        ended = job.ending is not None and job.ending.failure == str(error)
+        if not (ended and self._run_in_sight):
+            self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
 
     @work(group="run")
     async def _try_teachers(self, asked: TryTeachers) -> None:
@@ -324,8 +335,7 @@ class BurnishApp(PatchedApp):
         try:
             trials = await self.workbench.try_teachers(asked.each, asked.samples)
         except BurnishError as error:
-            self.workbench.run_job.note(str(error))
-            self.notify(shown(str(error)).plain, severity="error", timeout=15, markup=False)
+            self._say_failed(error)
             return
         finally:
             self.post_changed()

@@ -62,8 +62,14 @@ class AppScreen(Screen[None]):
         """What keeps an action from being done now, each in a line; the first is said."""
         yield from ()
 
+    @property
+    def in_sight(self) -> bool:
+        """A person looks at it, if under a dialog: what its own lines say needs no toast."""
+        shown = [screen for screen in self.app.screen_stack if isinstance(screen, AppScreen)]
+        return shown[-1:] == [self]
+
     def say(self, text: str, *, warning: bool = False) -> None:
-        """Show a toast."""
+        """Show a toast, of what the screen does not say itself."""
         self.notify(shown(text).plain, severity="warning" if warning else "information", markup=False)
 
     @on(Failed)

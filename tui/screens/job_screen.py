@@ -164,4 +164,7 @@ class JobScreen(AppScreen):
         self._renew()
         await ending
         self._renew()
-        self.say(f"stopped; {self.keymap.first(f'{self.SCOPE}.begin')} takes it up again")
+        if not self.in_sight:
+            self.say(
+                f"the {self.JOB} is stopped; {self.keymap.first(f'{self.SCOPE}.begin')} takes it up again"
+            )

@@ -201,6 +201,9 @@ def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_p
         await seat.press("s", "enter")
         await seat.until(lambda: comparing.ending is not None and comparing.ending.result)
         assert comparing.tally.skipped == 2
+        assert not any(word in toast for toast in seat.toasts for word in ("judged", "stopped")), (
+            "it is to be seen"
+        )
         asked_for = [json.dumps(chat.body) for chat in server.chats]
         assert len(asked_for) == len(set(asked_for)), "nothing is asked twice"
 

@@ -56,6 +56,7 @@ def test_a_whole_run_from_what_would_be_run_to_what_to_do_next(
         await seat.wait_for("✓ done", "4 of 4 samples", "8 replies", "writes the refined dataset")
         await seat.wait_for("none below 10 scored samples")
         assert not seat.screen.query_one(ResultPlots).display
+        assert seat.toasts == [], "its own line says that it is done"
         assert seat.bars() == {"instruction": (4, 4), "response": (4, 4), "samples": (4, 4)}
         tally = seat.workbench.run_job.tally
         assert tally.decided == 8
@@ -136,8 +137,11 @@ def test_stopped_and_taken_up_again_asks_nothing_twice(tmp_path: Path) -> None:
         await seat.pilot.press("c")
         await seat.wait_for("■ stopped", "nothing that was answered will be asked again", "takes it up again")
         assert seat.keys() == {"begin"}
+        assert not any("stopped" in toast for toast in seat.toasts), "its own line says so"
+        await seat.pilot.press("s", "2")
         tap.opened.set()
-        await seat.pilot.press("s")
+        await seat.until(lambda: "done: 4 of 4 samples, 0 failed" in seat.toasts)
+        await seat.pilot.press("3")
         await seat.wait_for("✓ done", "4 of 4 samples")
         await seat.wait_for("instruction replaced", "of 4, response replaced")
         assert seat.workbench.run_job.tally.replies == 8 - 3
@@ -237,6 +241,7 @@ def test_a_run_that_cannot_go_on_says_why_and_can_be_started_again(tmp_path: Pat
     async def work(seat: RunSeat) -> None:
         await seat.pilot.press("s")
         await seat.wait_for("✗ ended before it was done", "no student", "starts the run")
+        assert seat.toasts == [], "the banner says why"
         assert seat.keys() == {"begin"}
 
     with FakeOllama(brief) as server:

@@ -38,6 +38,7 @@ from tests.tui.screens.run_seat import RunSeat, made
 from tests.tui.seat import SIZES
 from tui.screens.run.decision_log import DecisionLog, described
 from tui.screens.run.result_plots import ResultPlots
+from tui.screens.run.screen import RunScreen
 from tui.screens.run.wording import medians, troubles
 from tui.state.job import JobEnding
 from tui.widgets.stage_bars import StageBar, cells
@@ -167,7 +168,12 @@ def test_medians_go_with_a_run_and_its_end_shows_the_distribution(tmp_path: Path
     async def work(seat: ReportedRunSeat) -> None:
         seat.report(Started(24, 0, 0, tuple(Stage)))
         await seat.wait_for("medians    IFD    0.649 → 0.663  of 17 pairs (2 as you decided)")
-        assert not seat.screen.query_one(ResultPlots).display
+        run_screen = seat.screen
+        assert isinstance(run_screen, RunScreen)
+        assert not run_screen.query_one(ResultPlots).display
+        for key, in_sight in (("f1", True), ("escape", True), ("2", False), ("3", True)):
+            await seat.press(key)
+            assert run_screen.in_sight is in_sight, key
         run = seat.workbench.run
         assert run is not None
         for done, sizes in ((False, (SIZES[1],)), (True, SIZES)):

@@ -320,13 +320,14 @@ class CompareScreen(CursorKeys, JobScreen):
         self._wanted, self._seen = None, 0
         self.call_later(self._renew)
         try:
-            if await job.judge(path):
+            if await job.judge(path) and not self.in_sight:
                 tally = job.tally
                 self.say(
                     f"judged: {tally.done:,} of {counted(tally.total, 'pair')}, {tally.failed:,} without a verdict"
                 )
         except BurnishError as error:
-            self.say_error(error)
+            if not self.in_sight:
+                self.say_error(error)
         self._load_verdicts()
 
     def _judge_before(self) -> str:

@@ -403,10 +403,11 @@ class ExportScreen(AppScreen):
             self._ended = Content.assemble(
                 ("✗ not written: ", "bold $text-error"), shown(one_line(str(error)))
             )
-            self.say_error(error)
+            if not self.in_sight:
+                self.say_error(error)
         else:
             self._ended = result_text(report)
-            if not self.is_current:
+            if not self.in_sight:
                 what = counted(report.rows, "row" if report.pairs is not None else "sample")
                 self.say(f"written: {what} to {report.path}")
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from textual import events, on, work
@@ -193,16 +194,14 @@ class RunScreen(CursorKeys, JobScreen):
 
     @work(exclusive=True, group="results")
     async def _count_results(self) -> None:
-        """Count the medians so far and, once the run is over, the distribution."""
+        """Count the medians so far and, once the run is over, the distribution. Where the workspace cannot be read,
+        `_read_workspace` says so."""
         run = self.workbench.run
         if run is None or (not self.job.running and self.job.ending is None):
             self._medians = None
             return
-        with self._scores.under_way():
-            try:
-                await self._count_results_of(run.recipe.method)
-            except BurnishError as error:
-                self.say_error(error)
+        with self._scores.under_way(), suppress(BurnishError):
+            await self._count_results_of(run.recipe.method)
         self._renew()
 
     async def _count_results_of(self, method: Method) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Label, Static
 
 from tui.widgets.plain_input import PlainInput
@@ -20,11 +22,14 @@ T = TypeVar("T")
 class Dialog(ModalScreen[T | None]):
     """A question; its result is None if a person leaves. Subclasses set `HEADING`, and compose their `questions`."""
 
+    AUTO_FOCUS = ""  # the first field has it once the keys typed before can be handed on
     HEADING = ""
     KEYS = "enter does it · escape leaves · tab and arrows choose"
     BINDINGS = [  # noqa: RUF012 - Textual's
         Binding("enter", "agree", "Do it", priority=True),
         Binding("escape", "step_out", "Leave", priority=True),
+        Binding("tab", "turn('tab')", show=False),
+        Binding("shift+tab", "turn('shift+tab')", show=False),
     ]
     DEFAULT_CSS = """
     Dialog {
@@ -81,11 +86,17 @@ class Dialog(ModalScreen[T | None]):
 
     def _take_early(self) -> None:
         self._open, early, self._early = True, self._early, []
+        if self.focused is None:
+            self.focus_next()
         for key in early:
             self._type(key)
 
     def on_key(self, event: Key) -> None:
-        self._passed = event
+        if self._open:
+            self._passed = event
+        else:
+            event.stop()
+            self._early.append(event)
 
     def take(self, event: Key) -> bool:
         """Take a key that was typed for this dialog and reached the screen below it; False for one of the dialog's."""
@@ -98,20 +109,33 @@ class Dialog(ModalScreen[T | None]):
         self._type(event) if self._open else self._early.append(event)
 
     def _type(self, event: Key) -> None:
-        """Hand a key to the field in focus. What agrees or leaves waits for the keys that the field has yet to read."""
-        field = self.focused
+        """Hand a key to the field in focus. What agrees or leaves waits for keys that fields have yet to read."""
         if event.key == "enter":
-            (field or self).call_later(self.agree)
+            self._after_keys(self.agree, self.focus_chain)
         elif event.key == "escape":
-            (field or self).call_later(self.step_out)
-        elif field is not None:
+            self._after_keys(self.step_out, self.focus_chain)
+        elif event.key == "tab":
+            self.focus_next()
+        elif event.key == "shift+tab":
+            self.focus_previous()
+        elif (field := self.focused) is not None:
             field.post_message(Key(event.key, event.character))
+
+    def _after_keys(self, act: Callable[[], None], fields: Sequence[Widget]) -> None:
+        """Do it when each of these fields has read its keys."""
+        if fields:
+            fields[0].call_later(self._after_keys, act, fields[1:])
+        else:
+            act()
 
     def action_agree(self) -> None:
         self._take(Key("enter", "\r"))
 
     def action_step_out(self) -> None:
         self._take(Key("escape", None))
+
+    def action_turn(self, key: str) -> None:
+        self._take(Key(key, None))
 
     def agree(self) -> None:
         """Leave with the answer."""

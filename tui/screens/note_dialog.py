@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.content import Content
 from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static, TextArea
@@ -35,7 +34,6 @@ class NoteDialog(Dialog[T]):
 
     HEADING = "Note and tags"
     KEYS = "enter keeps · ctrl+j new line · tab next · escape leaves"
-    BINDINGS = [Binding("ctrl+j", "begin_line", "New line", priority=True)]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     NoteDialog {
         & PartEditor, & PartEditor:focus { border: none; padding: 0; height: 6; background: $panel; }
@@ -132,10 +130,6 @@ class NoteDialog(Dialog[T]):
     def _edited(self) -> None:
         self._warned = False
         self._typed[NOTE] = self._area.text
-
-    def action_begin_line(self) -> None:
-        if self._area.has_focus and not self._area.read_only:
-            self._area.insert("\n")
 
     def agree(self) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import TextArea
 
 from tui.text.literal import literal, without_acting
@@ -34,6 +34,14 @@ class Masked:
 
 
 class PartEditor(TextArea):
+    """A text area that takes in no character that would act. Where enter is taken, ctrl+j begins a line."""
+
+    def on_key(self, event: Key) -> None:
+        if event.key == "ctrl+j" and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            self._take_in("\n")
+
     def on_paste(self, event: Paste) -> None:
         """Take in the text alone: lines end as terminals send them, and a picture would be kept as what it shows."""
         event.prevent_default()
@@ -41,4 +49,8 @@ class PartEditor(TextArea):
         pasted = without_acting(lines)
         if len(pasted) < len(lines):
             self.notify("control characters in what was pasted were left out", severity="warning")
-        self.move_cursor(self.replace(pasted, *self.selection, maintain_selection_offset=False).end_location)
+        self._take_in(pasted)
+
+    def _take_in(self, text: str) -> None:
+        """Put a text in the place of the selection, and go on after it."""
+        self.move_cursor(self.replace(text, *self.selection, maintain_selection_offset=False).end_location)

@@ -13,22 +13,19 @@ from engine.method.reply_forms import ReplyFormName, form_for
 from engine.run.gates import Gate
 from engine.run.pipeline import Pipeline
 from engine.run.schema_watch import SchemaIgnoredError, SchemaWatch
-from engine.run.settings import Schedule, Settings, StudentSettings
+from engine.run.settings import Schedule, Settings
+from engine.run.students import LoadableStudent
 from engine.run.teachers import OpenTeacher, digest_of
 from engine.sample import Reasoning
 from engine.store.dropped import without_dropped
 from engine.store.overview import followed
 from engine.store.reply_order import answers_come_first
-from engine.store.run_record import RandomPart, RunRecord, StudentFile
+from engine.store.run_record import RandomPart, RunRecord
 from engine.store.workspace import Run, Workspace
-from models.errors import ModelFileError, UsageError, printable
-from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
-from models.files.same_model import difference
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.openai.teacher import OpenAITeacher
-from models.student import Student
 from models.system import machine
 from models.system.units import counted
 from models.teacher import TeacherInfo
@@ -71,19 +68,6 @@ class RunSummary:
     done: int
     failed: int  # of those done: a stage had no usable reply
     waiting: tuple[int, ...]  # samples that need replies nobody asked for, with no teacher to ask
-
-
-@dataclass(frozen=True, slots=True)
-class LoadableStudent:
-    """A student that can be loaded, and its file."""
-
-    student: Student
-    file: ModelFile
-
-    @property
-    def named(self) -> StudentFile:
-        """The student's file as a run's record keeps it."""
-        return StudentFile(name=self.file.name, path=str(self.file.path), digest=digest_of(self.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,30 +250,6 @@ def as_begun(workspace: Workspace, recipe: Recipe) -> Recipe:
         return recipe
     older = recipe.model_copy(update={"near_tie": NEAR_TIE, "noise": None, "verifier_noise": None})
     return older if workspace.has_run(older) else recipe
-
-
-def verifier_file(settings: StudentSettings) -> ModelFile | None:
-    """The better weights that near ties are scored again with; None where none are named.
-
-    Raises `ModelFileError` where they are another model's than the student's.
-    """
-    if settings.verify is None:
-        return None
-    student, verifier = student_file(settings), catalog.student_file(settings.verify)
-    if what := difference(verifier.header, student.header):
-        raise ModelFileError(
-            verifier.path,
-            f"cannot verify {printable(str(student.path))}, for it is another model: its {what} differs",
-        )
-    return verifier
-
-
-def student_file(settings: StudentSettings) -> ModelFile:
-    if settings.name is None:
-        raise UsageError(
-            "no student: give --student with a GGUF file, ollama:TAG, or demo (see burnish models)"
-        )
-    return catalog.student_file(settings.name)
 
 
 def reply_form(settings: Settings, info: TeacherInfo, emit: Emit) -> ReplyFormName:

@@ -32,33 +32,22 @@ from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
 from engine.run.part import part_of
-from engine.run.plan import (
-    LoadableStudent,
-    RunPlan,
-    RunSummary,
-    recipe_of,
-    reply_form,
-    student_file,
-    verifier_file,
-)
+from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.schema_watch import IGNORED, SchemaIgnoredError
 from engine.run.settings import Settings, StudentSettings
+from engine.run.students import LoadableStudent, student_file, student_of, verifier_file, verifier_of
 from engine.run.teachers import (
     OpenTeacher,
     TeacherSource,
     check_teacher,
-    digest_of,
-    identified,
     sampling_of,
 )
 from engine.sample import Candidate, Reasoning, Scores, Stage, Turns, Version
 from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
-from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
-from models.llamacpp.student import EmbeddedStudent
 from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
@@ -315,12 +304,12 @@ class Session:
     async def _loadable_student(self) -> LoadableStudent:
         async with self._reading:
             if self._student is None:
-                self._student = await _loadable(self._settings.student)
+                self._student = await student_of(self._settings.student)
             return self._student
 
     async def _loadable_verifier(self) -> LoadableStudent | None:
         if self._verifier is None:
-            self._verifier = await _verifying(self._settings.student)
+            self._verifier = await verifier_of(self._settings.student)
         return self._verifier
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
@@ -454,9 +443,9 @@ async def reselect(
                     f"{info.digest[:19]}): start a new workspace"
                 )
             teacher = replace(teacher, model=now.model)
-        loadable = await _loadable(student)
+        loadable = await student_of(student)
         stack.push_async_callback(loadable.student.close)
-        if (verifier := await _verifying(student)) is not None:
+        if (verifier := await verifier_of(student)) is not None:
             stack.push_async_callback(verifier.student.close)
         better = verifier.file if verifier is not None else None
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
@@ -468,26 +457,3 @@ async def reselect(
             part_of(workspace, settings.run),
             retry_failed=False,
         )
-
-
-async def _verifying(settings: StudentSettings) -> LoadableStudent | None:
-    """The student's better weights, where the settings name some."""
-    file = verifier_file(settings)
-    return None if file is None else await _of_file(file, settings)
-
-
-async def _loadable(settings: StudentSettings) -> LoadableStudent:
-    return await _of_file(student_file(settings), settings)
-
-
-async def _of_file(file: ModelFile, settings: StudentSettings) -> LoadableStudent:
-    file = await identified(file)
-    student = EmbeddedStudent(
-        file.path,
-        digest=digest_of(file),
-        context=settings.context,
-        exact=settings.exact,
-        gpu_layers=settings.gpu_layers,
-        threads=settings.threads,
-    )
-    return LoadableStudent(student, file)

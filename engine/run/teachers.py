@@ -70,7 +70,13 @@ class TeacherSource:
         """The teacher. Raises `TeacherError`, `UsageError`, `ModelFileError`."""
         async with self._opening:
             if self._opened is None:
-                model = await self._model()
+                model = await teacher_of(
+                    self._settings,
+                    lambda note: self._emit(Notice(note)),
+                    allow_remote=self._allow_remote,
+                    chat=self._chat,
+                    limits=self._limits,
+                )
                 try:
                     info = await model.open()
                 except BaseException:
@@ -94,39 +100,43 @@ class TeacherSource:
         pid = model.pid if isinstance(model, EmbeddedTeacher) else None
         return {} if pid is None else {"teacher": pid}
 
-    def _say(self, note: str) -> None:
-        self._emit(Notice(note))
 
-    async def _model(self) -> Teacher:
-        settings, name = self._settings, _name(self._settings)
-        if (served := model_of(name)) is not None:
-            return OpenAITeacher(
-                served,
-                url=settings.url,
-                key_file=settings.key_file,
-                context=settings.context,
-                allow_remote=self._allow_remote,
-                first=settings.first_byte,
-                silence=settings.silence,
-                on_note=self._say,
-            )
-        if (file := teacher_file(settings)) is None:
-            return OllamaTeacher(
-                name,
-                host=settings.host,
-                context=settings.context,
-                allow_remote=self._allow_remote,
-                first=settings.first_byte,
-                silence=settings.silence,
-                on_note=self._say,
-                limits=self._limits,
-            )
-        if settings.think:
-            self._emit(Notice(f"{name} is asked without thinking: only a server gives it room for that"))
-        file = await identified(file)
-        return EmbeddedTeacher(
-            file.path, name=name, digest=digest_of(file), context=settings.context, chat=self._chat
+async def teacher_of(
+    settings: TeacherSettings,
+    on_note: Callable[[str], None],
+    *,
+    allow_remote: bool = False,
+    chat: bool = True,
+    limits: PromptLimits | None = None,
+) -> Teacher:
+    """The teacher that the settings name, not opened yet. `chat`, `limits`: as `TeacherSource` takes them."""
+    name = _name(settings)
+    if (served := model_of(name)) is not None:
+        return OpenAITeacher(
+            served,
+            url=settings.url,
+            key_file=settings.key_file,
+            context=settings.context,
+            allow_remote=allow_remote,
+            first=settings.first_byte,
+            silence=settings.silence,
+            on_note=on_note,
         )
+    if (file := teacher_file(settings)) is None:
+        return OllamaTeacher(
+            name,
+            host=settings.host,
+            context=settings.context,
+            allow_remote=allow_remote,
+            first=settings.first_byte,
+            silence=settings.silence,
+            on_note=on_note,
+            limits=limits,
+        )
+    if settings.think:
+        on_note(f"{name} is asked without thinking: only a server gives it room for that")
+    file = await identified(file)
+    return EmbeddedTeacher(file.path, name=name, digest=digest_of(file), context=settings.context, chat=chat)
 
 
 def check_teacher(settings: TeacherSettings, *, allow_remote: bool = False) -> None:

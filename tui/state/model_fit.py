@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
-from engine.run.plan import MemoryNeed, auto_schedule, verifier_file
+from engine.run.plan import MemoryNeed, auto_schedule
 from engine.run.settings import Settings, StudentSettings, TeacherSettings
+from engine.run.students import verifier_file
 from engine.run.teachers import check_teacher
 from models.errors import BurnishError
 from models.files.catalog import SERVED, ModelFile, student_file, teacher_file

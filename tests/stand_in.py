@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from engine.run import session
+from engine.run import students
 from models.student import Losses, Passage, StudentInfo
 from tests.factory import student_info
 
@@ -75,5 +75,5 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[StandIn]:
     class Mine(StandIn):
         begun = opened = closed = 0  # its own
 
-    monkeypatch.setattr(session, "EmbeddedStudent", Mine)
+    monkeypatch.setattr(students, "EmbeddedStudent", Mine)
     return Mine

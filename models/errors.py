@@ -28,6 +28,9 @@ class ModelFileError(BurnishError):
         self.path = path
         self.why = why
 
+    def __reduce__(self) -> tuple[type[ModelFileError], tuple[Path, str]]:
+        return ModelFileError, (self.path, self.why)
+
 
 class ExhaustedError(BurnishError):
     """A piece of work needed more memory, or went deeper into something nested, than this machine allows."""

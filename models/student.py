@@ -109,6 +109,9 @@ class PassageError(StudentError):
         super().__init__(text)
         self.how = how
 
+    def __reduce__(self) -> tuple[type[PassageError], tuple[str, str]]:
+        return PassageError, (str(self), self.how)
+
 
 class Student(Protocol):
     """A base model that weighs texts, in a process of its own."""

@@ -63,6 +63,10 @@ class TeacherError(BurnishError):
         super().__init__(message)
         self.fault = fault
 
+    def __reduce__(self) -> tuple[type[TeacherError], tuple[Fault, str]]:
+        """For another process, which has no need of its kind."""
+        return TeacherError, (self.fault, str(self))
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

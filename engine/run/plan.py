@@ -26,12 +26,14 @@ from models.files.catalog import ModelFile
 from models.files.needs import memory_needed, memory_of_tag
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.openai.teacher import OpenAITeacher
+from models.ray.teacher import RayTeacher
 from models.system import machine
 from models.system.units import counted
 from models.teacher import TeacherInfo
 
 Emit = Callable[[Event], None]
 
+AT_NODES = "each node's server keeps its model in memory as it likes"
 SERVED = "the teacher's server keeps its model in memory as it likes"
 
 
@@ -140,6 +142,9 @@ class RunPlan:
             return asked
         if teacher is None or teacher.model is None or student is None:
             return Schedule.INTERLEAVED
+        if isinstance(teacher.model, RayTeacher) and not teacher.model.computes:
+            emit(Notice(f"schedule: {Schedule.INTERLEAVED}, because {AT_NODES}"))
+            return Schedule.INTERLEAVED
         if isinstance(teacher.model, OpenAITeacher):
             emit(Notice(f"schedule: {Schedule.INTERLEAVED}, because {SERVED}"))
             return Schedule.INTERLEAVED
@@ -150,7 +155,7 @@ class RunPlan:
                 for one in (student, self.verifier)
                 if one is not None
             ),
-            embedded=isinstance(teacher.model, EmbeddedTeacher),
+            embedded=isinstance(teacher.model, EmbeddedTeacher | RayTeacher),
         )
         schedule, why = auto_schedule(load)
         emit(Notice(f"schedule: {schedule}, because {why}"))

@@ -36,7 +36,14 @@ from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
 from engine.run.schema_watch import IGNORED, SchemaIgnoredError
 from engine.run.settings import Settings, StudentSettings
-from engine.run.students import LoadableStudent, student_file, student_of, verifier_file, verifier_of
+from engine.run.students import (
+    LoadableStudent,
+    on_nodes,
+    student_file,
+    student_of,
+    verifier_file,
+    verifier_of,
+)
 from engine.run.teachers import (
     OpenTeacher,
     TeacherSource,
@@ -48,6 +55,7 @@ from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.needs import memory_needed, memory_of_tag
+from models.ray.cluster import Cluster
 from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
@@ -59,7 +67,7 @@ BY_HAND = 100
 """The number of the first candidate that a person asked for; a run's own are fewer."""
 
 
-def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
+def check(settings: Settings, *, allow_remote_teacher: bool = False, ray: str | None = None) -> None:
     """Raise what can be said against the settings without loading a model, asking a server or reading a dataset.
 
     `UsageError`: they contradict each other, or name no model where one is needed. `ModelFileError`: a model's file
@@ -67,6 +75,8 @@ def check(settings: Settings, *, allow_remote_teacher: bool = False) -> None:
     """
     run = settings.run
     _check_prompts(settings)
+    if ray is not None and allow_remote_teacher:
+        raise UsageError("--ray asks each node's own models: leave --allow-remote-teacher out")
     if run.method is Method.REFLECT and run.candidates > 1:
         raise UsageError("more than one candidate needs a student to choose: method selective")
     if run.method is not Method.SCORE:
@@ -100,16 +110,29 @@ class Session:
     """
 
     def __init__(
-        self, workspace: Workspace, settings: Settings, emit: Emit, *, allow_remote_teacher: bool = False
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        emit: Emit,
+        *,
+        allow_remote_teacher: bool = False,
+        ray: str | None = None,
     ) -> None:
+        """`ray`: the address of a cluster whose nodes' models work, and not this machine's."""
         self.gate = Gate()
         self._phases = ModelPhases()
         self._workspace = workspace
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote_teacher
+        self._ray = ray
+        self._cluster = None if ray is None else Cluster(ray)
         self._teacher = TeacherSource(
-            settings.teacher, emit, allow_remote=allow_remote_teacher, limits=workspace.limits
+            settings.teacher,
+            emit,
+            allow_remote=allow_remote_teacher,
+            limits=workspace.limits,
+            cluster=self._cluster,
         )
         self._form: ReplyFormName | None = None  # once the teacher was opened
         self._student: LoadableStudent | None = None
@@ -133,6 +156,8 @@ class Session:
                     await loadable.student.close()
         finally:
             await self._teacher.close()
+            if self._cluster is not None:
+                await self._cluster.close()
 
     @property
     def children(self) -> dict[str, int]:
@@ -155,7 +180,7 @@ class Session:
         Samples that a person dropped are left out. Held by `gate`, which is open when it begins.
         """
         self.gate.go()
-        check(self._settings, allow_remote_teacher=self._allow_remote)
+        check(self._settings, allow_remote_teacher=self._allow_remote, ray=self._ray)
         method = self._settings.run.method
         teacher = info = student = verifier = None
         form, sampling = ReplyFormName.JSON, sampling_of(self._settings.teacher)  # where nobody is asked
@@ -304,13 +329,24 @@ class Session:
     async def _loadable_student(self) -> LoadableStudent:
         async with self._reading:
             if self._student is None:
-                self._student = await student_of(self._settings.student)
+                settings = self._settings.student
+                self._student = self._placed(await student_of(settings), settings)
             return self._student
 
     async def _loadable_verifier(self) -> LoadableStudent | None:
-        if self._verifier is None:
-            self._verifier = await verifier_of(self._settings.student)
+        settings = self._settings.student
+        if self._verifier is None and (verifier := await verifier_of(settings)) is not None:
+            self._verifier = self._placed(verifier, settings.model_copy(update={"name": settings.verify}))
         return self._verifier
+
+    def _placed(self, own: LoadableStudent, settings: StudentSettings) -> LoadableStudent:
+        """This machine's student, or in its place the nodes'."""
+        if self._cluster is None:
+            return own
+        patience = self._settings.teacher.patience
+        return on_nodes(
+            own, settings, self._cluster, patience=patience, on_note=lambda note: self._emit(Notice(note))
+        )
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:
@@ -325,7 +361,8 @@ class Session:
         student, header = loadable.student, loadable.file.header
 
         def needed() -> int:
-            return 0 if student.pid else memory_needed(header, self._settings.student.context)
+            there = student.pid is not None or self._cluster is not None
+            return 0 if there else memory_needed(header, self._settings.student.context)
 
         gate = self._gate("student", needed)
         if self._student_info is None:
@@ -367,10 +404,13 @@ async def refine_workspace(
     only: Sequence[int] | None = None,
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
+    ray: str | None = None,
 ) -> RunSummary:
     """`Session.refine` by itself. Raises `HeldError` where the run is held: nobody is there to let it go on."""
     emit = ending_when_held(emit)
-    async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
+    async with Session(
+        workspace, settings, emit, allow_remote_teacher=allow_remote_teacher, ray=ray
+    ) as session:
         return await session.refine(limit=limit, only=only, retry_failed=retry_failed)
 
 

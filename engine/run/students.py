@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from engine.run.settings import StudentSettings
 from engine.run.teachers import digest_of, identified
@@ -12,6 +14,8 @@ from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.same_model import difference
 from models.llamacpp.student import EmbeddedStudent
+from models.ray.cluster import Cluster
+from models.ray.student import RayStudent
 from models.student import Student
 
 
@@ -60,6 +64,33 @@ async def verifier_of(settings: StudentSettings) -> LoadableStudent | None:
     """The student's better weights, where the settings name some."""
     file = verifier_file(settings)
     return None if file is None else await _of_file(file, settings)
+
+
+def on_nodes(
+    own: LoadableStudent,
+    settings: StudentSettings,
+    cluster: Cluster,
+    *,
+    patience: float,
+    on_note: Callable[[str], None],
+) -> LoadableStudent:
+    """The student of each node of a cluster in place of this machine's, from the same file there."""
+    name = settings.name or ""
+    if name != "demo" and not name.startswith("ollama:"):
+        settings = settings.model_copy(update={"name": str(own.file.path.absolute())})
+    make = partial(_on_this_node, settings, digest_of(own.file))
+    student = RayStudent(cluster, make, exact=settings.exact, patience=patience, on_note=on_note)
+    return LoadableStudent(student, own.file)
+
+
+async def _on_this_node(settings: StudentSettings, digest: str) -> Student:
+    """A node's student. Raises `ModelFileError` where its file is not the driver's, too."""
+    found = await student_of(settings)
+    if (own := digest_of(found.file)) != digest:
+        raise ModelFileError(
+            found.file.path, f"is another file here ({own[:19]}) than where burnish runs ({digest[:19]})"
+        )
+    return found.student
 
 
 async def _of_file(file: ModelFile, settings: StudentSettings) -> LoadableStudent:

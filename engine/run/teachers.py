@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from engine.events import Notice
@@ -14,12 +15,14 @@ from models.errors import UsageError
 from models.files import catalog
 from models.files.catalog import ModelFile
 from models.files.digest import sha256_of_parts
-from models.http.prompt import PromptLimits
+from models.http.prompt import PromptLimits, RememberedLimits
 from models.llamacpp.teacher import EmbeddedTeacher
 from models.ollama.address import server_url
 from models.ollama.teacher import OllamaTeacher
 from models.openai.address import base_url, model_of, read_key
 from models.openai.teacher import OpenAITeacher
+from models.ray.cluster import Cluster
+from models.ray.teacher import RayTeacher
 from models.system.threads import on_daemon_thread
 from models.teacher import Teacher, TeacherInfo
 
@@ -30,7 +33,7 @@ class OpenTeacher:
 
     info: TeacherInfo
     sampling: Sampling
-    parallel: int  # requests in flight at once
+    parallel: int  # requests in flight at once, on all nodes together
     patience: float  # seconds a pause may last before it ends the run
     model: Teacher | None  # None: there are only the replies that it gave before
 
@@ -49,14 +52,16 @@ class TeacherSource:
         allow_remote: bool = False,
         chat: bool = True,
         limits: PromptLimits | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         """`chat`: as `EmbeddedTeacher` takes it; a server always uses the model's own template. `limits`: as
-        `OllamaTeacher` takes it."""
+        `OllamaTeacher` takes it. `cluster`: the teacher is that of each of its nodes, and not this machine's."""
         self._settings = settings
         self._emit = emit
         self._allow_remote = allow_remote
         self._chat = chat
         self._limits = limits
+        self._cluster = cluster
         self._opening = asyncio.Lock()
         self._opened: OpenTeacher | None = None
 
@@ -70,13 +75,7 @@ class TeacherSource:
         """The teacher. Raises `TeacherError`, `UsageError`, `ModelFileError`."""
         async with self._opening:
             if self._opened is None:
-                model = await teacher_of(
-                    self._settings,
-                    lambda note: self._emit(Notice(note)),
-                    allow_remote=self._allow_remote,
-                    chat=self._chat,
-                    limits=self._limits,
-                )
+                model = await self._model()
                 try:
                     info = await model.open()
                 except BaseException:
@@ -84,7 +83,8 @@ class TeacherSource:
                     raise
                 settings = self._settings
                 sampling = fitting(sampling_of(settings), info, self._emit)
-                self._opened = OpenTeacher(info, sampling, settings.parallel, settings.patience, model)
+                parallel = settings.parallel * (model.nodes if isinstance(model, RayTeacher) else 1)
+                self._opened = OpenTeacher(info, sampling, parallel, settings.patience, model)
             return self._opened
 
     async def close(self) -> None:
@@ -99,6 +99,22 @@ class TeacherSource:
         model = self._opened.model if self._opened is not None else None
         pid = model.pid if isinstance(model, EmbeddedTeacher) else None
         return {} if pid is None else {"teacher": pid}
+
+    async def _model(self) -> Teacher:
+        settings = self._settings
+
+        def say(note: str) -> None:
+            self._emit(Notice(note))
+
+        if self._cluster is None:
+            return await teacher_of(
+                settings, say, allow_remote=self._allow_remote, chat=self._chat, limits=self._limits
+            )
+        file = teacher_file(settings)
+        if file is not None and settings.name != "demo":
+            settings = settings.model_copy(update={"name": f"gguf:{file.path.absolute()}"})
+        make = partial(teacher_of, settings, chat=self._chat, limits=RememberedLimits())
+        return RayTeacher(self._cluster, make, computes=file is not None, on_note=say)
 
 
 async def teacher_of(

@@ -48,6 +48,19 @@ class PromptLimits(Protocol):
     def keep_prompt_limit(self, server: str, model: str, limit: PromptLimit, /) -> None: ...
 
 
+class RememberedLimits:
+    """A `PromptLimits` for as long as this process lives."""
+
+    def __init__(self) -> None:
+        self._limits: dict[tuple[str, str, int], PromptLimit] = {}
+
+    def prompt_limit(self, server: str, model: str, context: int, /) -> PromptLimit | None:
+        return self._limits.get((server, model, context))
+
+    def keep_prompt_limit(self, server: str, model: str, limit: PromptLimit, /) -> None:
+        self._limits[server, model, limit.context] = limit
+
+
 @dataclass(slots=True)
 class _Seen:
     """The bytes a token had in prompts of one kind."""

@@ -178,6 +178,11 @@ def format_option(help: str) -> Callable[[F], F]:
 remote_option = click.option(
     "--allow-remote-teacher", is_flag=True, help="Let the data go to a server that is not on this machine."
 )
+ray_option = click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Let the data go to the nodes of a Ray cluster, whose own models work: auto, HOST:PORT, ray://..., or local.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
 )

@@ -15,6 +15,7 @@ from tui.cli.options import (
     given,
     json_option,
     limit_option,
+    ray_option,
     refining_options,
     remote_option,
     setting_option,
@@ -30,6 +31,7 @@ from tui.cli.options import (
 @refining_options
 @click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
 @remote_option
+@ray_option
 @json_option
 def run(
     data: Path,
@@ -38,6 +40,7 @@ def run(
     limit: int | None,
     retry_failed: bool,
     allow_remote_teacher: bool,
+    ray: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -51,7 +54,7 @@ def run(
     from tui.cli.refining import open_data, refine, show_held, show_result
 
     settings = load_settings(given(options))
-    session.check(settings, allow_remote_teacher=allow_remote_teacher)
+    session.check(settings, allow_remote_teacher=allow_remote_teacher, ray=ray)
     with open_data(data, reading, turns=settings.run.turns) as opened:
         try:
             summary, now = refine(
@@ -60,6 +63,7 @@ def run(
                 limit=limit,
                 retry_failed=retry_failed,
                 allow_remote_teacher=allow_remote_teacher,
+                ray=ray,
             )
         except session.HeldError as error:
             if as_json:

@@ -1,0 +1,166 @@
+"""A Ray cluster from the driver's side: connected to when it is first needed, its nodes, and the actors put on them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import Counter
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from models.errors import BurnishError, UsageError, printable
+from models.system.threads import on_daemon_thread
+
+PLACED = 120.0
+"""Seconds in which Ray starts an actor; a node whose processors others hold does not."""
+
+GPU_SHARE = 0.25
+"""Of one GPU, for a model of ours on a node that has any: a teacher, a student and a verifier share one."""
+
+
+class ClusterError(BurnishError):
+    """The cluster cannot be worked with: the text says why, and what to do."""
+
+
+class NodeGoneError(ClusterError):
+    """A node, or the actor on it, is gone or does not answer; what was asked of it may not have been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that is alive."""
+
+    id: str  # Ray's own, another one each time the node joins
+    name: str  # as it was started with --node-name, else its address; no two have the same
+    cpus: float
+    gpus: float
+
+
+class Cluster:
+    """A Ray cluster. Its methods raise `ClusterError`.
+
+    `address`: "local" starts Ray on this machine for as long as burnish runs; "auto" finds the cluster that this
+    machine belongs to; HOST:PORT and ray://HOST:PORT name one. Nothing is contacted before it is first needed.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._connecting = asyncio.Lock()
+        self._ray: Any = None
+
+    async def nodes(self) -> list[Node]:
+        """The nodes that are alive, by name."""
+        ray = await self._connected()
+        found = [one for one in await on_daemon_thread(_ask, ray.nodes) if one["Alive"]]
+        names = Counter(one["NodeName"] for one in found)
+        nodes = [
+            Node(
+                id=one["NodeID"],
+                name=printable(
+                    one["NodeName"]
+                    if names[one["NodeName"]] == 1
+                    else f"{one['NodeName']}/{one['NodeID'][:6]}"
+                ),
+                cpus=one["Resources"].get("CPU", 0.0),
+                gpus=one["Resources"].get("GPU", 0.0),
+            )
+            for one in found
+        ]
+        return sorted(nodes, key=lambda node: node.name)
+
+    async def place(self, kind: type, node: Node, *arguments: object, computes: bool) -> Any:
+        """An actor of this kind on a node, once it runs there. `computes`: it needs a share of processor and GPU."""
+        ray = await self._connected()
+        affinity = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        actor = (
+            ray.remote(kind)
+            .options(
+                num_cpus=int(computes and node.cpus >= 1),
+                # Without a share Ray hides the GPU from the actor.
+                num_gpus=GPU_SHARE if computes and node.gpus else 0,
+                scheduling_strategy=affinity(node.id, soft=False),
+            )
+            .remote(*arguments)
+        )
+        try:
+            async with asyncio.timeout(PLACED):
+                await self.answer(actor.ready.remote())
+        except TimeoutError:
+            self.end(actor)
+            raise NodeGoneError(
+                f"Ray started nothing there in {PLACED:.0f} s: see `ray status`, whether others hold its processors"
+            ) from None
+        except BaseException:
+            self.end(actor)
+            raise
+        return actor
+
+    async def answer(self, call: Awaitable[Any]) -> Any:
+        """What an actor answers to a call. Raises the actor's own `BurnishError`, and `NodeGoneError`."""
+        errors = self._ray.exceptions
+        try:
+            return await call
+        except errors.RayTaskError as failed:
+            if isinstance(failed.cause, BurnishError):
+                raise failed.cause from None
+            raise
+        except errors.RayError as error:
+            raise NodeGoneError(_said(error)) from None
+        except ConnectionError as error:  # of the way through ray://
+            raise NodeGoneError(f"the connection to {self.address} is lost ({_said(error)})") from None
+
+    def end(self, actor: Any) -> None:
+        """End an actor at once, with what it has begun."""
+        with suppress(self._ray.exceptions.RayError, ConnectionError):  # it is gone already
+            self._ray.kill(actor)
+
+    async def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        ray, self._ray = self._ray, None
+        if ray is not None:
+            await on_daemon_thread(ray.shutdown)
+
+    async def _connected(self) -> Any:
+        async with self._connecting:
+            if self._ray is None:
+                self._ray = await on_daemon_thread(_connect, self.address)
+            return self._ray
+
+
+def _connect(address: str) -> Any:
+    """The module `ray`, connected."""
+    # Ray reports its use to its makers, and serves a page about the cluster, unless it is told not to.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        ray = import_module("ray")
+    except ModuleNotFoundError:
+        raise UsageError("--ray needs Ray: pip install 'burnish[ray]'") from None
+    # Whatever a node reports, Ray prints to this process's standard output, where results are, and has no switch.
+    printing: Any = import_module("ray._private.worker")
+    printing.print_to_stdstream = lambda *_, **__: None
+    local = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **local)
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        raise ClusterError(
+            f"--ray {address}: no cluster can be reached there ({_said(error)}); start one with `ray start --head`, "
+            "and `ray start --address=HOST:6379` on each further node"
+        ) from None
+    return ray
+
+
+def _ask(question: Any) -> Any:
+    try:
+        return question()
+    except (ConnectionError, RuntimeError, OSError) as error:
+        raise ClusterError(f"the cluster does not say which nodes it has: {_said(error)}") from None
+
+
+def _said(error: BaseException) -> str:
+    """An error of Ray's in one line: its first one, without what follows a colon's end or a stop."""
+    text = str(error).strip() or type(error).__name__
+    return printable(text.splitlines()[0].strip().rstrip(".:"))[:200]

@@ -1,0 +1,83 @@
+"""Ray's own test cluster: nodes that are processes, each with a scripted Ollama of its own."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Self
+
+from engine.run.settings import Settings
+from tests.ollama.script import Script
+from tests.ollama.server import FakeOllama
+from tests.running import brief, settings
+
+MISSING = find_spec("ray") is None
+STORE = 80 << 20  # bytes of the object store, of which Ray wants no fewer
+
+
+class Nodes:
+    """The cluster, and the servers of its nodes by their names."""
+
+    def __init__(self) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ["RAY_AUTH_MODE"] = "disabled"  # else Ray keeps a token in this user's home
+        self._cluster: Any = import_module("ray.cluster_utils").Cluster()
+        self._raylets: dict[str, Any] = {}
+        self._stack = ExitStack()
+        self.servers: dict[str, FakeOllama] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cluster.shutdown()
+        self._stack.close()
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
+
+    def add(self, name: str, server: FakeOllama | None = None) -> FakeOllama:
+        """A node and its server, a new one unless it is given."""
+        if server is None:
+            server = self._stack.enter_context(FakeOllama(brief))
+        self._raylets[name] = self._cluster.add_node(
+            node_name=name,
+            num_cpus=2,
+            object_store_memory=STORE,
+            include_dashboard=False,
+            env_vars={"OLLAMA_HOST": server.url},
+        )
+        self.servers[name] = server
+        return server
+
+    def kill(self, name: str) -> None:
+        """The node's processes are killed; its server stays."""
+        self._cluster.remove_node(self._raylets.pop(name), allow_graceful=False)
+        del self.servers[name]
+
+    def answer(self, script: Script) -> None:
+        """Have all servers answer by a script, and forget what they were asked."""
+        for server in self.servers.values():
+            server.script = script
+            server.exchanges.clear()
+
+    def outcomes(self) -> Counter[str]:
+        """What became of the questions to all servers."""
+        return Counter(chat.outcome for server in self.servers.values() for chat in server.chats)
+
+
+def on_nodes(**groups: dict[str, Any]) -> Settings:
+    """The settings of `tests.running` for nodes, each of which has the server that its OLLAMA_HOST names."""
+    given = settings("unused:1", **groups)
+    return given.model_copy(update={"teacher": given.teacher.model_copy(update={"host": None})})
+
+
+def once(do: Callable[[], None]) -> Callable[[], None]:
+    """Does it when it is first called, and nothing later."""
+    left = [do]
+    return lambda: left.pop()() if left else None

@@ -1,0 +1,153 @@
+"""The same run over a Ray cluster: the same results, whichever node goes, comes back, or has another model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.events import AttemptFailed, Event, Generated, Notice, Paused
+from engine.run.session import Session
+from engine.store.workspace import Workspace
+from models.teacher import Fault, TeacherError
+from tests.command import ALONE, words
+from tests.ollama.script import Answer, Chat, Ending, Nothing, Scripted
+from tests.ollama.server import FakeOllama
+from tests.ollama.state import Model
+from tests.ray.nodes import MISSING, Nodes, on_nodes, once
+from tests.running import SHORT, TEACHER, brief, dataset, finals, refine, settings, workspace
+
+pytestmark = [
+    pytest.mark.skipif(MISSING, reason="Ray is not installed: .ci/run has it in an environment of its own"),
+    pytest.mark.filterwarnings("default"),  # Ray's own
+    pytest.mark.long,
+]
+
+ROWS = [*SHORT, *({**row, "instruction": f"Shortly: {row['instruction']}"} for row in SHORT)]
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with Nodes() as nodes:
+        nodes.add("a")
+        nodes.add("b")
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The results of a run on this machine alone."""
+    with (
+        FakeOllama(brief) as server,
+        workspace(tmp_path_factory.mktemp("alone") / "w.burnish", ROWS) as opened,
+    ):
+        refine(opened, settings(server))
+        return finals(opened)
+
+
+def slowly(chat: Chat) -> Scripted:
+    return Answer(brief(chat), seconds=0.3)
+
+
+def test_nodes_share_the_work_whichever_goes_or_comes_back_and_come_to_the_same_end(
+    nodes: Nodes, alone: list[Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Node c is killed while it is asked; then the server of b stops, and is started again."""
+    nodes.answer(slowly)
+    b, silent = nodes.servers["b"], FakeOllama(lambda _: Nothing(Ending.STALL))
+    with silent, workspace(tmp_path / "w.burnish", ROWS) as opened:
+        nodes.add("c", silent)
+        events: list[Event] = []
+        killed = asyncio.Event()
+        refuse = once(b.refuse)
+        models: Session
+
+        def emit(event: Event) -> None:
+            events.append(event)
+            match event:
+                case Generated() if killed.is_set():
+                    refuse()
+                case Notice(text=text) if text.startswith("node c is out"):
+                    killed.set()
+                case Notice(text=text) if text.startswith("node b is out as teacher"):
+                    models.gate.hold()  # the rest is for when it is back
+                    b.exchanges.clear()
+                    b.accept()
+                case Notice(text="node b is back as teacher"):
+                    models.gate.go()
+                case _:
+                    pass
+
+        async def kill() -> None:
+            while not silent.chats:
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread(nodes.kill, "c")
+
+        async def run() -> None:
+            nonlocal models
+            async with Session(opened, on_nodes(), emit, ray=nodes.address) as models:
+                await asyncio.gather(models.refine(), kill())
+
+        asyncio.run(run())
+        assert finals(opened) == alone
+        record = opened.latest_run().record
+        assert record.teacher is not None
+        assert record.teacher.name == TEACHER
+    assert b.chats
+    assert not any(isinstance(event, AttemptFailed | Paused) for event in events)
+    (out,) = (e.text for e in events if isinstance(e, Notice) and e.text.startswith("node b is out"))
+    assert out.endswith("; 1 of 3 nodes go on")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "ray" not in err
+
+
+@pytest.mark.whole
+def test_a_driver_that_is_killed_goes_on_and_asks_nothing_again(
+    nodes: Nodes, alone: list[Any], tmp_path: Path
+) -> None:
+    nodes.answer(slowly)
+    given = on_nodes()
+    command = words(
+        *("run", dataset(tmp_path / "w.json", ROWS), "-w", tmp_path / "w.burnish", "--teacher", TEACHER),
+        *("--student", given.student.name, "--reply-form", "json", "--ray", nodes.address, "--json"),
+    )
+    run: dict[str, Any] = {"env": {**os.environ, **ALONE}, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **run) as first:
+        while nodes.outcomes()["answered"] < 5:
+            assert first.poll() is None
+            time.sleep(0.05)
+        first.kill()
+    while nodes.outcomes()["open"]:  # until Ray has ended the actors
+        time.sleep(0.05)
+    with Workspace.open(tmp_path / "w.burnish") as opened:
+        kept = sum(len(opened.replies(number)) for number in range(len(ROWS)))
+    assert kept > 0
+    nodes.answer(slowly)
+    second = subprocess.run(command, check=True, **run)
+    assert json.loads(second.stdout)["done"] == len(ROWS)
+    assert sum(nodes.outcomes().values()) == 2 * len(ROWS) - kept
+    with Workspace.open(tmp_path / "w.burnish") as opened:
+        assert finals(opened) == alone
+
+
+def test_a_node_with_another_digest_or_file_is_refused(nodes: Nodes, tmp_path: Path) -> None:
+    nodes.answer(brief)
+    other = FakeOllama(brief, models=[Model.named(TEACHER, digest="f" * 64)])
+    with other, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
+        nodes.add("d", other)
+        try:
+            with pytest.raises(
+                TeacherError, match=r"^node d: its teacher cannot work beside that of a: .*`ollama pull"
+            ) as no:
+                refine(opened, on_nodes(), ray=nodes.address)
+            assert no.value.fault is Fault.UNREACHABLE
+        finally:
+            nodes.kill("d")

@@ -119,7 +119,11 @@ def test_a_driver_that_is_killed_goes_on_and_asks_nothing_again(
         *("run", dataset(tmp_path / "w.json", ROWS), "-w", tmp_path / "w.burnish", "--teacher", TEACHER),
         *("--student", given.student.name, "--reply-form", "json", "--ray", nodes.address, "--json"),
     )
-    run: dict[str, Any] = {"env": {**os.environ, **ALONE}, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    run: dict[str, Any] = {
+        "env": {**os.environ, **ALONE},
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.DEVNULL,
+    }
     with subprocess.Popen(command, **run) as first:
         while nodes.outcomes()["answered"] < 5:
             assert first.poll() is None

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.openai.real import MISSING
+from tests.ray.nodes import MISSING as RAY_MISSING
 from tests.trial_environment import HERE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +44,11 @@ STARTS_A_SHELL = {
 COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 """Dependencies of dependencies that burnish has no use for: the demo's model is found and not imported, and llama.cpp's
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
-NOT_HERE = {name for name, here in {"openai-server": not MISSING, "trial": HERE}.items() if not here}
+NOT_HERE = {
+    name
+    for name, here in {"openai-server": not MISSING, "trial": HERE, "ray": not RAY_MISSING}.items()
+    if not here
+}
 """The groups and extras that this environment has not."""
 OUR_OWN_TEMPLATES = {"tui/report/html.py"}
 """The call that fills burnish's own templates; a model's own go through Jinja's sandbox."""
@@ -59,7 +64,7 @@ def pinned() -> dict[str, str]:
 
 
 def wanted() -> list[Requirement]:
-    """The requirements in pyproject.toml: to run, of every extra, and to develop."""
+    """The requirements in pyproject.toml: to run, of every extra that is installed here, and to develop."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     optional = project["project"]["optional-dependencies"] | project["dependency-groups"]
     here = [lines for name, lines in optional.items() if name not in NOT_HERE]
@@ -84,7 +89,7 @@ def closure(requirements: list[Requirement]) -> Iterator[Requirement]:
                 waiting.append(inner)
 
 
-def test_every_package_of_every_extra_is_pinned_at_a_version_that_all_who_need_it_take() -> None:
+def test_every_package_of_every_extra_here_is_pinned_at_a_version_that_all_who_need_it_take() -> None:
     pins, needed = pinned(), set[str]()
     for one in closure(wanted()):
         name = canonicalize_name(one.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections import Counter
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -14,6 +15,9 @@ from typing import Any
 
 from models.errors import BurnishError, UsageError, printable
 from models.system.threads import on_daemon_thread
+
+KNOCK = 5.0
+"""Seconds in which somebody has to take the connection."""
 
 PLACED = 120.0
 """Seconds in which Ray starts an actor; a node whose processors others hold does not."""
@@ -135,6 +139,7 @@ def _connect(address: str) -> Any:
     """The module `ray`, connected."""
     # Ray reports its use to its makers, and serves a page about the cluster, unless it is told not to.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes to the terminal from C++
     try:
         ray = import_module("ray")
     except ModuleNotFoundError:
@@ -144,6 +149,8 @@ def _connect(address: str) -> Any:
     printing.print_to_stdstream = lambda *_, **__: None
     local = {"include_dashboard": False} if address == "local" else {}
     try:
+        if address not in ("local", "auto"):
+            _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **local)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise ClusterError(
@@ -151,6 +158,15 @@ def _connect(address: str) -> Any:
             "and `ray start --address=HOST:6379` on each further node"
         ) from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` or `ValueError` where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is auto, local, HOST:PORT or ray://HOST:PORT")
+    with socket.create_connection((host, int(port)), timeout=KNOCK):
+        pass
 
 
 def _ask(question: Any) -> Any:

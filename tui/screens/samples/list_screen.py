@@ -26,7 +26,7 @@ from tui.messages import EngineReported, ShowSample, WorkspaceChanged
 from tui.screens.base import AppScreen
 from tui.screens.samples.columns import ORDERS
 from tui.screens.samples.filter_bar import KINDS, FilterBar, words
-from tui.screens.samples.legend import legend
+from tui.screens.samples.legend import Legend
 from tui.screens.samples.preview import Preview, SamplePreview, preview_of
 from tui.screens.samples.search_words import sought_words
 from tui.screens.samples.table import SampleTable
@@ -58,9 +58,7 @@ class ListScreen(CursorKeys, AppScreen):
 
     DEFAULT_CSS = """
     ListScreen {
-        #line, #legend { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-        #line { background: $surface; }
-        #legend { color: $text-muted; }
+        #line { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; background: $surface; }
         #list { height: 1fr; }
         SampleTable { width: 1fr; }
         &.-wide SamplePreview { display: block; }
@@ -92,7 +90,7 @@ class ListScreen(CursorKeys, AppScreen):
         with Horizontal(id="list"):
             yield from (self.table, self.preview)
         yield from (self.search, self.jump, self._status)
-        yield Static(legend(), id="legend")
+        yield Legend()
 
     @property
     def cursor_list(self) -> SampleTable:

@@ -38,10 +38,10 @@ class RatioPassages:
 
 
 def ifd_passages(version: Version, prompt: Prompt) -> RatioPassages:
-    """IFD: the response alone, and after the instruction."""
+    """IFD: the response alone, and after the instruction, there with the ranks that RSR is made of."""
     return RatioPassages(
         Passage((), version.response),
-        Passage(prompt(version.instruction, version.input), version.response),
+        Passage(prompt(version.instruction, version.input), version.response, ranked=True),
     )
 
 

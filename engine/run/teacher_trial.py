@@ -2,10 +2,7 @@
 
 Each teacher's trial is a run over these samples, so the run that follows with one of them asks for none again.
 
-RSR says how an answer suits a student (arXiv 2601.14249): the sum of its tokens' ranks, each at most 100, over the sum
-of their losses, by the student and after the instruction. An answer suits it where what it finds surprising is not far
-from what it would say itself: lower is better. Here it is over all tokens of the answers that a teacher wrote in its
-response stage, taken or not.
+RSR is over all tokens of the answers that a teacher wrote in its response stage, taken or not.
 """
 
 from __future__ import annotations
@@ -15,9 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
-import numpy as np
-
 from engine.method.recipe import Method
+from engine.method.rsr import rank_surprisal_ratio
 from engine.pace import Measured
 from engine.run.session import HeldError, check
 from engine.run.settings import Settings, with_setting
@@ -142,7 +138,7 @@ def teacher_trial(
         problem=None,
         instruction=StageTrial.of([one for one in choices if one.stage is Stage.INSTRUCTION]),
         response=StageTrial.of([one for one in choices if one.stage is Stage.RESPONSE]),
-        rsr=rank_surprisal_ratio(ranked),
+        rsr=rank_surprisal_ratio([(one.ranks, one.nll) for one in ranked if one.ranks is not None]),
         answers=len(ranked),
         length=sum(len(version.response) for version in written.values()) / own if own else None,
         unusable_replies=tried.measured.unusable_replies,
@@ -159,10 +155,3 @@ def answers(workspace: Workspace, run: Run, samples: Sequence[int]) -> dict[int,
             if choice.stage is Stage.RESPONSE and choice.rewrite is not None:
                 found[index] = choice.rewrite
     return found
-
-
-def rank_surprisal_ratio(answers: Sequence[Losses]) -> float | None:
-    """RSR over the tokens of all answers; None where there are none, or they surprise nobody."""
-    ranks = sum(float(one.ranks.sum(dtype=np.float64)) for one in answers if one.ranks is not None)
-    losses = sum(float(one.nll.sum(dtype=np.float64)) for one in answers if one.ranks is not None)
-    return ranks / losses if losses > 0 else None

@@ -11,6 +11,7 @@ class ChosenBy(StrEnum):
 
     IFD = "ifd"
     S_IFD = "s-ifd"
+    RSR = "rsr"
     LOSS = "loss"
     MARGIN = "margin"
     LENGTH = "length"
@@ -37,6 +38,12 @@ ORDERS = {
         "computed('s-ifd', :run, sample)",
         largest=True,
         condition="ifd_after < 1 AND computed('s-ifd', :run, sample) IS NOT NULL",
+    ),
+    # What suits the student: surprising, and not far from what it would say (arXiv 2601.14249).
+    ChosenBy.RSR: Order(
+        "computed('rsr', :run, sample)",
+        largest=False,
+        condition="computed('rsr', :run, sample) IS NOT NULL",
     ),
     # What the student would most likely have said itself (GRAPE, arXiv 2502.04194).
     ChosenBy.LOSS: Order(

@@ -23,7 +23,7 @@ from engine.store.annotations import NONE
 from engine.store.choosing import ORDERS, ChosenBy
 from engine.store.dropped import DROPPED_ROWS, count_dropped
 from engine.store.leaving_view import FINISHED, LEAVING
-from engine.store.s_ifd import s_ifds
+from engine.store.token_scores import COMPUTED
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -251,8 +251,8 @@ def condition_of(
     condition = f"({kept}) AND number NOT IN {DROPPED_ROWS}"
     if share is None:
         return condition, {}
-    if share.by is ChosenBy.S_IFD:
-        s_ifds(workspace, run)
+    if (compute := COMPUTED.get(share.by)) is not None:
+        compute(workspace, run)
     total = count_remaining(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
     order, seed = ORDERS[share.by], f"{name}_seed"
     value, values = order.value.replace(":seed", f":{seed}"), {seed: share.seed}

@@ -227,4 +227,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _reasoning_skipped,
     "-- from here on a person may drop a sample, which an earlier burnish would not understand",
     ANNOTATIONS,
+    "ALTER TABLE losses ADD COLUMN ranks BLOB",  # uint8, as models.student.Losses; NULL where none were asked for
 )

@@ -356,12 +356,15 @@ class Workspace:
         found = {}
         for key in keys:
             rows = self.database.execute(
-                "SELECT nll, lengths, tokens, room FROM losses WHERE sample = ? AND passage = ?", sample, key
+                "SELECT nll, lengths, tokens, room, ranks FROM losses WHERE sample = ? AND passage = ?",
+                sample,
+                key,
             )
-            for nll, lengths, tokens, room in rows:
+            for nll, lengths, tokens, room, ranks in rows:
                 with self.database.understood():
                     losses = np.frombuffer(nll, np.float32), np.frombuffer(lengths, np.uint16)
-                    found[key] = Losses(*losses, operator.index(tokens), operator.index(room))
+                    ranked = None if ranks is None else np.frombuffer(ranks, np.uint8)
+                    found[key] = Losses(*losses, operator.index(tokens), operator.index(room), ranked)
         return found
 
     def keep_losses(self, sample: int, losses: Mapping[bytes, Losses]) -> None:
@@ -371,9 +374,18 @@ class Workspace:
         """
         with self.database.deferred() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO losses (sample, passage, nll, lengths, tokens, room) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO losses (sample, passage, nll, lengths, tokens, room, ranks) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (sample, key, found.nll.tobytes(), found.lengths.tobytes(), found.tokens, found.room)
+                    (
+                        sample,
+                        key,
+                        found.nll.tobytes(),
+                        found.lengths.tobytes(),
+                        found.tokens,
+                        found.room,
+                        None if found.ranks is None else found.ranks.tobytes(),
+                    )
                     for key, found in losses.items()
                 ),
             )

@@ -203,7 +203,7 @@ class Scorer:
                 part = slice(s.scored.start - s.job.first, s.scored.stop - s.job.first)
                 s.job.nll[part] = nll[s.rows]
                 if s.job.ranks is not None:
-                    s.job.ranks[part] = [rank(logits[row], targets[row]) for row in range(rows)[s.rows]]
+                    s.job.ranks[part] = self._ranks(logits[s.rows], targets[s.rows])
         for s in slices:
             if s.job.at < s.job.end:
                 continue
@@ -218,6 +218,12 @@ class Scorer:
         found = self.pool.map(lambda part: [log_sum_exp(logits[row]) for row in part], parts)
         total = np.array([value for part in found for value in part])
         return total - logits[np.arange(len(targets)), targets]
+
+    def _ranks(self, logits: NDArray[np.float32], targets: Ids) -> list[int]:
+        """The rank of each row's target, the rows spread likewise."""
+        parts = np.array_split(np.arange(len(targets)), self.threads)
+        found = self.pool.map(lambda part: [rank(logits[row], targets[row]) for row in part], parts)
+        return [value for part in found for value in part]
 
 
 def rank(row: NDArray[np.float32], target: int) -> int:

@@ -24,7 +24,7 @@ RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")
 PREFERENCES = ("dpo", "kto", "orpo")
 PREFERRED_BY = ("student", "person", "judge")
-CHOSEN_BY = ("ifd", "s-ifd", "loss", "margin", "length", "random")
+CHOSEN_BY = ("ifd", "s-ifd", "rsr", "loss", "margin", "length", "random")
 FORMATS = (
     "alpaca",
     "alpaca-jsonl",

@@ -47,7 +47,7 @@ def score(
     """Score DATA as it is, without a teacher: IFD and r-IFD."""
     from engine.run import session
     from engine.run.settings import load_settings
-    from engine.store.s_ifd import s_ifds
+    from engine.store.token_scores import rsrs, s_ifds
     from tui.cli.console import output, print_facts
     from tui.cli.refining import finished, open_data, refine, show_examples, show_totals
 
@@ -56,10 +56,11 @@ def score(
     with open_data(data, reading, turns=settings.run.turns) as opened:
         summary, now = refine(opened, settings, limit=limit)
         if as_json:
-            selective = s_ifds(opened, summary.run)
+            s_ifd, rsr = s_ifds(opened, summary.run), rsrs(opened, summary.run)
             for sample, outcome in finished(opened, summary.run, limit):
                 assert outcome.before is not None
-                print(json.dumps(_json(sample, outcome.before, selective.get(sample.index))))
+                of_tokens = {"s_ifd": s_ifd.get(sample.index), "rsr": rsr.get(sample.index)}
+                print(json.dumps(_json(sample, outcome.before) | of_tokens))
         else:
             out = output()
             show_examples(out, opened, summary.run, LISTED)
@@ -69,7 +70,7 @@ def score(
     return DONE
 
 
-def _json(sample: Sample, scores: Scores, s_ifd: float | None) -> dict[str, Any]:
+def _json(sample: Sample, scores: Scores) -> dict[str, Any]:
     """A line of `score --json`; tui/cli/README.md documents the fields."""
     losses = {
         "response": scores.ifd.alone,
@@ -81,7 +82,6 @@ def _json(sample: Sample, scores: Scores, s_ifd: float | None) -> dict[str, Any]
         "index": sample.index,
         "length": len(sample.original.response),
         "ifd": scores.ifd.value,
-        "s_ifd": s_ifd,
         "r_ifd": scores.r_ifd.value,
         "loss": {name: loss.mean if loss else None for name, loss in losses.items()},
         "scored": {name: loss.scored if loss else 0 for name, loss in losses.items()},

@@ -12,6 +12,7 @@ from tui.text.tables import Fact
 CHOSEN_BY = {
     ChosenBy.IFD: "the largest IFD below 1",
     ChosenBy.S_IFD: "the largest S-IFD of an IFD below 1",
+    ChosenBy.RSR: "the smallest RSR",
     ChosenBy.LOSS: "the smallest loss given the instruction",
     ChosenBy.MARGIN: "the largest margin at equal length",
     ChosenBy.LENGTH: "the longest response",

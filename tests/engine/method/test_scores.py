@@ -74,7 +74,7 @@ def test_ifd_asks_for_the_response_alone_and_after_the_prompt() -> None:
     version = Version(instruction="Add.", input="1 2", response="3")
     question = ifd_passages(version, vicuna)
     assert question.alone == Passage((), "3")
-    assert question.given == Passage(vicuna("Add.", "1 2"), "3")
+    assert question.given == Passage(vicuna("Add.", "1 2"), "3", ranked=True)
 
 
 def test_r_ifd_asks_for_the_instruction_and_its_input_alone_and_after_the_guess() -> None:

@@ -92,7 +92,7 @@ def test_the_first_by_each_measure_are_counted_against_each_other(tmp_path: Path
             both = scores(0.5 + index / 100 if index < 39 else 1.2, 0.5)
             opened.keep_outcome(run, outcome(index, final=versions[index], before=both, after=both))
         found = first_by_each(opened, run)
-    assert set(found) == set(ChosenBy) - {ChosenBy.MARGIN, ChosenBy.S_IFD}, (
+    assert set(found) == set(ChosenBy) - {ChosenBy.MARGIN, ChosenBy.S_IFD, ChosenBy.RSR}, (
         "no rewrite, and no loss is stored"
     )
     assert all(one.samples == 2 for one in found.values())

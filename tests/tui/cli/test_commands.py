@@ -32,13 +32,26 @@ def test_score_prints_one_object_a_line_with_the_documented_fields(tmp_path: Pat
     ended = burnish("score", data, "-w", tmp_path / "w.burnish", "--student", "demo", "--json")
     assert ended.code == 0
     whole, none = map(json.loads, ended.out.splitlines())
-    fields = {"index", "length", "s_ifd", "ifd", "r_ifd", "loss", "scored", "left_out", "truncated", "reason"}
+    fields = {
+        "index",
+        "length",
+        "s_ifd",
+        "rsr",
+        "ifd",
+        "r_ifd",
+        "loss",
+        "scored",
+        "left_out",
+        "truncated",
+        "reason",
+    }
     assert set(whole) == set(none) == fields
     assert set(whole["loss"]) == set(whole["scored"]) == set(none["loss"]) == set(none["scored"]) == LOSSES
     assert (whole["index"], none["index"]) == (0, 1)
     assert whole["ifd"] > 0
     assert whole["s_ifd"] > 0
-    assert none["s_ifd"] is None
+    assert whole["rsr"] > 0
+    assert none["s_ifd"] is none["rsr"] is None
     assert whole["r_ifd"] > 0
     assert (whole["truncated"], whole["reason"]) == (False, None)
     # One token, and a vocabulary without a BOS: nothing is left to score, and it says so.

@@ -75,7 +75,7 @@ def test_a_share_is_taken_by_any_measure(refined: Path, tmp_path: Path) -> None:
     for wrong, why in (
         (("--by", "loss"), "--by loss goes with --top or --rule top"),
         (("--top", "1", "--seed", "1"), "--seed goes with --by random or --dry-run"),
-        (("--top", "1", "--by", "loss", "--by", "ifd"), "one of ifd, s-ifd, loss,"),
+        (("--top", "1", "--by", "loss", "--by", "ifd"), "one of ifd, s-ifd, rsr, loss,"),
     ):
         ended = burnish("export", refined, out, *wrong)
         assert (ended.code, why in ended.complaint) == (2, True), ended.complaint

@@ -6,11 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from engine.run.teacher_trial import rank_surprisal_ratio
-from models.student import Losses
 from tests.command import burnish
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
@@ -105,15 +102,3 @@ def test_what_cannot_be_compared_is_said_before_anything_is_asked(
     assert ended.code == 2, ended
     assert words in ended.complaint
     assert server.chats == []
-
-
-def test_rsr_is_ranks_over_losses_as_published() -> None:
-    def answer(ranks: list[int], nll: list[float]) -> Losses:
-        count = len(nll)
-        sizes = np.ones(count, np.uint16)
-        return Losses(np.array(nll, np.float32), sizes, count, 99, np.array(ranks, np.uint8))
-
-    likely, rare = answer([1, 1, 2], [0.5, 0.25, 0.25]), answer([100, 7], [8.0, 1.0])
-    assert rank_surprisal_ratio([likely]) == pytest.approx(4.0)
-    assert rank_surprisal_ratio([likely, rare]) == pytest.approx(111 / 10)
-    assert rank_surprisal_ratio([]) is None

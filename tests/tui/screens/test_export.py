@@ -168,7 +168,7 @@ def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: P
 def test_a_trainer_s_format_can_be_picked_among_those_it_takes(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         seat.screen.query_one("#trainer", PickOne).focus()
-        await seat.press("right", "right")
+        await seat.press("right", "right", "right")
         assert seat.screen._request().trainer is Trainer.AXOLOTL
         containers = seat.screen.query_one("#container", PickOne)
         assert (containers.chosen, list(containers.words)) == ("jsonl", ["json", "jsonl", "parquet"])
@@ -346,10 +346,10 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("down", "down", "down")
         assert (share.value, seat.screen._request().share) == ("5%", TopShare(percent=5))
-        await seat.press("tab", "tab", "right", "right")
+        await seat.press("tab", "tab", "right", "right", "right")
         assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.LOSS)
         assert "the smallest loss given the instruction: 5% or a count" in seat.text
-        await seat.press("left", "left", "up", "up")
+        await seat.press("left", "left", "left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("up")

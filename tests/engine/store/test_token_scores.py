@@ -1,7 +1,8 @@
-"""S-IFD of a workspace's samples, from the losses that were stored while they were scored."""
+"""S-IFD and RSR of a workspace's samples, from the losses that were stored while they were scored."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.sample import Decision, Scores, Version
 from engine.store.baselines import first_by_each
 from engine.store.choosing import ChosenBy
 from engine.store.leaving import ExportRule, TopShare, exported
-from engine.store.s_ifd import s_ifds
+from engine.store.token_scores import rsrs, s_ifds
 from engine.store.workspace import Workspace
 from models.student import Losses
 from tests.factory import RECORD, SOURCE, outcome, ratio, recipe, review, sample
@@ -48,3 +49,20 @@ def test_s_ifd_is_of_the_version_that_leaves_and_chooses_the_largest(tmp_path: P
         assert s_ifds(reading, run) == {0: pytest.approx(np.exp(-2)), 1: pytest.approx(np.exp(-3.5))}
         share = TopShare(count=1, by=ChosenBy.S_IFD)
         assert [one.sample.index for one in exported(reading, run, ExportRule.TOP, share)] == [0]
+
+
+def test_rsr_is_of_the_response_given_the_instruction_and_chooses_the_smallest(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "w.burnish", SOURCE, [sample(index) for index in range(3)]) as opened:
+        run = opened.run(recipe(), RECORD)
+        for index, ranks in enumerate(([1, 1, 1, 9], [1, 2, 2, 1], None)):
+            given = replace(GIVEN[index], ranks=None if ranks is None else np.array(ranks, np.uint8))
+            other = replace(losses(1, 2), ranks=np.array([7, 7], np.uint8))
+            opened.keep_losses(index, {b"alone": ALONE, b"other": other, b"given": given})
+            both = Scores(ifd=token_ratio(ALONE, given).ratio, r_ifd=ratio(0.5))
+            version = opened.sample(index).original
+            opened.keep_outcome(run, outcome(index, final=version, before=both, after=both))
+        assert rsrs(opened, run) == {0: pytest.approx(12 / 14), 1: pytest.approx(6 / 15.8)}, (
+            "of the third, no ranks"
+        )
+        share = TopShare(count=1, by=ChosenBy.RSR)
+        assert [one.sample.index for one in exported(opened, run, ExportRule.TOP, share)] == [1]

@@ -58,12 +58,14 @@ class _ReplayingModels:
     student: asyncio.Task[ReplayingStudent] | None  # first replies may come while it is still loading
     verifier: asyncio.Task[ReplayingStudent] | None  # None: nothing is known of it yet
     on_choice: Callable[[int, Choice], None]
+    check_dropped: Callable[[int], None]  # raises `_Dropped`
 
     def ask(self, stage: Stage, candidate: int) -> AskTeacher:
         teacher = self.teacher
         assert teacher is not None
 
         async def ask(question: Question[T], /) -> T:
+            self.check_dropped(self.sample.index)
             return await teacher.ask(self.sample.index, stage, candidate, question)
 
         return ask
@@ -87,6 +89,10 @@ class _ReplayingModels:
 
     def chosen(self, choice: Choice) -> None:
         self.on_choice(self.sample.index, choice)
+
+
+class _Dropped(Exception):  # noqa: N818 - a sample's state, not an error
+    """A person dropped the sample while the run went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +230,14 @@ class Pipeline:
             opening: asyncio.Task[ReplayingStudent] | None, verifying: asyncio.Task[ReplayingStudent] | None
         ) -> None:
             for sample in samples:
-                if is_dropped(self._workspace.database, sample.index):
-                    self._emit(SampleAdvanced(sample.index))
-                    continue
-                models = _ReplayingModels(sample, replaying, opening, verifying, self._chosen)
+                models = _ReplayingModels(
+                    sample, replaying, opening, verifying, self._chosen, self._check_dropped
+                )
                 try:
+                    self._check_dropped(sample.index)
                     outcome = await refine(sample, self._recipe, models)
+                except _Dropped:
+                    pass  # what was answered is kept, should it be taken back
                 except NeedsTeacher:
                     waiting.teacher.append(sample.index)
                 except NeedsStudent:
@@ -266,6 +274,10 @@ class Pipeline:
         return ReplayingStudent(
             self._workspace, info, template, self._emit, student, self._gate, reasoned=self._recipe.reasoned
         )
+
+    def _check_dropped(self, sample: int) -> None:
+        if is_dropped(self._workspace.database, sample):
+            raise _Dropped
 
     def _hold(self, held: Held) -> None:
         """Have the run held; kept first, so that it is not held again when it is taken up."""

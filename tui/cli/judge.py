@@ -71,9 +71,9 @@ def judge(
     """Have a local model judge whether B is better than A.
 
     A alone is a workspace: the original of each sample against what was made of it, and what the student chose
-    between in each stage. A and B are two files of answers to the same instructions: exports, datasets, or
-    AlpacaEval's outputs, such as burnish answer writes. Of an exchange in a conversation the judge is shown what was
-    said before it, and the tools there.
+    between in each stage, but of no sample that a person dropped. A and B are two files of answers to the same
+    instructions: exports, datasets, or AlpacaEval's outputs, such as burnish answer writes. Of an exchange in a
+    conversation the judge is shown what was said before it, and the tools there.
 
     Every pair is judged twice, with the places swapped. B wins where it wins both orders, or one with the other
     tied; one won and one lost is a tie. The score is (wins - losses) / pairs + 1.

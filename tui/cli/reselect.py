@@ -36,7 +36,8 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     """Choose again, by another student or at equal length.
 
     The teacher's replies are those that are there. Where the new choice takes a branch whose response reflection
-    was never asked for, the sample is listed and left, unless --ask-teacher is given.
+    was never asked for, the sample is listed and left, unless --ask-teacher is given. Samples that a person
+    dropped are left out.
     """
     from engine.run import session
     from engine.run.settings import load_settings

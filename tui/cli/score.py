@@ -44,7 +44,7 @@ def score(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Score DATA as it is, without a teacher: IFD and r-IFD."""
+    """Score DATA as it is, without a teacher: IFD and r-IFD. Samples that a person dropped are left out."""
     from engine.run import session
     from engine.run.settings import load_settings
     from engine.store.token_scores import rsrs, s_ifds

@@ -52,8 +52,9 @@ def stats(
 
     Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
-    report tells it. Of a workspace's latest run it also tells how far scores and verdicts go with length, and what the
-    samples that one measure or another would choose have in common.
+    report tells it. It looks at every sample, also at those that a person dropped. Of a workspace's latest run it tells
+    as well, without the dropped, how far scores and verdicts go with length, and what the samples that one measure or
+    another would choose have in common.
     """
     from engine.examine.examine import Examination
     from engine.formats.fields import Columns

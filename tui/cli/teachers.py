@@ -52,8 +52,8 @@ def teachers(
     """Compare several teachers on the same samples of DATA.
 
     Each refines them, and the table says what the student makes of its rewrites and what all samples would take.
-    The samples are spread over the dataset's lengths, languages and layouts. `burnish run` with one of the teachers,
-    and else the same options, goes on from there, and asks for nothing twice.
+    The samples are spread over the dataset's lengths, languages and layouts, none that a person dropped. `burnish run`
+    with one of the teachers, and else the same options, goes on from there, and asks for nothing twice.
     """
     from engine.run import session
     from engine.run.settings import Settings, load_settings

@@ -47,8 +47,9 @@ def try_(
 ) -> int:
     """Refine a few samples of DATA, and estimate the time for all.
 
-    The samples are spread over the dataset's lengths, languages and layouts, and shown before and after, with
-    critique, scores and verdict. `burnish run` with the same options goes on from there, and asks for nothing twice.
+    The samples are spread over the dataset's lengths, languages and layouts, none that a person dropped, and shown
+    before and after, with critique, scores and verdict. `burnish run` with the same options goes on from there, and
+    asks for nothing twice.
     """
     from engine.run import session
     from engine.run.settings import load_settings

@@ -256,6 +256,10 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
         )
         await seat.wait_for("takes it up again: 3 samples to do", "tries the failed again")
         assert seat.keys() == {"begin", "retry"}
+        await seat.workbench.decide_from("dropped", lambda opened: opened.reviews.dropping((3, 7)))
+        seat.app.post_changed()
+        await seat.wait_for("20 of 22 samples", "✗ 2 failed (unparsable 2)", "2 dropped, in no run")
+        await seat.wait_for("takes it up again: 2 samples to do")
         seat.workbench.settings = settings("127.0.0.1:1")
         seat.app.post_changed()
         await seat.wait_for("the settings are others", "starts the run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from engine.pace import clock
 from engine.run.part import chosen_in
 from engine.run.settings import Settings
 from engine.store.distribution import Distribution, PairedMedians
+from engine.store.dropped import count_dropped
 from engine.store.overview import faults, replaced
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
@@ -179,10 +181,16 @@ class RunScreen(CursorKeys, JobScreen):
             def read(reading: Workspace) -> RunCounts:
                 chosen, more = chosen_in(reading, settings)
                 asked = len(chosen) + more
+                counts = RunCounts(asked, dropped=count_dropped(reading.database))
                 if run is None:
-                    return RunCounts(asked)
-                return RunCounts(
-                    asked, *reading.count(run, chosen), faults(reading, run, chosen), replaced(reading, run)
+                    return counts
+                done, failed = reading.count(run, chosen)
+                return dataclasses.replace(
+                    counts,
+                    done=done,
+                    failed=failed,
+                    faults=faults(reading, run, chosen),
+                    replaced=replaced(reading, run),
                 )
 
             try:

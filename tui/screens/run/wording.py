@@ -37,6 +37,7 @@ class RunCounts:
     asked: int = 0  # samples that a run by the settings of now is to refine
     done: int = 0  # of them
     failed: int = 0
+    dropped: int = 0  # samples that no run is to refine, for a person dropped them
     faults: Mapping[str, int] | None = None  # of the failed stages, by kind
     replaced: Mapping[Stage, tuple[int, int]] | None = None  # texts replaced at each stage, and samples there
 
@@ -86,6 +87,8 @@ def done(counts: RunCounts) -> Content:
     if counts.failed:
         kinds = f" ({listed(Counter(counts.faults))})" if counts.faults else ""
         parts.append(Content.styled(f"  ✗ {counts.failed:,} failed{kinds}", "$text-error"))
+    if counts.dropped:
+        parts.append(Content.styled(f"  {counts.dropped:,} dropped, in no run", "$text-muted"))
     return Content("").join(parts)
 
 

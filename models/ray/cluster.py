@@ -139,7 +139,6 @@ def _connect(address: str) -> Any:
     """The module `ray`, connected."""
     # Ray reports its use to its makers, and serves a page about the cluster, unless it is told not to.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes to the terminal from C++
     try:
         ray = import_module("ray")
     except ModuleNotFoundError:

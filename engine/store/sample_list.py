@@ -141,6 +141,10 @@ class SampleFilter:
     notes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
+    def texts_in(self, part: str) -> list[str]:
+        """The texts that are sought in a part of the original."""
+        return [*filter(None, [self.text]), *(one.text for one in self.fields if one.field == part)]
+
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
@@ -183,6 +187,7 @@ class SampleList:
         self._samples = len(self.reading)
         self._arranged: str | None = None  # the table of positions; None: the dataset's own order, unfiltered
         self._length = 0  # of that table
+        self.only = SampleFilter()  # by which samples are left out
         self._downwards = False  # without a table
         self._given_up = False
 
@@ -221,7 +226,7 @@ class SampleList:
         """
         self._given_up = False
         if only == SampleFilter() and by is SampleColumn.NUMBER:
-            self._arranged, self._downwards = None, descending
+            self._arranged, self._downwards, self.only = None, descending, only
             return len(self)
         key, conditions, values = _KEYS[by], [], dict[str, Any](run=self._run)
         sought: list[tuple[str, str, Sequence[str]]]
@@ -270,7 +275,7 @@ class SampleList:
         )
         db.execute(f"CREATE INDEX temp.{table}_by_sample ON {table} (sample)")
         ((length,),) = db.execute(f"SELECT coalesce(max(position), 0) FROM {table}")
-        self._arranged, self._length = table, length
+        self._arranged, self._length, self.only = table, length, only
         return len(self)
 
     def window(self, start: int, count: int) -> list[SampleRow]:

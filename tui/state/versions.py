@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from engine.examine.flags import Finding
 from engine.formats.dependents import FieldChange
@@ -26,7 +26,7 @@ from engine.sample import (
 )
 from engine.store.annotations import NONE
 from engine.store.leaving import with_thoughts_of
-from engine.store.sample_list import SampleList
+from engine.store.sample_list import SampleFilter, SampleList
 from engine.store.workspace import Run, Source
 
 Criticism = tuple[str, Mapping[str, str]]
@@ -50,6 +50,7 @@ class SampleView:
     findings: tuple[Finding, ...] = ()  # of an examination, where there was one
     source: Source | None = None  # of the sample's row
     run: Run | None = None  # that `outcome` is of
+    only: SampleFilter = field(default_factory=SampleFilter)  # of the list
 
     def choice(self, stage: Stage) -> Choice | None:
         choices = self.outcome.choices if self.outcome else ()
@@ -96,6 +97,7 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         findings=tuple(reading.found_in(index)),
         source=reading.source(),
         run=run,
+        only=listing.only,
     )
 
 

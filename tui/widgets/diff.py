@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -9,18 +12,21 @@ from textual.widgets import Static
 
 from engine.report.word_diff import WORDS, TextDiff, compare
 from engine.sample import PARTS, Version
+from engine.store.sample_list import SampleFilter
 from models.system.units import counted
+from tui.text.matches import matches, pattern
 from tui.widgets.prose import Prose, displayed
 
 
 class ShownText:
-    """A text as it is and as it is shown."""
+    """A text as it is and as it is shown, and the places in that of what is sought."""
 
-    __slots__ = ("raw", "shown")
+    __slots__ = ("found", "raw", "shown")
 
-    def __init__(self, raw: str) -> None:
+    def __init__(self, raw: str, sought: re.Pattern[str] | None) -> None:
         self.raw = raw
         self.shown = displayed(raw)
+        self.found = matches(self.shown, sought)
 
 
 class PartDifference:
@@ -28,17 +34,22 @@ class PartDifference:
 
     __slots__ = ("comparison", "left", "right")
 
-    def __init__(self, left: str, right: str | None) -> None:
-        """`right` None: there is nothing to compare with yet."""
-        self.left = ShownText(left)
-        self.right = None if right is None else ShownText(right)
+    def __init__(self, left: str, right: str | None, sought: Iterable[str] = ()) -> None:
+        """`right` None: there is nothing to compare with yet. `sought`: texts that are marked on both sides."""
+        found_by = pattern(sought)
+        self.left = ShownText(left, found_by)
+        self.right = None if right is None else ShownText(right, found_by)
         self.comparison = TextDiff() if self.right is None else compare(self.left.shown, self.right.shown)
 
 
-def differences(left: Version, right: Version | None) -> dict[str, PartDifference]:
-    """The parts of two versions, compared; `right` None: there is nothing to compare with yet."""
+def differences(left: Version, right: Version | None, only: SampleFilter) -> dict[str, PartDifference]:
+    """The parts of two versions, compared; `right` None: there is nothing to compare with yet. `only`: what is sought
+    in them."""
     return {
-        part: PartDifference(getattr(left, part), getattr(right, part) if right else None) for part in PARTS
+        part: PartDifference(
+            getattr(left, part), getattr(right, part) if right else None, only.texts_in(part)
+        )
+        for part in PARTS
     }
 
 
@@ -85,11 +96,15 @@ class PartDiff(Vertical):
         narrow = self.screen.has_class("-narrow")
         self.set_class(new is not None and comparison.same, "-same", update=narrow)
         self.set_class(new is None, "-alone", update=narrow)
-        self.left.show(old.shown, [(*span, "removed") for span in comparison.removed], raw=old.raw)
+        self.left.show(
+            old.shown, [(*span, "removed") for span in comparison.removed], raw=old.raw, found=old.found
+        )
         if new is None:
             self.right.show("")
         else:
-            self.right.show(new.shown, [(*span, "added") for span in comparison.added], raw=new.raw)
+            self.right.show(
+                new.shown, [(*span, "added") for span in comparison.added], raw=new.raw, found=new.found
+            )
         self.query(".side-name").first(Static).update(left, layout=False)
         self.query_one(".heading", Static).update(self._heading(difference), layout=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -28,11 +28,35 @@ def displayed(text: str) -> str:
     return literal(text).replace("\t", TAB)
 
 
+class Marks:
+    """Stretches of a text that do not overlap, each with a name."""
+
+    def __init__(self, marks: Iterable[tuple[int, int, str]]) -> None:
+        self.all = sorted(marks)
+        self._starts = [start for start, _, _ in self.all]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Marks) and other.all == self.all
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def on(self, line: WrappedLine) -> list[tuple[int, int, str]]:
+        """Those on a line."""
+        first = max(bisect_right(self._starts, line.start) - 1, 0)
+        found = []
+        for mark in self.all[first:]:
+            if mark[0] >= line.end and mark[0] > line.start:
+                break
+            if mark[1] > line.start:
+                found.append(mark)
+        return found
+
+
 class Prose(Widget, can_focus=True):
     """A text with marks, wrapped to the width there is. `raw` is what is copied.
 
     Marks are stretches of the text with a name: `added` and `removed` have a sign in the margin as well, `title`,
-    `note`, `fresh` and `cursor` are only drawn differently.
+    `note`, `fresh`, `match` and `cursor` are only drawn differently.
     """
 
     ALLOW_SELECT = True
@@ -42,6 +66,7 @@ class Prose(Widget, can_focus=True):
         "prose--title",
         "prose--note",
         "prose--fresh",
+        "prose--match",
         "prose--cursor",
         "prose--focus",
     }
@@ -55,7 +80,7 @@ class Prose(Widget, can_focus=True):
         & > .prose--removed { color: $error; text-style: strike; }
         & > .prose--title { color: $primary; text-style: bold; }
         & > .prose--note { color: $text-muted; text-style: italic; }
-        & > .prose--fresh { text-style: reverse; }
+        & > .prose--fresh, & > .prose--match { text-style: reverse; }
         & > .prose--cursor, & > .prose--focus { color: $primary; }
     }
     """
@@ -65,22 +90,29 @@ class Prose(Widget, can_focus=True):
         self.raw = ""
         self._text = ""
         self._base = Style()
-        self._marks: list[tuple[int, int, str]] = []
-        self._starts: list[int] = []
+        self._marks = Marks([])
+        self._found = Marks([])  # over the marks
         self._lines: tuple[int, list[WrappedLine]] | None = None  # for a width
 
     @property
     def text(self) -> str:
         return self._text
 
-    def show(self, text: str, marks: Iterable[tuple[int, int, str]] = (), *, raw: str | None = None) -> None:
-        """Show a text that went through `displayed`. Marks are (start, end, name), and do not overlap."""
+    def show(
+        self,
+        text: str,
+        marks: Iterable[tuple[int, int, str]] = (),
+        *,
+        raw: str | None = None,
+        found: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Show a text that went through `displayed`. Marks are (start, end, name), and do not overlap; `found` are the
+        places of what is sought, in marks or not."""
         self.raw = text if raw is None else raw
-        marks = sorted(marks)
-        if (text, marks) == (self._text, self._marks):
+        shown = Marks(marks), Marks((*span, "match") for span in found)
+        if text == self._text and shown == (self._marks, self._found):
             return
-        self._text, self._marks, self._lines = text, marks, None
-        self._starts = [start for start, _, _ in marks]
+        self._text, self._lines, (self._marks, self._found) = text, None, shown
         self.refresh(layout=True)
 
     def show_pieces(self, pieces: Iterable[tuple[str, str]]) -> None:
@@ -127,26 +159,15 @@ class Prose(Widget, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"prose--{name}")
 
-    def _touching(self, line: WrappedLine) -> Sequence[tuple[int, int, str]]:
-        """The marks on a line."""
-        first = max(bisect_right(self._starts, line.start) - 1, 0)
-        found = []
-        for mark in self._marks[first:]:
-            if mark[0] >= line.end and mark[0] > line.start:
-                break
-            if mark[1] > line.start:
-                found.append(mark)
-        return found
-
     def _sign(self, line: WrappedLine) -> tuple[str, Style]:
-        for _, _, name in self._touching(line):
+        for _, _, name in self._marks.on(line):
             if name in self.SIGNS:
                 return self.SIGNS[name], Style(color=self._style(name).color, bold=True)
         return " ", Style()
 
     def _segments(self, line: WrappedLine, base: Style) -> Iterable[Segment]:
         edges = {line.start, line.end}
-        marks = self._touching(line)
+        marks = [*self._marks.on(line), *self._found.on(line)]
         for start, end, _ in marks:
             edges |= {max(start, line.start), min(end, line.end)}
         selected = self._selected(line)

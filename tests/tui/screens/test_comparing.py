@@ -98,7 +98,7 @@ def test_any_two_versions_stand_beside_each_other_with_their_numbers(tmp_path: P
         await seat.press("l")
         assert seat.shown("#head-left") == "The teacher's instruction"
         assert seat.part("instruction").has_class("-same"), "the choice and what it was made from"
-        assert [name for *_, name in seat.part("response").right._marks] == ["added"]
+        assert [name for *_, name in seat.part("response").right._marks.all] == ["added"]
         numbers = seat.numbers.splitlines()
         assert numbers[0].split() == ["The", "student", "left", "shown"]
         assert numbers[1].split() == ["IFD", "0.6000", "0.6000", "=", "the", "same"]

@@ -15,6 +15,8 @@ from engine.examine.examine import Examination
 from engine.examine.flags import Finding, Flag
 from engine.method.reflection import UnusableReply
 from engine.sample import Candidate, Decision, Review, Stage, Version
+from engine.store.sample_list import SampleColumn, SampleFilter
+from engine.store.search_line import FieldText
 from engine.store.workspace import Workspace
 from models.errors import BurnishError
 from models.teacher import Fault
@@ -51,8 +53,16 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         part = seat.part("instruction")
         assert part.left.text == "Give three tips for staying healthy."
         assert part.right.text.endswith("Give a reason for each, and name your source.")
-        assert [name for *_, name in part.right._marks] == ["added"]
-        assert not part.left._marks
+        assert [name for *_, name in part.right._marks.all] == ["added"]
+        assert not part.left._marks.all
+        assert not part.left._found.all
+        sought = SampleFilter(fields=(FieldText("instruction", "TIPS"),))
+        await seat.workbench.reader.arrange(SampleColumn.NUMBER, descending=False, only=sought)
+        await seat.go_to(0)
+        assert part.left._found.all == [(11, 15, "match")], "what the list is searched for"
+        assert not seat.part("response").left._found.all
+        await seat.workbench.reader.arrange(SampleColumn.NUMBER, descending=False, only=SampleFilter())
+        await seat.go_to(0)
         numbers = seat.numbers.splitlines()
         assert numbers[1].split() == ["IFD", "0.5500", "0.6000", "▲", "larger"]
         assert numbers[2].split() == ["r-IFD", "0.6000", "0.5000", "▼", "smaller"]

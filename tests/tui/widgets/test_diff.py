@@ -162,6 +162,11 @@ def test_only_what_is_in_sight_is_drawn_and_a_selection_is_of_the_text() -> None
             prose.focus()
             await pilot.pause()
             assert hostile.painted(app)[0].startswith("▎+ line")
+            prose.show(text, [(0, 4, "added"), (10, 30, "added")], found=[(2, 7), (12, 14)])
+            strip = line(0)
+            assert strip.text.startswith("▎+ line")
+            reversed = "".join(part.text for part in strip if part.style and part.style.reverse)
+            assert reversed == text[2:7] + text[12:14], "what is sought is marked over what changed"
 
     asyncio.run(main())
 
@@ -169,4 +174,6 @@ def test_only_what_is_in_sight_is_drawn_and_a_selection_is_of_the_text() -> None
 def test_the_same_text_twice_is_no_difference() -> None:
     assert PartDifference("a", "a").comparison == TextDiff()
     assert PartDifference("a", None).right is None
+    assert PartDifference("a Tree", "no\ttree", ["tree"]).left.found == [(2, 6)]
+    assert PartDifference("a Tree", "no\ttree", ["tree"]).right.found == [(6, 10)]  # type: ignore[union-attr]
     assert PartDifference("a\tb\x1b", "a\tb\x1b").left.shown == "a⇥   b␛"

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine.judge.prompt import Before, Judged, Opinion, Pair, Result
 from engine.judge.record import Comparison
 from engine.sample import PARTS, Verdict
+from engine.store.sample_list import SampleFilter
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from tui.keys.actions import bindings
@@ -105,7 +106,7 @@ class PairScreen(AppScreen):
             self.say_error(error)
             return
         # Off the app's loop: texts may be long.
-        compared = await asyncio.to_thread(differences, judged.pair.a, judged.pair.b)
+        compared = await asyncio.to_thread(differences, judged.pair.a, judged.pair.b, SampleFilter())
         if not self.on_the_stack:
             return
         self.workbench.judge_job.at, self._pair = line.pair, judged.pair

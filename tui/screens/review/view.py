@@ -214,7 +214,7 @@ class SampleViewScreen(AppScreen):
         moved = self._view is None or self._view.sample.index != view.sample.index
         beside = None if moved else self._beside_it
         left = _left_of(view, found, beside)
-        compared = await asyncio.to_thread(differences, left.version, version)
+        compared = await asyncio.to_thread(differences, left.version, version, view.only)
         if not self.on_the_stack:
             return
         self._beside_it = beside

@@ -231,7 +231,7 @@ class ListScreen(CursorKeys, AppScreen):
             top=max(0, position - above),
             first=first,
             rows=rows,
-            sought=pattern([only.text, *(one.text for one in only.fields if one.field == "instruction")]),
+            sought=pattern(only.texts_in("instruction")),
             empty=empty,
         )
         table.bring_into_sight()

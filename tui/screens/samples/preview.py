@@ -91,8 +91,7 @@ def preview_of(listing: SampleList, run: Run | None, position: int, only: Sample
         before = getattr(view.sample.original, name)
         after = before if offer is None else getattr(offer.version, name)
         if before or after:
-            sought = [only.text, *(one.text for one in only.fields if one.field == name)]
-            parts.append(_part(name, before, after, sought))
+            parts.append(_part(name, before, after, only.texts_in(name)))
     return Preview(rows[0], offer, tuple(finding.flag for finding in view.findings), tuple(parts))
 
 

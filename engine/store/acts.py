@@ -75,8 +75,8 @@ class Acts:
     def do_in_steps(self, log: SampleLog, what: str, entries: Iterable[tuple[int, str]]) -> Steps[int]:
         """Append entries to a log in one act; the samples it is about.
 
-        What had been undone before can no longer be redone. `what` says what is undone, for a person to read. Where
-        `entries` raises, nothing was done.
+        Unless that is none, what had been undone before can no longer be redone. `what` says what is undone, for a
+        person to read. Where `entries` raises, nothing was done.
         """
         act, count, done = 0, 0, False
         entries = iter(entries)
@@ -96,11 +96,12 @@ class Acts:
                         ((sample, body, act) for sample, body in found),
                     )
                     self.stand(log, [sample for sample, _ in found], counting=act)
-                    if done:
+                    if done and count:
                         db.execute(
                             "UPDATE acts SET undone = ? WHERE undone = ?",
                             (_ActState.FORGOTTEN, _ActState.UNDONE),
                         )
+                    if done:
                         self._mark(act, _ActState.DONE if count else _ActState.FORGOTTEN)
                 yield count
         except Exception:

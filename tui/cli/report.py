@@ -32,8 +32,8 @@ def report(workspace: Path, *, out: Path | None, student: str | None, record: Pa
     """Report what a run made of its dataset, here or as a page.
 
     Models and digests, what the stages did, scores and lengths before and after, near ties, failures, what judges
-    said, twenty samples with what changed, and how to do it again. FILE is for your eyes: it quotes samples. It
-    opens from disk, runs nothing and asks for nothing.
+    said, your notes and tags, twenty samples with what changed, and how to do it again. FILE is for your eyes: it
+    quotes samples and notes. It opens from disk, runs nothing and asks for nothing.
     """
     from engine.formats.outputs import replacing
     from engine.report.gather import gather

@@ -136,7 +136,11 @@ def test_taking_back_is_an_act_of_its_own(opened: Workspace) -> None:
 
 def test_an_act_about_nothing_is_none(opened: Workspace) -> None:
     opened.reviews.keep(edit(0))
+    opened.reviews.keep(edit(1))
+    opened.acts.undo()
     assert opened.reviews.keep_many("accepted", []) == 0
+    assert opened.acts.redo() is not None, "it forgets nothing"
+    opened.acts.undo()
     act = opened.acts.undo()
     assert act is not None
     assert act.what == "edited"
@@ -305,8 +309,8 @@ class Acts(RuleBasedStateMachine):
     def decide(self, words: dict[int, str | None]) -> None:
         act = act_of(words)
         assert self.workspace.reviews.keep_many("did", act.items()) == len(act)
-        self.undone = []
         if act:
+            self.undone = []
             self.done.append(act)
 
     @rule(words=st.dictionaries(st.sampled_from(SAMPLES), REVIEWS, max_size=4), steps=st.integers(1, 3))
@@ -314,8 +318,8 @@ class Acts(RuleBasedStateMachine):
         act = act_of(words)
         left(self.workspace.reviews.keep_in_steps("did", act.items()), steps)
         if steps > len(act) // self.SLICE:
-            self.undone = []
             if act:
+                self.undone = []
                 self.done.append(act)
         else:  # what had been undone before can still be redone, and then this
             self.undone.insert(0, dict(list(act.items())[: steps * self.SLICE]))

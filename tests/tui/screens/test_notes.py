@@ -49,7 +49,7 @@ def test_a_note_and_tags_are_written_shown_corrected_and_undone(tmp_path: Path) 
         await type_in(seat, "i", *"Is", "ctrl+j", "T", "tab", *"Tone #b", "right", "enter")
         assert await annotation(seat, 0) == Annotation(note="Is\nT", tags=("bad-fact", "tone"))
         assert seat.shown("#annotation") == "#bad-fact  #tone  ¶ Is T"
-        assert "sample 0: note and tags kept" in seat.shown("#where")
+        assert "sample 0: noted" in seat.shown("#where")
         assert "? not decided" in seat.shown("#decision"), "it decides nothing"
 
         await type_in(seat, "i")

@@ -24,6 +24,8 @@ from engine import pace
 from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.progress import Tally
 from engine.run.settings import load_settings
+from engine.sample import Annotation
+from engine.store.workspace import Workspace
 from models.system import machine
 from models.system.machine import Build, Memory
 from tests import hostile
@@ -78,6 +80,16 @@ def verified(folder: Path) -> Path:
     return scene(folder, kinds=("verified", "replaced"), reviewed=False)
 
 
+def noted(folder: Path) -> Path:
+    path = scene(folder)
+    with Workspace.open(path) as opened:
+        opened.annotations.keep(
+            0, Annotation(note="Is the third tip true?\nAsk Ines.", tags=("bad-fact", "tone"))
+        )
+        opened.annotations.keep(5, Annotation(tags=("tone",)))
+    return path
+
+
 def nothing(_: Path) -> None:
     """No dataset yet."""
 
@@ -95,6 +107,7 @@ STATES = {
     "samples": seen("2", "24 samples"),
     "samples, search": seen("2 slash t i p", "of 24 samples"),
     "samples, filter": seen("2 f", "≈ near tie"),
+    "samples, note": State(noted, (("24 samples", "2 i"),), "in use: tone"),
     "review": seen("2 enter", "Sample 0"),
     "review, near tie": seen("2 j j enter", "Sample 2"),
     "review, by length": State(by_length, (("24 samples", "2 enter"),), "Sample 0"),

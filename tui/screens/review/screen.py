@@ -11,7 +11,6 @@ from textual.app import ComposeResult, SuspendNotSupported
 
 from engine.method.reflection import UnusableReply
 from engine.sample import Annotation, Decision, Review, Version
-from engine.store.annotations import ACT
 from engine.store.sample_list import FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.actions import bindings, of_scope
@@ -255,7 +254,7 @@ class ReviewScreen(SampleViewScreen):
             self.say_error(error)
         else:
             typed.clear()
-            self._next_echo = f"sample {index}: {ACT} kept"
+            self._next_echo = f"sample {index}: noted"
             self.post_message(ReviewsChanged())
             self._reload()
 

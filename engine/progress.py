@@ -233,7 +233,7 @@ class Tally:
         parts = []
         if self.teacher_seconds:
             replies = counted(self.replies, "reply", "replies")
-            parts.append(f"teacher {replies}, {self.teacher_speed:.1f} tokens/s")
+            parts.append(f"teacher {replies}{self.now}, {self.teacher_speed:.1f} tokens/s")
         if self.student_seconds:
             parts.append(f"student {self.student_speed:.0f} tokens/s")
         return " · ".join(parts)

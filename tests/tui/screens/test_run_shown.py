@@ -191,7 +191,7 @@ def test_few_samples_have_no_median_and_words_are_left_out_whole() -> None:
         scores = {name: PairedMedians(pairs, 0, 0.6, after) for name in ("ifd", "r_ifd")}
         return "\n".join(line.plain for line in medians(scores, width, refined=True))
 
-    assert told(200, 9) == "medians    none below 10 scored samples; 9 are"
+    assert told(200, 9) == "medians    none below 10 scored samples; so far 9"
     assert (
         "IFD    0.600 → 0.700  of 10 pairs  how little the instruction helps to say the response (the larger stays)"
         in (told(200, 10))

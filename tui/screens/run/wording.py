@@ -170,7 +170,7 @@ def medians(found: Mapping[str, PairedMedians], width: int, *, refined: bool) ->
     """
     pairs = max((score.pairs for score in found.values()), default=0)
     if pairs < FEW:
-        words = f"none below {FEW} scored samples; {pairs} are"
+        words = f"none below {FEW} scored samples; so far {pairs}"
         return [Content.assemble(("medians".ljust(LABEL), "$text-muted"), (words, "$text-muted"))]
     lines = []
     for label, (name, score) in zip(("medians", ""), found.items(), strict=True):

@@ -72,7 +72,7 @@ class AnnotationLog:
 
     def tags(self) -> dict[str, int]:
         """The tags with the number of samples that have each, the most frequent first."""
-        # As JSON: that a tag is one of ours, the file alone does not promise.
+        # Counted as JSON: in a file made by hand a tag may be no text that SQLite can hand over.
         rows = self._database.execute("SELECT body -> '$.tags', count(*) FROM annotated GROUP BY 1")
         counts: Counter[str] = Counter()
         for tags, count in rows:

@@ -76,7 +76,7 @@ def trial_folder(out: Path) -> Iterator[None]:
     try:
         if not out.exists():
             out.mkdir(mode=0o700)
-        elif not (out / PLAN).exists() and any(out.iterdir()):
+        elif not (out / PLAN).exists() and any(one.name != LOCK for one in out.iterdir()):
             raise TrialError(f"{out}: is there, and no trial's folder; give --out another")
         lock = FileLock(out / LOCK, timeout=0, mode=0o600)
         lock.acquire()

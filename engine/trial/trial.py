@@ -136,6 +136,7 @@ def _divided(workspace: Workspace, run: Run, asked: TrialRequest, emit: Emit) ->
     share = share_of(rule, asked.top)
     if share is None and asked.by is not None:
         raise UsageError(f"--by {asked.by} goes with --top or --rule top")
+    emit(Notice(f"holding out {asked.held_out} of the rows, and looking for what is like them"))
     samples = samples_of(workspace, run, rule, share and replace(share, by=asked.by or share.by))
     if not samples:
         raise UsageError(f"{workspace.path}: no sample is refined yet; burnish run does that")

@@ -175,7 +175,15 @@ class PlainDisplay(RunDisplay):
         told = (tally.done, tally.replies, turn, tally.counts())
         if tally.total and told != self._printed:
             self._printed = told
-            parts = (f"{tally.done}/{tally.total} {self._unit}", turn, tally.speeds(), tally.counts())
+            left = tally.pace(None).left_seconds
+            time_left = f"{clock(left)} left" if left else ""
+            parts = (
+                f"{tally.done}/{tally.total} {self._unit}",
+                time_left,
+                turn,
+                tally.speeds(),
+                tally.counts(),
+            )
             self._say(" · ".join(part for part in parts if part))
 
     def _say(self, text: str) -> None:

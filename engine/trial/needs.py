@@ -17,16 +17,18 @@ OF_A_LARGE_MATRIX = 0.4
 def memory_to_train(header: GGUFHeader, job: Job) -> int:
     """Bytes that a training takes at most, on a processor: about.
 
-    The weights in float32, twice while they are taken out of the GGUF; the adapter with its gradient and two moments;
-    what the longest sequence leaves for the way back; and its logits three times.
+    The weights in float32, twice while they are taken out of the GGUF, and the embeddings once more; the adapter with
+    its gradient and two moments; what the longest sequence leaves for the way back; and its logits three times.
     """
     parts = [part for one in job.trainings for step in one.steps for part in step]
     longest = max((len(job.lessons[part.lesson].context) + part.end for part in parts), default=0)
     learnt = max((part.end - part.start for part in parts), default=0)
-    weights = 4 * header.parameters
+    weights, embeddings = 4 * header.parameters, 4 * header.vocabulary * header.embedding
     adapter = 16 * job.rank * header.blocks * 7 * 3 * header.embedding
     activations = 4 * longest * header.blocks * ACTIVATIONS * header.embedding
-    return PYTORCH + max(2 * weights, weights + adapter + activations + 3 * 4 * learnt * header.vocabulary)
+    return PYTORCH + max(
+        2 * weights + embeddings, weights + adapter + activations + 3 * 4 * learnt * header.vocabulary
+    )
 
 
 def operations(header: GGUFHeader, job: Job) -> float:

@@ -260,7 +260,12 @@ def _tell_memory(needed: int, emit: Emit) -> None:
             "student, or fewer --tokens"
         )
     short = "; close other programs, for it may run out" if needed > have.available else ""
-    emit(Notice(f"training takes about {size(needed)} of memory; {size(have.available)} are free{short}"))
+    emit(
+        Notice(
+            f"training takes about {size(needed)} of memory; {size(have.available)} are free{short}. The student's "
+            "weights are read first"
+        )
+    )
 
 
 # Weighing --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,14 +126,34 @@ def scored(model: Path, adapter: Path | None) -> list[Losses]:
     return asyncio.run(run())
 
 
+@pytest.mark.whole
+def test_a_checkpoint_takes_the_place_of_the_gguf_s_weights_where_it_is_the_same_model(
+    tmp_path: Path,
+) -> None:
+    model, checkpoint = runnable(tmp_path / "model.gguf"), tmp_path / "checkpoint"
+    subprocess.run(
+        [PYTHON, "-m", "tests.models.training.checkpoint", model, checkpoint],
+        env=os.environ | environment(),
+        capture_output=True,
+        check=True,
+    )
+    of_gguf, of_checkpoint = (job(model, tmp_path / name) for name in ("gguf", "base"))
+    asyncio.run(train(of_gguf, lambda _: None))
+    asyncio.run(train(replace(of_checkpoint, base=checkpoint), lambda _: None))
+    for one, other in zip(of_gguf.trainings, of_checkpoint.trainings, strict=True):
+        assert (one.folder / ADAPTER).read_bytes() == (other.folder / ADAPTER).read_bytes()
+    stranger = replace(of_checkpoint, base=checkpoint, student=runnable(tmp_path / "other.gguf", seed=9))
+    with pytest.raises(ModelFileError, match="another model's checkpoint"):
+        asyncio.run(train(stranger, lambda _: None))
+
+
 @in_part("architecture", ["olmo2", "mamba"])
 def test_an_architecture_that_cannot_be_read_is_refused_in_one_line_with_the_way_out(
     tmp_path: Path, architecture: str
 ) -> None:
     model = runnable(tmp_path / "model.gguf")
     other = runnable(tmp_path / "other.gguf", {"general.architecture": architecture})
-    wanted = job(model, tmp_path / "out")
-    unread = Job(**{name: getattr(wanted, name) for name in Job.__slots__} | {"student": other})
+    unread = replace(job(model, tmp_path / "out"), student=other)
     with pytest.raises(ModelFileError, match="--base FOLDER") as refused:
         asyncio.run(train(unread, lambda _: None))
     assert "\n" not in str(refused.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.events import RefinedBefore
 from engine.sample import Frozen, Rule, Stage, WhyPassed
@@ -25,10 +26,12 @@ class StageCounts(Frozen):
 
 
 class Medians(Frozen):
-    """Medians over the samples that have the score; None where none has."""
+    """Medians of a score before and after, over the same samples: those that have both. None where none has."""
 
+    ifd_pairs: int
     ifd_before: float | None
     ifd_after: float | None
+    r_ifd_pairs: int
     r_ifd_before: float | None
     r_ifd_after: float | None
 
@@ -55,11 +58,10 @@ class Overview(Frozen):
 
 def overview(workspace: Workspace, run: Run) -> Overview:
     """Count a run's outcomes."""
-    database, names = workspace.database, tuple(Medians.model_fields)
-    scored = ", ".join(f"count({name})" for name in names)
-    ((done, failed, unscorable, truncated, *counts),) = database.execute(
-        "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(unscorable), 0), coalesce(sum(truncated), 0), "
-        f"{scored} FROM figures WHERE run = :run AND sample NOT IN {DROPPED}",
+    database = workspace.database
+    ((done, failed, unscorable, truncated),) = database.execute(
+        "SELECT count(*), coalesce(sum(failed), 0), coalesce(sum(unscorable), 0), coalesce(sum(truncated), 0) "
+        f"FROM figures WHERE run = :run AND sample NOT IN {DROPPED}",
         run=run.id,
     )
     reasoning_dropped, changed = followed(workspace, run)
@@ -80,9 +82,7 @@ def overview(workspace: Workspace, run: Run) -> Overview:
             fields_changed=changed,
             noted=workspace.annotations.noted(),
             tags=workspace.annotations.tags(),
-            medians=Medians(
-                **{name: _median(workspace, run, name, of) for name, of in zip(names, counts, strict=True)}
-            ),
+            medians=Medians(**_medians(workspace, run, "ifd"), **_medians(workspace, run, "r_ifd")),
         )
 
 
@@ -157,12 +157,18 @@ def stage_counts(workspace: Workspace, run: Run, some: Sequence[int]) -> dict[St
     return {stage: StageCounts(**count) for stage, count in counts.items() if count}
 
 
-def _median(workspace: Workspace, run: Run, score: str, count: int) -> float | None:
-    if not count:
-        return None
-    middle = workspace.database.execute(
-        f"SELECT {score} FROM figures WHERE run = :run AND {score} IS NOT NULL AND sample NOT IN {DROPPED} "
-        f"ORDER BY 1 LIMIT {2 - count % 2} OFFSET {(count - 1) // 2}",
-        run=run.id,
+def _medians(workspace: Workspace, run: Run, score: str) -> dict[str, Any]:
+    """The fields of `Medians` of "ifd" or "r_ifd"."""
+    before, after = f"{score}_before", f"{score}_after"
+    both = (
+        f"FROM figures WHERE run = :run AND {before} IS NOT NULL AND {after} IS NOT NULL "
+        f"AND sample NOT IN {DROPPED}"
     )
-    return sum(float(value) for (value,) in middle) / len(middle)
+    ((pairs,),) = workspace.database.execute(f"SELECT count(*) {both}", run=run.id)
+    found = {f"{score}_pairs": pairs}
+    for value in (before, after):
+        middle = f"SELECT {value} AS v {both} ORDER BY v LIMIT 2 - :pairs % 2 OFFSET (:pairs - 1) / 2"
+        ((found[value],),) = workspace.database.execute(
+            f"SELECT avg(v) FROM ({middle})", run=run.id, pairs=pairs
+        )
+    return found

@@ -11,7 +11,7 @@ from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice, Sample
 from models.system.units import counted, size
 from tui.text.tables import Fact, near_tie_rule, passed_words, place_words, rules_facts
-from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
+from tui.text.vocabulary import FEW_SCORED, MEASURES, METHODS, choice_flags, shown_equal_length
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -27,7 +27,7 @@ def lead(report: Report) -> str:
     sentence += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
     sentence += f"; for {overview.failed:,} a stage failed." if overview.failed else "."
     for figure in report.figures:
-        if figure.after is not None and not figure.logarithmic:
+        if figure.after is not None and not figure.logarithmic and min(figure.counts) >= FEW_SCORED:
             before, after = (median(figure, position) for position in figure.medians)
             sentence += f" The median {MEASURES[figure.measure].title} went from {before} to {after}."
     return sentence

@@ -50,6 +50,7 @@ from tui.text.literal import first_line, literal, one_line
 from tui.text.tool_words import tool_definitions
 from tui.text.vocabulary import (
     CHECKS,
+    FEW_SCORED,
     LENGTH_DECIDES,
     RULES,
     WHY_PASSED,
@@ -223,12 +224,14 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
         parts += [f"{counts.length_decides} decided by length"] * bool(counts.length_decides)
         yield f"{stage} stage", ", ".join(parts)
     medians = overview.medians
-    for name, before, after in (
-        ("median IFD", medians.ifd_before, medians.ifd_after),
-        ("median r-IFD", medians.r_ifd_before, medians.r_ifd_after),
+    for name, pairs, before, after in (
+        ("median IFD", medians.ifd_pairs, medians.ifd_before, medians.ifd_after),
+        ("median r-IFD", medians.r_ifd_pairs, medians.r_ifd_before, medians.r_ifd_after),
     ):
-        if before is not None or after is not None:
-            yield name, _change(before, after)
+        if pairs >= FEW_SCORED:
+            yield name, f"{_change(before, after)}, of {pairs:,} samples"
+        elif pairs:
+            yield name, f"none below {FEW_SCORED} scored samples; {pairs} so far"
     if overview.faults:
         yield "failures", ", ".join(f"{kind} {count}" for kind, count in overview.faults.items())
     if overview.unscorable:

@@ -14,7 +14,9 @@ from engine.store.workspace import Run, Workspace
 from models.teacher import Fault
 from tests.factory import choice, failed, new_workspace, outcome, ratio, recipe, scores
 
-NOTHING = Medians(ifd_before=None, ifd_after=None, r_ifd_before=None, r_ifd_after=None)
+NOTHING = Medians(
+    ifd_pairs=0, ifd_before=None, ifd_after=None, r_ifd_pairs=0, r_ifd_before=None, r_ifd_after=None
+)
 
 
 @pytest.fixture
@@ -83,14 +85,13 @@ def test_a_sample_that_failed_twice_is_one_sample_and_two_faults_the_commonest_f
     assert view.stages[second].kept == 1, "kept is what the student preferred, not what nobody could better"
 
 
-def test_medians_are_over_the_samples_that_have_the_score(workspace: Workspace, run: Run) -> None:
+def test_medians_before_and_after_are_over_the_same_samples(workspace: Workspace, run: Run) -> None:
     keep(workspace, run, 0, before=scores(0.1, 0.5), after=scores(0.2, None))
     keep(workspace, run, 3, before=scores(0.9, None), after=scores(0.6, None))
     keep(workspace, run, 5, before=scores(0.2, 0.7), after=scores(None, None))
     keep(workspace, run, 6)
-    assert overview(workspace, run).medians == Medians(
-        ifd_before=0.2, ifd_after=0.4, r_ifd_before=0.6, r_ifd_after=None
-    )
+    expected = {"ifd_pairs": 2, "ifd_before": 0.5, "ifd_after": 0.4}
+    assert overview(workspace, run).medians == NOTHING.model_copy(update=expected)
 
 
 def test_unscorable_and_truncated_count_samples_and_not_scores(workspace: Workspace, run: Run) -> None:

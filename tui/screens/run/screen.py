@@ -41,6 +41,7 @@ from tui.state.recount import Recount
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
 from tui.text.tables import session_words
+from tui.text.vocabulary import FEW_SCORED
 from tui.widgets.cursor_list import MOVES, CursorKeys
 from tui.widgets.plot import Plot
 from tui.widgets.stage_bars import StageBar, StageBars
@@ -219,8 +220,8 @@ class RunScreen(CursorKeys, JobScreen):
         else:
             self._medians = {name: await ask(Distribution.medians, name) for name in ("ifd", "r_ifd")}
             counted = max(score.pairs for score in self._medians.values())
-        self.set_class(counted >= wording.FEW, "-many")
-        if not self.job.running and counted >= wording.FEW:
+        self.set_class(counted >= FEW_SCORED, "-many")
+        if not self.job.running and counted >= FEW_SCORED:
             await self.query_one(ResultPlots).count(method)
 
     def _measure_now(self) -> None:

@@ -18,10 +18,7 @@ from models.student import StudentInfo
 from models.system.units import counted, size
 from models.teacher import TeacherInfo
 from tui.text.shown import shown_line
-from tui.text.vocabulary import MEASURES, METHODS, NO_HELP, SCHEDULES, WANTED
-
-FEW = 10
-"""Scored samples below which no median is said."""
+from tui.text.vocabulary import FEW_SCORED, MEASURES, METHODS, NO_HELP, SCHEDULES, WANTED
 
 LABEL, MODEL, SPEED, BEFORE = 11, 40, 16, 25
 """Cells of the columns."""
@@ -169,20 +166,20 @@ def medians(found: Mapping[str, PairedMedians], width: int, *, refined: bool) ->
     found: by name. refined: false where there is no after, and a sample's one score stands for both.
     """
     pairs = max((score.pairs for score in found.values()), default=0)
-    if pairs < FEW:
-        words = f"none below {FEW} scored samples; so far {pairs}"
+    if pairs < FEW_SCORED:
+        words = f"none below {FEW_SCORED} scored samples; so far {pairs}"
         return [Content.assemble(("medians".ljust(LABEL), "$text-muted"), (words, "$text-muted"))]
     lines = []
     for label, (name, score) in zip(("medians", ""), found.items(), strict=True):
         title, about = MEASURES[name]
         figures, after = "–", score.after
-        if score.pairs >= FEW and score.before is not None and after is not None:
+        if score.pairs >= FEW_SCORED and score.before is not None and after is not None:
             figures = f"{score.before:.3f} → {after:.3f}" if refined else f"{after:.3f}"
         of = f"{score.pairs:,} pairs" if refined else f"{score.pairs:,}"
         counts = f"  of {of}" + f" ({score.decided:,} as you decided)" * bool(score.decided)
         stays, style = f"({WANTED[name]} stays)", "$text-muted"
         says = [f"{about} {stays}", about, stays] if refined else [about]
-        if score.pairs >= FEW and after is not None and after >= 1:
+        if score.pairs >= FEW_SCORED and after is not None and after >= 1:
             says, style = [f"1 or more: {NO_HELP[title]}", "1 or more: no help"], "$text-warning"
         line = Content.assemble(
             (label.ljust(LABEL), "$text-muted"), f"{title:<7}{figures}", (counts, "$text-muted")

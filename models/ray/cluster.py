@@ -8,9 +8,11 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Awaitable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from threading import Event, Thread
 from typing import Any
 
 from models.errors import BurnishError, UsageError, printable
@@ -54,6 +56,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self.address = address
         self._connecting = asyncio.Lock()
+        self._stay: _Stay | None = None
         self._ray: Any = None
 
     async def nodes(self) -> list[Node]:
@@ -124,15 +127,44 @@ class Cluster:
 
     async def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
-        ray, self._ray = self._ray, None
-        if ray is not None:
-            await on_daemon_thread(ray.shutdown)
+        stay, self._stay, self._ray = self._stay, None, None
+        if stay is not None:
+            stay.leave.set()
+            await asyncio.wrap_future(stay.left)
 
     async def _connected(self) -> Any:
         async with self._connecting:
             if self._ray is None:
-                self._ray = await on_daemon_thread(_connect, self.address)
+                self._stay = _Stay(self.address)
+                self._ray = await asyncio.wrap_future(self._stay.connected)
             return self._ray
+
+
+class _Stay(Thread):
+    """The thread that connects, stays until it is to leave, and leaves: what Ray starts here ends with it."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(name="ray", daemon=True)
+        self.address = address
+        self.connected: Future[Any] = Future()
+        self.leave = Event()
+        self.left: Future[None] = Future()
+        for future in (self.connected, self.left):
+            future.set_running_or_notify_cancel()  # nobody can cancel it
+        self.start()
+
+    def run(self) -> None:
+        try:
+            try:
+                ray = _connect(self.address)
+            except BaseException as error:
+                self.connected.set_exception(error)
+                return
+            self.connected.set_result(ray)
+            self.leave.wait()
+            ray.shutdown()
+        finally:
+            self.left.set_result(None)
 
 
 def _connect(address: str) -> Any:

@@ -155,3 +155,15 @@ def test_a_node_with_another_digest_or_file_is_refused(nodes: Nodes, tmp_path: P
             assert no.value.fault is Fault.UNREACHABLE
         finally:
             nodes.kill("d")
+
+
+@pytest.mark.whole
+def test_ray_is_started_on_this_machine_for_a_run(tmp_path: Path) -> None:
+    with FakeOllama(brief) as server:
+        command = words(
+            *("run", dataset(tmp_path / "w.json", SHORT[:1]), "-w", tmp_path / "w.burnish", "--ray", "local"),
+            *("--teacher", TEACHER, "--student", on_nodes().student.name, "--reply-form", "json", "--json"),
+        )
+        here = {"OLLAMA_HOST": server.url, "RAY_AUTH_MODE": "disabled"}
+        ended = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **ALONE, **here})
+    assert json.loads(ended.stdout)["done"] == 1

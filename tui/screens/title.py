@@ -35,10 +35,10 @@ class Title(Horizontal):
 
     def compose(self) -> ComposeResult:
         self._tab_line.update(self._tabs())
+        self.renew()
         yield from (self._tab_line, self._workspace_line, self._run_state)
 
     def on_mount(self) -> None:
-        self.renew()
         self.set_interval(0.5, self.renew)
 
     def on_resize(self) -> None:
@@ -65,7 +65,7 @@ class Title(Horizontal):
     def _tabs(self) -> Content:
         current = UNDER.get(self._scope, self._scope)
         actions = {action.name.removeprefix("go_"): action for action in of_scope("app")}
-        wide = self.size.width >= 100
+        wide = self.app.size.width >= 100  # this line has no size before its first picture
         parts = [Content.styled(" burnish ", "bold $primary")] if wide else []
         for tab in TABS:
             action = actions[tab]

@@ -24,6 +24,7 @@ from engine.formats.render import render_row
 from engine.formats.write import is_table, row_texts, write_dataset
 from engine.sample import Turns
 from engine.store.baselines import Baselines, baselines
+from engine.store.choosing import ORDERS
 from engine.store.leaving import (
     USUAL_TOP,
     ExportRule,
@@ -37,6 +38,7 @@ from engine.store.leaving import (
     pass_through,
 )
 from engine.store.workspace import Run, Source, Workspace
+from models.errors import UsageError
 
 ENDINGS = {
     Container.JSON: ".json",
@@ -145,6 +147,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         opened.database.freeze()  # a trainer's rows are gone through twice, and a run may be on
         source, run = opened.source(), opened.latest_run()
         target = wanted.format_for(source.format)
+        _check_choice(opened, run, wanted)
         if wanted.preferences is not None:
             return _write_pairs(opened, run, out, wanted, wanted.preferences, progress)
         every = sum(opened.passed().values())
@@ -284,6 +287,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
             rule: count_exported_rows(opened, run, rule, share_of(rule, share))
             for rule, share in shares.items()
         }
+        _check_choice(opened, run, wanted)
         passed, dropped = sum(opened.passed().values()), count_dropped_rows(opened)
         beside = baselines(opened, run, wanted.rule, wanted.share, seed)
         if wanted.preferences is not None:
@@ -326,6 +330,15 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
             dropped,
             beside,
         )
+
+
+def _check_choice(opened: Workspace, run: Run, wanted: ExportRequest) -> None:
+    """Raises `UsageError` where the rule lets samples through, and none has the measure that they are chosen by."""
+    rule, share = wanted.rule, wanted.share
+    if share is None or not (why := ORDERS[share.by].missing) or count_exported(opened, run, rule, share):
+        return
+    if rule is ExportRule.TOP or count_exported(opened, run, rule):
+        raise UsageError(f"--by {share.by}: no sample of the rule {rule} has it: {why}")
 
 
 def share_of(rule: ExportRule, top: TopShare | None) -> TopShare | None:

@@ -25,6 +25,7 @@ class Order:
     value: str  # `:seed` in it is the draw's, `:run` the run's
     largest: bool  # the largest values are chosen; else the smallest
     condition: str  # of the samples that have it
+    missing: str = ""  # why none may have it
 
 
 LENGTH = "coalesce(length_after, length_before)"
@@ -38,18 +39,21 @@ ORDERS = {
         "computed('s-ifd', :run, sample)",
         largest=True,
         condition="ifd_after < 1 AND computed('s-ifd', :run, sample) IS NOT NULL",
+        missing="no student has scored them",
     ),
     # What suits the student: surprising, and not far from what it would say (arXiv 2601.14249).
     ChosenBy.RSR: Order(
         "computed('rsr', :run, sample)",
         largest=False,
         condition="computed('rsr', :run, sample) IS NOT NULL",
+        missing="no student has scored them since burnish keeps the ranks of tokens",
     ),
     # What the student would most likely have said itself (GRAPE, arXiv 2502.04194).
     ChosenBy.LOSS: Order(
         "json_extract(ifd_ratio, '$.given.mean')",
         largest=False,
         condition="json_extract(ifd_ratio, '$.given.mean') IS NOT NULL",
+        missing="no student has scored them",
     ),
     # By how much the instruction stage's rewrite is better over as many tokens: what length alone brings is not in it.
     ChosenBy.MARGIN: Order(
@@ -57,6 +61,7 @@ ORDERS = {
         largest=True,
         condition="instruction_equal_margin > 0 AND instruction = 'replaced' "
         "AND coalesce(decision, 'accepted') = 'accepted'",
+        missing="no new instruction that won at equal length is among them",
     ),
     # Of the responses, in characters (arXiv 2402.04833).
     ChosenBy.LENGTH: Order(LENGTH, largest=True, condition="1"),

@@ -81,6 +81,18 @@ def test_a_share_is_taken_by_any_measure(refined: Path, tmp_path: Path) -> None:
         assert (ended.code, why in ended.complaint) == (2, True), ended.complaint
 
 
+def test_a_measure_that_no_sample_has_is_one_line_and_writes_nothing(
+    with_tools: Path, tmp_path: Path
+) -> None:
+    for how in ((tmp_path / "out.json",), ("--dry-run",)):
+        ended = burnish("export", with_tools, *how, "--rule", "top", "--by", "margin")
+        assert ended.code == 2
+        assert "--by margin: no sample of the rule top has it: no new instruction" in ended.complaint
+    assert contents(tmp_path) == {}
+    paper = burnish("export", with_tools, "--dry-run", "--rule", "paper", "--top", "1", "--by", "loss")
+    assert (paper.code, "would write" in paper.out) == (0, True), "nothing passes the rule itself"
+
+
 def test_a_dry_run_writes_nothing_and_tells_of_the_baselines(refined: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     everything = burnish("export", refined, out, "--dry-run")

@@ -10,7 +10,7 @@ from engine.sample import Turn
 from engine.trial.arms import Exchange
 from models.llamacpp.chat_template import ChatTemplateError
 from models.llamacpp.student import EmbeddedStudent
-from models.student import Passage
+from models.student import Passage, PassageError, PassageIds
 from models.training.job import Lesson
 
 AT_ONCE = 256
@@ -47,17 +47,33 @@ async def lessons_of(
     """The tokens of each passage as they are scored, then the token that ends an answer.
 
     A tail that does not fit into `context` is cut off, as in scoring. None: there is no passage, or what stands before
-    its answer leaves that no room.
+    its answer leaves that no room, or llama.cpp fails at it.
     """
     known = list(dict.fromkeys(passage for passage in passages if passage is not None))
     lessons: dict[Passage | None, Lesson | None] = {None: None}
     for start in range(0, len(known), AT_ONCE):
         part = known[start : start + AT_ONCE]
-        found, end = await student.ids(part, after)
-        for passage, ids in zip(part, found, strict=True):
-            before, answer = ids.context.tolist(), ids.target.tolist()
-            answer += [] if end is None else [end]
-            room = context - len(before)
-            fits = before and answer and room >= min(len(answer), MIN_TARGET)
-            lessons[passage] = Lesson(tuple(before), tuple(answer[:room])) if fits else None
+        for passage, ids in zip(part, await _ids(student, part, after), strict=True):
+            lessons[passage] = ids and _lesson(*ids, context)
     return [lessons[passage] for passage in passages]
+
+
+async def _ids(
+    student: EmbeddedStudent, passages: Sequence[Passage], after: str
+) -> list[tuple[PassageIds, int | None] | None]:
+    """The tokens of each passage, with the one that ends an answer; None of one that llama.cpp fails at."""
+    try:
+        found, end = await student.ids(passages, after)
+    except PassageError:
+        if len(passages) == 1:
+            return [None]
+        return [(await _ids(student, [passage], after))[0] for passage in passages]
+    return [(ids, end) for ids in found]
+
+
+def _lesson(ids: PassageIds, end: int | None, context: int) -> Lesson | None:
+    before, answer = ids.context.tolist(), ids.target.tolist()
+    answer += [] if end is None else [end]
+    room = context - len(before)
+    fits = before and answer and room >= min(len(answer), MIN_TARGET)
+    return Lesson(tuple(before), tuple(answer[:room])) if fits else None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.llamacpp.student import EmbeddedStudent
-from models.student import Losses, Passage
+from models.student import MISSING, Losses, Passage, PassageError
 from models.system.atomic_file import atomic_file
 
 HELD_OUT = "held-out.json"
@@ -40,12 +40,22 @@ async def weigh(
 ) -> Weighed:
     """The student's losses of both answers of each sample."""
     known = list(dict.fromkeys(one for one in (*original, *refined) if one is not None))
-    losses = await student.losses(known)
+    losses = await _losses(student, known)
     means = {passage: _mean(found) for passage, found in zip(known, losses, strict=True)}
     original_means, refined_means = (
         [None if one is None else means[one] for one in side] for side in (original, refined)
     )
     return Weighed(original_means, refined_means)
+
+
+async def _losses(student: EmbeddedStudent, passages: Sequence[Passage]) -> list[Losses]:
+    """The student's losses; `MISSING` of a passage that llama.cpp fails at."""
+    try:
+        return await student.losses(passages)
+    except PassageError:
+        if len(passages) == 1:
+            return [MISSING]
+        return [(await _losses(student, [passage]))[0] for passage in passages]
 
 
 def _mean(losses: Losses) -> float | None:

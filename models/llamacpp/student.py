@@ -89,7 +89,8 @@ class EmbeddedStudent:
     async def ids(self, passages: Sequence[Passage], after: str = "") -> tuple[list[PassageIds], int | None]:
         """The tokens of each passage as they are scored, and the one that ends an answer; None: there is none.
 
-        `after`: what the template writes after an answer, "" for what the vocabulary says.
+        `after`: what the template writes after an answer, "" for what the vocabulary says. Raises `PassageError` where
+        llama.cpp fails at one of them, and `StudentError`.
         """
         await self.open()
         assert self._child is not None
@@ -97,7 +98,12 @@ class EmbeddedStudent:
             ([(piece.text, piece.special) for piece in passage.context], passage.target)
             for passage in passages
         ]
-        answer = await self._child.call("ids", passages=asked, after=after)
+        try:
+            answer = await self._child.call("ids", passages=asked, after=after)
+        except ChildDied as death:
+            raise PassageError(f"{self._name}: llama.cpp {death} at a text's tokens", str(death)) from death
+        except ChildRefused as refusal:
+            raise StudentError(refusal.why) from refusal
         ids = np.frombuffer(answer.blobs[0], np.int32)
         found = []
         for context, target in answer.header["lengths"]:

@@ -25,7 +25,7 @@ def print_trial(out: Console, found: TrialResult) -> None:
 def _losses(found: TrialResult) -> Table:
     held = f"{counted(found.samples, 'sample')} of {counted(found.rows, 'row')} held out"
     table = _table(
-        f"loss of answers in nats a token: {held}, {counted(found.seeds, 'seed')}",
+        f"loss in nats a token: {held}, {counted(found.seeds, 'seed')}",
         *("arm", "samples", "tokens each", "epochs", "on original", "on refined"),
     )
     table.add_row(BASE, "", "", "", *map(_mean, _both(found.base)))
@@ -61,7 +61,7 @@ def words(found: TrialResult) -> Iterator[Fact]:
             f"{count:,} {why}"
             for count, why in (
                 (arm.alike, "like what is held out"),
-                (arm.too_long, "too long for the context"),
+                (arm.too_long, "that the context leaves no room, or that cannot be read"),
             )
             if count
         ]
@@ -74,9 +74,9 @@ def words(found: TrialResult) -> Iterator[Fact]:
 def _sentence(finding: Finding, found: TrialResult) -> str:
     match finding:
         case Finding.BETTER:
-            return "the student trained on refined data is better than the one trained on the original"
+            return "better: after refined data, the student predicts held-out answers better than after the original"
         case Finding.WORSE:
-            return "the student trained on refined data is worse than the one trained on the original"
+            return "worse: after refined data, the student predicts held-out answers worse than after the original"
         case Finding.EACH_ITS_OWN:
             return "no difference shown: each student is better at the kind of answers that it was trained on"
         case Finding.NOTHING:

@@ -1,8 +1,9 @@
-"""Exchanges as the tokens that are learnt."""
+"""Exchanges as the tokens that are learnt, and as the passages that are weighed."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,13 @@ from engine.method.templates import TemplateName, prompt_for
 from engine.sample import Turn, Version
 from engine.trial.arms import Exchange
 from engine.trial.passages import after_answer, lessons_of, passages_of
+from engine.trial.weighing import Weighed, weigh
 from models.files.digest import sha256_of
 from models.llamacpp.student import EmbeddedStudent
+from models.student import Passage, Piece
 from models.training.job import Lesson
 from tests.conftest import made_once
-from tests.gguf_writer import runnable
+from tests.gguf_writer import aborting, runnable
 
 END = 257  # "<|im_end|>", the vocabulary's own and the chat template's
 
@@ -56,3 +59,21 @@ def test_an_answer_is_learnt_with_the_token_that_ends_it_and_cut_where_the_conte
     assert long.context == short.context
     assert len(long.context) + len(long.answer) == 400
     assert crowded is None
+
+
+def test_a_text_that_llama_cpp_fails_at_is_left_out_and_no_other(tmp_path: Path) -> None:
+    model = aborting(tmp_path / "model.gguf")
+    passages = [Passage((Piece("Say a word."),), answer) for answer in ("yes yes", "é", "no no")]
+
+    async def run() -> tuple[list[Lesson | None], Weighed]:
+        student = EmbeddedStudent(model, digest=sha256_of(model), context=64)
+        try:
+            learnt = await lessons_of(student, passages, "", 64)
+            return learnt, await weigh(student, passages, [None, *passages[1:]])
+        finally:
+            await student.close()
+
+    learnt, found = asyncio.run(run())
+    assert [lesson is None for lesson in learnt] == [False, True, False]
+    assert [loss is None for loss in found.original] == [False, True, False]
+    assert found.refined == [None, None, found.original[2]]

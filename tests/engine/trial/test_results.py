@@ -93,9 +93,9 @@ def found(
 @pytest.mark.parametrize(
     ("refined", "longest", "said", "length"),
     [
-        ((-0.2, -0.3), (0.0, 0.0), "is better than the one", "length does not explain that"),
-        ((-0.2, -0.3), (-0.2, -0.3), "is better than the one", "length may explain all of it"),
-        ((0.2, 0.1), (0.0, 0.0), "is worse than the one", "it is worse than longest"),
+        ((-0.2, -0.3), (0.0, 0.0), "better: after refined data", "length does not explain that"),
+        ((-0.2, -0.3), (-0.2, -0.3), "better: after refined data", "length may explain all of it"),
+        ((0.2, 0.1), (0.0, 0.0), "worse: after refined data", "it is worse than longest"),
         ((0.2, -0.2), (0.0, 0.0), "no difference shown: each student", "each is better at its own kind"),
         ((0.0, 0.0), (0.0, 0.0), "no difference shown between", "no difference is shown"),
     ],

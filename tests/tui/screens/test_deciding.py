@@ -68,6 +68,19 @@ def test_undo_in_review_shows_the_sample_it_is_about(tmp_path: Path) -> None:
         assert seat.index == 0
         assert seat.shown("#decision") == "? not decided"
         assert seat.toasts[-1] == "undone: kept the original (sample 0)"
+        with_student(seat)
+        await seat.press("o", "e", "M")
+        seat.app.action_undo()  # as the palette does, also while one types
+        await seat.settled()
+        assert (seat.index, seat.screen.editing) == (1, True), "an edit is of its sample"
+        assert seat.toasts[-1] == "undone: kept the original (sample 0)"
+        await seat.press("ctrl+s")
+        edited = await seat.review(1)
+        assert edited is not None
+        assert edited.version.response.startswith("M")
+        assert await seat.review(0) is None
+        await seat.press("3", "u")
+        assert seat.toasts[-1] == "undone: edited (sample 1)", "told where it is out of sight"
 
     ReviewSeat(scene(tmp_path, reviewed=False)).play(steps)
 

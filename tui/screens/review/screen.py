@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
@@ -257,6 +257,10 @@ class ReviewScreen(SampleViewScreen):
             self._next_echo = f"sample {index}: noted"
             self.post_message(ReviewsChanged())
             self._reload()
+
+    def follow_act(self, samples: Sequence[int]) -> None:
+        if not self.editing:  # what is typed is of the sample that is shown, and is saved for that
+            super().follow_act(samples)
 
     # --- editing --------------------------------------------------------------------------------------------------
 

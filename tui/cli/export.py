@@ -57,9 +57,8 @@ from tui.cli.options import (
     "half of all tokens that instructions matter most for (T-SHIRT); rsr: the smallest rank-surprisal ratio; loss: the "
     "smallest of the response given the instruction, what the student would likeliest say itself (GRAPE); margin: by "
     "which the new instruction won, at equal length; length: the longest response; random [ifd]. With --preferences, "
-    "who preferred a response: "
-    "the student at the response stage, a person only, or a judge in both orders; a person's decision comes first in "
-    "any case [student].",
+    "who preferred a response: the student at the response stage, a person only, or a judge in both orders; a person's "
+    "decision comes first in any case [student].",
 )
 @click.option(
     "--seed",

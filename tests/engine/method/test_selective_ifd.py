@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.method.scores import token_ratio
@@ -21,6 +21,7 @@ def losses(nll: list[float]) -> Losses:
 GAINS = st.one_of(st.floats(-9, 9, width=32), st.sampled_from([0.0, -0.0, 0.5, -0.5]))
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(GAINS, min_size=1, max_size=9), min_size=1, max_size=9))
 def test_it_is_the_mean_gain_over_the_half_of_all_tokens_that_gain_or_lose_most(
     responses: list[list[float]],

@@ -17,6 +17,7 @@ from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
 from engine.run.teachers import OpenTeacher, TeacherSource
 from engine.sample import Stage
+from models.ray.cluster import Cluster
 
 T = TypeVar("T")
 Emit = Callable[[JudgeEvent], None]
@@ -28,21 +29,37 @@ class RecordedModel(TeacherSource):
     While `gate` is held nothing new is asked; what is asked is held up, too, while the server cannot answer.
     """
 
-    def __init__(self, record: Record, settings: TeacherSettings, emit: Emit, *, chat: bool = True) -> None:
-        super().__init__(settings, emit, chat=chat, limits=record.limits)
+    def __init__(
+        self,
+        record: Record,
+        settings: TeacherSettings,
+        emit: Emit,
+        *,
+        chat: bool = True,
+        ray: str | None = None,
+    ) -> None:
+        """`ray`: the address of a cluster whose nodes' model is asked, and not this machine's."""
+        self._nodes = None if ray is None else Cluster(ray)
+        super().__init__(settings, emit, chat=chat, limits=record.limits, cluster=self._nodes)
         self.gate = Gate()
         self.record = record
         self.emit = emit
-        self._parallel = settings.parallel
+        self._parallel = 1  # until it was opened
         self._replaying: ReplayingTeacher | None = None  # once it was opened
         self._asking: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> OpenTeacher:
         teacher = await super().open()
+        self._parallel = teacher.parallel
         if self._replaying is None:
             self._replaying = ReplayingTeacher(self.record, teacher, self.emit, self.gate)
             self.emit(TeacherOpened(teacher.info))
         return teacher
+
+    async def close(self) -> None:
+        await super().close()
+        if self._nodes is not None:
+            await self._nodes.close()
 
     def watch(self, work: str, asking: Asking, unit: str) -> None:
         """Have a work held, once, where its first items all fail in the same way; it is open by then.

@@ -17,7 +17,7 @@ from engine.events import AttemptFailed, Event, Generated, Notice, Paused
 from engine.run.session import Session
 from engine.store.workspace import Workspace
 from models.teacher import Fault, TeacherError
-from tests.command import ALONE, words
+from tests.command import ALONE, burnish, words
 from tests.ollama.script import Answer, Chat, Ending, Nothing, Scripted
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
@@ -167,3 +167,15 @@ def test_ray_is_started_on_this_machine_for_a_run(tmp_path: Path) -> None:
         here = {"OLLAMA_HOST": server.url, "RAY_AUTH_MODE": "disabled"}
         ended = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **ALONE, **here})
     assert json.loads(ended.stdout)["done"] == 1
+
+
+def test_answers_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
+    nodes.answer(lambda _: "A cherry.")
+    prompts, out = dataset(tmp_path / "prompts.json", SHORT), tmp_path / "out.json"
+    ended = burnish(
+        *("answer", "--model", TEACHER, "--prompts", prompts, "-o", out, "--ray", nodes.address, "--json"),
+        environment={"OLLAMA_HOST": "127.0.0.1:9"},
+    )
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["answered"] == len(SHORT)
+    assert [len(server.chats) for server in nodes.servers.values()] == [2, 2]

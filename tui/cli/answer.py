@@ -21,6 +21,7 @@ from tui.cli.options import (
     given,
     json_option,
     limit_option,
+    ray_option,
     setting_option,
 )
 from tui.cli.stopping import run_stoppable
@@ -61,6 +62,7 @@ LISTED = 20
 @setting_option("answer", "think")
 @encoding_option
 @columns_option
+@ray_option
 @json_option
 def answer(
     prompts: Path,
@@ -69,6 +71,7 @@ def answer(
     limit: int | None,
     encoding: str | None,
     columns: tuple[str, ...],
+    ray: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -103,7 +106,7 @@ def answer(
     kept = out.with_name(f"{out.name}.answers")
     with Record.at(kept) as record:
         try:
-            found, now = run_stoppable(_answer(record, settings, asked))
+            found, now = run_stoppable(_answer(record, settings, asked, ray))
         except HeldError as error:
             if as_json:
                 print(json.dumps({"record": str(kept), "held": asdict(error.held)}))
@@ -128,7 +131,7 @@ def answer(
 
 
 async def _answer(
-    record: Record, settings: AnswerSettings, asked: list[AnswerPrompt]
+    record: Record, settings: AnswerSettings, asked: list[AnswerPrompt], ray: str | None
 ) -> tuple[Answers, SessionCounts]:
     from engine.judge.answers import answer
     from engine.judge.recorded_model import RecordedModel
@@ -139,7 +142,9 @@ async def _answer(
 
     chat = settings.template is TemplateName.CHAT
     with display(errors(), "prompts") as shown:
-        async with RecordedModel(record, settings, ending_when_held(shown.on_event), chat=chat) as model:
+        async with RecordedModel(
+            record, settings, ending_when_held(shown.on_event), chat=chat, ray=ray
+        ) as model:
             return await answer(model, asked, settings.template), shown.tally.session
 
 

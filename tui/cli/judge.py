@@ -21,6 +21,7 @@ from tui.cli.options import (
     given,
     json_option,
     limit_option,
+    ray_option,
     setting_option,
 )
 from tui.cli.stopping import run_stoppable
@@ -55,6 +56,7 @@ LISTED = 20
 )
 @encoding_option
 @columns_option
+@ray_option
 @json_option
 def judge(
     a: Path,
@@ -65,6 +67,7 @@ def judge(
     record: Path | None,
     encoding: str | None,
     columns: tuple[str, ...],
+    ray: str | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -104,7 +107,7 @@ def judge(
     sides = _sides(a, b, reading, refined_only=refined_only, limit=limit)
     with Record.at(record or judged_path(a)) as opened:
         try:
-            comparison, now = run_stoppable(_judge(opened, settings, sides))
+            comparison, now = run_stoppable(_judge(opened, settings, sides, ray))
         except HeldError as error:
             if as_json:
                 print(json.dumps({"record": str(opened.path), "held": asdict(error.held)}))
@@ -129,7 +132,9 @@ def judge(
     return PARTLY if found.faults else DONE
 
 
-async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> tuple[Comparison, SessionCounts]:
+async def _judge(
+    record: Record, settings: JudgeSettings, sides: Sides, ray: str | None
+) -> tuple[Comparison, SessionCounts]:
     from engine.judge.judge import judge
     from engine.judge.recorded_model import RecordedModel
     from engine.run.session import ending_when_held
@@ -137,7 +142,7 @@ async def _judge(record: Record, settings: JudgeSettings, sides: Sides) -> tuple
     from tui.cli.progress import display
 
     with display(errors(), "pairs") as shown:
-        async with RecordedModel(record, settings, ending_when_held(shown.on_event)) as model:
+        async with RecordedModel(record, settings, ending_when_held(shown.on_event), ray=ray) as model:
             return await judge(model, sides, settings.reply_form), shown.tally.session
 
 

@@ -36,13 +36,14 @@ async def check_privacy(
     `folder`: where workspaces and exports are; `ignored`: variables that the caller ignores, besides those
     that burnish always does. No server but the teacher's is asked, and nothing is written.
     """
-    return [*await _teacher(settings), *_here(folder, {*IGNORED, *ignored})]
+    return [*await check_contacted(settings), *check_stored(folder, {*IGNORED, *ignored})]
 
 
 # The teacher ----------------------------------------------------------------------------------------------
 
 
-async def _teacher(settings: Settings) -> list[Check]:
+async def check_contacted(settings: Settings) -> list[Check]:
+    """The checks of the teacher's server."""
     name = settings.teacher.name
     if name is not None and name.startswith(SERVED):
         return [*await check_texts(settings.teacher), _listed(settings)]
@@ -150,7 +151,7 @@ def _asked_to_log(environment: Mapping[str, str]) -> str:
 # What is stored -------------------------------------------------------------------------------------------
 
 
-def _here(folder: Path, ignoring: Collection[str]) -> Iterator[Check]:
+def check_stored(folder: Path, ignoring: Collection[str]) -> Iterator[Check]:
     folder = folder.absolute()
     ignored = sorted(name for name in os.environ if name.upper() in ignoring)
     if ignored:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from engine.events import Held, TeacherOpened
+from engine.events import Held, Notice, TeacherOpened
 from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
@@ -39,7 +39,7 @@ class RecordedModel(TeacherSource):
         ray: str | None = None,
     ) -> None:
         """`ray`: the address of a cluster whose nodes' model is asked, and not this machine's."""
-        self._nodes = None if ray is None else Cluster(ray)
+        self._nodes = None if ray is None else Cluster(ray, lambda note: emit(Notice(note)))
         super().__init__(settings, emit, chat=chat, limits=record.limits, cluster=self._nodes)
         self.gate = Gate()
         self.record = record

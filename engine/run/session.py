@@ -126,7 +126,7 @@ class Session:
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._ray = ray
-        self._cluster = None if ray is None else Cluster(ray)
+        self._cluster = None if ray is None else Cluster(ray, lambda note: emit(Notice(note)))
         self._teacher = TeacherSource(
             settings.teacher,
             emit,

@@ -75,12 +75,17 @@ def on_nodes(
     on_note: Callable[[str], None],
 ) -> LoadableStudent:
     """The student of each node of a cluster in place of this machine's, from the same file there."""
-    name = settings.name or ""
-    if name != "demo" and not name.startswith("ollama:"):
-        settings = settings.model_copy(update={"name": str(own.file.path.absolute())})
-    make = partial(_on_this_node, settings, digest_of(own.file))
+    make = partial(_on_this_node, student_at_node(settings), digest_of(own.file))
     student = RayStudent(cluster, make, exact=settings.exact, patience=patience, on_note=on_note)
     return LoadableStudent(student, own.file)
+
+
+def student_at_node(settings: StudentSettings) -> StudentSettings:
+    """The settings as they hold on a node: a file is named by its whole path. Raises as `student_file`."""
+    name = settings.name or ""
+    if name == "demo" or name.startswith("ollama:"):
+        return settings
+    return settings.model_copy(update={"name": str(student_file(settings).path.absolute())})
 
 
 async def _on_this_node(settings: StudentSettings, digest: str) -> Student:

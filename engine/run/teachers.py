@@ -110,11 +110,8 @@ class TeacherSource:
             return await teacher_of(
                 settings, say, allow_remote=self._allow_remote, chat=self._chat, limits=self._limits
             )
-        file = teacher_file(settings)
-        if file is not None and settings.name != "demo":
-            settings = settings.model_copy(update={"name": f"gguf:{file.path.absolute()}"})
-        make = partial(teacher_of, settings, chat=self._chat, limits=RememberedLimits())
-        return RayTeacher(self._cluster, make, computes=file is not None, on_note=say)
+        make = partial(teacher_of, teacher_at_node(settings), chat=self._chat, limits=RememberedLimits())
+        return RayTeacher(self._cluster, make, computes=teacher_file(settings) is not None, on_note=say)
 
 
 async def teacher_of(
@@ -153,6 +150,14 @@ async def teacher_of(
         on_note(f"{name} is asked without thinking: only a server gives it room for that")
     file = await identified(file)
     return EmbeddedTeacher(file.path, name=name, digest=digest_of(file), context=settings.context, chat=chat)
+
+
+def teacher_at_node(settings: TeacherSettings) -> TeacherSettings:
+    """The settings as they hold on a node: a file is named by its whole path. Raises as `teacher_file`."""
+    file = teacher_file(settings)
+    if file is None or settings.name == "demo":
+        return settings
+    return settings.model_copy(update={"name": f"gguf:{file.path.absolute()}"})
 
 
 def check_teacher(settings: TeacherSettings, *, allow_remote: bool = False) -> None:

@@ -40,6 +40,19 @@ class _Asked:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class NodeActor:
+    """Carries out one piece of work on a node."""
+
+    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
+        self._work = work
+
+    async def ready(self) -> None:
+        """Answer, so that the driver knows that it runs."""
+
+    async def carry_out(self) -> object:
+        return await self._work()
+
+
 class TeacherActor:
     """A node's teacher.
 

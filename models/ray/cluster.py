@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +17,10 @@ from typing import Any
 
 from models.errors import BurnishError, UsageError, printable
 from models.system.threads import on_daemon_thread
+
+OPEN_TO_ALL = (
+    "Ray asks for no token: whoever reaches its addresses can read what is sent, and run programs there"
+)
 
 KNOCK = 5.0
 """Seconds in which somebody has to take the connection."""
@@ -42,6 +46,7 @@ class Node:
 
     id: str  # Ray's own, another one each time the node joins
     name: str  # as it was started with --node-name, else its address; no two have the same
+    address: str
     cpus: float
     gpus: float
 
@@ -53,8 +58,10 @@ class Cluster:
     machine belongs to; HOST:PORT and ray://HOST:PORT name one. Nothing is contacted before it is first needed.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, on_note: Callable[[str], None] = lambda _: None) -> None:
+        """`on_note`: told where anybody may come in."""
         self.address = address
+        self._on_note = on_note
         self._connecting = asyncio.Lock()
         self._stay: _Stay | None = None
         self._ray: Any = None
@@ -72,6 +79,7 @@ class Cluster:
                     if names[one["NodeName"]] == 1
                     else f"{one['NodeName']}/{one['NodeID'][:6]}"
                 ),
+                address=printable(one["NodeManagerAddress"]),
                 cpus=one["Resources"].get("CPU", 0.0),
                 gpus=one["Resources"].get("GPU", 0.0),
             )
@@ -137,7 +145,15 @@ class Cluster:
             if self._ray is None:
                 self._stay = _Stay(self.address)
                 self._ray = await asyncio.wrap_future(self._stay.connected)
+                if not asks_for_token():
+                    self._on_note(f"--ray {self.address}: {OPEN_TO_ALL}")
             return self._ray
+
+
+def asks_for_token() -> bool:
+    """True where this node, on which it is called, lets only those in who know the cluster's token."""
+    raylet = import_module("ray._raylet")
+    return bool(raylet.get_authentication_mode() != raylet.AuthenticationMode.DISABLED)
 
 
 class _Stay(Thread):

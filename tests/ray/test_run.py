@@ -179,3 +179,19 @@ def test_answers_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["answered"] == len(SHORT)
     assert [len(server.chats) for server in nodes.servers.values()] == [2, 2]
+
+
+def test_doctor_says_who_may_come_in_and_what_a_node_lacks(nodes: Nodes) -> None:
+    nodes.answer(brief)
+    b = nodes.servers["b"]
+    models, b.models = b.models, [Model.named("another")]
+    ended = burnish("doctor", "--ray", nodes.address, "--teacher", TEACHER, "--student", "demo", "--json")
+    b.models = models
+    found = {one["name"]: one for one in json.loads(ended.out)}
+    assert ended.code == 1
+    assert "a at " in found["contacted"]["finding"]
+    assert found["token"]["state"] == "advice"
+    assert found["token"]["finding"].startswith("Ray asks for no token")
+    assert "student sha256:" in found["node a"]["finding"]
+    assert found["node b: teacher"]["state"] == "problem"
+    assert "node b" not in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,17 +24,28 @@ from tui.platform.environment import DEVELOPERS
     is_flag=True,
     help="Say instead what is contacted and what is stored where, and fail if anything could leave.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Check the nodes of a Ray cluster, as the run of the same option would use them.",
+)
 @json_option
-def doctor(*, privacy: bool, as_json: bool, **options: Any) -> int:
+def doctor(*, privacy: bool, ray: str | None, as_json: bool, **options: Any) -> int:
     """Check this machine, and say what to do about what is wrong."""
     from engine.health.doctor import check
-    from engine.health.privacy import check_privacy
+    from engine.health.privacy import IGNORED, check_privacy, check_stored
+    from engine.health.ray_nodes import check_nodes
     from engine.run.settings import load_settings
     from tui.cli.console import output
     from tui.text.tables import check_lines
 
     settings = load_settings(given(options))
-    checks = run_stoppable(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
+    if ray is not None:
+        checks = run_stoppable(check_nodes(settings, ray, privacy=privacy))
+        if privacy:
+            checks += check_stored(Path(), {*IGNORED, *DEVELOPERS})
+    else:
+        checks = run_stoppable(check_privacy(settings, ignored=DEVELOPERS) if privacy else check(settings))
     if as_json:
         print(json.dumps([asdict(one) for one in checks]))
     else:

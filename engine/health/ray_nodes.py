@@ -1,0 +1,142 @@
+"""The checks of `burnish doctor --ray`: what is contacted, who may come in, and whether each node can take part."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+
+from engine.health.check import Check
+from engine.health.doctor import check
+from engine.health.privacy import check_contacted
+from engine.run.settings import Settings
+from engine.run.students import student_at_node
+from engine.run.teachers import digest_of, teacher_at_node, teacher_of
+from models.errors import BurnishError
+from models.files.catalog import student_file
+from models.ray.actors import NodeActor
+from models.ray.cluster import OPEN_TO_ALL, Cluster, ClusterError, Node, asks_for_token
+from models.system.threads import on_daemon_thread
+
+OF_THE_WORKSPACE = {"settings", "disk"}
+"""The checks that are about the machine on which burnish is run, and no node."""
+
+
+Work = Callable[[], Awaitable["NodeState"]]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What a node says of itself."""
+
+    version: str  # of burnish
+    token: bool  # it asks for one
+    teacher: str | None  # the digest of its model; None: there is none, or none is asked for
+    student: str | None  # likewise of its file
+    checks: Sequence[Check]  # made there
+
+
+async def check_nodes(settings: Settings, address: str, *, privacy: bool) -> list[Check]:
+    """Every check of a cluster. `privacy`: of the nodes' servers what they may send on, else whether they can serve."""
+    cluster, work = Cluster(address), partial(_look, _travelling(settings), privacy)
+    try:
+        nodes = await cluster.nodes()
+        states = await asyncio.gather(*(_state(cluster, node, work) for node in nodes))
+    except ClusterError as error:
+        return [Check("cluster", "problem", str(error))]
+    finally:
+        await cluster.close()
+    found = {node.name: state for node, state in zip(nodes, states, strict=True)}
+    said = [state for state in states if isinstance(state, NodeState)]
+    where = ", ".join(f"{node.name} at {node.address}" for node in nodes)
+    return [
+        Check("contacted", "ok", f"{address}, Ray, and its nodes, which get the texts: {where}"),
+        _token(said),
+        *(one for name, state in found.items() for one in _node(name, state, said)),
+    ]
+
+
+def _travelling(settings: Settings) -> Settings:
+    """The settings as they hold on a node: files by their whole paths."""
+    try:
+        teacher, student = settings.teacher, settings.student
+        if teacher.name is not None:
+            teacher = teacher_at_node(teacher)
+        if student.name is not None:
+            student = student_at_node(student)
+    except BurnishError:  # a file is not here; whether it is there, each node says
+        return settings
+    return settings.model_copy(update={"teacher": teacher, "student": student})
+
+
+async def _state(cluster: Cluster, node: Node, work: Work) -> NodeState | ClusterError:
+    try:
+        actor = await cluster.place(NodeActor, node, work, computes=False)
+        state: NodeState = await cluster.answer(actor.carry_out.remote())
+    except ClusterError as error:
+        return error
+    return state
+
+
+async def _look(settings: Settings, privacy: bool) -> NodeState:
+    """Made on a node."""
+    checks = await check_contacted(settings) if privacy else await check(settings)
+    teacher = student = None
+    try:
+        if settings.teacher.name is not None:
+            model = await teacher_of(settings.teacher, lambda _: None)
+            teacher = (await model.open()).digest
+            await model.close()
+        if settings.student.name is not None:
+            student = await on_daemon_thread(digest_of, student_file(settings.student.name))
+    except BurnishError:
+        pass  # the checks say it
+    return NodeState(
+        version("burnish"),
+        asks_for_token(),
+        teacher,
+        student,
+        [one for one in checks if one.name not in OF_THE_WORKSPACE],
+    )
+
+
+def _token(states: Sequence[NodeState]) -> Check:
+    if states and all(state.token for state in states):
+        return Check("token", "ok", "Ray lets only those in who know its token")
+    return Check(
+        "token",
+        "advice",
+        OPEN_TO_ALL,
+        "ray get-auth-token --generate; RAY_AUTH_MODE=token wherever Ray is started",
+    )
+
+
+def _node(name: str, state: NodeState | ClusterError, others: Sequence[NodeState]) -> Iterator[Check]:
+    """What there is to say of a node; `others`: all that answered, the first of which it is held against."""
+    if isinstance(state, ClusterError):
+        yield Check(f"node {name}", "problem", str(state))
+        return
+    wrong = [one for one in state.checks if one.state != "ok"]
+    for one in wrong:
+        yield Check(f"node {name}: {one.name}", one.state, one.finding, one.fix)
+    first, here = others[0], version("burnish")
+    if state.version != here:
+        finding = f"burnish {state.version} there, and {here} here"
+        yield Check(f"node {name}: burnish", "problem", finding, f"pip install 'burnish[ray]=={here}' there")
+    if state.teacher and first.teacher and state.teacher != first.teacher:
+        finding = f"another model ({state.teacher[:19]}) than on the first node ({first.teacher[:19]})"
+        yield Check(
+            f"node {name}: teacher", "problem", finding, "ollama pull it on the node that has the older one"
+        )
+    if state.student and first.student and state.student != first.student:
+        finding = f"another file ({state.student[:19]}) than on the first node ({first.student[:19]})"
+        yield Check(f"node {name}: student", "problem", finding, "copy the file there")
+    if not any(one.state == "problem" for one in wrong):
+        models = [
+            f"{what} {digest[:19]}"
+            for what, digest in (("teacher", state.teacher), ("student", state.student))
+            if digest
+        ]
+        yield Check(f"node {name}", "ok", ", ".join([f"burnish {state.version}", *models]))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -57,6 +58,8 @@ class ModelPicker(Vertical):
     ModelPicker #note { height: auto; padding-left: 2; color: $text-muted; }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("down", "to_list", show=False)]
+
     @dataclass
     class Named(Message):
         """The role has another model, or none."""
@@ -99,6 +102,17 @@ class ModelPicker(Vertical):
         task = Content.assemble((f"{self.role.capitalize():<10}", "bold"), (TASKS[self.role], "$text-muted"))
         yield Static(task, id="task")
         yield from (self.input, self.url, self._said, self._list, self._note)
+
+    @property
+    def _narrowed(self) -> bool:
+        """True where what was typed is a part of some models' names, and none's whole name."""
+        return 0 < len(self._listed) < len(self._models)
+
+    def action_to_list(self) -> None:
+        """Go on to the first of the models that are listed."""
+        if self._listed:
+            self._list.focus()
+            self._list.highlighted = 0
 
     @property
     def name_given(self) -> str | None:
@@ -186,6 +200,8 @@ class ModelPicker(Vertical):
         event.stop()
         if event.input is self.input and self.url.has_class("-asked") and not self.url.value.strip():
             self.url.focus()
+        elif event.input is self.input and self._narrowed:
+            self.action_to_list()
         else:
             self.post_message(self.Settled(self))
 

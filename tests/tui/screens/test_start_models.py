@@ -294,12 +294,20 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
             await seat.until(lambda: seat.toasts and expected in seat.toasts[-1])
             assert not begun
 
-        await refused("open a dataset")
+        async def asked(expected: str, line: str) -> None:
+            """The very next key is typed where it is asked for."""
+            seat.screen.action_begin()
+            assert seat.screen.focused is seat.screen.query_one(line, PlainInput)
+            await seat.until(lambda: expected in seat.shown("#ready"))
+            assert not seat.toasts, "it stands on the screen already"
+            assert not begun
+
+        await asked("open a dataset", "#path PlainInput")
         await seat.open(data)
         await seat.until(lambda: seat.workbench.is_open)
-        await refused("choose a teacher")
+        await asked("choose a teacher", "#teacher PlainInput")
         await seat.type("#teacher PlainInput", "qwen3:8b")
-        await refused("choose a student")
+        await asked("choose a student", "#student PlainInput")
         await seat.type("#student PlainInput", "absent.gguf")
         await refused("no such file")
         await seat.type("#student PlainInput", "demo")

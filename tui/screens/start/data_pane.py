@@ -134,7 +134,7 @@ class DataPane(Vertical):
 
     def ask(self) -> None:
         """Have a path typed, in place of the one that stands there."""
-        self._path.input.focus()
+        self.screen.set_focus(self._path.input)  # before the next key, which focus() is not
         self._path.input.select_all()
 
     @on(PathField.PathChosen)

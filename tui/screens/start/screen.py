@@ -131,9 +131,9 @@ class StartScreen(AppScreen):
         """Focus the next choice to make, or when all are made, the button that starts."""
         role = _missing(self.workbench.settings)
         if role is None:
-            self.query_one("#begin", Button).focus(scroll_visible=False)
+            self.set_focus(self.query_one("#begin", Button), scroll_visible=False)
         else:
-            (self._models.teacher if role == "teacher" else self._models.student).input.focus()
+            self.set_focus((self._models.teacher if role == "teacher" else self._models.student).input)
 
     @on(ModelPicker.ModelRefused)
     def _refused(self, message: ModelPicker.ModelRefused) -> None:
@@ -193,15 +193,23 @@ class StartScreen(AppScreen):
         yield from super().hindrances(action)
 
     @on(Button.Pressed, "#begin")
-    @work(exclusive=True, group="begin")
-    async def action_begin(self) -> None:
+    def action_begin(self) -> None:
         """Start the run, unless a check finds what would keep it from working."""
+        if not self._ask_for_what_is_missing():
+            self._begin()
+
+    @work(exclusive=True, group="begin")
+    async def _begin(self) -> None:
         if await self._can_begin():
             self.post_message(StartRun(limit=self._form.limit()))
 
-    @work(exclusive=True, group="begin")
-    async def action_try_samples(self) -> None:
+    def action_try_samples(self) -> None:
         """Start a run over a few samples that differ, likewise."""
+        if not self._ask_for_what_is_missing():
+            self._begin_with_few()
+
+    @work(exclusive=True, group="begin")
+    async def _begin_with_few(self) -> None:
         if await self._can_begin():
             chosen = await self.workbench.reader.ask_workspace(lambda reading: spread(reading, TRIED))
             self.post_message(StartRun(only=chosen))
@@ -238,14 +246,21 @@ class StartScreen(AppScreen):
         if self.workbench.run_job.running:
             raise UsageError("a run is under way")
 
+    def _ask_for_what_is_missing(self) -> bool:
+        """True where a choice is missing: the focus is there before the next key, and the line at the foot says it."""
+        if not self.workbench.is_open:
+            self._data.ask()
+        elif not self.workbench.run_job.running and _missing(self.workbench.settings) is not None:
+            self._go_on()
+        else:
+            return False
+        return True
+
     async def _can_begin(self) -> bool:
         """True where nothing that can be checked would keep a run from working; else it is said."""
         settings = self.workbench.settings
         try:
             self._check_free()
-            if (missing := _missing(settings)) is not None:
-                self._go_on()
-                raise UsageError(f"choose a {missing}")
             self._form.check()
             await on_daemon_thread(session.check, settings)
             await _check_server(settings)

@@ -1,4 +1,6 @@
-"""The whole job from `burnish` alone, in a real terminal: real teacher, real student, a person's edit, the export."""
+"""The whole job from `burnish` alone, in a real terminal: a teacher, a real student, a person's edit, the export.
+
+With --whole the teacher is a real model as well; the demo's test runs one in every case."""
 
 from __future__ import annotations
 
@@ -11,12 +13,15 @@ import pytest
 from engine.sample import Decision
 from engine.store import leaving
 from engine.store.workspace import Workspace
-from tests.running import SHORT, dataset
+from tests.ollama.server import FakeOllama
+from tests.parts import in_part
+from tests.running import SHORT, TEACHER, brief, dataset
 from tests.terminal import Terminal
 
 SETTINGS = """
 [teacher]
-name = "demo"
+name = "{teacher}"
+host = "{host}"
 context = 2048
 max_tokens = 512
 
@@ -24,9 +29,15 @@ max_tokens = 512
 name = "demo"
 
 [run]
-reply_form = "steps"
+reply_form = "{form}"
 """
 ADDED = "I checked this myself. "
+
+
+def begun(folder: Path, teacher: str, host: str, form: str) -> Terminal:
+    """burnish before the dataset, with this teacher in its settings."""
+    (folder / "config.toml").write_text(SETTINGS.format(teacher=teacher, host=host, form=form), "utf-8")
+    return Terminal("data.json", folder=folder)
 
 
 def weighed(path: Path) -> bool:
@@ -37,11 +48,16 @@ def weighed(path: Path) -> bool:
 
 
 @pytest.mark.long
-def test_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(SETTINGS, "utf-8")
-    rows = [SHORT[2]]  # which this teacher rewrites
+@in_part(("teacher", "form"), [(TEACHER, "json"), ("demo", "steps")], ids=["scripted", "real"])
+def test_samples_are_refined_one_is_edited_and_what_was_decided_is_exported(
+    tmp_path: Path, teacher: str, form: str
+) -> None:
+    rows = [SHORT[2]]  # which the demo's teacher rewrites
     dataset(tmp_path / "data.json", rows)
-    with Terminal("data.json", folder=tmp_path) as terminal:
+    with (
+        FakeOllama(brief) as server,
+        begun(tmp_path, teacher, server.url, form) as terminal,
+    ):
         terminal.wait_for("a JSON array")
         terminal.wait_for("demo decides")
         terminal.press("ctrl+s")

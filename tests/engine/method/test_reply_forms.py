@@ -170,7 +170,7 @@ PART = st.lists(LINE, max_size=5).map(lambda lines: "q" + "\n".join(["", *lines,
 """A part of a reply: any text in UTF-8, with letters around it that no white space or mark is stripped from."""
 
 PAD = st.text(" \n\t", max_size=2)
-EXAMPLES = settings(max_examples=80, deadline=None)
+EXAMPLES = settings(max_examples=40, deadline=None)
 
 
 @EXAMPLES
@@ -231,7 +231,7 @@ def test_what_was_written_in_steps_is_read_back_without_the_space_around_it(
     parts: list[str], pad: str
 ) -> None:
     critique, instruction, response = parts
-    assume(instruction.split() != response.split())
+    assume(len({tuple(part.split()) for part in parts}) == len(parts))
     assume(broken_structure(OLD, Version(instruction=instruction, response=response)) is None)
     reflection = read(ReplyFormName.STEPS, Stage.INSTRUCTION, *(f"{pad}{part}{pad}" for part in parts))
     assert reflection == Reflection(

@@ -414,6 +414,7 @@ def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, a
     StartSeat(size=(columns, 24)).play(steps)
 
 
+@pytest.mark.whole
 def test_hostile_names_of_files_and_models_are_shown_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [text[:200] for text in hostile.CORPUS.values() if text.strip()]
     served = [

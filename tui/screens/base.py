@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from models.errors import BurnishError
@@ -31,6 +32,7 @@ class AppScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         self._take_size_classes()
+        self._styled_in = self.app.theme
         yield Title(self.workbench, self.keymap, self.SCOPE)
         with Vertical(id="body"):
             yield from self.body()
@@ -45,6 +47,13 @@ class AppScreen(Screen[None]):
         ):
             if breakpoints:
                 self.add_class(max(one for one in breakpoints if one[0] <= cells)[1])
+
+    @on(ScreenResume)
+    def _keep_styles(self, resumed: ScreenResume) -> None:
+        """Leave the styles as they are in the theme that they were made for. Textual looks through those of all that is
+        on a screen whenever it is shown."""
+        resumed.refresh_styles = self.app.theme != self._styled_in
+        self._styled_in = self.app.theme
 
     def body(self) -> ComposeResult:
         raise NotImplementedError

@@ -74,7 +74,8 @@ class MethodForm(Vertical):
         for id, field in USUAL.items():
             yield from _row(field.label, self._control(id, field), _help(field))
         yield from _row("Limit", _number("limit", placeholder="all"), Content(LIMIT))
-        with Collapsible(title=self._fold_title(), id="more"):
+        # With its class from the beginning: Textual looks through the styles of all that is in it when it is set later.
+        with Collapsible(title=self._fold_title(), id="more", classes="-collapsed"):
             for id, field in FOLDED.items():
                 yield from _row(field.label, self._control(id, field), _help(field))
 

@@ -37,7 +37,7 @@ async def the_pane_follows_the_cursor_from_160_columns_on(seat: SamplesSeat) -> 
     await seat.press("G")
     await seat.wait_for(f"Sample {seat.current}")
     await seat.pilot.resize_terminal(159, 30)
-    assert not seat.screen.preview.size
+    await seat.until(lambda: not seat.screen.preview.size)
 
 
 async def what_a_search_found_is_marked(seat: SamplesSeat) -> None:

@@ -78,10 +78,7 @@ class BurnishApp(PatchedApp):
         self.keymap = load_keymap()
         self.remembered = recall()
         self._pauses = PauseCollector()
-        self._said, self._said_at = (
-            "",
-            0.0,
-        )  # the last reason for which a key did nothing, and when it was said
+        self._said, self._said_at = "", 0.0  # why a key did nothing, the last time, and when it was said
         self.unfinished: Path | None = None  # the workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that takes up the judging that was under way
 
@@ -235,18 +232,16 @@ class BurnishApp(PatchedApp):
     ) -> bool:
         """Do an action; one that can do nothing now says why."""
         where = self if default_namespace is None else default_namespace
-        if (
-            isinstance(action, str)
-            and isinstance(where, AppScreen | BurnishApp)
-            and (why := where.why_not(action))
-        ):
-            if (
-                why != self._said or time.monotonic() - self._said_at > self.NOTIFICATION_TIMEOUT
-            ):  # a key may repeat
-                self._said, self._said_at = why, time.monotonic()
-                self.notify(shown(why).plain, markup=False)
+        if isinstance(where, AppScreen | BurnishApp) and (why := where.why_not(str(action))):
+            self._say_why_not(why)
             return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    def _say_why_not(self, why: str) -> None:
+        """Say why a key did nothing; a key that repeats is answered once while the toast stands."""
+        if why != self._said or time.monotonic() - self._said_at > self.NOTIFICATION_TIMEOUT:
+            self._said, self._said_at = why, time.monotonic()
+            self.notify(shown(why).plain, markup=False)
 
     def why_not(self, action: str) -> str:
         """`AppScreen.why_not`, of what can be done everywhere."""

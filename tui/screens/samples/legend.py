@@ -12,12 +12,11 @@ GAP = "  "
 """Between two signs with their words."""
 
 MEANINGS = (
-    *(
-        f"{glyph} {name}" for name, glyph in FLAGS.items() if name not in STATES
-    ),  # those have a column of words
+    *(f"{glyph} {name}" for name, glyph in FLAGS.items() if name not in STATES),
     "+ replaced",
     "= kept",
 )
+"""All but the signs that the column of states shows with their words."""
 
 
 class Legend(Widget):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from engine.sample import Choice, Outcome, Stage
+from models.ray.cluster import NodeWork
 from models.student import StudentInfo
 from models.teacher import Fault, TeacherInfo
 
@@ -194,6 +195,13 @@ class Notice:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class NodeChanged:
+    """Something has changed in what a node of a Ray cluster does."""
+
+    work: NodeWork
+
+
 SharedEvent = (
     TeacherOpened
     | Started
@@ -205,6 +213,7 @@ SharedEvent = (
     | Resumed
     | Held
     | Notice
+    | NodeChanged
 )
 """Told in a run and by a judge: both ask a teacher."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from engine.events import (
     AttemptFailed,
@@ -13,6 +14,7 @@ from engine.events import (
     Finished,
     Generated,
     Held,
+    NodeChanged,
     Notice,
     Paused,
     PhaseEnded,
@@ -33,6 +35,7 @@ from engine.judge.prompt import Result
 from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
 from engine.trial.events import Trained, TrainedBefore, TrialEvent
+from models.ray.cluster import NodeWork
 from models.student import StudentInfo
 from models.system.units import counted
 from models.teacher import TeacherInfo
@@ -45,13 +48,15 @@ class SessionCounts:
     done: int
     before: int  # of what is asked for, done in earlier sessions
     seconds: float  # without those that were waited
+    nodes: tuple[NodeWork, ...] = ()  # of a Ray cluster, each model of each
 
     def then(self, later: SessionCounts) -> SessionCounts:
         """These, and those of the same session's next part."""
-        return SessionCounts(self.done + later.done, self.before, self.seconds + later.seconds)
+        return SessionCounts(self.done + later.done, self.before, self.seconds + later.seconds, later.nodes)
 
-    def as_json(self) -> dict[str, float]:
-        return {"done": self.done, "before": self.before, "seconds": round(self.seconds, 1)}
+    def as_json(self) -> dict[str, Any]:
+        counts: dict[str, Any] = {"done": self.done, "before": self.before, "seconds": round(self.seconds, 1)}
+        return counts | ({"nodes": [asdict(node) for node in self.nodes]} if self.nodes else {})
 
 
 class Tally:
@@ -82,6 +87,7 @@ class Tally:
         self.decided = 0  # of them, the dropped included
         self.phase: PhaseStarted | None = None  # in the staged schedule
         self.advanced = 0  # samples in this phase
+        self.nodes: dict[tuple[str, str], NodeWork] = {}  # by node and model
         self.notices: list[str] = []
         self.paused: str | None = None
         self.held = False
@@ -96,6 +102,8 @@ class Tally:
         self._follow(event)
         if isinstance(event, Held):
             self.hold(event.text)
+        if isinstance(event, NodeChanged):
+            self.nodes[event.work.node, event.work.model] = event.work
         self._watch()
 
     def _count(self, event: Event | JudgeEvent | TrialEvent) -> None:
@@ -254,7 +262,12 @@ class Tally:
 
     @property
     def session(self) -> SessionCounts:
-        return SessionCounts(self.finished, self.skipped, self.watch.seconds)
+        nodes = tuple(work for _, work in sorted(self.nodes.items()))
+        return SessionCounts(self.finished, self.skipped, self.watch.seconds, nodes)
+
+    def nodes_words(self) -> str:
+        """What each node of a Ray cluster does; "" without one."""
+        return " · ".join(_node_words(work) for _, work in sorted(self.nodes.items()))
 
     def counts(self) -> str:
         """Verdicts and troubles so far, those of earlier sessions too; of replies that were refused only this one's."""
@@ -286,6 +299,13 @@ class Tally:
         running = self.began and not (self.paused or self.held or self.over)
         self.watch.set(running=running)
         self.phase_watch.set(running=running and self.phase is not None)
+
+
+def _node_words(work: NodeWork) -> str:
+    if work.why is not None:
+        return f"{work.node} {work.model} out"
+    speed = f", {work.tokens / work.seconds:.1f} tokens/s" if work.seconds else ""
+    return f"{work.node} {work.model} {work.in_flight} in flight{speed}"
 
 
 def listed(counts: Counter[str]) -> str:

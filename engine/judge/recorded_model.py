@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from engine.events import Held, Notice, TeacherOpened
+from engine.events import Held, TeacherOpened
 from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
@@ -15,9 +15,8 @@ from engine.run.first_samples import Asking, FirstSamples
 from engine.run.gates import Gate
 from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
-from engine.run.teachers import OpenTeacher, TeacherSource
+from engine.run.teachers import OpenTeacher, TeacherSource, cluster_at
 from engine.sample import Stage
-from models.ray.cluster import Cluster
 
 T = TypeVar("T")
 Emit = Callable[[JudgeEvent], None]
@@ -39,7 +38,7 @@ class RecordedModel(TeacherSource):
         ray: str | None = None,
     ) -> None:
         """`ray`: the address of a cluster whose nodes' model is asked, and not this machine's."""
-        self._nodes = None if ray is None else Cluster(ray, lambda note: emit(Notice(note)))
+        self._nodes = None if ray is None else cluster_at(ray, emit)
         super().__init__(settings, emit, chat=chat, limits=record.limits, cluster=self._nodes)
         self.gate = Gate()
         self.record = record

@@ -48,6 +48,7 @@ from engine.run.teachers import (
     OpenTeacher,
     TeacherSource,
     check_teacher,
+    cluster_at,
     sampling_of,
 )
 from engine.sample import Candidate, Reasoning, Scores, Stage, Turns, Version
@@ -55,7 +56,6 @@ from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.needs import memory_needed, memory_of_tag
-from models.ray.cluster import Cluster
 from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
@@ -126,7 +126,7 @@ class Session:
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._ray = ray
-        self._cluster = None if ray is None else Cluster(ray, lambda note: emit(Notice(note)))
+        self._cluster = None if ray is None else cluster_at(ray, emit)
         self._teacher = TeacherSource(
             settings.teacher,
             emit,
@@ -344,9 +344,7 @@ class Session:
         if self._cluster is None:
             return own
         patience = self._settings.teacher.patience
-        return on_nodes(
-            own, settings, self._cluster, patience=patience, on_note=lambda note: self._emit(Notice(note))
-        )
+        return on_nodes(own, settings, self._cluster, patience=patience)
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:

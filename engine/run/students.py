@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -72,11 +71,10 @@ def on_nodes(
     cluster: Cluster,
     *,
     patience: float,
-    on_note: Callable[[str], None],
 ) -> LoadableStudent:
     """The student of each node of a cluster in place of this machine's, from the same file there."""
     make = partial(_on_this_node, student_at_node(settings), digest_of(own.file))
-    student = RayStudent(cluster, make, exact=settings.exact, patience=patience, on_note=on_note)
+    student = RayStudent(cluster, make, exact=settings.exact, patience=patience)
     return LoadableStudent(student, own.file)
 
 

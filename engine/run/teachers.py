@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
-from engine.events import Notice
+from engine.events import NodeChanged, Notice
 from engine.method.recipe import Sampling
 from engine.run.settings import MODEL_NAMES, TeacherSettings
 from models.errors import UsageError
@@ -111,7 +111,7 @@ class TeacherSource:
                 settings, say, allow_remote=self._allow_remote, chat=self._chat, limits=self._limits
             )
         make = partial(teacher_of, teacher_at_node(settings), chat=self._chat, limits=RememberedLimits())
-        return RayTeacher(self._cluster, make, computes=teacher_file(settings) is not None, on_note=say)
+        return RayTeacher(self._cluster, make, computes=teacher_file(settings) is not None)
 
 
 async def teacher_of(
@@ -150,6 +150,13 @@ async def teacher_of(
         on_note(f"{name} is asked without thinking: only a server gives it room for that")
     file = await identified(file)
     return EmbeddedTeacher(file.path, name=name, digest=digest_of(file), context=settings.context, chat=chat)
+
+
+def cluster_at(address: str, emit: Callable[[Notice | NodeChanged], None]) -> Cluster:
+    """The Ray cluster at an address. Nothing is contacted yet."""
+    return Cluster(
+        address, on_note=lambda note: emit(Notice(note)), on_work=lambda work: emit(NodeChanged(work))
+    )
 
 
 def teacher_at_node(settings: TeacherSettings) -> TeacherSettings:

@@ -51,6 +51,19 @@ class Node:
     gpus: float
 
 
+@dataclass(frozen=True, slots=True)
+class NodeWork:
+    """A node's work with one of its models."""
+
+    node: str  # its name
+    model: str  # "teacher", "student"
+    why: str | None  # it is not asked; None: it is
+    in_flight: int  # requests, or calls
+    answered: int  # so far
+    tokens: int  # written, or scored
+    seconds: float  # spent writing; 0 of a student
+
+
 class Cluster:
     """A Ray cluster. Its methods raise `ClusterError`.
 
@@ -58,10 +71,16 @@ class Cluster:
     machine belongs to; HOST:PORT and ray://HOST:PORT name one. Nothing is contacted before it is first needed.
     """
 
-    def __init__(self, address: str, on_note: Callable[[str], None] = lambda _: None) -> None:
-        """`on_note`: told where anybody may come in."""
+    def __init__(
+        self,
+        address: str,
+        on_note: Callable[[str], None] = lambda _: None,
+        on_work: Callable[[NodeWork], None] = lambda _: None,
+    ) -> None:
+        """`on_note`: told where anybody may come in, which node is out, and which is back. `on_work`: told whenever
+        something has changed in what a node does."""
         self.address = address
-        self._on_note = on_note
+        self.on_note, self.on_work = on_note, on_work
         self._connecting = asyncio.Lock()
         self._stay: _Stay | None = None
         self._ray: Any = None
@@ -146,7 +165,7 @@ class Cluster:
                 self._stay = _Stay(self.address)
                 self._ray = await asyncio.wrap_future(self._stay.connected)
                 if not asks_for_token():
-                    self._on_note(f"--ray {self.address}: {OPEN_TO_ALL}")
+                    self.on_note(f"--ray {self.address}: {OPEN_TO_ALL}")
             return self._ray
 
 

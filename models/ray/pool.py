@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from models.errors import BurnishError
-from models.ray.cluster import Cluster, ClusterError, Node, NodeGoneError
+from models.ray.cluster import Cluster, ClusterError, Node, NodeGoneError, NodeWork
 
 Info = TypeVar("Info")
 
@@ -31,6 +31,9 @@ class Member(Generic[Info]):
     why: str | None = NOT_YET  # it is not asked; None: it is
     in_flight: int = 0
     asked: int = 0  # calls so far
+    answered: int = 0  # of them
+    tokens: int = 0  # written, or scored
+    seconds: float = 0.0  # spent writing
     wait: float = LOOK  # seconds before the next try to open it
     again: float = 0.0  # when that is
     opening: asyncio.Task[None] | None = None
@@ -53,16 +56,13 @@ class Pool(Generic[Info]):
         model: str,
         computes: bool,
         differ: Callable[[Info, Info], str | None],
-        on_note: Callable[[str], None],
     ) -> None:
         """`kind`: the actors' class, `make` what it is made with. `model`: what messages call it. `computes`: as
-        `Cluster.place` takes it. `differ`: why a node's model cannot work beside the first one's; None: it can.
-        `on_note`: told which node is out, and which is back."""
+        `Cluster.place` takes it. `differ`: why a node's model cannot work beside the first one's; None: it can."""
         self._cluster = cluster
         self._kind, self._make, self._computes = kind, make, computes
         self._model = model
         self._differ = differ
-        self._on_note = on_note
         self._members: dict[str, Member[Info]] = {}
         self._first: Member[Info] | None = None  # the node that all others are held against
         self._watching: asyncio.Task[None] | None = None
@@ -90,7 +90,7 @@ class Pool(Generic[Info]):
             self._first = first
             for member in self._members.values():
                 if member.why is not None:
-                    self._on_note(f"node {member.name} has no {self._model}: {member.why}")
+                    self._cluster.on_note(f"node {member.name} has no {self._model}: {member.why}")
             self._watching = asyncio.create_task(self._watch())
         assert self._first.info is not None
         return self._first.info
@@ -106,10 +106,12 @@ class Pool(Generic[Info]):
         member = min(inside, key=lambda member: (member.in_flight, member.asked))
         member.in_flight += 1
         member.asked += 1
+        self._tell(member)
         try:
             yield member
         finally:
             member.in_flight -= 1
+            self._tell(member)
 
     def out(self, member: Member[Info], error: BurnishError) -> None:
         """Ask it no more until it can be opened again."""
@@ -120,7 +122,14 @@ class Pool(Generic[Info]):
             member.again = time.monotonic() + member.wait
             left = len(self._inside)
             rest = f"{left} of {len(self)} nodes go on" if left else "no node is left"
-            self._on_note(f"node {member.name} is out as {self._model}: {member.why}; {rest}")
+            self._tell(member)
+            self._cluster.on_note(f"node {member.name} is out as {self._model}: {member.why}; {rest}")
+
+    def answered(self, member: Member[Info], tokens: int, seconds: float = 0.0) -> None:
+        """Count a call that a node has answered."""
+        member.answered += 1
+        member.tokens += tokens
+        member.seconds += seconds
 
     async def each(self, call: Callable[[Any], Any]) -> None:
         """Call every actor that may be asked; one that is gone needs it no more."""
@@ -154,6 +163,19 @@ class Pool(Generic[Info]):
     @property
     def _inside(self) -> list[Member[Info]]:
         return [member for member in self._members.values() if member.why is None]
+
+    def _tell(self, member: Member[Info]) -> None:
+        self._cluster.on_work(
+            NodeWork(
+                member.name,
+                self._model,
+                member.why,
+                member.in_flight,
+                member.answered,
+                member.tokens,
+                member.seconds,
+            )
+        )
 
     def _drop(self, member: Member[Info]) -> None:
         """Have no actor there any more; one that still runs ends."""
@@ -210,8 +232,9 @@ class Pool(Generic[Info]):
             member.opening = None
             member.wait = min(2 * member.wait, LONGEST)
             member.again = time.monotonic() + member.wait
+        self._tell(member)
         if back and member.why is None:
-            self._on_note(f"node {member.name} is back as {self._model}")
+            self._cluster.on_note(f"node {member.name} is back as {self._model}")
 
     def _differs(self, first: Member[Info], other: Member[Info]) -> str | None:
         assert first.info is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from models.ray.actors import MakeStudent, StudentActor
 from models.ray.cluster import Cluster, ClusterError, NodeGoneError
@@ -27,7 +27,6 @@ class RayStudent:
         *,
         exact: bool,
         patience: float,
-        on_note: Callable[[str], None],
     ) -> None:
         """`make`: makes a node's student there. `exact`: losses agree whatever computes them."""
         self._cluster = cluster
@@ -39,7 +38,6 @@ class RayStudent:
             model="student",
             computes=True,
             differ=_same if exact else _differ,
-            on_note=on_note,
         )
 
     async def open(self) -> StudentInfo:
@@ -56,6 +54,7 @@ class RayStudent:
                     found: list[Losses] = await self._cluster.answer(
                         member.actor.losses.remote(list(passages))
                     )
+                    self._pool.answered(member, sum(len(losses.nll) for losses in found))
                     return found
             except PassageError:
                 raise

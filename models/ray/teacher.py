@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from models.ray.actors import Heard, MakeTeacher, TeacherActor
 from models.ray.cluster import Cluster, ClusterError, NodeGoneError
 from models.ray.pool import Member, Pool
@@ -18,13 +16,10 @@ class RayTeacher:
     `Fault.UNREACHABLE`, for which a run pauses.
     """
 
-    def __init__(
-        self, cluster: Cluster, make: MakeTeacher, *, computes: bool, on_note: Callable[[str], None]
-    ) -> None:
+    def __init__(self, cluster: Cluster, make: MakeTeacher, *, computes: bool) -> None:
         """`make`: makes a node's teacher there. `computes`: in the actor's own process, not in a server."""
         self.computes = computes
         self._cluster = cluster
-        self._on_note = on_note
         self._told: set[str] = set()
         self._pool: Pool[TeacherInfo] = Pool(
             cluster,
@@ -33,7 +28,6 @@ class RayTeacher:
             model="teacher",
             computes=computes,
             differ=_differ,
-            on_note=on_note,
         )
 
     @property
@@ -74,7 +68,7 @@ class RayTeacher:
                 on_text(text)
 
         try:
-            return await self._reply(member, request, on_piece)
+            reply = await self._reply(member, request, on_piece)
         except NodeGoneError as error:
             self._pool.out(member, error)
             if heard:
@@ -88,6 +82,8 @@ class RayTeacher:
             if error.fault in PAUSING and error.fault is not Fault.BUSY:
                 raise _OutError from error
             raise
+        self._pool.answered(member, reply.tokens, reply.seconds)
+        return reply
 
     async def _reply(self, member: Member[TeacherInfo], request: Request, on_text: OnText) -> Reply:
         actor, answer = member.actor, self._cluster.answer
@@ -109,7 +105,7 @@ class RayTeacher:
         """Tell once of what all nodes note."""
         if note not in self._told:
             self._told.add(note)
-            self._on_note(text)
+            self._cluster.on_note(text)
 
 
 class _OutError(Exception):

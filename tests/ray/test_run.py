@@ -179,6 +179,9 @@ def test_answers_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["answered"] == len(SHORT)
     assert [len(server.chats) for server in nodes.servers.values()] == [2, 2]
+    told = json.loads(ended.out)["session"]["nodes"]
+    inside = [(one["node"], one["model"], one["answered"]) for one in told if one["why"] is None]
+    assert inside == [("a", "teacher", 2), ("b", "teacher", 2)]
 
 
 def test_doctor_says_who_may_come_in_and_what_a_node_lacks(nodes: Nodes) -> None:

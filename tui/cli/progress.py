@@ -119,7 +119,7 @@ class LiveDisplay(RunDisplay):
         if self._turn is not None and tally.phase is not None:
             self._bars.update(self._turn, completed=tally.advanced, pace=tally.phase_pace())
         lines: list[RenderableType] = [self._bars]
-        for text, style in ((tally.speeds(), "cyan"), (tally.counts(), "")):
+        for text, style in ((tally.speeds(), "cyan"), (tally.nodes_words(), ""), (tally.counts(), "")):
             if text:
                 lines.append(Text(text, style=style))
         if tally.paused:

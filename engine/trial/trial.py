@@ -213,6 +213,7 @@ async def _train(
     which = list(product(range(1, asked.seeds + 1), lessons))
     job = Job(
         student=file.path,
+        parts=file.header.parts,
         base=asked.base,
         rank=plan.rank,
         alpha=plan.alpha,

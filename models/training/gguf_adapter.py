@@ -6,7 +6,7 @@ architectures llama.cpp keeps the rows of q and k in another order, that of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,11 @@ class Place:
 class StudentLayers:
     """The tensors of a GGUF that are linear layers of a model."""
 
-    def __init__(self, path: Path) -> None:
-        reader = gguf.GGUFReader(path)
-        self.architecture: str = reader.get_field("general.architecture").contents()
-        self._tensors = {tensor.name: tensor for tensor in reader.tensors}
+    def __init__(self, parts: Sequence[Path]) -> None:
+        """`parts`: the files that it is in, in order."""
+        readers = [gguf.GGUFReader(path) for path in parts]
+        self.architecture: str = readers[0].get_field("general.architecture").contents()
+        self._tensors = {tensor.name: tensor for reader in readers for tensor in reader.tensors}
 
     def of(self, model: Any) -> dict[str, Place]:
         """The place of each linear layer of a model but its output, by name; one that fits nothing has none."""

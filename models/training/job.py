@@ -43,6 +43,7 @@ class Job:
     """Adapters of one student to train, one after another."""
 
     student: Path  # the GGUF that the adapters are for
+    parts: tuple[Path, ...]  # the files that it is in, itself the first
     base: Path | None  # a folder with its checkpoint; None: the weights are taken out of the GGUF
     rank: int
     alpha: int  # what the adapter adds is multiplied by alpha / rank
@@ -53,6 +54,7 @@ class Job:
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {
             "student": str(self.student),
+            "parts": [str(part) for part in self.parts],
             "base": None if self.base is None else str(self.base),
             "trainings": [
                 {
@@ -68,6 +70,7 @@ class Job:
     def from_json(cls, told: Mapping[str, Any]) -> Self:
         return cls(
             student=Path(told["student"]),
+            parts=tuple(map(Path, told["parts"])),
             base=None if told["base"] is None else Path(told["base"]),
             rank=told["rank"],
             alpha=told["alpha"],

@@ -81,7 +81,7 @@ class _Trainer:
         self._device = _device()
         # A 16-bit optimiser step would lose most updates; PEFT keeps the adapter in float32 in any case.
         model = _load(job, torch.bfloat16 if self._device == "cuda" else torch.float32).to(self._device)
-        layers = StudentLayers(job.student)
+        layers = StudentLayers(job.parts)
         self._architecture = layers.architecture
         self._places = layers.of(model)
         if not self._places:

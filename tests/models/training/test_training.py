@@ -30,7 +30,7 @@ from models.training.job import (
     Training,
 )
 from models.training.process import train
-from tests.gguf_writer import runnable
+from tests.gguf_writer import in_parts, runnable
 from tests.parts import in_part
 from tests.trial_environment import PYTHON, environment, trains
 
@@ -64,7 +64,16 @@ def job(model: Path, folder: Path) -> Job:
     lessons = tuple(Lesson(tuple(one.context.tolist()), tuple(one.target.tolist())) for one in ids(model))
     steps = tuple((Part(n % 4, 0, 6), Part((n + 1) % 4, 4, 9)) for n in range(6))
     trainings = tuple(Training(folder / str(seed), seed, steps) for seed in (1, 2))
-    return Job(student=model, base=None, rank=4, alpha=8, rate=2e-2, lessons=lessons, trainings=trainings)
+    return Job(
+        student=model,
+        parts=(model,),
+        base=None,
+        rank=4,
+        alpha=8,
+        rate=2e-2,
+        lessons=lessons,
+        trainings=trainings,
+    )
 
 
 class Stopped(Exception):  # noqa: N818
@@ -142,7 +151,14 @@ def test_a_checkpoint_takes_the_place_of_the_gguf_s_weights_where_it_is_the_same
     asyncio.run(train(replace(of_checkpoint, base=checkpoint), lambda _: None))
     for one, other in zip(of_gguf.trainings, of_checkpoint.trainings, strict=True):
         assert (one.folder / ADAPTER).read_bytes() == (other.folder / ADAPTER).read_bytes()
-    stranger = replace(of_checkpoint, base=checkpoint, student=runnable(tmp_path / "other.gguf", seed=9))
+    (tmp_path / "parts").mkdir()
+    parts = tuple(in_parts(tmp_path / "parts", 3))
+    of_parts = replace(job(model, tmp_path / "of parts"), base=checkpoint, student=parts[0], parts=parts)
+    asyncio.run(train(of_parts, lambda _: None))
+    first, again = (trained.trainings[0].folder / ADAPTER for trained in (of_gguf, of_parts))
+    assert first.read_bytes() == again.read_bytes()
+    strange = runnable(tmp_path / "other.gguf", seed=9)
+    stranger = replace(of_checkpoint, base=checkpoint, student=strange, parts=(strange,))
     with pytest.raises(ModelFileError, match="another model's checkpoint"):
         asyncio.run(train(stranger, lambda _: None))
 
@@ -153,7 +169,7 @@ def test_an_architecture_that_cannot_be_read_is_refused_in_one_line_with_the_way
 ) -> None:
     model = runnable(tmp_path / "model.gguf")
     other = runnable(tmp_path / "other.gguf", {"general.architecture": architecture})
-    unread = replace(job(model, tmp_path / "out"), student=other)
+    unread = replace(job(model, tmp_path / "out"), student=other, parts=(other,))
     with pytest.raises(ModelFileError, match="--base FOLDER") as refused:
         asyncio.run(train(unread, lambda _: None))
     assert "\n" not in str(refused.value)

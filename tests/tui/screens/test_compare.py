@@ -112,7 +112,6 @@ def test_a_judge_is_chosen_and_what_it_says_is_shown_kept_and_not_asked_again(tm
         await seat.press("enter")
         await seat.wait_for("name the judge")
         await seat.press(*TEACHER, "enter")
-        await seat.until(lambda: seat.notified("judged:"))
         # Longer is better to this judge: what was taken wins, and what was turned down would have.
         await seat.wait_for(
             f"judged by {TEACHER}", "wins 4 100%", "score 2.000: 4 of 4 decided, too few to tell"

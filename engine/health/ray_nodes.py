@@ -20,6 +20,8 @@ from models.ray.actors import NodeActor
 from models.ray.cluster import OPEN_TO_ALL, Cluster, ClusterError, Node, asks_for_token
 from models.system.threads import on_daemon_thread
 
+RAYS_FILES = "on each node Ray writes its logs into /tmp/ray, and there what its memory has no room for"
+
 OF_THE_WORKSPACE = {"settings", "disk"}
 """The checks that are about the machine on which burnish is run, and no node."""
 
@@ -54,6 +56,7 @@ async def check_nodes(settings: Settings, address: str, *, privacy: bool) -> lis
     return [
         Check("contacted", "ok", f"{address}, Ray, and its nodes, which get the texts: {where}"),
         _token(said),
+        *([Check("Ray's files", "advice", RAYS_FILES)] if privacy else []),
         *(one for name, state in found.items() for one in _node(name, state, said)),
     ]
 

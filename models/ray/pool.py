@@ -64,7 +64,9 @@ class Pool(Generic[Info]):
         self._model = model
         self._differ = differ
         self._members: dict[str, Member[Info]] = {}
-        self._first: Member[Info] | None = None  # the node that all others are held against
+        self._first: tuple[str, Info] | None = (
+            None  # a node's name, and the model that all others are held against
+        )
         self._watching: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -84,16 +86,17 @@ class Pool(Generic[Info]):
             raise ClusterError(self.reasons)
         if self._first is None:
             first, *others = opened
+            assert first.info is not None
+            self._first = first.name, first.info
             for other in others:
-                if why := self._differs(first, other):
+                if why := self._unfit(other):
+                    self._first = None
                     raise ClusterError(f"node {other.name}: {why}")
-            self._first = first
             for member in self._members.values():
                 if member.why is not None:
                     self._cluster.on_note(f"node {member.name} has no {self._model}: {member.why}")
             self._watching = asyncio.create_task(self._watch())
-        assert self._first.info is not None
-        return self._first.info
+        return self._first[1]
 
     @contextmanager
     def lend(self) -> Iterator[Member[Info]]:
@@ -227,7 +230,7 @@ class Pool(Generic[Info]):
                 self._drop(member)
             member.why = str(error)
         else:
-            member.why = None if self._first is None else self._differs(self._first, member)
+            member.why = self._unfit(member)
         finally:
             member.opening = None
             member.wait = min(2 * member.wait, LONGEST)
@@ -236,8 +239,11 @@ class Pool(Generic[Info]):
         if back and member.why is None:
             self._cluster.on_note(f"node {member.name} is back as {self._model}")
 
-    def _differs(self, first: Member[Info], other: Member[Info]) -> str | None:
-        assert first.info is not None
-        assert other.info is not None
-        why = self._differ(first.info, other.info)
-        return why and f"its {self._model} cannot work beside that of {first.name}: {why}"
+    def _unfit(self, member: Member[Info]) -> str | None:
+        """Why a node's model cannot work beside the first one; None: it can, or is to be the first."""
+        if self._first is None:
+            return None
+        name, first = self._first
+        assert member.info is not None
+        why = self._differ(first, member.info)
+        return why and f"its {self._model} cannot work beside that of {name}: {why}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -12,13 +12,14 @@ from typing import Any
 from engine.export.acceptance import Acceptance, BrokenRule
 from engine.export.for_trainer import Item, has_others_entry, trainer_record, with_images, write_for_trainer
 from engine.export.pair_files import PairCounts, PairSource, write_pairs
-from engine.export.preference_rows import preference_format
+from engine.export.preference_rows import preference_format, preference_formats
 from engine.export.preferences import PreferenceKind, Preferences
 from engine.export.survey import Survey
-from engine.export.trainers import Trainer, config_path, trainer_format
+from engine.export.trainers import Trainer, config_path, formats_of, trainer_format
 from engine.formats.following import changes
 from engine.formats.names import TRACE, Container, DatasetError, Format
 from engine.formats.outputs import refuse
+from engine.formats.packed import bare_name
 from engine.formats.passed import passed_on
 from engine.formats.render import render_row
 from engine.formats.write import is_table, row_texts, write_dataset
@@ -47,6 +48,9 @@ ENDINGS = {
     Container.PARQUET: ".parquet",
 }
 
+
+TEXT = {Container.JSON, Container.JSONL}
+"""Kinds of file whose names are used for each other: readers tell them apart by what is in them."""
 
 SEEN = 200
 """Rows that a preview looks at, where it leaves some out."""
@@ -103,6 +107,33 @@ class ExportRequest:
         if self.preferences is not None:
             return preference_format(self.trainer, self.format)
         return trainer_format(self.trainer, source, self.format) if self.trainer else self.format or source
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats that it can be written in."""
+        if self.preferences is not None:
+            return preference_formats(self.trainer)
+        return formats_of(self.trainer) if self.trainer else tuple(Format)
+
+    def for_name(self, out: Path, source: Format) -> ExportRequest:
+        """This export as the kind of file that the ending of `out` names, where no format is asked for.
+
+        A JSON array may be called .jsonl, and JSON Lines .json. `UsageError`: the trainer takes no such file.
+        """
+        named, usual = named_container(out), self.format_for(source)
+        if self.format is not None or named is None or {named, usual.container} <= TEXT:
+            return self
+        if (fitting := Format.of(named, usual.layout)) not in self.formats:
+            raise UsageError(
+                f"{out}: these rows are not written as {named}; call it NAME{ENDINGS[usual.container]}"
+            )
+        return replace(self, format=fitting)
+
+
+def named_container(path: Path) -> Container | None:
+    """The kind of file that a path's ending names."""
+    ending = bare_name(path).suffix.lower()
+    return next((container for container, own in ENDINGS.items() if own == ending), None)
 
 
 @dataclass(frozen=True, slots=True)

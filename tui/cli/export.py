@@ -73,7 +73,10 @@ from tui.cli.options import (
     help="Write nothing: say what would be written, and what the chosen samples have in common with as many random "
     "ones and with the longest.",
 )
-@format_option(f"The format to write [the dataset's own, or the trainer's]: {', '.join(FORMATS)}.")
+@format_option(
+    "The format to write [the dataset's own or the trainer's, in the kind of file that OUT's ending names]: "
+    f"{', '.join(FORMATS)}."
+)
 @click.option(
     "--trainer", type=click.Choice(TRAINERS), help="Write what that trainer reads, with its config beside it."
 )
@@ -133,6 +136,7 @@ def export(
     from engine.export.trainers import Trainer
     from engine.formats.names import Format
     from engine.store.leaving import ExportRule
+    from engine.store.workspace import Workspace
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
     from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export, rule_of
@@ -154,6 +158,9 @@ def export(
         replace_entry=replace_entry,
         preferences=_preferences(workspace, preferences, preferred_by, min_margin, verdicts),
     )
+    if out is not None:
+        with Workspace.read(workspace) as opened:
+            wanted = wanted.for_name(out, opened.source().format)
     if dry_run:
         _print_preview(workspace, out, wanted, seed or 0, as_json=as_json)
         return DONE

@@ -140,6 +140,33 @@ def test_parquet_columns_keep_their_types_though_the_dataset_is_gone(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("name", "options", "format"),
+    [
+        ("out.csv", (), "csv"),
+        ("out.PARQUET", (), "parquet"),
+        ("out.json", (), "alpaca"),
+        ("out.jsonl", (), "alpaca"),  # readers tell these two apart by what is in them
+        ("out", (), "alpaca"),
+        ("out.csv", ("--format", "alpaca-jsonl"), "alpaca-jsonl"),
+        ("out.parquet", ("--trainer", "trl"), "messages-parquet"),
+    ],
+)
+def test_the_name_says_what_kind_of_file_is_written(
+    refined: Path, tmp_path: Path, name: str, options: tuple[str, ...], format: str
+) -> None:
+    tried = json.loads(burnish("export", refined, tmp_path / name, *options, "--dry-run", "--json").out)
+    written = json.loads(burnish("export", refined, tmp_path / name, *options, "--json").out)
+    assert tried["format"] == written["format"] == format
+
+
+def test_a_name_that_a_trainer_s_rows_cannot_have_is_one_line(refined: Path, tmp_path: Path) -> None:
+    ended = burnish("export", refined, tmp_path / "out.csv", "--trainer", "axolotl")
+    assert ended.code == 2
+    assert ended.complaint.endswith("out.csv: these rows are not written as CSV; call it NAME.jsonl")
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
     ("trainer", "config"),
     [("llamafactory", "dataset_info.json"), ("axolotl", "out.axolotl.yaml"), ("trl", "out.trl.yaml")],
 )

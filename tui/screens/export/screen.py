@@ -20,7 +20,6 @@ from textual.widgets import Input, ProgressBar, Static
 
 from engine.events import Finished
 from engine.export.export import (
-    ENDINGS,
     ExportPreview,
     ExportRequest,
     ExportResult,
@@ -29,6 +28,7 @@ from engine.export.export import (
     RowProgress,
     default_path,
     in_the_way,
+    named_container,
     preview,
     write,
 )
@@ -36,7 +36,6 @@ from engine.export.preference_rows import preference_format, preference_formats
 from engine.export.preferences import PreferredBy
 from engine.export.trainers import Trainer, formats_of, trainer_format
 from engine.formats.names import Container, Format, Layout
-from engine.formats.packed import bare_name
 from engine.judge.preferred import verdicts_on
 from engine.store.leaving import ExportRule
 from models.errors import BurnishError, UsageError
@@ -262,8 +261,7 @@ class ExportScreen(AppScreen):
 
     def _named(self) -> Container | None:
         """The kind of file that the path's ending names."""
-        ending = bare_name(Path(self._path.value.strip())).suffix.lower()
-        return next((container for container, own in ENDINGS.items() if own == ending), None)
+        return named_container(Path(self._path.value.strip()))
 
     def _put_format(self) -> None:
         """Show the format that will be written, and a path to suit it."""

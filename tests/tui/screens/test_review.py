@@ -73,7 +73,7 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         assert "Response stage\nHelpfulness" in seat.criticism
 
         await seat.go_to(NEAR_TIE)
-        assert "▲ near tie" in seat.shown("#where")
+        assert "≈ near tie" in seat.shown("#where")
         assert "a margin of 0.0040 may be rounding (below 0.01)" in seat.numbers
         await seat.go_to(FAILED)
         assert "✗ a stage failed" in seat.shown("#where")
@@ -89,7 +89,8 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         assert "○ kept" in seat.numbers
         assert "margin −0.3000" in seat.numbers
         await seat.go_to(WAITING)
-        assert seat.head == "not refined yet"
+        assert "not refined yet" in seat.text
+        assert not seat.head, "it is said once"
         assert "not weighed yet" in seat.numbers
         await seat.press("a")
         assert "nothing to accept" in seat.toasts[-1]

@@ -164,3 +164,14 @@ def test_the_first_samples_are_shown_where_there_is_room() -> None:
 
     StartSeat().play(steps)
     StartSeat(size=(80, 24)).play(narrow)
+
+
+def test_the_line_at_the_foot_names_both_models_on_eighty_columns() -> None:
+    async def steps(seat: StartSeat) -> None:
+        await seat.open(dataset(Path("data.json"), SHORT))
+        await seat.wait_for("qwen0.5b-instruct:latest teaches · demo decides")
+        await seat.pilot.resize_terminal(120, 24)
+        await seat.wait_for("method selective · qwen0.5b-instruct:latest teaches · demo decides")
+
+    given = {"teacher": {"name": "qwen0.5b-instruct:latest"}, "student": {"name": "demo"}}
+    StartSeat(settings=load_settings(given), size=(80, 24)).play(steps)

@@ -10,7 +10,7 @@ from engine.sample import AT_EQUAL_LENGTH, Annotation, Choice
 from engine.store.annotations import LONGEST_TAG
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
-from tui.text.vocabulary import DECISIONS, SCORES
+from tui.text.vocabulary import DECISIONS, FLAGS, SCORES
 
 
 def place_line(view: SampleView, echo: str = "") -> Content:
@@ -18,9 +18,9 @@ def place_line(view: SampleView, echo: str = "") -> Content:
     place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
     parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
     if view.near_tie:
-        parts.append(("  ▲ near tie", "bold $warning"))
+        parts.append((f"  {FLAGS['near tie']} near tie", "bold $warning"))
     if view.length_decides:
-        parts.append(("  ≠ length decides", "bold $warning"))
+        parts.append((f"  {FLAGS['length decides']} length decides", "bold $warning"))
     if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
     parts.append((f"  {view.decided:,}/{view.samples:,} decided", "$text-muted"))
@@ -77,7 +77,7 @@ def _number(score: float | None) -> str:
 def version_line(offers: Sequence[OfferedVersion], at: int) -> Content:
     """The version shown, its place among all there are, and its origin."""
     if not offers:
-        return Content.styled("not refined yet", "$text-muted italic")
+        return Content("")  # the line above says why
     offer = offers[at]
     pager = f"‹ {at + 1}/{len(offers)} › " if len(offers) > 1 else ""
     return Content.assemble(

@@ -17,7 +17,7 @@ from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
 from tui.text.score_change import score_change
-from tui.text.vocabulary import NO_HELP, RULES, shown_equal_length
+from tui.text.vocabulary import FLAGS, NO_HELP, RULES, shown_equal_length
 
 SCALE = 0.5
 """The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
@@ -67,7 +67,7 @@ def _lines(
         if choice.near_tie
     ]:
         margin, limit = min(near)
-        yield Content.styled("▲ Near tie: decide for yourself", "bold $warning")
+        yield Content.styled(f"{FLAGS['near tie']} Near tie: decide for yourself", "bold $warning")
         yield Content.styled(f"  a margin of {margin:.4f} may be rounding (below {limit:.4g})", "$warning")
         yield Content("")
     for choice in choices:

@@ -82,7 +82,7 @@ class DataPane(Vertical):
         self._recent: list[tuple[Path, bool]] = []  # and whether they are there
 
         self._path, self._facts = (
-            PathField("the path of a dataset or a workspace", id="path"),
+            PathField("a dataset or a workspace", id="path"),
             Facts(11, id="facts"),
         )
         self._format = Select(

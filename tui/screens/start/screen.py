@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
-from textual.events import ScreenResume
+from textual.events import Resize, ScreenResume
 from textual.widgets import Button, Input, Static
 
 from engine.health.models_here import ANSWERS, Role
@@ -144,6 +144,10 @@ class StartScreen(AppScreen):
         self._models.update_fit()
         self._say_ready()
 
+    @on(Resize)
+    def _laid_out(self) -> None:
+        self.call_after_refresh(self._say_ready)
+
     def _say_ready(self) -> None:
         self.query_one("#ready", Static).update(self._ready())
 
@@ -156,14 +160,14 @@ class StartScreen(AppScreen):
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
             return Content.styled(f"choose a {missing}", "$text-warning")
-        parts = [Content(f"{counted(self.workbench.samples, 'sample')}, method {settings.run.method}")]
-        if settings.run.method is not Method.SCORE:
-            parts.append(Content.assemble(shown_line(str(settings.teacher.name), 30, "bold"), " teaches"))
-            if rules := rules_in_short(settings):
-                parts.append(Content(f"by {rules}"))
-        if settings.run.method is not Method.REFLECT:
-            parts.append(Content.assemble(shown_line(str(settings.student.name), 30, "bold"), " decides"))
-        return Content(" · ").join(parts)
+        samples = counted(self.workbench.samples, "sample")
+        room = self.query_one("#ready").size.width or 1000  # before there is a layout
+        # The method is the first to go: who teaches and who decides tells it, too.
+        for head, longest in ((f"{samples}, method {settings.run.method}", 30), (samples, 30), (samples, 16)):
+            line = Content(" · ").join([Content(head), *_roles(settings, longest)])
+            if line.cell_length <= room:
+                break
+        return line
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
@@ -273,6 +277,16 @@ class StartScreen(AppScreen):
         else:
             return True
         return False
+
+
+def _roles(settings: Settings, longest: int) -> Iterator[Content]:
+    """Who teaches, and who decides: their names in at most so many cells."""
+    if settings.run.method is not Method.SCORE:
+        yield Content.assemble(shown_line(str(settings.teacher.name), longest, "bold"), " teaches")
+        if rules := rules_in_short(settings):
+            yield Content(f"by {rules}")
+    if settings.run.method is not Method.REFLECT:
+        yield Content.assemble(shown_line(str(settings.student.name), longest, "bold"), " decides")
 
 
 def _missing(settings: Settings) -> Role | None:

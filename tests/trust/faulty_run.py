@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from engine.events import AttemptFailed, Event, Paused
 from engine.method.reply_forms import ReplyFormName
-from engine.run import retry, session
+from engine.run import retry, session, students
 from engine.sample import Outcome, Rule, Verdict
 from models.teacher import Fault
 from tests.gguf_writer import tiny
@@ -115,7 +115,7 @@ def refined(folder: Path, name: str, form: ReplyFormName, samples: int, schedule
         given = settings(server, teacher=teacher, student={"name": str(student)}, run={"reply_form": form})
         before, began = memory(), time.monotonic()
         with (
-            patch.object(session, "EmbeddedStudent", StandIn),
+            patch.object(students, "EmbeddedStudent", StandIn),
             patch.object(retry, "PAUSE", 0.02),
             patch.object(retry, "BUSY_DELAYS", ()),
         ):

@@ -126,9 +126,10 @@ def test_a_run_loses_nothing_that_was_committed_and_ends_as_if_nothing_had_been(
     expected: list[Any],
     pytestconfig: pytest.Config,
 ) -> None:
-    afters = range(0, 90, 3) if pytestconfig.getoption("--whole") else (15,)
+    whole = pytestconfig.getoption("--whole")
+    faults, afters = (COMPLAINTS, range(0, 90, 3)) if whole else ([*COMPLAINTS][:1], [15])
     for number_of_case, (call, number, after) in enumerate(
-        (call, number, after) for call, number in COMPLAINTS for after in afters
+        (call, number, after) for call, number in faults for after in afters
     ):
         data_folder = DataFolder(tmp_path / str(number_of_case), forking, server)
         asked = len(server.chats)
@@ -187,6 +188,7 @@ def test_an_export_leaves_what_was_there(
     assert len(json.loads(data_folder.out.read_bytes())) == len(SHORT)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("fault", COMPLAINTS)
 def test_a_workspace_that_could_not_be_brought_up_to_date_is_as_it_was(
     tmp_path: Path, disk: Disk, forking: Forking, fault: Fault
@@ -230,6 +232,7 @@ def test_a_review_that_cannot_be_kept_is_said_and_what_was_written_is_still_ther
         assert (review.decision, review.version.response[:14]) == (Decision.EDITED, "My own words. ")
 
 
+@pytest.mark.whole
 def test_a_disk_that_is_really_full(tmp_path: Path, server: FakeOllama, expected: list[Any]) -> None:
     (folder := tmp_path / "small").mkdir()
     with mounted(tmpfs(600), folder) as (prefix, outside), Forking(prefix=prefix) as forking:

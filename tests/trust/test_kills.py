@@ -53,8 +53,7 @@ CONVERSATIONS = [talk(SHORT[2], SHORT[0]), talk(ROWS[1], demo_rows(2)[1])]
 
 FEW = (
     (Moment("time", 0.1, "student"), Moment("before", 1)),
-    (Moment("inside", 1, "student"), Moment("after", 1)),
-    (Moment("file", 2),),
+    (Moment("inside", 1, "student"), Moment("file", 2)),
 )
 """The moments of a run each."""
 

@@ -116,6 +116,7 @@ LURES = (
 )
 
 
+@pytest.mark.whole
 @pytest.mark.long
 def test_the_app_names_no_address_but_the_teachers_and_makes_no_link_of_a_text(
     tmp_path: Path,

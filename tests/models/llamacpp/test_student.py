@@ -278,6 +278,7 @@ def test_a_context_that_no_one_trained_on_is_no_limit_and_costs_no_memory(
     assert with_student(path, EmbeddedStudent.open, context=256).context == 256
 
 
+@pytest.mark.whole
 def test_a_stopped_child_is_noticed_and_replaced(smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def stop(student: EmbeddedStudent) -> None:
         await student.open()

@@ -171,6 +171,7 @@ def test_only_the_refined_side_and_only_the_first_samples_are_judged_on_request(
 # A judge at work
 
 
+@pytest.mark.whole
 def test_it_is_held_stopped_and_taken_up_again_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
     tap = Tap(3, judges.longer)
 
@@ -228,6 +229,7 @@ def test_leaving_the_app_ends_the_judge_and_keeps_what_it_said(tmp_path: Path) -
         assert [number for number, _ in record.judged(one)] == [0]
 
 
+@pytest.mark.whole
 def test_a_judge_that_is_not_there_is_one_line_and_a_busy_server_is_waited_for(tmp_path: Path) -> None:
     free = threading.Event()
 

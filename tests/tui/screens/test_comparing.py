@@ -92,6 +92,7 @@ def test_accepting_never_takes_a_rejected_rewrite_and_the_teacher_s_key_takes_th
     ReviewSeat(rejected(tmp_path, (-0.01, -0.3))).play(steps)
 
 
+@pytest.mark.whole
 def test_any_two_versions_stand_beside_each_other_with_their_numbers(tmp_path: Path) -> None:
     async def steps(seat: ReviewSeat) -> None:
         assert seat.shown("#head-left") == "Original"

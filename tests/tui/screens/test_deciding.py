@@ -95,6 +95,7 @@ def test_undo_in_the_list_goes_to_the_sample_it_is_about(tmp_path: Path) -> None
     SamplesSeat(scene(tmp_path, reviewed=False)).play(steps)
 
 
+@pytest.mark.whole
 def test_quitting_asks_once_while_a_model_is_at_work(tmp_path: Path, stand_in: type[StandIn]) -> None:
     tap = Tap(1, brief)
     with workspace(tmp_path / "w.burnish", SHORT):
@@ -228,6 +229,7 @@ def test_the_next_sample_is_the_next_of_the_list_though_this_one_leaves_it(tmp_p
     ReviewSeat(scene(tmp_path)).play(claims)
 
 
+@pytest.mark.whole
 def test_a_mix_takes_a_half_of_each_side_and_stays_to_show_its_numbers(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         given = with_student(seat)

@@ -111,6 +111,7 @@ def test_how_far_scores_and_verdicts_go_with_length_is_told(tmp_path: Path) -> N
     DistributionSeat(path).play(steps)
 
 
+@pytest.mark.whole
 def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> None:
     path = scene(tmp_path)
 

@@ -168,6 +168,7 @@ def test_an_edit_with_nothing_in_it_can_be_kept_but_not_accepted(tmp_path: Path)
     ReviewSeat(scene(tmp_path, reviewed=False), NEAR_TIE).play(claims)
 
 
+@pytest.mark.whole
 def test_an_edit_that_cannot_be_kept_stays_until_a_person_gives_it_up(tmp_path: Path) -> None:
     async def claims(seat: ReviewSeat) -> None:
         async def full(*_: object) -> int:

@@ -97,6 +97,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Event:
     return begun
 
 
+@pytest.mark.whole
 def test_a_look_can_be_stopped_and_what_was_found_before_stays(path: Path, slow: Event) -> None:
     async def look() -> None:
         async with SamplesSeat(path) as seat:

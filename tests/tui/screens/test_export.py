@@ -121,6 +121,7 @@ def test_a_path_s_ending_chooses_the_kind_of_file_and_what_was_written_before_is
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_every_format_can_be_picked_and_brings_its_ending(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         met = set()
@@ -142,6 +143,7 @@ def test_every_format_can_be_picked_and_brings_its_ending(workspace: Path) -> No
     ExportSeat(workspace).play(steps)
 
 
+@pytest.mark.whole
 def test_a_trainer_s_layout_comes_with_its_config_and_how_to_use_it(workspace: Path) -> None:
     async def steps(seat: ExportSeat) -> None:
         for trainer in Trainer:

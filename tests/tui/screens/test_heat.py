@@ -278,6 +278,7 @@ def test_v_goes_through_the_measures_and_tab_to_the_other_half() -> None:
     HeatSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_o_goes_through_the_versions_and_each_is_asked_for_once() -> None:
     workbench = ScriptedWorkbench()
 
@@ -348,6 +349,7 @@ def test_y_copies_the_table_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None
 # States
 
 
+@pytest.mark.whole
 def test_while_the_student_is_asked_it_says_so_and_one_can_leave() -> None:
     async def never(version: Version) -> TokenGains:
         await asyncio.sleep(600)
@@ -431,6 +433,7 @@ def test_with_no_student_it_says_what_to_give(tmp_path: Path) -> None:
         HeatSeat(workbench).play(steps)
 
 
+@pytest.mark.whole
 def test_a_text_that_was_cut_is_shown_whole_and_says_from_where_on_it_is_not_scored() -> None:
     def answer(version: Version) -> TokenGains:
         return TokenGains(half(version.response, kept=10), half(version.instruction))

@@ -105,6 +105,7 @@ def test_the_palette_has_this_screen_s_actions_the_app_s_and_the_themes(tmp_path
     Seat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_theme_is_remembered(tmp_path: Path) -> None:
     async def main() -> None:
         async with Seat() as seat:
@@ -151,6 +152,7 @@ def test_a_memory_that_cannot_be_kept_costs_only_the_memory(
     Seat().play(steps)
 
 
+@pytest.mark.whole
 def test_ctrl_c_says_how_to_quit() -> None:
     async def steps(seat: Seat) -> None:
         await seat.pilot.pause()

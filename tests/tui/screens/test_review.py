@@ -101,6 +101,7 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
     ReviewSeat(scene(tmp_path)).play(claims)
 
 
+@pytest.mark.whole
 def test_what_an_examination_found_in_the_original_is_shown(tmp_path: Path) -> None:
     path = scene(tmp_path)
     hidden = {"field": "response", "kind": "an e-mail address", "count": 2, "masked": "m\x1b[2J[/]\u202e@e"}
@@ -124,6 +125,7 @@ def test_what_an_examination_found_in_the_original_is_shown(tmp_path: Path) -> N
     ReviewSeat(path).play(claims)
 
 
+@pytest.mark.whole
 def test_every_version_can_be_paged_through_and_says_where_it_comes_from(tmp_path: Path) -> None:
     path = scene(tmp_path)
     asked = Candidate(
@@ -335,6 +337,7 @@ def test_the_heat_map_gets_every_version_the_shown_one_first(tmp_path: Path) -> 
     ReviewSeat(scene(tmp_path)).play(claims)
 
 
+@pytest.mark.whole
 def test_copied_is_said_only_when_a_program_confirms_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,7 @@ def test_held_it_says_so_and_goes_on_at_a_key(tmp_path: Path) -> None:
         RunSeat(made(tmp_path), settings=settings(server)).play(work)
 
 
+@pytest.mark.whole
 def test_a_run_whose_first_samples_all_fail_is_held_with_what_to_try_and_goes_on_at_a_key(
     tmp_path: Path,
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_server_that_goes_away_is_a_banner_until_it_is_back_and_the_run_goes_o
                 server.close()
 
 
+@pytest.mark.whole
 def test_failures_show_by_kind_and_are_tried_again_at_a_key(tmp_path: Path) -> None:
     broken = True
 

@@ -130,6 +130,7 @@ def test_a_dataset_is_read_as_the_format_that_is_chosen() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_path_is_completed_by_tab_and_arrows() -> None:
     Path("data").mkdir()
     for name in ("alpha.json", "alpine.csv", "notes.txt"):
@@ -169,6 +170,7 @@ def test_completions_know_the_home_folder_hide_what_is_hidden_and_do_not_mind_le
         assert completions(nowhere) == []
 
 
+@pytest.mark.whole
 def test_rows_without_a_sample_are_listed_and_left_out_only_if_asked() -> None:
     bad = [{"text": "x"}] * 7
     dataset(Path("data.json"), [*SHORT, *bad])
@@ -270,6 +272,7 @@ def test_what_cannot_be_opened_is_said_in_a_line_and_the_app_goes_on() -> None:
     assert {path.name for path in Path().glob("*.burnish")} == {"good.burnish", "not.burnish"}
 
 
+@pytest.mark.whole
 def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_path: Path) -> None:
     path = scene(tmp_path)
     other = path.rename(tmp_path / "renamed.db")
@@ -292,6 +295,7 @@ def test_a_workspace_shows_the_settings_of_its_run_under_any_name_and_again(tmp_
     StartSeat(other).play(steps)
 
 
+@pytest.mark.whole
 def test_a_dataset_is_taken_up_again_unless_it_has_changed() -> None:
     data = dataset(Path("data.json"), SHORT)
 

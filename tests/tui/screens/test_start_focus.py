@@ -87,6 +87,7 @@ def test_what_is_typed_narrows_the_list_until_it_is_a_whole_name() -> None:
         StartSeat(settings=load_settings({"teacher": {"host": server.url}})).play(steps)
 
 
+@pytest.mark.whole
 def test_the_models_of_the_last_run_stand_there_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dataset(Path("data.json"), SHORT)
 

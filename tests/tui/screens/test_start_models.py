@@ -151,6 +151,7 @@ def test_a_file_by_its_path_is_a_model_or_says_why_not() -> None:
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_missing_model_is_pulled_with_a_bar_and_chosen(server: FakeOllama) -> None:
     layer = {"status": "pulling 1d96", "digest": "sha256:1d96", "total": 2**30}
     server.registry["new:1b"] = [
@@ -212,6 +213,7 @@ def test_a_pull_shows_how_far_it_is_and_can_be_stopped(
         hanging.set()
 
 
+@pytest.mark.whole
 def test_the_check_lists_what_is_wrong_first_and_what_to_do(server: FakeOllama) -> None:
     settings = load_settings({"teacher": {"name": "absent", "host": server.url}, "student": {"name": "demo"}})
 
@@ -277,6 +279,7 @@ def test_near_ties_and_the_weights_that_verify_them_are_set_in_the_form() -> Non
     StartSeat().play(steps)
 
 
+@pytest.mark.whole
 def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[tuple[Settings, int | None]] = []
 

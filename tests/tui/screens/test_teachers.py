@@ -89,6 +89,7 @@ def test_marked_teachers_are_tried_and_the_run_with_one_of_them_goes_on_from_the
         StartSeat(untouched(tmp_path / "w.burnish"), settings=given(server)).play(steps)
 
 
+@pytest.mark.whole
 def test_one_that_cannot_be_tried_is_a_line_and_the_others_have_their_turn(tmp_path: Path) -> None:
     with serving() as server:
 

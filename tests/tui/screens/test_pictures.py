@@ -1,7 +1,7 @@
 """Every screen as it looks, in the states a person meets: at three sizes, with sixteen colours and without colour.
 
 A change that is wanted is taken with `pytest tests/tui/screens/test_pictures.py --whole --snapshot-update`. Without
---whole every second state is looked at in one size, and three of them with fewer colours. Whatever is drawn can be read.
+--whole every second state is looked at in one size, and three of them with fewer colours. All of it can be read.
 """
 
 from __future__ import annotations

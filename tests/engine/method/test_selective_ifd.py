@@ -27,7 +27,7 @@ def test_it_is_the_mean_gain_over_the_half_of_all_tokens_that_gain_or_lose_most(
     responses: list[list[float]],
 ) -> None:
     rows = [np.array(gains, np.float32) for gains in responses]
-    threshold = np.percentile(np.abs(np.concatenate(rows)), 50)
+    threshold = np.percentile(np.abs(np.concatenate(rows, dtype=np.float64)), 50)
     expected = [
         np.exp(-row[mask].mean(dtype=np.float64)) if (mask := np.abs(row) > threshold).any() else None
         for row in rows

@@ -21,6 +21,7 @@ from tests.parts import in_part
 from tests.running import SHORT, refine, settings, workspace
 
 
+@pytest.mark.long
 def test_ollama_s_stream_is_closed_and_what_came_is_kept(tmp_path: Path) -> None:
     told: list[Event] = []
 

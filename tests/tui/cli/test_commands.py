@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 
 from engine.store.workspace import Workspace
+from models.files import catalog
 from tests.command import ALONE, REFLECT, burnish
+from tests.conftest import made_once
+from tests.gguf_writer import runnable
 from tests.ollama.script import Chat, Scripted
 from tests.ollama.server import FakeOllama
+from tests.parts import in_part
 from tests.running import SHORT, TEACHER, brief, dataset
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
@@ -230,7 +234,12 @@ def test_a_reader_that_has_seen_enough_of_the_progress_ends_no_run(tmp_path: Pat
 
 
 @pytest.mark.long
-def test_the_demo_refines_a_sample_with_real_models_and_exports_it(tmp_path: Path) -> None:
+@in_part("model", ["of chance", "packaged"])
+def test_the_demo_refines_a_sample_and_exports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    if model == "of chance":  # which writes as little sense, and in a moment
+        monkeypatch.setattr(catalog, "demo_path", lambda: made_once("chance.gguf", runnable))
     path = tmp_path / "demo.burnish"
     ended = burnish("demo", "--samples", "1", "-w", path)
     assert ended.code in (0, 3), ended.err

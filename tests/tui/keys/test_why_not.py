@@ -101,6 +101,7 @@ class Keys(Seat):
         return False
 
 
+@pytest.mark.long
 def test_every_key_of_every_screen_does_something_or_says_why_not(tmp_path: Path) -> None:
     with workspace(tmp_path / "w.burnish", SHORT[:3]):
         pass

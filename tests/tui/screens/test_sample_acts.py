@@ -240,6 +240,7 @@ async def a_file_that_cannot_be_read_is_a_toast(seat: SamplesSeat) -> None:
         await seat.press("s", "j", "f", "space", "N")
 
 
+@pytest.mark.long
 def test_what_is_done_to_samples(tmp_path: Path) -> None:
     SamplesSeat(scene(tmp_path)).visit(
         marks_stay_with_their_samples,

@@ -1,6 +1,7 @@
 """The whole job from `burnish` alone, in a real terminal: a teacher, a real student, a person's edit, the export.
 
-With --whole the teacher is a real model as well; the demo's test runs one in every case."""
+With --whole the teacher is the packaged model as well.
+"""
 
 from __future__ import annotations
 

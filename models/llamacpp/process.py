@@ -13,15 +13,14 @@ import os
 import re
 import signal
 import struct
-import sys
-import tempfile
 from asyncio import IncompleteReadError, StreamReader
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Self
 
 from models.errors import printable
+from models.system.child_process import last_lines, start_child
 
 LENGTH = struct.Struct(">I")
 
@@ -80,19 +79,7 @@ class ChildProcess:
 
     @classmethod
     async def start(cls) -> Self:
-        errors = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # a folder named "models" where the user stands is not this package
-            "-m",
-            "models.llamacpp.child",
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=errors,
-            env=ENVIRONMENT | os.environ,
-            start_new_session=True,  # Ctrl-C in the terminal is for the parent
-        )
-        return cls(process, errors)
+        return cls(*await start_child("models.llamacpp.child", ENVIRONMENT | os.environ))
 
     @property
     def pid(self) -> int:
@@ -175,11 +162,9 @@ class ChildProcess:
 
     def _last_words(self) -> str:
         """The last line on the child's standard error, where an assert or a traceback ends."""
-        self.errors.seek(0, os.SEEK_END)
-        self.errors.seek(max(self.errors.tell() - 4096, 0))
-        lines = self.errors.read().decode("utf-8", "replace").split("\n")
+        lines = last_lines(self.errors)
         asserts = [line for line in lines if "GGML_ASSERT" in line]
-        last = (asserts or [line for line in lines if line.strip()] or [""])[-1].strip()
+        last = (asserts or lines or [""])[-1]
         last = re.sub(r"^/\S+/(?=\S+:\d+: GGML_)", "", last)  # where llama.cpp was built
         return printable(last)[:300]
 

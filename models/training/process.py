@@ -6,18 +6,16 @@ input does, that is when its parent is gone, and goes on where it was when it is
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
-import sys
-import tempfile
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import IO
 
 from models.errors import BurnishError, ModelFileError, UsageError, printable
+from models.system.child_process import last_lines, start_child
 from models.training.job import REPORTS, Job, Report
 
 PACKAGES = ("torch", "transformers", "peft", "gguf")
@@ -33,8 +31,6 @@ ENVIRONMENT = {
     "GOMP_SPINCOUNT": "1000",  # threads that wait busily would take the cores of whatever else runs
 }
 """No library of the process asks a hub for anything, or tells anybody of anything."""
-
-LINE = 1 << 20  # bytes of a report at most
 
 
 class TrainingError(BurnishError):
@@ -53,19 +49,7 @@ async def train(job: Job, on_report: Callable[[Report], None]) -> None:
 
     Cancelled, it ends at once, and loses what came after the last checkpoint.
     """
-    errors = tempfile.TemporaryFile()  # noqa: SIM115  a file, not a pipe: nobody has to read along
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # a folder named "models" where the user stands is not this package
-        "-m",
-        "models.training.child",
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=errors,
-        limit=LINE,
-        env=os.environ | ENVIRONMENT,
-        start_new_session=True,  # Ctrl-C in the terminal is for the parent
-    )
+    process, errors = await start_child("models.training.child", os.environ | ENVIRONMENT)
     try:
         assert process.stdin is not None
         process.stdin.write(json.dumps(job.as_json()).encode() + b"\n")  # and is left open
@@ -93,9 +77,8 @@ async def _listen(process: Process, job: Job, on_report: Callable[[Report], None
 
 def _end(code: int, errors: IO[bytes]) -> str:
     """One line about a process that ended before its work did."""
-    errors.seek(max(errors.seek(0, os.SEEK_END) - 10_000, 0))
-    said = errors.read().decode("utf-8", "replace").strip().splitlines()
-    last = f": {printable(said[-1].strip())[:300]}" if said else ""
+    said = last_lines(errors)
+    last = f": {printable(said[-1])[:300]}" if said else ""
     if code == -signal.SIGKILL:
         return (
             "the training was killed; if nobody did that, memory is short: close other programs, or choose a smaller "

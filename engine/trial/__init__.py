@@ -1,6 +1,6 @@
-"""The trial: a student trained on the original data and on the refined, and both weighed on rows held out.
+"""The trial: a student trained on the original data and on the refined, and both evaluated on rows held out.
 
 `report` and the fronts may import it. Start with `trial`, the whole of it in order. `held_out` chooses the rows that no
-arm learns from, `arms` what each arm learns from, `lessons` deals that out in steps, `plan` is all that decides the
+arm learns from, `arms` what each arm learns from, `examples` deals that out in steps, `plan` is all that decides the
 result, `results` says what came of it, `intervals` how sure that is.
 """

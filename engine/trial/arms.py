@@ -33,7 +33,7 @@ HELD_OUT_SEED = 0  # what is held out is the same in every trial of the same dat
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and an answer, to learn or to weigh."""
+    """A question and an answer, to train on or to hold out."""
 
     version: Version
     history: History
@@ -57,7 +57,7 @@ class TrialSample:
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """What each arm learns from, and what all of them are weighed on."""
+    """The exchanges that each arm learns from, and the samples that all of them are evaluated on."""
 
     exchanges: dict[str, list[Exchange]]  # by arm
     held_out: list[TrialSample]
@@ -120,7 +120,7 @@ def arms_of(
         raise UsageError(
             f"--held-out {share}: the rows are too much alike to hold so few of them out; give more"
         )
-    weighed = [sample for sample in samples if sample.row in kept_out]
+    apart = [sample for sample in samples if sample.row in kept_out]
     learnt = [sample for sample in samples if sample.row not in kept_out]
     refined = [sample for sample in learnt if sample.by_rule]
     chosen: dict[str, list[Exchange]] = {}
@@ -130,13 +130,13 @@ def arms_of(
             same.append(name)
         else:
             chosen[name] = _own(name, learnt, refined)
-    held_texts = [side.text for one in weighed for side in (one.original, one.refined)]
+    held_texts = [side.text for one in apart for side in (one.original, one.refined)]
     exchanges, alike = {}, {}
     for name, found in (chosen | files).items():
         like = like_held_out(held_texts, [one.text for one in found])
         exchanges[name] = [one for place, one in enumerate(found) if place not in like]
         alike[name] = len(like)
-    return Arms(exchanges, weighed, sorted(kept_out), alike, tuple(same))
+    return Arms(exchanges, apart, sorted(kept_out), alike, tuple(same))
 
 
 def _own(name: str, learnt: Sequence[TrialSample], refined: Sequence[TrialSample]) -> list[Exchange]:

@@ -21,7 +21,7 @@ def memory_to_train(header: GGUFHeader, job: Job) -> int:
     its gradient and two moments; what the longest sequence leaves for the way back; and its logits three times.
     """
     parts = [part for one in job.trainings for step in one.steps for part in step]
-    longest = max((len(job.lessons[part.lesson].context) + part.end for part in parts), default=0)
+    longest = max((len(job.examples[part.example].context) + part.end for part in parts), default=0)
     learnt = max((part.end - part.start for part in parts), default=0)
     weights, embeddings = 4 * header.parameters, 4 * header.vocabulary * header.embedding
     adapter = 16 * job.rank * header.blocks * 7 * 3 * header.embedding
@@ -37,7 +37,7 @@ def operations(header: GGUFHeader, job: Job) -> float:
     The weights themselves are not learnt, which saves a third.
     """
     read = sum(
-        len(job.lessons[part.lesson].context) + part.end
+        len(job.examples[part.example].context) + part.end
         for one in job.trainings
         for step in one.steps
         for part in step

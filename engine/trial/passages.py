@@ -1,4 +1,4 @@
-"""An arm's exchanges as passages of the template that the run scored with, and as the tokens of lessons."""
+"""An arm's exchanges as passages of the template that the run scored with, and as the tokens of examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.trial.arms import Exchange
 from models.llamacpp.chat_template import ChatTemplateError
 from models.llamacpp.student import EmbeddedStudent
 from models.student import Passage, PassageError, PassageIds
-from models.training.job import Lesson
+from models.training.job import Example
 
 AT_ONCE = 256
 """Passages that the student is asked about at a time."""
@@ -32,7 +32,7 @@ def passages_of(exchanges: Sequence[Exchange], template: Template) -> list[Passa
 
 
 def after_answer(template: Template) -> str:
-    """What a template writes after an answer, where a conversation goes on; "": nothing."""
+    """The text that a template writes after an answer, where a conversation goes on; may be empty."""
     said, answer = Turn(role="user", text="?"), "answered"
     try:
         pieces = template("?", "", (said, Turn(role="assistant", text=answer)))
@@ -41,21 +41,21 @@ def after_answer(template: Template) -> str:
     return "".join(piece.text for piece in pieces).partition(answer)[2]
 
 
-async def lessons_of(
+async def examples_of(
     student: EmbeddedStudent, passages: Sequence[Passage | None], after: str, context: int
-) -> list[Lesson | None]:
+) -> list[Example | None]:
     """The tokens of each passage as they are scored, then the token that ends an answer.
 
     A tail that does not fit into `context` is cut off, as in scoring. None: there is no passage, or what stands before
     its answer leaves that no room, or llama.cpp fails at it.
     """
     known = list(dict.fromkeys(passage for passage in passages if passage is not None))
-    lessons: dict[Passage | None, Lesson | None] = {None: None}
+    examples: dict[Passage | None, Example | None] = {None: None}
     for start in range(0, len(known), AT_ONCE):
         part = known[start : start + AT_ONCE]
         for passage, ids in zip(part, await _ids(student, part, after), strict=True):
-            lessons[passage] = ids and _lesson(*ids, context)
-    return [lessons[passage] for passage in passages]
+            examples[passage] = ids and _example(*ids, context)
+    return [examples[passage] for passage in passages]
 
 
 async def _ids(
@@ -71,9 +71,9 @@ async def _ids(
     return [(ids, end) for ids in found]
 
 
-def _lesson(ids: PassageIds, end: int | None, context: int) -> Lesson | None:
+def _example(ids: PassageIds, end: int | None, context: int) -> Example | None:
     before, answer = ids.context.tolist(), ids.target.tolist()
     answer += [] if end is None else [end]
     room = context - len(before)
     fits = before and answer and room >= min(len(answer), MIN_TARGET)
-    return Lesson(tuple(before), tuple(answer[:room])) if fits else None
+    return Example(tuple(before), tuple(answer[:room])) if fits else None

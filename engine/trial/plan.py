@@ -18,7 +18,7 @@ from models.errors import BurnishError
 from models.files.digest import sha256_of_parts
 from models.student import Passage
 from models.system.atomic_file import atomic_file
-from models.training.job import Lesson
+from models.training.job import Example
 
 PLAN = "trial.json"
 LOCK = "lock"
@@ -36,13 +36,13 @@ class TrialPlan(Frozen):
     template: TemplateName
     context: int  # tokens
     held_out: tuple[int, ...]  # rows
-    weighed: str  # a digest of their passages
+    answers: str  # a digest of their passages
     rank: int
     alpha: int
     rate: float
     tokens: int  # of answers, a step
     steps: int  # of each arm
-    arms: dict[str, str]  # by name, a digest of the lessons
+    arms: dict[str, str]  # by name, a digest of the examples
     seeds: int
 
     def differences(self, other: TrialPlan) -> list[str]:
@@ -58,8 +58,8 @@ def trial_path(workspace: Path) -> Path:
     return workspace.with_suffix(".trial")
 
 
-def digest_of_data(data: Sequence[Lesson] | Sequence[Passage | None]) -> str:
-    """A digest of what is learnt or weighed, in its order."""
+def digest_of_data(data: Sequence[Example] | Sequence[Passage | None]) -> str:
+    """A digest of examples or held-out answers, in their order."""
     plain = [None if one is None else asdict(one) for one in data]
     return hashlib.sha256(json.dumps(plain).encode("ascii")).hexdigest()
 

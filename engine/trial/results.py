@@ -1,4 +1,4 @@
-"""What came of a trial: each arm's losses on what was held out, with intervals, and what may be said of them.
+"""The result of a trial: each arm's losses on held-out answers, with intervals, and the finding that these carry.
 
 A loss is the mean over samples and seeds of an answer's mean loss in nats a token. Arms are compared sample by sample
 and seed by seed, so an interval is of differences, over the rows that were held out and the seeds.
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from engine.sample import Frozen
 from engine.trial.arms import LONGEST, ORIGINAL, REFINED
 from engine.trial.intervals import interval
-from engine.trial.weighing import Weighed
+from engine.trial.losses import HeldOutLosses
 
 ENOUGH_ROWS, ENOUGH_SEEDS = 10, 3
 """From fewer, nothing is said: an interval over so few is too narrow as often as not."""
 
 
 class Finding(StrEnum):
-    """What an arm is beside another, as far as the intervals carry."""
+    """How an arm compares with another, as far as the intervals carry."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -52,7 +52,7 @@ class Sides(Frozen):
 
 
 class ArmResult(Frozen):
-    """An arm, and what came of it."""
+    """An arm and its losses."""
 
     samples: int  # that it learns from
     alike: int  # left out of it, because they are like what is held out
@@ -78,8 +78,8 @@ class TrialResult(Frozen):
     beside_longest: Finding | None  # `refined` beside `longest`, which length alone chose; None: without both
 
 
-class Learnt(Frozen):
-    """What an arm learnt from, in numbers; see `ArmResult`."""
+class ArmData(Frozen):
+    """The data of an arm, in numbers; see `ArmResult`."""
 
     samples: int
     alike: int
@@ -89,21 +89,21 @@ class Learnt(Frozen):
 
 
 def results(
-    learnt: Mapping[str, Learnt],
-    base: Weighed,
-    weighed: Mapping[str, Sequence[Weighed]],
+    learnt: Mapping[str, ArmData],
+    base: HeldOutLosses,
+    losses: Mapping[str, Sequence[HeldOutLosses]],
     rows: Sequence[int],
     *,
     steps: int,
     tokens: int,
     same: tuple[str, ...],
 ) -> TrialResult:
-    """`weighed`: by arm, what each seed's adapter says; `rows`: of each held-out sample."""
-    seeds = len(weighed[ORIGINAL])
+    """`losses`: by arm, the losses of each seed's adapter; `rows`: of each held-out sample."""
+    seeds = len(losses[ORIGINAL])
     enough = len(set(rows)) >= ENOUGH_ROWS and seeds >= ENOUGH_SEEDS
 
     def beside(one: str, other: str) -> tuple[Sides, Finding]:
-        sides = _sides(weighed[one], rows, weighed[other])
+        sides = _sides(losses[one], rows, losses[other])
         return sides, finding(sides) if enough else Finding.TOO_FEW
 
     arms = {}
@@ -111,7 +111,7 @@ def results(
         compared = None if name == ORIGINAL else beside(name, ORIGINAL)
         arms[name] = ArmResult(
             **facts.model_dump(),
-            losses=_sides(weighed[name], rows),
+            losses=_sides(losses[name], rows),
             beside_original=compared and compared[0],
             finding=compared and compared[1],
         )
@@ -130,7 +130,7 @@ def results(
 
 
 def finding(sides: Sides) -> Finding:
-    """What differences of losses say: nothing more than their intervals do."""
+    """The finding of differences of losses, which says no more than their intervals do."""
     signs = {side.sign for side in (sides.original, sides.refined) if side is not None} - {0}
     if len(signs) == 2:
         return Finding.EACH_ITS_OWN
@@ -139,7 +139,9 @@ def finding(sides: Sides) -> Finding:
     return Finding.BETTER if signs == {-1} else Finding.WORSE
 
 
-def _sides(one: Sequence[Weighed], rows: Sequence[int], less: Sequence[Weighed] | None = None) -> Sides:
+def _sides(
+    one: Sequence[HeldOutLosses], rows: Sequence[int], less: Sequence[HeldOutLosses] | None = None
+) -> Sides:
     def side(name: str) -> Interval | None:
         values = _losses(one, name) - (0.0 if less is None else _losses(less, name))
         known = np.isfinite(values).all(axis=0)
@@ -152,6 +154,6 @@ def _sides(one: Sequence[Weighed], rows: Sequence[int], less: Sequence[Weighed] 
     return Sides(original=side("original"), refined=side("refined"))
 
 
-def _losses(found: Sequence[Weighed], side: str) -> NDArray[np.float64]:
+def _losses(found: Sequence[HeldOutLosses], side: str) -> NDArray[np.float64]:
     """[seeds, samples]; NaN where there is none."""
     return np.array([getattr(one, side) for one in found], np.float64)

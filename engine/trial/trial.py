@@ -1,4 +1,4 @@
-"""A trial, from its beginning to its result: hold out, deal out, train each arm, weigh each arm."""
+"""A trial from beginning to end: hold rows out, divide the rest among the arms, train each arm, evaluate it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from engine.store.leaving import ExportRule, TopShare
 from engine.store.workspace import Run, Workspace
 from engine.trial.arms import ARMS, BASE, Arms, arms_of, file_exchanges, samples_of, usual_rule
 from engine.trial.events import Trained, TrainedBefore, TrialEvent
-from engine.trial.lessons import steps
+from engine.trial.losses import HeldOutLosses, held_out_losses, keep_losses, kept_losses
 from engine.trial.needs import memory_to_train, operations, seconds_to_train
-from engine.trial.passages import after_answer, lessons_of, passages_of
+from engine.trial.passages import after_answer, examples_of, passages_of
 from engine.trial.plan import (
     TrialPlan,
     digest_of_checkpoint,
@@ -30,8 +30,8 @@ from engine.trial.plan import (
     keep_plan,
     trial_folder,
 )
-from engine.trial.results import Learnt, TrialResult, results
-from engine.trial.weighing import Weighed, keep_weighed, weigh, weighed_before
+from engine.trial.results import ArmData, TrialResult, results
+from engine.trial.steps import steps
 from models.errors import UsageError
 from models.files.catalog import ModelFile, student_file
 from models.llamacpp.student import EmbeddedStudent
@@ -39,7 +39,7 @@ from models.student import Passage
 from models.system.machine import memory
 from models.system.threads import on_daemon_thread
 from models.system.units import counted, size
-from models.training.job import ADAPTER, Job, Lesson, Loaded, Report, Stepped, TakenUp, Training
+from models.training.job import ADAPTER, Example, Job, Loaded, Report, Stepped, TakenUp, Training
 from models.training.process import check_installed, train
 
 EPOCHS = 3
@@ -52,7 +52,7 @@ Emit = Callable[[TrialEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class TrialRequest:
-    """What a person asks a trial for."""
+    """The choices of a person for a trial."""
 
     out: Path
     rule: ExportRule | None = None  # None: the one that makes the run's method's data
@@ -72,10 +72,10 @@ class TrialRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dealt:
-    """What each arm learns from, as tokens, and what all of them are weighed on."""
+class _TrialData:
+    """The training examples of each arm, and the held-out answers that all of them are evaluated on."""
 
-    lessons: dict[str, list[Lesson]]
+    examples: dict[str, list[Example]]
     too_long: dict[str, int]
     original: list[Passage | None]  # of each held-out sample
     refined: list[Passage | None]  # likewise; None where the rule does not let it through
@@ -84,7 +84,7 @@ class _Dealt:
 async def trial(
     workspace: Workspace, settings: StudentSettings, asked: TrialRequest, emit: Emit
 ) -> TrialResult:
-    """Train and weigh, or go on with it. Raises `BurnishError` of many kinds, before anything is trained if it can."""
+    """Train and evaluate, or go on with it. Raises `BurnishError` of many kinds, before training if it can."""
     check_installed()
     if settings.name is None:
         raise UsageError(
@@ -96,11 +96,11 @@ async def trial(
     run = workspace.latest_run()
     arms = _divided(workspace, run, asked, emit)
     with trial_folder(asked.out):
-        dealt = await _dealt(_student(file, run, settings), run, arms)
-        for name, lessons in dealt.lessons.items():
-            if not lessons:
+        data = await _trial_data(_student(file, run, settings), run, arms)
+        for name, examples in data.examples.items():
+            if not examples:
                 raise UsageError(f"arm {name}: no sample to train on; see --rule and --held-out")
-        count = asked.steps or _usual_steps(dealt.lessons, asked.tokens)
+        count = asked.steps or _usual_steps(data.examples, asked.tokens)
         assert file.digest is not None
         plan = TrialPlan(
             student=file.digest,
@@ -108,24 +108,24 @@ async def trial(
             template=run.recipe.template,
             context=run.recipe.context,
             held_out=tuple(arms.rows),
-            weighed=digest_of_data([*dealt.original, *dealt.refined]),
+            answers=digest_of_data([*data.original, *data.refined]),
             rank=asked.rank,
             alpha=SCALE * asked.rank,
             rate=asked.rate,
             tokens=asked.tokens,
             steps=count,
-            arms={name: digest_of_data(lessons) for name, lessons in dealt.lessons.items()},
+            arms={name: digest_of_data(examples) for name, examples in data.examples.items()},
             seeds=asked.seeds,
         )
         keep_plan(asked.out, plan)
-        await _train(file, asked, plan, dealt.lessons, emit)
-        base, weighed = await _weigh(file, run, settings, asked, dealt, emit)
+        await _train(file, asked, plan, data.examples, emit)
+        base, losses = await _evaluate(file, run, settings, asked, data, emit)
     learnt = {
-        name: _learnt(lessons, arms.alike[name], dealt.too_long[name], count * asked.tokens)
-        for name, lessons in dealt.lessons.items()
+        name: _arm_data(examples, arms.alike[name], data.too_long[name], count * asked.tokens)
+        for name, examples in data.examples.items()
     }
     rows = [sample.row for sample in arms.held_out]
-    return results(learnt, base, weighed, rows, steps=count, tokens=asked.tokens, same=arms.same)
+    return results(learnt, base, losses, rows, steps=count, tokens=asked.tokens, same=arms.same)
 
 
 def _divided(workspace: Workspace, run: Run, asked: TrialRequest, emit: Emit) -> Arms:
@@ -159,37 +159,37 @@ def _student(
     )
 
 
-async def _dealt(student: EmbeddedStudent, run: Run, arms: Arms) -> _Dealt:
+async def _trial_data(student: EmbeddedStudent, run: Run, arms: Arms) -> _TrialData:
     try:
         info = await student.open()
         template = prompt_for(run.recipe.template, info)
         after = await on_daemon_thread(after_answer, template)
-        lessons, too_long = {}, {}
+        examples, too_long = {}, {}
         for name, exchanges in arms.exchanges.items():
             passages = await on_daemon_thread(passages_of, exchanges, template)
-            found = await lessons_of(student, passages, after, info.context)
-            lessons[name] = [lesson for lesson in found if lesson is not None]
-            too_long[name] = len(found) - len(lessons[name])
+            found = await examples_of(student, passages, after, info.context)
+            examples[name] = [example for example in found if example is not None]
+            too_long[name] = len(found) - len(examples[name])
         sides = ([one.original for one in arms.held_out], [one.refined for one in arms.held_out])
         original, refined = [await on_daemon_thread(passages_of, side, template) for side in sides]
     finally:
         await student.close()
     through = zip(arms.held_out, refined, strict=True)
-    return _Dealt(lessons, too_long, original, [one if of.by_rule else None for of, one in through])
+    return _TrialData(examples, too_long, original, [one if of.by_rule else None for of, one in through])
 
 
-def _usual_steps(lessons: dict[str, list[Lesson]], tokens: int) -> int:
-    smallest = min(sum(len(one.answer) for one in found) for found in lessons.values())
+def _usual_steps(examples: dict[str, list[Example]], tokens: int) -> int:
+    smallest = min(sum(len(one.answer) for one in found) for found in examples.values())
     return math.ceil(EPOCHS * smallest / tokens)
 
 
-def _learnt(lessons: Sequence[Lesson], alike: int, too_long: int, tokens: int) -> Learnt:
-    whole = sum(len(one.answer) for one in lessons)
-    return Learnt(
-        samples=len(lessons),
+def _arm_data(examples: Sequence[Example], alike: int, too_long: int, tokens: int) -> ArmData:
+    whole = sum(len(one.answer) for one in examples)
+    return ArmData(
+        samples=len(examples),
         alike=alike,
         too_long=too_long,
-        answer_tokens=whole / len(lessons),
+        answer_tokens=whole / len(examples),
         epochs=tokens / whole,
     )
 
@@ -202,15 +202,15 @@ def _folder(out: Path, arm: str, seed: int) -> Path:
 
 
 async def _train(
-    file: ModelFile, asked: TrialRequest, plan: TrialPlan, lessons: dict[str, list[Lesson]], emit: Emit
+    file: ModelFile, asked: TrialRequest, plan: TrialPlan, examples: dict[str, list[Example]], emit: Emit
 ) -> None:
     """Train every arm with every seed, the first seed of all arms first: there is something to compare early."""
-    places: dict[Lesson, int] = {}
+    places: dict[Example, int] = {}
     numbered = {
         arm: [(places.setdefault(one, len(places)), len(one.answer)) for one in found]
-        for arm, found in lessons.items()
+        for arm, found in examples.items()
     }
-    which = list(product(range(1, asked.seeds + 1), lessons))
+    which = list(product(range(1, asked.seeds + 1), examples))
     job = Job(
         student=file.path,
         parts=file.header.parts,
@@ -218,7 +218,7 @@ async def _train(
         rank=plan.rank,
         alpha=plan.alpha,
         rate=plan.rate,
-        lessons=tuple(places),
+        examples=tuple(places),
         trainings=tuple(
             Training(
                 _folder(asked.out.absolute(), arm, seed),
@@ -269,29 +269,29 @@ def _tell_memory(needed: int, emit: Emit) -> None:
     )
 
 
-# Weighing --------------------------------------------------------------------------------------------------------
+# Evaluating ------------------------------------------------------------------------------------------------------
 
 
-async def _weigh(
-    file: ModelFile, run: Run, settings: StudentSettings, asked: TrialRequest, dealt: _Dealt, emit: Emit
-) -> tuple[Weighed, dict[str, list[Weighed]]]:
+async def _evaluate(
+    file: ModelFile, run: Run, settings: StudentSettings, asked: TrialRequest, data: _TrialData, emit: Emit
+) -> tuple[HeldOutLosses, dict[str, list[HeldOutLosses]]]:
     """The losses of the student as it is, and of each arm's adapters, seed by seed."""
 
-    async def of(folder: Path, adapter: Path | None) -> Weighed:
-        if (before := weighed_before(folder)) is not None:
+    async def of(folder: Path, adapter: Path | None) -> HeldOutLosses:
+        if (before := kept_losses(folder)) is not None:
             return before
         student = _student(file, run, settings, adapter)
         try:
-            found = await weigh(student, dealt.original, dealt.refined)
+            found = await held_out_losses(student, data.original, data.refined)
         finally:
             await student.close()
-        keep_weighed(folder, found)
+        keep_losses(folder, found)
         return found
 
-    emit(Notice("weighing what was held out"))
+    emit(Notice("computing the losses of the held-out answers"))
     base = await of(asked.out / BASE, None)
-    arms: dict[str, list[Weighed]] = {arm: [] for arm in dealt.lessons}
-    for seed, arm in product(range(1, asked.seeds + 1), dealt.lessons):
+    arms: dict[str, list[HeldOutLosses]] = {arm: [] for arm in data.examples}
+    for seed, arm in product(range(1, asked.seeds + 1), data.examples):
         folder = _folder(asked.out, arm, seed)
         arms[arm].append(await of(folder, folder / ADAPTER))
     return base, arms

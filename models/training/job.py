@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Example:
     """An answer to learn, as tokens, after a context that is only read. Neither is empty."""
 
     context: tuple[int, ...]
@@ -18,9 +18,9 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The stretch of a lesson's answer that a step learns from; what stands before it in the answer is read."""
+    """The stretch of a example's answer that a step learns from; what stands before it in the answer is read."""
 
-    lesson: int
+    example: int
     start: int  # of the answer's tokens
     end: int
 
@@ -48,7 +48,7 @@ class Job:
     rank: int
     alpha: int  # what the adapter adds is multiplied by alpha / rank
     rate: float  # the learning rate at its largest
-    lessons: tuple[Lesson, ...]
+    examples: tuple[Example, ...]
     trainings: tuple[Training, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Job:
                 {
                     "folder": str(one.folder),
                     "seed": one.seed,
-                    "steps": [[[part.lesson, part.start, part.end] for part in step] for step in one.steps],
+                    "steps": [[[part.example, part.start, part.end] for part in step] for step in one.steps],
                 }
                 for one in self.trainings
             ],
@@ -75,7 +75,7 @@ class Job:
             rank=told["rank"],
             alpha=told["alpha"],
             rate=told["rate"],
-            lessons=tuple(Lesson(tuple(one["context"]), tuple(one["answer"])) for one in told["lessons"]),
+            examples=tuple(Example(tuple(one["context"]), tuple(one["answer"])) for one in told["examples"]),
             trainings=tuple(
                 Training(
                     Path(one["folder"]),

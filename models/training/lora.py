@@ -28,8 +28,8 @@ from models.training.job import (
     ADAPTER,
     CHECKPOINT,
     LOSSES,
+    Example,
     Job,
-    Lesson,
     Loaded,
     Report,
     Step,
@@ -152,7 +152,7 @@ class _Trainer:
         tokens = sum(part.end - part.start for part in step)
         total = 0.0
         for part in step:
-            loss = self._loss(self._job.lessons[part.lesson], part.start, part.end) / tokens
+            loss = self._loss(self._job.examples[part.example], part.start, part.end) / tokens
             loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self._weights, LARGEST_NORM)
@@ -162,10 +162,10 @@ class _Trainer:
         optimiser.zero_grad()
         return total
 
-    def _loss(self, lesson: Lesson, start: int, end: int) -> torch.Tensor:
+    def _loss(self, example: Example, start: int, end: int) -> torch.Tensor:
         """The sum of the losses of a stretch of an answer, in nats."""
-        ids = torch.tensor([[*lesson.context, *lesson.answer[:end]]], device=self._device)
-        before = len(lesson.context) + start
+        ids = torch.tensor([[*example.context, *example.answer[:end]]], device=self._device)
+        before = len(example.context) + start
         keep = torch.arange(before - 1, ids.shape[1] - 1, device=self._device)
         logits = self._model(input_ids=ids, logits_to_keep=keep, use_cache=False).logits[0].float()
         return torch.nn.functional.cross_entropy(logits, ids[0, before:], reduction="sum")

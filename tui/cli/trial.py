@@ -118,8 +118,9 @@ def trial(
     """Train the student on original and refined data, and compare.
 
     Each arm is a LoRA adapter of the student's own weights: at equal tokens of answers, steps and seeds, with the
-    template of the scoring, learning from the answers only. llama.cpp then weighs each adapter on answers that were
-    held out, original and refined. It says better or worse only where the 95 % intervals over rows and seeds do.
+    template of the scoring, learning from the answers only. llama.cpp then computes each adapter's loss on answers
+    that were held out, original and refined. It says better or worse only where the 95 % intervals over rows and seeds
+    do.
 
     Adapters (adapter.gguf for llama.cpp, adapter_model.safetensors for PEFT) and losses are kept in OUT/ARM/SEED, a
     folder of mode 0700. Given again, the command goes on from the last checkpoint. Nothing is downloaded. It needs

@@ -1,4 +1,4 @@
-"""Exchanges as the tokens that are learnt, and as the passages that are weighed."""
+"""Exchanges as the tokens that are learnt, and as the passages that are evaluated."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import pytest
 from engine.method.templates import TemplateName, prompt_for
 from engine.sample import Turn, Version
 from engine.trial.arms import Exchange
-from engine.trial.passages import after_answer, lessons_of, passages_of
-from engine.trial.weighing import Weighed, weigh
+from engine.trial.losses import HeldOutLosses, held_out_losses
+from engine.trial.passages import after_answer, examples_of, passages_of
 from models.files.digest import sha256_of
 from models.llamacpp.student import EmbeddedStudent
 from models.student import Passage, Piece
-from models.training.job import Lesson
+from models.training.job import Example
 from tests.conftest import made_once
 from tests.gguf_writer import aborting, runnable
 
 END = 257  # "<|im_end|>", the vocabulary's own and the chat template's
 
 
-def lessons(template: TemplateName, exchanges: list[Exchange], context: int) -> list[Lesson | None]:
+def examples(template: TemplateName, exchanges: list[Exchange], context: int) -> list[Example | None]:
     model = made_once("chance.gguf", runnable)
 
-    async def run() -> list[Lesson | None]:
+    async def run() -> list[Example | None]:
         student = EmbeddedStudent(model, digest=sha256_of(model), context=context)
         try:
             prompt = prompt_for(template, await student.open())
-            return await lessons_of(student, passages_of(exchanges, prompt), after_answer(prompt), context)
+            return await examples_of(student, passages_of(exchanges, prompt), after_answer(prompt), context)
         finally:
             await student.close()
 
@@ -45,7 +45,7 @@ def exchange(answer: str, question: str = "Name a colour.") -> Exchange:
 def test_an_answer_is_learnt_with_the_token_that_ends_it_and_cut_where_the_context_ends(
     template: TemplateName,
 ) -> None:
-    short, again, long, crowded = lessons(
+    short, again, long, crowded = examples(
         template,
         [exchange("Red."), exchange("Red."), exchange("Red. " * 200), exchange("Red. " * 9, "Name " * 99)],
         400,
@@ -65,15 +65,15 @@ def test_a_text_that_llama_cpp_fails_at_is_left_out_and_no_other(tmp_path: Path)
     model = aborting(tmp_path / "model.gguf")
     passages = [Passage((Piece("Say a word."),), answer) for answer in ("yes yes", "é", "no no")]
 
-    async def run() -> tuple[list[Lesson | None], Weighed]:
+    async def run() -> tuple[list[Example | None], HeldOutLosses]:
         student = EmbeddedStudent(model, digest=sha256_of(model), context=64)
         try:
-            learnt = await lessons_of(student, passages, "", 64)
-            return learnt, await weigh(student, passages, [None, *passages[1:]])
+            learnt = await examples_of(student, passages, "", 64)
+            return learnt, await held_out_losses(student, passages, [None, *passages[1:]])
         finally:
             await student.close()
 
     learnt, found = asyncio.run(run())
-    assert [lesson is None for lesson in learnt] == [False, True, False]
+    assert [example is None for example in learnt] == [False, True, False]
     assert [loss is None for loss in found.original] == [False, True, False]
     assert found.refined == [None, None, found.original[2]]

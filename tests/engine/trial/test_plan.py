@@ -15,7 +15,7 @@ BEGUN = TrialPlan(
     template=TemplateName.VICUNA,
     context=2048,
     held_out=(3, 5),
-    weighed="a",
+    answers="a",
     rank=16,
     alpha=32,
     rate=2e-4,
@@ -36,7 +36,7 @@ def begun(tmp_path: Path) -> Path:
     ("changes", "said"),
     [
         ({"student": "sha256:2"}, "another student;"),
-        ({"held_out": (3,), "weighed": "d"}, "another held out, weighed;"),
+        ({"held_out": (3,), "answers": "d"}, "another held out, answers;"),
         ({"arms": {"original": "b", "refined": "d"}}, "another data of refined;"),
         ({"rate": 1e-4, "steps": 31}, "another rate, steps;"),
     ],

@@ -10,12 +10,12 @@ from rich.console import Console
 from scipy import stats
 
 from engine.trial.intervals import interval
-from engine.trial.results import Finding, Interval, Learnt, Sides, TrialResult, finding, results
-from engine.trial.weighing import Weighed
+from engine.trial.losses import HeldOutLosses
+from engine.trial.results import ArmData, Finding, Interval, Sides, TrialResult, finding, results
 from tui.text.trial_tables import print_trial
 
 ROWS = 40
-LEARNT = Learnt(samples=9, alike=0, too_long=0, answer_tokens=20, epochs=3)
+LEARNT = ArmData(samples=9, alike=0, too_long=0, answer_tokens=20, epochs=3)
 
 
 def test_an_interval_over_rows_of_one_seed_is_the_bootstrap_s_of_others() -> None:
@@ -66,11 +66,11 @@ def test_nothing_is_said_that_the_intervals_do_not_say(
     assert finding(Sides(original=original, refined=refined)) is said
 
 
-def weighed(shift: float, refined_shift: float, seeds: int = 3, rows: int = ROWS) -> list[Weighed]:
+def losses(shift: float, refined_shift: float, seeds: int = 3, rows: int = ROWS) -> list[HeldOutLosses]:
     noise = np.random.default_rng(2).normal(2, 0.5, rows)
     own = [np.random.default_rng(seed).normal(0, 0.02, rows) for seed in range(seeds)]
     return [
-        Weighed((noise + shift + one).tolist(), [None, *(noise + refined_shift - one).tolist()[1:]])
+        HeldOutLosses((noise + shift + one).tolist(), [None, *(noise + refined_shift - one).tolist()[1:]])
         for one in own
     ]
 
@@ -81,8 +81,8 @@ def found(
     arms = {"original": (0.0, 0.0), "refined": refined, "longest": longest}
     return results(
         dict.fromkeys(arms, LEARNT),
-        weighed(0.5, 0.5, 1, rows)[0],
-        {name: weighed(*shifts, seeds, rows) for name, shifts in arms.items()},
+        losses(0.5, 0.5, 1, rows)[0],
+        {name: losses(*shifts, seeds, rows) for name, shifts in arms.items()},
         range(rows),
         steps=9,
         tokens=64,

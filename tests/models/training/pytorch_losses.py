@@ -1,4 +1,4 @@
-"""Losses by PyTorch: `python -m tests.models.training.pytorch_losses STUDENT ADAPTER`, of lessons in JSON."""
+"""Losses by PyTorch: `python -m tests.models.training.pytorch_losses STUDENT ADAPTER`, of examples in JSON."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from models.training.job import (
     ADAPTER,
     CHECKPOINT,
     LOSSES,
+    Example,
     Job,
-    Lesson,
     Part,
     Report,
     Stepped,
@@ -61,7 +61,7 @@ def ids(model: Path) -> list[PassageIds]:
 
 
 def job(model: Path, folder: Path) -> Job:
-    lessons = tuple(Lesson(tuple(one.context.tolist()), tuple(one.target.tolist())) for one in ids(model))
+    examples = tuple(Example(tuple(one.context.tolist()), tuple(one.target.tolist())) for one in ids(model))
     steps = tuple((Part(n % 4, 0, 6), Part((n + 1) % 4, 4, 9)) for n in range(6))
     trainings = tuple(Training(folder / str(seed), seed, steps) for seed in (1, 2))
     return Job(
@@ -71,7 +71,7 @@ def job(model: Path, folder: Path) -> Job:
         rank=4,
         alpha=8,
         rate=2e-2,
-        lessons=lessons,
+        examples=examples,
         trainings=trainings,
     )
 

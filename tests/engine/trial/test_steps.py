@@ -1,4 +1,4 @@
-"""Lessons dealt out in steps."""
+"""Lessons data out in steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.trial.lessons import steps
+from engine.trial.steps import steps
 
 
 @given(
@@ -18,10 +18,10 @@ from engine.trial.lessons import steps
 def test_every_step_learns_from_the_same_number_of_tokens_and_each_answer_once_before_any_twice(
     lengths: list[int], count: int, tokens: int
 ) -> None:
-    dealt = list(steps(list(enumerate(lengths)), count=count, tokens=tokens, seed=1))
-    assert [sum(part.end - part.start for part in step) for step in dealt] == [tokens] * count
+    data = list(steps(list(enumerate(lengths)), count=count, tokens=tokens, seed=1))
+    assert [sum(part.end - part.start for part in step) for step in data] == [tokens] * count
     learnt = Counter(
-        (part.lesson, at) for step in dealt for part in step for at in range(part.start, part.end)
+        (part.example, at) for step in data for part in step for at in range(part.start, part.end)
     )
     assert (
         max(learnt.values())
@@ -31,6 +31,6 @@ def test_every_step_learns_from_the_same_number_of_tokens_and_each_answer_once_b
 
 
 def test_the_order_is_the_seed_s() -> None:
-    lessons = [(number, 5) for number in range(20)]
-    one, again, other = (list(steps(lessons, count=9, tokens=7, seed=seed)) for seed in (1, 1, 2))
+    examples = [(number, 5) for number in range(20)]
+    one, again, other = (list(steps(examples, count=9, tokens=7, seed=seed)) for seed in (1, 1, 2))
     assert one == again != other

@@ -16,28 +16,28 @@ from models.system.atomic_file import atomic_file
 HELD_OUT = "held-out.json"
 
 
-class Weighed(NamedTuple):
+class HeldOutLosses(NamedTuple):
     """Mean losses of the held-out samples' answers, nats a token; None: there is no such loss."""
 
     original: list[float | None]
     refined: list[float | None]
 
 
-def weighed_before(folder: Path) -> Weighed | None:
-    """What was found before, and kept in an arm's folder."""
+def kept_losses(folder: Path) -> HeldOutLosses | None:
+    """The losses that were computed before, and kept in an arm's folder; None: there are none."""
     path = folder / HELD_OUT
-    return Weighed(**json.loads(path.read_text("ascii"))) if path.exists() else None
+    return HeldOutLosses(**json.loads(path.read_text("ascii"))) if path.exists() else None
 
 
-def keep_weighed(folder: Path, weighed: Weighed) -> None:
+def keep_losses(folder: Path, losses: HeldOutLosses) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with atomic_file(folder / HELD_OUT, mode=0o600) as file:
-        file.write(json.dumps(weighed._asdict()).encode("ascii"))
+        file.write(json.dumps(losses._asdict()).encode("ascii"))
 
 
-async def weigh(
+async def held_out_losses(
     student: EmbeddedStudent, original: Sequence[Passage | None], refined: Sequence[Passage | None]
-) -> Weighed:
+) -> HeldOutLosses:
     """The student's losses of both answers of each sample."""
     known = list(dict.fromkeys(one for one in (*original, *refined) if one is not None))
     losses = await _losses(student, known)
@@ -45,7 +45,7 @@ async def weigh(
     original_means, refined_means = (
         [None if one is None else means[one] for one in side] for side in (original, refined)
     )
-    return Weighed(original_means, refined_means)
+    return HeldOutLosses(original_means, refined_means)
 
 
 async def _losses(student: EmbeddedStudent, passages: Sequence[Passage]) -> list[Losses]:

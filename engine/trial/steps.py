@@ -1,4 +1,4 @@
-"""An arm's answers dealt out in steps that each learn from the same number of answer tokens."""
+"""An arm's answers data out in steps that each learn from the same number of answer tokens."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from models.training.job import Part, Step
 
 
 def steps(lengths: Sequence[tuple[int, int]], *, count: int, tokens: int, seed: int) -> Iterator[Step]:
-    """`count` steps of exactly `tokens` answer tokens each. `lengths`: lessons, with their answers' tokens, 1 or more.
+    """`count` steps of exactly `tokens` answer tokens each. `lengths`: examples, with their answers' tokens, 1 or more.
 
     The answers come in an order of chance, each once before any a second time. One that is longer than what a step
     has left goes on in the next: two arms at equal steps have learnt from equally many tokens, whatever their answers.
     """
     order = _order(len(lengths), seed)
-    (lesson, length), at = lengths[next(order)], 0
+    (example, length), at = lengths[next(order)], 0
     for _ in range(count):
         step: list[Part] = []
         left = tokens
         while left:
             end = min(at + left, length)
-            step.append(Part(lesson, at, end))
+            step.append(Part(example, at, end))
             left, at = left - (end - at), end
             if at == length:
-                (lesson, length), at = lengths[next(order)], 0
+                (example, length), at = lengths[next(order)], 0
         yield tuple(step)
 
 

@@ -43,7 +43,7 @@ from models.teacher import TeacherInfo
 
 @dataclass(frozen=True, slots=True)
 class SessionCounts:
-    """What was done since a run or a judging was begun, or taken up again."""
+    """The work done since a run or a judging was begun, or taken up again."""
 
     done: int
     before: int  # of what is asked for, done in earlier sessions
@@ -266,7 +266,7 @@ class Tally:
         return SessionCounts(self.finished, self.skipped, self.watch.seconds, nodes)
 
     def nodes_words(self) -> str:
-        """What each node of a Ray cluster does; "" without one."""
+        """The work of each node of a Ray cluster, in a line; empty without a cluster."""
         return " · ".join(_node_words(work) for _, work in sorted(self.nodes.items()))
 
     def counts(self) -> str:

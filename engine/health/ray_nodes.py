@@ -31,7 +31,7 @@ Work = Callable[[], Awaitable["NodeState"]]
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What a node says of itself."""
+    """The state of a node, as it was found there."""
 
     version: str  # of burnish
     token: bool  # it asks for one
@@ -117,7 +117,7 @@ def _token(states: Sequence[NodeState]) -> Check:
 
 
 def _node(name: str, state: NodeState | ClusterError, others: Sequence[NodeState]) -> Iterator[Check]:
-    """What there is to say of a node; `others`: all that answered, the first of which it is held against."""
+    """The checks of a node. `others`: the states of all nodes that answered, with the first of which it is compared."""
     if isinstance(state, ClusterError):
         yield Check(f"node {name}", "problem", str(state))
         return

@@ -1,4 +1,4 @@
-"""What a person did, in acts: each is done, undone and redone as a whole, however many samples it is about.
+"""The acts of a person: each is done, undone and redone as a whole, however many samples it is about.
 
 An act appends entries about samples to a log, a table; another table holds what stands now: of each sample the last
 entry whose act is done. An act is carried out in slices, each a transaction of its own, so that whatever else works on

@@ -35,7 +35,7 @@ Annotations = Iterable[tuple[int, Annotation]]
 """Notes and tags of samples, by their numbers."""
 
 ACT = "note and tags"
-"""What such an act is called where it is undone."""
+"""The name of such an act, for the line that says it was undone."""
 
 LONGEST_TAG = 30
 """Characters."""

@@ -214,7 +214,7 @@ class Distribution:
         return count_exported(self._reading, self._run, rule, share, threshold=threshold)
 
     def baselines(self, rule: ExportRule, share: TopShare | None) -> Baselines | None:
-        """What a rule lets through of this run, beside as many random samples and the longest."""
+        """The samples that a rule chooses of this run, compared with as many random ones and the longest."""
         return baselines(self._reading, self._run, rule, share)
 
     def _rows(self, query: str, **values: float | None) -> list[Any]:

@@ -383,7 +383,7 @@ class SampleList:
 
 
 def _path(part: str) -> str:
-    """Where a text of the original stands in a sample's body."""
+    """The JSON path of a text of the original in a sample's body."""
     return f"$[{PARTS.index(part)}]"
 
 

@@ -23,7 +23,7 @@ NUMBERS = {
 a margin the instruction stage's (`equal`: at equal length), a length the response's in characters."""
 
 TEXTS = (*PARTS, "note", "tag")
-"""What a word can be looked for in."""
+"""The fields that a word can be searched for in."""
 
 EXAMPLE = "ifd>0.8, margin<0.01, instruction:word, tag:word"
 

@@ -46,7 +46,7 @@ class TrialPlan(Frozen):
     seeds: int
 
     def differences(self, other: TrialPlan) -> list[str]:
-        """What is not the same. More arms or seeds are no difference: those of before stay as they are."""
+        """The fields in which two plans differ. More arms or seeds are none: those of before stay as they are."""
         one, another = (plan.model_dump(exclude={"arms", "seeds"}) for plan in (self, other))
         names = [name.replace("_", " ") for name in one if one[name] != another[name]]
         both = self.arms.keys() & other.arms.keys()

@@ -24,7 +24,7 @@ GATHERED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What has come of a reply since the last call."""
+    """The part of a reply that has come since the last call."""
 
     text: str
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class TeacherActor:
         return number
 
     async def more(self, number: int) -> Heard:
-        """What is new of a reply; waits for it. Raises what the teacher raised."""
+        """Wait for the next part of a reply, and return it. Raises as the teacher did."""
         asked = self._asked[number]
         await asked.news.wait()
         await asyncio.wait([asked.reply], timeout=GATHERED)

@@ -134,7 +134,7 @@ class Cluster:
         return actor
 
     async def answer(self, call: Awaitable[Any]) -> Any:
-        """What an actor answers to a call. Raises the actor's own `BurnishError`, and `NodeGoneError`."""
+        """The answer of an actor to a call. Raises the actor's own `BurnishError`, and `NodeGoneError`."""
         errors = self._ray.exceptions
         try:
             return await call

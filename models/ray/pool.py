@@ -157,7 +157,7 @@ class Pool(Generic[Info]):
 
     @property
     def reasons(self) -> str:
-        """Why no node may be asked."""
+        """The reasons why no node may be asked."""
         if not self._members:
             return f"no node of {self._cluster.address} is there to be the {self._model}"
         each = "; ".join(f"{member.name}: {member.why}" for member in self._members.values())
@@ -240,7 +240,7 @@ class Pool(Generic[Info]):
             self._cluster.on_note(f"node {member.name} is back as {self._model}")
 
     def _unfit(self, member: Member[Info]) -> str | None:
-        """Why a node's model cannot work beside the first one; None: it can, or is to be the first."""
+        """The reason why a node's model cannot work beside the first one; None: it can, or is to be the first."""
         if self._first is None:
             return None
         name, first = self._first

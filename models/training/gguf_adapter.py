@@ -25,7 +25,7 @@ COLUMNS = 32  # of a layer that are compared; a block of most types is as long
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a linear layer stands in the GGUF."""
+    """The place of a linear layer in the GGUF."""
 
     tensor: str  # "blk.0.attn_q.weight"
     heads: int  # whose rows stand in llama.cpp's order; 0: all rows as they are

@@ -1,4 +1,4 @@
-"""What is told to the process that trains, and what it reports: plain data, as JSON on its way."""
+"""The job of the process that trains, and its reports: plain data, sent as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Part:
 
 
 Step = tuple[Part, ...]
-"""What one update of the weights learns from."""
+"""The parts of examples that one update of the weights learns from."""
 
 
 @dataclass(frozen=True, slots=True)

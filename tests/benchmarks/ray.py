@@ -1,4 +1,4 @@
-"""How a run's time falls with the nodes of a Ray cluster: `python -m tests.benchmarks.ray`, where Ray is installed.
+"""A run over one, two and four nodes of a Ray cluster: `python -m tests.benchmarks.ray`, where Ray is installed.
 
 Ray's own test cluster on this machine; each node's scripted Ollama answers every request after the same time, one at a
 time. "Ideal" is that time for every request, divided by the nodes. "At work" is from the first request, when cluster

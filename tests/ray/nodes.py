@@ -67,7 +67,7 @@ class Nodes:
             server.exchanges.clear()
 
     def outcomes(self) -> Counter[str]:
-        """What became of the questions to all servers."""
+        """The outcomes of the questions to all servers."""
         return Counter(chat.outcome for server in self.servers.values() for chat in server.chats)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.color import Color
 
 READABLE, SEEN = 4.5, 3.0
-"""What text needs, and what is seen but not read (1.4.3 and 1.4.11)."""
+"""The least ratios of text, and of what is seen but not read (1.4.3 and 1.4.11)."""
 
 
 def contrast(one: Color, other: Color) -> float:

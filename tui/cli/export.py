@@ -212,7 +212,7 @@ def export(
 def _print_preview(
     workspace: Path, out: Path | None, wanted: ExportRequest, seed: int, *, as_json: bool
 ) -> None:
-    """What `write` would make, without writing it."""
+    """Print what `write` would make, without writing it."""
     from engine.export.export import in_the_way, preview
     from tui.cli.console import output, print_facts
     from tui.text.choosing_words import baseline_facts

@@ -68,7 +68,7 @@ class AppScreen(Screen[None]):
         return next(self.hindrances(action), "")
 
     def hindrances(self, action: str) -> Iterator[str]:
-        """What keeps an action from being done now, each in a line; the first is said."""
+        """The reasons why an action cannot be done now, a line each; the first is said."""
         yield from ()
 
     @property

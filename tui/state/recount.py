@@ -1,4 +1,4 @@
-"""When to count again what a run changes while it goes on."""
+"""The times at which a screen counts anew while a run goes on."""
 
 from __future__ import annotations
 

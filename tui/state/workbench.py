@@ -79,7 +79,7 @@ class Workbench:
         return self._reader is not None
 
     def typed(self, question: str) -> dict[str, str]:
-        """What a person has typed for a question and not used yet, by the line; kept while the workspace is open."""
+        """The unused texts that a person typed for a question, by the line; kept while the workspace is open."""
         return self._typed.setdefault(question, {})
 
     @property

@@ -18,7 +18,7 @@ CHOSEN_BY = {
     ChosenBy.LENGTH: "the longest response",
     ChosenBy.RANDOM: "a draw by chance",
 }
-"""What comes first by each measure."""
+"""The end of each measure that comes first, in words."""
 
 FIRST = f"The first {USUAL_TOP} by each measure, and how many samples two of them have in common"
 

@@ -25,7 +25,7 @@ def share_words(share: TopShare) -> str:
 
 
 def preview_facts(found: ExportPreview, wanted: ExportRequest) -> Iterator[Fact]:
-    """What an export would write."""
+    """The facts of an export that is not written yet."""
     what = "rows" if found.passed else "samples"
     pairs = "the pairs among " if wanted.preferences is not None else ""
     unsure = ", but for those that --drop-untrainable leaves out" if wanted.drop_untrainable else ""

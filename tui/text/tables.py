@@ -202,7 +202,7 @@ def rows_words(count: int) -> str:
 
 
 def session_words(session: SessionCounts, unit: str = "sample") -> str:
-    """What a session did of a run or a judging, and what it found done."""
+    """The work of a session of a run or a judging, and what it found done."""
     now = f"{counted(session.done, unit)} in {clock(session.seconds)}"
     return f"{now}, {session.before:,} done before" if session.before else now
 

@@ -1,4 +1,4 @@
-"""What a person dropped: nothing is asked about it, nothing is judged of it, and nothing counts it."""
+"""A sample that a person dropped is asked about, judged and counted nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What selections of a run's samples have in common."""
+"""Selections of a run's samples are compared with random ones and the longest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each arm learns from."""
+"""Each arm learns from its own samples, and none from what is held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be said of a trial's losses."""
+"""A trial says no more than its intervals do."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ UNSEEN = {
     "export.preview": "likewise",
     "run.begin": "the run begins",
 }
-"""What does something that is not on the screen."""
+"""The actions whose effect is not on the screen."""
 
 USUAL = re.compile(r"(?<![\w+'])([b-zB-Z]|\d(?= opens| chooses)|esc|escape|f\d+|ctrl\+\w)(?!\w|\.\w)")
 """A key as it is usually called, in a sentence."""
@@ -82,7 +82,7 @@ class Keys(Seat):
         await self.pilot.pause()
 
     def seen(self) -> tuple[object, ...]:
-        """What a person sees, but for colours."""
+        """The screen as a person sees it, without colours."""
         lists = [(found.cursor, found.scroll_offset) for found in self.screen.query(CursorList)]
         styles = [str(widget.classes) for widget in self.screen.query(Widget)]
         return self.screen, self.screen.focused, self.lines, lists, styles

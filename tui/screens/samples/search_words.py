@@ -1,4 +1,4 @@
-"""What is searched for in the samples, in words."""
+"""The words of a search, as Samples shows it."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ class StartScreen(AppScreen):
 
 
 def _roles(settings: Settings, longest: int) -> Iterator[Content]:
-    """Who teaches, and who decides: their names in at most so many cells."""
+    """The names of teacher and student, in at most so many cells."""
     if settings.run.method is not Method.SCORE:
         yield Content.assemble(shown_line(str(settings.teacher.name), longest, "bold"), " teaches")
         if rules := rules_in_short(settings):

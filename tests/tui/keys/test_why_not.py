@@ -13,6 +13,7 @@ from textual.widget import Widget
 from tests.running import SHORT, workspace
 from tests.tui.seat import Seat
 from tui.keys.actions import ACTIONS, SCOPES, Action, of_scope
+from tui.screens.base import AppScreen
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review.screen import ReviewScreen
 from tui.widgets.cursor_list import CursorList
@@ -116,7 +117,9 @@ def test_every_key_of_every_screen_does_something_or_says_why_not(tmp_path: Path
                 if action.id in UNSEEN or scope in ("pair", "help"):
                     continue
                 await seat.go("start" if scope == "app" else scope)
-                why = "" if scope == "app" else seat.screen.why_not(action.name)  # type: ignore[attr-defined]
+                screen = seat.screen
+                assert isinstance(screen, AppScreen)
+                why = "" if scope == "app" else screen.why_not(action.name)
                 if why in seat.said:
                     continue  # the same line was said at another key
                 if not await seat.answers(moved(action)):

@@ -30,6 +30,10 @@ class ExportSeat(Seat):
         """The lines about the export: what would leave, what is asked, what was written."""
         return self.shown("#told")
 
+    def told(self, words: str) -> bool:
+        """These words stand about the export, or in a notification."""
+        return words in self.report or self.notified(words)
+
 
 def leftovers(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".burnish-")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -314,9 +315,7 @@ def test_a_path_that_cannot_be_written_is_one_line_and_the_source_never_is(works
             seat.path.value = typed
             seat.app.clear_notifications()
             await seat.press("w")
-            await seat.until(
-                lambda expected=complaint: seat.notified(expected) or expected in seat.report  # type: ignore[misc]
-            )
+            await seat.until(partial(seat.told, complaint))
             assert not hostile.acting(seat.lines)
         assert [path.read_bytes() for path in own] == before
 

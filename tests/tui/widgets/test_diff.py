@@ -174,6 +174,7 @@ def test_only_what_is_in_sight_is_drawn_and_a_selection_is_of_the_text() -> None
 def test_the_same_text_twice_is_no_difference() -> None:
     assert PartDifference("a", "a").comparison == TextDiff()
     assert PartDifference("a", None).right is None
-    assert PartDifference("a Tree", "no\ttree", ["tree"]).left.found == [(2, 6)]
-    assert PartDifference("a Tree", "no\ttree", ["tree"]).right.found == [(6, 10)]  # type: ignore[union-attr]
+    marked = PartDifference("a Tree", "no\ttree", ["tree"])
+    assert marked.right is not None
+    assert (marked.left.found, marked.right.found) == ([(2, 6)], [(6, 10)])
     assert PartDifference("a\tb\x1b", "a\tb\x1b").left.shown == "a⇥   b␛"

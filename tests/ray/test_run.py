@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
 from tests.ray.nodes import MISSING, Nodes, on_nodes, once
 from tests.running import SHORT, TEACHER, brief, dataset, finals, refine, settings, workspace
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(MISSING, reason="Ray is not installed: .ci/run has it in an environment of its own"),
@@ -125,12 +125,10 @@ def test_a_driver_that_is_killed_goes_on_and_asks_nothing_again(
         "stderr": subprocess.DEVNULL,
     }
     with subprocess.Popen(command, **run) as first:
-        while nodes.outcomes()["answered"] < 5:
-            assert first.poll() is None
-            time.sleep(0.05)
+        until(lambda: nodes.outcomes()["answered"] >= 5 or first.poll() is not None)
+        assert first.poll() is None
         first.kill()
-    while nodes.outcomes()["open"]:  # until Ray has ended the actors
-        time.sleep(0.05)
+    until(lambda: not nodes.outcomes()["open"])  # Ray ends the actors
     with Workspace.open(tmp_path / "w.burnish") as opened:
         kept = sum(len(opened.replies(number)) for number in range(len(ROWS)))
     assert kept > 0

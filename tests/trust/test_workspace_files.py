@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, dataset
 from tests.scene import scene
 from tests.terminal import Terminal
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, links and modes as POSIX has them")
 
@@ -189,13 +189,6 @@ def test_a_log_with_flipped_bits_holds_what_was_committed_before_them(tmp_path: 
 
 
 # Two at once -----------------------------------------------------------------------------------------------
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.whole

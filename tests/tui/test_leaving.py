@@ -17,6 +17,7 @@ from tests.ollama.server import FakeOllama
 from tests.parts import in_part
 from tests.running import SHORT, TEACHER, once, workspace
 from tests.terminal import Terminal
+from tests.waiting import until
 
 SECONDS = 2.0
 """The longest that leaving may take."""
@@ -46,13 +47,6 @@ def begun(folder: Path, server: FakeOllama, *, method: str = "reflect") -> Termi
     terminal.wait_for("1 in flight")
     until(lambda: server.chats[-1].outcome == "open" and len(server.chats) > 1)
     return terminal
-
-
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def left(terminal: Terminal, leave: Callable[[], object]) -> tuple[int, str]:

@@ -14,11 +14,11 @@ from engine.run.stopping import LAST_LOOK, StoppedReply, WatchedReply
 from engine.sample import Stage
 from models.teacher import Fault, Message
 from tests.engine.method.test_doomed import LOOPS, last_question
-from tests.models.ollama.asking import until
 from tests.ollama.script import Answer, Chat, Scripted
 from tests.ollama.server import FakeOllama
 from tests.parts import in_part
 from tests.running import SHORT, refine, settings, workspace
+from tests.waiting import until
 
 
 @pytest.mark.long

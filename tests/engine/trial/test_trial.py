@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.engine.trial.rows import ROWS
 from tests.running import dataset
 from tests.scene import scene
 from tests.trial_environment import PYTHON, environment, trains
+from tests.waiting import until
 
 pytestmark = trains
 
@@ -38,23 +38,21 @@ def test_a_whole_trial_that_is_killed_goes_on_and_needs_no_network(
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     out = tmp_path / "scene.trial"
+    adapter = out / "original" / "1" / "adapter.gguf"
     began = subprocess.Popen(words(*beginning), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 500
-        while not (out / "original" / "1" / "adapter.gguf").exists():
-            assert began.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: adapter.exists() or began.poll() is not None, 500)
+        assert began.poll() is None
     finally:
         began.kill()
         began.wait()
-    first = (out / "original" / "1" / "adapter.gguf").read_bytes()
+    first = adapter.read_bytes()
     alone = [shutil.which("unshare") or "unshare", "-rn"]
     if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
         alone = []  # no namespaces here
     ended = elsewhere(*beginning, "--json", prefix=alone)
     assert ended.code == 0, ended.err
-    assert (out / "original" / "1" / "adapter.gguf").read_bytes() == first
+    assert adapter.read_bytes() == first
     found = json.loads(ended.out)
     assert found["trial"] == str(out)
     assert (found["rows"], found["seeds"], found["steps"]) == (3, 1, 2)

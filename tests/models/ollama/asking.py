@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import Any
 
 import pytest
@@ -58,11 +57,3 @@ def pull(fake: FakeOllama, name: str) -> Any:
         return [step async for step in server.pull(name)]
 
     return with_server(fake, pull)
-
-
-def until(true: Any) -> None:
-    for _ in range(1000):
-        if true():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came true")

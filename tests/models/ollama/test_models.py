@@ -14,10 +14,11 @@ import pytest
 from models.ollama.server import OllamaServer, Tag
 from models.ollama.teacher import OllamaTeacher
 from models.teacher import Fault, TeacherError
-from tests.models.ollama.asking import CLOUD, QUESTION, fails, pull, until, with_server, with_teacher
+from tests.models.ollama.asking import CLOUD, QUESTION, fails, pull, with_server, with_teacher
 from tests.ollama.script import Answer, Ending
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model, recorded
+from tests.waiting import until
 
 
 def test_a_server_that_is_down_is_unreachable_and_says_how_to_start_it() -> None:

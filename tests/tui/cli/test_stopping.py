@@ -8,8 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +18,9 @@ from tests.ollama.script import Answer, Chat, Scripted
 from tests.ollama.server import FakeOllama
 from tests.parts import in_part
 from tests.running import SHORT, brief, dataset
+from tests.waiting import until
 
 LIMIT = 30.0  # seconds; about one is needed
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 IN_BACKGROUND = ("sh", "-c", '"$@" & echo $! >&3; wait $!', "sh")

@@ -253,7 +253,7 @@ def test_a_rule_keeps_as_many_as_the_export_writes(drawn: list[Case], threshold:
                 if (value := _after(drawn[item.sample.index])) is not None and value >= threshold
             ]
             assert distribution.kept_by(rule, threshold) == len(above), rule
-            if rule is ExportRule.TOP and (share := share_taking(len(above), len(opened))):
+            if rule is ExportRule.TOP and (share := share_taking(len(above), distribution.remaining())):
                 top = exported(opened, run, rule, share)
                 assert [item.sample.index for item in top] == above, "the share takes what the threshold does"
 

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import StringConstraints
 
 from engine.formats.read import BadRow, open_dataset
 from engine.formats.tools import definitions_in
@@ -27,6 +29,10 @@ from models.errors import UsageError
 ORIGINAL, REFINED, RANDOM, LONGEST = ARMS = ("original", "refined", "random", "longest")
 BASE = "base"
 """The student as it is."""
+
+NAME = "[a-z0-9][a-z0-9_-]*"
+ArmName = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+"""An arm's name, which is its folder's, too."""
 
 HELD_OUT_SEED = 0  # what is held out is the same in every trial of the same data
 
@@ -76,7 +82,7 @@ def usual_rule(method: Method) -> ExportRule:
 def named_file(text: str) -> tuple[str, Path]:
     """An arm of one's own, from `NAME=FILE`."""
     name, equals, path = text.partition("=")
-    if not equals or not path or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+    if not equals or not path or not re.fullmatch(NAME, name):
         raise UsageError(f"--arm {text}: expected NAME=FILE, the name of small letters, digits, - and _")
     if name in (*ARMS, BASE):
         raise UsageError(f"--arm {text}: {name} is burnish's own; give another name")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
+from engine.trial.arms import ArmName
 from models.errors import BurnishError
 from models.files.digest import sha256_of_parts
 from models.student import Passage
@@ -21,7 +22,7 @@ from models.system.atomic_file import atomic_file
 from models.training.job import Example
 
 PLAN = "trial.json"
-LOCK = "lock"
+LOCK = "trial.lock"  # no arm can be called that
 
 
 class TrialError(BurnishError):
@@ -42,7 +43,7 @@ class TrialPlan(Frozen):
     rate: float
     tokens: int  # of answers, a step
     steps: int  # of each arm
-    arms: dict[str, str]  # by name, a digest of the examples
+    arms: dict[ArmName, str]  # by name, a digest of the examples
     seeds: int
 
     def differences(self, other: TrialPlan) -> list[str]:
@@ -90,16 +91,18 @@ def trial_folder(out: Path) -> Iterator[None]:
         lock.release()
 
 
+def read_plan(path: Path) -> TrialPlan:
+    try:
+        return TrialPlan.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise TrialError(f"{path}: cannot be read; give --out another folder, or remove this one") from None
+
+
 def keep_plan(out: Path, plan: TrialPlan) -> None:
     """Keep the plan of a trial, or go on with the one that is there. `TrialError`: that is another."""
     path = out / PLAN
     if path.exists():
-        try:
-            before = TrialPlan.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            raise TrialError(
-                f"{path}: cannot be read; give --out another folder, or remove this one"
-            ) from None
+        before = read_plan(path)
         if differing := plan.differences(before):
             raise TrialError(
                 f"{out}: holds a trial with another {', '.join(differing)}; give --out another folder, or remove it"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.sample import Frozen
-from engine.trial.arms import LONGEST, ORIGINAL, REFINED
+from engine.trial.arms import LONGEST, ORIGINAL, REFINED, ArmName
 from engine.trial.intervals import interval
 from engine.trial.losses import HeldOutLosses
 
@@ -73,7 +73,7 @@ class TrialResult(Frozen):
     steps: int  # of each arm and seed
     tokens: int  # of answers, a step
     base: Sides  # losses of the student as it is
-    arms: dict[str, ArmResult]
+    arms: dict[ArmName, ArmResult]
     same: tuple[str, ...]  # arms left out because they would be `refined`
     beside_longest: Finding | None  # `refined` beside `longest`, which length alone chose; None: without both
 

@@ -20,6 +20,7 @@ from engine.store.leaving import ExportRule, TopShare
 from engine.store.workspace import Run, Workspace
 from engine.trial.arms import ARMS, BASE, Arms, arms_of, file_exchanges, samples_of, usual_rule
 from engine.trial.events import Trained, TrainedBefore, TrialEvent
+from engine.trial.kept import keep_result
 from engine.trial.losses import HeldOutLosses, held_out_losses, keep_losses, kept_losses
 from engine.trial.needs import memory_to_train, operations, seconds_to_train
 from engine.trial.passages import after_answer, examples_of, passages_of
@@ -120,12 +121,14 @@ async def trial(
         keep_plan(asked.out, plan)
         await _train(file, asked, plan, data.examples, emit)
         base, losses = await _evaluate(file, run, settings, asked, data, emit)
-    learnt = {
-        name: _arm_data(examples, arms.alike[name], data.too_long[name], count * asked.tokens)
-        for name, examples in data.examples.items()
-    }
-    rows = [sample.row for sample in arms.held_out]
-    return results(learnt, base, losses, rows, steps=count, tokens=asked.tokens, same=arms.same)
+        learnt = {
+            name: _arm_data(examples, arms.alike[name], data.too_long[name], count * asked.tokens)
+            for name, examples in data.examples.items()
+        }
+        rows = [sample.row for sample in arms.held_out]
+        found = results(learnt, base, losses, rows, steps=count, tokens=asked.tokens, same=arms.same)
+        keep_result(asked.out, found)
+    return found
 
 
 def _divided(workspace: Workspace, run: Run, asked: TrialRequest, emit: Emit) -> Arms:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.method.templates import TemplateName
-from engine.trial.plan import PLAN, TrialError, TrialPlan, keep_plan, trial_folder
+from engine.trial.arms import named_file
+from engine.trial.plan import LOCK, PLAN, TrialError, TrialPlan, keep_plan, trial_folder
+from models.errors import UsageError
 
 BEGUN = TrialPlan(
     student="sha256:1",
@@ -83,3 +85,9 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> N
         trial_folder(tmp_path / "file" / "w.trial"),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", [LOCK, PLAN, "base", "refined"])
+def test_no_arm_is_called_what_else_is_in_the_folder(name: str) -> None:
+    with pytest.raises(UsageError):
+        named_file(f"{name}=data.json")

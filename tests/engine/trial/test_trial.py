@@ -55,6 +55,9 @@ def test_a_whole_trial_that_is_killed_goes_on_and_needs_no_network(
     assert adapter.read_bytes() == first
     found = json.loads(ended.out)
     assert found["trial"] == str(out)
+    assert json.loads((out / "result.json").read_text()) == {
+        name: found[name] for name in found if name != "trial"
+    }
     assert (found["rows"], found["seeds"], found["steps"]) == (3, 1, 2)
     assert list(found["arms"]) == ["original", "refined", "own"]
     for name, arm in found["arms"].items():

@@ -1,0 +1,139 @@
+"""A trial as its folder has it, read while it trains or after: the plan, the losses of each training, the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.trial.arms import BASE
+from engine.trial.losses import HELD_OUT
+from engine.trial.plan import PLAN, TrialError, TrialPlan, read_plan
+from engine.trial.results import TrialResult
+from models.system.atomic_file import atomic_file
+from models.training.job import ADAPTER, LOSSES
+
+RESULT = "result.json"
+
+Written = dict[str, tuple[float, int]]
+"""By name in the folder, when a file was written (seconds since 1970) and its size: the same where nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTraining:
+    """A training that was begun."""
+
+    arm: str
+    seed: int
+    losses: tuple[float, ...]  # of its steps so far, nats a token
+    done: bool
+    evaluated: bool  # its held-out losses are there
+    last: float  # when its last step was, seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTrial:
+    """A trial so far."""
+
+    plan: TrialPlan
+    trainings: list[KeptTraining]  # by arm as in the plan, and by seed
+    base_evaluated: bool
+    result: TrialResult | None  # the last that was computed: of more arms or seeds there may be none yet
+    written: Written
+
+    @property
+    def total(self) -> int:
+        """Trainings in all."""
+        return len(self.plan.arms) * self.plan.seeds
+
+    @property
+    def trained(self) -> int:
+        return sum(one.done for one in self.trainings)
+
+    @property
+    def evaluated(self) -> int:
+        """How many of the adapters, and of the student as it is, have their held-out losses."""
+        return self.base_evaluated + sum(one.evaluated for one in self.trainings)
+
+    def of_arm(self, arm: str) -> list[KeptTraining]:
+        return [one for one in self.trainings if one.arm == arm]
+
+
+def keep_result(folder: Path, result: TrialResult) -> None:
+    with atomic_file(folder / RESULT, mode=0o600) as file:
+        file.write(result.model_dump_json(indent=1).encode())
+
+
+def kept_trial(folder: Path, before: KeptTrial | None = None) -> KeptTrial | None:
+    """The trial of a folder; `before` itself where nothing was written since, None where there is no trial.
+
+    Raises `TrialError`. The command may be writing: a line that is not whole is read the next time.
+    """
+    written = _written(folder)
+    if PLAN not in written:
+        return None
+    if before is not None and before.written == written:
+        return before
+    plan = read_plan(folder / PLAN)
+    return KeptTrial(
+        plan=plan,
+        trainings=[
+            KeptTraining(
+                arm=arm,
+                seed=seed,
+                losses=tuple(_losses(folder / arm / str(seed) / LOSSES)),
+                done=f"{arm}/{seed}/{ADAPTER}" in written,
+                evaluated=f"{arm}/{seed}/{HELD_OUT}" in written,
+                last=written[f"{arm}/{seed}/{LOSSES}"][0],
+            )
+            for arm in plan.arms
+            for seed in _seeds(written, arm)
+            if seed <= plan.seeds
+        ],
+        base_evaluated=f"{BASE}/{HELD_OUT}" in written,
+        result=_read_result(folder / RESULT) if RESULT in written else None,
+        written=written,
+    )
+
+
+def _written(folder: Path) -> Written:
+    found: Written = {}
+    for pattern in (
+        PLAN,
+        RESULT,
+        f"{BASE}/{HELD_OUT}",
+        *(f"*/*/{name}" for name in (LOSSES, ADAPTER, HELD_OUT)),
+    ):
+        for path in folder.glob(pattern):
+            try:
+                facts = path.stat()
+            except OSError:  # gone meanwhile
+                continue
+            found[path.relative_to(folder).as_posix()] = facts.st_mtime, facts.st_size
+    return found
+
+
+def _seeds(written: Written, arm: str) -> list[int]:
+    """The seeds that an arm's training was begun with."""
+    names = (Path(name).parts for name in written)
+    begun = (parts[1] for parts in names if parts[0] == arm and parts[-1] == LOSSES)
+    return sorted(int(seed) for seed in begun if seed.isdecimal() and str(int(seed)) == seed)
+
+
+def _losses(path: Path) -> Iterator[float]:
+    """The losses of a training's steps, up to one that is not whole."""
+    try:
+        for line in path.read_bytes().splitlines():
+            yield float(json.loads(line)["loss"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return
+
+
+def _read_result(path: Path) -> TrialResult:
+    try:
+        return TrialResult.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise TrialError(f"{path}: cannot be read; the same burnish trial command computes it anew") from None

@@ -1,0 +1,91 @@
+"""A trial's folder as the command leaves it, at work or done, without a model."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from engine.method.templates import TemplateName
+from engine.trial.arms import BASE
+from engine.trial.kept import keep_result
+from engine.trial.losses import HeldOutLosses, keep_losses
+from engine.trial.plan import TrialPlan, keep_plan, trial_path
+from engine.trial.results import ArmData, results
+from models.training.job import ADAPTER, LOSSES
+
+BETTER_BY = {
+    "original": (0.0, 0.0),
+    "refined": (0.02, -0.19),
+    "random": (0.05, -0.08),
+    "longest": (0.09, -0.1),
+}
+"""The losses of each arm less those of `original`, on original and on refined answers."""
+
+ROWS, SEEDS, STEPS = 24, 3, 60
+
+
+def trial_scene(workspace: Path, steps_done: int | None = None) -> Path:
+    """A trial of four arms and three seeds; `steps_done`: of all trainings together, None for a trial that is done."""
+    folder = trial_path(workspace)
+    folder.mkdir(mode=0o700)
+    keep_plan(
+        folder,
+        TrialPlan(
+            student="sha256:1",
+            base=None,
+            template=TemplateName.VICUNA,
+            context=2048,
+            held_out=tuple(range(ROWS)),
+            answers="a",
+            rank=16,
+            alpha=32,
+            rate=2e-4,
+            tokens=512,
+            steps=STEPS,
+            arms=dict.fromkeys(BETTER_BY, "b"),
+            seeds=SEEDS,
+        ),
+    )
+    left = len(BETTER_BY) * SEEDS * STEPS if steps_done is None else steps_done
+    for seed in range(1, SEEDS + 1):
+        for arm in BETTER_BY:
+            if left:
+                train(folder / arm / str(seed), arm, seed, min(left, STEPS))
+            left -= min(left, STEPS)
+    if steps_done is None:
+        _evaluate(folder)
+    return folder
+
+
+def train(folder: Path, arm: str, seed: int, steps: int) -> None:
+    """A training after so many steps, the last of them 40 seconds after 1970 began."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng([seed, len(arm)]).normal(0, 0.06, STEPS)
+    losses = 2.4 + BETTER_BY[arm][1] - 0.7 * (1 - np.exp(-np.arange(STEPS) / 15)) + noise
+    lines = [json.dumps({"step": n, "loss": round(loss, 4)}) for n, loss in enumerate(losses[:steps], 1)]
+    (folder / LOSSES).write_text("".join(f"{line}\n" for line in lines), "ascii")
+    os.utime(folder / LOSSES, (40, 40))
+    if steps == STEPS:
+        (folder / ADAPTER).write_bytes(b"")
+
+
+def _evaluate(folder: Path) -> None:
+    rows = np.random.default_rng(7).normal(2, 0.4, ROWS)
+    base = HeldOutLosses((rows + 0.5).tolist(), (rows + 0.6).tolist())
+    keep_losses(folder / BASE, base)
+    losses: dict[str, list[HeldOutLosses]] = {}
+    for arm, (original, refined) in BETTER_BY.items():
+        for seed in range(1, SEEDS + 1):
+            own = rows + np.random.default_rng([seed, len(arm)]).normal(0, 0.06, ROWS)
+            found = HeldOutLosses((own + original).tolist(), (own + refined).tolist())
+            keep_losses(folder / arm / str(seed), found)
+            losses.setdefault(arm, []).append(found)
+    lengths = {"original": 61.0, "refined": 98.0, "random": 97.0, "longest": 151.0}
+    learnt = {
+        arm: ArmData(samples=90, alike=2 * (arm == "refined"), too_long=0, answer_tokens=tokens, epochs=3.4)
+        for arm, tokens in lengths.items()
+    }
+    keep_result(folder, results(learnt, base, losses, range(ROWS), steps=STEPS, tokens=512, same=()))

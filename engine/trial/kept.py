@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from engine.trial.arms import BASE
+from engine.trial.arms import BASE, ORIGINAL
 from engine.trial.losses import HELD_OUT
 from engine.trial.plan import PLAN, TrialError, TrialPlan, read_plan
 from engine.trial.results import TrialResult
@@ -134,6 +134,9 @@ def _losses(path: Path) -> Iterator[float]:
 
 def _read_result(path: Path) -> TrialResult:
     try:
-        return TrialResult.model_validate_json(path.read_bytes())
+        result = TrialResult.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
-        raise TrialError(f"{path}: cannot be read; the same burnish trial command computes it anew") from None
+        result = None
+    if result is None or ORIGINAL not in result.arms:
+        raise TrialError(f"{path}: cannot be read; the same burnish trial command computes it anew")
+    return result

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveFloat
 
 from engine.sample import Frozen
 from engine.trial.arms import LONGEST, ORIGINAL, REFINED, ArmName
@@ -57,7 +58,7 @@ class ArmResult(Frozen):
     samples: int  # that it learns from
     alike: int  # left out of it, because they are like what is held out
     too_long: int  # likewise, because their questions fill the student's context
-    answer_tokens: float  # of an answer, the mean
+    answer_tokens: PositiveFloat  # of an answer, the mean
     epochs: float  # how often it saw each
     losses: Sides
     beside_original: Sides | None  # its losses less those of `original`
@@ -84,7 +85,7 @@ class ArmData(Frozen):
     samples: int
     alike: int
     too_long: int
-    answer_tokens: float
+    answer_tokens: PositiveFloat
     epochs: float
 
 

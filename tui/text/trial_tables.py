@@ -23,33 +23,42 @@ def print_trial(out: Console, found: TrialResult) -> None:
 
 
 def _losses(found: TrialResult) -> Table:
-    held = f"{counted(found.samples, 'sample')} of {counted(found.rows, 'row')} held out"
     table = _table(
-        f"loss in nats a token: {held}, {counted(found.seeds, 'seed')}",
+        about_losses(found),
         *("arm", "samples", "tokens each", "epochs", "on original", "on refined"),
     )
-    table.add_row(BASE, "", "", "", *map(_mean, _both(found.base)))
+    table.add_row(BASE, "", "", "", *map(_mean, both(found.base)))
     for name, arm in found.arms.items():
         learnt = f"{arm.samples:,}", f"{arm.answer_tokens:.0f}", f"{arm.epochs:.1f}"
-        table.add_row(one_line(name), *learnt, *map(_mean, _both(arm.losses)))
+        table.add_row(one_line(name), *learnt, *map(_mean, both(arm.losses)))
     return table
 
 
 def _beside(found: TrialResult) -> Table:
-    table = _table(
-        f"the same less that of {ORIGINAL}, with its 95 % interval; below 0 is better",
-        *("arm", "on original", "on refined", ""),
-    )
+    table = _table(ABOUT_DIFFERENCES, *("arm", "on original", "on refined", ""))
     for name, arm in found.arms.items():
         if arm.beside_original is not None and arm.finding is not None:
-            table.add_row(one_line(name), *map(_difference, _both(arm.beside_original)), arm.finding)
+            table.add_row(one_line(name), *map(difference_words, both(arm.beside_original)), arm.finding)
     return table
+
+
+def about_losses(found: TrialResult) -> str:
+    held = f"{counted(found.samples, 'sample')} of {counted(found.rows, 'row')} held out"
+    return f"loss in nats a token: {held}, {counted(found.seeds, 'seed')}"
+
+
+ABOUT_DIFFERENCES = f"the same less that of {ORIGINAL}, with its 95 % interval; below 0 is better"
 
 
 def words(found: TrialResult) -> Iterator[Fact]:
     """The sentences beside the tables."""
-    if (refined := found.arms.get(REFINED)) is not None and refined.finding is not None:
-        yield "result", _sentence(refined.finding, found)
+    findings = {name: arm.finding for name, arm in found.arms.items() if arm.finding is not None}
+    if Finding.TOO_FEW in findings.values():
+        yield "result", _too_few(found)
+    else:
+        for name, finding in findings.items():
+            yield one_line(name), _sentence(name, finding)
+    if (refined := found.arms.get(REFINED)) is not None:
         longer = refined.answer_tokens / found.arms[ORIGINAL].answer_tokens
         yield "length", f"a refined answer is {longer:.2f} times as long as an original one; {_length(found)}"
     yield (
@@ -71,21 +80,21 @@ def words(found: TrialResult) -> Iterator[Fact]:
         yield "not trained", f"{' and '.join(found.same)}: the rule takes every sample, so they are refined"
 
 
-def _sentence(finding: Finding, found: TrialResult) -> str:
-    match finding:
-        case Finding.BETTER:
-            return "better: after refined data, the student predicts held-out answers better than after the original"
-        case Finding.WORSE:
-            return "worse: after refined data, the student predicts held-out answers worse than after the original"
-        case Finding.EACH_ITS_OWN:
-            return "no difference shown: each student is better at the kind of answers that it was trained on"
-        case Finding.NOTHING:
-            return "no difference shown between training on refined and on original data"
-        case Finding.TOO_FEW:
-            return (
-                f"too little to tell: {counted(found.rows, 'row')} held out and {counted(found.seeds, 'seed')}; "
-                f"from {ENOUGH_ROWS} rows and {ENOUGH_SEEDS} seeds on, something is said"
-            )
+def _too_few(found: TrialResult) -> str:
+    return (
+        f"too little to tell: {counted(found.rows, 'row')} held out and {counted(found.seeds, 'seed')}; "
+        f"from {ENOUGH_ROWS} rows and {ENOUGH_SEEDS} seeds on, something is said"
+    )
+
+
+def _sentence(arm: str, finding: Finding) -> str:
+    """What may be said of an arm beside `original`."""
+    if finding is Finding.NOTHING:
+        return f"no difference shown between training on {one_line(arm)} and on {ORIGINAL}"
+    if finding is Finding.EACH_ITS_OWN:
+        return "no difference shown: each student is better at the kind of answers that it was trained on"
+    predicts = f"the student predicts held-out answers {finding} than trained on {ORIGINAL}"
+    return f"{finding}: trained on {one_line(arm)}, {predicts}"
 
 
 def _length(found: TrialResult) -> str:
@@ -102,7 +111,7 @@ def _length(found: TrialResult) -> str:
             return f"beside {LONGEST}, chosen by length alone, each is better at its own kind of answers"
 
 
-def _both(sides: Sides) -> tuple[Interval | None, Interval | None]:
+def both(sides: Sides) -> tuple[Interval | None, Interval | None]:
     return sides.original, sides.refined
 
 
@@ -110,7 +119,7 @@ def _mean(interval: Interval | None) -> str:
     return "-" if interval is None else number(interval.mean)
 
 
-def _difference(interval: Interval | None) -> str:
+def difference_words(interval: Interval | None) -> str:
     if interval is None:
         return "-"
     return f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"

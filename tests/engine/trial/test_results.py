@@ -93,9 +93,14 @@ def found(
 @pytest.mark.parametrize(
     ("refined", "longest", "said", "length"),
     [
-        ((-0.2, -0.3), (0.0, 0.0), "better: after refined data", "length does not explain that"),
-        ((-0.2, -0.3), (-0.2, -0.3), "better: after refined data", "length may explain all of it"),
-        ((0.2, 0.1), (0.0, 0.0), "worse: after refined data", "it is worse than longest"),
+        ((-0.2, -0.3), (0.0, 0.0), "better: trained on refined, the student", "length does not explain that"),
+        (
+            (-0.2, -0.3),
+            (-0.2, -0.3),
+            "better: trained on refined, the student",
+            "length may explain all of it",
+        ),
+        ((0.2, 0.1), (0.0, 0.0), "worse: trained on refined, the student", "it is worse than longest"),
         ((0.2, -0.2), (0.0, 0.0), "no difference shown: each student", "each is better at its own kind"),
         ((0.0, 0.0), (0.0, 0.0), "no difference shown between", "no difference is shown"),
     ],
@@ -106,8 +111,8 @@ def test_the_sentence(
     out = StringIO()
     print_trial(Console(file=out, width=200), found(refined, longest))
     result, of_length = (
-        next(line for line in out.getvalue().splitlines() if line.startswith(name))
-        for name in ("result", "length")
+        next(line for line in reversed(out.getvalue().splitlines()) if line.startswith(name))
+        for name in ("refined", "length")
     )
     assert said in result
     assert length in of_length

@@ -25,6 +25,8 @@ from engine.store.file_kind import FileKind
 from engine.store.limits import LIMITS, LimitLog
 from engine.store.log import add_mark
 from engine.store.schema import DEFAULT_CONTEXT, rekey_replies
+from models.errors import UsageError
+from models.system.shell import quoted_word
 from models.teacher import Reply, TeacherInfo, Think
 
 _FIRST = """
@@ -289,3 +291,17 @@ def latest_verdict(workspace: Path, run: int, sample: int) -> tuple[Judging, Jud
             if comparison.about.is_of(workspace, run) and (judged := record.on_sample(comparison, sample)):
                 return comparison.about, judged
     return None
+
+
+def comparison_of(record: Record, a: Path, b: Path | None, judge: str | None) -> Comparison:
+    """The comparison of two files, or of a workspace's sides, that was last begun, by that judge or by any.
+
+    Raises `UsageError` where there is none.
+    """
+    sources = tuple(str(path.absolute()) for path in (a, b) if path is not None)
+    for comparison in record.comparisons():
+        if comparison.about.sources == sources and judge in (None, comparison.about.judge.name):
+            return comparison
+    sides = " ".join(quoted_word(str(path)) for path in (a, b) if path is not None)
+    by = "" if judge is None else f" by {judge}"
+    raise UsageError(f"{record.path}: holds no verdicts{by} on {sides}; burnish judge {sides} asks for them")

@@ -75,7 +75,7 @@ def answer(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Have a local model answer a file of prompts, for burnish judge.
+    """Have a local model answer a file of prompts, for judge.
 
     Of a conversation it answers the user's last turn, after all that was said before; OUT has that in `system` and
     `history`. The tools that a row defines are told to the model as its chat template says them, and a call is an

@@ -13,6 +13,7 @@ import click
 from models.errors import BurnishError, UsageError, in_one_line
 from models.system.core_files import no_core_file
 from models.system.shell import command_line
+from tui.cli.alpaca_eval import alpaca_eval
 from tui.cli.answer import answer
 from tui.cli.copy import copy
 from tui.cli.demo import demo
@@ -136,6 +137,7 @@ COMMANDS = (
     stats,
     judge,
     answer,
+    alpaca_eval,
     trial,
     models,
     prompts,

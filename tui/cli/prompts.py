@@ -16,9 +16,9 @@ from tui.cli.options import PATH, given, setting_option
 @setting_option("run", "prompts", metavar="SET|FILE")
 @setting_option("run", "critique")
 def prompts(*, workspace: Path | None, **options: Any) -> int:
-    """Write the prompts to the teacher, of every form, to change them.
+    """Write the prompts to the teacher, so as to change them.
 
-    As TOML, for --prompts. With WORKSPACE, those of its latest run.
+    Those of every form, as TOML, for --prompts. With WORKSPACE, those of its latest run.
     """
     from engine.method.prompts import PROMPT_SETS, PROMPTS, Wording
     from engine.run.rule_files import prompts_text

@@ -73,6 +73,7 @@ WORKING = {
     "prompts": [],
     "pull": ["nothing"],
     "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
+    "alpaca-eval": ["{}", "--record", "/nowhere/w.judged"],
     "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
     "trial": ["{}", "--student", "demo", "--base", "/nowhere"],
     "doctor": ["--student", "demo"],

@@ -11,24 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import accumulate
-from typing import Annotated
 
 from pydantic import Field
 
+from engine.judge.scored import SCORE_LINE, WRITTEN, Score, ScoringQuestion
 from engine.method.json_form import JsonReply, parsed
 from engine.method.markers_form import layout, sections
 from engine.method.reflection import Question, UnusableReply, required_text
 from engine.method.reply_forms import JudgeForm
 from engine.method.rules import INSTRUCTION_CRITERIA, RESPONSE_CRITERIA
 from engine.sample import Failure, Frozen, History, Stage, Verdict, Version, as_one_text
-from models.teacher import Fault, Message, Reply
+from models.teacher import Fault, Message
 
 
 class StudentChoice(Frozen):
@@ -86,6 +82,10 @@ class Opinion(Frozen):
     first: int  # score of what was shown first, 1 to 10
     second: int
     confidence: float | None = None  # probability of both scores together; None: the server gave none
+
+    @property
+    def scores(self) -> tuple[int, int]:
+        return self.first, self.second
 
 
 class Result(StrEnum):
@@ -197,38 +197,48 @@ def question(pair: Pair, form: JudgeForm) -> Question[Opinion]:
         if same:
             return _published(pair)
         form = JudgeForm.MARKERS
-    # A text cannot hold the mark of a fence that its own digest decides.
-    texts: list[object] = [pair.a.model_dump(), pair.b.model_dump()]
-    texts += [_before(before, "") for before in (one, other) if before != Before()]
-    mark = hashlib.sha256(json.dumps(texts).encode("ascii")).hexdigest()[:12]
-    shown = _before(one, mark) if one == other else []
+    mark = fence_mark((pair.a, pair.b), (one, other))
+    shown = before_shown(one, mark) if one == other else []
     if same:
         shown += [("instruction", pair.a.instruction), ("input", pair.a.input)]
     for number, version, before in ((1, pair.a, one), (2, pair.b, other)):
         if one != other:
-            shown += [(f"{name} {number}", text) for name, text in _before(before, mark)]
+            shown += [(f"{name} {number}", text) for name, text in before_shown(before, mark)]
         if not same:
             shown += [(f"instruction {number}", version.instruction), (f"input {number}", version.input)]
         shown.append((f"answer {number}", version.response))
-    fenced = "\n".join(
-        _fenced(name, text, mark) for name, text in shown if text or not name.startswith("input")
-    )
     task = ANSWERS_TASK if same else EXAMPLES_TASK
     if one.history or other.history:
         task = f"{task}\n{IN_CONVERSATION}"
     lay, read, schema, scores = _LAYOUTS[form]
-    messages = (
-        Message("system", f"{SYSTEM}\n{_FENCE.format(mark=mark)}"),
-        Message("user", f"{fenced}\n\n{task}\n\n{lay}"),
+    messages = fenced_question(shown, mark, f"{task}\n\n{lay}")
+    return ScoringQuestion("judge", messages, read, schema, logprobs=True, pattern=scores)
+
+
+def fence_mark(versions: Sequence[Version], befores: Sequence[Before]) -> str:
+    """The mark of the tags around what is judged: no text can hold it, for the digest of all of them decides it."""
+    whole: list[object] = [version.model_dump() for version in versions]
+    whole += [before_shown(before, "") for before in befores if before != Before()]
+    return hashlib.sha256(json.dumps(whole).encode("ascii")).hexdigest()[:12]
+
+
+def fenced_question(shown: Sequence[tuple[str, str]], mark: str, task: str) -> tuple[Message, ...]:
+    """The messages that show a judge some texts, by name, and set it a task; an input that is empty is left out."""
+    fenced = "\n".join(
+        _fenced(name, text, mark) for name, text in shown if text or not name.startswith("input")
     )
-    return _Verdict("judge", messages, read, schema, logprobs=True, scores=scores)
+    return (
+        Message("system", f"{SYSTEM}\n{_FENCE.format(mark=mark)}"),
+        Message("user", f"{fenced}\n\n{task}"),
+    )
 
 
 def _fenced(name: str, text: str, mark: str) -> str:
     return f"<{name} {mark}>\n{text}\n</{name} {mark}>"
 
 
-def _before(before: Before, mark: str) -> list[tuple[str, str]]:
+def before_shown(before: Before, mark: str) -> list[tuple[str, str]]:
+    """What stands before an instruction, as texts by name."""
     turns = "\n".join(_fenced(turn.role, turn.text, mark) for turn in before.history)
     return [(name, text) for name, text in (("tools", before.tools), ("conversation", turns)) if text]
 
@@ -248,43 +258,10 @@ def _published(pair: Pair) -> Question[Opinion]:
             f"{before}[Question]\n{as_one_text(pair.a)}\n\n{answers}\n\n[System]\n{PUBLISHED_TASK}\n\n",
         ),
     )
-    return _Verdict("judge", messages, _read_published, logprobs=True, scores=_PUBLISHED_SCORES)
+    return ScoringQuestion("judge", messages, _read_published, logprobs=True, pattern=_PUBLISHED_SCORES)
 
 
 # The reply --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict(Question[Opinion]):
-    """A question whose answer is as sure as the tokens of its scores."""
-
-    scores: re.Pattern[str] = field(kw_only=True)  # finds both scores in a reply, as its two groups
-
-    def parse(self, reply: Reply) -> Opinion:
-        opinion = Question.parse(self, reply)
-        sure = _probability(self.scores, (opinion.first, opinion.second), reply.logprobs)
-        return opinion.model_copy(update={"confidence": sure})
-
-
-def _probability(
-    pattern: re.Pattern[str], scores: tuple[int, int], tokens: Sequence[tuple[str, float]]
-) -> float | None:
-    """The probability of the tokens that two scores were written with; None where they are not among the tokens.
-
-    They are looked for in the tokens' own text, last first: that of the reply may be without thoughts, and Ollama
-    writes JSON anew.
-    """
-    ends = list(accumulate(len(token) for token, _ in tokens))
-    for found in reversed(list(pattern.finditer("".join(token for token, _ in tokens)))):
-        if (int(found[1]), int(found[2])) == scores:
-            of_scores = {bisect_right(ends, place) for group in (1, 2) for place in range(*found.span(group))}
-            logprob = math.fsum(tokens[number][1] for number in of_scores)
-            return math.exp(min(logprob, 0.0)) if logprob < 0.01 else None  # no server's own is above 0
-    return None
-
-
-# Said as a list: not every converter of a schema to a grammar knows limits of numbers.
-_Score = Annotated[int, Field(strict=True, ge=1, le=10, json_schema_extra={"enum": [*range(1, 11)]})]
 
 
 class _Reply(JsonReply):
@@ -294,12 +271,11 @@ class _Reply(JsonReply):
     # The limits keep a small model from filling its reply with one string; longer texts of others are as good.
     critique: str = Field(json_schema_extra={"maxLength": 800})
     reason: str = Field(json_schema_extra={"maxLength": 400})
-    score_1: _Score
-    score_2: _Score
+    score_1: Score
+    score_2: Score
 
 
 _HEADINGS = ("Critique", "Reason", "Score 1", "Score 2")
-_SCORE = re.compile(r"[*\s]*(10|[1-9])(\.0+)?(\s*/\s*10)?[*.\s]*")
 
 
 def _read_json(text: str) -> Opinion:
@@ -309,14 +285,13 @@ def _read_json(text: str) -> Opinion:
 
 def _read_markers(text: str) -> Opinion:
     critique, reason, *scores = sections(text, _HEADINGS)
-    found = [_SCORE.fullmatch(score) for score in scores]
+    found = [SCORE_LINE.fullmatch(score) for score in scores]
     if found[0] is None or found[1] is None:
         raise UnusableReply(Fault.UNPARSABLE, "expected two scores, each a whole number from 1 to 10")
     return _opinion(critique, reason, int(found[0][1]), int(found[1][1]))
 
 
-_WRITTEN = r"(10|[1-9])(?!\d)"
-_PUBLISHED_SCORES = re.compile(rf"^[ \t]*{_WRITTEN}(?:\.0+)?(?:/10)?[ ,]+{_WRITTEN}", re.MULTILINE)
+_PUBLISHED_SCORES = re.compile(rf"^[ \t]*{WRITTEN}(?:\.0+)?(?:/10)?[ ,]+{WRITTEN}", re.MULTILINE)
 _TWO_SCORES = re.compile(r"\s*+(10|[1-9])(?:\.0+)?(?:/10)?[ ,]+(10|[1-9])(?:\.0+)?(?:/10)?[ .]*(?:\n|$)")
 
 
@@ -345,12 +320,12 @@ _LAYOUTS = {
         "you give to the first, score_2 to the second.",
         _read_json,
         _Reply.model_json_schema(),
-        re.compile(rf'"score_1"\s*:\s*{_WRITTEN}\s*,\s*"score_2"\s*:\s*{_WRITTEN}'),
+        re.compile(rf'"score_1"\s*:\s*{WRITTEN}\s*,\s*"score_2"\s*:\s*{WRITTEN}'),
     ),
     JudgeForm.MARKERS: (
         layout(_HEADINGS),
         _read_markers,
         None,
-        re.compile(rf"\[Score 1\][*:\s]*{_WRITTEN}[^\[]*\[Score 2\][*:\s]*{_WRITTEN}", re.IGNORECASE),
+        re.compile(rf"\[Score 1\][*:\s]*{WRITTEN}[^\[]*\[Score 2\][*:\s]*{WRITTEN}", re.IGNORECASE),
     ),
 }

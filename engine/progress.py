@@ -30,7 +30,7 @@ from engine.events import (
     TeacherOpened,
     TeacherQueue,
 )
-from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged
+from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged, VersionRated
 from engine.judge.prompt import Result
 from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
@@ -151,7 +151,7 @@ class Tally:
                 self.finished += 1
                 self.failed += judged.result is Result.INVALID
                 self.results[judged.result] += 1
-            case Answered(failure=failure):
+            case Answered(failure=failure) | VersionRated(failure=failure):
                 self.done += 1
                 self.finished += 1
                 self.failed += failure is not None

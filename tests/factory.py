@@ -14,11 +14,13 @@ from engine.formats.fields import NO_COLUMNS, Columns
 from engine.formats.names import Format, Layout
 from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
+from engine.judge.rating import PROMPTS as RATING_PROMPTS
 from engine.judge.record import Judging
 from engine.method.prompts import PROMPTS, CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
-from engine.method.reply_forms import JudgeForm, ReplyFormName
+from engine.method.reply_forms import JudgeForm, RatingForm, ReplyFormName
 from engine.method.rewrite_language import SAME
+from engine.method.rules import PAPERS
 from engine.method.scores import TokenRatio
 from engine.method.selection import ComparedLength
 from engine.method.templates import TemplateName
@@ -39,6 +41,7 @@ from engine.sample import (
     Verdict,
     Version,
 )
+from engine.store.ratings import Rater
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
 from models.student import StudentInfo
@@ -282,6 +285,13 @@ def judging(name: str = "gemma3:12b", **changes: Any) -> Judging:
         "unmatched": (0, 0),
     }
     return Judging(**usual | changes)
+
+
+def rater(name: str = "gemma3:12b", **changes: Any) -> Rater:
+    """A judge that rates by the papers' criteria."""
+    usual = judging(name).model_dump(include={"context", "think", "max_tokens", "temperature", "seed"})
+    asked = {"form": RatingForm.JSON, "criteria": PAPERS, "prompts": RATING_PROMPTS}
+    return Rater.model_validate(usual | asked | {"judge": judging(name).judge} | changes)
 
 
 def pair(

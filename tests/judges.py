@@ -31,3 +31,18 @@ def longer(chat: Chat) -> str:
 def markers(chat: Chat) -> str:
     opinion: dict[str, object] = json.loads(longer(chat))
     return "\n".join(f"[{name.replace('_', ' ').title()}]\n{value}" for name, value in opinion.items())
+
+
+def rated_text(chat: Chat) -> str:
+    """The answer, as the judge is shown it to rate it."""
+    (found,) = re.findall(r"<answer (\w+)>\n(.*?)\n</answer \1>", chat.prompt, re.DOTALL)
+    return str(found[1])
+
+
+def rating(score: int) -> str:
+    return json.dumps({"critique": "It says enough.", "score": score})
+
+
+def by_length(chat: Chat) -> str:
+    """A point for every ten characters of the answer."""
+    return rating(min(1 + len(rated_text(chat)) // 10, 10))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.events import SharedEvent
 from engine.judge.prompt import Judged, Result
 from engine.sample import Failure
+from engine.store.ratings import Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,14 @@ class Answered:
     failure: Failure | None
 
 
-JudgeEvent = SharedEvent | JudgedBefore | PairJudged | Answered
-"""Told by a judge, or while prompts are answered."""
+@dataclass(frozen=True, slots=True)
+class VersionRated:
+    """A version of a sample has a rating, which is committed, or cannot have one."""
+
+    sample: int
+    rating: Rating | None
+    failure: Failure | None
+
+
+JudgeEvent = SharedEvent | JudgedBefore | PairJudged | Answered | VersionRated
+"""Told by a judge that compares or rates, or while prompts are answered."""

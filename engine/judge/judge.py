@@ -29,8 +29,7 @@ async def judge(respondent: RecordedModel, sides: Sides, form: JudgeForm) -> Com
     record, emit = respondent.record, respondent.emit
     model = await respondent.open()
     info = model.info
-    if info.digest == sides.teacher:
-        emit(Notice(f"{info.name} also wrote the rewrites: a judge tends to favour what it wrote itself"))
+    respondent.warn_of_own_work(info, sides.teacher)
     pairs = [pair.digest() for pair in sides.pairs()]
     comparison = record.begin(
         Judging(

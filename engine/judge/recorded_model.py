@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from engine.events import Held, TeacherOpened
+from engine.events import Held, Notice, TeacherOpened
 from engine.judge.events import JudgeEvent
 from engine.judge.record import Record
 from engine.method.reflection import Question
@@ -17,6 +17,7 @@ from engine.run.replay import ReplayingTeacher
 from engine.run.settings import TeacherSettings
 from engine.run.teachers import OpenTeacher, TeacherSource, cluster_at
 from engine.sample import Stage
+from models.teacher import TeacherInfo
 
 T = TypeVar("T")
 Emit = Callable[[JudgeEvent], None]
@@ -59,6 +60,13 @@ class RecordedModel(TeacherSource):
         await super().close()
         if self._nodes is not None:
             await self._nodes.close()
+
+    def warn_of_own_work(self, info: TeacherInfo, teacher: str | None) -> None:
+        """Say it where the model that is asked has the weights that wrote the rewrites, by their digest."""
+        if info.digest == teacher:
+            self.emit(
+                Notice(f"{info.name} also wrote the rewrites: a judge tends to favour what it wrote itself")
+            )
 
     def watch(self, work: str, asking: Asking, unit: str) -> None:
         """Have a work held, once, where its first items all fail in the same way; it is open by then.

@@ -207,8 +207,8 @@ word in braces."""
 def prompts_of(wording: Wording, criteria: Criteria, guidelines: Sequence[str]) -> Prompts:
     """The prompts that these words make of a person's rules."""
     values = {
-        "instruction_criteria": _listed(criteria.instruction),
-        "response_criteria": _listed(criteria.response),
+        "instruction_criteria": listed(criteria.instruction),
+        "response_criteria": listed(criteria.response),
         "guidelines": "\n- ".join((_HOUSE_RULES, *guidelines)) if guidelines else "",
     }
 
@@ -233,7 +233,8 @@ def prompts_of(wording: Wording, criteria: Criteria, guidelines: Sequence[str]) 
 _HOUSE_RULES = "House rules, which your criticism asks for and all that you write keeps to:"
 
 
-def _listed(criteria: Sequence[Criterion]) -> str:
+def listed(criteria: Sequence[Criterion]) -> str:
+    """Criteria as a question names them, with what is meant by each."""
     return ", ".join(f"{one.title} ({one.meaning})" if one.meaning else one.title for one in criteria)
 
 

@@ -43,6 +43,13 @@ class JudgeForm(StrEnum):
     PUBLISHED = "published"
 
 
+class RatingForm(StrEnum):
+    """The forms that a judge knows which rates one version."""
+
+    JSON = "json"
+    MARKERS = "markers"
+
+
 def form_for(teacher: TeacherInfo) -> ReplyFormName:
     """The form that `auto` takes for a teacher."""
     small = teacher.parameters is not None and teacher.parameters < SMALL_TEACHER

@@ -22,8 +22,8 @@ FIRST = 5
 BEGINNING = 160
 """Characters of a reply that are told."""
 
-LAST_QUESTIONS = frozenset({"reflect", "answer", "improve", "judge"})
-"""The questions whose answer is the result of a stage, or a verdict."""
+LAST_QUESTIONS = frozenset({"reflect", "answer", "improve", "judge", "rate"})
+"""The questions whose answer is the result of a stage, a verdict or a rating."""
 
 
 class FirstSamples:

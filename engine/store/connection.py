@@ -14,6 +14,7 @@ from filelock import FileLock
 from engine.store.draw import place_in_draw
 from engine.store.file_errors import WorkspaceError, explained
 from engine.store.log import complete, lock_path, log_path, size_of
+from engine.store.version_key import stored_key
 from models.system import locked_files
 
 
@@ -47,6 +48,7 @@ def connect(path: Path, how: str) -> sqlite3.Connection:
             raise
         connection.place = place
     connection.create_function("place_in_draw", 2, place_in_draw, deterministic=True)
+    connection.create_function("version_key", 1, stored_key, deterministic=True)
     if not _has_logarithms():
         connection.create_function("ln", 1, lambda value: value and math.log(value), deterministic=True)
     return connection

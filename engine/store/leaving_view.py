@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.store.dropped import DROPPED
+from engine.store.ratings import LATEST
 
 
 def text_part(body: str, path: str, nul: str) -> str:
@@ -52,6 +53,12 @@ def _leaving_of(tables: str, sample: str, column: str) -> str:
         f"OR EXISTS (SELECT 1 FROM candidates AS c WHERE c.sample = {sample} "
         f"AND {thought_of.format('c.body', 'version')}json_extract(t.body, '$.version.response')))"
     )
+    # +: found by the sample, so that a key is worked out only of those that have a rating.
+    rating = (
+        f"(SELECT g.score FROM ratings AS g WHERE g.rater = {LATEST} AND g.sample = {sample} "
+        "AND +g.version = version_key({}))"
+    )
+    leaves = f"coalesce(json_extract(t.body, '$.version'), json_extract({outcome}, '$.final'), {body})"
     return f"""(
 SELECT
     {sample} AS sample,
@@ -77,6 +84,8 @@ SELECT
         WHEN t.decision IN ('chosen', 'edited') THEN {ifd.format("t.body", "scores")}
         ELSE {ifd.format(outcome, "after")} END
         AS ifd_ratio,                                     -- `ifd_after` with its losses: a `Ratio`
+    {rating.format(body)} AS rating_before,               -- the latest rater's, of the original
+    {rating.format(leaves)} AS rating_after,              -- and of what leaves, also where that is the original
     coalesce(f.length_before, length({text_part(body, "$[2]", SOH)})) AS length_before,
     coalesce(t.length, f.length_after) AS length_after,
     CASE WHEN t.decision IN ('original', 'dropped') THEN 0 WHEN t.decision IN ('chosen', 'edited') THEN 1

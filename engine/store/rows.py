@@ -153,7 +153,17 @@ def rows_after(
 
 # All exchanges in place of the last ones -----------------------------------------------------------------------
 
-_WORK = ("replies", "losses", "outcomes", "reviews", "annotations", "candidates", "findings", "retries")
+_WORK = (
+    "replies",
+    "losses",
+    "outcomes",
+    "reviews",
+    "annotations",
+    "candidates",
+    "findings",
+    "retries",
+    "ratings",
+)
 """The tables in which something was made of a sample."""
 
 

@@ -12,6 +12,7 @@ from engine.store.equal_lengths import add_equal_lengths
 from engine.store.file_kind import Migration
 from engine.store.limits import LIMITS
 from engine.store.log import add_mark
+from engine.store.ratings import RATINGS
 from engine.store.rows import add_rows
 from models.teacher import reply_key
 
@@ -228,4 +229,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     "-- from here on a person may drop a sample, which an earlier burnish would not understand",
     ANNOTATIONS,
     "ALTER TABLE losses ADD COLUMN ranks BLOB",  # uint8, as models.student.Losses; NULL where none were asked for
+    RATINGS,
 )

@@ -35,6 +35,7 @@ from engine.store.figures import figures_of
 from engine.store.file_errors import WorkspaceError, damaged
 from engine.store.file_kind import FileKind
 from engine.store.limits import LimitLog
+from engine.store.ratings import RatingLog
 from engine.store.reviews import REVIEWS, ReviewLog
 from engine.store.rows import Conversations, conversations, keep_rows, rows_after, take_up_all
 from engine.store.run_record import RunRecord
@@ -94,6 +95,7 @@ class Workspace:
         self.acts = Acts(database, (REVIEWS, ANNOTATED))
         self.reviews = ReviewLog(database, self.acts)
         self.annotations = AnnotationLog(database, self.acts)
+        self.ratings = RatingLog(database)
         self.limits = LimitLog(database)
 
     @classmethod

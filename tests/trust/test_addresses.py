@@ -153,6 +153,7 @@ def commands(folder: Path) -> dict[str, tuple[object, ...]]:
         "pull": ("pull", "new"),
         "answer": ("answer", "--model", TEACHER, "--prompts", data, "-o", folder / "answers.json"),
         "judge": ("judge", data, data, "--judge", TEACHER),
+        "rate": ("rate", scene(folder), "--judge", TEACHER),
     }
 
 

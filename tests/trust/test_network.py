@@ -79,6 +79,7 @@ def commands(folder: Path) -> dict[str, Sequence[object]]:
         "report": ("report", workspace, "-o", folder / "report.html"),
         "answer": ("answer", "--model", TEACHER, "--prompts", data, "-o", folder / "answers.json"),
         "judge": ("judge", workspace, "--judge", TEACHER, "--limit", "2"),
+        "rate": ("rate", workspace, "--judge", TEACHER, "--limit", "1"),
         "demo": ("demo", "--samples", "1", "-w", folder / "demo.burnish"),
     }
 

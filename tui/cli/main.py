@@ -25,6 +25,7 @@ from tui.cli.models import models
 from tui.cli.open import is_there, open_
 from tui.cli.prompts import prompts
 from tui.cli.pull import pull
+from tui.cli.rate import rate
 from tui.cli.report import report
 from tui.cli.reselect import reselect
 from tui.cli.run import run
@@ -136,6 +137,7 @@ COMMANDS = (
     report,
     stats,
     judge,
+    rate,
     answer,
     alpaca_eval,
     trial,

@@ -25,6 +25,7 @@ TRAINERS = ("llamafactory", "axolotl", "trl")
 PREFERENCES = ("dpo", "kto", "orpo")
 PREFERRED_BY = ("student", "person", "judge")
 CHOSEN_BY = ("ifd", "s-ifd", "rsr", "loss", "margin", "length", "random")
+RATING_FORMS = ("json", "markers")
 FORMATS = (
     "alpaca",
     "alpaca-jsonl",

@@ -14,6 +14,7 @@ from tui.cli.options import json_option, workspace_argument
 if TYPE_CHECKING:
     from engine.judge.prompt import Judged
     from engine.judge.record import Judging
+    from engine.store.ratings import Rater, Rating
 
 LISTED = 20
 """Samples that are shown."""
@@ -29,11 +30,13 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
     Samples count from 0.
     """
     from engine.judge.record import latest_verdict
+    from engine.store.leaving import leaving_sample
     from engine.store.reply_order import answers_come_first
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
     from tui.cli.refining import run_json, show_examples, show_totals
     from tui.text.judge_tables import verdict_fact
+    from tui.text.rating_words import rating_fact
     from tui.text.tables import ANSWERS_FIRST, sample_page, workspace_facts
 
     out = output()
@@ -43,18 +46,26 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
             one = opened.sample(sample)
             outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
             annotation = opened.annotations.of(sample)
+            rater, leaves = opened.ratings.latest(), leaving_sample(opened, latest, sample).version
+            before, after = (opened.ratings.of(sample, version) for version in (one.original, leaves))
             judging, judged = latest_verdict(workspace, latest.id, sample) or (None, None)
             if as_json:
                 parts = {"sample": one, "outcome": outcome, "review": review}
-                shown = {name: part and part.model_dump(mode="json") for name, part in parts.items()}
+                shown: dict[str, Any] = {
+                    name: part and part.model_dump(mode="json") for name, part in parts.items()
+                }
                 verdict = judging and judged and _verdict(judging, judged)
-                print(json.dumps(shown | annotation.model_dump(mode="json") | {"judged": verdict}))
+                ratings = rater and _ratings(rater, before, after)
+                shown |= {"judged": verdict, "rated": ratings}
+                print(json.dumps(shown | annotation.model_dump(mode="json")))
             else:
                 candidates = opened.reviews.candidates(one.index)
                 source = opened.source()
                 out.print(sample_page(one, outcome, review, source, latest, annotation, candidates))
                 if judging is not None and judged is not None:
                     print_facts(out, [verdict_fact(judging, judged)])
+                if rater is not None and (before or after):
+                    print_facts(out, [rating_fact(rater, before, after)])
                 if answers_come_first(opened, sample):
                     print_facts(out, [ANSWERS_FIRST])
         elif as_json:
@@ -76,3 +87,9 @@ def _verdict(about: Judging, judged: Judged) -> dict[str, Any]:
         "confidence": judged.confidence,
         **judged.model_dump(mode="json", exclude={"pair"}),
     }
+
+
+def _ratings(rater: Rater, before: Rating | None, after: Rating | None) -> dict[str, Any]:
+    """A sample's ratings as JSON."""
+    sides = {"before": before, "after": after}
+    return {"judge": rater.judge.name, **{side: one and one.model_dump() for side, one in sides.items()}}

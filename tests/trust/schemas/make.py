@@ -19,8 +19,10 @@ from engine.examine.examine import Examination
 from engine.examine.flags import Flag
 from engine.sample import Annotation, Candidate, Decision, Review, Stage, Version
 from engine.store.leaving import exported
+from engine.store.ratings import Rating
 from engine.store.schema import MIGRATIONS
 from engine.store.workspace import Workspace
+from tests.factory import rater
 from tests.ollama.script import Chat, Scripted
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, refine, settings, workspace
@@ -73,6 +75,9 @@ def fill(opened: Workspace) -> None:
             stage=Stage.RESPONSE, version=own, critique={"Helpfulness": "\x1b[1m"}, remark="[b]shorter"
         ),
     )
+    number = opened.ratings.begin(rater())
+    opened.ratings.keep(number, 0, opened.sample(0).original, Rating(critique="\x1b[1m", score=7))
+    opened.ratings.keep(number, 3, own, Rating(critique="Odd.", score=2, confidence=0.25))
 
 
 def held(opened: Workspace) -> dict[str, Any]:
@@ -99,6 +104,9 @@ def held(opened: Workspace) -> dict[str, Any]:
             [review.model_dump(mode="json") for review in opened.reviews.history(index)] for index in indices
         ],
         "annotations": [opened.annotations.of(index).model_dump(mode="json") for index in indices],
+        "ratings": opened.database.execute(
+            "SELECT raters.body, sample, hex(version), score, ratings.body FROM ratings JOIN raters USING (rater)"
+        ),
         "candidates": [
             [found.model_dump(mode="json") for found in opened.reviews.candidates(index)] for index in indices
         ],

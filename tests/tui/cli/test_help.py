@@ -15,7 +15,7 @@ from engine.export.preferences import PreferenceKind, PreferredBy
 from engine.export.trainers import Trainer
 from engine.formats.names import Format
 from engine.method.recipe import Method
-from engine.method.reply_forms import JudgeForm, ReplyFormName
+from engine.method.reply_forms import JudgeForm, RatingForm, ReplyFormName
 from engine.method.templates import TemplateName
 from engine.run.declared import options_json
 from engine.run.settings import Schedule
@@ -74,6 +74,7 @@ WORKING = {
     "pull": ["nothing"],
     "judge": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
     "alpaca-eval": ["{}", "--record", "/nowhere/w.judged"],
+    "rate": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
     "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
     "trial": ["{}", "--student", "demo", "--base", "/nowhere"],
     "doctor": ["--student", "demo"],
@@ -129,6 +130,7 @@ def test_the_settings_offered_are_those_declared() -> None:
         (options.PREFERRED_BY, PreferredBy),
         (options.CHOSEN_BY, ChosenBy),
         (words("judge", "reply_form"), JudgeForm),
+        (options.RATING_FORMS, RatingForm),
         (options.FORMATS, Format),
     ],
 )
@@ -139,7 +141,7 @@ def test_the_choices_offered_are_those_the_engine_knows(
 
 
 def test_every_choice_is_one_of_these() -> None:
-    lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES]
+    lists = [options.RULES, options.TRAINERS, options.FORMATS, options.PREFERENCES, options.RATING_FORMS]
     lists += [options.CHOSEN_BY, (*options.CHOSEN_BY, *options.PREFERRED_BY)]  # both are given by export --by
     lists += [words(*key) for key, setting in options.SETTINGS.items() if setting["kind"] == "words"]
     found = {

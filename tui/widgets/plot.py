@@ -15,6 +15,9 @@ from tui.text.axis import Axis, Tick, apart
 GUTTER = 6
 """Columns on the left, for the numbers of the upright axis."""
 
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bits of a Braille character (from U+2800 on), by row and column."""
+
 D = TypeVar("D")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tui.text.flow_layout import FlowNode, Link, flow_bands, flow_columns
 from tui.text.vocabulary import VERDICTS
-from tui.widgets.plot import Canvas, Plot
+from tui.widgets.plot import DOTS, Canvas, Plot
 
 STYLES = {"replaced": "$primary", "kept": "$secondary", "failed": "$error"}
 
@@ -107,8 +107,6 @@ def percent(part: int, whole: int) -> str:
 class _Dots:
     """Braille dots, two columns and four rows to a cell. A cell has the style of what was drawn on it last."""
 
-    MASKS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-
     def __init__(self, width: int, height: int) -> None:
         self._masks = [[0] * width for _ in range(height)]
         self._styles = [[""] * width for _ in range(height)]
@@ -130,7 +128,7 @@ class _Dots:
                 if not inside and self._thick[y][x] < THICK:
                     continue
                 lit = {"replaced": True, "kept": (x + y) % 2 == 0}.get(pattern, (x + 2 * y) % 4 == 0)
-                mask = self.MASKS[y % 4][x % 2]
+                mask = DOTS[y % 4][x % 2]
                 old = self._masks[row][column]
                 self._masks[row][column] = old | mask if lit and inside else old & ~mask
                 if inside:

@@ -72,7 +72,10 @@ def kept_trial(folder: Path, before: KeptTrial | None = None) -> KeptTrial | Non
 
     Raises `TrialError`. The command may be writing: a line that is not whole is read the next time.
     """
-    written = _written(folder)
+    try:
+        written = _written(folder)
+    except OSError as error:
+        raise TrialError(f"{folder}: cannot be read: {error.strerror}") from None
     if PLAN not in written:
         return None
     if before is not None and before.written == written:

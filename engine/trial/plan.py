@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
+from pydantic import PositiveInt, ValidationError
 
 from engine.method.templates import TemplateName
 from engine.sample import Frozen
@@ -42,9 +42,9 @@ class TrialPlan(Frozen):
     alpha: int
     rate: float
     tokens: int  # of answers, a step
-    steps: int  # of each arm
+    steps: PositiveInt  # of each arm
     arms: dict[ArmName, str]  # by name, a digest of the examples
-    seeds: int
+    seeds: PositiveInt
 
     def differences(self, other: TrialPlan) -> list[str]:
         """The fields in which two plans differ. More arms or seeds are none: those of before stay as they are."""

@@ -36,6 +36,7 @@ SCOPES = {
     "export": "Export",
     "compare": "Compare",
     "pair": "Pair",
+    "trial": "Trial",
     "help": "Help",
 }
 """The registry's groups, in the help screen's order, with their titles."""
@@ -244,6 +245,13 @@ _TABLE = {
         ("only", "f", "Filter", "List only the disagreements with the student, or one verdict", SHOWN),
         ("tables", "t", "Tables", "The tables by length and by the student's margin, or the pairs", SHOWN),
         ("other", "v", "Other judge", "Show what another judge said, or under other settings", SHOWN),
+        (
+            "trial",
+            "T",
+            "Trial",
+            "See how students trained on original and refined answers compare: burnish trial",
+            SHOWN,
+        ),
         ("jump", "colon,ctrl+g", "Jump", "Go to the pairs of a sample, by its number", QUIET),
         ("down", "j,down", "Down", "Next pair", QUIET),
         ("up", "k,up", "Up", "Previous pair", QUIET),
@@ -259,6 +267,15 @@ _TABLE = {
         ("review", "r", "Review", "Open this pair's sample in Review", SHOWN),
         ("conversation", "c", "Conversation", "Open or fold what was said before", QUIET),
         ("back", "escape,q", "Compare", "Back to the list of pairs", SHOWN),
+    ),
+    "trial": (
+        ("down", "j,down", "Down", "Scroll down", QUIET),
+        ("up", "k,up", "Up", "Scroll up", QUIET),
+        ("page_down", "pagedown,space,ctrl+d", "Page down", "A screenful down", QUIET),
+        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
+        ("top", "g,home", "Top", "Back to the top", QUIET),
+        ("bottom", "G,end", "Bottom", "Down to the training losses", QUIET),
+        ("back", "escape,q,T", "Compare", "Back to the judge's verdicts", SHOWN),
     ),
     "help": (
         ("down", "down", "Down", "A line down", QUIET),

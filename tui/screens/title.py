@@ -17,7 +17,7 @@ from tui.state.workbench import Workbench
 from tui.text.shown import shown_line
 
 TABS = ("start", "samples", "run", "distribution", "export", "compare")
-UNDER = {"review": "samples", "heat": "samples", "pair": "compare"}
+UNDER = {"review": "samples", "heat": "samples", "pair": "compare", "trial": "compare"}
 
 
 class Title(Horizontal):

@@ -119,6 +119,12 @@ def _mean(interval: Interval | None) -> str:
     return "-" if interval is None else number(interval.mean)
 
 
+def loss_words(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
 def difference_words(interval: Interval | None) -> str:
     if interval is None:
         return "-"

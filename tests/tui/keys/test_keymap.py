@@ -16,6 +16,7 @@ from tui.keys.actions import ACTIONS, ALWAYS, SCOPES, Action, of_scope
 from tui.keys.keymap import key_names, load_keymap
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.screen import CompareScreen
+from tui.screens.compare.trial_screen import TrialScreen
 from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.export.screen import ExportScreen
 from tui.screens.heat.screen import HeatScreen
@@ -36,6 +37,7 @@ WHERE: dict[str, type[Any]] = {
     "export": ExportScreen,
     "compare": CompareScreen,
     "pair": PairScreen,
+    "trial": TrialScreen,
     "help": HelpScreen,
 }
 USUAL = {action.id: action.keys for action in ACTIONS}

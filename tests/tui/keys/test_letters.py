@@ -8,7 +8,7 @@ from collections import defaultdict
 from tui.keys.actions import ACTIONS
 
 SHARED: dict[str, dict[str, str]] = {
-    "G": {"the last": "samples.bottom compare.bottom run.bottom"},
+    "G": {"the last": "samples.bottom compare.bottom run.bottom trial.bottom"},
     "N": {
         "the next near tie": "samples.next_near_tie review.next_near_tie",
         "the peak before": "heat.previous_extreme",
@@ -17,15 +17,16 @@ SHARED: dict[str, dict[str, str]] = {
     "c": {"the conversation": "review.conversation pair.conversation", "stop": "run.cancel compare.cancel"},
     "d": {"doctor": "start.check", "drop": "samples.drop review.drop"},
     "f": {"filter": "samples.filter compare.only"},
-    "g": {"the first": "samples.top compare.top run.top"},
+    "g": {"the first": "samples.top compare.top run.top trial.top"},
     "h": {"to the left": "heat.previous_token distribution.lower", "the heat map": "review.heat"},
     "i": {"the note and the tags": "samples.annotate review.annotate"},
     "j": {
-        "the next": "samples.down review.next heat.line_down distribution.down compare.down pair.next run.down"
+        "the next": "samples.down review.next heat.line_down distribution.down compare.down pair.next run.down "
+        "trial.down"
     },
     "k": {
         "the one before": "samples.up review.previous heat.line_up distribution.up compare.up pair.previous "
-        "run.up"
+        "run.up trial.up"
     },
     "l": {"to the right": "heat.next_token distribution.higher", "the left side": "review.other_side"},
     "n": {
@@ -33,7 +34,7 @@ SHARED: dict[str, dict[str, str]] = {
     },
     "o": {"open": "start.open", "the original": "samples.keep review.keep"},
     "p": {"pull": "start.pull", "the one before": "pair.previous"},
-    "q": {"back": "review.back heat.back pair.back"},
+    "q": {"back": "review.back heat.back pair.back trial.back"},
     "r": {
         "ask the teacher again": "samples.regenerate review.regenerate run.retry",
         "the rule": "distribution.rule",
@@ -45,6 +46,7 @@ SHARED: dict[str, dict[str, str]] = {
         "the teacher's": "review.take_teacher",
         "tables": "compare.tables",
     },
+    "T": {"several teachers": "start.try_teachers", "the trial, and back": "compare.trial trial.back"},
     "v": {"another view": "heat.measure compare.other"},
     "y": {"copy": "review.copy heat.copy distribution.copy", "yes": "export.replace"},
 }
@@ -61,6 +63,7 @@ SEVERAL = {
     "r": "the screens where it shows something, and asks nobody, have no teacher to ask",
     "s": "Samples has nothing to start, and s sorts in most programs",
     "t": "of the three only Review's decides, which undo takes back, and no other is a screen of samples",
+    "T": "Start has no trial to show, and Compare no teachers to try",
     "y": "Export has nothing to copy, and y answers its question whether to write over a file",
 }
 """Why a letter has more meanings than one."""

@@ -36,8 +36,10 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
 from tests.scene import conversation, judged, scene
 from tests.stand_in import StandIn, stand_in
+from tests.trial_scene import trial_scene
 from tests.tui.contrast import READABLE, SEEN, contrast
 from tui.app import BurnishApp
+from tui.screens.compare import trial_screen
 from tui.state.workbench import Workbench
 from tui.themes import SIXTEEN
 
@@ -95,6 +97,12 @@ def nothing(_: Path) -> None:
     """No dataset yet."""
 
 
+def with_trial(folder: Path, steps_done: int | None = None) -> Path:
+    path = scene(folder)
+    trial_scene(path, steps_done)
+    return path
+
+
 def seen(keys: str, shows: str) -> State:
     return State(scene, ((AGAIN, keys),), shows)
 
@@ -138,6 +146,10 @@ STATES = {
     "review, streaming": State(
         untouched, (BEGIN, ("1/4", "2"), ("4 samples", "j enter")), "Sample 1", running=True
     ),
+    "trial": State(with_trial, ((AGAIN, "6"), ("T Trial", "T")), "done and evaluated"),
+    "trial, at work": State(
+        lambda folder: with_trial(folder, 400), ((AGAIN, "6"), ("T Trial", "T")), "step 00:12 ago"
+    ),
 }
 
 
@@ -170,6 +182,7 @@ def _the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_
     monkeypatch.setattr(machine, "memory", lambda: Memory(16 * GIB, 8 * GIB))
     monkeypatch.setattr(machine, "resident", lambda _: GIB)
     monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(trial_screen, "time", SimpleNamespace(time=lambda: 52.0))
     monkeypatch.setattr(Tally, "teacher_speed", 40.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(Workbench, "heat", heat)

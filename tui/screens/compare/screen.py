@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 from collections.abc import Iterator
 
@@ -12,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.method.recipe import Method
+from engine.trial.plan import PLAN, trial_path
 from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -22,6 +25,8 @@ from tui.screens.compare.judge_dialog import JudgeDialog, JudgeRequest
 from tui.screens.compare.pair_list import PairList
 from tui.screens.compare.pair_screen import PairScreen
 from tui.screens.compare.tables import VerdictTables
+from tui.screens.compare.trial_screen import EVERY as LOOK
+from tui.screens.compare.trial_screen import TrialScreen, no_trial
 from tui.screens.job_screen import JobScreen
 from tui.state.judge_job import JudgeJob
 from tui.state.verdicts import JudgeVerdicts, PairFilter, verdicts
@@ -92,6 +97,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self._counted = 0.0  # when the verdicts were counted
         self._took = 0.0  # seconds that counting took
         self._seen = 0  # pairs judged by the judge at work when it was last counted
+        self._has_trial = False
 
     @property
     def job(self) -> JudgeJob:
@@ -112,6 +118,16 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def on_mount(self) -> None:
         self.set_interval(BEAT, self._beat)
+        self._look_for_trial()
+
+    @work(group="trial")
+    async def _look_for_trial(self) -> None:
+        """See whether there is a trial, which a command may begin at any time. A thread looks: the disk may be slow."""
+        while True:
+            if self.is_current and (path := self.workbench.path) is not None:
+                self._has_trial = await on_daemon_thread(os.path.isfile, trial_path(path) / PLAN)
+                self._refresh_keys()
+            await asyncio.sleep(LOOK)
 
     @property
     def pairs(self) -> PairList:
@@ -293,6 +309,8 @@ class CompareScreen(CursorKeys, JobScreen):
                 yield "there is no other judging than this one"
             elif action not in ("tables", "other") and not found.lines:
                 yield "no pair has a verdict yet"
+        if action == "trial" and not self._has_trial:
+            yield no_trial(self.workbench)
         if action == "leave" and not self._inner():
             yield "nothing to leave: every pair is listed"
         yield from super().hindrances(action)
@@ -358,6 +376,9 @@ class CompareScreen(CursorKeys, JobScreen):
         if (line := self.pairs.current) is not None:
             self.job.at = line.pair
             await self.show_sample(line.row)
+
+    def action_trial(self) -> None:
+        self.app.push_screen(TrialScreen(self.workbench, self.keymap))
 
     def action_only(self) -> None:
         """Filter by the next kind that there are pairs of."""

@@ -1,0 +1,134 @@
+"""The losses of the training steps, a curve for each arm, all on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from textual import events
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.trial.kept import KeptTrial
+from tui.text.axis import Axis, linear_ticks
+from tui.text.literal import first_line
+from tui.text.tables import number
+from tui.widgets.plot import DOTS, GUTTER, Canvas
+
+HEIGHT = 6
+"""Lines of a curve."""
+
+LEAST = 44
+"""Cells of a curve with its numbers at the least, where several stand side by side."""
+
+GAP = 3
+"""Cells between two."""
+
+NAME = 8
+"""Cells of an arm's name at the least, whatever else there is no room for."""
+
+MARGIN = 0.05
+"""Of the losses' range, below and above them."""
+
+Losses = NDArray[np.float64]
+
+
+class LossCurves(Static):
+    DEFAULT_CSS = "LossCurves { height: auto; text-wrap: nowrap; }"
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._trial: KeptTrial | None = None
+
+    def show(self, trial: KeptTrial | None) -> None:
+        self._trial = trial
+        self._draw()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        self.update(Content("") if self._trial is None else loss_curves(self._trial, self.size.width))
+
+
+def loss_curves(trial: KeptTrial, width: int) -> Content:
+    """A curve for each arm that was begun, as many side by side as there is room for."""
+    seeds = {arm: [one.losses for one in trial.of_arm(arm)] for arm in trial.plan.arms}
+    curves = {arm: mean_losses(losses) for arm, losses in seeds.items() if any(losses)}
+    known = np.concatenate([curve[np.isfinite(curve)] for curve in curves.values()] or [np.zeros(0)])
+    if not known.size:
+        return Content("")
+    low, high = float(known.min()), float(known.max())
+    margin = MARGIN * (high - low) or 0.5
+    lines = -(-len(curves) // max((width + GAP) // (LEAST + GAP), 1))
+    columns = -(-len(curves) // lines)
+    wide = (width + GAP) // columns - GAP
+    canvas = Canvas(width, 1 + lines * (HEIGHT + 3))
+    canvas.put(0, 0, "Losses of the training steps, nats a token, the mean of the seeds", "bold")
+    x = Axis(0, trial.plan.steps, wide - GUTTER)
+    y = Axis(low - margin, high + margin, HEIGHT)
+    for place, (arm, curve) in enumerate(curves.items()):
+        left, top = place % columns * (wide + GAP), 1 + place // columns * (HEIGHT + 3)
+        seed, step = len(seeds[arm]), len(seeds[arm][-1])
+        progress = (
+            f"seed {seed}/{trial.plan.seeds} step {step}/{trial.plan.steps}  {number(float(curve[-1]))}"
+        )
+        canvas.put(left + wide - len(progress), top, progress, "dim")
+        room = max(wide - GUTTER - len(progress) - 2, NAME)
+        canvas.put(left + GUTTER, top, f"{first_line(arm, room)}  ", "bold")
+        for at, label in linear_ticks(y.low, y.high, 3):
+            if y.holds(at):
+                canvas.put(left, top + HEIGHT - y.cell(at), f"{label:>{GUTTER - 1}}", "dim")
+        _draw_line(canvas, left + GUTTER, top + 1, curve, x, y)
+        canvas.put_axis(left + GUTTER, top + 1 + HEIGHT, x, linear_ticks(0, trial.plan.steps, x.cells // 10))
+    return canvas.content()
+
+
+def mean_losses(seeds: Sequence[Sequence[float]]) -> Losses:
+    """By step, the mean of the seeds that have come so far; NaN where none of them has a loss."""
+    steps = max(map(len, seeds))
+    table = np.full((len(seeds), steps), np.nan)
+    for row, losses in zip(table, seeds, strict=True):
+        row[: len(losses)] = losses
+    finite = np.isfinite(table)
+    sums, counts = np.where(finite, table, 0).sum(axis=0), finite.sum(axis=0)
+    means: Losses = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means
+
+
+def _draw_line(canvas: Canvas, left: int, top: int, curve: Losses, x: Axis, y: Axis) -> None:
+    """The curve in Braille dots, two columns and four rows to a cell; neighbours are joined."""
+    heights = _heights(curve, 2 * x.cells, int(x.high), y)
+    masks: dict[tuple[int, int], int] = {}
+    before = None
+    for column, height in enumerate(heights):
+        if height is None:
+            before = None
+            continue
+        lowest, highest = sorted(
+            (height, height if before is None else before + (height > before) - (height < before))
+        )
+        for dot in range(lowest, highest + 1):
+            row = 4 * y.cells - 1 - dot
+            cell = column // 2, row // 4
+            masks[cell] = masks.get(cell, 0) | DOTS[row % 4][column % 2]
+        before = height
+    for (column, row), mask in masks.items():
+        canvas.put(left + column, top + row, chr(0x2800 + mask), "$primary")
+
+
+def _heights(curve: Losses, dots: int, steps: int, y: Axis) -> Iterator[int | None]:
+    """The height of the curve in each column of dots; None where it has not come yet, or has no loss.
+
+    A column shows the mean of its steps; where there are fewer steps than columns, a step has several.
+    """
+    for column in range(dots):
+        first = column * steps // dots
+        part = curve[first : max((column + 1) * steps // dots, first + 1)]
+        known = part[np.isfinite(part)]
+        if known.size:
+            share = (float(known.mean()) - y.low) / (y.high - y.low)
+            yield min(int(share * 4 * y.cells), 4 * y.cells - 1)
+        else:
+            yield None

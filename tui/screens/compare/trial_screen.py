@@ -1,0 +1,193 @@
+"""The screen of a trial: what each arm came to, and its training losses while `burnish trial` trains elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from functools import partialmethod
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.pace import clock
+from engine.trial.kept import KeptTrial, kept_trial
+from engine.trial.plan import TrialError, trial_path
+from models.system.shell import command_line
+from models.system.threads import on_daemon_thread
+from models.system.units import counted
+from tui.keys.actions import bindings, of_scope
+from tui.keys.keymap import Keymap
+from tui.screens.base import AppScreen
+from tui.screens.compare.arm_charts import ArmCharts
+from tui.screens.compare.loss_curves import LossCurves
+from tui.state.workbench import Workbench
+from tui.text.shown import shown
+from tui.text.trial_tables import words
+from tui.widgets.facts import Facts
+from tui.widgets.stage_bars import StageBar, StageBars
+
+EVERY = 2.0
+"""Seconds between two looks at the trial's folder."""
+
+LABEL = 13
+"""Cells of the facts' names."""
+
+SCROLLS = {action.name for action in of_scope("trial")} - {"back"}
+"""The actions that scroll."""
+
+IDLE = 600
+"""Seconds without a step from which on it is said how to go on."""
+
+
+class TrialScreen(AppScreen):
+    SCOPE = "trial"
+    BINDINGS = bindings("trial")
+    AUTO_FOCUS = "#pages"
+
+    DEFAULT_CSS = """
+    TrialScreen {
+        & #head { height: auto; padding: 1 2 0 2; }
+        & #progress { margin: 1 2 0 2; }
+        & #pages { height: 1fr; margin: 1 0 0 0; padding: 0 0 0 2; scrollbar-size-vertical: 1; }
+        & #pages:focus { background: $background; }
+        & #facts, & #arms, & #curves { margin: 0 2 1 0; }
+        &.-narrow #head, &.-narrow #pages { padding: 0 0 0 1; }
+        &.-narrow #progress { margin: 0 1; }
+    }
+    """
+
+    def __init__(self, workbench: Workbench, keymap: Keymap) -> None:
+        super().__init__(workbench, keymap)
+        self._found: KeptTrial | None = None
+        self._problem: str | None = None  # why the folder cannot be read
+        self._head = Content("")
+
+    def body(self) -> ComposeResult:
+        yield Static(id="head")
+        yield StageBars(id="progress")
+        with VerticalScroll(id="pages"):
+            yield Facts(LABEL, id="facts")
+            yield ArmCharts(id="arms")
+            yield LossCurves(id="curves")
+
+    def on_mount(self) -> None:
+        self._follow()
+
+    @work
+    async def _follow(self) -> None:
+        """Show the trial, and again whenever the command has written. A thread reads: the disk may be slow."""
+        self._show(None)
+        while (path := self.workbench.path) is not None:
+            try:
+                found, self._problem = await on_daemon_thread(kept_trial, trial_path(path), self._found), None
+            except TrialError as error:
+                found, self._problem = None, str(error)
+            if found is not self._found:
+                self._show(found)
+            self._show_state()
+            await asyncio.sleep(EVERY)
+
+    def _show(self, found: KeptTrial | None) -> None:
+        self._found = found
+        result = found.result if found is not None else None
+        facts, arms = self.query_one(Facts), self.query_one(ArmCharts)
+        facts.display = arms.display = result is not None
+        if result is not None:
+            facts.show((name, shown(value)) for name, value in words(result))
+        arms.show(result)
+        self.query_one(LossCurves).show(found)
+        bars = list(_progress(found)) if found is not None else []
+        progress = self.query_one(StageBars)
+        progress.display = bool(bars)
+        progress.show(bars)
+
+    def _show_state(self) -> None:
+        """The head, where the time since the last step changes by itself."""
+        if self._problem is not None:
+            head = Content.assemble(("✗ ", "bold $text-error"), shown(self._problem))
+        elif self._found is None:
+            head = Content.styled(no_trial(self.workbench), "$text-muted")
+        else:
+            head = Content("\n").join([_plan(self._found), _state(self._found, time.time())])
+        if not head.is_same(self._head):  # an update lays the whole screen out again
+            self._head = head
+            self.query_one("#head", Static).update(head)
+
+    def hindrances(self, action: str) -> Iterator[str]:
+        if action in SCROLLS and not self.query_one("#pages").max_scroll_y:
+            yield "all of it is in sight already"
+        yield from super().hindrances(action)
+
+    # --- moving about -------------------------------------------------------------------------------------------
+
+    def _scroll(self, rows: int) -> None:
+        self.query_one("#pages").scroll_relative(y=rows, animate=False)
+
+    action_down = partialmethod(_scroll, 2)
+    action_up = partialmethod(_scroll, -2)
+
+    def action_page_down(self) -> None:
+        self.query_one("#pages").scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        self.query_one("#pages").scroll_page_up(animate=False)
+
+    def action_top(self) -> None:
+        self.query_one("#pages").scroll_home(animate=False)
+
+    def action_bottom(self) -> None:
+        self.query_one("#pages").scroll_end(animate=False)
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+
+def no_trial(workbench: Workbench) -> str:
+    """What to do where a workspace has no trial."""
+    command = [
+        "burnish",
+        "trial",
+        str(workbench.path),
+        "--student",
+        workbench.settings.student.name or "BASE.gguf",
+    ]
+    return f"no trial of this workspace yet; in another terminal: {command_line(command)}"
+
+
+def _plan(trial: KeptTrial) -> Content:
+    plan = trial.plan
+    parts = [
+        counted(len(plan.arms), "arm"),
+        counted(plan.seeds, "seed"),
+        f"{counted(plan.steps, 'step')} each",
+    ]
+    parts += [f"{plan.tokens:,} tokens of answers a step", f"{counted(len(plan.held_out), 'row')} held out"]
+    return Content.assemble(("Trial", "bold"), (f"  {', '.join(parts)}", "$text-muted"))
+
+
+def _progress(trial: KeptTrial) -> Iterator[StageBar]:
+    """What is not done yet."""
+    if trial.trained < trial.total:
+        done = sum(trial.plan.steps if one.done else len(one.losses) for one in trial.trainings)
+        yield StageBar("steps", done, trial.total * trial.plan.steps)
+    if trial.evaluated <= trial.total:
+        yield StageBar("evaluated", trial.evaluated, trial.total + 1)
+
+
+def _state(trial: KeptTrial, now: float) -> Content:
+    """How far it has come. Whether a command is at work cannot be seen, so the time since its last step is said."""
+    trainings = counted(trial.total, "training")
+    if trial.trained == trial.total and trial.evaluated > trial.total and trial.result is not None:
+        return Content.styled(f"✓ {trainings} done and evaluated", "bold $text-success")
+    done = f"{trial.trained} of {trainings} done"
+    if not trial.trainings:
+        return Content.styled(f"◌ {done}", "bold")
+    seconds = max(now - max(one.last for one in trial.trainings), 0)
+    ago = f"  last step {clock(seconds)} ago"
+    if seconds >= IDLE:
+        ago += "; where nothing trains any more, the same command goes on"
+    return Content.assemble((f"◌ {done}", "bold"), (ago, "$text-muted"))

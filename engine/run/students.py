@@ -91,7 +91,8 @@ async def _on_this_node(settings: StudentSettings, digest: str) -> Student:
     found = await student_of(settings)
     if (own := digest_of(found.file)) != digest:
         raise ModelFileError(
-            found.file.path, f"is another file here ({own[:19]}) than where burnish runs ({digest[:19]})"
+            found.file.path,
+            f"is another file here ({own[:19]}) than where burnish runs ({digest[:19]}); copy that one there",
         )
     return found.student
 

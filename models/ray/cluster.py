@@ -22,8 +22,17 @@ OPEN_TO_ALL = (
     "Ray asks for no token: whoever reaches its addresses can read what is sent, and run programs there"
 )
 
+OWN_WAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray tells its makers about each use
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # and begun by `uv run` it sends the folder, with all that lies in it
+}
+"""The environment without which Ray does more than it is asked to."""
+
 KNOCK = 5.0
 """Seconds in which somebody has to take the connection."""
+
+ASKED = {True: "/ray.rpc.RayletDriver/ClusterInfo", False: "/ray.rpc.NodeInfoGcsService/GetClusterId"}
+"""A question that a cluster answers only to whom it lets in, by whether it is asked over ray://."""
 
 PLACED = 120.0
 """Seconds in which Ray starts an actor; a node whose processors others hold does not."""
@@ -204,8 +213,7 @@ class _Stay(Thread):
 
 def _connect(address: str) -> Any:
     """The module `ray`, connected."""
-    # Ray reports its use to its makers, and serves a page about the cluster, unless it is told not to.
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(OWN_WAYS)
     try:
         ray = import_module("ray")
     except ModuleNotFoundError:
@@ -215,9 +223,14 @@ def _connect(address: str) -> Any:
     printing.print_to_stdstream = lambda *_, **__: None
     local = {"include_dashboard": False} if address == "local" else {}
     try:
-        if address not in ("local", "auto"):
+        if address != "local":
             _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **local)
+    except ray.exceptions.AuthenticationError:
+        raise ClusterError(
+            f"--ray {address}: the token that Ray asks for is not found here, or is another one: set "
+            "RAY_AUTH_MODE=token, and have the cluster's token in ~/.ray/auth_token or RAY_AUTH_TOKEN"
+        ) from None
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"--ray {address}: no cluster can be reached there ({_said(error)}); start one with `ray start --head`, "
@@ -227,12 +240,27 @@ def _connect(address: str) -> Any:
 
 
 def _knock(address: str) -> None:
-    """Raise `OSError` or `ValueError` where nobody listens: Ray would try for minutes."""
-    host, _, port = address.rpartition("/")[2].rpartition(":")
+    """Raise `OSError` or `ValueError` where nobody listens, and Ray's `AuthenticationError` where its token is wrong.
+
+    Ray would try for half a minute, and not say which it is.
+    """
+    if address == "auto":
+        address = import_module("ray._private.services").canonicalize_bootstrap_address("auto") or ""
+        if not address:
+            return  # there is none, which Ray says at once
+    place = address.rpartition("/")[2]
+    host, _, port = place.rpartition(":")
     if not host or not port.isdecimal():
         raise ValueError("an address is auto, local, HOST:PORT or ray://HOST:PORT")
     with socket.create_connection((host, int(port)), timeout=KNOCK):
         pass
+    grpc, ways = import_module("grpc"), import_module("ray._private.grpc_utils")
+    with ways.init_grpc_channel(place) as channel:
+        try:
+            channel.unary_unary(ASKED[address.startswith("ray://")])(b"", timeout=KNOCK)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise import_module("ray.exceptions").AuthenticationError("wrong token") from None
 
 
 def _ask(question: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The same run over a Ray cluster: the same results, whichever node goes, comes back, or has another model."""
+"""The same run over a Ray cluster: the same results, whichever node goes or comes back; a judge's work alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,17 @@ import pytest
 from engine.events import AttemptFailed, Event, Generated, Notice, Paused
 from engine.run.session import Session
 from engine.store.workspace import Workspace
-from models.teacher import Fault, TeacherError
-from tests.command import ALONE, burnish, words
+from tests import judges
+from tests.command import ALONE, Ended, burnish, words
 from tests.ollama.script import Answer, Chat, Ending, Nothing, Scripted
 from tests.ollama.server import FakeOllama
-from tests.ollama.state import Model
-from tests.ray.nodes import MISSING, Nodes, on_nodes, once
+from tests.ray.nodes import NEEDS_RAY, Nodes, on_nodes, once
 from tests.running import SHORT, TEACHER, brief, dataset, finals, refine, settings, workspace
 from tests.waiting import until
 
-pytestmark = [
-    pytest.mark.skipif(MISSING, reason="Ray is not installed: .ci/run has it in an environment of its own"),
-    pytest.mark.filterwarnings("default"),  # Ray's own
-    pytest.mark.long,
-]
+pytestmark = NEEDS_RAY
 
 ROWS = [*SHORT, *({**row, "instruction": f"Shortly: {row['instruction']}"} for row in SHORT)]
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    with Nodes() as nodes:
-        nodes.add("a")
-        nodes.add("b")
-        yield nodes
 
 
 @pytest.fixture(scope="module")
@@ -140,21 +126,6 @@ def test_a_driver_that_is_killed_goes_on_and_asks_nothing_again(
         assert finals(opened) == alone
 
 
-def test_a_node_with_another_digest_or_file_is_refused(nodes: Nodes, tmp_path: Path) -> None:
-    nodes.answer(brief)
-    other = FakeOllama(brief, models=[Model.named(TEACHER, digest="f" * 64)])
-    with other, workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
-        nodes.add("d", other)
-        try:
-            with pytest.raises(
-                TeacherError, match=r"^node d: its teacher cannot work beside that of a: .*`ollama pull"
-            ) as no:
-                refine(opened, on_nodes(), ray=nodes.address)
-            assert no.value.fault is Fault.UNREACHABLE
-        finally:
-            nodes.kill("d")
-
-
 @pytest.mark.whole
 def test_ray_is_started_on_this_machine_for_a_run(tmp_path: Path) -> None:
     with FakeOllama(brief) as server:
@@ -167,32 +138,26 @@ def test_ray_is_started_on_this_machine_for_a_run(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["done"] == 1
 
 
-def test_answers_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
+def test_answers_and_verdicts_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
+    def answered(ended: Ended) -> int:
+        """The answers of both nodes together, each of which gave some."""
+        assert ended.code == 0, ended.err
+        told = json.loads(ended.out)["session"]["nodes"]
+        inside = {one["node"]: one["answered"] for one in told if one["why"] is None}
+        assert set(inside) == {"a", "b"}
+        assert min(inside.values()) > 0
+        assert inside == {name: len(nodes.servers[name].chats) for name in inside}
+        return sum(inside.values())
+
     nodes.answer(lambda _: "A cherry.")
     prompts, out = dataset(tmp_path / "prompts.json", SHORT), tmp_path / "out.json"
-    ended = burnish(
-        *("answer", "--model", TEACHER, "--prompts", prompts, "-o", out, "--ray", nodes.address, "--json"),
-        environment={"OLLAMA_HOST": "127.0.0.1:9"},
-    )
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["answered"] == len(SHORT)
-    assert [len(server.chats) for server in nodes.servers.values()] == [2, 2]
-    told = json.loads(ended.out)["session"]["nodes"]
-    inside = [(one["node"], one["model"], one["answered"]) for one in told if one["why"] is None]
-    assert inside == [("a", "teacher", 2), ("b", "teacher", 2)]
+    over = ("--ray", nodes.address, "--json")
+    nowhere = {"OLLAMA_HOST": "127.0.0.1:9"}
+    asked = ("answer", "--model", TEACHER, "--prompts", prompts, "-o", out)
+    ended = burnish(*asked, *over, environment=nowhere)
+    assert answered(ended) == json.loads(ended.out)["answered"] == len(SHORT)
 
-
-def test_doctor_says_who_may_come_in_and_what_a_node_lacks(nodes: Nodes) -> None:
-    nodes.answer(brief)
-    b = nodes.servers["b"]
-    models, b.models = b.models, [Model.named("another")]
-    ended = burnish("doctor", "--ray", nodes.address, "--teacher", TEACHER, "--student", "demo", "--json")
-    b.models = models
-    found = {one["name"]: one for one in json.loads(ended.out)}
-    assert ended.code == 1
-    assert "a at " in found["contacted"]["finding"]
-    assert found["token"]["state"] == "advice"
-    assert found["token"]["finding"].startswith("Ray asks for no token")
-    assert "student sha256:" in found["node a"]["finding"]
-    assert found["node b: teacher"]["state"] == "problem"
-    assert "node b" not in found
+    nodes.answer(judges.longer)  # who likes the dataset's own answers
+    ended = burnish("judge", out, prompts, "--judge", TEACHER, *over, environment=nowhere)
+    assert answered(ended) == 2 * len(SHORT)
+    assert json.loads(ended.out)["counts"]["wins"] == len(SHORT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from textual._context import visible_screen_stack
 from textual.app import App
+from textual.strip import Strip
 
 CORPUS = {
     "chat template tags": "[INST] <<SYS>> be brief <</SYS>> hello [/INST] <|im_start|>assistant<|im_end|></s>",
@@ -39,7 +41,14 @@ def rows() -> list[dict[str, str]]:
 
 def painted(app: App[None]) -> list[str]:
     """The lines on the terminal."""
-    return [strip.text for strip in app.screen._compositor.render_strips()]
+    return [strip.text for strip in strips(app)]
+
+
+def strips(app: App[None]) -> list[Strip]:
+    """The lines on the terminal, in their styles. Textual has to be told what lies behind a dialog: the lines that it
+    draws without, it keeps, and a picture taken afterwards would have nothing there."""
+    visible_screen_stack.set(app._background_screens)
+    return app.screen._compositor.render_strips()
 
 
 def acting(lines: list[str]) -> set[str]:

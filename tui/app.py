@@ -26,6 +26,7 @@ from models.errors import BurnishError
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
 from tui.keys.actions import SCOPES, bindings, of_scope
+from tui.keys.key_queue import TYPED, KeyPassed, KeyQueue
 from tui.keys.keymap import key_names, load_keymap
 from tui.keys.palette import AppCommands
 from tui.messages import (
@@ -78,6 +79,7 @@ class BurnishApp(PatchedApp):
         self.keymap = load_keymap()
         self.remembered = recall()
         self._pauses = PauseCollector()
+        self._keys = KeyQueue(self, super().on_event)
         self._said, self._said_at = "", 0.0  # why a key did nothing, the last time, and when it was said
         self.unfinished: Path | None = None  # the workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that takes up the judging that was under way
@@ -153,7 +155,14 @@ class BurnishApp(PatchedApp):
     async def on_event(self, event: Event) -> None:
         if isinstance(event, InputEvent):
             self._pauses.on_input()
-        await super().on_event(event)
+        if isinstance(event, TYPED) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
+
+    @on(KeyPassed)
+    async def _key_passed(self) -> None:
+        await self._keys.passed()
 
     def on_key(self, event: Key) -> None:
         """A key that was typed for a dialog just opened, and went to the screen below, is the dialog's."""
@@ -190,7 +199,12 @@ class BurnishApp(PatchedApp):
 
     def _go(self, name: str) -> None:
         if name != "start" and not self.workbench.is_open:
-            self.notify("open a dataset or a workspace first", severity="warning")
+            start = self.get_screen("start")
+            assert isinstance(start, StartScreen)
+            if start.in_sight:
+                start.say_closed()
+            else:
+                self.notify("open a dataset or a workspace first", severity="warning")
             return
         while len(self.screen_stack) > 2:
             self.pop_screen()

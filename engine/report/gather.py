@@ -24,7 +24,7 @@ from engine.run import session
 from engine.run.settings import Settings
 from engine.sample import Annotation, Choice, Outcome, Review, Sample, Scores, Version
 from engine.store.baselines import Baselines
-from engine.store.distribution import Distribution, Flow, Growth, Histogram, common_range
+from engine.store.distribution import FEW_SCORED, Distribution, Flow, Growth, Histogram, Spread, common_range
 from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
 from engine.store.length_effect import LengthEffect, length_effect
 from engine.store.overview import Overview, overview
@@ -50,7 +50,7 @@ class MeasureFigure:
     logarithmic: bool  # positions are natural logarithms
     before: Histogram
     after: Histogram | None  # None: there is no after, or nothing has it
-    medians: tuple[float, float | None]  # positions
+    medians: tuple[float | None, float | None]  # positions; None of fewer samples than `FEW_SCORED`
     counts: tuple[int, int]
 
 
@@ -189,9 +189,14 @@ def _figures(distribution: Distribution, run: Run) -> Iterator[MeasureFigure]:
             measure == "length",
             distribution.histogram(f"{column}_before", low, high, bins),
             distribution.histogram(f"{column}_after", low, high, bins) if after is not None else None,
-            (before.median, after.median if after is not None else None),
+            (_enough(before), _enough(after) if after is not None else None),
             (before.count, after.count if after is not None else 0),
         )
+
+
+def _enough(spread: Spread) -> float | None:
+    """The median, where there are enough samples to say one."""
+    return spread.median if spread.count >= FEW_SCORED else None
 
 
 def _ties(opened: Workspace, run: Run) -> tuple[NearTie, ...]:

@@ -31,6 +31,10 @@ logarithms natural; after: of what would leave now, a person's decisions include
 _FIGURES = f"figures WHERE run = :run AND sample NOT IN {DROPPED}"
 
 
+FEW_SCORED = 10
+"""Scored samples below which no median is said: it would be a claim from next to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spread:
     """A measure over the finished samples."""

@@ -58,11 +58,15 @@ def plot_picture(figure: MeasureFigure) -> PlotPicture:
     )
     ticks: list[Tick] = (log_ticks if figure.logarithmic else linear_ticks)(low, high, 8)
     before, after = figure.medians
+    filled_median = after if figure.after else before
     return PlotPicture(
         bars,
         _steps([y(count) for count in figure.before.counts], wide) if figure.after else "",
         tuple((x(position), text) for position, text in ticks),
-        (x(before) if figure.after else None, x(before if after is None else after)),
+        (
+            x(before) if figure.after and before is not None else None,
+            x(filled_median) if filled_median is not None else None,
+        ),
         x(1.0) if not figure.logarithmic and low < 1 < high else None,
     )
 

@@ -9,9 +9,10 @@ from typing import Any
 from engine.method.recipe import Method
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.sample import Choice, Sample
+from engine.store.distribution import FEW_SCORED
 from models.system.units import counted, size
 from tui.text.tables import Fact, near_tie_rule, passed_words, place_words, rules_facts
-from tui.text.vocabulary import FEW_SCORED, MEASURES, METHODS, choice_flags, shown_equal_length
+from tui.text.vocabulary import MEASURES, METHODS, choice_flags, shown_equal_length
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -27,7 +28,7 @@ def lead(report: Report) -> str:
     sentence += f", and of {report.growth.rewritten:,} of them a rewrite leaves instead of the original"
     sentence += f"; for {overview.failed:,} a stage failed." if overview.failed else "."
     for figure in report.figures:
-        if figure.after is not None and not figure.logarithmic and min(figure.counts) >= FEW_SCORED:
+        if not figure.logarithmic and None not in figure.medians:
             before, after = (median(figure, position) for position in figure.medians)
             sentence += f" The median {MEASURES[figure.measure].title} went from {before} to {after}."
     return sentence
@@ -83,15 +84,20 @@ def _value(value: Any) -> str:
 def median(figure: MeasureFigure, position: float | None) -> str:
     """A median in the figure's own unit."""
     if position is None:
-        return "–"
+        return "none"
     return f"{math.exp(position):,.0f}" if figure.logarithmic else f"{position:.3f}"
 
 
 def medians(figure: MeasureFigure) -> str:
-    before, after = (median(figure, position) for position in figure.medians)
+    count, count_after = figure.counts
+    before, after = figure.medians
+    of = counted(count, "sample") if figure.after is None else f"{count:,} → {counted(count_after, 'sample')}"
+    if before is None and after is None:
+        return f"no median below {FEW_SCORED} samples; {of}"
     if figure.after is None:
-        return f"median {before}, {counted(figure.counts[0], 'sample')}"
-    return f"median {before} before ({counted(figure.counts[0], 'sample')}), {after} after ({figure.counts[1]:,})"
+        return f"median {median(figure, before)}, {of}"
+    sides = f"{median(figure, before)} before ({counted(count, 'sample')})"
+    return f"median {sides}, {median(figure, after)} after ({count_after:,})"
 
 
 def decided(choice: Choice) -> str:

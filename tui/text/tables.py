@@ -40,6 +40,7 @@ from engine.sample import (
     thoughts_before,
 )
 from engine.store.annotations import NONE
+from engine.store.distribution import FEW_SCORED
 from engine.store.leaving import with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
@@ -50,7 +51,6 @@ from tui.text.literal import first_line, literal, one_line
 from tui.text.tool_words import tool_definitions
 from tui.text.vocabulary import (
     CHECKS,
-    FEW_SCORED,
     LENGTH_DECIDES,
     RULES,
     WHY_PASSED,

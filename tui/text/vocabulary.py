@@ -104,9 +104,6 @@ SCORES = {Stage.INSTRUCTION: "IFD", Stage.RESPONSE: "r-IFD"}
 """The score that decides each stage."""
 
 
-FEW_SCORED = 10
-"""Scored samples below which no median is said: it would be a claim from next to nothing."""
-
 WANTED = {"ifd": "the larger", "r_ifd": "the smaller"}
 """Of two values of a score, the one whose text stays."""
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
+from engine.store.distribution import FEW_SCORED
 from tui.text.axis import Axis, Ticks, decimals, round_step, short
 from tui.widgets.plot import GUTTER, Canvas, Plot
 
@@ -20,14 +21,19 @@ ROOMY = 12
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedMedian:
+    position: float  # on the axis
+    figures: str  # as it is written
+
+
+@dataclass(frozen=True, slots=True)
 class HistogramSide:
     """One of the two histograms."""
 
     name: str
     counts: tuple[int, ...]
     number: int  # samples counted
-    median: float  # its position on the axis
-    figures: str  # the median, as it is written
+    median: MarkedMedian | None  # None: of so few samples none is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +179,14 @@ class HistogramPlot(Plot[HistogramBars]):
     ) -> None:
         """Write a side's name and median, marked where the median is, within `place`: a row and two columns of it."""
         row, first, last = place
-        column = GUTTER + min(max(self._axis.cell(side.median), 0), self._axis.cells - 1)
-        brief = f"{side.name} {side.figures}"
-        for label in (f"{side.name} · median {side.figures}", brief):
+        if side.median is None:
+            long = f"{side.name} · {side.number:,}, no median below {FEW_SCORED}"
+            said = long if len(long) <= last - first else f"{side.name} · {side.number:,}"
+            canvas.put(max(first, min(GUTTER, last - len(said))), row, said, f"bold {style}")
+            return
+        column = GUTTER + min(max(self._axis.cell(side.median.position), 0), self._axis.cells - 1)
+        brief = f"{side.name} {side.median.figures}"
+        for label in (f"{side.name} · median {side.median.figures}", brief):
             right, left = f"{mark} {label}", f"{label} {mark}"
             if first <= column <= last - len(right):
                 canvas.put(column, row, right, f"bold {style}")

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.store.distribution import Distribution, common_range
+from engine.store.distribution import FEW_SCORED, Distribution, Spread, common_range
 from tui.state.workbench import Workbench
 from tui.text.axis import Ticks, linear_ticks, log_ticks
 from tui.text.vocabulary import MEASURES
-from tui.widgets.histogram import HistogramBars, HistogramPlot, HistogramSide
+from tui.widgets.histogram import HistogramBars, HistogramPlot, HistogramSide, MarkedMedian
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,17 @@ class MeasurePlot(HistogramPlot):
         for name, when, spread in zip(names, whens, spreads, strict=True):
             measure = f"{plotted.binned}_{when}"
             histogram = await ask(Distribution.histogram, measure, low, high, bins)
-            median = spread.median
-            figures = plotted.figures(median) if median is not None else "–"
-            position = plotted.position(median) if median is not None else low
-            sides.append(HistogramSide(name, histogram.counts, spread.count, position, figures))
+            sides.append(HistogramSide(name, histogram.counts, spread.count, marked_median(plotted, spread)))
         missing = [spread.missing for spread in spreads]
         self.show(HistogramBars(low, high, sides[0], sides[1] if sides[1:] else None, _remark(missing)))
         return low, high
+
+
+def marked_median(plotted: PlottedMeasure, spread: Spread) -> MarkedMedian | None:
+    """The median of a measure; None of few samples, of which it would say nothing."""
+    if spread.median is None or spread.count < FEW_SCORED:
+        return None
+    return MarkedMedian(plotted.position(spread.median), plotted.figures(spread.median))
 
 
 def _remark(missing: list[int]) -> str:

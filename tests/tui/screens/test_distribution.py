@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import AppBlur, AppFocus
 from textual.widgets import Input
 
 from engine.events import Finished
 from engine.run.opening import open_workspace
 from engine.sample import Decision
-from engine.store.distribution import Distribution
+from engine.store.distribution import Distribution, Spread
 from engine.store.leaving import ExportRule, count_exported, exported
 from engine.store.workspace import Workspace
 from tests.command import burnish
@@ -30,7 +31,8 @@ from tui.screens.distribution.screen import DistributionScreen
 from tui.screens.distribution.threshold_bar import ThresholdBar
 from tui.state import recount
 from tui.text.axis import linear_ticks, log_ticks
-from tui.widgets.histogram import HistogramPlot
+from tui.widgets.histogram import HistogramBars, HistogramPlot, HistogramSide
+from tui.widgets.measure_plot import IFD, marked_median
 from tui.widgets.plot import Canvas
 
 pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
@@ -111,6 +113,17 @@ def test_how_far_scores_and_verdicts_go_with_length_is_told(tmp_path: Path) -> N
     DistributionSeat(path).play(steps)
 
 
+def test_no_picture_has_a_median_of_fewer_than_ten_samples() -> None:
+    plot = HistogramPlot("IFD", "", linear_ticks, id="ifd")
+    for number, told in ((9, "as it is · 9, no median below 10"), (10, "as it is · median 0.500")):
+        median = marked_median(IFD, Spread(number, 0, 0.4, 0.5, 0.6))
+        side = HistogramSide("as it is", (number,), number, median)
+        canvas = Canvas(60, 8)
+        plot.data = HistogramBars(0.0, 1.0, side, None)
+        plot.draw(canvas, plot.data)
+        assert told in canvas.content().plain
+
+
 @pytest.mark.whole
 def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> None:
     path = scene(tmp_path)
@@ -143,7 +156,17 @@ def test_the_threshold_is_moved_by_keys_typed_and_dragged(tmp_path: Path) -> Non
         await seat.pilot.press("escape")
         assert seat.app.focused is None
         assert picture.threshold == 0.7, "leaving changes nothing"
-        await seat.pilot.press("colon", *["backspace"] * 6, "enter")
+        line = seat.screen.query_one(Input)
+        await seat.pilot.press("colon")
+        assert line.value == "1e999", "what was half typed stands there again"
+        for away in (AppBlur(), AppFocus()):  # to another window and back
+            seat.app.post_message(away)
+            await seat.pilot.pause()
+        await seat.pilot.press("0", "escape", "4", "colon")
+        assert line.value == "1e9990"
+        await seat.pilot.press("escape", "right", "colon")
+        assert line.value == f"{picture.threshold:g}", "the threshold has moved since"
+        await seat.pilot.press(*["backspace"] * 6, "enter")
         assert picture.threshold is None
 
         await seat.pilot.mouse_down("#r_ifd", offset=(30, 3))

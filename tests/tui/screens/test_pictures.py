@@ -50,6 +50,8 @@ FEWER = ("sixteen colours", "no colour")
 OFTEN = {("samples", FEWER[0]), ("review, near tie", FEWER[0]), ("heat", FEWER[1])}
 """The states whose colours are looked at without --whole."""
 RULES = set(" ─│┼┈")  # that divide what is read and say nothing
+ENDLESS = ("run", "begin")
+"""The groups of the app's workers that go on in a state that is looked at: a run, a question to a person."""
 GIB = 2**30
 
 Step = tuple[str, str]
@@ -266,7 +268,7 @@ def too_faint(app: App[None]) -> set[str]:
     """The texts and marks on the terminal that have too little contrast; what lies behind a dialog may have."""
     if app.screen.is_modal:
         return set()
-    segments = (segment for strip in app.screen._compositor.render_strips() for segment in strip)
+    segments = (segment for strip in hostile.strips(app) for segment in strip)
     return {
         f"{found:.2f} {text.strip()!r}"
         for text, style, _ in segments
@@ -285,7 +287,12 @@ async def until(pilot: Pilot[None], shown: str) -> None:
 
 
 async def still(pilot: Pilot[None]) -> None:
-    """Until what is shown, and its colours, stay the same."""
+    """Until all that was begun is done, but for a run, and what is shown, and its colours, stay the same."""
     before: list[Strip] = []
-    while before != (before := pilot.app.screen._compositor.render_strips()):
+    while _busy(pilot.app) or before != (before := hostile.strips(pilot.app)):
         await pilot.pause(0.2)
+
+
+def _busy(app: App[None]) -> bool:
+    """Something is still being read or counted. Workers that wait for a person's answer have no end."""
+    return any(worker.is_running and worker.group not in ENDLESS for worker in app.workers)

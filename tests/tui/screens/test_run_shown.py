@@ -39,7 +39,7 @@ from tests.tui.seat import SIZES
 from tui.screens.run.decision_log import DecisionLog, described
 from tui.screens.run.result_plots import ResultPlots
 from tui.screens.run.screen import RunScreen
-from tui.screens.run.wording import medians, troubles
+from tui.screens.run.wording import medians, teacher_line, troubles
 from tui.state.job import JobEnding
 from tui.widgets.stage_bars import StageBar, cells
 
@@ -209,6 +209,16 @@ def test_few_samples_have_no_median_and_words_are_left_out_whole() -> None:
             assert line.endswith((")", "response", "instruction", "50,000 pairs")), (width, line)
     assert "1 or more: the instruction does not help to say the response" in told(120, 10, after=1.0)
     assert "stays" not in told(120, 10, after=1.2)
+
+
+def test_between_a_name_and_a_speed_there_is_a_blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tally, "teacher_speed", 1_216_370.7)
+    tally = Tally()
+    tally.replies = 1
+    for width in range(40, 140):
+        told = teacher_line(tally, "a-teacher-with-a-long-name:latest" * 2, width).plain
+        assert len(told) <= width
+        assert "… 1216370.7 tokens/s"[: width - 22] in told
 
 
 # --- in small ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from engine.run.settings import load_settings
 from tests.ollama.server import FakeOllama
 from tests.ollama.state import Model
 from tests.running import SHORT, dataset
+from tests.scene import scene
 from tests.tui.screens.start_seat import StartSeat
 from tui.screens.start.path_input import PathField
 from tui.widgets.model_picker import ModelPicker
@@ -24,7 +25,8 @@ def test_at_first_keys_are_keys_and_the_path_is_typed_after_its_own() -> None:
         await seat.pilot.pause()
         assert seat.screen.focused is None
         await seat.press("2")
-        await seat.until(lambda: seat.notified("open a dataset or a workspace first"))
+        assert seat.shown("#ready") == "! open a dataset or a workspace first: o"
+        assert not seat.toasts, "the line at the foot says it"
         field = seat.screen.query_one(PathField).input
         await seat.press("o", *"old.json")
         assert field.value == "old.json"
@@ -176,3 +178,16 @@ def test_the_line_at_the_foot_names_both_models_on_eighty_columns() -> None:
 
     given = {"teacher": {"name": "qwen0.5b-instruct:latest"}, "student": {"name": "demo"}}
     StartSeat(settings=load_settings(given), size=(80, 24)).play(steps)
+
+
+def test_the_line_at_the_foot_counts_what_a_run_would_refine(tmp_path: Path) -> None:
+    async def steps(seat: StartSeat) -> None:
+        seat.app.action_go_start()
+        await seat.wait_for("24 samples, method")
+        await seat.workbench.decide_from("dropped", lambda opened: opened.reviews.dropping((3, 7)))
+        seat.app.post_changed()
+        await seat.wait_for("22 samples, method")
+        await seat.type("#limit", "5")
+        await seat.wait_for("4 samples, method")
+
+    StartSeat(scene(tmp_path)).play(steps)

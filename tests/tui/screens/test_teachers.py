@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from engine.health.models_here import ModelList, list_models
 from engine.run.settings import Settings
 from tests import hostile
 from tests.conftest import made_once
@@ -20,6 +22,7 @@ from tests.ollama.state import Model
 from tests.running import SHORT, brief, settings, workspace
 from tests.tui.screens.start_seat import StartSeat
 from tui.screens.run.screen import RunScreen
+from tui.screens.start import models_pane
 from tui.screens.start.screen import StartScreen
 from tui.screens.start.teachers_dialog import MarkList, TeachersDialog
 from tui.screens.tryout.teachers import TeacherTableDialog
@@ -52,6 +55,7 @@ async def asked(seat: StartSeat, *marked: str, samples: str = "2") -> None:
     """Fill in the dialog and agree."""
     await seat.press("T")
     await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
+    await seat.wait_for("[x] good")
     for name in marked:
         seat.app.screen.query_one(MarkList).highlighted = NAMES.index(name)
         await seat.press("space")
@@ -69,7 +73,6 @@ def test_marked_teachers_are_tried_and_the_run_with_one_of_them_goes_on_from_the
 
         async def steps(seat: StartSeat) -> None:
             await seat.wait_for("good teaches")
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await asked(seat, "other", "bad")
             await seat.until(lambda: isinstance(seat.app.screen, TeacherTableDialog))
             await seat.wait_for(
@@ -89,13 +92,43 @@ def test_marked_teachers_are_tried_and_the_run_with_one_of_them_goes_on_from_the
         StartSeat(untouched(tmp_path / "w.burnish"), settings=given(server)).play(steps)
 
 
+def test_what_is_asked_before_the_models_are_listed_is_there_once_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = asyncio.Event()
+
+    async def slow(settings: Settings) -> ModelList:
+        await listing.wait()
+        return await list_models(settings)
+
+    monkeypatch.setattr(models_pane, "list_models", slow)
+
+    async def steps(seat: StartSeat) -> None:
+        await seat.wait_for("good teaches")
+        await seat.press("T")
+        await seat.wait_for("looking for models …", "Others, by commas")
+        dialog = seat.app.screen
+        assert isinstance(dialog, TeachersDialog)
+        assert dialog.answer().names == ("good",), "Start's, as long as none can be marked"
+        listing.set()
+        await seat.wait_for("[x] good", "[ ] other")
+        assert dialog.query_one("#others", Input).value == ""
+        await seat.press("escape")
+        seat.screen.take_teacher("elsewhere")
+        await seat.press("T")
+        await seat.wait_for("[ ] good", "elsewhere")
+        assert not seat.workbench.typed("teachers"), "nobody typed it"
+
+    with serving() as server:
+        StartSeat(untouched(tmp_path / "w.burnish"), settings=given(server)).play(steps)
+
+
 @pytest.mark.whole
 def test_one_that_cannot_be_tried_is_a_line_and_the_others_have_their_turn(tmp_path: Path) -> None:
     with serving() as server:
 
         async def steps(seat: StartSeat) -> None:
             await seat.wait_for("good teaches")
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
             seat.app.screen.query_one("#others", Input).value = "gone:1b"
@@ -126,7 +159,6 @@ def test_stopped_in_the_middle_it_shows_those_that_were_tried(tmp_path: Path) ->
 
         async def steps(seat: StartSeat) -> None:
             await seat.wait_for("good teaches")
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await asked(seat, "other", samples="1")
             await seat.until(reached.is_set)
             await seat.workbench.run_job.cancel()
@@ -149,7 +181,6 @@ def test_what_keeps_them_from_being_compared_is_said(
             options = settings(server, teacher={"name": "good"}, student={"name": None})
 
         async def steps(seat: StartSeat) -> None:
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             seat.app.set_focus(None)
             await asked(seat, "bad")
             await seat.until(lambda: seat.notified(words) or words in seat.text)
@@ -165,7 +196,6 @@ def test_nothing_named_is_said_in_the_dialog(tmp_path: Path) -> None:
 
         async def steps(seat: StartSeat) -> None:
             await seat.wait_for("good teaches")
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
             await seat.wait_for("[x] good:latest", "[ ] bad:latest")
@@ -190,7 +220,6 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
 
         async def steps(seat: StartSeat) -> None:
             await seat.wait_for("good teaches")
-            await seat.until(lambda: len(seat.screen._models.teachers) > len(NAMES))
             await seat.press("T")
             await seat.until(lambda: isinstance(seat.app.screen, TeachersDialog))
             seat.app.screen.query_one("#others", Input).value = markup.replace(",", "")

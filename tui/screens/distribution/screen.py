@@ -306,6 +306,7 @@ class DistributionScreen(AppScreen):
         if self.has_class("-unscored") or self.has_class("-empty"):
             return
         self._threshold = threshold
+        self.workbench.typed("threshold").clear()
         self.query_one("#ifd", HistogramPlot).threshold = threshold
         self._keep()
 
@@ -339,7 +340,7 @@ class DistributionScreen(AppScreen):
         self._move_to(message.position if message.position > low else None)
 
     def action_type(self) -> None:
-        self.query_one(ThresholdBar).type(self._threshold)
+        self.query_one(ThresholdBar).type(self._threshold, self.workbench.typed("threshold"))
 
     @on(ThresholdBar.ThresholdTyped)
     def _typed(self, message: ThresholdBar.ThresholdTyped) -> None:

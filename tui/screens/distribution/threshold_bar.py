@@ -25,6 +25,9 @@ from tui.text.shown import shown_line
 from tui.text.vocabulary import EXPORT_RULES
 from tui.widgets.plain_input import PlainInput
 
+LINE = "threshold"
+"""The name of the line in what was typed."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptCounts:
@@ -79,6 +82,7 @@ class ThresholdBar(Vertical):
             None  # as it is copied, and as it is shown where that is too long
         )
         self._after = ""
+        self._typed: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -155,13 +159,20 @@ class ThresholdBar(Vertical):
 
     # --- typing -------------------------------------------------------------------------------------------------
 
-    def type(self, threshold: float | None) -> None:
-        """Have a threshold typed, beginning with the one that is."""
+    def type(self, threshold: float | None, typed: dict[str, str]) -> None:
+        """Have a threshold typed, beginning with what was half typed, which `typed` keeps, or the one that is."""
+        self._typed = typed
         self.add_class("-typing")
         line = self.query_one(PlainInput)
         line.disabled = False
-        line.value = f"{threshold:g}" if threshold is not None else ""
+        line.select_on_focus = LINE not in typed
+        line.value = typed.get(LINE, f"{threshold:g}" if threshold is not None else "")
+        line.cursor_position = len(line.value)
         line.focus()
+
+    @on(Input.Changed)
+    def _keep(self, event: Input.Changed) -> None:
+        self._typed[LINE] = event.value
 
     def _leave(self) -> None:
         self.screen.set_focus(None)
@@ -182,6 +193,10 @@ class ThresholdBar(Vertical):
         self.post_message(self.ThresholdTyped(threshold))
 
     @on(Input.Blurred)
+    def _blurred(self) -> None:
+        if self.app.app_focus:  # else a person looks at another window, and types on here afterwards
+            self._left()
+
     def _left(self) -> None:
         self.remove_class("-typing")
         self.query_one(PlainInput).disabled = True

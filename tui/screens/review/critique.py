@@ -23,7 +23,7 @@ class Critique(Prose):
 
     def criticise(
         self,
-        criticism: Iterable[Criticism],
+        criticism: Iterable[Criticism] | None,
         parts: Iterable[LiveReply],
         criteria: Criteria,
         *,
@@ -31,8 +31,9 @@ class Critique(Prose):
     ) -> None:
         """Show a criticism, or what is being written.
 
-        parts: the replies that the teacher is at for this sample. criteria: on which it criticises. asked: a person
-        waits for one of the replies.
+        criticism: of the version shown; None: there is no version, which the lines above say. parts: the replies that
+        the teacher is at for this sample. criteria: on which it criticises. asked: a person waits for one of the
+        replies.
         """
         pieces: list[tuple[str, str]] = []
         if writing := list(parts):
@@ -43,15 +44,17 @@ class Critique(Prose):
             pieces += [(last.rstrip("\n"), name), (CURSOR, "cursor")]
         elif asked:
             pieces.append(("The teacher was asked …", "note"))
-        else:
+        elif criticism is not None:
             for about, critique in criticism:
                 pieces += [
                     (f"{about}\n", "note"),
                     *_under_titles(by_criterion(critique, criteria)),
                     ("\n", ""),
                 ]
+            if not pieces:
+                pieces.append(("no criticism: the teacher was not asked about this version", "note"))
         at_end = isinstance(self.parent, Widget) and self.parent.is_vertical_scroll_end
-        self.show_pieces(pieces or [("no criticism: the teacher was not asked about this version", "note")])
+        self.show_pieces(pieces)
         if writing and at_end and isinstance(self.parent, Widget):
             self.parent.scroll_end(animate=False)
 

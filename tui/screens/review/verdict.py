@@ -80,7 +80,8 @@ def _lines(
         yield Content("")
     yield from _beside(view, offer)
     if before is None and after is None and view.outcome is None:
-        yield Content.styled("not weighed yet", "$text-muted")
+        if offer is not None:  # without a version there is nothing to weigh, which the line above says
+            yield Content.styled("not weighed yet", "$text-muted")
     else:
         yield Content.styled(f"{'The student':<22}{side_name(left):>9}{'shown':>9}", "$text-muted")
         for score in _scores(left, offer):

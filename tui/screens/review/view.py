@@ -281,7 +281,7 @@ class SampleViewScreen(AppScreen):
         if (view := self._view) is None:
             return
         index, offer = view.sample.index, self._offer
-        criticism = offer.criticism if offer else ()
+        criticism = offer.criticism if offer else None
         parts = self.workbench.run_job.live_replies.of(index)
         run, settings = self.workbench.run, self.workbench.run_job.settings or self.workbench.settings
         criteria = settings.reflection.criteria_in_force

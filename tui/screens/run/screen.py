@@ -19,7 +19,7 @@ from engine.method.recipe import Method, Recipe
 from engine.pace import clock
 from engine.run.part import chosen_in
 from engine.run.settings import Settings
-from engine.store.distribution import Distribution, PairedMedians
+from engine.store.distribution import FEW_SCORED, Distribution, PairedMedians
 from engine.store.dropped import count_dropped
 from engine.store.overview import faults, replaced
 from engine.store.workspace import Workspace
@@ -41,7 +41,6 @@ from tui.state.recount import Recount
 from tui.state.run_job import RunJob
 from tui.state.workbench import Workbench
 from tui.text.tables import session_words
-from tui.text.vocabulary import FEW_SCORED
 from tui.widgets.cursor_list import MOVES, CursorKeys
 from tui.widgets.plot import Plot
 from tui.widgets.stage_bars import StageBar, StageBars

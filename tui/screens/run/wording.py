@@ -13,12 +13,12 @@ from engine.pace import Pulse
 from engine.progress import Tally, listed
 from engine.run.settings import Settings
 from engine.sample import Stage
-from engine.store.distribution import PairedMedians
+from engine.store.distribution import FEW_SCORED, PairedMedians
 from models.student import StudentInfo
 from models.system.units import counted, size
 from models.teacher import TeacherInfo
 from tui.text.shown import shown_line
-from tui.text.vocabulary import FEW_SCORED, MEASURES, METHODS, NO_HELP, SCHEDULES, WANTED
+from tui.text.vocabulary import MEASURES, METHODS, NO_HELP, SCHEDULES, WANTED
 
 LABEL, MODEL, SPEED, BEFORE = 11, 40, 16, 25
 """Cells of the columns."""
@@ -125,12 +125,13 @@ def _model(
     label: str, who: Content, speed: str, pulse: tuple[Pulse, str], before: str, width: int
 ) -> Content:
     blocks, colour = spark(pulse[0], _room(width)), pulse[1]
-    rest = LABEL + SPEED + (2 + len(blocks) if blocks else 0) + max(BEFORE, 2 + len(before))
+    speed = f" {speed}".rjust(SPEED)
+    rest = LABEL + len(speed) + (2 + len(blocks) if blocks else 0) + max(BEFORE, 2 + len(before))
     room = min(max(10, width - rest), MODEL)
     line = Content.assemble(
         (label.ljust(LABEL), "$text-muted"),
         who.truncate(room, ellipsis=True, pad=True),
-        speed.rjust(SPEED),
+        speed,
         ("  " + blocks, colour) if blocks else "",
         ("  " + before, "$text-muted"),
     )

@@ -40,6 +40,7 @@ class ModelsPane(Vertical):
         self._again = again
         self._workbench = workbench
         self._listed: ModelList | None = None
+        self._first_list = asyncio.Event()  # there is one
         self._listed_for = self._places
         self._fit: ModelFit | None = None
 
@@ -59,9 +60,9 @@ class ModelsPane(Vertical):
         teacher = self._workbench.settings.teacher
         return teacher.host, teacher.url, self._workbench.settings.model_folders
 
-    @property
-    def teachers(self) -> list[str]:
-        """The names of the models that are here and can teach."""
+    async def teachers(self) -> list[str]:
+        """The names of the models that are here and can teach, once they are listed."""
+        await self._first_list.wait()
         models = self._listed.models if self._listed is not None else ()
         return [name for model in models if (name := model.called("teacher")) is not None]
 
@@ -83,6 +84,7 @@ class ModelsPane(Vertical):
         self._listed_for = self._places
         self._say([Content.styled("looking for models …", "$text-muted")])
         self._listed = found = await list_models(self._workbench.settings)
+        self._first_list.set()
         lines = []
         for problem in (found.problem, found.server_problem):
             if problem is not None:

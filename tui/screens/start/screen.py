@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from textual import on, work
@@ -15,9 +16,11 @@ from textual.widgets import Button, Input, Static
 from engine.health.models_here import ANSWERS, Role
 from engine.method.recipe import Method
 from engine.run import session
+from engine.run.part import chosen_in, part_of
 from engine.run.settings import Settings, with_setting
 from engine.run.teacher_trial import COMPARED, settings_of_each
 from engine.run.tryout import TRIED, spread
+from engine.store.workspace import Workspace
 from models.errors import BurnishError, UsageError
 from models.files.catalog import SERVED, teacher_file
 from models.ollama.server import OllamaServer
@@ -81,6 +84,9 @@ class StartScreen(AppScreen):
         super().__init__(workbench, keymap)
         self.first = first
         self._recent = recent
+        self._asked: int | None = None  # samples that the run would refine; None: they are not counted yet
+        self._path: Path | None = None  # of the workspace that they are of
+        self._closed_said = False  # a person wanted what there is only in a workspace
         self._data, self._models, self._form = (
             DataPane(workbench),
             ModelsPane(workbench, keymap.first("start.refresh")),
@@ -115,7 +121,9 @@ class StartScreen(AppScreen):
     def _renew(self) -> None:
         self._data.show_facts()
         self._data.show_recent(self._recent())
+        self._closed_said = False
         self._say_ready()
+        self._count()
 
     # --- messages of the panes --------------------------------------------------------------------------------------
 
@@ -143,6 +151,29 @@ class StartScreen(AppScreen):
     def _settings_changed(self) -> None:
         self._models.update_fit()
         self._say_ready()
+        self._count()
+
+    @work(exclusive=True, group="count")
+    async def _count(self) -> None:
+        """Count the samples that the run would refine: not those that were dropped, nor those beyond a limit."""
+        if self.workbench.path != self._path:
+            self._path, self._asked = self.workbench.path, None
+        if not self.workbench.is_open:
+            return
+        settings, limit = self.workbench.settings.run, None
+        with suppress(UsageError):  # which the form says
+            limit = self._form.limit()
+
+        def count(reading: Workspace) -> int:
+            chosen, more = chosen_in(reading, settings)
+            return len(chosen) + more if limit is None else len(part_of(reading, settings, limit))
+
+        try:
+            self._asked = await self.workbench.reader.ask_workspace(count)
+        except BurnishError as error:
+            self.say_error(error)
+        else:
+            self._say_ready()
 
     @on(Resize)
     def _laid_out(self) -> None:
@@ -154,13 +185,16 @@ class StartScreen(AppScreen):
     def _ready(self) -> Content:
         """A line about the run that would start now, or about what is missing."""
         settings = self.workbench.settings
+        if not self.workbench.is_open and self._closed_said:
+            key = self.keymap.first("start.open")
+            return Content.styled(f"! open a dataset or a workspace first: {key}", "$text-warning")
         if not self.workbench.is_open:
             return Content.styled("open a dataset or a workspace to begin", "$text-muted")
         if self.workbench.run_job.running:
             return Content.styled("a run is under way", "$text-warning")
         if (missing := _missing(settings)) is not None:
             return Content.styled(f"choose a {missing}", "$text-warning")
-        samples = counted(self.workbench.samples, "sample")
+        samples = counted(self.workbench.samples if self._asked is None else self._asked, "sample")
         room = self.query_one("#ready").size.width or 1000  # before there is a layout
         # The method is the first to go: who teaches and who decides tells it, too.
         for head, longest in ((f"{samples}, method {settings.run.method}", 30), (samples, 30), (samples, 16)):
@@ -168,6 +202,11 @@ class StartScreen(AppScreen):
             if line.cell_length <= room:
                 break
         return line
+
+    def say_closed(self) -> None:
+        """Say, in the line at the foot, that a workspace must be opened first."""
+        self._closed_said = True
+        self._say_ready()
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
@@ -226,7 +265,7 @@ class StartScreen(AppScreen):
             self._form.check()
             chosen = self.workbench.settings.teacher.name
             typed = self.workbench.typed("teachers")
-            asking = TeachersDialog(self._models.teachers, chosen, COMPARED, typed)
+            asking = TeachersDialog(self._models.teachers(), chosen, COMPARED, typed)
             if (asked := await self.app.push_screen_wait(asking)) is None:
                 return
             each = await on_daemon_thread(settings_of_each, self.workbench.settings, asked.names)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -36,9 +37,16 @@ class MarkList(OptionList):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", show=False)]
 
-    def __init__(self, names: Sequence[str], marked: Collection[str]) -> None:
+    def __init__(self) -> None:
+        self._names: Sequence[str] = ()
+        self._marked: set[str] = set()
+        super().__init__(Option("looking for models …", disabled=True), compact=True)
+
+    def show(self, names: Sequence[str], marked: Collection[str]) -> None:
+        """Show names in place of those that stand there, some of them marked."""
         self._names, self._marked = names, set(marked)
-        super().__init__(*(Option(self._line(name)) for name in names), compact=True)
+        self.set_options(Option(self._line(name)) for name in names)
+        self.highlighted = 0 if names else None
 
     @property
     def marked(self) -> list[str]:
@@ -68,26 +76,45 @@ class TeachersDialog(Dialog[TeachersRequest]):
     }
     """
 
-    def __init__(self, here: Sequence[str], chosen: str | None, samples: int, typed: dict[str, str]) -> None:
-        """`here`: the teachers that are found. `chosen`: Start's, marked at first. `samples` stands there at first, but
-        for what is in `typed`."""
+    def __init__(
+        self, here: Awaitable[Sequence[str]], chosen: str | None, samples: int, typed: dict[str, str]
+    ) -> None:
+        """`here`: the teachers that are found; it may take a while. `chosen`: Start's, marked at first. `samples`
+        stands there at first, but for what is in `typed`."""
         super().__init__(typed)
-        self._here = tuple(here)
-        # Ollama calls one without a tag "latest".
-        same = [name for name in here if name in (chosen, f"{chosen}:latest")]
-        self._chosen = same[0] if same else chosen
+        self._here = here
+        self._listed = False  # what is here
+        self._chosen = chosen
         self._samples = samples
 
     def questions(self) -> ComposeResult:
-        if self._here:
-            yield Label("Those that are here: space marks one", classes="question")
-            yield MarkList(self._here, [name for name in self._here if name == self._chosen])
+        yield Label("Those that are here: space marks one", classes="question", id="here")
+        yield MarkList()
         yield Label("Others, by commas", classes="question")
-        other = self._chosen if self._chosen is not None and self._chosen not in self._here else ""
-        yield PlainInput(other, placeholder="an Ollama model, openai:MODEL, gguf:PATH, or demo", id="others")
+        yield PlainInput(placeholder="an Ollama model, openai:MODEL, gguf:PATH, or demo", id="others")
         yield Label("How many samples each refines", classes="question")
         yield PlainInput(str(self._samples), id="samples", restrict=r"\d*", max_length=4)
         yield Static(id="wrong")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show_here()
+
+    @work
+    async def _show_here(self) -> None:
+        """Show the teachers that are found, Start's marked; one that is not among them stands with the others."""
+        here, listed = await self._here, self.query_one(MarkList)
+        # Ollama calls one without a tag "latest".
+        same = [name for name in here if name in (self._chosen, f"{self._chosen}:latest")]
+        listed.show(here, same[:1])
+        if not here:
+            if listed.has_focus:
+                self.focus_next()
+            self.query("#here, MarkList").set(display=False)
+        self._listed = True
+        if not same and self._chosen is not None and "others" not in self._typed:
+            self.query_one("#others", PlainInput).value = self._chosen
+            del self._typed["others"]  # nobody typed it
 
     def agree(self) -> None:
         answer = self.answer()
@@ -101,7 +128,7 @@ class TeachersDialog(Dialog[TeachersRequest]):
         wrong.add_class("-said")
 
     def answer(self) -> TeachersRequest:
-        marked = [name for one in self.query(MarkList) for name in one.marked]
+        marked = self.query_one(MarkList).marked if self._listed else [self._chosen or ""]
         typed = [name.strip() for name in self.query_one("#others", PlainInput).value.split(",")]
         names = dict.fromkeys(name for name in (*marked, *typed) if name)
         return TeachersRequest(tuple(names), int(self.query_one("#samples", PlainInput).value or 0))

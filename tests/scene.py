@@ -27,10 +27,12 @@ from engine.sample import (
     Verification,
     Version,
 )
+from engine.store.leaving import exported
+from engine.store.ratings import Rating
 from engine.store.run_record import RunRecord, StudentFile
 from engine.store.workspace import Run, Workspace
 from models.teacher import Fault, Reply
-from tests.factory import choice, failed, judging, opinion, ratio, recipe, review, scores, teacher_info
+from tests.factory import choice, failed, judging, opinion, rater, ratio, recipe, review, scores, teacher_info
 from tests.running import dataset, demo_rows
 
 KINDS = ("replaced", "kept", "near tie", "failed", "truncated", "unscorable", "half", "waiting")
@@ -226,4 +228,18 @@ def judged(path: Path, judge: str = "gemma3:12b", says: str = "It gives reasons.
             forward = opinion(a, b, critique=f"Pair {number}. {says}", reason=f"a first: {says}")
             swapped = opinion(d, c, critique=f"Pair {number}. {says}", reason=f"b first: {says}")
             record.keep(comparison, number, Judged(pair=pair, forward=forward, swapped=swapped))
+    return path
+
+
+def rated(path: Path, judge: str = "gemma3:12b", says: str = "It is clear.") -> Path:
+    """A workspace with ratings, made without a judge: sample n's original has 2 + n % 5, and what would leave of it
+    three more. Of every sixth sample, from 4 on, only the original is rated."""
+    with Workspace.open(path) as opened:
+        number = opened.ratings.begin(rater(judge))
+        for row in exported(opened, opened.latest_run()):
+            index = row.sample.index
+            score, original = 2 + index % 5, row.sample.original
+            opened.ratings.keep(number, index, original, Rating(critique=says, score=score, confidence=0.75))
+            if row.version != original and index % 6 != 4:
+                opened.ratings.keep(number, index, row.version, Rating(critique=says, score=score + 3))
     return path

@@ -34,6 +34,7 @@ from engine.store.leaving import (
     count_dropped_rows,
     count_exported,
     count_exported_rows,
+    count_unrated,
     exported,
     exported_rows,
     pass_through,
@@ -96,6 +97,12 @@ class ExportRequest:
     drop_untrainable: bool = False  # rows that break one of the trainer's rules stay behind
     replace_entry: bool = False  # also one in dataset_info.json that burnish did not write
     preferences: Preferences | None = None  # pairs of responses leave instead of samples
+    min_rating: int | None = None  # of the rule's samples, only those that a judge rated so well; None: any
+
+    @property
+    def chosen(self) -> tuple[ExportRule, TopShare | None, int | None]:
+        """The rule, the share and the least rating: what `exported` chooses the samples by."""
+        return self.rule, self.share, self.min_rating
 
     @property
     def share(self) -> TopShare | None:
@@ -143,6 +150,7 @@ class ExportResult:
     path: Path
     rule: ExportRule
     share: TopShare | None
+    min_rating: int | None
     format: Format
     rows: int
     of: int  # rows of the dataset
@@ -155,6 +163,7 @@ class ExportResult:
     broken: tuple[BrokenRule, ...] = ()  # rules of the trainer's that rows break
     pairs: PairCounts | None = None  # of an export of preferences
     dropped: int = 0  # rows of samples that a person dropped, which leave by no rule
+    unrated: int = 0  # samples of the rule that no judge has rated, which a least rating leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,8 @@ class ExportPreview:
     samples: tuple[int | None, ...]  # the first sample of each; None: a row that passes through
     dropped: int  # rows of samples that a person dropped, which leave by no rule
     baselines: Baselines | None  # beside the samples that would leave; None: nothing is chosen
+    unrated: int  # samples of the rule that no judge has rated as they would leave
+    rated: bool  # a judge has rated samples here
     why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
 
 
@@ -183,14 +194,11 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             return _write_pairs(opened, run, out, wanted, wanted.preferences, progress)
         every = sum(opened.passed().values())
         of, sources = opened.count_rows(), [source.file()]
-        rows = count_exported_rows(opened, run, wanted.rule, wanted.share)
+        rows = count_exported_rows(opened, run, *wanted.chosen)
         progress.expect(rows, passes=1 + is_table(target) + (wanted.trainer is not None))
 
         def items() -> Iterator[Item]:
-            return (
-                _item(row, run, wanted, source)
-                for row in exported_rows(opened, run, wanted.rule, wanted.share)
-            )
+            return (_item(row, run, wanted, source) for row in exported_rows(opened, run, *wanted.chosen))
 
         if wanted.trainer is None:
             passed, no_place = 0, 0
@@ -207,12 +215,11 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
             rows = write_dataset(
                 out, target, records(), types=source.types, sources=sources, step=progress.step
             )
-            left_out = no_place if pass_through(wanted.rule, wanted.share) else no_place + every
+            left_out = no_place if pass_through(*wanted.chosen) else no_place + every
             size = out.stat().st_size
             return ExportResult(
                 out,
-                wanted.rule,
-                wanted.share,
+                *wanted.chosen,
                 target,
                 rows,
                 of,
@@ -220,6 +227,7 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
                 left_out,
                 size,
                 dropped=count_dropped_rows(opened),
+                unrated=_unrated(opened, run, wanted),
             )
         files = write_for_trainer(
             wanted.trainer,
@@ -237,19 +245,19 @@ def write(workspace: Path, out: Path, wanted: ExportRequest, progress: RowProgre
         )
         return ExportResult(
             out,
-            wanted.rule,
-            wanted.share,
+            *wanted.chosen,
             target,
             files.rows,
             of,
             files.passed,
-            files.no_place if pass_through(wanted.rule, wanted.share) else files.no_place + every,
+            files.no_place if pass_through(*wanted.chosen) else files.no_place + every,
             out.stat().st_size,
             files.config,
             files.use,
             files.notes,
             files.broken,
             dropped=count_dropped_rows(opened),
+            unrated=_unrated(opened, run, wanted),
         )
 
 
@@ -264,25 +272,24 @@ def _write_pairs(
     source = opened.source()
     target = wanted.format_for(source.format)
     every = sum(opened.passed().values())
-    progress.expect(count_exported(opened, run, wanted.rule, wanted.share), passes=2)
+    progress.expect(count_exported(opened, run, *wanted.chosen), passes=2)
     files = write_pairs(
         out,
         preferences,
         wanted.trainer,
         target,
-        lambda: exported(opened, run, wanted.rule, wanted.share),
+        lambda: exported(opened, run, *wanted.chosen),
         _pairs(run, wanted, preferences, source),
         drop=wanted.drop_untrainable,
         replace_entry=wanted.replace_entry,
         sources=[source.file()],
         media=Path(source.path).parent,
-        passed=every * pass_through(wanted.rule, wanted.share),
+        passed=every * pass_through(*wanted.chosen),
         step=progress.step,
     )
     return ExportResult(
         out,
-        wanted.rule,
-        wanted.share,
+        *wanted.chosen,
         target,
         files.rows,
         len(opened) + every,
@@ -295,6 +302,7 @@ def _write_pairs(
         files.broken,
         files.counts,
         dropped=count_dropped_rows(opened),
+        unrated=_unrated(opened, run, wanted),
     )
 
 
@@ -315,15 +323,16 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
         target = wanted.format_for(source.format)
         shares = {rule: wanted.top if rule is wanted.rule else None for rule in ExportRule}
         leaving = {
-            rule: count_exported_rows(opened, run, rule, share_of(rule, share))
+            rule: count_exported_rows(opened, run, rule, share_of(rule, share), wanted.min_rating)
             for rule, share in shares.items()
         }
         _check_choice(opened, run, wanted)
         passed, dropped = sum(opened.passed().values()), count_dropped_rows(opened)
-        beside = baselines(opened, run, wanted.rule, wanted.share, seed)
+        beside = baselines(opened, run, wanted.rule, wanted.share, seed, wanted.min_rating)
+        unrated, rated = _unrated(opened, run, wanted), opened.ratings.latest() is not None
         if wanted.preferences is not None:
             pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
-            found = islice(pairs.sides(exported(opened, run, wanted.rule, wanted.share), counts), rows)
+            found = islice(pairs.sides(exported(opened, run, *wanted.chosen), counts), rows)
             made = [(sides.sample, row) for sides in found for row in pairs.rows(sides)][:rows]
             return ExportPreview(
                 leaving,
@@ -334,10 +343,12 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
                 tuple(sample for sample, _ in made),
                 dropped,
                 beside,
+                unrated,
+                rated,
                 counts.why_none(),
             )
         seen: list[tuple[int | None, dict[str, Any]]] = []  # the sample, None where it is none, and the row
-        for row in exported_rows(opened, run, wanted.rule, wanted.share):
+        for row in exported_rows(opened, run, *wanted.chosen):
             if len(seen) == (SEEN if wanted.drop_untrainable else rows):
                 break
             item = _item(row, run, wanted, source)
@@ -360,16 +371,25 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
             tuple(sample for sample, _ in seen),
             dropped,
             beside,
+            unrated,
+            rated,
         )
 
 
 def _check_choice(opened: Workspace, run: Run, wanted: ExportRequest) -> None:
     """Raises `UsageError` where the rule lets samples through, and none has the measure that they are chosen by."""
-    rule, share = wanted.rule, wanted.share
-    if share is None or not (why := ORDERS[share.by].missing) or count_exported(opened, run, rule, share):
+    rule, share, least = wanted.chosen
+    if least is not None and opened.ratings.latest() is None:
+        raise UsageError(f"--min-rating {least}: nothing is rated here; `burnish rate` asks a judge")
+    if share is None or not (why := ORDERS[share.by].missing) or count_exported(opened, run, *wanted.chosen):
         return
-    if rule is ExportRule.TOP or count_exported(opened, run, rule):
+    if rule is ExportRule.TOP or count_exported(opened, run, rule, None, least):
         raise UsageError(f"--by {share.by}: no sample of the rule {rule} has it: {why}")
+
+
+def _unrated(opened: Workspace, run: Run, wanted: ExportRequest) -> int:
+    """The samples that a least rating leaves out for want of one."""
+    return 0 if wanted.min_rating is None else count_unrated(opened, run, wanted.rule)
 
 
 def share_of(rule: ExportRule, top: TopShare | None) -> TopShare | None:

@@ -28,6 +28,7 @@ from engine.store.distribution import FEW_SCORED, Distribution, Flow, Growth, Hi
 from engine.store.leaving import ExportRule, failed, leaving_sample, near_ties
 from engine.store.length_effect import LengthEffect, length_effect
 from engine.store.overview import Overview, overview
+from engine.store.rating_figures import RatingFigures, rating_figures
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import UsageError
 from models.files import catalog
@@ -116,6 +117,7 @@ class Report:
     ties: tuple[NearTie, ...]
     failures: tuple[Outcome, ...]
     judged: tuple[JudgedSides, ...]  # a judge each
+    ratings: RatingFigures | None  # the latest rater's; None: nothing was rated
     pairs: tuple[ReportedSample, ...]
     heated: bool
     commands: tuple[str, ...]  # that make the run again
@@ -158,6 +160,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
                 row.outcome for row in islice(failed(opened, run), LISTED) if row.outcome is not None
             ),
             judged=tuple(_judged(path, run, record)),
+            ratings=rating_figures(opened, run),
             pairs=tuple(_pair(opened, run, index, heats.get(index)) for index in chosen),
             heated=student is not None,
             commands=commands(path, opened.source(), run),

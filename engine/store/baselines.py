@@ -62,18 +62,23 @@ class Baselines(Frozen):
 
 
 def baselines(
-    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None, seed: int = 0
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule,
+    share: TopShare | None,
+    seed: int = 0,
+    min_rating: int | None = None,
 ) -> Baselines | None:
     """A selection beside a draw and the longest responses; None where it has no sample, or all."""
     by, all_rule = None if share is None else share.by, ExportRule.ALL
     among, chosen = (
         count_exported(workspace, run, all_rule),
-        count_exported(workspace, run, rule, share),
+        count_exported(workspace, run, rule, share, min_rating),
     )
     if not 0 < chosen < among:
         return None
-    wanted = {"chosen": (rule, share)} | {
-        name: (all_rule, TopShare(count=chosen, by=other, seed=seed))
+    wanted = {"chosen": (rule, share, min_rating)} | {
+        name: (all_rule, TopShare(count=chosen, by=other, seed=seed), None)
         for name, other in (("random", ChosenBy.RANDOM), ("longest", ChosenBy.LENGTH))
         if other is not by
     }

@@ -9,6 +9,7 @@ may be tried later.
 from __future__ import annotations
 
 import math
+import operator
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ class TopShare:
         return math.ceil(Fraction(str(self.percent)) * total / 100)
 
 
+_DECIDED = "outcome, review, annotation, rating_before, rating_after"
+"""The columns of `LEAVING` about what was made of a sample."""
+
 USUAL_TOP = TopShare(percent=5)
 """The share that the rule `top` takes where none is asked for."""
 
@@ -91,6 +95,7 @@ class LeavingSample:
     review: Review | None
     annotation: Annotation
     candidates: tuple[Candidate, ...] = ()  # that a person asked for, where one decided
+    ratings: tuple[int | None, ...] = (None, None)  # a judge's, of the original and of `version`
 
     def reasoned(self, run: Run, source: Source) -> Version:
         """The version as a row is to hold it: with the teacher's thoughts, where the run is set to take them."""
@@ -110,6 +115,7 @@ class LeavingSample:
             "before": outcome.before.model_dump() if outcome and outcome.before else None,
             "after": outcome.after.model_dump() if outcome and outcome.after else None,
             "review": review.model_dump(mode="json") if review else None,
+            "ratings": dict(zip(("before", "after"), self.ratings, strict=True)),
             **self.annotation.model_dump(mode="json"),
             "run": run.recipe.in_short(),
             **run.record.model_dump(include={"teacher", "student", "verifier"}),
@@ -117,10 +123,17 @@ class LeavingSample:
 
 
 def exported(
-    workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule = ExportRule.ALL,
+    share: TopShare | None = None,
+    min_rating: int | None = None,
 ) -> Iterator[LeavingSample]:
-    """The samples a rule lets through, in the dataset's order; with a share, the first of them by its measure."""
-    return _leaving(workspace, run, *condition_of(workspace, run, rule, share))
+    """The samples a rule lets through, in the dataset's order; with a share, the first of them by its measure.
+
+    min_rating: only those that the latest rater gave so much, as they would leave.
+    """
+    return _leaving(workspace, run, *condition_of(workspace, run, rule, share, min_rating))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +145,20 @@ class LeavingRow:
 
 
 def exported_rows(
-    workspace: Workspace, run: Run, rule: ExportRule = ExportRule.ALL, share: TopShare | None = None
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule = ExportRule.ALL,
+    share: TopShare | None = None,
+    min_rating: int | None = None,
 ) -> Iterator[LeavingRow]:
     """The rows of an export, in the dataset's order.
 
     A row leaves with all its exchanges where the rule lets one of them through, and with `ExportRule.ALL` also where
     it has none that can be refined: the other rules choose samples by what became of them.
     """
-    let_through, values = condition_of(workspace, run, rule, share)
+    let_through, values = condition_of(workspace, run, rule, share, min_rating)
     condition = f"EXISTS (SELECT 1 FROM {LEAVING} AS l WHERE l.number = r.row AND ({let_through}))"
-    if pass_through(rule, share):
+    if pass_through(rule, share, min_rating):
         condition = "1"
     query = (
         "SELECT r.row, r.body FROM rows AS r WHERE r.row > :last "
@@ -161,16 +178,16 @@ def exported_rows(
 def _of_rows(workspace: Workspace, run: Run, first: int, last: int) -> Iterator[LeavingSample]:
     """The samples of some rows, by rows and turns."""
     query = (
-        f"SELECT {SAMPLE_COLUMNS}, outcome, review, annotation FROM {LEAVING} "
+        f"SELECT {SAMPLE_COLUMNS}, {_DECIDED} FROM {LEAVING} "
         "WHERE number BETWEEN :first AND :final ORDER BY number, turn"
     )
     for found in workspace.database.execute(query, run=run.id, first=first, final=last):
         yield _leaving_sample(workspace, found)
 
 
-def pass_through(rule: ExportRule, share: TopShare | None) -> bool:
+def pass_through(rule: ExportRule, share: TopShare | None, min_rating: int | None = None) -> bool:
     """True where rows that cannot be refined leave as they were: nothing is chosen by what became of the samples."""
-    return rule is ExportRule.ALL and share is None
+    return rule is ExportRule.ALL and share is None and min_rating is None
 
 
 def leaving_sample(workspace: Workspace, run: Run, sample: int) -> LeavingSample:
@@ -198,11 +215,12 @@ def count_exported(
     run: Run,
     rule: ExportRule,
     share: TopShare | None = None,
+    min_rating: int | None = None,
     *,
     threshold: float | None = None,
 ) -> int:
     """The number of samples that `exported` gives; with a threshold, of those whose IFD after is at or above it."""
-    condition, values = condition_of(workspace, run, rule, share)
+    condition, values = condition_of(workspace, run, rule, share, min_rating)
     if threshold is not None:
         condition += " AND ifd_after >= :threshold"
     query = f"SELECT count(*) FROM {LEAVING} WHERE {condition}"
@@ -211,13 +229,25 @@ def count_exported(
 
 
 def count_exported_rows(
-    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None = None
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule,
+    share: TopShare | None = None,
+    min_rating: int | None = None,
 ) -> int:
     """The number of rows that `exported_rows` gives."""
-    if pass_through(rule, share):
+    if pass_through(rule, share, min_rating):
         return workspace.count_rows() - count_dropped_rows(workspace)
-    condition, values = condition_of(workspace, run, rule, share)
+    condition, values = condition_of(workspace, run, rule, share, min_rating)
     query = f"SELECT count(DISTINCT number) FROM {LEAVING} WHERE {condition}"
+    ((count,),) = workspace.database.execute(query, run=run.id, **values)
+    return int(count)
+
+
+def count_unrated(workspace: Workspace, run: Run, rule: ExportRule) -> int:
+    """The number of samples that a rule lets through, and that no judge has rated as they would leave."""
+    condition, values = condition_of(workspace, run, rule)
+    query = f"SELECT count(*) FROM {LEAVING} WHERE ({condition}) AND rating_after IS NULL"
     ((count,),) = workspace.database.execute(query, run=run.id, **values)
     return int(count)
 
@@ -243,19 +273,28 @@ _CONDITIONS = {
 
 
 def condition_of(
-    workspace: Workspace, run: Run, rule: ExportRule, share: TopShare | None, name: str = "top"
+    workspace: Workspace,
+    run: Run,
+    rule: ExportRule,
+    share: TopShare | None = None,
+    min_rating: int | None = None,
+    name: str = "top",
 ) -> tuple[str, dict[str, Any]]:
     """A rule as SQL over `LEAVING`, with the values in it, whose names begin with `name`."""
     by_ifd = share is None or share.by is ChosenBy.IFD
     kept = _CONDITIONS[rule] if by_ifd or rule is not ExportRule.TOP else "1"
     condition = f"({kept}) AND number NOT IN {DROPPED_ROWS}"
+    rated: dict[str, Any] = {}
+    if min_rating is not None:
+        condition, rated = f"{condition} AND rating_after >= :{name}_rating", {f"{name}_rating": min_rating}
     if share is None:
-        return condition, {}
+        return condition, rated
     if (compute := COMPUTED.get(share.by)) is not None:
         compute(workspace, run)
-    total = count_remaining(workspace) if rule is ExportRule.TOP else count_exported(workspace, run, rule)
+    of_rule = rule is not ExportRule.TOP
+    total = count_exported(workspace, run, rule, None, min_rating) if of_rule else count_remaining(workspace)
     order, seed = ORDERS[share.by], f"{name}_seed"
-    value, values = order.value.replace(":seed", f":{seed}"), {seed: share.seed}
+    value, values = order.value.replace(":seed", f":{seed}"), rated | {seed: share.seed}
     condition = f"({condition}) AND {order.condition}"
     # The last that leaves; of equals, the earlier do.
     last = workspace.database.execute(
@@ -277,7 +316,7 @@ def _leaving(
 ) -> Iterator[LeavingSample]:
     """The samples that a condition lets through, in order, a window at a time."""
     query = (
-        f"SELECT {SAMPLE_COLUMNS}, outcome, review, annotation FROM {samples} "
+        f"SELECT {SAMPLE_COLUMNS}, {_DECIDED} FROM {samples} "
         f"WHERE sample > :last AND ({condition}) ORDER BY sample LIMIT :window"
     )
     for found in workspace.database.walk(query, WINDOW, run=run.id, **values):
@@ -285,8 +324,8 @@ def _leaving(
 
 
 def _leaving_sample(workspace: Workspace, found: tuple[Any, ...]) -> LeavingSample:
-    """A sample from `SAMPLE_COLUMNS`, its outcome, its review and its annotation."""
-    *stored, outcome_body, review_body, annotation_body = found
+    """A sample from `SAMPLE_COLUMNS` and `_DECIDED`."""
+    *stored, outcome_body, review_body, annotation_body, before, after = found
     database = workspace.database
     sample = workspace.stored_sample(*stored)
     outcome = database.parsed(Outcome.model_validate, outcome_body) if outcome_body else None
@@ -294,4 +333,6 @@ def _leaving_sample(workspace: Workspace, found: tuple[Any, ...]) -> LeavingSamp
     annotation = database.parsed(Annotation.model_validate, annotation_body) if annotation_body else NONE
     version = review.version if review else outcome.final if outcome else sample.original
     candidates = tuple(workspace.reviews.candidates(sample.index)) if review else ()
-    return LeavingSample(sample, version, outcome, review, annotation, candidates)
+    with database.understood():
+        ratings = tuple(None if rating is None else operator.index(rating) for rating in (before, after))
+    return LeavingSample(sample, version, outcome, review, annotation, candidates, ratings)

@@ -18,9 +18,12 @@ NUMBERS = {
     "equal": "instruction_equal_margin",
     "length": "coalesce(length_after, length_before)",
     "length-before": "length_before",
+    "rating": "rating_after",
+    "rating-before": "rating_before",
 }
 """The numbers that can be asked for, by name, as SQL over `leaving.LEAVING`. A score is that of what would leave now,
-a margin the instruction stage's (`equal`: at equal length), a length the response's in characters."""
+a margin the instruction stage's (`equal`: at equal length), a length the response's in characters, a rating the latest
+judge's of `burnish rate`."""
 
 TEXTS = (*PARTS, "note", "tag")
 """The fields that a word can be searched for in."""

@@ -61,6 +61,13 @@ from tui.cli.options import (
     "decision comes first in any case [student].",
 )
 @click.option(
+    "--min-rating",
+    type=click.IntRange(1, 10),
+    metavar="N",
+    help="Of the rule's samples only those that burnish rate's judge gave N or more as they leave, of 10 [any]; --top "
+    "takes the first of these.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0),
     metavar="N",
@@ -121,6 +128,7 @@ def export(
     with_trace: bool,
     preferences: str | None,
     by_words: tuple[str, ...],
+    min_rating: int | None,
     seed: int | None,
     dry_run: bool,
     min_margin: float | None,
@@ -139,7 +147,13 @@ def export(
     from engine.store.workspace import Workspace
     from models.errors import UsageError
     from tui.cli.console import errors, output, print_facts, say
-    from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export, rule_of
+    from tui.text.export_words import (
+        dropped_in_export,
+        pair_facts,
+        passed_in_export,
+        rule_of,
+        unrated_in_export,
+    )
     from tui.text.vocabulary import untrainable_head
 
     for given, name in ((drop_untrainable, "--drop-untrainable"), (replace_entry, "--replace-entry")):
@@ -157,6 +171,7 @@ def export(
         drop_untrainable=drop_untrainable,
         replace_entry=replace_entry,
         preferences=_preferences(workspace, preferences, preferred_by, min_margin, verdicts),
+        min_rating=min_rating,
     )
     if out is not None:
         with Workspace.read(workspace) as opened:
@@ -171,6 +186,7 @@ def export(
         result: dict[str, Any] = {"rule": rule, "dataset": str(out), "rows": report.rows, "of": report.of}
         result |= {"passed": report.passed, "left_out": report.left_out, "dropped": report.dropped}
         result |= {"format": report.format, **_share_json(report.share)}
+        result |= _rating_json(report.min_rating, report.unrated)
         if report.pairs is not None:
             result |= {
                 "preferences": preferences,
@@ -198,7 +214,7 @@ def export(
     if report.pairs is not None:
         facts = list(pair_facts(report, report.pairs))
     facts += [("passed through", passed_in_export(report))] if report.passed or report.left_out else []
-    facts += dropped_in_export(report.dropped)
+    facts += [*dropped_in_export(report.dropped), *unrated_in_export(report.unrated)]
     facts += [("export", str(out))]
     facts += [("config", str(report.config)), ("use", str(report.use))] if trainer else []
     print_facts(output(), [*facts, *(("note", note) for note in report.notes)])
@@ -228,6 +244,7 @@ def _print_preview(
     result: dict[str, Any] = {"dry_run": True, "rule": wanted.rule, "dataset": out and str(out)}
     result |= {"rows": found.leaving[wanted.rule], "of": found.of, "dropped": found.dropped}
     result |= {"format": found.format, **_share_json(wanted.share)}
+    result |= _rating_json(wanted.min_rating, found.unrated)
     result |= {"replaces": [str(file) for file in present.files] if present else [], "baselines": None}
     if (beside := found.baselines) is not None:
         told = {"by_chance": beside.by_chance, "mostly_length": beside.mostly_length}
@@ -243,6 +260,11 @@ def _share_json(share: TopShare | None) -> dict[str, Any]:
         return {}
     drawn = {"seed": share.seed} if share.by is ChosenBy.RANDOM else {}
     return {"top": str(share), "by": share.by, **drawn}
+
+
+def _rating_json(least: int | None, unrated: int) -> dict[str, Any]:
+    """The fields of a least rating; none where there is none."""
+    return {} if least is None else {"min_rating": least, "unrated": unrated}
 
 
 def _one_of(given: tuple[str, ...], words: tuple[str, ...]) -> str | None:

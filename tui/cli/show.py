@@ -31,17 +31,19 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
     """
     from engine.judge.record import latest_verdict
     from engine.store.leaving import leaving_sample
+    from engine.store.rating_figures import rating_figures
     from engine.store.reply_order import answers_come_first
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
     from tui.cli.refining import run_json, show_examples, show_totals
     from tui.text.judge_tables import verdict_fact
-    from tui.text.rating_words import rating_fact
+    from tui.text.rating_words import rating_fact, rating_facts
     from tui.text.tables import ANSWERS_FIRST, sample_page, workspace_facts
 
     out = output()
     with Workspace.read(workspace) as opened:
         latest = opened.latest_run()
+        ratings = rating_figures(opened, latest) if sample is None else None
         if sample is not None:
             one = opened.sample(sample)
             outcome, review = opened.outcome(latest, sample), opened.reviews.standing(sample)
@@ -55,8 +57,8 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                     name: part and part.model_dump(mode="json") for name, part in parts.items()
                 }
                 verdict = judging and judged and _verdict(judging, judged)
-                ratings = rater and _ratings(rater, before, after)
-                shown |= {"judged": verdict, "rated": ratings}
+                rated = rater and _ratings(rater, before, after)
+                shown |= {"judged": verdict, "rated": rated}
                 print(json.dumps(shown | annotation.model_dump(mode="json")))
             else:
                 candidates = opened.reviews.candidates(one.index)
@@ -69,13 +71,19 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                 if answers_come_first(opened, sample):
                     print_facts(out, [ANSWERS_FIRST])
         elif as_json:
-            print(json.dumps(run_json(opened, latest)))
+            print(
+                json.dumps(
+                    run_json(opened, latest) | {"ratings": ratings and ratings.model_dump(mode="json")}
+                )
+            )
         else:
             show_examples(out, opened, latest, LISTED)
             print_facts(out, workspace_facts(opened.source(), latest))
             if latest.recipe.prompts == 1 and answers_come_first(opened):
                 print_facts(out, [ANSWERS_FIRST])
             show_totals(out, opened, latest)
+            if ratings is not None:
+                print_facts(out, rating_facts(ratings))
     return DONE
 
 

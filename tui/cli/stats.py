@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import click
 
@@ -16,7 +16,14 @@ from tui.cli.exit_codes import DONE
 from tui.cli.options import FILE, PATH, columns_option, encoding_option, format_option, json_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from engine.formats.read import BadRow
+    from engine.store.baselines import FirstByMeasure
+    from engine.store.choosing import ChosenBy
+    from engine.store.length_effect import LengthEffect
+    from engine.store.rating_figures import RatingFigures
+    from engine.store.workspace import Run, Workspace
 
 LISTED = 5
 """Samples of each flag, and bad rows, that are shown in words; --json tells of all."""
@@ -53,8 +60,8 @@ def stats(
     Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
     with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
     report tells it. It looks at every sample, also at those that a person dropped. Of a workspace's latest run it tells
-    as well, without the dropped, how far scores and verdicts go with length, and what the samples that one measure or
-    another would choose have in common.
+    as well, without the dropped, how far scores and verdicts go with length, what the samples that one measure or
+    another would choose have in common, and how burnish rate's judge rated them.
     """
     from engine.examine.examine import Examination
     from engine.formats.fields import Columns
@@ -63,16 +70,12 @@ def stats(
     from engine.run.opening import is_workspace
     from engine.run.settings import load_settings
     from engine.sample import PassedRow, Sample, WhyPassed
-    from engine.store.baselines import first_by_each
-    from engine.store.length_effect import length_effect
     from engine.store.workspace import Workspace
-    from tui.cli.console import output, print_facts
-    from tui.text.choosing_words import FIRST, first_facts
+    from tui.cli.console import output
     from tui.text.finding_words import print_examination
-    from tui.text.length_words import ABOUT, length_facts
 
     bad, passed = _BadRows(), Counter[WhyPassed]()
-    effect = first = None
+    figures: _RunFigures | None = None
 
     def samples(rows: Iterable[Sample | PassedRow]) -> Iterator[Sample]:
         for row in rows:
@@ -89,7 +92,7 @@ def stats(
                 found = examination.examine(opened.samples(), step, opened.source())
                 opened.keep_examination(found, examination.all_findings())
                 if (run := opened.latest()) is not None:
-                    effect, first = length_effect(opened, run), first_by_each(opened, run)
+                    figures = _RunFigures.of(opened, run)
         else:
             dataset = open_dataset(
                 data, Format(format_) if format_ else None, encoding, Columns.parse(columns)
@@ -98,21 +101,54 @@ def stats(
         if (
             as_json
         ):  # an object with the figures, then one for each flag; tui/cli/README.md documents the fields
-            figures = found.model_dump(mode="json")
+            examined = found.model_dump(mode="json")
             rows = {"passed": dict(passed), "bad_rows": bad.count, "bad": bad.first}
-            rows["length"] = effect and effect.model_dump(mode="json")
-            rows["first"] = first and {by: found.model_dump(mode="json") for by, found in first.items()}
-            print(json.dumps({"data": str(data), **figures, **rows}))
+            of_run = dict.fromkeys(_RunFigures._fields) if figures is None else figures.as_json()
+            print(json.dumps({"data": str(data), **examined, **rows, **of_run}))
             for one in examination.all_findings():
                 print(json.dumps({"sample": one.sample, "flag": one.flag, "details": one.details}))
         else:
             findings = {flag: list(examination.findings(flag, LISTED)) for flag in found.flags}
             why, out = dict(passed.most_common()), output()
             print_examination(out, data, found, why, bad.count, bad.first, findings)
-            if effect is not None and first is not None and (facts := list(length_facts(effect))):
-                print_facts(out, [("the latest run", ABOUT), *facts])
-                print_facts(out, [("choosing", FIRST), *first_facts(first)])
+            if figures is not None:
+                figures.print(out)
     return DONE
+
+
+class _RunFigures(NamedTuple):
+    """Figures of a workspace's latest run."""
+
+    length: LengthEffect
+    first: dict[ChosenBy, FirstByMeasure]
+    ratings: RatingFigures | None
+
+    @classmethod
+    def of(cls, opened: Workspace, run: Run) -> Self:
+        from engine.store.baselines import first_by_each
+        from engine.store.length_effect import length_effect
+        from engine.store.rating_figures import rating_figures
+
+        return cls(length_effect(opened, run), first_by_each(opened, run), rating_figures(opened, run))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "length": self.length.model_dump(mode="json"),
+            "first": {by: found.model_dump(mode="json") for by, found in self.first.items()},
+            "ratings": self.ratings and self.ratings.model_dump(mode="json"),
+        }
+
+    def print(self, out: Console) -> None:
+        from tui.cli.console import print_facts
+        from tui.text.choosing_words import FIRST, first_facts
+        from tui.text.length_words import ABOUT, length_facts
+        from tui.text.rating_words import rating_facts
+
+        if facts := list(length_facts(self.length)):
+            print_facts(out, [("the latest run", ABOUT), *facts])
+            print_facts(out, [("choosing", FIRST), *first_facts(self.first)])
+        if self.ratings is not None:
+            print_facts(out, rating_facts(self.ratings))
 
 
 class _BadRows:

@@ -28,6 +28,7 @@ from tui.text.choosing_words import selections_told
 from tui.text.judge_tables import between, words
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal
+from tui.text.rating_words import rating_facts
 from tui.text.tables import noted_facts, tag_words
 from tui.text.vocabulary import EXPORT_RULES, FINDINGS, MEASURES, RULES, STUDENT_DID
 
@@ -62,6 +63,7 @@ def page(report: Report) -> str:
         by_length=sum(stage.length_decides for stage in report.overview.stages.values()),
         length_facts=list(length_facts(report.length)),
         about_length=ABOUT,
+        rating_facts=list(rating_facts(report.ratings)) if report.ratings is not None else [],
         noted_facts=list(noted_facts(report.overview)),
         findings=FINDINGS,
         rules=RULES,

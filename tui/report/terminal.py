@@ -19,6 +19,7 @@ from tui.text.choosing_words import selections_told
 from tui.text.judge_tables import print_results
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal, one_line
+from tui.text.rating_words import rating_facts
 from tui.text.vocabulary import EXPORT_RULES, MEASURES
 
 LONGEST = 800
@@ -54,6 +55,9 @@ def show(out: Console, report: Report) -> None:
     for verdicts in report.judged:
         _section(out, "Judged")
         print_results(out, verdicts.about, verdicts.results, LISTED)
+    if report.ratings is not None:
+        _section(out, "Rated")
+        out.print(tables.facts(rating_facts(report.ratings)), soft_wrap=True)
     if report.ties:
         _section(out, "Near ties, the narrowest first")
         out.print(_table(("sample", "decided", "instruction"), (

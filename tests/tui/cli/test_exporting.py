@@ -267,6 +267,7 @@ def test_a_trace_tells_how_each_row_came_to_be(refined: Path, tmp_path: Path) ->
             "before",
             "after",
             "review",
+            "ratings",
             "note",
             "tags",
             "fields",

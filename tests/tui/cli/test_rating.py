@@ -13,7 +13,7 @@ from tests.hostile import CORPUS
 from tests.ollama.script import Answer
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, dataset
-from tests.scene import scene
+from tests.scene import rated, scene
 from tests.tui.cli.test_judging import ACTIVE, at
 
 JUDGE = ("--judge", TEACHER)
@@ -91,3 +91,35 @@ def test_what_has_no_rating_is_counted_and_hostile_text_stays_text(tmp_path: Pat
         assert found is not None
         assert found.critique == hostile["critique"]
     assert not ACTIVE.search(burnish("show", path, "1").out)
+
+
+def test_ratings_are_a_figure_of_show_stats_and_the_report_and_an_export_rule(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Say {n}.", "output": "So."} for n in range(6)]
+    path = scene(tmp_path, rows, ("replaced", "kept"), reviewed=False)
+    for command in ("show", "stats", "report"):
+        assert "mean rating" not in burnish(command, path).out
+    out = tmp_path / "out.json"
+    none = burnish("export", path, out, "--min-rating", "8")
+    assert (none.code, "nothing is rated here; `burnish rate` asks a judge" in none.complaint) == (2, True)
+
+    rated(path, judge="[/]\x1b[2J")
+    words = "3.20 before, 4.40 after, of 5 samples by"
+    for words_of in (("show", path), ("stats", path), ("report", path)):
+        told = burnish(*words_of).out
+        assert words in " ".join(told.split()), words_of
+        assert not ACTIVE.search(told)
+    page = tmp_path / "page.html"
+    burnish("report", path, "-o", page)
+    assert words in page.read_text("utf-8")
+    for json_of in (("show", path, "--json"), ("stats", path, "--json")):
+        assert json.loads(burnish(*json_of).out.splitlines()[0])["ratings"]["after"] == 4.4
+
+    export = ("export", path, out, "--rule", "paper", "--min-rating", "6")
+    planned = json.loads(burnish(*export, "--dry-run", "--json").out)
+    assert (planned["rows"], planned["min_rating"], planned["unrated"]) == (1, 6, 1)
+    in_words = " ".join(burnish(*export, "--with-trace").out.split())
+    assert "written 1 of 6 samples, rule paper, rated 6 or more" in in_words
+    assert "not rated 1 sample of the rule, left out; burnish rate asks a judge" in in_words
+    (row,) = json.loads(out.read_text("utf-8"))
+    assert row["burnish"]["ratings"] == {"before": 4, "after": 7}
+    assert burnish("export", path, out, "--min-rating", "11").code == 2

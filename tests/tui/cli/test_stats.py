@@ -79,7 +79,7 @@ def test_json_is_the_figures_and_then_an_object_for_each_flag_of_a_sample(data: 
             "against",
             "reasoning",
         ),
-        *("passed", "bad_rows", "bad", "length", "first"),
+        *("passed", "bad_rows", "bad", "length", "ratings", "first"),
     }
     assert (head["samples"], head["bad_rows"], len(head["bad"])) == (4, 2, 2)
     assert head["passed"] == {"no answer": 1}

@@ -19,6 +19,7 @@ from tui.cli.options import (
     CHOSEN_BY,
     FILE,
     FORMATS,
+    FROM_0,
     PATH,
     PREFERENCES,
     PREFERRED_BY,
@@ -69,7 +70,7 @@ from tui.cli.options import (
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=FROM_0,
     metavar="N",
     help="The draw of --by random, which is that of run --sample: the same seed takes the same samples; with --dry-run "
     "also of the draw that is compared [0].",

@@ -19,6 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
+LARGEST = 2**31 - 1  # as of settings
+COUNT = click.IntRange(1, LARGEST)
+FROM_0 = click.IntRange(0, LARGEST)
 
 RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")
@@ -169,7 +172,7 @@ columns_option = click.option(
 
 
 def limit_option(what: str) -> Callable[[F], F]:
-    return click.option("--limit", type=click.IntRange(1), metavar="N", help=f"The first N {what} only.")
+    return click.option("--limit", type=COUNT, metavar="N", help=f"The first N {what} only.")
 
 
 def format_option(help: str) -> Callable[[F], F]:

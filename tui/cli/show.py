@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import json_option, workspace_argument
+from tui.cli.options import FROM_0, json_option, workspace_argument
 
 if TYPE_CHECKING:
     from engine.judge.prompt import Judged
@@ -22,7 +22,7 @@ LISTED = 20
 
 @click.command()
 @workspace_argument
-@click.argument("sample", type=click.IntRange(0), required=False)
+@click.argument("sample", type=FROM_0, required=False)
 @json_option
 def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
     """Show a workspace, or one SAMPLE's whole way.

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import CHOSEN_BY, PATH, RULES, given, json_option, setting_option, workspace_argument
+from tui.cli.options import (
+    CHOSEN_BY,
+    COUNT,
+    PATH,
+    RULES,
+    given,
+    json_option,
+    setting_option,
+    workspace_argument,
+)
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
@@ -54,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1),
+    type=COUNT,
     default=3,
     show_default=True,
     metavar="N",
@@ -62,13 +71,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--steps",
-    type=click.IntRange(1),
+    type=COUNT,
     metavar="N",
     help="Updates of each arm [three epochs of the smallest arm].",
 )
 @click.option(
     "--tokens",
-    type=click.IntRange(1),
+    type=COUNT,
     default=512,
     show_default=True,
     metavar="N",
@@ -76,7 +85,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--rank",
-    type=click.IntRange(1),
+    type=COUNT,
     default=16,
     show_default=True,
     metavar="N",

@@ -176,3 +176,15 @@ def test_what_was_asked_for_is_exit_code_0(arguments: list[str]) -> None:
     ended = burnish(*arguments)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out
+
+
+def test_no_command_takes_a_number_that_sqlite_and_llama_cpp_cannot_hold() -> None:
+    """Settings are held to it by themselves."""
+    endless = [
+        f"{name} {param.name}"
+        for name, command in cli.cli.commands.items()
+        for param in command.params
+        if "__" not in str(param.name) and isinstance(param.type, click.types.IntParamType)
+        if getattr(param.type, "max", None) is None
+    ]
+    assert endless == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 from models.errors import ModelFileError
 from models.files.gguf import read_header
 from models.llamacpp.chat_template import ChatTemplateError, render
-from models.llamacpp.process import ChildDied, ChildProcess, ChildRefused
+from models.llamacpp.writer import EmbeddedWriter
 from models.student import Piece
 from models.system.threads import on_daemon_thread
 from models.teacher import Fault, OnText, Reply, Request, TeacherError, TeacherInfo
@@ -41,15 +41,14 @@ class EmbeddedTeacher:
         self._chat = chat
         self._digest = digest
         self._context = context
-        self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
-        self._loading = asyncio.Lock()
-        self._child: ChildProcess | None = None
-        self._loaded: dict[str, Any] = {}  # what the child says of the model
+        self._writer = EmbeddedWriter(
+            path, name=name, context=context, gpu_layers=gpu_layers, threads=threads
+        )
 
     @property
     def pid(self) -> int | None:
         """The process's id, None while there is none."""
-        return self._child.pid if self._child is not None else None
+        return self._writer.pid
 
     async def open(self) -> TeacherInfo:
         """Read the file's head; the model is loaded by the first request."""
@@ -71,74 +70,42 @@ class EmbeddedTeacher:
 
     async def ask(self, request: Request, on_text: OnText | None = None) -> Reply:
         """The reply to one request; see the protocol. Greedy at temperature 0, else top-k 40 and top-p 0.9."""
+        loaded = await self._writer.load()
         try:
-            child = await self._load()
-            prompt = await on_daemon_thread(self._prompt, request)
-            answer = await child.call(
-                "write",
-                on_text,
-                pieces=[(piece.text, piece.special) for piece in prompt],
-                seed=request.seed,
-                temperature=request.temperature,
-                max_tokens=request.max_tokens,
-                schema=request.schema,
-                logprobs=request.logprobs,
-            )
+            prompt = await on_daemon_thread(self._prompt, request, loaded)
         except ChatTemplateError as error:
             raise TeacherError(
                 Fault.REJECTED, f"{self.name}: its chat template fails ({error}); choose another teacher"
             ) from error
-        except ChildRefused as refusal:
-            faults = {"memory": Fault.OUT_OF_MEMORY, "file": Fault.MODEL_MISSING}
-            raise TeacherError(
-                faults.get(refusal.kind, Fault.REJECTED), f"{self.name}: {refusal.why}"
-            ) from refusal
-        except ChildDied as death:
-            raise TeacherError(Fault.BROKEN, f"{self.name}: llama.cpp {death}") from death
-        written = answer.header["written"]
-        if written["finish"] == "too-long":
-            raise TeacherError(
-                Fault.TOO_LONG,
-                f"{self.name}: the request takes {written['prompt_tokens']} tokens and the context has "
-                f"{self._loaded['context']}; give it a larger context",
-            )
-        return Reply(**written | {"logprobs": tuple(map(tuple, written["logprobs"]))})
+        return await self._writer.write(
+            prompt,
+            on_text,
+            max_tokens=request.max_tokens,
+            seed=request.seed,
+            temperature=request.temperature,
+            schema=request.schema,
+            logprobs=request.logprobs,
+        )
 
     async def unload(self) -> None:
         await self.close()
 
     async def close(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            await child.stop()
+        await self._writer.close()
 
-    def _prompt(self, request: Request) -> tuple[Piece, ...]:
+    def _prompt(self, request: Request, loaded: Mapping[str, Any]) -> tuple[Piece, ...]:
         if not self._chat:
-            end = Piece(self._loaded["eos_text"], special=True)
+            end = Piece(loaded["eos_text"], special=True)
             said = [piece for message in request.messages for piece in (Piece(message.content), end)][:-1]
             return tuple(piece for piece in said if piece.text)
         write = partial(
             render,
-            self._loaded["chat_template"] or "",
+            loaded["chat_template"] or "",
             [asdict(message) for message in request.messages],
-            bos_text=self._loaded["bos_text"],
-            eos_text=self._loaded["eos_text"],
+            bos_text=loaded["bos_text"],
+            eos_text=loaded["eos_text"],
         )
         if request.tools:
             with suppress(ChatTemplateError):  # of one that cannot write them
                 return write(request.tools)
         return write()
-
-    async def _load(self) -> ChildProcess:
-        async with self._loading:
-            child = self._child
-            if child is None or child.died is not None:
-                child = self._child = await ChildProcess.start()
-                try:
-                    answer = await child.call("open-writer", path=str(self.path), **self._settings)
-                except BaseException:
-                    self._child = None
-                    await child.stop()
-                    raise
-                self._loaded = answer.header["info"]
-            return child

@@ -153,11 +153,9 @@ def test_such_a_server_that_takes_none_is_asked_without_and_told_of_once() -> No
     ],
     ids=["told", "left out", "refused"],
 )
-def test_an_embedded_model_s_chat_template_is_given_them(
-    monkeypatch: pytest.MonkeyPatch, template: str, told: str
-) -> None:
+def test_an_embedded_model_s_chat_template_is_given_them(template: str, told: str) -> None:
     teacher = EmbeddedTeacher(Path("x.gguf"), name="x", digest="sha256:0", context=512)
-    monkeypatch.setattr(teacher, "_loaded", {"chat_template": template, "bos_text": "", "eos_text": ""})
+    loaded = {"chat_template": template, "bos_text": "", "eos_text": ""}
     asked = replace(ollama.QUESTION, messages=ollama.QUESTION.messages[1:], tools=(TOOL,))
-    pieces = asyncio.run(asyncio.to_thread(teacher._prompt, asked))
+    pieces = asyncio.run(asyncio.to_thread(teacher._prompt, asked, loaded))
     assert "".join(piece.text for piece in pieces) == told

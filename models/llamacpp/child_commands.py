@@ -56,24 +56,29 @@ class ChildCommands:
             batch = GPU_BATCH if model.offloaded else CPU_BATCH
             rows = rows_for(model.vocabulary, batch)
             shape = ContextShape(window + CELLS + batch, batch, rows, PREFIXES + SEQUENCES)
-            made = Context(model, shape, exact=exact, threads=threads)
-            if adapter is not None:
-                made.adapt(model.adapter(Path(adapter)))
-            return made, window
+            return _context(model, shape, adapter, exact=exact, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
         self.scorer = Scorer(model, made, window=window, threads=threads)
         info = _info(model) | {"context": window, "exact": exact, "notes": notes}
         self.send({"call": call, "info": info})
 
-    def open_writer(self, call: int, path: str, context: int, gpu_layers: int, threads: int | None) -> None:
+    def open_writer(
+        self,
+        call: int,
+        path: str,
+        adapter: str | None,
+        context: int,
+        gpu_layers: int,
+        threads: int | None,
+    ) -> None:
         threads = threads or physical_cores()
 
         def make(model: Model) -> tuple[Context, int]:
             window = min(context, model.trained_context or context)
             # Small on a CPU: between two decodes is where a cancelled request stops.
             shape = ContextShape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 2, window), 1, 1)
-            return Context(model, shape, exact=False, threads=threads), window
+            return _context(model, shape, adapter, exact=False, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
         self.writer = TextGenerator(model, made, window=window)
@@ -124,6 +129,14 @@ class ChildCommands:
 def rows_for(vocabulary: int, batch: int) -> int:
     """Rows of logits that a decode may leave. llama.cpp wants one for each of its sequences."""
     return min(max(LOGITS // (4 * vocabulary), PREFIXES + SEQUENCES), batch)
+
+
+def _context(model: Model, shape: ContextShape, adapter: str | None, *, exact: bool, threads: int) -> Context:
+    """A context of a model with an adapter's weights added, where there is one."""
+    made = Context(model, shape, exact=exact, threads=threads)
+    if adapter is not None:
+        made.adapt(model.adapter(Path(adapter)))
+    return made
 
 
 def _load(

@@ -15,15 +15,27 @@ from models.teacher import Fault, OnText, Reply, TeacherError
 class EmbeddedWriter:
     """A GGUF file that goes on with what it is given; loaded when it is first needed, and anew where its child died.
 
-    The prompt's part that the call before it shared stays computed. `name`: what errors call it. `context`: tokens a
-    prompt and its reply share.
+    The prompt's part that the call before it shared stays computed. `name`: what errors call it. `adapter`: a LoRA in
+    a GGUF of its own, added to the weights. `context`: tokens a prompt and its reply share.
     """
 
     def __init__(
-        self, path: Path, *, name: str, context: int, gpu_layers: int = -1, threads: int | None = None
+        self,
+        path: Path,
+        *,
+        name: str,
+        context: int,
+        adapter: Path | None = None,
+        gpu_layers: int = -1,
+        threads: int | None = None,
     ) -> None:
         self.path, self.name = path, name
-        self._settings: dict[str, Any] = {"context": context, "gpu_layers": gpu_layers, "threads": threads}
+        self._settings: dict[str, Any] = {
+            "adapter": None if adapter is None else str(adapter),
+            "context": context,
+            "gpu_layers": gpu_layers,
+            "threads": threads,
+        }
         self._loading = asyncio.Lock()
         self._child: ChildProcess | None = None
         self._loaded: dict[str, Any] = {}

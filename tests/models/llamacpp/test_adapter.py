@@ -11,7 +11,9 @@ import pytest
 from models.errors import ModelFileError
 from models.files.digest import sha256_of
 from models.llamacpp.student import EmbeddedStudent
+from models.llamacpp.writer import EmbeddedWriter
 from models.student import Losses, Passage, PassageIds, Piece
+from models.teacher import Fault, TeacherError
 from tests import gguf_writer
 from tests.gguf_writer import Tensor
 
@@ -60,6 +62,26 @@ def test_an_adapter_is_added_to_the_weights(tmp_path: Path) -> None:
     )
     assert np.array_equal(plain, nothing)
     assert np.abs(plain - something).max() > 0.01
+
+
+def test_a_model_writes_with_the_adapter(tmp_path: Path) -> None:
+    model = gguf_writer.runnable(tmp_path / "model.gguf")
+
+    async def written(adapter: Path | None) -> str:
+        writer = EmbeddedWriter(model, name="student", adapter=adapter, context=64)
+        try:
+            return (await writer.write(ONE.context, max_tokens=12)).text
+        finally:
+            await writer.close()
+
+    plain, nothing, something = (
+        asyncio.run(written(adapter))
+        for adapter in (None, lora(tmp_path / "0.gguf", 0.0), lora(tmp_path / "1.gguf", 1.0))
+    )
+    assert plain == nothing != something
+    with pytest.raises(TeacherError, match=r"student: .*none\.gguf") as refused:
+        asyncio.run(written(tmp_path / "none.gguf"))
+    assert refused.value.fault is Fault.MODEL_MISSING
 
 
 def test_one_that_is_not_for_the_model_is_refused_and_named(tmp_path: Path) -> None:

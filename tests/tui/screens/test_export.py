@@ -352,6 +352,14 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         await seat.press("tab", "tab", "right", "right", "right")
         assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.LOSS)
         assert "the smallest loss given the instruction: 5% or a count" in seat.text
+        seed = seat.screen.query_one("#seed", PlainInput)
+        assert not seed.is_on_screen
+        await seat.press("right", "right", "right")
+        assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.RANDOM)
+        await seat.press("tab", "7", "up")
+        assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.RANDOM, seed=7)
+        assert "Seed   7" in seat.text
+        await seat.press("left", "left", "left")
         await seat.press("left", "left", "left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))

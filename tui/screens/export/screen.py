@@ -236,6 +236,7 @@ class ExportScreen(AppScreen):
 
     @on(PickOne.WordPicked)
     @on(Input.Changed, "#share")
+    @on(Input.Changed, "#seed")
     @on(Input.Changed, "#margin")
     def _form_changed(self) -> None:
         self.set_class(self._rules.rule is not ExportRule.ALL, "-chosen")

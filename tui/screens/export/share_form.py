@@ -20,7 +20,9 @@ from tui.widgets.pick_one import PickOne
 class ShareForm(Vertical):
     DEFAULT_CSS = """
     ShareForm { height: auto; }
-    ShareForm #share { width: 12; margin-right: 2; }
+    ShareForm #share, ShareForm #seed { width: 12; margin-right: 2; }
+    ShareForm .seed { display: none; }
+    ShareForm.-drawn .seed { display: block; }
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class ShareForm(Vertical):
         self._typed = {ExportRule.TOP: str(USUAL_TOP)}  # for each rule
         self._line = FormLine(id="share")
         self._by = PickOne(tuple(ChosenBy), ChosenBy.IFD, id="first")
+        self._seed = FormLine("0", id="seed", restrict=r"\d*", max_length=9)
         self._hint = Static(classes="hint")
 
     def compose(self) -> ComposeResult:
@@ -37,14 +40,19 @@ class ShareForm(Vertical):
             yield self._line
             yield self._hint
         yield from form_row("First", self._by)
+        yield from form_row("Seed", self._seed, "of the draw: the same takes the same samples")
 
     def on_mount(self) -> None:
         self._pick_measure()
 
     @on(PickOne.WordPicked, "#first")
     def _pick_measure(self) -> None:
-        first = CHOSEN_BY[ChosenBy(self._by.chosen)]
-        self._hint.update(f"{first}: 5% or a count (empty: all)")
+        self._hint.update(f"{CHOSEN_BY[self._measure]}: 5% or a count (empty: all)")
+        self.set_class(self._measure is ChosenBy.RANDOM, "-drawn")
+
+    @property
+    def _measure(self) -> ChosenBy:
+        return ChosenBy(self._by.chosen)
 
     @on(Input.Changed, "#share")
     def _type(self) -> None:
@@ -58,12 +66,13 @@ class ShareForm(Vertical):
 
     def share(self) -> TopShare | None:
         """The share that is wanted; None: all of the rule's samples, or the usual one. Raises `UsageError`."""
-        text, by = self._line.value.strip(), ChosenBy(self._by.chosen)
+        text, by = self._line.value.strip(), self._measure
+        seed = int(self._seed.value or 0) if by is ChosenBy.RANDOM else 0
         if self._rule is ExportRule.TOP and not text:
-            return replace(USUAL_TOP, by=by)
+            return replace(USUAL_TOP, by=by, seed=seed)
         if self._rule is ExportRule.ALL or not text:
             return None
         try:
-            return replace(TopShare.parse(text), by=by)
+            return replace(TopShare.parse(text), by=by, seed=seed)
         except UsageError:
             raise UsageError(f"{text}: take a share such as 5%, or a count such as 500") from None

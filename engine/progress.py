@@ -34,7 +34,7 @@ from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged, 
 from engine.judge.prompt import Result
 from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
-from engine.trial.events import Trained, TrainedBefore, TrialEvent
+from engine.trial.events import DoneBefore, Trained, TrialEvent
 from models.ray.cluster import NodeWork
 from models.student import StudentInfo
 from models.system.units import counted
@@ -170,9 +170,9 @@ class Tally:
 
     def _count_training(self, event: Event | JudgeEvent | TrialEvent) -> None:
         match event:
-            case TrainedBefore(steps=steps):
-                self.done += steps
-                self.skipped += steps
+            case DoneBefore(count=count):
+                self.done += count
+                self.skipped += count
             case Trained():
                 self.done += 1
                 self.finished += 1

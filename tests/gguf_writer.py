@@ -124,6 +124,29 @@ def in_parts(folder: Path, count: int, *, empty_first: bool = False) -> list[Pat
     return paths
 
 
+def lora(path: Path, up: float, architecture: str = "llama") -> Path:
+    """An adapter of rank 2 for the first layer's output, of chance but for the size of what it adds."""
+    chance, width, rank = np.random.default_rng(0), 64, 2
+    parts = {"lora_a": (width, rank), "lora_b": (rank, width)}
+    tensors = [
+        Tensor(
+            f"blk.0.attn_output.weight.{name}",
+            shape,
+            0,
+            (chance.normal(size=shape) * size).astype("f4").tobytes(),
+        )
+        for (name, shape), size in zip(parts.items(), (1.0, up), strict=True)
+    ]
+    fields: dict[str, Field] = {
+        "general.type": "adapter",
+        "general.architecture": architecture,
+        "adapter.type": "lora",
+        "adapter.lora.alpha": 2.0,
+    }
+    path.write_bytes(gguf(fields, tensors))
+    return path
+
+
 def _of_chance(
     changes: Mapping[str, Field | None] | None, seed: int = 135
 ) -> tuple[dict[str, Field], list[Tensor]]:

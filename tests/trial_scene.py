@@ -8,13 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.judge.prompt import Judged, Result
+from engine.method.reply_forms import JudgeForm
 from engine.method.templates import TemplateName
+from engine.trial.answers import ArmAnswers
 from engine.trial.arms import BASE
+from engine.trial.judged import ArmVerdicts, JudgedAnswers, keep_judged, verdicts
 from engine.trial.kept import keep_result
 from engine.trial.losses import HeldOutLosses, keep_losses
 from engine.trial.plan import TrialPlan, keep_plan, trial_path
 from engine.trial.results import ArmResult, Finding, Interval, Sides, TrialResult, finding
+from models.teacher import TeacherInfo
 from models.training.job import ADAPTER, LOSSES
+from tests.factory import opinion, pair
 
 BETTER_BY = {
     "original": (0.0, 0.0),
@@ -58,6 +64,52 @@ def trial_scene(workspace: Path, steps_done: int | None = None) -> Path:
     if steps_done is None:
         evaluate(folder)
     return folder
+
+
+SCORES = {Result.WIN: (4, 8), Result.TIE: (6, 6), Result.LOSE: (8, 4)}
+
+
+def judged(result: Result, sample: int, lengths: tuple[int, int] = (8, 8)) -> Judged:
+    """A verdict on answers of these lengths."""
+    of = pair("a" * lengths[0], "b" * lengths[1], sample)
+    if result is Result.INVALID:
+        return Judged(pair=of, forward=None, swapped=None)
+    first, second = SCORES[result]
+    return Judged(pair=of, forward=opinion(first, second), swapped=opinion(second, first))
+
+
+WON = {"original": (9, 8), "refined": (17, 3), "random": (12, 9), "longest": (3, 2)}
+"""Pairs that each arm has won and lost; the rest are ties. The refined answers that win are the longer ones."""
+
+
+def judged_scene(folder: Path) -> JudgedAnswers:
+    """The judge's part of a trial that is done."""
+
+    def beside(arm: str) -> ArmVerdicts:
+        won, lost = WON[arm]
+        results = [Result.WIN] * won + [Result.LOSE] * lost + [Result.TIE] * (ROWS - won - lost)
+        longer = 40 if arm == "refined" else 9
+        found = [judged(result, n, (9, longer if n < won - 5 else 9)) for n, result in enumerate(results)]
+        return verdicts(list(enumerate(found)), 0, {n: n for n in range(ROWS)})
+
+    by_arm = {arm: beside(arm) for arm in WON}
+    tokens = {BASE: 512.0, "original": 57.0, "refined": 88.5, "random": 90.0, "longest": 140.0}
+    found = JudgedAnswers(
+        judge=TeacherInfo("qwen3:8b", "sha256:2", 8e9, "Q4_K_M", 5 << 30, 8192),
+        form=JudgeForm.JSON,
+        seed=1,
+        limit=512,
+        samples=ROWS,
+        answers={
+            arm: ArmAnswers(
+                answered=ROWS, cut=ROWS * (arm == BASE), tokens=median, characters=round(4.2 * median)
+            )
+            for arm, median in tokens.items()
+        },
+        beside={BASE: by_arm, "original": {arm: by_arm[arm] for arm in WON if arm != "original"}},
+    )
+    keep_judged(folder, found)
+    return found
 
 
 def train(folder: Path, arm: str, seed: int, steps: int) -> None:

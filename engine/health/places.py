@@ -48,7 +48,9 @@ def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
             yield LeftFile(name, draft, "left by an import that was killed, removed by the next")
     for path in sorted(folder.glob("*.trial")):
         yield LeftFile(
-            "trial", path, "adapters and losses of a trial; whoever has an adapter can draw texts out of it"
+            "trial",
+            path,
+            "adapters, losses and answers of a trial; whoever has an adapter can draw texts out of it",
         )
     yield LeftFile(
         "remembered", remembered_path(), "workspaces opened lately, the last models, and the theme"

@@ -79,6 +79,11 @@ class LengthBias(Frozen):
     explained: float | None
     """The share of the advantage, score - 1, that is gone where lengths are equal; None: it cannot be told."""
 
+    @property
+    def equal(self) -> Counts:
+        """The pairs of about equal length."""
+        return self.bins[len(self.bins) // 2].counts
+
 
 class MarginBin(Frozen):
     """The verdicts where the student chose by about so much. Wins: the judge prefers the rewrite."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.events import Notice, Started
+from engine.judge.events import JudgeEvent
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedBefore:
-    """An arm is taken up with a seed, and this many of its steps were done before; told after `Started`."""
+class DoneBefore:
+    """A training is taken up, or a comparison of two arms, and so much of it was done before; told after `Started`."""
 
-    steps: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +23,5 @@ class Trained:
     loss: float  # of the step's tokens, nats a token
 
 
-TrialEvent = Started | Notice | TrainedBefore | Trained
-"""Told while arms are trained; what is counted is steps."""
+TrialEvent = DoneBefore | Trained | JudgeEvent
+"""Told in a trial. What is counted is steps while arms are trained, then answers, then pairs that are judged."""

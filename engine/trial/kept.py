@@ -1,4 +1,4 @@
-"""A trial as its folder has it, read while it trains or after: the plan, the losses of each training, the result."""
+"""A trial as its folder has it, read while it trains or after: the plan, the losses of each training, the results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.trial.arms import BASE, ORIGINAL
+from engine.trial.judged import JUDGED, JudgedAnswers, kept_judged
 from engine.trial.losses import HELD_OUT
 from engine.trial.plan import PLAN, TrialError, TrialPlan, read_plan
 from engine.trial.results import TrialResult
@@ -42,6 +43,7 @@ class KeptTrial:
     trainings: list[KeptTraining]  # by arm as in the plan, and by seed
     base_evaluated: bool
     result: TrialResult | None  # the last that was computed: of more arms or seeds there may be none yet
+    judged: JudgedAnswers | None  # by the judge that was asked last; None: none was
     written: Written
 
     @property
@@ -98,6 +100,7 @@ def kept_trial(folder: Path, before: KeptTrial | None = None) -> KeptTrial | Non
         ],
         base_evaluated=f"{BASE}/{HELD_OUT}" in written,
         result=_read_result(folder / RESULT) if RESULT in written else None,
+        judged=kept_judged(folder),
         written=written,
     )
 
@@ -107,6 +110,7 @@ def _written(folder: Path) -> Written:
     for pattern in (
         PLAN,
         RESULT,
+        JUDGED,
         f"{BASE}/{HELD_OUT}",
         *(f"*/*/{name}" for name in (LOSSES, ADAPTER, HELD_OUT)),
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -14,12 +14,14 @@ from engine.formats.read import BadRow
 from engine.method.templates import prompt_for
 from engine.pace import clock
 from engine.run.settings import StudentSettings
-from engine.run.teachers import identified
+from engine.run.teachers import check_teacher, identified
 from engine.store.choosing import ChosenBy
 from engine.store.leaving import ExportRule, TopShare
 from engine.store.workspace import Run, Workspace
 from engine.trial.arms import ARMS, BASE, Arms, arms_of, file_exchanges, samples_of, usual_rule
-from engine.trial.events import Trained, TrainedBefore, TrialEvent
+from engine.trial.events import DoneBefore, Trained
+from engine.trial.judged import JudgedAnswers, keep_judged, kept_judged
+from engine.trial.judging import AtWork, Emit, JudgeRequest, Respondent, answer_folder, judged_answers
 from engine.trial.kept import keep_result
 from engine.trial.losses import HeldOutLosses, held_out_losses, keep_losses, kept_losses
 from engine.trial.needs import memory_to_train, operations, seconds_to_train
@@ -36,6 +38,7 @@ from engine.trial.steps import steps
 from models.errors import UsageError
 from models.files.catalog import ModelFile, student_file
 from models.llamacpp.student import EmbeddedStudent
+from models.llamacpp.writer import EmbeddedWriter
 from models.student import Passage
 from models.system.machine import memory
 from models.system.threads import on_daemon_thread
@@ -47,8 +50,6 @@ EPOCHS = 3
 """Of the smallest arm, where no number of steps is given."""
 SCALE = 2
 """Alpha over the rank."""
-
-Emit = Callable[[TrialEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class TrialRequest:
     tokens: int = 512  # of answers, a step
     rank: int = 16
     rate: float = 2e-4
+    judge: JudgeRequest | None = None  # of the arms' own answers; None: they are not asked for any
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,12 @@ class _TrialData:
 
 
 async def trial(
-    workspace: Workspace, settings: StudentSettings, asked: TrialRequest, emit: Emit
-) -> TrialResult:
-    """Train and evaluate, or go on with it. Raises `BurnishError` of many kinds, before training if it can."""
+    workspace: Workspace, settings: StudentSettings, asked: TrialRequest, at_work: AtWork
+) -> tuple[TrialResult, JudgedAnswers | None]:
+    """Train and evaluate, or go on with it. Raises `BurnishError` of many kinds, before training if it can.
+
+    The judge's findings are those of an earlier time where none is asked for.
+    """
     check_installed()
     if settings.name is None:
         raise UsageError(
@@ -93,42 +98,65 @@ async def trial(
         )
     if asked.base is not None and not (asked.base / "config.json").is_file():
         raise UsageError(f"--base {asked.base}: expected a folder with a model's config.json and safetensors")
+    if asked.judge is not None:
+        check_teacher(asked.judge.settings)
     file = await identified(student_file(settings.name))
     run = workspace.latest_run()
-    arms = _divided(workspace, run, asked, emit)
-    with trial_folder(asked.out):
-        data = await _trial_data(_student(file, run, settings), run, arms)
-        for name, examples in data.examples.items():
-            if not examples:
-                raise UsageError(f"arm {name}: no sample to train on; see --rule and --held-out")
-        count = asked.steps or _usual_steps(data.examples, asked.tokens)
-        assert file.digest is not None
-        plan = TrialPlan(
-            student=file.digest,
-            base=None if asked.base is None else await on_daemon_thread(digest_of_checkpoint, asked.base),
-            template=run.recipe.template,
-            context=run.recipe.context,
-            held_out=tuple(arms.rows),
-            answers=digest_of_data([*data.original, *data.refined]),
-            rank=asked.rank,
-            alpha=SCALE * asked.rank,
-            rate=asked.rate,
-            tokens=asked.tokens,
-            steps=count,
-            arms={name: digest_of_data(examples) for name, examples in data.examples.items()},
-            seeds=asked.seeds,
-        )
-        keep_plan(asked.out, plan)
-        await _train(file, asked, plan, data.examples, emit)
-        base, losses = await _evaluate(file, run, settings, asked, data, emit)
-        learnt = {
-            name: _arm_data(examples, arms.alike[name], data.too_long[name], count * asked.tokens)
-            for name, examples in data.examples.items()
-        }
-        rows = [sample.row for sample in arms.held_out]
-        found = results(learnt, base, losses, rows, steps=count, tokens=asked.tokens, same=arms.same)
-        keep_result(asked.out, found)
-    return found
+    with at_work("steps") as emit:
+        arms = _divided(workspace, run, asked, emit)
+        with trial_folder(asked.out):
+            data = await _trial_data(_student(file, run, settings), run, arms)
+            found = await _trained(file, run, settings, asked, arms, data, emit)
+            keep_result(asked.out, found)
+    if asked.judge is not None:
+        respondents = _respondents(file, run, settings, asked, data)
+        with trial_folder(asked.out):
+            judged = await judged_answers(
+                asked.out, asked.judge, arms.held_out, data.original, respondents, at_work
+            )
+            keep_judged(asked.out, judged)
+    return found, kept_judged(asked.out)
+
+
+async def _trained(
+    file: ModelFile,
+    run: Run,
+    settings: StudentSettings,
+    asked: TrialRequest,
+    arms: Arms,
+    data: _TrialData,
+    emit: Emit,
+) -> TrialResult:
+    """Train every arm, and evaluate its losses."""
+    for name, examples in data.examples.items():
+        if not examples:
+            raise UsageError(f"arm {name}: no sample to train on; see --rule and --held-out")
+    count = asked.steps or _usual_steps(data.examples, asked.tokens)
+    assert file.digest is not None
+    plan = TrialPlan(
+        student=file.digest,
+        base=None if asked.base is None else await on_daemon_thread(digest_of_checkpoint, asked.base),
+        template=run.recipe.template,
+        context=run.recipe.context,
+        held_out=tuple(arms.rows),
+        answers=digest_of_data([*data.original, *data.refined]),
+        rank=asked.rank,
+        alpha=SCALE * asked.rank,
+        rate=asked.rate,
+        tokens=asked.tokens,
+        steps=count,
+        arms={name: digest_of_data(examples) for name, examples in data.examples.items()},
+        seeds=asked.seeds,
+    )
+    keep_plan(asked.out, plan)
+    await _train(file, asked, plan, data.examples, emit)
+    base, losses = await _evaluate(file, run, settings, asked, data, emit)
+    learnt = {
+        name: _arm_data(examples, arms.alike[name], data.too_long[name], count * asked.tokens)
+        for name, examples in data.examples.items()
+    }
+    rows = [sample.row for sample in arms.held_out]
+    return results(learnt, base, losses, rows, steps=count, tokens=asked.tokens, same=arms.same)
 
 
 def _divided(workspace: Workspace, run: Run, asked: TrialRequest, emit: Emit) -> Arms:
@@ -233,7 +261,7 @@ async def _train(
     )
     emit(Started(total=len(which) * plan.steps, done=0, failed=0, stages=()))
     if all((one.folder / ADAPTER).exists() for one in job.trainings):
-        emit(TrainedBefore(len(which) * plan.steps))
+        emit(DoneBefore(len(which) * plan.steps))
         return
     _tell_memory(memory_to_train(file.header, job), emit)
 
@@ -248,7 +276,7 @@ async def _train(
                     )
                 )
             case TakenUp():
-                emit(TrainedBefore(report.steps))
+                emit(DoneBefore(report.steps))
             case Stepped():
                 seed, arm = which[report.training]
                 emit(Trained(arm, seed, report.loss))
@@ -298,3 +326,23 @@ async def _evaluate(
         folder = _folder(asked.out, arm, seed)
         arms[arm].append(await of(folder, folder / ADAPTER))
     return base, arms
+
+
+def _respondents(
+    file: ModelFile, run: Run, settings: StudentSettings, asked: TrialRequest, data: _TrialData
+) -> dict[str, Respondent]:
+    """The student as it is and with each arm's adapter, to answer what was held out."""
+
+    def one(arm: str) -> Respondent:
+        folder = answer_folder(asked.out, arm)
+        writer = EmbeddedWriter(
+            file.path,
+            name=f"{file.path.name}, arm {arm}",
+            adapter=None if arm == BASE else folder / ADAPTER,
+            context=run.recipe.context,
+            gpu_layers=settings.gpu_layers,
+            threads=settings.threads,
+        )
+        return Respondent(folder, writer)
+
+    return {arm: one(arm) for arm in (BASE, *data.examples)}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.exit_codes import DONE
+from models.errors import UsageError
+from tui.cli.exit_codes import DONE, PARTLY
 from tui.cli.options import (
     CHOSEN_BY,
     COUNT,
@@ -22,8 +25,10 @@ from tui.cli.options import (
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
-    from engine.run.settings import StudentSettings
+    from engine.run.settings import JudgeSettings, StudentSettings
     from engine.store.workspace import Workspace
+    from engine.trial.judged import JudgedAnswers
+    from engine.trial.judging import Emit, JudgeRequest
     from engine.trial.results import TrialResult
     from engine.trial.trial import TrialRequest
 
@@ -108,6 +113,21 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", type=PATH, metavar="FOLDER", help="Where all of it is kept [WORKSPACE's name with .trial]."
 )
+@setting_option(
+    "judge", "name", help="A local model that compares the arms' own answers, as burnish judge does."
+)
+@setting_option("judge", "url", metavar="URL")
+@setting_option("judge", "parallel")
+@setting_option("judge", "reply_form")
+@setting_option("judge", "think")
+@click.option(
+    "--answer-tokens",
+    type=COUNT,
+    default=512,
+    show_default=True,
+    metavar="N",
+    help="Tokens that an answer may have which is judged.",
+)
 @json_option
 def trial(
     workspace: Path,
@@ -121,8 +141,13 @@ def trial(
     base: Path | None,
     out: Path | None,
     as_json: bool,
-    student__name: str | None,
-    **numbers: Any,
+    seeds: int,
+    steps: int | None,
+    tokens: int,
+    rank: int,
+    rate: float,
+    answer_tokens: int,
+    **options: Any,
 ) -> int:
     """Train the student on original and refined data, and compare.
 
@@ -131,10 +156,19 @@ def trial(
     that were held out, original and refined. It says better or worse only where the 95 % intervals over rows and seeds
     do.
 
-    Adapters (adapter.gguf for llama.cpp, adapter_model.safetensors for PEFT) and losses are kept in OUT/ARM/SEED, a
-    folder of mode 0700. Given again, the command goes on from the last checkpoint. Nothing is downloaded. It needs
-    burnish[trial]: PyTorch, transformers, PEFT and gguf.
+    With --judge each arm's adapter of the first seed, and the student as it is, answer the held-out instructions,
+    greedily; the judge compares these answers with the student's own and with the arm original's, in both orders, as
+    burnish judge does. It says better or worse only from ten decided pairs on, where the interval over rows does, and
+    how much of it length explains.
+
+    Adapters (adapter.gguf for llama.cpp, adapter_model.safetensors for PEFT), losses and answers are kept in
+    OUT/ARM/SEED, a folder of mode 0700. Given again, the command goes on from the last checkpoint, and nothing is
+    asked twice. Nothing is downloaded. It needs burnish[trial]: PyTorch, transformers, PEFT and gguf. Exit code 3:
+    some answers or verdicts are missing.
     """
+    from dataclasses import asdict
+
+    from engine.run.session import HeldError
     from engine.run.settings import load_settings
     from engine.store.choosing import ChosenBy
     from engine.store.leaving import ExportRule, TopShare
@@ -143,9 +177,10 @@ def trial(
     from engine.trial.plan import trial_path
     from engine.trial.trial import TrialRequest
     from tui.cli.console import output, print_facts
+    from tui.text.trial_answers import print_judged
     from tui.text.trial_tables import print_trial
 
-    settings = load_settings(given({"student__name": student__name})).student
+    settings = load_settings(given(options))
     asked = TrialRequest(
         out=out or trial_path(workspace),
         rule=None if rule is None else ExportRule(rule),
@@ -155,22 +190,55 @@ def trial(
         files=dict(named_file(text) for text in files),
         held_out=held_out,
         base=base,
-        **numbers,
+        seeds=seeds,
+        steps=steps,
+        tokens=tokens,
+        rank=rank,
+        rate=rate,
+        judge=_judge(settings.judge, options, answer_tokens),
     )
     with Workspace.read(workspace) as opened:
-        found = run_stoppable(_trial(opened, settings, asked))
+        try:
+            found, judged = run_stoppable(_trial(opened, settings.student, asked))
+        except HeldError as error:
+            if as_json:
+                print(json.dumps({"trial": str(asked.out), "held": asdict(error.held)}))
+            raise
     if as_json:  # tui/cli/README.md documents the fields
-        print(json.dumps({"trial": str(asked.out), **found.model_dump(mode="json")}))
+        told = judged and judged.model_dump(mode="json")
+        print(json.dumps({"trial": str(asked.out), **found.model_dump(mode="json"), "judged": told}))
     else:
         print_trial(output(), found)
+        if judged is not None:
+            print_judged(output(), judged)
         print_facts(output(), [("trial", str(asked.out))])
-    return DONE
+    return PARTLY if asked.judge is not None and judged is not None and judged.missing else DONE
 
 
-async def _trial(workspace: Workspace, settings: StudentSettings, asked: TrialRequest) -> TrialResult:
+def _judge(settings: JudgeSettings, options: dict[str, Any], answer_tokens: int) -> JudgeRequest | None:
+    """The judge that the command names: one in the settings alone is not asked, for it may take hours."""
+    from engine.trial.judging import JudgeRequest
+
+    if options["judge__name"] is not None:
+        return JudgeRequest(settings, answer_tokens)
+    if any(value is not None for name, value in options.items() if name.startswith("judge__")):
+        raise UsageError("--judge-url, --parallel, --reply-form and --think go with --judge")
+    return None
+
+
+async def _trial(
+    workspace: Workspace, settings: StudentSettings, asked: TrialRequest
+) -> tuple[TrialResult, JudgedAnswers | None]:
     from engine.trial.trial import trial
+
+    return await trial(workspace, settings, asked, _shown)
+
+
+@contextmanager
+def _shown(unit: str) -> Iterator[Emit]:
+    """A display of a part of the work while it lasts."""
     from tui.cli.console import errors
     from tui.cli.progress import display
 
-    with display(errors(), "steps") as shown:
-        return await trial(workspace, settings, asked, shown.on_event)
+    with display(errors(), unit) as shown:
+        yield shown.on_event

@@ -102,10 +102,8 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
             f"the judge gave its scores with a probability of {number(sure.mean, 2)} on the average{changed} "
             f"({counted(sure.verdicts, 'verdict')}, the less sure order of each)",
         )
-    if length.decided:
-        yield "length", f"the longer answer won {length.longer_won} of {length.decided} decided pairs"
-    if length.explained is not None:
-        yield "", f"{length.explained:.0%} of the advantage is gone where lengths are equal (0.8 to 1.25)"
+    for place, told in enumerate(told_of_length(length)):
+        yield "" if place else "length", told
     if found.disagreements:
         yield "disagreements", f"{len(found.disagreements)} of the student's choices; --json lists all"
     for one in islice(found.disagreements, listed):
@@ -113,6 +111,14 @@ def words(about: Judging, found: Results, listed: int) -> Iterator[Fact]:
         if one.verdict is Verdict.KEPT:
             chose = "kept the original, the judge prefers the rewrite"
         yield f"sample {one.row}", f"{one.stage}: the student {chose} (margin {number(one.margin)})"
+
+
+def told_of_length(length: LengthBias) -> Iterator[str]:
+    """The part that the answers' lengths have in the verdicts, as far as it can be told."""
+    if length.decided:
+        yield f"the longer answer won {length.longer_won} of {length.decided} decided pairs"
+    if length.explained is not None:
+        yield f"{length.explained:.0%} of the advantage is gone where lengths are equal (0.8 to 1.25)"
 
 
 def verdict_fact(about: Judging, judged: Judged) -> Fact:

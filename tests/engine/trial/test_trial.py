@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import judges
 from tests.command import elsewhere, words
 from tests.engine.trial.rows import ROWS
-from tests.running import dataset
+from tests.ollama.server import FakeOllama
+from tests.running import TEACHER, dataset
 from tests.scene import scene
 from tests.trial_environment import PYTHON, environment, trains
 from tests.waiting import until
@@ -54,9 +56,9 @@ def test_a_whole_trial_that_is_killed_goes_on_and_needs_no_network(
     assert ended.code == 0, ended.err
     assert adapter.read_bytes() == first
     found = json.loads(ended.out)
-    assert found["trial"] == str(out)
+    assert (found["trial"], found["judged"]) == (str(out), None)
     assert json.loads((out / "result.json").read_text()) == {
-        name: found[name] for name in found if name != "trial"
+        name: found[name] for name in found if name not in ("trial", "judged")
     }
     assert (found["rows"], found["seeds"], found["steps"]) == (3, 1, 2)
     assert list(found["arms"]) == ["original", "refined", "own"]
@@ -69,8 +71,17 @@ def test_a_whole_trial_that_is_killed_goes_on_and_needs_no_network(
     assert found["arms"]["own"]["samples"] == 6 - len(held & set(range(6)))
     assert found["arms"]["refined"]["finding"] == "too few"
     assert out.stat().st_mode & 0o077 == 0
-    again = elsewhere(*beginning)
-    assert "too little to tell" in again.out
+    with FakeOllama(judges.longer) as server:
+        judging = (*beginning, "--judge", TEACHER, "--answer-tokens", 12)
+        again = elsewhere(*judging, environment={"OLLAMA_HOST": server.url})
+        assert len(server.chats) > 0
+    assert again.code == 0, again.err
+    assert "too little to tell its answers from original's" in again.out
+    judged = json.loads((out / "judged.json").read_text())
+    assert list(judged["answers"]) == ["base", "original", "refined", "own"]
+    assert all(one["answered"] == 3 for one in judged["answers"].values())
+    assert list(judged["beside"]["base"]) == ["original", "refined", "own"]
+    assert list(judged["beside"]["original"]) == ["refined", "own"]
     other = elsewhere(*beginning, "--rate", "1e-3")
     assert other.code == 1
     assert "holds a trial with another rate; give --out another folder" in other.err

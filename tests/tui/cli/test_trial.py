@@ -41,6 +41,8 @@ def test_what_makes_no_sense_is_refused_in_one_line(tmp_path: Path) -> None:
         (("--student", "demo", "--arm", "../x=data.json"), "expected NAME=FILE"),
         (("--student", "demo", "--arm", "refined=data.json"), "burnish's own"),
         (("--student", "demo", "--by", "length"), "goes with --top"),
+        (("--student", "demo", "--reply-form", "json"), "go with --judge"),
+        (("--student", "demo", "--judge", "openai:small"), "--judge-url"),
         (("--student", "demo", "--held-out", "all"), "--held-out all"),
         (("--student", "demo", "--base", tmp_path), "config.json"),
         (("--student", "demo", "--out", taken), "give --out another"),

@@ -1,0 +1,136 @@
+"""The answers of a trial's arms and a judge's verdicts on them, as tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from engine.judge.results import ENOUGH
+from engine.trial.arms import BASE, ORIGINAL
+from engine.trial.judged import ArmVerdicts, JudgedAnswers
+from engine.trial.results import ENOUGH_ROWS, Finding
+from models.system.units import counted
+from tui.text.judge_tables import told_of_length
+from tui.text.literal import one_line
+from tui.text.tables import Fact, facts, number
+
+
+def print_judged(out: Console, judged: JudgedAnswers) -> None:
+    """Print the answers' lengths, the verdicts, and what may be said of them."""
+    out.print(_lengths(judged))
+    out.print(_verdicts(judged))
+    out.print(facts(words(judged)), soft_wrap=True)
+
+
+def about_answers(judged: JudgedAnswers) -> str:
+    return (
+        f"answers to {counted(judged.samples, 'held-out instruction')}, of {judged.limit} tokens at most, "
+        f"seed {judged.seed}; lengths are medians"
+    )
+
+
+def about_verdicts(judged: JudgedAnswers) -> str:
+    return (
+        f"these beside {BASE}'s and {ORIGINAL}'s, judged by {one_line(judged.judge.name)}; above 1 is better"
+    )
+
+
+def _lengths(judged: JudgedAnswers) -> Table:
+    table = _table(about_answers(judged), "arm", "answered", "tokens", "characters", "cut")
+    for arm, found in judged.answers.items():
+        lengths = ("-" if one is None else f"{one:g}" for one in (found.tokens, found.characters))
+        table.add_row(one_line(arm), f"{found.answered:,}", *lengths, f"{found.cut:,}")
+    return table
+
+
+def _verdicts(judged: JudgedAnswers) -> Table:
+    table = _table(
+        about_verdicts(judged), "arm", "beside", "pairs", "wins", "ties", "losses", "score", "95 % interval"
+    )
+    for against, arm, verdicts in each(judged):
+        counts = verdicts.results.counts
+        table.add_row(
+            one_line(arm),
+            against,
+            *(f"{count:,}" for count in (counts.total, counts.wins, counts.ties, counts.losses)),
+            number(counts.score),
+            interval_words(verdicts),
+        )
+    return table
+
+
+def each(judged: JudgedAnswers) -> Iterator[tuple[str, str, ArmVerdicts]]:
+    """Every comparison: whose answers an arm's are compared with, the arm, the verdicts."""
+    for against, by_arm in judged.beside.items():
+        for arm, verdicts in by_arm.items():
+            yield against, arm, verdicts
+
+
+def interval_words(verdicts: ArmVerdicts) -> str:
+    interval = verdicts.results.interval
+    return "none" if interval is None else " to ".join(map(number, interval))
+
+
+def words(judged: JudgedAnswers) -> Iterator[Fact]:
+    """The sentences beside the tables."""
+    for arm in judged.answers:
+        found = {against: by_arm[arm] for against, by_arm in judged.beside.items() if arm in by_arm}
+        if found:
+            (first, verdicts), *others = reversed(found.items())
+            told = [sentence(first, verdicts)]
+            told += [f"beside {against}'s: {FOUND[one.finding]}" for against, one in others]
+            yield one_line(arm), "; ".join(told)
+    for against, arm, verdicts in each(judged):
+        if ORIGINAL in (against, arm):
+            yield "length", f"{one_line(arm)} beside {against}: {length_words(verdicts)}"
+    bias = [verdicts.results.bias for *_, verdicts in each(judged)]
+    if pairs := sum(one.judged for one in bias):
+        yield "place", f"the order changed {sum(one.changed for one in bias)} of {counted(pairs, 'verdict')}"
+    if same := sum(verdicts.same for *_, verdicts in each(judged)):
+        yield "same", f"{counted(same, 'pair')} of two equal answers, not judged"
+    if missing := sum(verdicts.results.invalid for *_, verdicts in each(judged)):
+        yield "no verdict", counted(missing, "pair")
+    yield "what it is", f"one judge's opinion of greedy answers by the adapters of seed {judged.seed}"
+
+
+FOUND = {
+    Finding.BETTER: "better",
+    Finding.WORSE: "worse",
+    Finding.NOTHING: "no difference shown",
+    Finding.TOO_FEW: "too little to tell",
+}
+
+
+def sentence(against: str, verdicts: ArmVerdicts) -> str:
+    """What may be said of an arm's answers beside another's."""
+    found = FOUND[verdicts.finding]
+    match verdicts.finding:
+        case Finding.TOO_FEW:
+            few = f"{counted(verdicts.results.counts.decided, 'decided pair')} in {counted(verdicts.rows, 'row')}"
+            return f"{found} its answers from {against}'s: {few}, and it takes {ENOUGH} in {ENOUGH_ROWS}"
+        case Finding.NOTHING:
+            return f"{found} between its answers and {against}'s"
+        case Finding.WORSE:
+            return f"{found}: the judge prefers {against}'s answers to its own"
+        case _:
+            return f"{found}: the judge prefers its answers to {against}'s"
+
+
+def length_words(verdicts: ArmVerdicts) -> str:
+    """The part that length has in an arm's verdicts."""
+    length = verdicts.results.length
+    equal = length.equal
+    about_equal = (
+        f"of {counted(equal.total, 'pair')} of about equal length it won {equal.wins} and lost {equal.losses}"
+    )
+    return "; ".join((*told_of_length(length), about_equal))
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("arm", "beside") else "right")
+    return table

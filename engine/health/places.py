@@ -11,6 +11,7 @@ from pathlib import Path
 from platformdirs import user_log_path, user_state_path
 
 from engine.store.database import draft_path
+from models.files.copied import copies_path
 from models.files.digest import digests_path
 
 EDITOR_OPEN = "burnish-edit-"  # begins the name of a folder with a sample that is in the person's own editor
@@ -56,6 +57,8 @@ def left_files(folder: Path, workspaces: Iterable[Path]) -> Iterator[LeftFile]:
         "remembered", remembered_path(), "workspaces opened lately, the last models, and the theme"
     )
     yield LeftFile("digests", digests_path(), "model files, their sizes and digests")
+    for path in sorted(copies_path().glob("*")):
+        yield LeftFile("student", path, f"sent here over Ray, for later runs; rm -r {path}")
     yield LeftFile("crash log", crash_log_path(), "where burnish broke the last time")
     temporary = Path(tempfile.gettempdir())
     for path in sorted(temporary.glob(f"{EDITOR_OPEN}*")):

@@ -12,10 +12,9 @@ from engine.health.check import Check
 from engine.health.doctor import check
 from engine.health.privacy import check_contacted
 from engine.run.settings import Settings
-from engine.run.students import student_at_node
+from engine.run.students import COPY, found_here, student_at_node, student_file
 from engine.run.teachers import digest_of, teacher_at_node, teacher_of
 from models.errors import BurnishError
-from models.files.catalog import student_file
 from models.ray.actors import NodeActor
 from models.ray.cluster import OPEN_TO_ALL, Cluster, ClusterError, Node, asks_for_token
 from models.system.threads import on_daemon_thread
@@ -42,7 +41,8 @@ class NodeState:
 
 async def check_nodes(settings: Settings, address: str, *, privacy: bool) -> list[Check]:
     """Every check of a cluster. `privacy`: of the nodes' servers what they may send on, else whether they can serve."""
-    cluster, work = Cluster(address), partial(_look, _travelling(settings), privacy)
+    there, digest = await on_daemon_thread(_travelling, settings)
+    cluster, work = Cluster(address), partial(_look, there, digest, privacy)
     try:
         nodes = await cluster.nodes()
         states = await asyncio.gather(*(_state(cluster, node, work) for node in nodes))
@@ -61,17 +61,17 @@ async def check_nodes(settings: Settings, address: str, *, privacy: bool) -> lis
     ]
 
 
-def _travelling(settings: Settings) -> Settings:
-    """The settings as they hold on a node: files by their whole paths."""
+def _travelling(settings: Settings) -> tuple[Settings, str | None]:
+    """The settings as they hold on a node, files by their whole paths, and the digest of the student that is here."""
+    teacher, student, digest = settings.teacher, settings.student, None
     try:
-        teacher, student = settings.teacher, settings.student
         if teacher.name is not None:
             teacher = teacher_at_node(teacher)
         if student.name is not None:
-            student = student_at_node(student)
+            student, digest = student_at_node(student), digest_of(student_file(student))
     except BurnishError:  # a file is not here; whether it is there, each node says
-        return settings
-    return settings.model_copy(update={"teacher": teacher, "student": student})
+        return settings, None
+    return settings.model_copy(update={"teacher": teacher, "student": student}), digest
 
 
 async def _state(cluster: Cluster, node: Node, work: Work) -> NodeState | ClusterError:
@@ -83,17 +83,26 @@ async def _state(cluster: Cluster, node: Node, work: Work) -> NodeState | Cluste
     return state
 
 
-async def _look(settings: Settings, privacy: bool) -> NodeState:
-    """Made on a node."""
+async def _look(settings: Settings, digest: str | None, privacy: bool) -> NodeState:
+    """Made on a node. `digest`: of the student that is to be there; None: whichever has its name."""
+    teacher = student = lacks = None
+    try:
+        if digest is not None:
+            found = await on_daemon_thread(found_here, settings.student, digest)
+            settings = settings.model_copy(update={"student": found})
+    except BurnishError as error:
+        lacks = str(error)
     checks = await check_contacted(settings) if privacy else await check(settings)
-    teacher = student = None
+    if lacks is not None:
+        mended = Check("student", "problem", lacks.removesuffix(f"; {COPY}"), COPY)
+        checks = [mended if one.name == "student" else one for one in checks]
     try:
         if settings.teacher.name is not None:
             model = await teacher_of(settings.teacher, lambda _: None)
             teacher = (await model.open()).digest
             await model.close()
-        if settings.student.name is not None:
-            student = await on_daemon_thread(digest_of, student_file(settings.student.name))
+        if settings.student.name is not None and lacks is None:
+            student = await on_daemon_thread(digest_of, student_file(settings.student))
     except BurnishError:
         pass  # the checks say it
     return NodeState(
@@ -135,7 +144,7 @@ def _node(name: str, state: NodeState | ClusterError, others: Sequence[NodeState
         )
     if state.student and first.student and state.student != first.student:
         finding = f"another file ({state.student[:19]}) than on the first node ({first.student[:19]})"
-        yield Check(f"node {name}: student", "problem", finding, "copy the file there")
+        yield Check(f"node {name}: student", "problem", finding, COPY)
     if not any(one.state == "problem" for one in wrong):
         models = [
             f"{what} {digest[:19]}"

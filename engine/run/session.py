@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Self, TypeVar
 
 from engine.events import (
@@ -38,7 +39,8 @@ from engine.run.schema_watch import IGNORED, SchemaIgnoredError
 from engine.run.settings import Settings, StudentSettings
 from engine.run.students import (
     LoadableStudent,
-    on_nodes,
+    better_weights,
+    placed,
     student_file,
     student_of,
     verifier_file,
@@ -56,6 +58,7 @@ from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
 from models.errors import BurnishError, UsageError
 from models.files.needs import memory_needed, memory_of_tag
+from models.ray.cluster import OverRay
 from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
@@ -67,7 +70,7 @@ BY_HAND = 100
 """The number of the first candidate that a person asked for; a run's own are fewer."""
 
 
-def check(settings: Settings, *, allow_remote_teacher: bool = False, ray: str | None = None) -> None:
+def check(settings: Settings, *, allow_remote_teacher: bool = False, ray: OverRay | None = None) -> None:
     """Raise what can be said against the settings without loading a model, asking a server or reading a dataset.
 
     `UsageError`: they contradict each other, or name no model where one is needed. `ModelFileError`: a model's file
@@ -116,9 +119,9 @@ class Session:
         emit: Emit,
         *,
         allow_remote_teacher: bool = False,
-        ray: str | None = None,
+        ray: OverRay | None = None,
     ) -> None:
-        """`ray`: the address of a cluster whose nodes' models work, and not this machine's."""
+        """`ray`: the cluster whose nodes' models work, and not this machine's."""
         self.gate = Gate()
         self._phases = ModelPhases()
         self._workspace = workspace
@@ -126,7 +129,7 @@ class Session:
         self._emit = emit
         self._allow_remote = allow_remote_teacher
         self._ray = ray
-        self._cluster = None if ray is None else cluster_at(ray, emit)
+        self._cluster = None if ray is None else cluster_at(ray.address, emit)
         self._teacher = TeacherSource(
             settings.teacher,
             emit,
@@ -330,21 +333,18 @@ class Session:
         async with self._reading:
             if self._student is None:
                 settings = self._settings.student
-                self._student = self._placed(await student_of(settings), settings)
+                self._student = self._placed("student", await student_of(settings), settings)
             return self._student
 
     async def _loadable_verifier(self) -> LoadableStudent | None:
         settings = self._settings.student
         if self._verifier is None and (verifier := await verifier_of(settings)) is not None:
-            self._verifier = self._placed(verifier, settings.model_copy(update={"name": settings.verify}))
+            self._verifier = self._placed("verifier", verifier, better_weights(settings))
         return self._verifier
 
-    def _placed(self, own: LoadableStudent, settings: StudentSettings) -> LoadableStudent:
-        """This machine's student, or in its place the nodes'."""
-        if self._cluster is None:
-            return own
+    def _placed(self, model: str, own: LoadableStudent, settings: StudentSettings) -> LoadableStudent:
         patience = self._settings.teacher.patience
-        return on_nodes(own, settings, self._cluster, patience=patience)
+        return placed(model, own, settings, self._cluster, self._ray, patience=patience)
 
     def _gate(self, model: Model, needed: Callable[[], int]) -> Gate:
         def on_wait() -> None:
@@ -402,7 +402,7 @@ async def refine_workspace(
     only: Sequence[int] | None = None,
     retry_failed: bool = False,
     allow_remote_teacher: bool = False,
-    ray: str | None = None,
+    ray: OverRay | None = None,
 ) -> RunSummary:
     """`Session.refine` by itself. Raises `HeldError` where the run is held: nobody is there to let it go on."""
     emit = ending_when_held(emit)
@@ -420,10 +420,13 @@ async def refine_and_rank(
     *,
     only: Sequence[int],
     allow_remote_teacher: bool = False,
+    ray: OverRay | None = None,
 ) -> tuple[RunSummary, list[Losses]]:
     """As `refine_workspace`; then `Session.ranked` of `answers`, a version of each of some samples of the run."""
     emit = ending_when_held(emit)
-    async with Session(workspace, settings, emit, allow_remote_teacher=allow_remote_teacher) as session:
+    async with Session(
+        workspace, settings, emit, allow_remote_teacher=allow_remote_teacher, ray=ray
+    ) as session:
         summary = await session.refine(only=only)
         return summary, await session.ranked(answers(summary.run))
 
@@ -436,11 +439,12 @@ async def reselect(
     ask_teacher: bool,
     length: ComparedLength | None = None,
     teacher_url: str | None = None,
+    ray: OverRay | None = None,
 ) -> RunSummary:
     """Choose again with a student, over the replies that are here; all else is as in the latest run.
 
     `length`: the margin that decides, `teacher_url`: where the server of a teacher `openai:MODEL` listens, where these
-    are others than in that run.
+    are others than in that run. `ray`: as `Session` takes it.
 
     Samples whose way needs a reply that was never asked for stay unfinished and are named in the summary; with
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
@@ -469,28 +473,33 @@ async def reselect(
     )
     asked = settings.teacher
     teacher = OpenTeacher(info, latest.recipe, asked.parallel, asked.patience, None)
+    emit = ending_when_held(emit)
     async with AsyncExitStack() as stack:
+        cluster = None if ray is None else cluster_at(ray.address, emit)
+        if cluster is not None:
+            stack.push_async_callback(cluster.close)
         if ask_teacher:
-            source = TeacherSource(
-                asked, lambda _: None, limits=workspace.limits
-            )  # its sampling is in the recipe
+            # Its sampling is in the recipe.
+            source = TeacherSource(asked, lambda _: None, limits=workspace.limits, cluster=cluster)
             now = await (await stack.enter_async_context(source)).open()
             if now.info.digest != info.digest:
                 raise UsageError(
                     f"{info.name} is no longer the model that gave these replies ({now.info.digest[:19]}, then "
                     f"{info.digest[:19]}): start a new workspace"
                 )
-            teacher = replace(teacher, model=now.model)
-        loadable = await student_of(student)
+            teacher = replace(teacher, model=now.model, parallel=now.parallel)
+        place = partial(placed, cluster=cluster, ray=ray, patience=asked.patience)
+        loadable = place("student", await student_of(student), student)
         stack.push_async_callback(loadable.student.close)
         if (verifier := await verifier_of(student)) is not None:
+            verifier = place("verifier", verifier, better_weights(student))
             stack.push_async_callback(verifier.student.close)
         better = verifier.file if verifier is not None else None
         recipe = recipe_of(settings, latest.recipe.form, latest.recipe, info, loadable.file, better)
         plan = RunPlan(settings, recipe, teacher, loadable, verifier)
         return await plan.execute(
             workspace,
-            ending_when_held(emit),
+            emit,
             Gate(),
             part_of(workspace, settings.run),
             retry_failed=False,

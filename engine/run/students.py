@@ -8,14 +8,20 @@ from functools import partial
 from engine.run.settings import StudentSettings
 from engine.run.teachers import digest_of, identified
 from engine.store.run_record import StudentFile
-from models.errors import ModelFileError, UsageError, printable
+from models.errors import BurnishError, ModelFileError, UsageError, printable
 from models.files import catalog
 from models.files.catalog import ModelFile
+from models.files.copied import Arriving, copied
 from models.files.same_model import difference
 from models.llamacpp.student import EmbeddedStudent
-from models.ray.cluster import Cluster
+from models.ray.cluster import Cluster, OverRay
+from models.ray.sending import Sending
 from models.ray.student import RayStudent
 from models.student import Student
+from models.system.threads import on_daemon_thread
+
+COPY = "copy the file there, or give --ray-copy-student"
+"""Mends a node that lacks the student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +71,55 @@ async def verifier_of(settings: StudentSettings) -> LoadableStudent | None:
     return None if file is None else await _of_file(file, settings)
 
 
-def on_nodes(
+def better_weights(settings: StudentSettings) -> StudentSettings:
+    """The settings of the verifier."""
+    return settings.model_copy(update={"name": settings.verify})
+
+
+def placed(
+    model: str,
     own: LoadableStudent,
     settings: StudentSettings,
-    cluster: Cluster,
+    cluster: Cluster | None,
+    ray: OverRay | None,
     *,
     patience: float,
 ) -> LoadableStudent:
-    """The student of each node of a cluster in place of this machine's, from the same file there."""
-    make = partial(_on_this_node, student_at_node(settings), digest_of(own.file))
-    student = RayStudent(cluster, make, exact=settings.exact, patience=patience)
+    """This machine's student or, over a cluster, that of each of its nodes in its place, from the same file there.
+
+    `model`: what messages call it.
+    """
+    if cluster is None or ray is None:
+        return own
+    there = student_at_node(settings)
+    sending = None
+    if ray.copy_student:
+        sending = Sending(cluster, own.file.header.parts, ArrivingStudent(there, own.file))
+    student = RayStudent(
+        cluster,
+        partial(_on_this_node, there, digest_of(own.file)),
+        exact=settings.exact,
+        patience=patience,
+        model=model,
+        sending=sending,
+    )
     return LoadableStudent(student, own.file)
+
+
+class ArrivingStudent(Arriving):
+    """A student's files on their way to a node, unless they are there."""
+
+    def __init__(self, settings: StudentSettings, file: ModelFile) -> None:
+        """`settings`: as they hold on a node. `file`: where burnish runs."""
+        self._settings, self._of = settings, digest_of(file)
+        super().__init__(self._of, [part.stat().st_size for part in file.header.parts])
+
+    def lacks(self) -> bool:
+        try:
+            found_here(self._settings, self._of)
+        except BurnishError:
+            return True
+        return False
 
 
 def student_at_node(settings: StudentSettings) -> StudentSettings:
@@ -86,15 +130,29 @@ def student_at_node(settings: StudentSettings) -> StudentSettings:
     return settings.model_copy(update={"name": str(student_file(settings).path.absolute())})
 
 
-async def _on_this_node(settings: StudentSettings, digest: str) -> Student:
-    """A node's student. Raises `ModelFileError` where its file is not the driver's, too."""
-    found = await student_of(settings)
-    if (own := digest_of(found.file)) != digest:
-        raise ModelFileError(
-            found.file.path,
-            f"is another file here ({own[:19]}) than where burnish runs ({digest[:19]}); copy that one there",
+def found_here(settings: StudentSettings, digest: str) -> StudentSettings:
+    """The settings with the file of that digest, which burnish has where it runs: this node's own, or one sent to it.
+
+    Raises `BurnishError` where there is neither.
+    """
+    why: BurnishError
+    try:
+        own = student_file(settings)
+        if (there := digest_of(own)) == digest:
+            return settings
+        why = ModelFileError(
+            own.path, f"is another file here ({there[:19]}) than where burnish runs ({digest[:19]})"
         )
-    return found.student
+    except BurnishError as error:
+        why = error
+    if (path := copied(digest)) is not None and digest_of(catalog.student_file(str(path))) == digest:
+        return settings.model_copy(update={"name": str(path)})
+    raise UsageError(f"{why}; {COPY}")
+
+
+async def _on_this_node(settings: StudentSettings, digest: str) -> Student:
+    """A node's student. Raises as `found_here`."""
+    return (await student_of(await on_daemon_thread(found_here, settings, digest))).student
 
 
 async def _of_file(file: ModelFile, settings: StudentSettings) -> LoadableStudent:

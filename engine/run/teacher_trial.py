@@ -21,6 +21,7 @@ from engine.run.tryout import Estimate, tryout
 from engine.sample import Choice, Stage, Verdict, Version
 from engine.store.workspace import Run, Workspace
 from models.errors import UsageError
+from models.ray.cluster import OverRay
 from models.student import Losses
 from models.teacher import TeacherError
 
@@ -100,7 +101,11 @@ async def try_teachers(
 
 
 def settings_of_each(
-    settings: Settings, names: Iterable[str], *, allow_remote_teacher: bool = False
+    settings: Settings,
+    names: Iterable[str],
+    *,
+    allow_remote_teacher: bool = False,
+    ray: OverRay | None = None,
 ) -> dict[str, Settings]:
     """The settings with each of these teachers, by their names.
 
@@ -114,7 +119,7 @@ def settings_of_each(
     if not each:
         raise UsageError("no teachers: give --teachers with their names, such as qwen3:8b,gguf:PATH")
     for one in each.values():
-        check(one, allow_remote_teacher=allow_remote_teacher)
+        check(one, allow_remote_teacher=allow_remote_teacher, ray=ray)
     return each
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Protocol
 
 from models.student import Losses, Passage, Student, StudentInfo
 from models.teacher import Reply, Request, Teacher, TeacherInfo
@@ -51,6 +52,37 @@ class NodeActor:
 
     async def carry_out(self) -> object:
         return await self._work()
+
+
+class Receiver(Protocol):
+    """Takes a model's files on a node, where they are not there. Raises `BurnishError`."""
+
+    def lacks(self) -> bool: ...
+
+    def add(self, part: int, piece: bytes) -> None:
+        """Put the next piece of a file behind the others."""
+
+    def keep(self) -> None:
+        """Have the files take their place, all of them whole."""
+
+
+class FileActor:
+    """A node's hand for a model's files."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    async def ready(self) -> None:
+        """Answer, so that the driver knows that it runs."""
+
+    async def lacks(self) -> bool:
+        return self._receiver.lacks()
+
+    async def add(self, part: int, piece: bytes) -> None:
+        self._receiver.add(part, piece)
+
+    async def keep(self) -> None:
+        self._receiver.keep()
 
 
 class TeacherActor:

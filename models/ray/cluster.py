@@ -50,6 +50,14 @@ class NodeGoneError(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
+class OverRay:
+    """A person's word, each time anew, that the texts may go to a cluster's nodes, and what else may."""
+
+    address: str  # as `Cluster` takes it
+    copy_student: bool = False  # to the nodes that lack it
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node that is alive."""
 
@@ -65,7 +73,7 @@ class NodeWork:
     """A node's work with one of its models."""
 
     node: str  # its name
-    model: str  # "teacher", "student"
+    model: str  # "teacher", "student", "verifier"
     why: str | None  # it is not asked; None: it is
     in_flight: int  # requests, or calls
     answered: int  # so far
@@ -141,6 +149,10 @@ class Cluster:
             self.end(actor)
             raise
         return actor
+
+    async def put(self, content: bytes) -> Any:
+        """Give Ray something that is sent to a node once, in as many pieces as it finds best."""
+        return await self.answer(on_daemon_thread(self._ray.put, content))
 
     async def answer(self, call: Awaitable[Any]) -> Any:
         """The answer of an actor to a call. Raises the actor's own `BurnishError`, and `NodeGoneError`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -56,13 +56,16 @@ class Pool(Generic[Info]):
         model: str,
         computes: bool,
         differ: Callable[[Info, Info], str | None],
+        prepare: Callable[[Node], Awaitable[None]] | None = None,
     ) -> None:
         """`kind`: the actors' class, `make` what it is made with. `model`: what messages call it. `computes`: as
-        `Cluster.place` takes it. `differ`: why a node's model cannot work beside the first one's; None: it can."""
+        `Cluster.place` takes it. `differ`: why a node's model cannot work beside the first one's; None: it can.
+        `prepare`: is awaited before an actor is put on a node."""
         self._cluster = cluster
         self._kind, self._make, self._computes = kind, make, computes
         self._model = model
         self._differ = differ
+        self._prepare = prepare
         self._members: dict[str, Member[Info]] = {}
         self._first: tuple[str, Info] | None = (
             None  # a node's name, and the model that all others are held against
@@ -221,6 +224,8 @@ class Pool(Generic[Info]):
         back = member.why != NOT_YET
         try:
             if member.actor is None:
+                if self._prepare is not None:
+                    await self._prepare(member.node)
                 member.actor = await self._cluster.place(
                     self._kind, member.node, self._make, computes=self._computes
                 )

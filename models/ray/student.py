@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from models.ray.actors import MakeStudent, StudentActor
 from models.ray.cluster import Cluster, ClusterError, NodeGoneError
 from models.ray.pool import LOOK, Pool
+from models.ray.sending import Sending
 from models.student import Losses, Passage, PassageError, StudentError, StudentInfo
 
 
@@ -27,17 +28,21 @@ class RayStudent:
         *,
         exact: bool,
         patience: float,
+        model: str = "student",
+        sending: Sending | None = None,
     ) -> None:
-        """`make`: makes a node's student there. `exact`: losses agree whatever computes them."""
+        """`make`: makes a node's student there. `exact`: losses agree whatever computes them. `model`: what messages
+        call it. `sending`: sends its files to the nodes that lack them."""
         self._cluster = cluster
         self._patience = patience
         self._pool: Pool[StudentInfo] = Pool(
             cluster,
             StudentActor,
             make,
-            model="student",
+            model=model,
             computes=True,
             differ=_same if exact else _differ,
+            prepare=sending.to if sending is not None else None,
         )
 
     async def open(self) -> StudentInfo:

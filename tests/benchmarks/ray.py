@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.events import Event, Started
+from models.ray.cluster import OverRay
 from tests.ray.nodes import Nodes, on_nodes
 from tests.running import demo_rows, refine, workspace
 
@@ -41,7 +42,7 @@ def main() -> None:
                         began.append(time.perf_counter())
 
                 with workspace(Path(name) / f"{count}.burnish", rows) as opened:
-                    summary = refine(opened, on_nodes(), emit, ray=nodes.address)
+                    summary = refine(opened, on_nodes(), emit, ray=OverRay(nodes.address))
                 seconds = time.perf_counter() - began[0]
                 assert summary.done == len(rows)
                 requests = sum(len(server.chats) for server in nodes.servers.values())

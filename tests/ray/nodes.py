@@ -45,6 +45,7 @@ class Nodes:
         self._raylets: dict[str, Any] = {}
         self._stack = ExitStack()
         self.servers: dict[str, FakeOllama] = {}
+        self.environments: dict[str, dict[str, str]] = {}  # what was said beside the server
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +69,7 @@ class Nodes:
             include_dashboard=False,
             env_vars={"OLLAMA_HOST": server.url, **environment},
         )
-        self.servers[name] = server
+        self.servers[name], self.environments[name] = server, environment
         return server
 
     def kill(self, name: str) -> None:

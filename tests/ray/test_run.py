@@ -14,6 +14,7 @@ import pytest
 from engine.events import AttemptFailed, Event, Generated, Notice, Paused
 from engine.run.session import Session
 from engine.store.workspace import Workspace
+from models.ray.cluster import OverRay
 from tests import judges
 from tests.command import ALONE, Ended, burnish, words
 from tests.ollama.script import Answer, Chat, Ending, Nothing, Scripted
@@ -78,7 +79,7 @@ def test_nodes_share_the_work_whichever_goes_or_comes_back_and_come_to_the_same_
 
         async def run() -> None:
             nonlocal models
-            async with Session(opened, on_nodes(), emit, ray=nodes.address) as models:
+            async with Session(opened, on_nodes(), emit, ray=OverRay(nodes.address)) as models:
                 await asyncio.gather(models.refine(), kill())
 
         asyncio.run(run())
@@ -136,6 +137,42 @@ def test_ray_is_started_on_this_machine_for_a_run(tmp_path: Path) -> None:
         here = {"OLLAMA_HOST": server.url, "RAY_AUTH_MODE": "disabled"}
         ended = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **ALONE, **here})
     assert json.loads(ended.stdout)["done"] == 1
+
+
+@pytest.mark.whole
+def test_samples_are_tried_and_chosen_again_over_the_nodes(
+    nodes: Nodes, models: Path, tmp_path: Path
+) -> None:
+    nodes.answer(brief)
+    data, path = dataset(tmp_path / "w.json", ROWS), tmp_path / "w.burnish"
+    over = ("--reply-form", "json", "--ray", nodes.address, "--json")
+    student = ("--student", on_nodes().student.name)
+    nowhere = {"OLLAMA_HOST": "127.0.0.1:9", "OLLAMA_MODELS": str(models)}
+    tried = burnish(
+        *("try", data, "-w", path, "--teacher", TEACHER, *student, "--samples", 2, *over), environment=nowhere
+    )
+    assert tried.code == 0, tried.err
+    assert len(json.loads(tried.out)["tried"]) == 2
+    asked = len([chat for server in nodes.servers.values() for chat in server.chats])
+    compared = burnish(
+        *("teachers", data, "-w", path, "--teachers", TEACHER, *student, "--samples", 2, *over),
+        environment=nowhere,
+    )
+    assert compared.code == 0, compared.err
+    (one,) = json.loads(compared.out)["teachers"]
+    assert one["response"]["asked"] == 2
+    assert sum(nodes.outcomes().values()) == asked
+    chosen = burnish(
+        *("reselect", path, "--student", "ollama:chance", "--ask-teacher", "--ray", nodes.address, "--json"),
+        environment=nowhere,
+    )
+    assert chosen.code == 0, chosen.err
+    told = json.loads(chosen.out)
+    assert told["student"]["name"] == "ollama:chance"
+    assert {(one["node"], one["model"]) for one in told["session"]["nodes"]} >= {
+        ("a", "student"),
+        ("b", "student"),
+    }
 
 
 def test_answers_and_verdicts_are_asked_of_the_nodes(nodes: Nodes, tmp_path: Path) -> None:

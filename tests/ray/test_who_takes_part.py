@@ -10,12 +10,17 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from unittest.mock import patch
+from stat import S_IMODE
+from unittest.mock import ANY, patch
 
 import pytest
 
-from engine.events import Event, Notice
-from models.ray.cluster import Cluster
+from engine.events import Event, NodeChanged, Notice
+from engine.run.students import COPY, student_file
+from engine.run.teachers import digest_of
+from models.files.digest import sha256_of
+from models.ray import sending
+from models.ray.cluster import Cluster, OverRay
 from models.ray.student import RayStudent
 from models.student import StudentError
 from models.teacher import Fault, TeacherError
@@ -31,9 +36,14 @@ pytestmark = NEEDS_RAY
 @pytest.fixture(scope="module")
 def odd(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """The nodes, and one whose models go by the same names, and are others."""
-    other = store(tmp_path_factory.mktemp("other"), seed=2)
+    folder = tmp_path_factory.mktemp("odd")
+    environment = {
+        "OLLAMA_MODELS": str(store(folder, seed=2)),
+        "TEST_BACKEND": "CUDA",
+        "XDG_CACHE_HOME": str(folder),
+    }
     with FakeOllama(brief, models=[Model.named(TEACHER, digest="f" * 64)]) as server:
-        nodes.add("odd", server, OLLAMA_MODELS=str(other), TEST_BACKEND="CUDA")
+        nodes.add("odd", server, **environment)
         yield nodes
         nodes.kill("odd")
 
@@ -46,10 +56,11 @@ def test_a_node_with_another_digest_is_refused(odd: Nodes, tmp_path: Path) -> No
             TeacherError, match=r"^node odd: its teacher cannot work beside that of a: .*`ollama pull"
         ) as no,
     ):
-        refine(opened, on_nodes(), ray=odd.address)
+        refine(opened, on_nodes(), ray=OverRay(odd.address))
     assert no.value.fault is Fault.UNREACHABLE
 
 
+@pytest.mark.whole
 def test_a_node_with_another_file_is_left_out_and_the_line_says_what_mends_it(
     odd: Nodes, models: Path, tmp_path: Path
 ) -> None:
@@ -59,31 +70,30 @@ def test_a_node_with_another_file_is_left_out_and_the_line_says_what_mends_it(
         workspace(tmp_path / "w.burnish", SHORT[:1]) as opened,
         patch.dict(os.environ, OLLAMA_MODELS=str(models)),
     ):
-        refine(opened, given, events.append, ray=odd.address)
+        refine(opened, given, events.append, ray=OverRay(odd.address))
         assert None not in outcomes(opened)
     (why,) = (e.text for e in events if isinstance(e, Notice) and "has no student" in e.text)
     assert why.startswith("node odd has no student: ")
     assert "is another file here (sha256:" in why
-    assert why.endswith("; copy that one there")
+    assert why.endswith("; copy the file there, or give --ray-copy-student")
 
 
 def test_students_of_two_backends_work_side_by_side_only_where_they_are_exact(odd: Nodes) -> None:
-    async def opened(*, exact: bool) -> str:
+    async def main() -> None:
         cluster = Cluster(odd.address)
-        student = RayStudent(cluster, said_student, exact=exact, patience=0)
-        try:
-            return (await student.open()).backend
-        finally:
+        usual, exact = (RayStudent(cluster, said_student, exact=one, patience=0) for one in (False, True))
+        with pytest.raises(
+            StudentError,
+            match=r"^node odd: its student cannot work beside that of a: llama.cpp computes by CUDA and not by CPU, .*"
+            r"--exact makes them agree$",
+        ):
+            await usual.open()
+        assert (await exact.open()).backend == "CPU"
+        for student in (usual, exact):
             await student.close()
-            await cluster.close()
+        await cluster.close()
 
-    with pytest.raises(
-        StudentError,
-        match=r"^node odd: its student cannot work beside that of a: llama.cpp computes by CUDA and not by CPU, .*"
-        r"--exact makes them agree$",
-    ):
-        asyncio.run(opened(exact=False))
-    assert asyncio.run(opened(exact=True)) == "CPU"
+    asyncio.run(main())
 
 
 def test_no_folder_is_sent_to_the_nodes(nodes: Nodes) -> None:
@@ -117,7 +127,28 @@ def test_doctor_says_who_may_come_in_and_what_a_node_lacks(odd: Nodes, models: P
     assert found["node b: teacher"]["state"] == "problem"
     assert "node b" not in found
     assert "another model (" in found["node odd: teacher"]["finding"]
-    assert found["node odd: student"]["fix"] == "copy the file there"
+    assert "is another file here" in found["node odd: student"]["finding"]
+    assert found["node odd: student"]["fix"] == COPY
+
+
+def test_the_student_is_sent_to_the_node_that_lacks_it(
+    odd: Nodes, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PIECE", 50_000)
+    monkeypatch.setenv("OLLAMA_MODELS", str(models))
+    given = on_nodes(student={"name": "ollama:chance"}, run={"method": "score"})
+    digest = digest_of(student_file(given.student))
+    events: list[Event] = []
+    with workspace(tmp_path / "w.burnish", SHORT[:1]) as opened:
+        refine(opened, given, events.append, ray=OverRay(odd.address, copy_student=True))
+        assert None not in outcomes(opened)
+    notes = [event.text for event in events if isinstance(event, Notice) and "node" in event.text]
+    assert [note.split(maxsplit=4)[1:4] for note in notes] == [["odd:", ANY, "is"], ["odd", "has", ANY]]
+    inside = {event.work.node for event in events if isinstance(event, NodeChanged) and not event.work.why}
+    assert inside == {"a", "b", "odd"}
+    kept = Path(odd.environments["odd"]["XDG_CACHE_HOME"], "burnish", "students", digest[7:], "student.gguf")
+    assert sha256_of(kept) == digest
+    assert S_IMODE(kept.stat().st_mode) == 0o600
 
 
 @pytest.fixture

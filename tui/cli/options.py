@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from models.ray.cluster import OverRay
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -187,6 +190,29 @@ ray_option = click.option(
     metavar="ADDRESS",
     help="Let the data go to the nodes of a Ray cluster, whose own models work: auto, HOST:PORT, ray://..., or local.",
 )
+
+
+def ray_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`ray_option`, and what a command with a student takes beside it, which gets both as `ray`."""
+
+    @wraps(command)
+    def over(*, ray: str | None, ray_copy_student: bool, **options: Any) -> int:
+        return command(ray=_over_ray(ray, copy_student=ray_copy_student), **options)
+
+    copied = click.option(
+        "--ray-copy-student", is_flag=True, help="Send the student's file to the nodes that lack it."
+    )
+    return ray_option(copied(over))
+
+
+def _over_ray(address: str | None, *, copy_student: bool) -> OverRay | None:
+    from models.ray.cluster import OverRay
+
+    if address is None and copy_student:
+        raise click.UsageError("--ray-copy-student is for the nodes of --ray ADDRESS: give that, too")
+    return None if address is None else OverRay(address, copy_student)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Machine-readable results on standard output."
 )

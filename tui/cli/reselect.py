@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import given, json_option, setting_option, workspace_argument
+from tui.cli.options import given, json_option, ray_options, setting_option, workspace_argument
 from tui.cli.stopping import run_stoppable
+
+if TYPE_CHECKING:
+    from models.ray.cluster import OverRay
 
 
 @click.command()
@@ -31,8 +34,11 @@ from tui.cli.stopping import run_stoppable
     metavar="URL",
     help="Where its server listens now, of a teacher openai:MODEL [where it did].",
 )
+@ray_options
 @json_option
-def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: Any) -> int:
+def reselect(
+    workspace: Path, *, ask_teacher: bool, ray: OverRay | None, as_json: bool, **options: Any
+) -> int:
     """Choose again, by another student or at equal length.
 
     The teacher's replies are those that are there. Where the new choice takes a branch whose response reflection
@@ -51,7 +57,11 @@ def reselect(workspace: Path, *, ask_teacher: bool, as_json: bool, **options: An
     # Only where it was said: all that is not said is as in the latest run.
     length = settings.run.length if options["run__length"] else None
     choose = partial(
-        session.reselect, student=settings.student, length=length, teacher_url=options["teacher__url"]
+        session.reselect,
+        ray=ray,
+        student=settings.student,
+        length=length,
+        teacher_url=options["teacher__url"],
     )
     console = errors()
     with Workspace.open(workspace) as opened:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +15,14 @@ from tui.cli.options import (
     given,
     json_option,
     limit_option,
-    ray_option,
+    ray_options,
     refining_options,
     remote_option,
     setting_option,
 )
+
+if TYPE_CHECKING:
+    from models.ray.cluster import OverRay
 
 
 @click.command()
@@ -31,7 +34,7 @@ from tui.cli.options import (
 @refining_options
 @click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
 @remote_option
-@ray_option
+@ray_options
 @json_option
 def run(
     data: Path,
@@ -40,7 +43,7 @@ def run(
     limit: int | None,
     retry_failed: bool,
     allow_remote_teacher: bool,
-    ray: str | None,
+    ray: OverRay | None,
     as_json: bool,
     **options: Any,
 ) -> int:

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.exit_codes import DONE, PARTLY
-from tui.cli.options import PATH, DataOptions, data_options, given, json_option, manner_options, remote_option
+from tui.cli.options import (
+    PATH,
+    DataOptions,
+    data_options,
+    given,
+    json_option,
+    manner_options,
+    ray_options,
+    remote_option,
+)
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
     from engine.run.teacher_trial import TeacherTrial
     from engine.store.workspace import Workspace
+    from models.ray.cluster import OverRay
 
 
 @click.command()
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
 @data_options
 @manner_options
 @remote_option
+@ray_options
 @json_option
 def teachers(
     data: Path,
@@ -46,6 +57,7 @@ def teachers(
     samples: int,
     reading: DataOptions,
     allow_remote_teacher: bool,
+    ray: OverRay | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -64,7 +76,7 @@ def teachers(
     from tui.text.teacher_table import RSR, teacher_table
 
     settings = load_settings(given(options))
-    each = settings_of_each(settings, teachers.split(","), allow_remote_teacher=allow_remote_teacher)
+    each = settings_of_each(settings, teachers.split(","), allow_remote_teacher=allow_remote_teacher, ray=ray)
     with trying(data, reading, samples, turns=settings.run.turns) as (opened, chosen):
 
         async def refine(name: str, one: Settings) -> TrialRun:
@@ -77,6 +89,7 @@ def teachers(
                     lambda run: answers(opened, run, chosen),
                     only=chosen,
                     allow_remote_teacher=allow_remote_teacher,
+                    ray=ray,
                 )
             )
             return TrialRun(summary.run, ranked, tally.measured)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,10 +16,14 @@ from tui.cli.options import (
     data_options,
     given,
     json_option,
+    ray_options,
     refining_options,
     remote_option,
 )
 from tui.cli.stopping import run_stoppable
+
+if TYPE_CHECKING:
+    from models.ray.cluster import OverRay
 
 
 @click.command("try")
@@ -35,6 +39,7 @@ from tui.cli.stopping import run_stoppable
 )
 @refining_options
 @remote_option
+@ray_options
 @json_option
 def try_(
     data: Path,
@@ -42,6 +47,7 @@ def try_(
     reading: DataOptions,
     samples: int,
     allow_remote_teacher: bool,
+    ray: OverRay | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -60,12 +66,12 @@ def try_(
     from tui.text.tryout_words import tryout_facts
 
     settings = load_settings(given(options))
-    session.check(settings, allow_remote_teacher=allow_remote_teacher)
+    session.check(settings, allow_remote_teacher=allow_remote_teacher, ray=ray)
     with trying(data, reading, samples, turns=settings.run.turns) as (opened, chosen):
         summary, tally = run_stoppable(
             displayed(
                 lambda emit: session.refine_workspace(
-                    opened, settings, emit, only=chosen, allow_remote_teacher=allow_remote_teacher
+                    opened, settings, emit, only=chosen, allow_remote_teacher=allow_remote_teacher, ray=ray
                 )
             )
         )

@@ -3,9 +3,10 @@
     gain  = L(token | y before it) - L(token | x, y before it)        nats; what the instruction tells of a token
     S-IFD = exp(- mean gain of the response's informative tokens)
 
-A token is informative where |gain| is above a quantile of the |gain| of all tokens of all responses. A response of
-many tokens that gain next to nothing has an IFD just below 1, as if it were difficult; its S-IFD is that of the few
-that count. The paper also asks for neighbours of a like score; that is not here.
+A token is informative where |gain| is above a quantile of the |gain| of all tokens of all responses: these are a share
+of all tokens, the paper's token selection ratio. A response of many tokens that gain next to nothing has an IFD just
+below 1, as if it were difficult; its S-IFD is that of the few that count. The paper also asks for neighbours of a like
+score; that is not here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from engine.method.scores import mean_loss
 from engine.sample import Ratio
 
-QUANTILE = 0.5
+TOKEN_RATIO = 0.5
 """The published code's: half of all tokens are informative."""
 
 CHUNK = 1 << 20
@@ -70,18 +71,18 @@ class AllGains:
         self._file.write(gains.tobytes())
         self._counts.append(len(gains))
 
-    def scores(self) -> Iterator[float | None]:
-        """S-IFD of each response, in the order in which they were added."""
+    def scores(self, ratio: float) -> Iterator[float | None]:
+        """S-IFD of each response, in the order in which they were added. `ratio`: of the informative tokens to all."""
         if not any(self._counts):
             return
-        threshold = self._threshold()
+        threshold = self._threshold((1 - ratio) * 100 / 100)  # rounded as the published code does
         self._file.seek(0)
         for count in self._counts:
             yield s_ifd(np.frombuffer(self._file.read(4 * count), np.float32), threshold)
 
-    def _threshold(self) -> float:
-        """The |gain| at `QUANTILE`, or the next smaller one that there is: what is above either is the same."""
-        rank = math.floor((sum(self._counts) - 1) * QUANTILE)
+    def _threshold(self, quantile: float) -> float:
+        """The |gain| at the quantile, or the next smaller one that there is: what is above either is the same."""
+        rank = math.floor((sum(self._counts) - 1) * quantile)
         # The bits of floats from 0 on are ordered as they are: first their upper half is found, then the lower.
         upper, below = _at_rank(((bits >> 16) for bits in self._sizes()), rank)
         lower, _ = _at_rank((bits[bits >> 16 == upper] & 0xFFFF for bits in self._sizes()), rank - below)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -22,10 +22,18 @@ class ChosenBy(StrEnum):
 class Order:
     """A measure, and the samples that it can choose."""
 
-    value: str  # `:seed` in it is the draw's, `:run` the run's
+    value: str  # `:seed` in it is the draw's, `:s_ifd` the name of S-IFD over a share of the tokens, `:run` the run's
     largest: bool  # the largest values are chosen; else the smallest
     condition: str  # of the samples that have it
     missing: str = ""  # why none may have it
+
+    def named(self, name: str) -> Order:
+        """The same, where the names of the values but `:run` begin with this one."""
+
+        def renamed(query: str) -> str:
+            return query.replace(":seed", f":{name}_seed").replace(":s_ifd", f":{name}_s_ifd")
+
+        return replace(self, value=renamed(self.value), condition=renamed(self.condition))
 
 
 LENGTH = "coalesce(length_after, length_before)"
@@ -36,9 +44,9 @@ ORDERS = {
     ChosenBy.IFD: Order("ifd_after", largest=True, condition="ifd_after < 1"),
     # Over the tokens that the instruction matters for (arXiv 2506.01317).
     ChosenBy.S_IFD: Order(
-        "computed('s-ifd', :run, sample)",
+        "computed(:s_ifd, :run, sample)",
         largest=True,
-        condition="ifd_after < 1 AND computed('s-ifd', :run, sample) IS NOT NULL",
+        condition="ifd_after < 1 AND computed(:s_ifd, :run, sample) IS NOT NULL",
         missing="no student has scored them",
     ),
     # What suits the student: surprising, and not far from what it would say (arXiv 2601.14249).

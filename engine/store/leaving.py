@@ -19,12 +19,13 @@ from itertools import islice
 from typing import Any
 
 from engine.formats.following import with_thoughts
+from engine.method.selective_ifd import TOKEN_RATIO
 from engine.sample import Annotation, Candidate, Outcome, Reasoning, Review, Sample, Version, thoughts_before
 from engine.store.annotations import NONE
 from engine.store.choosing import ORDERS, ChosenBy
 from engine.store.dropped import DROPPED_ROWS, count_dropped
 from engine.store.leaving_view import FINISHED, LEAVING
-from engine.store.token_scores import COMPUTED
+from engine.store.token_scores import rsrs, s_ifd_name, s_ifds
 from engine.store.workspace import SAMPLE_COLUMNS, WINDOW, Run, Source, Workspace
 from models.errors import UsageError
 
@@ -54,6 +55,7 @@ class TopShare:
     percent: float | None = None
     by: ChosenBy = ChosenBy.IFD
     seed: int = 0  # of the draw, where it is by chance
+    token_ratio: float = TOKEN_RATIO  # of the tokens that S-IFD is of to all
 
     @classmethod
     def parse(cls, text: str) -> TopShare:
@@ -289,12 +291,15 @@ def condition_of(
         condition, rated = f"{condition} AND rating_after >= :{name}_rating", {f"{name}_rating": min_rating}
     if share is None:
         return condition, rated
-    if (compute := COMPUTED.get(share.by)) is not None:
-        compute(workspace, run)
+    if share.by is ChosenBy.S_IFD:
+        s_ifds(workspace, run, share.token_ratio)
+    elif share.by is ChosenBy.RSR:
+        rsrs(workspace, run)
     of_rule = rule is not ExportRule.TOP
     total = count_exported(workspace, run, rule, None, min_rating) if of_rule else count_remaining(workspace)
-    order, seed = ORDERS[share.by], f"{name}_seed"
-    value, values = order.value.replace(":seed", f":{seed}"), rated | {seed: share.seed}
+    order = ORDERS[share.by].named(name)
+    value = order.value
+    values = rated | {f"{name}_seed": share.seed, f"{name}_s_ifd": s_ifd_name(share.token_ratio)}
     condition = f"({condition}) AND {order.condition}"
     # The last that leaves; of equals, the earlier do.
     last = workspace.database.execute(

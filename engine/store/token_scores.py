@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.method.rsr import RankedLosses, rank_surprisal_ratio
 from engine.method.scores import mean_loss
-from engine.method.selective_ifd import AllGains, gains_of
+from engine.method.selective_ifd import TOKEN_RATIO, AllGains, gains_of
 from engine.sample import Ratio
 from engine.store.choosing import ChosenBy
 from engine.store.dropped import DROPPED
@@ -21,9 +21,9 @@ from engine.store.leaving_view import LEAVING
 from engine.store.workspace import WINDOW, Run, Workspace
 
 
-def s_ifds(workspace: Workspace, run: Run) -> Mapping[int, float]:
-    """S-IFD by sample."""
-    database, known = workspace.database, (ChosenBy.S_IFD.value, run.id)
+def s_ifds(workspace: Workspace, run: Run, ratio: float = TOKEN_RATIO) -> Mapping[int, float]:
+    """S-IFD by sample, over this share of all tokens."""
+    database, known = workspace.database, (s_ifd_name(ratio), run.id)
     if known not in database.computed:
         samples = []
         with AllGains() as gains:
@@ -35,7 +35,7 @@ def s_ifds(workspace: Workspace, run: Run) -> Mapping[int, float]:
                 if found is not None:
                     samples.append(sample)
                     gains.add(found)
-            scores = zip(samples, gains.scores(), strict=True)
+            scores = zip(samples, gains.scores(ratio), strict=True)
             database.computed[known] = {sample: score for sample, score in scores if score is not None}
     return database.computed[known]
 
@@ -53,8 +53,9 @@ def rsrs(workspace: Workspace, run: Run) -> Mapping[int, float]:
     return database.computed[known]
 
 
-COMPUTED = {ChosenBy.S_IFD: s_ifds, ChosenBy.RSR: rsrs}
-"""The measures that are in no table, each with what makes it known to queries."""
+def s_ifd_name(ratio: float) -> str:
+    """What queries know S-IFD over a share of all tokens as."""
+    return f"{ChosenBy.S_IFD} {ratio!r}"
 
 
 def _scored(workspace: Workspace, run: Run) -> Iterator[tuple[int, Ratio]]:

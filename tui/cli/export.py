@@ -25,6 +25,7 @@ from tui.cli.options import (
     PREFERRED_BY,
     RULES,
     TRAINERS,
+    Number,
     format_option,
     json_option,
     workspace_argument,
@@ -55,7 +56,7 @@ from tui.cli.options import (
     type=click.Choice((*CHOSEN_BY, *PREFERRED_BY)),
     multiple=True,
     help="With --top or --rule top, which come first: ifd: the largest below 1; s-ifd: of these the largest over the "
-    "half of all tokens that instructions matter most for (T-SHIRT); rsr: the smallest rank-surprisal ratio; loss: the "
+    "tokens that instructions matter most for (T-SHIRT); rsr: the smallest rank-surprisal ratio; loss: the "
     "smallest of the response given the instruction, what the student would likeliest say itself (GRAPE); margin: by "
     "which the new instruction won, at equal length; length: the longest response; random [ifd]. With --preferences, "
     "who preferred a response: the student at the response stage, a person only, or a judge in both orders; a person's "
@@ -74,6 +75,13 @@ from tui.cli.options import (
     metavar="N",
     help="The draw of --by random, which is that of run --sample: the same seed takes the same samples; with --dry-run "
     "also of the draw that is compared [0].",
+)
+@click.option(
+    "--token-ratio",
+    type=Number(0, 1, min_open=True),
+    metavar="X",
+    help="With --by s-ifd, the share of all tokens that it is over, those that instructions matter most for [0.5, as "
+    "published].",
 )
 @click.option(
     "--dry-run",
@@ -108,7 +116,7 @@ from tui.cli.options import (
 )
 @click.option(
     "--min-margin",
-    type=click.FloatRange(0),
+    type=Number(0),
     metavar="X",
     help="The least margin of a pair: the student's in log-ratio, a judge's in points of its 10 [any].",
 )
@@ -131,6 +139,7 @@ def export(
     by_words: tuple[str, ...],
     min_rating: int | None,
     seed: int | None,
+    token_ratio: float | None,
     dry_run: bool,
     min_margin: float | None,
     verdicts: Path | None,
@@ -165,7 +174,7 @@ def export(
     by, preferred_by = (_one_of(by_words, words) for words in (CHOSEN_BY, PREFERRED_BY))
     wanted = ExportRequest(
         ExportRule(rule),
-        _share(ExportRule(rule), top, by, seed),
+        _share(ExportRule(rule), top, by, seed, token_ratio),
         Format(format_) if format_ else None,
         Trainer(trainer) if trainer else None,
         trace=with_trace,
@@ -259,8 +268,11 @@ def _share_json(share: TopShare | None) -> dict[str, Any]:
 
     if share is None:
         return {}
-    drawn = {"seed": share.seed} if share.by is ChosenBy.RANDOM else {}
-    return {"top": str(share), "by": share.by, **drawn}
+    of_measure: dict[ChosenBy, dict[str, Any]] = {
+        ChosenBy.RANDOM: {"seed": share.seed},
+        ChosenBy.S_IFD: {"token_ratio": share.token_ratio},
+    }
+    return {"top": str(share), "by": share.by, **of_measure.get(share.by, {})}
 
 
 def _rating_json(least: int | None, unrated: int) -> dict[str, Any]:
@@ -278,9 +290,12 @@ def _one_of(given: tuple[str, ...], words: tuple[str, ...]) -> str | None:
     return found[0] if found else None
 
 
-def _share(rule: ExportRule, top: str | None, by: str | None, seed: int | None) -> TopShare | None:
+def _share(
+    rule: ExportRule, top: str | None, by: str | None, seed: int | None, token_ratio: float | None
+) -> TopShare | None:
     """The share of the rule's samples that is asked for, and the measure by which they come first."""
     from engine.export.export import share_of
+    from engine.method.selective_ifd import TOKEN_RATIO
     from engine.store.choosing import ChosenBy
     from engine.store.leaving import TopShare
     from models.errors import UsageError
@@ -288,7 +303,10 @@ def _share(rule: ExportRule, top: str | None, by: str | None, seed: int | None) 
     share = share_of(rule, TopShare.parse(top) if top is not None else None)
     if by is not None and share is None:
         raise UsageError(f"--by {by} goes with --top or --rule top")
-    return share and replace(share, by=ChosenBy(by or ChosenBy.IFD), seed=seed or 0)
+    if token_ratio is not None and by != ChosenBy.S_IFD:
+        raise UsageError("--token-ratio goes with --by s-ifd")
+    ratio = TOKEN_RATIO if token_ratio is None else token_ratio
+    return share and replace(share, by=ChosenBy(by or ChosenBy.IFD), seed=seed or 0, token_ratio=ratio)
 
 
 def _preferences(

@@ -7,6 +7,7 @@ as `engine.run.settings` renders them, and the other choices by name. Tests hold
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -25,6 +26,17 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 LARGEST = 2**31 - 1  # as of settings
 COUNT = click.IntRange(1, LARGEST)
 FROM_0 = click.IntRange(0, LARGEST)
+
+
+class Number(click.FloatRange):
+    """A number in a range. Of `nan`, which is neither below nor above any, click itself takes no notice."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
 
 RULES = ("all", "paper", "strict", "accepted", "top")
 TRAINERS = ("llamafactory", "axolotl", "trl")

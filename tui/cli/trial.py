@@ -17,6 +17,7 @@ from tui.cli.options import (
     COUNT,
     PATH,
     RULES,
+    Number,
     given,
     json_option,
     setting_option,
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     default=2e-4,
     show_default=True,
     metavar="X",

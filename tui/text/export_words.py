@@ -24,7 +24,11 @@ def rule_of(export: ExportResult | ExportRequest) -> str:
 def share_words(share: TopShare) -> str:
     """A share and the measure by which it comes first, where that is not the usual one: "top 5% by loss"."""
     by = "" if share.by is ChosenBy.IFD else f" by {share.by}"
-    return f"top {share}{by}" + (f" (seed {share.seed})" if share.by is ChosenBy.RANDOM else "")
+    if share.by is ChosenBy.RANDOM:
+        by += f" (seed {share.seed})"
+    if share.by is ChosenBy.S_IFD:
+        by += f" (token ratio {share.token_ratio:g})"
+    return f"top {share}{by}"
 
 
 def preview_facts(found: ExportPreview, wanted: ExportRequest) -> Iterator[Fact]:

@@ -22,12 +22,15 @@ GAINS = st.one_of(st.floats(-9, 9, width=32), st.sampled_from([0.0, -0.0, 0.5, -
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.lists(GAINS, min_size=1, max_size=9), min_size=1, max_size=9))
-def test_it_is_the_mean_gain_over_the_half_of_all_tokens_that_gain_or_lose_most(
-    responses: list[list[float]],
+@given(
+    st.lists(st.lists(GAINS, min_size=1, max_size=9), min_size=1, max_size=9),
+    st.sampled_from([0.1, 0.5, 0.7, 0.75, 1]),
+)
+def test_it_is_the_mean_gain_over_the_share_of_all_tokens_that_gain_or_lose_most(
+    responses: list[list[float]], ratio: float
 ) -> None:
     rows = [np.array(gains, np.float32) for gains in responses]
-    threshold = np.percentile(np.abs(np.concatenate(rows, dtype=np.float64)), 50)
+    threshold = np.percentile(np.abs(np.concatenate(rows, dtype=np.float64)), (1 - ratio) * 100)
     expected = [
         np.exp(-row[mask].mean(dtype=np.float64)) if (mask := np.abs(row) > threshold).any() else None
         for row in rows
@@ -35,12 +38,12 @@ def test_it_is_the_mean_gain_over_the_half_of_all_tokens_that_gain_or_lose_most(
     with AllGains() as gains:
         for row in rows:
             gains.add(row)
-        assert list(gains.scores()) == [one if one is None else pytest.approx(one) for one in expected]
+        assert list(gains.scores(ratio)) == [one if one is None else pytest.approx(one) for one in expected]
 
 
 def test_of_no_responses_there_is_none() -> None:
     with AllGains() as gains:
-        assert list(gains.scores()) == []
+        assert list(gains.scores(0.5)) == []
 
 
 def test_the_two_passages_of_a_score_are_found_among_a_sample_s() -> None:

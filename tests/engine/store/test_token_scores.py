@@ -49,6 +49,8 @@ def test_s_ifd_is_of_the_version_that_leaves_and_chooses_the_largest(tmp_path: P
         assert s_ifds(reading, run) == {0: pytest.approx(np.exp(-2)), 1: pytest.approx(np.exp(-3.5))}
         share = TopShare(count=1, by=ChosenBy.S_IFD)
         assert [one.sample.index for one in exported(reading, run, ExportRule.TOP, share)] == [0]
+        more = replace(share, token_ratio=0.75)  # so that gains of 1 count, too
+        assert [one.sample.index for one in exported(reading, run, ExportRule.TOP, more)] == [2]
 
 
 def test_rsr_is_of_the_response_given_the_instruction_and_chooses_the_smallest(tmp_path: Path) -> None:

@@ -72,8 +72,10 @@ def test_a_share_is_taken_by_any_measure(refined: Path, tmp_path: Path) -> None:
     assert chosen("--by", "random", "--seed", "2")[0]["seed"] == 2
     words = burnish("export", refined, out, "--top", "2", "--by", "random").out
     assert "rule all, top 2 by random (seed 0)" in words
+    assert chosen("--by", "s-ifd", "--token-ratio", "0.75")[0]["token_ratio"] == 0.75
     for wrong, why in (
         (("--by", "loss"), "--by loss goes with --top or --rule top"),
+        (("--top", "1", "--by", "rsr", "--token-ratio", "0.5"), "--token-ratio goes with --by s-ifd"),
         (("--top", "1", "--seed", "1"), "--seed goes with --by random or --dry-run"),
         (("--top", "1", "--by", "loss", "--by", "ifd"), "one of ifd, s-ifd, rsr, loss,"),
     ):

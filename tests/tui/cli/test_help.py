@@ -188,3 +188,7 @@ def test_no_command_takes_a_number_that_sqlite_and_llama_cpp_cannot_hold() -> No
         if getattr(param.type, "max", None) is None
     ]
     assert endless == []
+    with pytest.raises(click.BadParameter, match="nan is no number"):
+        options.Number(0).convert("nan", None, None)
+    fractions = {type(param.type) for command in cli.cli.commands.values() for param in command.params}
+    assert not fractions & {click.FloatRange, type(click.FLOAT)}

@@ -359,8 +359,10 @@ def test_a_share_is_taken_of_any_rule_s_samples_and_each_rule_has_its_own(worksp
         await seat.press("tab", "7", "up")
         assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.RANDOM, seed=7)
         assert "Seed   7" in seat.text
-        await seat.press("left", "left", "left")
-        await seat.press("left", "left", "left", "up", "up")
+        await seat.press("left", "left", "left", "left", "left", "tab", "right", "up")
+        assert seat.screen._request().share == TopShare(percent=5, by=ChosenBy.S_IFD, token_ratio=0.75)
+        assert "Seed" not in seat.text
+        await seat.press("left", "up", "up")
         await seat.press("up", "up", "up")
         await seat.until(lambda: seat.report.startswith("1 of 24"))
         await seat.press("up")

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
+from engine.method.selective_ifd import TOKEN_RATIO
 from engine.store.choosing import ChosenBy
 from engine.store.leaving import USUAL_TOP, ExportRule, TopShare
 from models.errors import UsageError
@@ -16,13 +17,17 @@ from tui.screens.export.form_row import FormLine, form_row
 from tui.text.choosing_words import CHOSEN_BY
 from tui.widgets.pick_one import PickOne
 
+RATIOS = ("0.25", "0.5", "0.75")
+"""Shares of the tokens for S-IFD: the command line takes any."""
+
 
 class ShareForm(Vertical):
     DEFAULT_CSS = """
     ShareForm { height: auto; }
     ShareForm #share, ShareForm #seed { width: 12; margin-right: 2; }
-    ShareForm .seed { display: none; }
-    ShareForm.-drawn .seed { display: block; }
+    ShareForm #ratio { width: 32; }
+    ShareForm .seed, ShareForm .tokens { display: none; }
+    ShareForm.-random .seed, ShareForm.-s-ifd .tokens { display: block; }
     """
 
     def __init__(self) -> None:
@@ -32,6 +37,7 @@ class ShareForm(Vertical):
         self._line = FormLine(id="share")
         self._by = PickOne(tuple(ChosenBy), ChosenBy.IFD, id="first")
         self._seed = FormLine("0", id="seed", restrict=r"\d*", max_length=9)
+        self._ratio = PickOne(RATIOS, str(TOKEN_RATIO), id="ratio")
         self._hint = Static(classes="hint")
 
     def compose(self) -> ComposeResult:
@@ -41,6 +47,7 @@ class ShareForm(Vertical):
             yield self._hint
         yield from form_row("First", self._by)
         yield from form_row("Seed", self._seed, "of the draw: the same takes the same samples")
+        yield from form_row("Tokens", self._ratio, "of all, those it matters most for")
 
     def on_mount(self) -> None:
         self._pick_measure()
@@ -48,7 +55,8 @@ class ShareForm(Vertical):
     @on(PickOne.WordPicked, "#first")
     def _pick_measure(self) -> None:
         self._hint.update(f"{CHOSEN_BY[self._measure]}: 5% or a count (empty: all)")
-        self.set_class(self._measure is ChosenBy.RANDOM, "-drawn")
+        for measure in (ChosenBy.RANDOM, ChosenBy.S_IFD):
+            self.set_class(self._measure is measure, f"-{measure}")
 
     @property
     def _measure(self) -> ChosenBy:
@@ -67,12 +75,12 @@ class ShareForm(Vertical):
     def share(self) -> TopShare | None:
         """The share that is wanted; None: all of the rule's samples, or the usual one. Raises `UsageError`."""
         text, by = self._line.value.strip(), self._measure
-        seed = int(self._seed.value or 0) if by is ChosenBy.RANDOM else 0
-        if self._rule is ExportRule.TOP and not text:
-            return replace(USUAL_TOP, by=by, seed=seed)
-        if self._rule is ExportRule.ALL or not text:
+        if self._rule is ExportRule.ALL or not (text or self._rule is ExportRule.TOP):
             return None
         try:
-            return replace(TopShare.parse(text), by=by, seed=seed)
+            share = replace(TopShare.parse(text) if text else USUAL_TOP, by=by)
         except UsageError:
             raise UsageError(f"{text}: take a share such as 5%, or a count such as 500") from None
+        if by is ChosenBy.RANDOM:
+            return replace(share, seed=int(self._seed.value or 0))
+        return replace(share, token_ratio=float(self._ratio.chosen)) if by is ChosenBy.S_IFD else share

@@ -38,6 +38,14 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenPassage:
+    """A passage that is tokens already: each of its target is scored and ranked; what does not fit is cut."""
+
+    context: tuple[int, ...]  # one token at least
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Losses:
     """The losses of a passage's target, up to where the student's context ended."""
 

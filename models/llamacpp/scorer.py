@@ -84,20 +84,29 @@ class Scorer:
         self.prefixes = Prefixes(self.sequences)
 
     def losses(self, passages: Iterable[Sequence[Any]]) -> list[Losses]:
-        """Of each (context pieces, target, whole, ranked), pieces being (text, special), in order."""
+        """Of each passage, in order: (context pieces, target, whole, ranked), pieces being (text, special).
+
+        One in ids is (context ids, target ids), and ranked.
+        """
         results: list[Losses] = []
         jobs: list[_Job] = []
-        for pieces, text, whole, ranked in passages:
-            context = self.model.passage(pieces)
-            target = self.model.tokenize(text, special=False)
-            room = self.window - len(context)
+        for passage in passages:
+            if len(passage) == 2:
+                context, target = (np.array(ids, np.int32) for ids in passage)
+                room = self.window + 1 - len(context)  # the last token is not decoded
+                skip, whole, ranked = 0, False, True
+            else:
+                pieces, text, whole, ranked = passage
+                context = self.model.passage(pieces)
+                target = self.model.tokenize(text, special=False)
+                room, skip = self.window - len(context), self.skip
             kept = target[: 0 if whole and len(target) > room else max(room, 0)]
-            nll = np.empty(max(len(kept) - self.skip, 0), np.float32)
+            nll = np.empty(max(len(kept) - skip, 0), np.float32)
             lengths = np.fromiter((len(self.model.piece(t)) for t in kept.tolist()), np.uint16, len(kept))
             ranks = np.empty(len(nll), np.uint8) if ranked else None
             results.append(Losses(nll, lengths, len(target), room, ranks))
             if len(nll):
-                jobs.append(_Job(np.concatenate([context, kept]), len(context) + self.skip, nll, ranks))
+                jobs.append(_Job(np.concatenate([context, kept]), len(context) + skip, nll, ranks))
         try:
             self._run(self._in_order(jobs))
         except MemoryError:

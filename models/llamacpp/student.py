@@ -13,7 +13,15 @@ import numpy as np
 
 from models.errors import ModelFileError, printable
 from models.llamacpp.process import Answer, ChildDied, ChildProcess, ChildRefused
-from models.student import Losses, Passage, PassageError, PassageIds, StudentError, StudentInfo
+from models.student import (
+    Losses,
+    Passage,
+    PassageError,
+    PassageIds,
+    StudentError,
+    StudentInfo,
+    TokenPassage,
+)
 
 
 class EmbeddedStudent:
@@ -53,7 +61,7 @@ class EmbeddedStudent:
         self._opening = asyncio.Lock()
         self._child: ChildProcess | None = None
         self._info: StudentInfo | None = None
-        self._deadly: dict[Passage, PassageError] = {}  # what llama.cpp failed at twice
+        self._deadly: dict[Passage | TokenPassage, PassageError] = {}  # what llama.cpp failed at twice
         self._waiting: deque[_Item] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -67,7 +75,7 @@ class EmbeddedStudent:
                 self._info = await self._load()
             return self._info
 
-    async def losses(self, passages: Sequence[Passage]) -> list[Losses]:
+    async def losses(self, passages: Sequence[Passage | TokenPassage]) -> list[Losses]:
         """See the contract; a `StudentError` also where the child was killed twice at one passage."""
         for passage in passages:
             if passage in self._deadly:
@@ -210,9 +218,9 @@ class EmbeddedStudent:
                 if deaths == 2:
                     _fail([item], await self._second_death(item.passage, death))
 
-    async def _second_death(self, passage: Passage, death: ChildDied) -> StudentError:
+    async def _second_death(self, passage: Passage | TokenPassage, death: ChildDied) -> StudentError:
         """The error that a second death at a passage amounts to."""
-        text = f'{self._name}: llama.cpp {death}, twice, at the text "{printable(passage.target[:60])}"'
+        text = f'{self._name}: llama.cpp {death}, twice, at the text "{printable(str(passage.target[:60]))}"'
         if not death.failed:
             return StudentError(
                 f"{text}; if nobody killed it, memory is short: close other programs, or choose a smaller context"
@@ -229,17 +237,8 @@ class EmbeddedStudent:
         await self.open()
         child = self._child
         assert child is not None
-        passages = [
-            (
-                [(piece.text, piece.special) for piece in item.passage.context],
-                item.passage.target,
-                item.passage.whole,
-                item.passage.ranked,
-            )
-            for item in items
-        ]
         try:
-            answer = await child.call("losses", passages=passages)
+            answer = await child.call("losses", passages=[_packed(item.passage) for item in items])
         except ChildRefused as refusal:
             if refusal.kind != "memory":
                 raise StudentError(refusal.why) from refusal
@@ -254,8 +253,16 @@ class EmbeddedStudent:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    passage: Passage
+    passage: Passage | TokenPassage
     losses: asyncio.Future[Losses]
+
+
+def _packed(passage: Passage | TokenPassage) -> tuple[Any, ...]:
+    """A passage as `Scorer.losses` takes it."""
+    if isinstance(passage, TokenPassage):
+        return passage.context, passage.target
+    pieces = [(piece.text, piece.special) for piece in passage.context]
+    return pieces, passage.target, passage.whole, passage.ranked
 
 
 def _fail(items: Iterable[_Item], error: Exception) -> None:

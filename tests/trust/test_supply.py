@@ -16,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.engine.tasks.harness import MISSING as HARNESS_MISSING
 from tests.openai.real import MISSING
 from tests.ray.nodes import MISSING as RAY_MISSING
 from tests.trial_environment import HERE
@@ -46,7 +47,12 @@ COME_ALONG = {"llm", "openai", "sqlite_utils", "diskcache", "condense_json"}
 binding, which brings diskcache and with that pickle, is loaded by the child alone, and its cache never used."""
 NOT_HERE = {
     name
-    for name, here in {"openai-server": not MISSING, "trial": HERE, "ray": not RAY_MISSING}.items()
+    for name, here in {
+        "openai-server": not MISSING,
+        "trial": HERE,
+        "ray": not RAY_MISSING,
+        "tasks": not HARNESS_MISSING,
+    }.items()
     if not here
 }
 """The groups and extras that this environment has not."""
@@ -163,12 +169,12 @@ def test_what_is_looked_for_is_found(source: str, expected: str) -> None:
 
 def test_packages_that_merely_come_along_are_not_loaded() -> None:
     in_the_child = {"bindings", "gelu", "prefixes", "scorer", "child_commands", "generator"}
-    in_the_child |= {"lora", "gguf_adapter"}
+    in_the_child |= {"lora", "gguf_adapter", "model"}
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in SOURCES
         if path.stem != "__main__"
-        and not (path.parent.name in ("llamacpp", "training") and path.stem in in_the_child)
+        and not (path.parent.name in ("llamacpp", "training", "tasks") and path.stem in in_the_child)
     ]
     script = (
         "import importlib, json, sys\n"

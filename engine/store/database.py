@@ -106,10 +106,11 @@ class Database:
         return opened
 
     @classmethod
-    def copy(cls, kind: FileKind, path: Path, to: Path) -> None:
+    def copy(cls, kind: FileKind, path: Path, to: Path, count: str) -> int:
         """Make a whole copy, mode 0600, with an identity of its own, also while a run writes to the file.
 
-        A file whose log is lost is copied as it stands.
+        A file whose log is lost is copied as it stands, and one of an older burnish stays of its version. Returns the
+        number that the query `count` finds in the copy.
         """
         check_header(kind, path)
         if log_path(path).exists():
@@ -127,6 +128,7 @@ class Database:
                 if version == len(kind.migrations):
                     Mark.new().write(draft)
                 draft.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                return int(draft.execute(count).fetchone()[0])
 
     def close(self) -> None:
         """Commit what is open and let go of the file, with nothing left beside it; once closed, do nothing."""

@@ -35,6 +35,8 @@ def check_header(kind: FileKind, path: Path) -> None:
         raise WorkspaceError(f"{path}: no file but a pipe or a device; expected a {kind.name}")
     try:
         header = beginning(path, 100)
+    except FileNotFoundError:
+        raise WorkspaceError(f"{path}: no such file; `{kind.made}` makes one") from None
     except OSError as error:
         raise WorkspaceError(f"{path}: cannot be opened ({error.strerror}); expected a {kind.name}") from None
     mark = kind.application.to_bytes(4, "big")

@@ -127,9 +127,9 @@ class Workspace:
         return cls(Database.read(WORKSPACE, path))
 
     @staticmethod
-    def copy(path: Path, to: Path) -> None:
-        """A whole copy of a workspace, also while a run works on it; see `Database.copy`."""
-        Database.copy(WORKSPACE, path, to)
+    def copy(path: Path, to: Path) -> int:
+        """A whole copy of a workspace, also while a run works on it; the samples in it. See `Database.copy`."""
+        return Database.copy(WORKSPACE, path, to, "SELECT count(*) FROM samples")
 
     @property
     def path(self) -> Path:

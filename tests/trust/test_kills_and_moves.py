@@ -88,7 +88,7 @@ ACTS: dict[str, Act] = {
     "rename": lambda path, _: path.rename(path.with_name("moved")),
     "restore over it": restored,
     "restore in its place": replaced,
-    "copy": lambda path, kind: Database.copy(kind, path, path.with_name("copy")),
+    "copy": lambda path, kind: Database.copy(kind, path, path.with_name("copy"), "SELECT 0"),
 }
 
 

@@ -209,7 +209,14 @@ def test_a_run_of_an_older_schema_is_taken_up_and_no_reply_is_asked_for_again(
 def test_one_that_can_only_be_read_is_refused_and_stays_as_it_is(
     made: tuple[int, Path, dict[str, Any]],
 ) -> None:
-    number, path, _ = made
+    number, path, expected = made
+    copy = path.with_name("copy.burnish")
+    copied = burnish("copy", path, copy)
+    assert (copied.code, f"{len(expected['samples'])} samples" in copied.out, version(copy)) == (
+        0,
+        True,
+        number,
+    )
     if number == len(MIGRATIONS):
         Workspace.read(path).close()
         return

@@ -19,7 +19,6 @@ def copy(workspace: Path, to: Path) -> int:
     from engine.store.workspace import Workspace
     from tui.cli.console import output, print_facts
 
-    Workspace.copy(workspace, to)
-    with Workspace.read(to) as copied:
-        print_facts(output(), [("copied", counted(len(copied), "sample")), ("workspace", str(to))])
+    samples = Workspace.copy(workspace, to)
+    print_facts(output(), [("copied", counted(samples, "sample")), ("workspace", str(to))])
     return DONE

@@ -261,7 +261,7 @@ def test_another_program_s_database_is_refused(path: Path) -> None:
 
 
 def test_no_file_and_a_folder_are_refused(path: Path) -> None:
-    assert "No such file" in refused(path)
+    assert refused(path) == f"{path}: no such file; `burnish run DATA -w NAME.burnish` makes one"
     path.mkdir()
     assert "cannot be opened" in refused(path)
 

@@ -126,7 +126,7 @@ def test_a_workspace_that_is_worked_on_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_said_in_a_line(data: Path, tmp_path: Path) -> None:
     assert "cannot be read" in burnish("stats", tmp_path / "none.json").complaint
-    assert "cannot be opened" in burnish("stats", tmp_path / "none.burnish").complaint
+    assert "no such file; `burnish run DATA" in burnish("stats", tmp_path / "none.burnish").complaint
     assert "none.json" in burnish("stats", data, "--against", tmp_path / "none.json").complaint
     bad = dataset(
         tmp_path / "bad.json", [{"instruction": "", "output": "a"}] * 3 + [{"instruction": "x", "output": ""}]

@@ -174,7 +174,8 @@ def test_a_workspace_without_a_run_and_a_file_that_is_none_are_refused(tmp_path:
     ).close()
     assert "nothing was refined or scored here yet" in burnish("report", tmp_path / "w.burnish").complaint
     assert "not a burnish workspace" in burnish("report", tmp_path / "d.json").complaint
-    assert "cannot be opened" in burnish("report", scene(tmp_path), "--record", tmp_path / "none").complaint
+    without = burnish("report", scene(tmp_path), "--record", tmp_path / "none")
+    assert "no such file; `burnish judge` makes one" in without.complaint
 
 
 def test_the_command_lines_tell_what_was_set_and_no_more(tmp_path: Path) -> None:

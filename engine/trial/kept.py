@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from engine.trial.arms import BASE, ORIGINAL
@@ -21,6 +23,9 @@ RESULT = "result.json"
 
 Written = dict[str, tuple[float, int]]
 """By name in the folder, when a file was written (seconds since 1970) and its size: the same where nothing changed."""
+
+MeanLosses = NDArray[np.float64]
+"""By step, nats a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,12 @@ class KeptTrial:
     def evaluated(self) -> int:
         """How many of the adapters, and of the student as it is, have their held-out losses."""
         return self.base_evaluated + sum(one.evaluated for one in self.trainings)
+
+    @property
+    def curves(self) -> dict[str, MeanLosses]:
+        """The losses of the steps, by arm that has one: the mean of its seeds."""
+        seeds = {arm: [one.losses for one in self.of_arm(arm)] for arm in self.plan.arms}
+        return {arm: mean_losses(losses) for arm, losses in seeds.items() if any(losses)}
 
     def of_arm(self, arm: str) -> list[KeptTraining]:
         return [one for one in self.trainings if one.arm == arm]
@@ -103,6 +114,18 @@ def kept_trial(folder: Path, before: KeptTrial | None = None) -> KeptTrial | Non
         judged=kept_judged(folder),
         written=written,
     )
+
+
+def mean_losses(seeds: Sequence[Sequence[float]]) -> MeanLosses:
+    """By step, the mean of the seeds that have come so far; NaN where none of them has a loss."""
+    steps = max(map(len, seeds))
+    table = np.full((len(seeds), steps), np.nan)
+    for row, losses in zip(table, seeds, strict=True):
+        row[: len(losses)] = losses
+    finite = np.isfinite(table)
+    sums, counts = np.where(finite, table, 0).sum(axis=0), finite.sum(axis=0)
+    means: MeanLosses = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means
 
 
 def _written(folder: Path) -> Written:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.trial.kept import KeptTrial, kept_trial
+from engine.trial.kept import KeptTrial, kept_trial, mean_losses
 from engine.trial.plan import PLAN, trial_path
 from engine.trial.results import Interval, Sides, TrialResult
 from tests.hostile import acting
@@ -20,7 +20,7 @@ from tests.tui.seat import Seat
 from tui.screens.compare import screen as compare
 from tui.screens.compare import trial_screen
 from tui.screens.compare.arm_charts import arm_charts
-from tui.screens.compare.loss_curves import loss_curves, mean_losses
+from tui.screens.compare.loss_curves import loss_curves
 from tui.screens.compare.screen import CompareScreen
 from tui.widgets.plot import GUTTER
 

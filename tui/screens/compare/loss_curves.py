@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.trial.kept import KeptTrial
+from engine.trial.kept import KeptTrial, MeanLosses
 from tui.text.axis import Axis, linear_ticks
 from tui.text.literal import first_line
 from tui.text.tables import number
@@ -30,8 +29,6 @@ NAME = 8
 
 MARGIN = 0.05
 """Of the losses' range, below and above them."""
-
-Losses = NDArray[np.float64]
 
 
 class LossCurves(Static):
@@ -55,7 +52,7 @@ class LossCurves(Static):
 def loss_curves(trial: KeptTrial, width: int) -> Content:
     """A curve for each arm that was begun, as many side by side as there is room for."""
     seeds = {arm: [one.losses for one in trial.of_arm(arm)] for arm in trial.plan.arms}
-    curves = {arm: mean_losses(losses) for arm, losses in seeds.items() if any(losses)}
+    curves = trial.curves
     known = np.concatenate([curve[np.isfinite(curve)] for curve in curves.values()] or [np.zeros(0)])
     if not known.size:
         return Content("")
@@ -85,19 +82,7 @@ def loss_curves(trial: KeptTrial, width: int) -> Content:
     return canvas.content()
 
 
-def mean_losses(seeds: Sequence[Sequence[float]]) -> Losses:
-    """By step, the mean of the seeds that have come so far; NaN where none of them has a loss."""
-    steps = max(map(len, seeds))
-    table = np.full((len(seeds), steps), np.nan)
-    for row, losses in zip(table, seeds, strict=True):
-        row[: len(losses)] = losses
-    finite = np.isfinite(table)
-    sums, counts = np.where(finite, table, 0).sum(axis=0), finite.sum(axis=0)
-    means: Losses = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return means
-
-
-def _draw_line(canvas: Canvas, left: int, top: int, curve: Losses, x: Axis, y: Axis) -> None:
+def _draw_line(canvas: Canvas, left: int, top: int, curve: MeanLosses, x: Axis, y: Axis) -> None:
     """The curve in Braille dots, two columns and four rows to a cell; neighbours are joined."""
     heights = _heights(curve, 2 * x.cells, int(x.high), y)
     masks: dict[tuple[int, int], int] = {}
@@ -118,7 +103,7 @@ def _draw_line(canvas: Canvas, left: int, top: int, curve: Losses, x: Axis, y: A
         canvas.put(left + column, top + row, chr(0x2800 + mask), "$primary")
 
 
-def _heights(curve: Losses, dots: int, steps: int, y: Axis) -> Iterator[int | None]:
+def _heights(curve: MeanLosses, dots: int, steps: int, y: Axis) -> Iterator[int | None]:
     """The height of the curve in each column of dots; None where it has not come yet, or has no loss.
 
     A column shows the mean of its steps; where there are fewer steps than columns, a step has several.

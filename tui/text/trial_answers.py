@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from engine.judge.results import ENOUGH
 from engine.trial.arms import BASE, ORIGINAL
@@ -16,12 +14,13 @@ from models.system.units import counted
 from tui.text.judge_tables import told_of_length
 from tui.text.literal import one_line
 from tui.text.tables import Fact, facts, number
+from tui.text.trial_tables import table
 
 
 def print_judged(out: Console, judged: JudgedAnswers) -> None:
     """Print the answers' lengths, the verdicts, and what may be said of them."""
-    out.print(_lengths(judged))
-    out.print(_verdicts(judged))
+    out.print(table(about_answers(judged), ANSWER_COLUMNS, answer_rows(judged)))
+    out.print(table(about_verdicts(judged), VERDICT_COLUMNS, verdict_rows(judged)))
     out.print(facts(words(judged)), soft_wrap=True)
 
 
@@ -38,28 +37,24 @@ def about_verdicts(judged: JudgedAnswers) -> str:
     )
 
 
-def _lengths(judged: JudgedAnswers) -> Table:
-    table = _table(about_answers(judged), "arm", "answered", "tokens", "characters", "cut")
+ANSWER_COLUMNS = ("arm", "answered", "tokens", "characters", "cut")
+
+
+def answer_rows(judged: JudgedAnswers) -> Iterator[tuple[str, ...]]:
     for arm, found in judged.answers.items():
         lengths = ("-" if one is None else f"{one:g}" for one in (found.tokens, found.characters))
-        table.add_row(one_line(arm), f"{found.answered:,}", *lengths, f"{found.cut:,}")
-    return table
+        yield one_line(arm), f"{found.answered:,}", *lengths, f"{found.cut:,}"
 
 
-def _verdicts(judged: JudgedAnswers) -> Table:
-    table = _table(
-        about_verdicts(judged), "arm", "beside", "pairs", "wins", "ties", "losses", "score", "95 % interval"
-    )
+VERDICT_COLUMNS = ("arm", "beside", "pairs", "wins", "ties", "losses", "score", "95 % interval")
+
+
+def verdict_rows(judged: JudgedAnswers) -> Iterator[tuple[str, ...]]:
     for against, arm, verdicts in each(judged):
         counts = verdicts.results.counts
-        table.add_row(
-            one_line(arm),
-            against,
-            *(f"{count:,}" for count in (counts.total, counts.wins, counts.ties, counts.losses)),
-            number(counts.score),
-            interval_words(verdicts),
-        )
-    return table
+        numbers = (counts.total, counts.wins, counts.ties, counts.losses)
+        told = (number(counts.score), interval_words(verdicts))
+        yield one_line(arm), against, *(f"{count:,}" for count in numbers), *told
 
 
 def each(judged: JudgedAnswers) -> Iterator[tuple[str, str, ArmVerdicts]]:
@@ -127,10 +122,3 @@ def length_words(verdicts: ArmVerdicts) -> str:
         f"of {counted(equal.total, 'pair')} of about equal length it won {equal.wins} and lost {equal.losses}"
     )
     return "; ".join((*told_of_length(length), about_equal))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("arm", "beside") else "right")
-    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,29 +17,28 @@ from tui.text.tables import Fact, facts, number
 
 def print_trial(out: Console, found: TrialResult) -> None:
     """Print the losses and what they are beside the original's, and what may be said of them."""
-    out.print(_losses(found))
-    out.print(_beside(found))
+    out.print(table(about_losses(found), LOSS_COLUMNS, loss_rows(found)))
+    out.print(table(ABOUT_DIFFERENCES, DIFFERENCE_COLUMNS, difference_rows(found)))
     out.print(facts(words(found)), soft_wrap=True)
 
 
-def _losses(found: TrialResult) -> Table:
-    table = _table(
-        about_losses(found),
-        *("arm", "samples", "tokens each", "epochs", "on original", "on refined"),
-    )
-    table.add_row(BASE, "", "", "", *map(_mean, both(found.base)))
+LOSS_COLUMNS = ("arm", "samples", "tokens each", "epochs", "on original", "on refined")
+
+
+def loss_rows(found: TrialResult) -> Iterator[tuple[str, ...]]:
+    yield BASE, "", "", "", *map(_mean, both(found.base))
     for name, arm in found.arms.items():
         learnt = f"{arm.samples:,}", f"{arm.answer_tokens:.0f}", f"{arm.epochs:.1f}"
-        table.add_row(one_line(name), *learnt, *map(_mean, both(arm.losses)))
-    return table
+        yield one_line(name), *learnt, *map(_mean, both(arm.losses))
 
 
-def _beside(found: TrialResult) -> Table:
-    table = _table(ABOUT_DIFFERENCES, *("arm", "on original", "on refined", ""))
+DIFFERENCE_COLUMNS = ("arm", "on original", "on refined", "")
+
+
+def difference_rows(found: TrialResult) -> Iterator[tuple[str, ...]]:
     for name, arm in found.arms.items():
         if arm.beside_original is not None and arm.finding is not None:
-            table.add_row(one_line(name), *map(difference_words, both(arm.beside_original)), arm.finding)
-    return table
+            yield one_line(name), *map(difference_words, both(arm.beside_original)), arm.finding
 
 
 def about_losses(found: TrialResult) -> str:
@@ -131,8 +130,15 @@ def difference_words(interval: Interval | None) -> str:
     return f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 or not column else "right")
-    return table
+WORDS = ("arm", "beside", "")
+"""Columns of words; the others are numbers."""
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of a trial."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="left" if column in WORDS else "right")
+    for row in rows:
+        made.add_row(*row)
+    return made

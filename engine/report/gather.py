@@ -30,6 +30,8 @@ from engine.store.length_effect import LengthEffect, length_effect
 from engine.store.overview import Overview, overview
 from engine.store.rating_figures import RatingFigures, rating_figures
 from engine.store.workspace import Run, Source, Workspace
+from engine.trial.kept import KeptTrial, kept_trial
+from engine.trial.plan import trial_path
 from models.errors import UsageError
 from models.files import catalog
 from models.files.digest import sha256_of_parts
@@ -117,17 +119,19 @@ class Report:
     ties: tuple[NearTie, ...]
     failures: tuple[Outcome, ...]
     judged: tuple[JudgedSides, ...]  # a judge each
+    trial: KeptTrial | None
     ratings: RatingFigures | None  # the latest rater's; None: nothing was rated
     pairs: tuple[ReportedSample, ...]
     heated: bool
     commands: tuple[str, ...]  # that make the run again
 
 
-def gather(path: Path, student: str | None, record: Path | None) -> Report:
+def gather(path: Path, student: str | None, record: Path | None = None, trial: Path | None = None) -> Report:
     """The report of a workspace's latest run.
 
-    `student`: its name, to draw heat maps with. `record`: a judge's record, if it is not at `judged_path`.
-    Raises `WorkspaceError`, and `UsageError` where the student is not the run's.
+    `student`: its name, to draw heat maps with. `record`: a judge's record, if it is not at `judged_path`. `trial`: a
+    trial's folder, if it is not at `trial_path`. Raises `WorkspaceError`, `TrialError`, and `UsageError` where the
+    student is not the run's or there is no such trial.
     """
     with Workspace.read(path) as opened:
         opened.database.freeze()  # one moment of it, while a run may go on
@@ -160,6 +164,7 @@ def gather(path: Path, student: str | None, record: Path | None) -> Report:
                 row.outcome for row in islice(failed(opened, run), LISTED) if row.outcome is not None
             ),
             judged=tuple(_judged(path, run, record)),
+            trial=_trial(path, trial),
             ratings=rating_figures(opened, run),
             pairs=tuple(_pair(opened, run, index, heats.get(index)) for index in chosen),
             heated=student is not None,
@@ -176,6 +181,14 @@ def _judged(path: Path, run: Run, record: Path | None) -> Iterator[JudgedSides]:
         for comparison in opened.comparisons():
             if comparison.about.is_of(path, run.id):
                 yield JudgedSides(comparison.about, results(opened.judged(comparison)))
+
+
+def _trial(path: Path, folder: Path | None) -> KeptTrial | None:
+    """The trial of a workspace, or of a folder that is named; None: there is none."""
+    found = kept_trial(folder or trial_path(path))
+    if found is None and folder is not None:
+        raise UsageError(f"--trial {folder}: no trial's folder; burnish trial makes one")
+    return found
 
 
 def _figures(distribution: Distribution, run: Run) -> Iterator[MeasureFigure]:

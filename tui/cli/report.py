@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tui.cli.exit_codes import DONE
-from tui.cli.options import FILE, workspace_argument
+from tui.cli.options import FILE, PATH, workspace_argument
 
 
 @click.command()
@@ -28,12 +28,20 @@ from tui.cli.options import FILE, workspace_argument
     metavar="FILE",
     help="What burnish judge found [WORKSPACE's name with .judged, beside it].",
 )
-def report(workspace: Path, *, out: Path | None, student: str | None, record: Path | None) -> int:
+@click.option(
+    "--trial",
+    type=PATH,
+    metavar="FOLDER",
+    help="What burnish trial found [WORKSPACE's name with .trial, beside it].",
+)
+def report(
+    workspace: Path, *, out: Path | None, student: str | None, record: Path | None, trial: Path | None
+) -> int:
     """Report what a run made of its dataset, here or as a page.
 
     Models and digests, what the stages did, scores and lengths before and after, near ties, failures, what judges
-    said, your notes and tags, twenty samples with what changed, and how to do it again. FILE is for your eyes: it
-    quotes samples and notes. It opens from disk, runs nothing and asks for nothing.
+    said, what a trial found, your notes and tags, twenty samples with what changed, and how to do it again. FILE is
+    for your eyes: it quotes samples and notes. It opens from disk, runs nothing and asks for nothing.
     """
     from engine.formats.outputs import replacing
     from engine.report.gather import gather
@@ -42,7 +50,7 @@ def report(workspace: Path, *, out: Path | None, student: str | None, record: Pa
     from tui.report.html import page
     from tui.report.terminal import show
 
-    gathered = gather(workspace, student, record)
+    gathered = gather(workspace, student, record, trial)
     if out is None:
         show(output(), gathered)
     else:

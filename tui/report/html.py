@@ -23,6 +23,7 @@ from engine.method.token_gain import SampleHalf, spans
 from engine.report.gather import MeasureFigure, Report
 from engine.report.word_diff import Span
 from tui.report.drawing import HEIGHT, NODE, WIDTH, flow_picture, plot_picture
+from tui.report.trial import GUTTER, trial_section
 from tui.report.words import after_words, decided, lead, made_from, medians, number, scores, settings
 from tui.text.choosing_words import selections_told
 from tui.text.judge_tables import between, words
@@ -74,6 +75,8 @@ def page(report: Report) -> str:
         width=WIDTH,
         height=HEIGHT,
         node=NODE,
+        trial=trial_section(report.trial) if report.trial is not None else None,
+        gutter=GUTTER,
     )
 
 

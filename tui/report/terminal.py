@@ -11,7 +11,9 @@ from rich.text import Text
 
 from engine.report.gather import MeasureFigure, Report, ReportedSample
 from engine.report.word_diff import Span
+from engine.trial.kept import KeptTrial
 from models.system.units import counted
+from tui.report.trial import about_trial, curve_facts
 from tui.report.words import after_words, decided, lead, made_from, medians, scores
 from tui.text import tables
 from tui.text.axis import Axis, apart, linear_ticks, log_ticks
@@ -20,6 +22,8 @@ from tui.text.judge_tables import print_results
 from tui.text.length_words import ABOUT, length_facts
 from tui.text.literal import first_line, literal, one_line
 from tui.text.rating_words import rating_facts
+from tui.text.trial_answers import print_judged
+from tui.text.trial_tables import print_trial
 from tui.text.vocabulary import EXPORT_RULES, MEASURES
 
 LONGEST = 800
@@ -27,6 +31,9 @@ LONGEST = 800
 
 LISTED = 5
 """Disagreements of the judge and the student that are shown."""
+
+CURVE = 40
+"""Cells of a curve."""
 
 INDENT = 2
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -58,6 +65,9 @@ def show(out: Console, report: Report) -> None:
     if report.ratings is not None:
         _section(out, "Rated")
         out.print(tables.facts(rating_facts(report.ratings)), soft_wrap=True)
+    if report.trial is not None:
+        _section(out, "Trial")
+        _trial(out, report.trial)
     if report.ties:
         _section(out, "Near ties, the narrowest first")
         out.print(_table(("sample", "decided", "instruction"), (
@@ -94,6 +104,18 @@ def show(out: Console, report: Report) -> None:
     _section(out, "Doing it again")
     for command in report.commands:
         out.print(Text(one_line(command)), soft_wrap=True)
+
+
+def _trial(out: Console, trial: KeptTrial) -> None:
+    out.print(Text(about_trial(trial), style="dim"))
+    if trial.result is not None:
+        print_trial(out, trial.result)
+    if trial.judged is not None:
+        print_judged(out, trial.judged)
+    if curves := list(curve_facts(trial, CURVE)):
+        out.print()
+        out.print(Text("losses of the training steps, nats a token, the mean of the seeds", style="dim"))
+        out.print(tables.facts(curves))
 
 
 def _section(out: Console, title: str) -> None:

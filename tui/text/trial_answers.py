@@ -19,6 +19,7 @@ from tui.text.trial_tables import table
 
 def print_judged(out: Console, judged: JudgedAnswers) -> None:
     """Print the answers' lengths, the verdicts, and what may be said of them."""
+    out.print()
     out.print(table(about_answers(judged), ANSWER_COLUMNS, answer_rows(judged)))
     out.print(table(about_verdicts(judged), VERDICT_COLUMNS, verdict_rows(judged)))
     out.print(facts(words(judged)), soft_wrap=True)

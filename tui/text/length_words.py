@@ -20,7 +20,7 @@ def correlated(found: Correlation) -> str:
     """A correlation and its samples, or why there is none."""
     if found.spearman is not None:
         return f"{found.spearman:+.2f} of {found.samples:,}".replace("-", "−")
-    return f"too few, {found.samples:,}" if found.samples < FEW else f"no spread, {found.samples:,}"
+    return f"none of {found.samples:,}" if found.samples < FEW else f"no spread, {found.samples:,}"
 
 
 def verdict_sentence(effect: LengthEffect) -> str:

@@ -169,4 +169,4 @@ def test_a_workspace_s_run_is_told_by_length_and_a_dataset_has_none(data: Path, 
 
     (tmp_path / "few").mkdir()
     few = scene(tmp_path / "few", demo_rows(3), kinds=("by length",), reviewed=False)
-    assert "length and IFD too few, 3 before, too few, 3 after" in " ".join(burnish("stats", few).out.split())
+    assert "length and IFD none of 3 before, none of 3 after" in " ".join(burnish("stats", few).out.split())

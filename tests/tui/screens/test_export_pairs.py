@@ -60,3 +60,27 @@ def test_what_gives_no_pair_and_a_margin_that_is_none_are_told_in_a_line(workspa
         await seat.until(lambda: "burnish judge" in seat.report)
 
     ExportSeat(workspace).play(steps)
+
+
+def test_with_every_line_of_the_form_on_a_small_terminal_what_has_the_focus_and_what_was_written_is_in_sight(
+    workspace: Path,
+) -> None:
+    async def steps(seat: ExportSeat) -> None:
+        for choice, times in (("rule", 4), ("pairs", 1), ("trainer", 1)):
+            seat.screen.query_one(f"#{choice}").focus()
+            await seat.press(*["down" if choice == "rule" else "right"] * times)
+        await seat.until(lambda: "would be written for DPO" in seat.report)
+        body = seat.screen.query_one("#body")
+        went = []
+        for widget in seat.screen.focus_chain:
+            widget.focus(scroll_visible=True)
+            await seat.pilot.pause()
+            assert widget.region in body.region, widget
+            went.append(widget.id)
+        assert went[0] == "rule"
+        assert went[-1] == "scroll", "the first rows"
+        assert "First rows" in seat.text
+        await seat.press("escape", "w")
+        await seat.wait_for("✓ written")
+
+    ExportSeat(workspace, size=(80, 24)).play(steps)

@@ -81,7 +81,7 @@ class ExportScreen(AppScreen):
     SCOPE = "export"
     BINDINGS = bindings("export")
     DEFAULT_CSS = """
-    ExportScreen #body { padding: 1 2 0 2; }
+    ExportScreen #body { padding: 1 2 0 2; overflow: hidden auto; scrollbar-size-vertical: 1; }
     ExportScreen #form { height: auto; }
     ExportScreen #form Horizontal { height: auto; }
     ExportScreen ShareForm, ExportScreen .drop { display: none; }
@@ -95,13 +95,13 @@ class ExportScreen(AppScreen):
     ExportScreen #bar { display: none; width: 100%; }
     ExportScreen #bar Bar { width: 1fr; }
     ExportScreen #bar.-writing { display: block; }
-    ExportScreen #sight { height: 1fr; margin-top: 1; }
+    ExportScreen #sight { height: 1fr; min-height: 3; margin-top: 1; }
     ExportScreen #heading { height: 1; color: $text-muted; }
     ExportScreen #scroll { height: 1fr; scrollbar-size-vertical: 1; }
     ExportScreen #sight:focus-within #heading { color: $text; text-style: underline; }
     ExportScreen #rows { height: auto; }
-    ExportScreen.-wide #body { layout: horizontal; padding: 1 2; }
-    ExportScreen.-wide #form { width: 92; height: 100%; }
+    ExportScreen.-wide #body { layout: horizontal; padding: 1 2; overflow: hidden; }
+    ExportScreen.-wide #form { width: 92; height: 100%; overflow: hidden auto; scrollbar-size-vertical: 1; }
     ExportScreen.-wide #form Horizontal { margin-bottom: 1; }
     ExportScreen.-wide #sight { margin: 0 0 0 3; height: 100%; }
     """
@@ -406,6 +406,7 @@ class ExportScreen(AppScreen):
                 self.say_error(error)
         else:
             self._ended = result_text(report)
+            self.call_after_refresh(self._status.scroll_visible, animate=False)
             if not self.in_sight:
                 what = counted(report.rows, "row" if report.pairs is not None else "sample")
                 self.say(f"written: {what} to {report.path}")

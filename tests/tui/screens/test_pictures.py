@@ -50,8 +50,8 @@ FEWER = ("sixteen colours", "no colour")
 OFTEN = {("samples", FEWER[0]), ("review, near tie", FEWER[0]), ("heat", FEWER[1])}
 """The states whose colours are looked at without --whole."""
 RULES = set(" ─│┼┈")  # that divide what is read and say nothing
-ENDLESS = ("run", "begin")
-"""The groups of the app's workers that go on in a state that is looked at: a run, a question to a person."""
+READING = {"list", "weigh", "facts", "recent", "count", "counts", "preview", "results"}
+"""The groups of the app's workers that read or count what is then shown; others may have no end, as a run has none."""
 GIB = 2**30
 
 Step = tuple[str, str]
@@ -287,12 +287,11 @@ async def until(pilot: Pilot[None], shown: str) -> None:
 
 
 async def still(pilot: Pilot[None]) -> None:
-    """Until all that was begun is done, but for a run, and what is shown, and its colours, stay the same."""
+    """Until all is read, and what is shown, and its colours, stay the same."""
     before: list[Strip] = []
     while _busy(pilot.app) or before != (before := hostile.strips(pilot.app)):
         await pilot.pause(0.2)
 
 
 def _busy(app: App[None]) -> bool:
-    """Something is still being read or counted. Workers that wait for a person's answer have no end."""
-    return any(worker.is_running and worker.group not in ENDLESS for worker in app.workers)
+    return any(worker.is_running and worker.group in READING for worker in app.workers)

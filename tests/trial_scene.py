@@ -96,6 +96,7 @@ def judged_scene(folder: Path) -> JudgedAnswers:
     tokens = {BASE: 512.0, "original": 57.0, "refined": 88.5, "random": 90.0, "longest": 140.0}
     found = JudgedAnswers(
         judge=TeacherInfo("qwen3:8b", "sha256:2", 8e9, "Q4_K_M", 5 << 30, 8192),
+        wrote_refined=False,
         form=JudgeForm.JSON,
         seed=1,
         limit=512,

@@ -39,6 +39,7 @@ class JudgedAnswers(Frozen):
     """The arms' own answers, and what a judge finds of them."""
 
     judge: TeacherInfo
+    wrote_refined: bool  # it is the teacher of the run, too
     form: JudgeForm
     seed: int  # whose adapters answered
     limit: int  # tokens that an answer might have

@@ -70,11 +70,17 @@ async def answered_by_arms(
 
 
 async def judged_arms(
-    out: Path, settings: JudgeSettings, held_out: Sequence[TrialSample], answers: Answers, emit: Emit
+    out: Path,
+    settings: JudgeSettings,
+    held_out: Sequence[TrialSample],
+    answers: Answers,
+    teacher: str | None,
+    emit: Emit,
 ) -> tuple[TeacherInfo, dict[str, dict[str, ArmVerdicts]]]:
     """The judge, and its verdicts on each arm's answers beside the base's and beside `original`'s.
 
-    Raises as `judge.judge`, and `HeldError` where the first pairs all fail in the same way.
+    `teacher`: the digest of the model that wrote the refined data. Raises as `judge.judge`, and `HeldError` where the
+    first pairs all fail in the same way.
     """
     compared = [
         (against, arm, _sides(out, held_out, answers, against, arm))
@@ -91,11 +97,13 @@ async def judged_arms(
     beside: dict[str, dict[str, ArmVerdicts]] = {BASE: {}, ORIGINAL: {}}
     with Record.at(out / RECORD) as record:
         async with RecordedModel(record, settings, ending_when_held(on_event)) as respondent:
+            info = (await respondent.open()).info
+            respondent.warn_of_own_work(info, teacher)
             for against, arm, sides in compared:
                 comparison = await judge(respondent, sides, settings.reply_form)
                 judged = list(record.judged(comparison))
                 beside[against][arm] = verdicts(judged, sides.same, rows)
-            return (await respondent.open()).info, beside
+            return info, beside
 
 
 async def judged_answers(
@@ -104,18 +112,20 @@ async def judged_answers(
     held_out: Sequence[TrialSample],
     questions: Sequence[Passage | None],
     respondents: Mapping[str, Respondent],
+    teacher: str | None,
     at_work: AtWork,
 ) -> JudgedAnswers:
     """Have every arm answer, and its answers judged.
 
-    `questions`: what each held-out sample asks; None: it cannot be asked.
+    `questions`: what each held-out sample asks; None: it cannot be asked. `teacher`: as of `judged_arms`.
     """
     with at_work("answers") as emit:
         answers = await answered_by_arms(respondents, questions, asked.limit, emit)
     with at_work("pairs") as emit:
-        info, beside = await judged_arms(out, asked.settings, held_out, answers, emit)
+        info, beside = await judged_arms(out, asked.settings, held_out, answers, teacher, emit)
     return JudgedAnswers(
         judge=info,
+        wrote_refined=info.digest == teacher,
         form=asked.settings.reply_form,
         seed=ANSWER_SEED,
         limit=asked.limit,

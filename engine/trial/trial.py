@@ -110,9 +110,10 @@ async def trial(
             keep_result(asked.out, found)
     if asked.judge is not None:
         respondents = _respondents(file, run, settings, asked, data)
+        teacher = None if run.record.teacher is None else run.record.teacher.digest
         with trial_folder(asked.out):
             judged = await judged_answers(
-                asked.out, asked.judge, arms.held_out, data.original, respondents, at_work
+                asked.out, asked.judge, arms.held_out, data.original, respondents, teacher, at_work
             )
             keep_judged(asked.out, judged)
     return found, kept_judged(asked.out)

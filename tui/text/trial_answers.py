@@ -89,6 +89,9 @@ def words(judged: JudgedAnswers) -> Iterator[Fact]:
         yield "same", f"{counted(same, 'pair')} of two equal answers, not judged"
     if missing := sum(verdicts.results.invalid for *_, verdicts in each(judged)):
         yield "no verdict", counted(missing, "pair")
+    if judged.wrote_refined:
+        name = one_line(judged.judge.name)
+        yield "judge", f"{name} also wrote the refined data, and a judge tends to favour what it wrote itself"
     yield "what it is", f"one judge's opinion of greedy answers by the adapters of seed {judged.seed}"
 
 

@@ -55,6 +55,7 @@ class Trial:
         self.out, self.server = out, server
         self.events: list[TrialEvent] = []
         self.tallies: dict[str, Tally] = {}
+        self.teacher: str | None = None  # the digest of the one that wrote the refined data
 
     @contextmanager
     def at_work(self, unit: str) -> Iterator[Emit]:
@@ -84,7 +85,9 @@ class Trial:
         }
         settings = JudgeSettings(name=TEACHER, host=self.server.url, patience=0.0)
         asked = JudgeRequest(settings, LIMIT)
-        return asyncio.run(judged_answers(self.out, asked, HELD_OUT, QUESTIONS, respondents, self.at_work))
+        return asyncio.run(
+            judged_answers(self.out, asked, HELD_OUT, QUESTIONS, respondents, self.teacher, self.at_work)
+        )
 
     def answered(self) -> int:
         return sum(isinstance(event, Answered) and event.failure is None for event in self.events)
@@ -132,7 +135,10 @@ def test_what_was_answered_and_judged_before_costs_nothing_and_a_line_that_was_c
 ) -> None:
     before = trial.judged()
     asked = len(trial.server.chats)
-    assert trial.judged() == before
+    trial.teacher = before.judge.digest
+    assert trial.judged() == before.model_copy(update={"wrote_refined": True})
+    assert "a judge tends to favour what it wrote itself" in trial.tallies["pairs"].notices[0]
+    trial.teacher = None
     assert (trial.answered(), len(trial.server.chats)) == (0, asked)
     assert (trial.tallies["pairs"].done, trial.tallies["pairs"].skipped) == (6, 6)
     path = trial.out / "refined" / "1" / ANSWERS

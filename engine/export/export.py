@@ -178,6 +178,7 @@ class ExportPreview:
     samples: tuple[int | None, ...]  # the first sample of each; None: a row that passes through
     dropped: int  # rows of samples that a person dropped, which leave by no rule
     baselines: Baselines | None  # beside the samples that would leave; None: nothing is chosen
+    passing: bool  # rows that cannot be refined leave as they were
     unrated: int  # samples of the rule that no judge has rated as they would leave
     rated: bool  # a judge has rated samples here
     why_none: str = ""  # of preferences: the samples without a pair that were looked at, by reason
@@ -329,6 +330,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
         _check_choice(opened, run, wanted)
         passed, dropped = sum(opened.passed().values()), count_dropped_rows(opened)
         beside = baselines(opened, run, wanted.rule, wanted.share, seed, wanted.min_rating)
+        passing = pass_through(*wanted.chosen)
         unrated, rated = _unrated(opened, run, wanted), opened.ratings.latest() is not None
         if wanted.preferences is not None:
             pairs, counts = _pairs(run, wanted, wanted.preferences, source), PairCounts()
@@ -343,6 +345,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
                 tuple(sample for sample, _ in made),
                 dropped,
                 beside,
+                passing,
                 unrated,
                 rated,
                 counts.why_none(),
@@ -371,6 +374,7 @@ def preview(workspace: Path, wanted: ExportRequest, rows: int, seed: int = 0) ->
             tuple(sample for sample, _ in seen),
             dropped,
             beside,
+            passing,
             unrated,
             rated,
         )

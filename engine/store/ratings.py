@@ -95,6 +95,13 @@ class RatingLog:
         )
         return self._database.parsed(Rating.model_validate, rows[0][0]) if rows else None
 
+    def of_sample(self, sample: int) -> dict[bytes, Rating]:
+        """The latest rater's ratings of a sample's versions, by their keys."""
+        rows = self._database.execute(
+            f"SELECT version, body FROM ratings WHERE rater = {LATEST} AND sample = ?", sample
+        )
+        return {version: self._database.parsed(Rating.model_validate, body) for version, body in rows}
+
     def keep(self, rater: int, sample: int, version: Version, rating: Rating) -> None:
         """Commit a rating."""
         with self._database.transaction() as db:

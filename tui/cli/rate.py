@@ -72,8 +72,8 @@ def rate(
     person dropped. The judge is told the criteria of the workspace's latest run, and sees one version at a time: what
     was said before it, the tools, the instruction and the answer.
 
-    The workspace keeps the ratings: burnish show, stats and report tell them, rating>=8 in the search of Samples finds
-    by them, and burnish export --min-rating 8 chooses by them. A version is rated once by the same judge, asked in the
+    The workspace keeps the ratings: burnish show, stats, report and Review tell them, rating>=8 in Samples finds by
+    them, and burnish export --min-rating 8 chooses by them. A version is rated once by the same judge, asked in the
     same way; of several judges the one that rated last counts. Given again, the command goes on where it was, and rates
     what has changed since. Where its first five samples all fail in the same way it is held: given again, it goes on.
     Exit code 3: some versions have no rating.

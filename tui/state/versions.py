@@ -26,7 +26,9 @@ from engine.sample import (
 )
 from engine.store.annotations import NONE
 from engine.store.leaving import with_thoughts_of
+from engine.store.ratings import Rating
 from engine.store.sample_list import SampleFilter, SampleList
+from engine.store.version_key import key_of
 from engine.store.workspace import Run, Source
 
 Criticism = tuple[str, Mapping[str, str]]
@@ -51,10 +53,16 @@ class SampleView:
     source: Source | None = None  # of the sample's row
     run: Run | None = None  # that `outcome` is of
     only: SampleFilter = field(default_factory=SampleFilter)  # of the list
+    judge: str | None = None  # that rated samples last; None: nobody did
+    ratings: Mapping[bytes, Rating] = field(default_factory=dict)  # the judge's, of the sample's versions
 
     def choice(self, stage: Stage) -> Choice | None:
         choices = self.outcome.choices if self.outcome else ()
         return next((choice for choice in choices if choice.stage is stage), None)
+
+    def rating(self, version: Version) -> Rating | None:
+        """The judge's rating of a version; None: it has none."""
+        return self.ratings.get(key_of(version))
 
     @property
     def near_tie(self) -> bool:
@@ -83,6 +91,7 @@ class OfferedVersion:
 def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
     """A sample with its outcome in a run. Reads the workspace, so it is for the reader's thread."""
     reading = listing.reading
+    rater = reading.ratings.latest()
     return SampleView(
         position=listing.position_of(index),
         total=len(listing),
@@ -98,6 +107,8 @@ def view_sample(listing: SampleList, run: Run | None, index: int) -> SampleView:
         source=reading.source(),
         run=run,
         only=listing.only,
+        judge=rater.judge.name if rater is not None else None,
+        ratings=reading.ratings.of_sample(index),
     )
 
 
@@ -131,7 +142,16 @@ def offers(view: SampleView) -> list[OfferedVersion]:
         first = once.setdefault(offer.version, offer)
         if first.scores is None and offer.scores is not None:
             once[offer.version] = replace(first, scores=offer.scores)
-    return list(once.values())
+    return [_with_rating(view, offer) for offer in once.values()]
+
+
+def _with_rating(view: SampleView, offer: OfferedVersion) -> OfferedVersion:
+    """A version, with what the judge that rated it said of it."""
+    rating = view.rating(offer.version)
+    if rating is None:
+        return offer
+    said = f"Rated {rating.score} of 10 by {view.judge}", {"Critique": rating.critique}
+    return replace(offer, criticism=(*offer.criticism, said))
 
 
 def original_of(view: SampleView) -> OfferedVersion:

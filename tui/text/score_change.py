@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from textual.content import Content
 
+RATING = "Rating of 10"
+"""A judge's rating, as the panels name it."""
+
 
 def score_change(name: str, before: float | None, after: float | None, *, word: bool = False) -> Content:
     """The sign of a change, green where its stage wants it; empty where a score is missing.
 
-    name: "IFD", which the instruction stage wants larger, or "r-IFD", which the response stage wants smaller. At 1 and
-    above the text does not help, so no change is green there. word: the change is said as well.
+    name: "IFD", which the instruction stage wants larger, or "r-IFD", which the response stage wants smaller; at 1 and
+    above the text does not help, so no change of them is green there. Or `RATING`. word: the change is said as well.
     """
     if before is None or after is None:
         return Content("")
     sign, said = ("=", "the same")
     if after != before:
         sign, said = ("▲", "larger") if after > before else ("▼", "smaller")
-    good = (after > before if name == "IFD" else after < before) and after < 1
+    good = after < before if name == "r-IFD" else after > before
+    good = good and (name == RATING or after < 1)
     return Content.styled(f" {sign} {said}" if word else f" {sign}", "$success" if good else "$text-muted")

@@ -34,7 +34,7 @@ from tests.factory import ratio
 from tests.ollama.script import Answer, Chat, Ending, Scripted
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
-from tests.scene import conversation, judged, scene
+from tests.scene import conversation, judged, rated, scene
 from tests.stand_in import StandIn, stand_in
 from tests.trial_scene import trial_scene
 from tests.tui.contrast import READABLE, SEEN, contrast
@@ -151,6 +151,12 @@ STATES = {
     "trial": State(with_trial, ((AGAIN, "6"), ("T Trial", "T")), "done and evaluated"),
     "trial, at work": State(
         lambda folder: with_trial(folder, 400), ((AGAIN, "6"), ("T Trial", "T")), "step 00:12 ago"
+    ),
+    "review, rated": State(lambda folder: rated(scene(folder)), ((AGAIN, "2 j j j enter"),), "Sample 3"),
+    "export, rated": State(
+        lambda folder: rated(scene(folder)),
+        ((AGAIN, "5"), ("the least of 10", "tab right right right right right right")),
+        "not rated",
     ),
 }
 

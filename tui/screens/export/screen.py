@@ -66,6 +66,7 @@ AFRESH = 5.0
 """Seconds between two previews while a run decides more and more samples."""
 
 NO_TRAINER = "none"
+ANY = "any"  # rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,12 @@ class ExportScreen(AppScreen):
     ExportScreen #body { padding: 1 2 0 2; overflow: hidden auto; scrollbar-size-vertical: 1; }
     ExportScreen #form { height: auto; }
     ExportScreen #form Horizontal { height: auto; }
-    ExportScreen ShareForm, ExportScreen .drop { display: none; }
-    ExportScreen.-chosen ShareForm, ExportScreen.-trainer .drop { display: block; }
+    ExportScreen ShareForm, ExportScreen .drop, ExportScreen .rating { display: none; }
+    ExportScreen.-chosen ShareForm, ExportScreen.-trainer .drop, ExportScreen.-rated .rating { display: block; }
     ExportScreen .label { width: 7; color: $text-muted; }
     ExportScreen .hint { width: 1fr; height: 1; color: $text-muted; }
     ExportScreen #trace, ExportScreen #drop { width: 20; }
+    ExportScreen #rating { width: 53; }
     ExportScreen #path { width: 1fr; }
     ExportScreen FormLine { background: $surface; }
     ExportScreen #told { height: auto; margin-top: 1; }
@@ -128,6 +130,7 @@ class ExportScreen(AppScreen):
         # The threads' answers come in while the app closes, too, when a query would find nothing any more.
         self._rules = RuleList(id="rule")
         self._share = ShareForm()
+        self._ratings = PickOne((ANY, *map(str, range(2, 11))), ANY, id="rating")
         self._pairs = PairForm()
         self._layouts = PickOne([_word(layout) for layout in Layout], _word(Layout.ALPACA), id="layout")
         self._containers = PickOne((), "", id="container")
@@ -142,6 +145,7 @@ class ExportScreen(AppScreen):
         with Vertical(id="form"):
             yield from form_row("Rule", self._rules)
             yield self._share
+            yield from form_row("Rating", self._ratings, "the least of 10")
             yield self._pairs
             yield from form_row("Rows", self._layouts)
             yield from form_row("File", self._containers)
@@ -174,6 +178,7 @@ class ExportScreen(AppScreen):
         if workbench.path is not None and workbench.source is not None and workbench.path != self._workspace:
             self._workspace, self._preview, self._ended = workbench.path, None, None
             self._format = Format(workbench.source.format)
+            self._ratings.chosen = ANY
             self._path.value = self._suggested
             self._put_format()
         if self.is_current:
@@ -295,6 +300,7 @@ class ExportScreen(AppScreen):
             trace=self._traces.chosen == "yes",
             drop_untrainable=trainer is not None and self._drops.chosen == "yes",
             preferences=self._pairs.preferences(),
+            min_rating=None if self._ratings.chosen == ANY else int(self._ratings.chosen),
         )
 
     def _out(self) -> Path:
@@ -323,6 +329,7 @@ class ExportScreen(AppScreen):
         else:
             self._preview, self._problem = found, ""
             self._rules.counts = found.leaving
+            self.set_class(found.rated, "-rated")
         if workspace == self._workspace:
             self._rows.update(rows)
             self._show_status()

@@ -14,7 +14,7 @@ from engine.store.leaving import ExportRule
 from models.system.units import counted, file_size
 from tui.keys.keymap import Keymap
 from tui.text.choosing_words import baseline_line, length_sentence
-from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export
+from tui.text.export_words import dropped_in_export, pair_facts, passed_in_export, unrated_in_export
 from tui.text.literal import one_line
 from tui.text.shown import shown
 from tui.text.vocabulary import untrainable_head
@@ -44,7 +44,7 @@ def summary_text(
         )  # fmt: skip
     return Content.assemble(
         (f"{count:,}", "bold"), f" of {found.of:,} {what}s would be written as {found.format.container}: ",
-        f"{found.format.layout}{beside}{_passing(found, rule)}",
+        f"{found.format.layout}{beside}{_passing(found)}",
         *_beside(found.baselines),
     )  # fmt: skip
 
@@ -57,11 +57,12 @@ def _beside(baselines: Baselines | None) -> Iterator[tuple[str, str]]:
             yield f"\n{length_sentence(baselines)}", "$text-warning"
 
 
-def _passing(found: ExportPreview, rule: ExportRule) -> str:
-    """The rows among them that cannot be refined, or that those stay behind; and the rows that were dropped."""
-    what = "as they were" if rule is ExportRule.ALL else "are left out"
+def _passing(found: ExportPreview) -> str:
+    """The rows among them that cannot be refined, or that those stay behind; those without a rating; the dropped."""
+    what = "as they were" if found.passing else "are left out"
     passed = f"; {found.passed:,} that cannot be refined {what}" if found.passed else ""
-    return passed + (f"; {found.dropped:,} dropped" if found.dropped else "")
+    unrated = f"; {found.unrated:,} not rated" if found.unrated else ""
+    return passed + unrated + (f"; {found.dropped:,} dropped" if found.dropped else "")
 
 
 def question_text(present: InTheWay, keymap: Keymap) -> Content:
@@ -91,7 +92,7 @@ def result_text(report: ExportResult) -> Content:
     facts = [("file", f"{one_line(str(report.path))}, {file_size(report.size)}")]
     passed = bool(report.passed or report.left_out)
     facts += [("passed", passed_in_export(report))] * passed
-    facts += dropped_in_export(report.dropped)
+    facts += [*dropped_in_export(report.dropped), *unrated_in_export(report.unrated)]
     written = f"{report.rows:,} of {report.of:,} {'rows' if passed else 'samples'}"
     if report.pairs is not None:
         written = f"{report.rows:,} rows"

@@ -16,7 +16,7 @@ from engine.sample import AT_EQUAL_LENGTH, Choice, Decision, Loss, Ratio, Scores
 from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
-from tui.text.score_change import score_change
+from tui.text.score_change import RATING, score_change
 from tui.text.vocabulary import FLAGS, NO_HELP, RULES, shown_equal_length
 
 SCALE = 0.5
@@ -89,12 +89,42 @@ def _lines(
         if offer is not None and after is None:
             yield Content.styled(f"  {weighing}", "$text-muted italic")
         yield from _remarks(left, offer)
+    yield from _ratings(view, left, offer)
     for choice in choices:
         yield Content("")
         yield from _stage(choice)
     if before is not None or after is not None:
         yield Content("")
         yield from _losses(left, after)
+
+
+def _ratings(view: SampleView, left: OfferedVersion, offer: OfferedVersion | None) -> Iterator[Content]:
+    """The judge's ratings of both sides; nothing where it rated no version of the sample."""
+    if not view.ratings:
+        return
+    cells, change = _rated(view, left, offer, word=True)
+    yield Content.assemble(
+        (f"{RATING:<22}", "bold"), f"{cells[0]:>9}", (f"{cells[1]:>9}" if offer else "", "bold"), " ", change
+    )
+    sides = [view.rating(side.version) for side in (left, offer) if side]
+    sure = [f"{rating.confidence:.2f}" for rating in sides if rating and rating.confidence is not None]
+    confidence = f", confidence {' and '.join(sure)}" if sure else ""
+    yield from _wrapped(f"by {view.judge}{confidence}", "$text-muted")
+
+
+def _rated(
+    view: SampleView, left: OfferedVersion, offer: OfferedVersion | None, *, word: bool = False
+) -> tuple[tuple[str, str], Content]:
+    """The ratings of both sides in a word each, and the sign of the change."""
+    before, after = (view.rating(side.version) if side else None for side in (left, offer))
+    if before is None or after is None:
+        change = Content("")
+    else:
+        change = score_change(RATING, before.score, after.score, word=word)
+    return (
+        "none" if before is None else str(before.score),
+        "none" if after is None else str(after.score),
+    ), change
 
 
 def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]:
@@ -115,8 +145,8 @@ def _beside(view: SampleView, offer: OfferedVersion | None) -> Iterator[Content]
         yield Content("")
 
 
-def in_brief(left: OfferedVersion, offer: OfferedVersion | None) -> Content:
-    """The scores alone, on one line."""
+def in_brief(view: SampleView, left: OfferedVersion, offer: OfferedVersion | None) -> Content:
+    """The scores alone, on one line, and a judge's ratings."""
     parts = [
         Content.assemble(
             (f"{score.name} ", "$text-muted"),
@@ -125,6 +155,9 @@ def in_brief(left: OfferedVersion, offer: OfferedVersion | None) -> Content:
         )
         for score in _scores(left, offer)
     ]
+    if view.ratings:
+        cells, change = _rated(view, left, offer)
+        parts.append(Content.assemble(("Rating ", "$text-muted"), " → ".join(cells), change))
     return Content("    ").join(parts)
 
 

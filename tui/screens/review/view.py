@@ -249,7 +249,7 @@ class SampleViewScreen(AppScreen):
             "#annotation": annotation_line(view.annotation),
             "#head-left": left.title,
             "#head-right": version_line(self._offers, self._at),
-            "#brief": in_brief(left, offer),
+            "#brief": in_brief(view, left, offer),
         }
         for line, content in lines.items():
             self.query_one(line, Static).update(content, layout=False)

@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from threading import Event, Thread
-from typing import Any
+from threading import Event, Lock, Thread
+from typing import Any, ClassVar
 
 from models.errors import BurnishError, UsageError, printable
 from models.system.threads import on_daemon_thread
@@ -56,6 +56,11 @@ class OverRay:
     address: str  # as `Cluster` takes it
     copy_student: bool = False  # to the nodes that lack it
 
+    @property
+    def options(self) -> list[str]:
+        """The same on the command line."""
+        return ["--ray", self.address, *["--ray-copy-student"] * self.copy_student]
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -78,7 +83,7 @@ class NodeWork:
     in_flight: int  # requests, or calls
     answered: int  # so far
     tokens: int  # written, or scored
-    seconds: float  # spent writing; 0 of a student
+    seconds: float  # of a teacher, spent writing; of a student, in which it had something to score
 
 
 class Cluster:
@@ -174,17 +179,21 @@ class Cluster:
             self._ray.kill(actor)
 
     async def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster; one that was started here ends, unless another `Cluster` of this process is there."""
         stay, self._stay, self._ray = self._stay, None, None
-        if stay is not None:
-            stay.leave.set()
+        if stay is not None and stay.part():
             await asyncio.wrap_future(stay.left)
 
     async def _connected(self) -> Any:
         async with self._connecting:
             if self._ray is None:
-                self._stay = _Stay(self.address)
-                self._ray = await asyncio.wrap_future(self._stay.connected)
+                stay = _Stay.at(self.address)
+                try:
+                    self._ray = await asyncio.wrap_future(stay.connected)
+                except BaseException:
+                    stay.part()
+                    raise
+                self._stay = stay
                 if not asks_for_token():
                     self.on_note(f"--ray {self.address}: {OPEN_TO_ALL}")
             return self._ray
@@ -197,27 +206,59 @@ def asks_for_token() -> bool:
 
 
 class _Stay(Thread):
-    """The thread that connects, stays until it is to leave, and leaves: what Ray starts here ends with it."""
+    """The thread that connects, stays until it is to leave, and leaves: what Ray starts here ends with it.
 
-    def __init__(self, address: str) -> None:
+    Ray knows one connection of a process: whoever comes meanwhile shares it.
+    """
+
+    _changing: ClassVar[Lock] = Lock()
+    _latest: ClassVar[_Stay | None] = None
+
+    @classmethod
+    def at(cls, address: str) -> _Stay:
+        """The connection to a cluster, for whoever calls; `part` ends it. Raises `ClusterError`."""
+        with cls._changing:
+            latest = cls._latest
+            if latest is None or not latest._users:
+                cls._latest = latest = cls(address, latest)
+            elif latest.address != address:
+                raise ClusterError(
+                    f"--ray {address}: this burnish is at {latest.address}, and one cluster is all"
+                )
+            latest._users += 1
+            return latest
+
+    def __init__(self, address: str, before: _Stay | None) -> None:
         super().__init__(name="ray", daemon=True)
         self.address = address
         self.connected: Future[Any] = Future()
-        self.leave = Event()
         self.left: Future[None] = Future()
         for future in (self.connected, self.left):
             future.set_running_or_notify_cancel()  # nobody can cancel it
+        self._users = 0
+        self._leave = Event()
+        self._before = before.left if before is not None else None
         self.start()
+
+    def part(self) -> bool:
+        """Be one fewer; true for the last, with whom it ends."""
+        with self._changing:
+            self._users -= 1
+            if not self._users:
+                self._leave.set()
+            return not self._users
 
     def run(self) -> None:
         try:
+            if self._before is not None:
+                self._before.result()
             try:
                 ray = _connect(self.address)
             except BaseException as error:
                 self.connected.set_exception(error)
                 return
             self.connected.set_result(ray)
-            self.leave.wait()
+            self._leave.wait()
             ray.shutdown()
         finally:
             self.left.set_result(None)

@@ -33,7 +33,8 @@ class Member(Generic[Info]):
     asked: int = 0  # calls so far
     answered: int = 0  # of them
     tokens: int = 0  # written, or scored
-    seconds: float = 0.0  # spent writing
+    seconds: float = 0.0  # that the tokens took
+    since: float = 0.0  # when the first of the calls in flight began
     wait: float = LOOK  # seconds before the next try to open it
     again: float = 0.0  # when that is
     opening: asyncio.Task[None] | None = None
@@ -110,6 +111,8 @@ class Pool(Generic[Info]):
         if not (inside := self._inside):
             raise ClusterError(self.reasons)
         member = min(inside, key=lambda member: (member.in_flight, member.asked))
+        if not member.in_flight:
+            member.since = time.monotonic()
         member.in_flight += 1
         member.asked += 1
         self._tell(member)
@@ -131,8 +134,11 @@ class Pool(Generic[Info]):
             self._tell(member)
             self._cluster.on_note(f"node {member.name} is out as {self._model}: {member.why}; {rest}")
 
-    def answered(self, member: Member[Info], tokens: int, seconds: float = 0.0) -> None:
-        """Count a call that a node has answered."""
+    def answered(self, member: Member[Info], tokens: int, seconds: float | None = None) -> None:
+        """Count a call that a node has answered. `seconds`: that it took; None: those since the last answer, or since
+        there was something to do."""
+        if seconds is None:
+            seconds, member.since = time.monotonic() - member.since, time.monotonic()
         member.answered += 1
         member.tokens += tokens
         member.seconds += seconds

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from itertools import chain
 
 from engine.health.check import Check
 from engine.health.doctor import check
@@ -16,10 +17,12 @@ from engine.run.students import COPY, found_here, student_at_node, student_file
 from engine.run.teachers import digest_of, teacher_at_node, teacher_of
 from models.errors import BurnishError
 from models.ray.actors import NodeActor
-from models.ray.cluster import OPEN_TO_ALL, Cluster, ClusterError, Node, asks_for_token
+from models.ray.cluster import OPEN_TO_ALL, Cluster, ClusterError, Node, OverRay, asks_for_token
 from models.system.threads import on_daemon_thread
 
 RAYS_FILES = "on each node Ray writes its logs into /tmp/ray, and there what its memory has no room for"
+
+SENT = "the file is sent there when a run begins"
 
 OF_THE_WORKSPACE = {"settings", "disk"}
 """The checks that are about the machine on which burnish is run, and no node."""
@@ -39,26 +42,40 @@ class NodeState:
     checks: Sequence[Check]  # made there
 
 
-async def check_nodes(settings: Settings, address: str, *, privacy: bool) -> list[Check]:
-    """Every check of a cluster. `privacy`: of the nodes' servers what they may send on, else whether they can serve."""
+@dataclass(frozen=True, slots=True)
+class NodesFound:
+    """The nodes of a cluster, and every check of it."""
+
+    nodes: Sequence[Node]  # none where it cannot be reached
+    of_all: Sequence[Check]
+    of_each: Mapping[str, Sequence[Check]]  # by the node's name
+
+    @property
+    def checks(self) -> list[Check]:
+        return [*self.of_all, *chain.from_iterable(self.of_each.values())]
+
+
+async def check_nodes(settings: Settings, ray: OverRay, *, privacy: bool) -> NodesFound:
+    """`privacy`: check of the nodes' servers what they may send on, else whether they can serve."""
     there, digest = await on_daemon_thread(_travelling, settings)
-    cluster, work = Cluster(address), partial(_look, there, digest, privacy)
+    work = partial(_look, there, digest, privacy, ray.copy_student)
+    cluster = Cluster(ray.address)
     try:
         nodes = await cluster.nodes()
         states = await asyncio.gather(*(_state(cluster, node, work) for node in nodes))
     except ClusterError as error:
-        return [Check("cluster", "problem", str(error))]
+        return NodesFound((), [Check("cluster", "problem", str(error))], {})
     finally:
         await cluster.close()
     found = {node.name: state for node, state in zip(nodes, states, strict=True)}
     said = [state for state in states if isinstance(state, NodeState)]
     where = ", ".join(f"{node.name} at {node.address}" for node in nodes)
-    return [
-        Check("contacted", "ok", f"{address}, Ray, and its nodes, which get the texts: {where}"),
+    of_all = [
+        Check("contacted", "ok", f"{ray.address}, Ray, and its nodes, which get the texts: {where}"),
         _token(said),
         *([Check("Ray's files", "advice", RAYS_FILES)] if privacy else []),
-        *(one for name, state in found.items() for one in _node(name, state, said)),
     ]
+    return NodesFound(nodes, of_all, {name: [*_node(name, state, said)] for name, state in found.items()})
 
 
 def _travelling(settings: Settings) -> tuple[Settings, str | None]:
@@ -83,8 +100,9 @@ async def _state(cluster: Cluster, node: Node, work: Work) -> NodeState | Cluste
     return state
 
 
-async def _look(settings: Settings, digest: str | None, privacy: bool) -> NodeState:
-    """Made on a node. `digest`: of the student that is to be there; None: whichever has its name."""
+async def _look(settings: Settings, digest: str | None, privacy: bool, send: bool) -> NodeState:
+    """Made on a node. `digest`: of the student that is to be there; None: whichever has its name. `send`: one that is
+    lacking will be."""
     teacher = student = lacks = None
     try:
         if digest is not None:
@@ -94,7 +112,10 @@ async def _look(settings: Settings, digest: str | None, privacy: bool) -> NodeSt
         lacks = str(error)
     checks = await check_contacted(settings) if privacy else await check(settings)
     if lacks is not None:
-        mended = Check("student", "problem", lacks.removesuffix(f"; {COPY}"), COPY)
+        finding = lacks.removesuffix(f"; {COPY}")
+        mended = (
+            Check("student", "advice", finding, SENT) if send else Check("student", "problem", finding, COPY)
+        )
         checks = [mended if one.name == "student" else one for one in checks]
     try:
         if settings.teacher.name is not None:

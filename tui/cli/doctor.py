@@ -36,12 +36,13 @@ def doctor(*, privacy: bool, ray: str | None, as_json: bool, **options: Any) -> 
     from engine.health.privacy import IGNORED, check_privacy, check_stored
     from engine.health.ray_nodes import check_nodes
     from engine.run.settings import load_settings
+    from models.ray.cluster import OverRay
     from tui.cli.console import output
     from tui.text.tables import check_lines
 
     settings = load_settings(given(options))
     if ray is not None:
-        checks = run_stoppable(check_nodes(settings, ray, privacy=privacy))
+        checks = run_stoppable(check_nodes(settings, OverRay(ray), privacy=privacy)).checks
         if privacy:
             checks += check_stored(Path(), {*IGNORED, *DEVELOPERS})
     else:

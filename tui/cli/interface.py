@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from models.ray.cluster import OverRay
 from models.system.shell import command_line
 from tui.app import BurnishApp
 from tui.cli.exit_codes import DONE, FAILED, INTERRUPTED
@@ -27,11 +28,14 @@ GONE = 1.0
 and there is nothing to give back."""
 
 
-def open_interface(path: Path | None) -> int:
-    """Run the app until it is left, and return the exit code. `path`: a dataset or a workspace to open."""
+def open_interface(path: Path | None, ray: OverRay | None) -> int:
+    """Run the app until it is left, and return the exit code.
+
+    `path`: a dataset or a workspace to open. `ray`: the cluster whose nodes' models work, until it is left.
+    """
     sweep()
     limit_memory()
-    app = BurnishApp(Workbench(), path)
+    app = BurnishApp(Workbench(ray=ray), path)
     ending = _ExitHandler(app)
     asyncio.run(ending.run())
     if app.crash_log is not None or app.return_code:
@@ -39,7 +43,7 @@ def open_interface(path: Path | None) -> int:
         _say(f"something in burnish broke; what was decided and answered is kept. The log: {log}", err=True)
         return FAILED
     if app.unfinished is not None:
-        command = command_line(["burnish", str(app.unfinished)])
+        command = command_line(["burnish", str(app.unfinished), *(ray.options if ray is not None else ())])
         _say(f"the run is not done; {command} takes it up again")
     if app.unjudged is not None:
         _say(f"not every pair is judged; {command_line(app.unjudged)} takes it up again")

@@ -96,9 +96,19 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in self.commands and (is_there(args[0]) or _is_meant_as_a_path(args[0])):
+        if _opens(args[0]) or (
+            args[0] not in self.commands and (is_there(args[0]) or _is_meant_as_a_path(args[0]))
+        ):
             return "open", open_, args
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, ["--", *args] if args and _opens(args[0]) else args)
+
+
+def _opens(option: str) -> bool:
+    """True for an option of the terminal interface, before a path or without one."""
+    return option.partition("=")[0] in ("--ray", "--ray-copy-student")
 
 
 def _is_meant_as_a_path(name: str) -> bool:
@@ -116,13 +126,14 @@ def _is_meant_as_a_path(name: str) -> bool:
 def cli(ctx: click.Context) -> int | None:
     """Refine an instruction-tuning dataset on this machine, offline.
 
-    Without a command, or with the path of a dataset or a workspace, burnish opens its terminal interface.
+    Without a command, or with the path of a dataset or a workspace, burnish opens its terminal interface; with --ray
+    ADDRESS, on a Ray cluster whose nodes' models work.
 
     A local teacher reflects on every sample and rewrites it; a local student decides by its own perplexity (IFD
     and r-IFD) whether the rewrite is kept. Everything is kept in a workspace, and every command can be stopped
     and given again: it goes on where it was.
     """
-    return None if ctx.invoked_subcommand else ctx.invoke(open_, path=None)
+    return None if ctx.invoked_subcommand else ctx.invoke(open_, path=None, ray=None, ray_copy_student=False)
 
 
 COMMANDS = (

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from models.errors import BurnishError, UsageError
-from tui.cli.options import PATH
+from tui.cli.options import PATH, ray_options
 from tui.platform.environment import DEVELOPERS
+
+if TYPE_CHECKING:
+    from models.ray.cluster import OverRay
 
 
 def is_there(name: str) -> bool:
@@ -22,7 +26,8 @@ def is_there(name: str) -> bool:
 
 @click.command("open")
 @click.argument("path", type=PATH, required=False)
-def open_(path: Path | None) -> int:
+@ray_options
+def open_(path: Path | None, *, ray: OverRay | None) -> int:
     """The terminal interface."""
     if path is not None and not is_there(str(path)):
         raise BurnishError(f"{path}: not there; give a dataset or a workspace, or nothing to choose one")
@@ -36,4 +41,4 @@ def open_(path: Path | None) -> int:
         os.environ.pop(name, None)
     from tui.cli.interface import open_interface
 
-    return open_interface(path)
+    return open_interface(path, ray)

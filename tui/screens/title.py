@@ -51,9 +51,10 @@ class Title(Horizontal):
     def renew(self) -> None:
         workbench = self._workbench
         name = workbench.path.name if workbench.path else "no workspace"
+        over = [("over Ray ", "$text-warning")] if workbench.ray is not None else []
         # An update lays the whole screen out again.
         for line, content in (
-            (self._workspace_line, shown_line(name, 40, "$text-muted")),
+            (self._workspace_line, Content.assemble(*over, shown_line(name, 40, "$text-muted"))),
             (
                 self._run_state,
                 Content.styled(f" {workbench.act} ", "reverse") if workbench.act else self._state(),
@@ -101,5 +102,9 @@ class Title(Horizontal):
 
 def _waiting(tally: Tally) -> Content:
     """A run or a judging that is paused for its model's server."""
-    elsewhere = tally.teacher is not None and tally.teacher.name.startswith(SERVED)
-    return Content.styled(f" waiting for {'the server' if elsewhere else 'Ollama'} ", "reverse $error")
+    if tally.nodes:
+        server = "the nodes"
+    else:
+        elsewhere = tally.teacher is not None and tally.teacher.name.startswith(SERVED)
+        server = "the server" if elsewhere else "Ollama"
+    return Content.styled(f" waiting for {server} ", "reverse $error")

@@ -11,6 +11,7 @@ from engine.judge.record import Comparison, Record, judged_path
 from engine.judge.recorded_model import RecordedModel
 from engine.run.settings import JudgeSettings
 from engine.run.teachers import check_teacher
+from models.ray.cluster import OverRay
 from tui.state.engine_thread import EngineThread
 from tui.state.job import Job
 
@@ -18,10 +19,12 @@ from tui.state.job import Job
 class JudgeJob(Job[RecordedModel, JudgeEvent, Comparison]):
     """The judging of one workspace at a time. The thread and the judge last as long as the judging."""
 
-    def __init__(self, settings: JudgeSettings) -> None:
+    def __init__(self, settings: JudgeSettings, ray: OverRay | None) -> None:
+        """`ray`: the cluster whose nodes' model judges."""
         super().__init__(EngineThread(), "a judge is at work; stop it first")
         self.settings = settings  # what the next judging goes by
         self.refined_only = False
+        self._ray = ray
         self.limit: int | None = None  # of the samples that have something to compare, the first
         self.at: int | None = None  # the pair that was looked at last, for the list to come back to
 
@@ -37,13 +40,13 @@ class JudgeJob(Job[RecordedModel, JudgeEvent, Comparison]):
         self._refuse_second()
         self.forget()
         settings, refined_only, limit = self.settings, self.refined_only, self.limit
-        emit = self._reported.append
+        emit, ray = self._reported.append, self._ray.address if self._ray is not None else None
 
         async def judged() -> Comparison:
             check_teacher(settings)
             sides = workspace_sides(path, refined_only=refined_only, limit=limit)
             with Record.at(judged_path(path)) as record:
-                async with RecordedModel(record, settings, emit) as self._models:
+                async with RecordedModel(record, settings, emit, ray=ray) as self._models:
                     return await judge(self._models, sides, settings.reply_form)
 
         return await self._carry_out(lambda: self._thread.begin(judged()).result())
@@ -56,4 +59,6 @@ class JudgeJob(Job[RecordedModel, JudgeEvent, Comparison]):
         """The command that takes up the judging that is under way."""
         command = ["burnish", "judge", str(path), "--judge", str(self.settings.name)]
         command += ["--refined-only"] * self.refined_only
+        if self._ray is not None:
+            command += ["--ray", self._ray.address]
         return command if self.limit is None else [*command, "--limit", str(self.limit)]

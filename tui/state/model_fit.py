@@ -45,10 +45,11 @@ class ModelFit:
         return sum(half.need for half in (self.teacher, self.student) if half)
 
 
-def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
-    """The models that the settings name. `listed`: the models on this machine, None while that is not known.
+def model_fit(settings: Settings, listed: ModelList | None, *, on_nodes: bool) -> ModelFit:
+    """The models that the settings name. `listed`: the models on this machine, None where that is not known.
+    `on_nodes`: the teacher is asked of other machines, of whose servers nothing is known here.
 
-    Reads the heads of model files, so it is not for the app's loop.
+        Reads the heads of model files, so it is not for the app's loop.
     """
     method, teaches, weighs = settings.run.method, settings.teacher, settings.student
     teacher = student = None
@@ -58,6 +59,8 @@ def model_fit(settings: Settings, listed: ModelList | None) -> ModelFit:
         embedded = isinstance(file, ModelFile)
         if file is not None:
             teacher = _of_file(file, teaches.context, teaches=True)
+        elif on_nodes:
+            teacher = ModelNeed("")
         elif teaches.name.startswith(SERVED):
             teacher = _elsewhere(teaches)
         else:

@@ -12,6 +12,7 @@ from engine.run.session import Session, ending_when_held
 from engine.run.settings import Settings
 from engine.run.teacher_trial import TrialRun, answers
 from engine.store.workspace import Workspace
+from models.ray.cluster import OverRay
 from models.student import Losses
 from tui.state.engine_thread import EngineThread
 from tui.state.job import Job
@@ -23,14 +24,17 @@ T = TypeVar("T")
 class RunJob(Job[Session, Event, RunSummary]):
     """One run at a time. The models stay open after it, for questions and for the next run."""
 
-    def __init__(self, thread: EngineThread, on_end: Callable[[], Awaitable[None]]) -> None:
-        """`on_end` is awaited when a run has ended, before the next may begin."""
+    def __init__(
+        self, thread: EngineThread, on_end: Callable[[], Awaitable[None]], ray: OverRay | None
+    ) -> None:
+        """`on_end` is awaited when a run has ended, before the next may begin. `ray`: as `Session` takes it."""
         super().__init__(thread, "a run is under way; stop it first")
         self.limit: int | None = None  # of the run that is under way, or was last
         self.only: Sequence[int] | None = None  # likewise
         self.settings: Settings | None = None  # what that run goes by
         self.live_replies = LiveReplies()
         self._on_end = on_end
+        self._ray = ray
         self._open_settings: Settings | None = None  # of the models that are open
         self._opening = asyncio.Lock()  # held while other models take their place
         self._questions: set[asyncio.Task[Any]] = set()  # a person's, under way
@@ -75,7 +79,7 @@ class RunJob(Job[Session, Event, RunSummary]):
         async def tried() -> RunSummary:
             async with self._opening:
                 await self._close()
-                models = Session(workspace, settings, ending_when_held(self._reported.append))
+                models = Session(workspace, settings, ending_when_held(self._reported.append), ray=self._ray)
                 self._models, self._open_settings = models, settings
             try:
                 summary = await self._thread.begin(models.refine(only=only)).result()
@@ -111,7 +115,7 @@ class RunJob(Job[Session, Event, RunSummary]):
         async with self._opening:
             if self._models is None or self._open_settings != settings:
                 await self._close()
-                self._models = Session(workspace, settings, self._reported.append)
+                self._models = Session(workspace, settings, self._reported.append, ray=self._ray)
                 self._open_settings = settings
             return self._models
 

@@ -28,6 +28,7 @@ from engine.store.file_errors import Interrupted, WorkspaceError
 from engine.store.reviews import Reviews
 from engine.store.workspace import Run, Source, Workspace
 from models.errors import BurnishError, UsageError
+from models.ray.cluster import OverRay
 from models.system.threads import on_daemon_thread
 from tui.state.bulk import BulkJob
 from tui.state.engine_thread import EngineThread, in_steps
@@ -45,7 +46,9 @@ LEAVE_SECONDS = 1.5
 class Workbench:
     """One workspace at a time. Everything here is called from the app's loop. Methods raise `BurnishError`."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, ray: OverRay | None = None) -> None:
+        """`ray`: the cluster whose nodes' models work, for as long as this lasts; None: this machine's."""
+        self.ray = ray
         self.settings = settings or load_settings({})  # of the next run, and of questions to the models
         self.path: Path | None = None
         self.source: Source | None = None
@@ -56,8 +59,8 @@ class Workbench:
         self.act = ""  # what is done to many samples just now, and how far it has come
         self._typed: dict[str, dict[str, str]] = {}  # by question, and by the line
         self._engine = EngineThread()
-        self.run_job = RunJob(self._engine, self.follow)
-        self.judge_job = JudgeJob(self.settings.judge)
+        self.run_job = RunJob(self._engine, self.follow, ray)
+        self.judge_job = JudgeJob(self.settings.judge, ray)
         self._workspace: Workspace | None = None  # only the engine's thread reads and writes it
         self._reader: ReaderThread | None = None
         self._changing = asyncio.Lock()  # held while one workspace takes another's place

@@ -289,6 +289,9 @@ RESULTS = {
 CHECKS = {"ok": "✓", "advice": "!", "problem": "✗"}
 """The sign of each state of a check of `burnish doctor`."""
 
+CHECK_STYLES = {"problem": "$text-error", "advice": "$text-warning", "ok": "$text-success"}
+"""Its style, by the state, in the order in which checks are listed."""
+
 
 def unread_note(count: int) -> str:
     """A sentence about tags of Ollama's that are `engine.health.models_here.UNREAD`."""

@@ -22,11 +22,16 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from engine import pace
+from engine.events import NodeChanged
+from engine.health.check import Check
+from engine.health.ray_nodes import NodesFound
 from engine.method.token_gain import SampleHalf, Token, TokenGains
 from engine.progress import Tally
 from engine.run.settings import load_settings
+from engine.run.students import COPY
 from engine.sample import Annotation
 from engine.store.workspace import Workspace
+from models.ray.cluster import OPEN_TO_ALL, Node, NodeWork, OverRay
 from models.system import machine
 from models.system.machine import Build, Memory
 from tests import hostile
@@ -40,6 +45,7 @@ from tests.trial_scene import trial_scene
 from tests.tui.contrast import READABLE, SEEN, contrast
 from tui.app import BurnishApp
 from tui.screens.compare import trial_screen
+from tui.screens.start import nodes_pane
 from tui.state.workbench import Workbench
 from tui.themes import SIXTEEN
 
@@ -66,6 +72,7 @@ class State:
     steps: tuple[Step, ...] = ()
     shows: str = ""  # once it is there
     running: bool = False  # a run is begun, whose teacher falls silent in its second reply
+    nodes: bool = False  # it is over Ray, by what the nodes say of themselves
 
 
 def finished(folder: Path) -> Path:
@@ -145,6 +152,8 @@ STATES = {
     ),
     "help": seen("2 f1", "type to search"),
     "run, streaming": State(untouched, (BEGIN,), "1/4", running=True),
+    "start, nodes": State(untouched, shows="go to desk, lab-1", nodes=True),
+    "run, nodes": State(untouched, (BEGIN, ("1/4", "3")), "✗ teacher out", running=True, nodes=True),
     "review, streaming": State(
         untouched, (BEGIN, ("1/4", "2"), ("4 samples", "j enter")), "Sample 1", running=True
     ),
@@ -194,6 +203,35 @@ def _the_same_every_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_
     monkeypatch.setattr(Tally, "teacher_speed", 40.0)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
     monkeypatch.setattr(Workbench, "heat", heat)
+    monkeypatch.setattr(nodes_pane, "check_nodes", nodes_found)
+    monkeypatch.setattr(nodes_pane, "PAUSE", 0)
+
+
+NODES = [Node(name, name, f"192.0.2.{n}", 8, 1) for n, name in enumerate(("desk", "lab-1", "lab-2"), 1)]
+OF_NODES = NodesFound(
+    NODES,
+    [Check("token", "advice", OPEN_TO_ALL, "ray get-auth-token --generate")],
+    {
+        "desk": [Check("node desk", "ok", "burnish 0.1.0, teacher sha256:6f1d, student sha256:9a2c")],
+        "lab-1": [Check("node lab-1", "ok", "burnish 0.1.0, teacher sha256:6f1d, student sha256:9a2c")],
+        "lab-2": [
+            Check("node lab-2: teacher", "problem", "Ollama has no such model", "ollama pull qwen0.5b"),
+            Check("node lab-2: student", "problem", "/models/base.gguf: no such file", COPY),
+        ],
+    },
+)
+AT_WORK = [
+    NodeWork("desk", "teacher", None, 2, 11, 3_120, 78.0),
+    NodeWork("desk", "student", None, 1, 40, 5_100, 6.0),
+    NodeWork("lab-1", "teacher", None, 1, 9, 2_760, 60.0),
+    NodeWork("lab-1", "student", None, 0, 38, 4_700, 5.0),
+    NodeWork("lab-2", "teacher", "nothing answers at http://127.0.0.1:11434: start Ollama", 0, 3, 700, 20.0),
+    NodeWork("lab-2", "student", None, 0, 4, 600, 1.0),
+]
+
+
+async def nodes_found(*_: object, **__: object) -> NodesFound:
+    return OF_NODES
 
 
 async def heat(*_: object) -> TokenGains:
@@ -255,6 +293,9 @@ def looks_as_it_did(state: State, size: tuple[int, int], snap_compare: Callable[
         for shown, keys in state.steps:
             await until(pilot, shown)
             await pilot.press(*keys.split())
+        if state.nodes and state.running:
+            for node in AT_WORK:
+                workbench.run_job.tally.add(NodeChanged(node))
         await until(pilot, state.shows)
         await still(pilot)
         assert not too_faint(pilot.app)
@@ -266,7 +307,10 @@ def looks_as_it_did(state: State, size: tuple[int, int], snap_compare: Callable[
             if state.make is untouched
             else load_settings({})
         )
-        app = BurnishApp(Workbench(given), state.make(Path()))
+        workbench = Workbench(given)
+        if state.nodes:
+            workbench.ray = OverRay("auto")  # and its run asks this machine's models
+        app = BurnishApp(workbench, state.make(Path()))
         return snap_compare(app, terminal_size=size, run_before=walk)
 
 

@@ -35,6 +35,7 @@ from tui.screens.run import wording
 from tui.screens.run.decision_log import DecisionLog
 from tui.screens.run.growing import growing_part
 from tui.screens.run.live_reply import LiveReplyView
+from tui.screens.run.node_lines import node_lines
 from tui.screens.run.result_plots import ResultPlots
 from tui.screens.run.wording import RunCounts
 from tui.state.recount import Recount
@@ -53,6 +54,9 @@ CLOCK = 5
 
 MEASURED = 2.0
 """Seconds between two measurements of the memory."""
+
+NODES, FEW_NODES = 6, 2
+"""Nodes of a Ray cluster that have a line each on a tall terminal, and on a low one."""
 
 
 class RunScreen(CursorKeys, JobScreen):
@@ -270,6 +274,7 @@ class RunScreen(CursorKeys, JobScreen):
             Path(workbench.source.path).name,
             counts,
             changed=self._settings_changed(),
+            ray=workbench.ray,
         )
         self._update("plan-title", Content.styled(title, "bold"))
         self._update("plan-facts", plan)
@@ -355,6 +360,8 @@ class RunScreen(CursorKeys, JobScreen):
                 line = Content.assemble(line, (f"  {wording.backend(tally.student)}", "$text-muted"))
             lines.append(line.truncate(width, ellipsis=True))
         lines.append(wording.troubles(tally).truncate(width, ellipsis=True))
+        most = NODES if self.has_class("-tall") else FEW_NODES
+        lines += node_lines(tally.nodes.values(), most, width, over=tally.over)
         self._update("figures", Content("\n").join(lines))
         self._show_writing()
         self.query_one(DecisionLog).show(tally.decisions, tally.decided)

@@ -14,9 +14,11 @@ from engine.progress import Tally, listed
 from engine.run.settings import Settings
 from engine.sample import Stage
 from engine.store.distribution import FEW_SCORED, PairedMedians
+from models.ray.cluster import OverRay
 from models.student import StudentInfo
 from models.system.units import counted, size
 from models.teacher import TeacherInfo
+from tui.text.literal import first_line
 from tui.text.shown import shown_line
 from tui.text.vocabulary import MEASURES, METHODS, NO_HELP, SCHEDULES, WANTED
 
@@ -46,8 +48,11 @@ def facts(pairs: Iterable[tuple[str, Content | str]]) -> Content:
     )
 
 
-def plan(settings: Settings, data: str, counts: RunCounts, *, changed: bool) -> Content:
-    """The run that would begin. `changed`: with other settings than those of the samples that are done."""
+def plan(settings: Settings, data: str, counts: RunCounts, *, changed: bool, ray: OverRay | None) -> Content:
+    """The run that would begin.
+
+    changed: with other settings than those of the samples that are done. ray: the cluster whose nodes would work.
+    """
     run = settings.run
     pairs: list[tuple[str, Content | str]] = [
         (
@@ -65,11 +70,17 @@ def plan(settings: Settings, data: str, counts: RunCounts, *, changed: bool) -> 
         pairs.append(("template", str(run.template)))
     if run.method is Method.SELECTIVE:
         pairs.append(("schedule", SCHEDULES[run.schedule]))
+    if ray is not None:
+        pairs.append(("nodes", Content.styled(travels(ray.address), "$text-warning")))
     pairs.append(("done", done(counts)))
     if changed and counts.done:
         words = "the settings are others than of what is done: what they do not touch is not asked for again"
         pairs.append(("", Content.styled(words, "$text-warning")))
     return facts(pairs)
+
+
+def travels(address: str) -> str:
+    return f"the texts go to the nodes of Ray at {first_line(address, 40)}"
 
 
 def _named(name: str | None, more: str) -> Content:

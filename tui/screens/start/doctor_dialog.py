@@ -19,14 +19,13 @@ from textual.widgets import Static
 
 from engine.health.check import Check
 from engine.health.doctor import check
+from engine.health.ray_nodes import check_nodes
 from engine.run.settings import Settings
+from models.ray.cluster import OverRay
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
 from tui.text.shown import shown
-from tui.text.vocabulary import CHECKS
-
-STYLES = {"problem": "$text-error", "advice": "$text-warning", "ok": "$text-success"}
-"""By a check's state, in the order in which the checks are listed."""
+from tui.text.vocabulary import CHECK_STYLES, CHECKS
 
 
 class DoctorDialog(ModalScreen[None]):
@@ -50,9 +49,10 @@ class DoctorDialog(ModalScreen[None]):
         Binding("f5,r", "again", "Check again"),
     ]
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        """`folder`: where the workspace is or would be."""
+    def __init__(self, settings: Settings, folder: Path, ray: OverRay | None) -> None:
+        """`folder`: where the workspace is or would be. `ray`: the cluster that is checked, and not this machine."""
         super().__init__()
+        self._ray = ray
         self._settings = settings
         self._folder = folder
 
@@ -68,16 +68,20 @@ class DoctorDialog(ModalScreen[None]):
     @work(exclusive=True)
     async def action_again(self) -> None:
         self.query_one("#short", Static).update("checking: a moment")
-        settings, folder = self._settings, self._folder
         # On a thread: it reads model files, and asks the system about its hardware.
-        checks = await on_daemon_thread(lambda: asyncio.run(check(settings, folder)))
+        checks = await on_daemon_thread(lambda: asyncio.run(self._found()))
         with suppress(NoMatches):  # closed meanwhile
             self.query_one("#short", Static).update(_in_short(checks))
             found = self.query_one("#checks", VerticalScroll)
             await found.remove_children()
             await found.mount_all(
-                _row(one) for one in sorted(checks, key=lambda one: list(STYLES).index(one.state))
+                _row(one) for one in sorted(checks, key=lambda one: list(CHECK_STYLES).index(one.state))
             )
+
+    async def _found(self) -> list[Check]:
+        if self._ray is None:
+            return await check(self._settings, self._folder)
+        return (await check_nodes(self._settings, self._ray, privacy=False)).checks
 
     def action_close(self) -> None:
         self.dismiss()
@@ -89,7 +93,7 @@ def _row(one: Check) -> Horizontal:
     if one.fix:
         finding = Content.assemble(finding, "\n", ("→ ", "$primary"), shown(one.fix, "$text-muted"))
     return Horizontal(
-        Static(Content.styled(CHECKS[one.state], f"bold {STYLES[one.state]}"), classes="mark"),
+        Static(Content.styled(CHECKS[one.state], f"bold {CHECK_STYLES[one.state]}"), classes="mark"),
         Static(shown(one.name), classes="name"),
         Static(finding, classes="finding"),
         classes="check",

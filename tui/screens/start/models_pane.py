@@ -13,10 +13,11 @@ from textual.widgets import Static
 
 from engine.health.models_here import ModelList, list_models
 from engine.method.recipe import Method
-from engine.run.settings import with_setting
+from engine.run.settings import StudentSettings, TeacherSettings, with_setting
 from models.system.threads import on_daemon_thread
 from models.system.units import GIB
 from tui.messages import SettingsChanged
+from tui.screens.start.nodes_pane import NodesPane
 from tui.screens.start.pull_bar import PullBar
 from tui.state.model_fit import ModelFit, ModelNeed, model_fit
 from tui.state.workbench import Workbench
@@ -34,8 +35,8 @@ class ModelsPane(Vertical):
     ModelsPane #server { height: auto; margin-bottom: 1; }
     """
 
-    def __init__(self, workbench: Workbench, again: str, **options: Any) -> None:
-        """`again`: the key that looks for models again."""
+    def __init__(self, workbench: Workbench, again: str, checks: str, **options: Any) -> None:
+        """`again`: the key that looks for models again, `checks`: the one that shows every check."""
         super().__init__(**options)
         self._again = again
         self._workbench = workbench
@@ -43,16 +44,21 @@ class ModelsPane(Vertical):
         self._first_list = asyncio.Event()  # there is one
         self._listed_for = self._places
         self._fit: ModelFit | None = None
+        self._checked_for: tuple[TeacherSettings, StudentSettings] | None = (
+            None  # what the nodes were asked about
+        )
 
         settings = workbench.settings
         self.teacher = ModelPicker("teacher", settings.teacher.name, settings.teacher.url, id="teacher")
         self.student = ModelPicker("student", settings.student.name, id="student")
         self._pull_bar, self._memory = PullBar(), Facts(10, id="memory")
+        self.nodes = NodesPane(workbench, workbench.ray, checks) if workbench.ray is not None else None
         self._server = Static("looking for models …", id="server", classes="muted")
 
     def compose(self) -> ComposeResult:
         yield Static("Models", classes="heading")
-        yield from (self._pull_bar, self._server, self.teacher, self.student, self._memory)
+        yield from (self._pull_bar, self._server, self.teacher, self.student)
+        yield self._memory if self.nodes is None else self.nodes
 
     @property
     def _places(self) -> tuple[object, ...]:
@@ -87,7 +93,7 @@ class ModelsPane(Vertical):
         self._first_list.set()
         lines = []
         for problem in (found.problem, found.server_problem):
-            if problem is not None:
+            if problem is not None and self.nodes is None:
                 mark = ("! ", "bold $text-warning")
                 lines.append(Content.assemble(mark, shown(str(problem)), f"; {self._again} looks again"))
         if not found.complete:
@@ -119,7 +125,7 @@ class ModelsPane(Vertical):
     async def _settled(self, message: ModelPicker.Settled) -> None:
         """Let the focus go on, but not from a name that cannot serve: it is to be mended where it stands."""
         name = message.picker.name_given
-        fit = await on_daemon_thread(model_fit, self._workbench.settings, self._listed)
+        fit = await on_daemon_thread(self._model_fit)
         self._show_fit(fit)
         half = fit.teacher if message.picker is self.teacher else fit.student
         if (half is not None and half.wrong) or message.picker.name_given != name:
@@ -144,7 +150,10 @@ class ModelsPane(Vertical):
     async def update_fit(self) -> None:
         """Say what the chosen models need, and whether there is room for them."""
         await asyncio.sleep(PAUSE)
-        self._show_fit(await on_daemon_thread(model_fit, self._workbench.settings, self._listed))
+        self._show_fit(await on_daemon_thread(self._model_fit))
+
+    def _model_fit(self) -> ModelFit:
+        return model_fit(self._workbench.settings, self._listed, on_nodes=self.nodes is not None)
 
     def _show_fit(self, fit: ModelFit) -> None:
         self._fit = fit
@@ -152,7 +161,13 @@ class ModelsPane(Vertical):
         idle = f"not used by method {method}"
         self.teacher.say(_need_text(fit.teacher, idle if method is Method.SCORE else ""))
         self.student.say(_need_text(fit.student, idle if method is Method.REFLECT else ""))
-        self._memory.show([("memory", _memory_text(fit))])
+        if self.nodes is None:
+            self._memory.show([("memory", _memory_text(fit))])
+        elif self._checked_for != (
+            named := (self._workbench.settings.teacher, self._workbench.settings.student)
+        ):
+            self._checked_for = named
+            self.nodes.check()
 
 
 def _need_text(half: ModelNeed | None, idle: str) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from textual import on, work
@@ -37,9 +38,10 @@ from tui.screens.start.data_pane import DataPane
 from tui.screens.start.doctor_dialog import DoctorDialog
 from tui.screens.start.method_form import MethodForm
 from tui.screens.start.models_pane import ModelsPane
+from tui.screens.start.nodes_pane import NodesPane
 from tui.screens.start.teachers_dialog import TeachersDialog
 from tui.state.workbench import Workbench
-from tui.text.shown import shown_line
+from tui.text.shown import shown, shown_line
 from tui.text.vocabulary import rules_in_short
 from tui.widgets.model_picker import ModelPicker
 
@@ -59,6 +61,7 @@ class StartScreen(AppScreen):
     StartScreen ScrollableContainer { scrollbar-size-vertical: 1; }
     StartScreen Button { min-width: 10; }
     StartScreen Button:focus { text-style: bold underline !important; background-tint: $foreground 20%; }
+    StartScreen #travels { height: auto; background: $panel; color: $text-warning; padding: 0 2; }
     StartScreen #bar { height: 1; background: $panel; padding: 0 2; }
     StartScreen #ready { width: 1fr; height: 1; }
     StartScreen.-narrow #first-samples.-open { display: none; }
@@ -89,7 +92,7 @@ class StartScreen(AppScreen):
         self._closed_said = False  # a person wanted what there is only in a workspace
         self._data, self._models, self._form = (
             DataPane(workbench),
-            ModelsPane(workbench, keymap.first("start.refresh")),
+            ModelsPane(workbench, keymap.first("start.refresh"), keymap.first("start.check")),
             MethodForm(workbench),
         )
 
@@ -102,11 +105,14 @@ class StartScreen(AppScreen):
                     yield self._models
                 with ScrollableContainer(id="method", classes="pane", can_focus=False):
                     yield self._form
+        if self._models.nodes is not None:
+            yield Static(id="travels")
         with Horizontal(id="bar"):
             yield Static(id="ready")
             yield Button("Start", id="begin", variant="primary", compact=True)
 
     def on_mount(self) -> None:
+        self._say_where_texts_go()
         if self.first is not None:
             self._data.open(self.first)
         self.call_after_refresh(self._first_focus)
@@ -179,6 +185,11 @@ class StartScreen(AppScreen):
     def _laid_out(self) -> None:
         self.call_after_refresh(self._say_ready)
 
+    @on(NodesPane.Checked)
+    def _say_where_texts_go(self) -> None:
+        if self._models.nodes is not None:
+            self.query_one("#travels", Static).update(shown(f"! {self._models.nodes.travels()}"))
+
     def _say_ready(self) -> None:
         self.query_one("#ready", Static).update(self._ready())
 
@@ -215,13 +226,15 @@ class StartScreen(AppScreen):
 
     def action_check(self) -> None:
         folder = self.workbench.path.parent if self.workbench.path is not None else Path()
-        self.app.push_screen(DoctorDialog(self.workbench.settings, folder))
+        self.app.push_screen(DoctorDialog(self.workbench.settings, folder, self.workbench.ray))
 
     def action_pull(self) -> None:
         self._models.pull()
 
     def action_refresh(self) -> None:
         self._models.list_models()
+        if self._models.nodes is not None:
+            self._models.nodes.check()
         self._renew()
 
     def action_leave_line(self) -> None:
@@ -268,7 +281,8 @@ class StartScreen(AppScreen):
             asking = TeachersDialog(self._models.teachers(), chosen, COMPARED, typed)
             if (asked := await self.app.push_screen_wait(asking)) is None:
                 return
-            each = await on_daemon_thread(settings_of_each, self.workbench.settings, asked.names)
+            settings, ray = self.workbench.settings, self.workbench.ray
+            each = await on_daemon_thread(partial(settings_of_each, settings, asked.names, ray=ray))
         except BurnishError as error:
             self.say_error(error)
         else:
@@ -305,8 +319,9 @@ class StartScreen(AppScreen):
         try:
             self._check_free()
             self._form.check()
-            await on_daemon_thread(session.check, settings)
-            await _check_server(settings)
+            await on_daemon_thread(partial(session.check, settings, ray=self.workbench.ray))
+            if self.workbench.ray is None:
+                await _check_server(settings)
         except TeacherError as error:
             self.say_error(error)
             if error.fault is Fault.MODEL_MISSING and not str(settings.teacher.name).startswith(SERVED):

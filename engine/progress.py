@@ -34,6 +34,7 @@ from engine.judge.events import Answered, JudgedBefore, JudgeEvent, PairJudged, 
 from engine.judge.prompt import Result
 from engine.pace import Measured, Pace, Pulse, Stopwatch
 from engine.sample import Stage, Verdict
+from engine.tasks.events import RequestsDone, TasksEvent
 from engine.trial.events import DoneBefore, Trained, TrialEvent
 from models.ray.cluster import NodeWork
 from models.student import StudentInfo
@@ -96,9 +97,9 @@ class Tally:
         self.over = False
         self.watch, self.phase_watch = Stopwatch(), Stopwatch()
 
-    def add(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def add(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         self._count(event)
-        self._count_training(event)
+        self._count_in_parts(event)
         self._follow(event)
         if isinstance(event, Held):
             self.hold(event.text)
@@ -106,7 +107,7 @@ class Tally:
             self.nodes[event.work.node, event.work.model] = event.work
         self._watch()
 
-    def _count(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def _count(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         """Count what came of the work."""
         match event:
             case Started():
@@ -168,7 +169,8 @@ class Tally:
         self.length_decides += before.length_decides
         self.faults.update(before.faults)
 
-    def _count_training(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def _count_in_parts(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
+        """Count steps of a training, and requests of tasks."""
         match event:
             case DoneBefore(count=count):
                 self.done += count
@@ -177,10 +179,13 @@ class Tally:
                 self.done += 1
                 self.finished += 1
                 self.trained = event
+            case RequestsDone(count=count):
+                self.done += count
+                self.finished += count
             case _:
                 pass
 
-    def _follow(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def _follow(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         """Keep what is going on now."""
         match event:
             case TeacherOpened(info=info):

@@ -39,7 +39,8 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
     """A student as the harness asks a model. It raises `BurnishError` of many kinds.
 
     student: a GGUF file, `ollama:TAG` or `demo`. adapter: a LoRA as a GGUF. context: tokens a request may have at
-    most, and no more than the student was trained on. on_progress: is told the requests done, and how many there are.
+    most, and no more than the student was trained on. on_progress: is told the requests done, how many there are, and
+    how many lost their beginning so far.
     The harness's batch sizes and device are of no use here: llama.cpp is asked for all at once, where it runs.
     """
 
@@ -54,11 +55,12 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         batch_size: object = None,
         max_batch_size: object = None,
         device: object = None,
-        on_progress: Callable[[int, int], None] = lambda *_: None,
+        on_progress: Callable[[int, int, int], None] = lambda *_: None,
     ) -> None:
         super().__init__()
         self._work = _Background()
         self._on_progress = on_progress
+        self._cut_requests = 0
         file = self._work.run(identified(student_file(str(student))))
         self._adapter = None if adapter is None else Path(adapter)
         common: dict[str, Any] = {"adapter": self._adapter, "gpu_layers": gpu_layers, "threads": threads}
@@ -103,8 +105,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
                 for context, continuation in part
             ]
             found += self._scored(passages)
-            self._on_progress(len(found), len(pairs))
-        self._keep("loglikelihood", requests, found)
+            self._done("loglikelihood", requests, found, len(part))
         return found
 
     def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
@@ -118,8 +119,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
             ]
             scored = iter(self._scored([window for of_text in windows for window in of_text]))
             found += [sum(next(scored)[0] for _ in of_text) for of_text in windows]
-            self._on_progress(len(found), len(texts))
-        self._keep("loglikelihood_rolling", requests, found)
+            self._done("loglikelihood_rolling", requests, found, len(part))
         return found
 
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
@@ -127,8 +127,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         found: list[str] = []
         for request in requests:
             found.append(self._written(*request.args))
-            self._on_progress(len(found), len(requests))
-        self._keep("generate_until", requests, found)
+            self._done("generate_until", requests, found, 1)
         return found
 
     # Tokens
@@ -159,6 +158,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
     def _cut(self, context: list[int], target: list[int]) -> TokenPassage:
         """A passage without the beginning of its context for which there is no room."""
         room = self.max_length + 1 - len(target)  # the last token is only predicted
+        self._cut_requests += len(context) > room
         if room < 1:
             raise UsageError(
                 f"a continuation has {len(target)} tokens, and the context {self.max_length}: give a larger context="
@@ -196,14 +196,17 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
 
     def _tail(self, text: str, room: int) -> str:
         """A text's end that has no more tokens than there is room for."""
+        whole = text
         while (count := len(self._start) + len(self._tokens([text])[text])) > room:
             text = text[max(len(text) * (count - room) // count, 1) :]
+        self._cut_requests += text != whole
         return text
 
-    def _keep(self, kind: str, requests: Sequence[Any], found: Sequence[object]) -> None:
-        """Into the harness's own cache, where it has one."""
-        for request, answer in zip(requests, found, strict=True):
+    def _done(self, kind: str, requests: Sequence[Any], found: Sequence[object], new: int) -> None:
+        """Keep the last so many answers in the harness's own cache, where it has one, and tell of all so far."""
+        for request, answer in zip(requests[len(found) - new :], found[-new:], strict=False):
             self.cache_hook.add_partial(kind, request.args, answer)
+        self._on_progress(len(found), len(requests), self._cut_requests)
 
 
 class _Stopped(Exception):  # noqa: N818

@@ -33,6 +33,7 @@ from tui.cli.score import score
 from tui.cli.show import show
 from tui.cli.stats import stats
 from tui.cli.stopping import stop_as_ctrl_c
+from tui.cli.tasks import tasks
 from tui.cli.teachers import teachers
 from tui.cli.trial import trial
 from tui.cli.try_ import try_
@@ -152,6 +153,7 @@ COMMANDS = (
     answer,
     alpaca_eval,
     trial,
+    tasks,
     models,
     prompts,
     pull,

@@ -15,6 +15,7 @@ from engine.judge.events import JudgeEvent
 from engine.pace import Pace, clock
 from engine.progress import Tally
 from engine.sample import Stage
+from engine.tasks.events import TasksEvent
 from engine.trial.events import TrialEvent
 from models.system.units import counted
 from tui.cli.console import moves, say
@@ -38,7 +39,7 @@ class RunDisplay:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         self.tally.add(event)
 
 
@@ -85,7 +86,7 @@ class LiveDisplay(RunDisplay):
         self._growing = ""
         self._live.stop()
 
-    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         super().on_event(event)
         match event:
             case Started():
@@ -143,7 +144,7 @@ class PlainDisplay(RunDisplay):
     def __exit__(self, *_: object) -> None:
         self._print_state()
 
-    def on_event(self, event: Event | JudgeEvent | TrialEvent) -> None:
+    def on_event(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
         paused = self.tally.paused
         super().on_event(event)
         match event:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def pull(name: str) -> int:
     """Have Ollama fetch the model NAME.
 
-    The one command here that makes something use the network.
+    Nothing else here makes anything use the network, but burnish tasks --fetch.
     """
     from tui.cli.console import errors, say
 

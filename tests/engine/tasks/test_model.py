@@ -69,7 +69,7 @@ def total(found: Losses) -> float:
 def test_a_continuation_is_scored_after_its_context_and_a_space_belongs_to_the_word_after_it(
     model: Any,
 ) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, int]] = []
     model._on_progress = lambda *counts: told.append(counts)
     ids = model._tokens(["The sea is", "The sea is blue", "blue", " blue"])
     start = model._start
@@ -92,7 +92,7 @@ def test_a_continuation_is_scored_after_its_context_and_a_space_belongs_to_the_w
         [total(expected[0])] * 2 + [total(expected[1]), found[3][0], total(expected[2]), 0.0], abs=1e-3
     )
     assert found[5] == (0.0, True)
-    assert told == [(6, 6)]
+    assert told == [(6, 6, 1)]
 
 
 def test_the_likeliest_continuation_is_said_to_be_it(model: Any) -> None:

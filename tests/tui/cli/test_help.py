@@ -76,6 +76,7 @@ WORKING = {
     "alpaca-eval": ["{}", "--record", "/nowhere/w.judged"],
     "rate": ["{}", "--judge", "demo", "--record", "/nowhere/w.judged"],
     "answer": ["--model", "demo", "--prompts", "/nowhere.json", "-o", "/nowhere/out.json"],
+    "tasks": ["--student", "demo", "--tasks", "none"],
     "trial": ["{}", "--student", "demo", "--base", "/nowhere"],
     "doctor": ["--student", "demo"],
     "demo": ["-w", "/nowhere/demo.burnish"],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import socket
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -274,6 +276,9 @@ def _connect(address: str) -> Any:
     # Whatever a node reports, Ray prints to this process's standard output, where results are, and has no switch.
     printing: Any = import_module("ray._private.worker")
     printing.print_to_stdstream = lambda *_, **__: None
+    # Ray has a crash's stack written to standard error unless it is written already; the app's has no number.
+    if not faulthandler.is_enabled() and sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
     local = {"include_dashboard": False} if address == "local" else {}
     try:
         if address != "local":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from stat import S_IMODE
 from unittest.mock import ANY, patch
@@ -96,8 +98,19 @@ def test_students_of_two_backends_work_side_by_side_only_where_they_are_exact(od
     asyncio.run(main())
 
 
-def test_no_folder_is_sent_to_the_nodes(nodes: Nodes) -> None:
-    """Ray sends the one that `uv run` was begun in, unless it is told not to."""
+class NoFile(StringIO):
+    """Standard error as the app has it."""
+
+    def fileno(self) -> int:
+        return -1
+
+
+def test_connecting_sends_no_folder_and_needs_no_standard_error(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray sends the folder that `uv run` was begun in, unless it is told not to."""
+    faulthandler.disable()
+    monkeypatch.setattr(sys, "stderr", NoFile())
 
     async def connected() -> object:
         cluster = Cluster(nodes.address)

@@ -82,8 +82,8 @@ WON = {"original": (9, 8), "refined": (17, 3), "random": (12, 9), "longest": (3,
 """Pairs that each arm has won and lost; the rest are ties. The refined answers that win are the longer ones."""
 
 
-def judged_scene(folder: Path) -> JudgedAnswers:
-    """The judge's part of a trial that is done."""
+def judged_scene(folder: Path, unanswered: int = 0) -> JudgedAnswers:
+    """The judge's part of a trial that is done. `unanswered`: instructions, by the arm refined."""
 
     def beside(arm: str) -> ArmVerdicts:
         won, lost = WON[arm]
@@ -103,7 +103,10 @@ def judged_scene(folder: Path) -> JudgedAnswers:
         samples=ROWS,
         answers={
             arm: ArmAnswers(
-                answered=ROWS, cut=ROWS * (arm == BASE), tokens=median, characters=round(4.2 * median)
+                answered=ROWS - unanswered * (arm == "refined"),
+                cut=ROWS * (arm == BASE),
+                tokens=median,
+                characters=round(4.2 * median),
             )
             for arm, median in tokens.items()
         },

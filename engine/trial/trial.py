@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.events import Notice, Started
 from engine.export.export import share_of
 from engine.formats.read import BadRow
+from engine.judge.results import ENOUGH
 from engine.method.templates import prompt_for
 from engine.pace import clock
 from engine.run.settings import StudentSettings
@@ -104,6 +105,9 @@ async def trial(
     run = workspace.latest_run()
     with at_work("steps") as emit:
         arms = _divided(workspace, run, asked, emit)
+        if asked.judge is not None and (count := len(arms.rows)) < ENOUGH:
+            few = f"{counted(count, 'row is', 'rows are')} held out, and a judge needs {ENOUGH} decided pairs"
+            emit(Notice(f"{few} to tell arms apart: --held-out takes more"))
         with trial_folder(asked.out):
             data = await _trial_data(_student(file, run, settings), run, arms)
             found = await _trained(file, run, settings, asked, arms, data, emit)

@@ -76,9 +76,9 @@ def words(judged: JudgedAnswers) -> Iterator[Fact]:
         found = {against: by_arm[arm] for against, by_arm in judged.beside.items() if arm in by_arm}
         if found:
             (first, verdicts), *others = reversed(found.items())
-            told = [sentence(first, verdicts)]
-            told += [f"beside {against}'s: {FOUND[one.finding]}" for against, one in others]
-            yield one_line(arm), "; ".join(told)
+            said = [sentence(first, verdicts)]
+            said += [f"beside {against}'s: {FOUND[one.finding]}" for against, one in others]
+            yield one_line(arm), "; ".join(said)
     for against, arm, verdicts in each(judged):
         if ORIGINAL in (against, arm):
             yield "length", f"{one_line(arm)} beside {against}: {length_words(verdicts)}"
@@ -87,6 +87,9 @@ def words(judged: JudgedAnswers) -> Iterator[Fact]:
         yield "place", f"the order changed {sum(one.changed for one in bias)} of {counted(pairs, 'verdict')}"
     if same := sum(verdicts.same for *_, verdicts in each(judged)):
         yield "same", f"{counted(same, 'pair')} of two equal answers, not judged"
+    short = {arm: judged.samples - found.answered for arm, found in judged.answers.items()}
+    if told := ", ".join(f"{count:,} of {one_line(arm)}" for arm, count in short.items() if count):
+        yield "no answer", f"{told}: what they ask fills the student's context, or llama.cpp fails at it"
     if missing := sum(verdicts.results.invalid for *_, verdicts in each(judged)):
         yield "no verdict", counted(missing, "pair")
     if judged.wrote_refined:

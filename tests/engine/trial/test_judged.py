@@ -73,14 +73,15 @@ def test_it_is_kept_with_the_trial_and_told_in_tables_and_a_sentence_for_each_ar
     before = kept_trial(folder)
     assert before is not None
     assert before.judged is None
-    found_ = judged_scene(folder)
+    found_ = judged_scene(folder, unanswered=2)
     kept = kept_trial(folder, before)
     assert kept is not None
     assert kept.judged == found_
     print_judged(Console(file=(out := StringIO()), width=80), found_)
     told = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     for line in (
-        "refined 24 88.5 372 0",
+        "refined 22 88.5 372 0",
+        "no answer 2 of refined: what they ask fills the student's context, or llama.cpp fails at it",
         "refined original 24 17 4 3 1.583 1.292 to 1.833",
         "original no difference shown between its answers and base's",
         "refined better: the judge prefers its answers to original's; beside base's: better",

@@ -105,7 +105,7 @@ def elsewhere(
         env={**os.environ, **ALONE, **(environment or {})},
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -16,6 +16,7 @@ from engine.judge.prompt import PROMPTS as JUDGE_PROMPTS
 from engine.judge.prompt import Opinion, Pair, StudentChoice
 from engine.judge.rating import PROMPTS as RATING_PROMPTS
 from engine.judge.record import Judging
+from engine.method.candidates import CandidatesBy
 from engine.method.prompts import PROMPTS, CritiqueLength, PromptSet
 from engine.method.recipe import Method, Recipe
 from engine.method.reply_forms import JudgeForm, RatingForm, ReplyFormName
@@ -118,7 +119,8 @@ def ratio(
 def token_ratio(gains: Sequence[float] | None, reason: str = "too long") -> TokenRatio:
     """A score from the loss that each scored token gains by its context, in nats; None: there is none."""
     if gains is None:
-        return TokenRatio(ratio(reason=reason), *[np.empty(0, np.float32)] * 2)
+        none = np.empty(0, np.float32)
+        return TokenRatio(ratio(reason=reason), none, none)
     alone, given = np.zeros(len(gains), np.float32), np.asarray(gains, np.float32)
     mean = math.fsum(given.tolist()) / len(gains)
     about = ratio(log_ratio=mean).model_copy(
@@ -238,6 +240,7 @@ USUAL_RECIPE: dict[str, Any] = {
     "criteria": None,
     "form": ReplyFormName.JSON,
     "candidates": 1,
+    "candidates_by": CandidatesBy.PAPER,
     "both_branches": False,
     "teacher": "sha256:" + "7" * 64,
     "teacher_context": 8192,

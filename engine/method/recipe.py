@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from engine.method.candidates import CandidatesBy
 from engine.method.noise import NearTies
 from engine.method.prompts import PROMPT_SETS, CritiqueLength, Prompts, PromptSet, Wording, prompts_of
 from engine.method.reflection import Question
@@ -64,6 +65,7 @@ class Recipe(Sampling):
     criteria: Criteria | None  # that it criticises on; None: the papers'
     form: ReplyFormName
     candidates: int  # rewrites asked for in each stage
+    candidates_by: CandidatesBy  # what tells the best of them; of one alone, the paper's
     both_branches: bool  # reflect on every response that a student might have taken
     teacher: str | None  # the digest of its weights; None: no teacher
     teacher_context: int | None  # tokens a request and its reply share

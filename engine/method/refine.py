@@ -16,13 +16,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.method.candidates import (
+    OF_RESPONSES,
+    CandidatesBy,
+    Worth,
+    worth_by_chance,
+    worth_by_length,
+    worth_by_losses,
+)
 from engine.method.noise import NearTies
 from engine.method.prompts import Prompts
 from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
 from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
-from engine.method.selection import ComparedLength, Selected, larger_ifd, smaller_r_ifd
+from engine.method.selection import ComparedLength, Selected, at_equal_length, larger_ifd, smaller_r_ifd
 from engine.sample import (
     Choice,
     Failure,
@@ -67,13 +75,16 @@ class StageRule:
         [ReplyFormName, Prompts, Version, AskTeacher, History, str], Coroutine[Any, Any, Reflection]
     ]
     ratio: Measure
-    better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength], Selected]
+    better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength, Worth | None], Selected]
+    sign: int  # 1 where the larger score is better, -1 where the smaller is
 
 
 INSTRUCTION = StageRule(
-    Stage.INSTRUCTION, reflect=reflect_on_instruction, ratio=ifd_passages, better=larger_ifd
+    Stage.INSTRUCTION, reflect=reflect_on_instruction, ratio=ifd_passages, better=larger_ifd, sign=1
 )
-RESPONSE = StageRule(Stage.RESPONSE, reflect=reflect_on_response, ratio=r_ifd_passages, better=smaller_r_ifd)
+RESPONSE = StageRule(
+    Stage.RESPONSE, reflect=reflect_on_response, ratio=r_ifd_passages, better=smaller_r_ifd, sign=-1
+)
 STAGES = {rule.stage: rule for rule in (INSTRUCTION, RESPONSE)}
 
 
@@ -135,6 +146,7 @@ class Stages:
 
     def __init__(self, recipe: Recipe, models: SampleModels, sample: Sample) -> None:
         self._recipe = recipe
+        self._sample = sample.index
         self._history = sample.history
         self._prompts = recipe.asked.at(sample.history, sample.next)
         self._models = models
@@ -148,11 +160,12 @@ class Stages:
             return self._failed(rule, v, failure)
         versions = [v, *(found.version for found in reflections)]
         ratios = await self._models.ratios(rule.ratio, versions)
-        selected = self._better(rule, ratios)
+        worth = await self._worth(rule, versions[1:], ratios)
+        selected = self._better(rule, ratios, worth)
         verdict, contender, near_tie, verified = selected.verdict, selected.contender, selected.near_tie, None
         if near_tie and self._recipe.verifier is not None:
             again = await self._models.verified_ratios(rule.ratio, versions)
-            decided = self._better(rule, again, verified=True)
+            decided = self._better(rule, again, worth, verified=True)
             if decided.margin is not None:
                 verdict, contender, near_tie = decided.verdict, decided.contender, decided.near_tie
                 selected = self._better(rule, [ratios[0], ratios[1 + contender]])  # of the same candidate
@@ -176,10 +189,37 @@ class Stages:
         )
         return self._chosen(best.version if verdict is Verdict.REPLACED else v, choice)
 
-    def _better(self, rule: StageRule, ratios: Sequence[TokenRatio], *, verified: bool = False) -> Selected:
+    def _better(
+        self,
+        rule: StageRule,
+        ratios: Sequence[TokenRatio],
+        worth: Worth | None = None,
+        *,
+        verified: bool = False,
+    ) -> Selected:
         """The choice between what was there and the candidates, by the student or by its better weights."""
         near_ties = self._recipe.verified_near_ties if verified else self._recipe.near_ties
-        return rule.better(ratios[0], ratios[1:], near_ties, self._recipe.length)
+        return rule.better(ratios[0], ratios[1:], near_ties, self._recipe.length, worth)
+
+    async def _worth(
+        self, rule: StageRule, candidates: Sequence[Version], ratios: Sequence[TokenRatio]
+    ) -> Worth | None:
+        """What tells the best candidate; None: the stage's own score. `ratios`: of what was there, and of each."""
+        by = self._recipe.candidates_by
+        if by is CandidatesBy.PAPER or len(candidates) == 1:
+            return None
+        if by in OF_RESPONSES:
+            of_stage = rule.ratio is ifd_passages
+            ifds = ratios[1:] if of_stage else await self._models.ratios(ifd_passages, candidates)
+            return worth_by_losses(by, ifds)
+        match by:
+            case CandidatesBy.MARGIN:
+                margins = [at_equal_length(ratios[0], one, rule.sign) for one in ratios[1:]]
+                return [None if one is None else one.margin for one in margins]
+            case CandidatesBy.LENGTH:
+                return worth_by_length(candidates)
+            case _:
+                return worth_by_chance(self._recipe.seed, self._sample, rule.stage, len(candidates))
 
     async def take(self, rule: StageRule, v: Version) -> tuple[Version, Choice]:
         """The rewrite of a version, unseen by any student."""

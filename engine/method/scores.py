@@ -67,6 +67,12 @@ class TokenRatio:
     ratio: Ratio
     alone: NDArray[np.float32]  # [scored or more] nats
     given: NDArray[np.float32]  # likewise
+    ranks: NDArray[np.uint8] | None = None  # of the target after its context; None: they were not asked for
+
+    @property
+    def scored(self) -> int:
+        """The tokens that the score is over; 0 where there is no score."""
+        return self.ratio.given.scored if self.ratio.given is not None else 0
 
     def log_ratio(self, tokens: int) -> float:
         """The score's logarithm over its first `tokens` scored tokens."""
@@ -75,7 +81,7 @@ class TokenRatio:
 
 def token_ratio(alone: Losses, given: Losses, left_out: int = 0) -> TokenRatio:
     """`ratio`, with the token losses."""
-    return TokenRatio(ratio(alone, given, left_out), alone.nll, given.nll)
+    return TokenRatio(ratio(alone, given, left_out), alone.nll, given.nll, given.ranks)
 
 
 def unscored(reason: str) -> TokenRatio:

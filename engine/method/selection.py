@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.method.candidates import Worth
 from engine.method.noise import NEAR_TIE, RESPONSE, NearTies
 from engine.method.scores import TokenRatio
 from engine.sample import EqualLength, Rule, Verdict
@@ -46,10 +48,11 @@ def larger_ifd(
     candidates: Sequence[TokenRatio],
     near_ties: NearTies = USUAL,
     length: ComparedLength = ComparedLength.WHOLE,
+    worth: Worth | None = None,
 ) -> Selected:
     """The instruction stage's rule (arXiv 2402.10110, section 3.1)."""
     rule = Rule.LARGER_IFD if length is ComparedLength.WHOLE else Rule.LARGER_IFD_EQUAL
-    return _select(rule, before, candidates, near_ties, length, sign=1)
+    return _select(rule, before, candidates, near_ties, length, worth, sign=1)
 
 
 def smaller_r_ifd(
@@ -57,13 +60,14 @@ def smaller_r_ifd(
     candidates: Sequence[TokenRatio],
     near_ties: NearTies = USUAL,
     length: ComparedLength = ComparedLength.WHOLE,
+    worth: Worth | None = None,
 ) -> Selected:
     """The response stage's rule (arXiv 2402.10110, section 3.2).
 
     Both sides score the same instruction: their lengths differ only where the student's context cut it.
     """
     rule = Rule.SMALLER_R_IFD if length is ComparedLength.WHOLE else Rule.SMALLER_R_IFD_EQUAL
-    return _select(rule, before, candidates, near_ties, length, sign=-1)
+    return _select(rule, before, candidates, near_ties, length, worth, sign=-1)
 
 
 def at_equal_length(before: TokenRatio, after: TokenRatio, sign: int) -> EqualLength | None:
@@ -86,9 +90,13 @@ def _select(
     candidates: Sequence[TokenRatio],
     near_ties: NearTies,
     length: ComparedLength,
+    worth: Worth | None,
     sign: int,
 ) -> Selected:
-    """The best candidate replaces what was there only if it is strictly better; the first of equals is best."""
+    """The best candidate replaces what was there only if it is strictly better; the first of equals is best.
+
+    worth: which is best, where the score that decides does not say it; those that have none come last.
+    """
     known = {i: one.ratio.log_ratio for i, one in enumerate(candidates) if one.ratio.log_ratio is not None}
     if not known:
         return Selected(None, 0, Rule.UNSCORABLE, None, near_tie=False)
@@ -96,9 +104,12 @@ def _select(
     equal = {i: at_equal_length(before, candidates[i], sign) for i in known}
 
     def goodness(i: int) -> float:
+        if measured:
+            return measured.get(i, -math.inf)
         at = equal[i]
         return at.margin if at is not None and length is ComparedLength.EQUAL else sign * known[i]
 
+    measured = {i: found for i in known if worth is not None and (found := worth[i]) is not None}
     contender = max(known, key=lambda i: (goodness(i), -i))
     at = equal[contender]
     if before.ratio.log_ratio is None or at is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.events import DroppedMeanwhile, Event, Notice
+from engine.method.candidates import CandidatesBy
 from engine.method.noise import NEAR_TIE, noise_of
 from engine.method.prompts import PROMPTS
 from engine.method.recipe import Recipe, Sampling
@@ -230,6 +231,7 @@ def recipe_of(
         criteria=settings.reflection.criteria and settings.reflection.criteria_in_force,
         form=form,
         candidates=run.candidates,
+        candidates_by=run.candidates_by if run.candidates > 1 else CandidatesBy.PAPER,
         both_branches=run.both_branches,
         teacher=teacher and teacher.digest,
         teacher_context=teacher and teacher.context,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Self, TypeVar
 
 from engine.events import (
@@ -28,7 +29,6 @@ from engine.method.refine import STAGES
 from engine.method.reflection import Question, with_remark
 from engine.method.reply_forms import ReplyFormName
 from engine.method.rewrite_language import ANY, names_a_language
-from engine.method.selection import ComparedLength
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
@@ -437,14 +437,14 @@ async def reselect(
     emit: Emit,
     *,
     ask_teacher: bool,
-    length: ComparedLength | None = None,
+    otherwise: Mapping[str, object] = MappingProxyType({}),
     teacher_url: str | None = None,
     ray: OverRay | None = None,
 ) -> RunSummary:
     """Choose again with a student, over the replies that are here; all else is as in the latest run.
 
-    `length`: the margin that decides, `teacher_url`: where the server of a teacher `openai:MODEL` listens, where these
-    are others than in that run. `ray`: as `Session` takes it.
+    `otherwise`: the run's settings that are others, such as `length`; `teacher_url`: where the server of a teacher
+    `openai:MODEL` listens, where that is elsewhere. `ray`: as `Session` takes it.
 
     Samples whose way needs a reply that was never asked for stay unfinished and are named in the summary; with
     `ask_teacher`, that run's teacher is asked for those replies, and only those.
@@ -466,9 +466,7 @@ async def reselect(
             "student": student,
             "teacher": before.teacher.model_copy(update={"url": teacher_url or before.teacher.url}),
             "reflection": before.reflection.model_copy(update={"language": latest.recipe.language}),
-            "run": before.run.model_copy(
-                update={"method": Method.SELECTIVE, "length": length or before.run.length}
-            ),
+            "run": before.run.model_copy(update={**otherwise, "method": Method.SELECTIVE}),
         }
     )
     asked = settings.teacher

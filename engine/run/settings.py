@@ -35,6 +35,7 @@ from pydantic_settings import (
 
 from engine.formats.limits import DEFAULT as ROW_MIB
 from engine.formats.limits import limit_rows
+from engine.method.candidates import CandidatesBy
 from engine.method.prompts import CritiqueLength, PromptSet, Wording
 from engine.method.recipe import Method
 from engine.method.reply_forms import JudgeForm, ReplyFormName
@@ -274,6 +275,17 @@ class RunSettings(SettingsGroup):
         1, ge=1, le=16, title="Candidates"
     )
     """Rewrites the teacher is asked for in each stage; the student takes the best."""
+
+    candidates_by: Annotated[
+        CandidatesBy,
+        Option(
+            "--candidates-by",
+            "Which of several rewrites may replace what was there: paper: the best by the stage's own score; else the "
+            "first by a measure, as of export --by",
+        ),
+    ] = Field(CandidatesBy.PAPER, title="Best of them")
+    """Which of several candidates is held against what was there. `paper`: the best by the stage's own score. Else the
+    first by a measure, as an export takes them; the stage's score decides in any case whether it replaces that."""
 
     both_branches: Annotated[
         bool,

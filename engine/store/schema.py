@@ -212,6 +212,13 @@ def _reasoning_skipped(db: sqlite3.Connection) -> None:
         db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
 
 
+def _candidates_as_published(db: sqlite3.Connection) -> None:
+    """Add to the keys of runs that the best of several candidates was the best by the stage's own score."""
+    for run, text in db.execute("SELECT run, recipe FROM runs").fetchall():
+        recipe = json.loads(text) | {"candidates_by": "paper"}
+        db.execute("UPDATE runs SET recipe = ? WHERE run = ?", (json.dumps(recipe, sort_keys=True), run))
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _FIRST,
     _SECOND,
@@ -230,4 +237,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     ANNOTATIONS,
     "ALTER TABLE losses ADD COLUMN ranks BLOB",  # uint8, as models.student.Losses; NULL where none were asked for
     RATINGS,
+    _candidates_as_published,
 )

@@ -69,6 +69,7 @@ def in_todays_models(whole: dict[str, Any]) -> dict[str, Any]:
         "guidelines": (),
         "criteria": None,
         "reasoned": False,
+        "candidates_by": "paper",
     }
     in_todays_models["recipe"] = Recipe.model_validate(usual | in_todays_models["recipe"])
     in_todays_models["settings"] = RunRecord.model_validate(in_todays_models["settings"])

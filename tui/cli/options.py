@@ -110,6 +110,7 @@ def manner_options(command: F) -> F:
     for option in (
         setting_option("run", "length"),
         setting_option("run", "both_branches"),
+        setting_option("run", "candidates_by"),
         setting_option("run", "candidates"),
         setting_option("run", "near_tie", metavar="MARGIN"),
         setting_option("student", "verify"),

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     "length",
     help="The margin that decides: over whole responses, or at equal length [the latest run's].",
 )
+@setting_option(
+    "run",
+    "candidates_by",
+    help="Which of several rewrites may replace what was there: paper: the best by the stage's own score; else the "
+    "first by a measure, as of export --by [the latest run's].",
+)
 @click.option("--ask-teacher", is_flag=True, help="Ask the run's teacher for the replies that are missing.")
 @setting_option(
     "teacher",
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
 def reselect(
     workspace: Path, *, ask_teacher: bool, ray: OverRay | None, as_json: bool, **options: Any
 ) -> int:
-    """Choose again, by another student or at equal length.
+    """Choose again: by another student, length or measure.
 
     The teacher's replies are those that are there. Where the new choice takes a branch whose response reflection
     was never asked for, the sample is listed and left, unless --ask-teacher is given. Samples that a person
@@ -55,12 +61,12 @@ def reselect(
 
     settings = load_settings(given(options))
     # Only where it was said: all that is not said is as in the latest run.
-    length = settings.run.length if options["run__length"] else None
+    said = [name for name in ("length", "candidates_by") if options[f"run__{name}"]]
     choose = partial(
         session.reselect,
         ray=ray,
         student=settings.student,
-        length=length,
+        otherwise={name: getattr(settings.run, name) for name in said},
         teacher_url=options["teacher__url"],
     )
     console = errors()

@@ -15,6 +15,7 @@ from engine.formats.following import changes, reasoning_of
 from engine.formats.tools import tools_text
 from engine.health.check import Check
 from engine.health.models_here import UNREAD, ListedModel
+from engine.method.candidates import CandidatesBy
 from engine.method.noise import RESPONSE
 from engine.method.prompts import CritiqueLength, PromptSet, Wording
 from engine.method.recipe import Method, Recipe
@@ -271,6 +272,18 @@ def failure_fact(outcome: Outcome) -> Fact:
     return f"sample {outcome.index}", f"{failure.fault}: {failure.message}"
 
 
+_BEST_BY = {
+    CandidatesBy.PAPER: "the stage's score",
+    CandidatesBy.IFD: "IFD",
+    CandidatesBy.S_IFD: "S-IFD",
+    CandidatesBy.RSR: "RSR",
+    CandidatesBy.LOSS: "loss",
+    CandidatesBy.MARGIN: "the margin at equal length",
+    CandidatesBy.LENGTH: "length",
+    CandidatesBy.RANDOM: "chance",
+}
+
+
 def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     """The dataset of a workspace, and the models and method of a run."""
     yield "dataset", f"{source.path} ({source.format})"
@@ -287,6 +300,8 @@ def workspace_facts(source: Source, run: Run) -> Iterator[Fact]:
     if isinstance(words := run.recipe.prompt_set, Wording):
         parts.append(f"prompts of your own ({words.digest[:19]}…)")
     parts += ["answers scored after their reasoning"] * (student is not None and run.recipe.reasoned)
+    if run.recipe.candidates > 1:
+        parts.append(f"{run.recipe.candidates} candidates, the best by {_BEST_BY[run.recipe.candidates_by]}")
     parts += ["full critiques"] * (teacher is not None and run.recipe.critique is CritiqueLength.FULL)
     yield "method", ", ".join(parts)
     yield from rules_facts(run.recipe)

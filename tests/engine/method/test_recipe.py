@@ -33,7 +33,7 @@ from tests.gguf_writer import runnable
 TEACHER = teacher_info()
 ANOTHER: dict[str, Any] = {
     "method": "reflect", "prompts": 99, "prompt_set": "paper", "critique": "full", "form": "steps",
-    "candidates": 2, "both_branches": True,
+    "candidates": 2, "candidates_by": "loss", "both_branches": True,
     "teacher": None, "teacher_context": 4096, "think": True, "max_tokens": 64, "temperature": 1.0, "seed": 1,
     "guidelines": ("British spelling",), "criteria": OwnCriteria(response=(Criterion(title="Tone"),)).in_force(),
     "student": None, "template": "alpaca", "context": 64, "reasoned": True, "exact": True, "length": "equal",
@@ -74,7 +74,7 @@ NEUTRAL = {
 
 CHANGES: dict[str, Any] = {
     "max_tokens": 64, "temperature": 1.0, "seed": 1, "think": True, "context": 128, "exact": True, "method": "reflect",
-    "template": TemplateName.ALPACA, "candidates": 2, "both_branches": True, "near_tie": 0.5,
+    "template": TemplateName.ALPACA, "candidates": 2, "candidates_by": "loss", "both_branches": True, "near_tie": 0.5,
     "guidelines": ["British spelling"], "criteria": {"response": [{"title": "Tone"}]},
     "length": "equal", "prompts": PromptSet.PAPER, "critique": CritiqueLength.FULL,
     "language": "de", "reasoning": "score",
@@ -95,7 +95,10 @@ def test_a_setting_that_decides_an_outcome_is_in_the_recipe(group: str, name: st
         file = student_file(str(made_once("chance.gguf", runnable)))
         return recipe_of(settings, ReplyFormName.JSON, sampling_of(settings.teacher), TEACHER, file)
 
-    assert recipe_with(Settings()) != recipe_with(with_setting(Settings(), group, name, CHANGES[name]))
+    usual = with_setting(
+        Settings(), "run", "candidates", 3
+    )  # of one alone there is nothing to tell the best by
+    assert recipe_with(usual) != recipe_with(with_setting(usual, group, name, CHANGES[name]))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Request)])

@@ -140,7 +140,7 @@ def test_another_length_decides_over_the_same_replies_and_asks_no_teacher(tmp_pa
         assert any(choice.length_decides for one in whole if one for choice in one.choices)
 
         choose = partial(session.reselect, opened, given.student, lambda _: None, ask_teacher=False)
-        summary = asyncio.run(choose(length=ComparedLength.EQUAL))
+        summary = asyncio.run(choose(otherwise={"length": ComparedLength.EQUAL}))
         assert (summary.waiting, len(server.chats)) == ((), asked)
         assert (summary.run.id != run.id, summary.run.recipe.length) == (True, ComparedLength.EQUAL)
         for old, new in zip(whole, outcomes(opened), strict=True):
@@ -153,7 +153,7 @@ def test_another_length_decides_over_the_same_replies_and_asks_no_teacher(tmp_pa
 
         again = asyncio.run(choose())
         assert again.run.recipe.length is ComparedLength.EQUAL, "all else is as in the latest run"
-        back = asyncio.run(choose(length=ComparedLength.WHOLE))
+        back = asyncio.run(choose(otherwise={"length": ComparedLength.WHOLE}))
         assert (back.run.id, outcomes(opened), len(server.chats)) == (run.id, whole, asked)
 
 
@@ -164,7 +164,13 @@ def test_what_was_chosen_at_equal_length_may_need_a_reply_that_was_never_asked_f
         refine(opened, given)
         flipped = tuple(one.index for one in outcomes(opened) if one and one.choices[0].length_decides)
         asked = len(server.chats)
-        choose = partial(session.reselect, opened, given.student, lambda _: None, length=ComparedLength.EQUAL)
+        choose = partial(
+            session.reselect,
+            opened,
+            given.student,
+            lambda _: None,
+            otherwise={"length": ComparedLength.EQUAL},
+        )
         summary = asyncio.run(choose(ask_teacher=False))
         assert (summary.waiting, len(server.chats)) == (flipped, asked)
         summary = asyncio.run(choose(ask_teacher=True))

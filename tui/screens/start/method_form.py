@@ -34,6 +34,7 @@ FOLDED = _declared(
     ("run", "schedule"),
     ("run", "reply_form"),
     ("run", "candidates"),
+    ("run", "candidates_by"),
     ("teacher", "think"),
     ("teacher", "parallel"),
     ("run", "both_branches"),

@@ -33,9 +33,7 @@ def about_answers(judged: JudgedAnswers) -> str:
 
 
 def about_verdicts(judged: JudgedAnswers) -> str:
-    return (
-        f"these beside {BASE}'s and {ORIGINAL}'s, judged by {one_line(judged.judge.name)}; above 1 is better"
-    )
+    return f"the answers beside {BASE}'s and {ORIGINAL}'s, judged by {one_line(judged.judge.name)}; above 1 is better"
 
 
 ANSWER_COLUMNS = ("arm", "answered", "tokens", "characters", "cut")
@@ -68,6 +66,26 @@ def each(judged: JudgedAnswers) -> Iterator[tuple[str, str, ArmVerdicts]]:
 def interval_words(verdicts: ArmVerdicts) -> str:
     interval = verdicts.results.interval
     return "none" if interval is None else " to ".join(map(number, interval))
+
+
+def score_words(verdicts: ArmVerdicts) -> str:
+    """The score with its interval, where there is one, and wins, ties and losses."""
+    counts, interval = verdicts.results.counts, verdicts.results.interval
+    around = "" if interval is None else f" ({interval_words(verdicts)})"
+    return f"{number(counts.score)}{around}  +{counts.wins:,} ={counts.ties:,} −{counts.losses:,}"
+
+
+def lengths_words(judged: JudgedAnswers) -> str:
+    """The lengths of the arms' answers, in tokens, and how many were cut."""
+
+    def of(arm: str) -> str:
+        found = judged.answers[arm]
+        tokens = "none" if found.tokens is None else f"{found.tokens:g}"
+        return f"{one_line(arm)} {tokens}" + (
+            f" ({found.cut:,} of {found.answered:,} cut)" if found.cut else ""
+        )
+
+    return f"in tokens: {', '.join(map(of, judged.answers))}"
 
 
 def words(judged: JudgedAnswers) -> Iterator[Fact]:

@@ -41,7 +41,7 @@ from tests.ollama.server import FakeOllama
 from tests.running import SHORT, brief, settings, workspace
 from tests.scene import conversation, judged, rated, scene
 from tests.stand_in import StandIn, stand_in
-from tests.trial_scene import trial_scene
+from tests.trial_scene import judged_scene, trial_scene
 from tests.tui.contrast import READABLE, SEEN, contrast
 from tui.app import BurnishApp
 from tui.screens.compare import trial_screen
@@ -108,7 +108,9 @@ def nothing(_: Path) -> None:
 
 def with_trial(folder: Path, steps_done: int | None = None) -> Path:
     path = scene(folder)
-    trial_scene(path, steps_done)
+    kept = trial_scene(path, steps_done)
+    if steps_done is None:
+        judged_scene(kept)
     return path
 
 

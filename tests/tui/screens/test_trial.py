@@ -9,17 +9,18 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from engine.trial.kept import KeptTrial, kept_trial, mean_losses
 from engine.trial.plan import PLAN, trial_path
 from engine.trial.results import Interval, Sides, TrialResult
 from tests.hostile import acting
 from tests.running import SHORT, workspace
-from tests.trial_scene import BETTER_BY, SEEDS, STEPS, evaluate, train, trial_scene
+from tests.trial_scene import BETTER_BY, SEEDS, STEPS, evaluate, judged_scene, train, trial_scene
 from tests.tui.seat import Seat
 from tui.screens.compare import screen as compare
 from tui.screens.compare import trial_screen
-from tui.screens.compare.arm_charts import arm_charts
+from tui.screens.compare.arm_charts import loss_charts, verdict_charts
 from tui.screens.compare.loss_curves import loss_curves
 from tui.screens.compare.screen import CompareScreen
 from tui.widgets.plot import GUTTER
@@ -58,6 +59,9 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         await seat.wait_for(
             "✓ 12 trainings done and evaluated", "trained on refined, the student predicts", "┃", "●"
         )
+        judged_scene(kept)
+        await seat.press("G")
+        await seat.until(lambda: "the judge prefers its answers to original's" in seat.shown("#verdicts"))
         await seat.press("G")
         await seat.wait_for("longest  ", "seed 3/3 step 60/60")
         (kept / PLAN).write_text("{}")
@@ -76,7 +80,9 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> KeptTrial:
-    found = kept_trial(trial_scene(tmp_path_factory.mktemp("trial") / "w.burnish"))
+    folder = trial_scene(tmp_path_factory.mktemp("trial") / "w.burnish")
+    judged_scene(folder)
+    found = kept_trial(folder)
     assert found is not None
     return found
 
@@ -87,16 +93,32 @@ def result(trial: KeptTrial) -> TrialResult:
     return trial.result
 
 
-@pytest.mark.parametrize("width", [1, 34, 78, 116, 196])
+@pytest.mark.parametrize("width", [1, 50, 78, 116, 196])
 def test_charts_keep_to_every_width(trial: KeptTrial, result: TrialResult, width: int) -> None:
-    bars, curves = arm_charts(result, width).plain, loss_curves(trial, width).plain
-    assert {len(line) for line in f"{bars}\n{curves}".splitlines()} == {width}
+    assert trial.judged is not None
+    bars, curves = loss_charts(result, width).plain, loss_curves(trial, width).plain
+    verdicts = verdict_charts(trial.judged, width).plain
+    assert max(map(cell_len, f"{bars}\n{curves}\n{verdicts}".splitlines())) == width
     if width > 1:
         for arm, figures in result.arms.items():
             assert figures.losses.original is not None
             assert f"{figures.losses.original.mean:.3f} (" in bars
-            assert arm in bars
-            assert arm in curves
+            assert all(arm in chart for chart in (bars, curves, verdicts))
+
+
+def test_verdicts_are_scores_beside_1_that_show_an_interval_where_there_is_one(trial: KeptTrial) -> None:
+    assert trial.judged is not None
+    beside_base, beside_original = verdict_charts(trial.judged, 78).plain.split("beside ")[-2:]
+    assert re.search(r"refined +│ +├─+●─+┤ +1\.583 \(1\.\d+ to 1\.\d+\)  \+17 =4 −3", beside_base)
+    assert re.search(r"random +├─+┼─+●─+┤ +1\.125 ", beside_original)
+    assert re.search(r"longest +●│? +1\.042  \+3 =19 −2", beside_original), (
+        "of few decided pairs there is none"
+    )
+    name = "[/]\x1b" + 90 * "字"
+    judge = replace(trial.judged.judge, name=name)
+    hostile = verdict_charts(trial.judged.model_copy(update={"judge": judge}), 78).plain.splitlines()
+    assert not acting(hostile)
+    assert max(map(cell_len, hostile)) == 78
 
 
 @pytest.mark.parametrize(
@@ -114,7 +136,7 @@ def test_an_interval_is_a_line_beside_0_and_a_side_that_nothing_was_held_out_of_
     low, mean, high = interval
     sides = Sides(original=Interval(mean=mean, low=low, high=high), refined=None)
     arm = result.arms["refined"].model_copy(update={"beside_original": sides})
-    text = arm_charts(result.model_copy(update={"arms": {"refined": arm}}), 78).plain
+    text = loss_charts(result.model_copy(update={"arms": {"refined": arm}}), 78).plain
     of_original, of_refined = text.partition("The same less")[2].split("on refined answers")
     assert re.search(f"refined +{drawn} *[+-]0", of_original)
     assert re.search(r"refined +│ +-\s*\n", of_refined)

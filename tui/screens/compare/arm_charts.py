@@ -1,25 +1,25 @@
-"""What a trial came to: each arm's losses on held-out answers as bars, and what they are beside the original's."""
+"""What a trial came to: each arm's losses on held-out answers beside the original's, and how its own were judged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.trial.arms import BASE, ORIGINAL
-from engine.trial.results import Interval, Sides, TrialResult
+from engine.trial.judged import ArmVerdicts, JudgedAnswers
+from engine.trial.results import Finding, Interval, TrialResult
 from tui.text.axis import Axis, linear_ticks
 from tui.text.literal import first_line
+from tui.text.trial_answers import about_verdicts, score_words
 from tui.text.trial_tables import ABOUT_DIFFERENCES, about_losses, both, difference_words, loss_words
 from tui.widgets.plot import Canvas
 
-ANSWERS = ("on original answers", "on refined answers")
-
-APART = 110
-"""Cells from which on original and refined answers stand side by side."""
+ROOM = 20
+"""Cells of bars or intervals from which on two panels stand side by side."""
 
 GAP = 4
 """Cells between the two."""
@@ -37,108 +37,158 @@ STYLES = {BASE: "$text-muted", ORIGINAL: "$secondary"}
 """Of the arms that the others are beside."""
 
 SIGNS = {-1: "$success", 0: "", 1: "$error"}
-"""By the side of 0 that an interval lies on."""
+"""By the side of 0 that an interval of losses lies on."""
 
-Rows = Mapping[str, Interval | None]
+FINDINGS = {Finding.BETTER: "$success", Finding.WORSE: "$error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An arm's line of a panel; a figure that is not there is only said to be none."""
+
+    interval: Interval | None
+    said: str
+    style: str
+
+
+Panel = Mapping[str, Line]
 """By arm."""
 
-Draw = Callable[[Canvas, int, int, Rows, Axis, int], None]
-"""Draws rows on a canvas, from a left cell and a line on, on a scale from low to high, so many cells wide."""
+Draw = Callable[[Canvas, int, int, Panel, Axis], None]
+"""Draws the intervals of a panel on a canvas, from a left cell and a line on, along an axis."""
 
 
-class ArmCharts(Static):
-    DEFAULT_CSS = "ArmCharts { height: auto; text-wrap: nowrap; }"
+class Chart(Static):
+    """A picture that is drawn anew for the width that there is."""
+
+    DEFAULT_CSS = "Chart { height: auto; text-wrap: nowrap; }"
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._result: TrialResult | None = None
+        self._draw: Callable[[int], Content] | None = None
 
-    def show(self, result: TrialResult | None) -> None:
-        self._result = result
-        self._draw()
+    def show(self, draw: Callable[[int], Content] | None) -> None:
+        """`draw`: the picture of a width; None: there is nothing to show."""
+        self._draw = draw
+        self.display = draw is not None
+        self._renew()
 
     def on_resize(self, _: events.Resize) -> None:
-        self._draw()
+        self._renew()
 
-    def _draw(self) -> None:
-        self.update(Content("") if self._result is None else arm_charts(self._result, self.size.width))
+    def _renew(self) -> None:
+        self.update(Content("") if self._draw is None else self._draw(self.size.width))
 
 
-def arm_charts(result: TrialResult, width: int) -> Content:
+def loss_charts(result: TrialResult, width: int) -> Content:
     """Bars of the losses, and below them the differences to `original` on either side of 0."""
     losses = {BASE: result.base} | {name: arm.losses for name, arm in result.arms.items()}
     beside = {
         name: arm.beside_original for name, arm in result.arms.items() if arm.beside_original is not None
     }
-    charts = [_chart(about_losses(result), losses, _draw_bars, width)]
+    bars, differences = {}, {}
+    for number, answers in enumerate(("on original answers", "on refined answers")):
+        bars[answers] = {
+            name: Line(found := both(sides)[number], loss_words(found), STYLES.get(name, "$primary"))
+            for name, sides in losses.items()
+        }
+        differences[answers] = {
+            name: Line(
+                found := both(sides)[number], difference_words(found), SIGNS[found.sign if found else 0]
+            )
+            for name, sides in beside.items()
+        }
+    charts = [_chart(about_losses(result), bars, _draw_bars, _range(bars, 0), width)]
     if beside:
-        charts.append(_chart(ABOUT_DIFFERENCES, beside, _draw_intervals, width))
+        charts.append(_chart(ABOUT_DIFFERENCES, differences, _beside(0), _range(differences, 0), width))
     return Content("\n").join(charts)
 
 
-def _chart(title: str, arms: Mapping[str, Sides], draw: Draw, width: int) -> Content:
-    """A chart of the losses on original answers and one of those on refined ones, on one scale; an empty line below."""
-    columns = 2 if width >= APART else 1
-    wide = min((width - GAP) // 2 if columns == 2 else width, MOST)
-    tall = len(arms) + 2
-    canvas = Canvas(width, 1 + tall * (2 // columns))
-    canvas.put(0, 0, title[:1].upper() + title[1:], "bold")
-    found = [one for sides in arms.values() for one in both(sides) if one is not None]
-    ends = [0.0, *(one.low for one in found), *(one.high for one in found)]
+def verdict_charts(judged: JudgedAnswers, width: int) -> Content:
+    """The scores of the arms' answers beside others', on either side of 1."""
+    panels = {
+        f"beside {against}'s answers": {
+            name: Line(_score(found), score_words(found), FINDINGS.get(found.finding, ""))
+            for name, found in by_arm.items()
+        }
+        for against, by_arm in judged.beside.items()
+    }
+    return _chart(about_verdicts(judged), panels, _beside(1), Axis(0, 2, 1), width)
+
+
+def _score(verdicts: ArmVerdicts) -> Interval | None:
+    """Without an interval the score alone."""
+    counts, interval = verdicts.results.counts, verdicts.results.interval
+    if counts.score is None:
+        return None
+    low, high = interval or (counts.score, counts.score)
+    return Interval(mean=counts.score, low=low, high=high)
+
+
+def _range(panels: Mapping[str, Panel], ground: float) -> Axis:
+    """An axis of one cell over all that is in some panels, and the ground."""
+    found = [
+        line.interval for panel in panels.values() for line in panel.values() if line.interval is not None
+    ]
+    ends = [ground, *(one.low for one in found), *(one.high for one in found)]
     low, high = min(ends), max(ends)
-    for number, answers in enumerate(ANSWERS):
-        left, top = (number % columns) * (wide + GAP), 1 + (number // columns) * tall
-        canvas.put(left, top, answers, "dim")
-        rows = {name: both(sides)[number] for name, sides in arms.items()}
-        draw(canvas, left, top + 1, rows, Axis(low, high if high > low else low + 1, 1), wide)
-    return canvas.content()
+    return Axis(low, high if high > low else low + 1, 1)
 
 
-def _draw_bars(canvas: Canvas, left: int, top: int, rows: Rows, scale: Axis, wide: int) -> None:
+def _chart(title: str, panels: Mapping[str, Panel], draw: Draw, scale: Axis, width: int) -> Content:
+    """Panels on one scale, side by side where there is room; an empty line, or an axis, below each."""
+    lines = [line for panel in panels.values() for line in panel.values()]
+    names = {name: first_line(name, NAME) for panel in panels.values() for name in panel}
+    first = max(map(len, names.values())) + 2
+    figures = first + max(len(line.said) for line in lines) + 1
+    columns = 2 if (width - GAP) // 2 - figures >= ROOM else 1
+    wide = min((width + GAP) // columns - GAP, MOST)
+    tall = max(map(len, panels.values())) + 2
+    canvas = Canvas(width, tall * -(-len(panels) // columns))
+    axis = replace(scale, cells=wide - figures)
+    for number, (about, panel) in enumerate(panels.items()):
+        left, top = (number % columns) * (wide + GAP), (number // columns) * tall
+        canvas.put(left, top, about, "dim")
+        for y, (name, line) in enumerate(panel.items(), top + 1):
+            canvas.put(left, y, names[name], STYLES.get(name, ""))
+            canvas.put(left + wide - len(line.said), y, line.said)
+        if axis.cells >= LEAST:
+            draw(canvas, left + first, top + 1, panel, axis)
+    heading = Content.styled(title[:1].upper() + title[1:], "bold").wrap(max(width, 1))
+    return Content("\n").join([*heading, canvas.content()])
+
+
+def _draw_bars(canvas: Canvas, left: int, top: int, panel: Panel, axis: Axis) -> None:
     """From 0 on, the interval in another block, the mean upright in it."""
-    name_room, words = _columns(rows, loss_words)
-    axis = replace(scale, cells=wide - name_room - max(map(len, words)) - 1)
-    for y, ((name, interval), said) in enumerate(zip(rows.items(), words, strict=True), top):
-        canvas.put(left, y, _name(name), STYLES.get(name, ""))
-        at = left + name_room
-        if interval is not None and axis.cells >= LEAST:
-            low, mean, high = (_cell(axis, end) for end in (interval.low, interval.mean, interval.high))
-            canvas.put(at, y, "█" * low, STYLES.get(name, "$primary"))
-            canvas.put(at + low, y, "▒" * (high - low + 1), STYLES.get(name, "$primary"))
-            canvas.put(at + mean, y, "┃", "bold")
-        canvas.put(left + wide - len(said), y, said)
+    for y, line in enumerate(panel.values(), top):
+        if line.interval is not None:
+            low, mean, high = _cells(axis, line.interval)
+            canvas.put(left, y, "█" * low, line.style)
+            canvas.put(left + low, y, "▒" * (high - low + 1), line.style)
+            canvas.put(left + mean, y, "┃", "bold")
 
 
-def _draw_intervals(canvas: Canvas, left: int, top: int, rows: Rows, scale: Axis, wide: int) -> None:
-    """The interval as a line with its mean, beside an upright line at 0."""
-    name_room, words = _columns(rows, difference_words)
-    axis = replace(scale, cells=wide - name_room - max(map(len, words)) - 1)
-    at = left + name_room
-    for y, ((name, interval), said) in enumerate(zip(rows.items(), words, strict=True), top):
-        canvas.put(left, y, _name(name))
-        canvas.put(left + wide - len(said), y, said)
-        if axis.cells < LEAST:
-            continue
-        canvas.put(at + _cell(axis, 0), y, "│", "dim")
-        if interval is not None:
-            low, mean, high = (_cell(axis, end) for end in (interval.low, interval.mean, interval.high))
-            canvas.put(
-                at + low, y, f"├{'─' * (high - low - 1)}┤" if high > low else "│", SIGNS[interval.sign]
-            )
-            if low < _cell(axis, 0) < high:
-                canvas.put(at + _cell(axis, 0), y, "┼", SIGNS[interval.sign])
-            canvas.put(at + mean, y, "●", SIGNS[interval.sign])
-    if axis.cells >= LEAST:
-        canvas.put_axis(at, top + len(rows), axis, linear_ticks(axis.low, axis.high, axis.cells // 8))
+def _beside(ground: float) -> Draw:
+    """Intervals as lines with their means, beside an upright line at the ground, and an axis below."""
+
+    def draw(canvas: Canvas, left: int, top: int, panel: Panel, axis: Axis) -> None:
+        upright = _cell(axis, ground)
+        for y, line in enumerate(panel.values(), top):
+            canvas.put(left + upright, y, "│", "dim")
+            if line.interval is not None:
+                low, mean, high = _cells(axis, line.interval)
+                if high > low:
+                    canvas.put(left + low, y, f"├{'─' * (high - low - 1)}┤", line.style)
+                if low < upright < high:
+                    canvas.put(left + upright, y, "┼", line.style)
+                canvas.put(left + mean, y, "●", line.style)
+        canvas.put_axis(left, top + len(panel), axis, linear_ticks(axis.low, axis.high, axis.cells // 8))
+
+    return draw
 
 
-def _columns(rows: Rows, words: Callable[[Interval | None], str]) -> tuple[int, list[str]]:
-    """Cells of the names, and what is written of each row."""
-    return max(len(_name(name)) for name in rows) + 2, [words(interval) for interval in rows.values()]
-
-
-def _name(name: str) -> str:
-    return first_line(name, NAME)
+def _cells(axis: Axis, interval: Interval) -> tuple[int, int, int]:
+    return _cell(axis, interval.low), _cell(axis, interval.mean), _cell(axis, interval.high)
 
 
 def _cell(axis: Axis, position: float) -> int:

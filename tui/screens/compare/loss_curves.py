@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from textual import events
 from textual.content import Content
-from textual.widgets import Static
 
 from engine.trial.kept import KeptTrial, MeanLosses
 from tui.text.axis import Axis, linear_ticks
@@ -29,24 +27,6 @@ NAME = 8
 
 MARGIN = 0.05
 """Of the losses' range, below and above them."""
-
-
-class LossCurves(Static):
-    DEFAULT_CSS = "LossCurves { height: auto; text-wrap: nowrap; }"
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._trial: KeptTrial | None = None
-
-    def show(self, trial: KeptTrial | None) -> None:
-        self._trial = trial
-        self._draw()
-
-    def on_resize(self, _: events.Resize) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
-        self.update(Content("") if self._trial is None else loss_curves(self._trial, self.size.width))
 
 
 def loss_curves(trial: KeptTrial, width: int) -> Content:

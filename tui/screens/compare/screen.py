@@ -120,7 +120,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self.set_interval(BEAT, self._beat)
         self._look_for_trial()
 
-    @work(group="trial")
+    @work(group="watch")
     async def _look_for_trial(self) -> None:
         """See whether there is a trial, which a command may begin at any time. A thread looks: the disk may be slow."""
         while True:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from functools import partialmethod
+from collections.abc import Iterable, Iterator
+from functools import partial, partialmethod
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.pace import clock
+from engine.trial.judged import JudgedAnswers
 from engine.trial.kept import KeptTrial, kept_trial
 from engine.trial.plan import TrialError, trial_path
 from models.system.shell import command_line
@@ -22,11 +23,13 @@ from models.system.units import counted
 from tui.keys.actions import bindings, of_scope
 from tui.keys.keymap import Keymap
 from tui.screens.base import AppScreen
-from tui.screens.compare.arm_charts import ArmCharts
-from tui.screens.compare.loss_curves import LossCurves
+from tui.screens.compare.arm_charts import Chart, loss_charts, verdict_charts
+from tui.screens.compare.loss_curves import loss_curves
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
-from tui.text.trial_tables import words
+from tui.text.trial_answers import about_answers, lengths_words
+from tui.text.trial_answers import words as answer_sentences
+from tui.text.trial_tables import words as loss_sentences
 from tui.widgets.facts import Facts
 from tui.widgets.stage_bars import StageBar, StageBars
 
@@ -54,7 +57,7 @@ class TrialScreen(AppScreen):
         & #progress { margin: 1 2 0 2; }
         & #pages { height: 1fr; margin: 1 0 0 0; padding: 0 0 0 2; scrollbar-size-vertical: 1; }
         & #pages:focus { background: $background; }
-        & #facts, & #arms, & #curves { margin: 0 2 1 0; }
+        & Facts, & Chart { margin: 0 2 1 0; }
         &.-narrow #head, &.-narrow #pages { padding: 0 0 0 1; }
         &.-narrow #progress { margin: 0 1; }
     }
@@ -70,14 +73,16 @@ class TrialScreen(AppScreen):
         yield Static(id="head")
         yield StageBars(id="progress")
         with VerticalScroll(id="pages"):
-            yield Facts(LABEL, id="facts")
-            yield ArmCharts(id="arms")
-            yield LossCurves(id="curves")
+            yield Facts(LABEL, id="losses")
+            yield Chart(id="loss-charts")
+            yield Facts(LABEL, id="verdicts")
+            yield Chart(id="verdict-charts")
+            yield Chart(id="curves")
 
     def on_mount(self) -> None:
         self._follow()
 
-    @work
+    @work(group="watch")
     async def _follow(self) -> None:
         """Show the trial, and again whenever the command has written. A thread reads: the disk may be slow."""
         self._show(None)
@@ -93,17 +98,23 @@ class TrialScreen(AppScreen):
 
     def _show(self, found: KeptTrial | None) -> None:
         self._found = found
-        result = found.result if found is not None else None
-        facts, arms = self.query_one(Facts), self.query_one(ArmCharts)
-        facts.display = arms.display = result is not None
-        if result is not None:
-            facts.show((name, shown(value)) for name, value in words(result))
-        arms.show(result)
-        self.query_one(LossCurves).show(found)
+        result, judged = (found.result, found.judged) if found is not None else (None, None)
+        self._show_facts("losses", [] if result is None else loss_sentences(result))
+        self._show_facts("verdicts", [] if judged is None else _told_of_answers(judged))
+        self.query_one("#loss-charts", Chart).show(None if result is None else partial(loss_charts, result))
+        self.query_one("#verdict-charts", Chart).show(
+            None if judged is None else partial(verdict_charts, judged)
+        )
+        self.query_one("#curves", Chart).show(None if found is None else partial(loss_curves, found))
         bars = list(_progress(found)) if found is not None else []
         progress = self.query_one(StageBars)
         progress.display = bool(bars)
         progress.show(bars)
+
+    def _show_facts(self, id: str, told: Iterable[tuple[str, str]]) -> None:
+        facts, lines = self.query_one(f"#{id}", Facts), [(name, shown(value)) for name, value in told]
+        facts.display = bool(lines)
+        facts.show(lines)
 
     def _show_state(self) -> None:
         """The head, where the time since the last step changes by itself."""
@@ -156,6 +167,12 @@ def no_trial(workbench: Workbench) -> str:
         workbench.settings.student.name or "BASE.gguf",
     ]
     return f"no trial of this workspace yet; in another terminal: {command_line(command)}"
+
+
+def _told_of_answers(judged: JudgedAnswers) -> Iterator[tuple[str, str]]:
+    yield "answers", about_answers(judged)
+    yield "lengths", lengths_words(judged)
+    yield from answer_sentences(judged)
 
 
 def _plan(trial: KeptTrial) -> Content:

@@ -111,12 +111,12 @@ class ArrivingStudent(Arriving):
 
     def __init__(self, settings: StudentSettings, file: ModelFile) -> None:
         """`settings`: as they hold on a node. `file`: where burnish runs."""
-        self._settings, self._of = settings, digest_of(file)
-        super().__init__(self._of, [part.stat().st_size for part in file.header.parts])
+        self._settings = settings
+        super().__init__(digest_of(file), [part.stat().st_size for part in file.header.parts])
 
     def lacks(self) -> bool:
         try:
-            found_here(self._settings, self._of)
+            found_here(self._settings, self._digest)
         except BurnishError:
             return True
         return False

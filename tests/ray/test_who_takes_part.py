@@ -80,6 +80,7 @@ def test_a_node_with_another_file_is_left_out_and_the_line_says_what_mends_it(
     assert why.endswith("; copy the file there, or give --ray-copy-student")
 
 
+@pytest.mark.whole
 def test_students_of_two_backends_work_side_by_side_only_where_they_are_exact(odd: Nodes) -> None:
     async def main() -> None:
         cluster = Cluster(odd.address)

@@ -9,6 +9,7 @@ from stat import S_IMODE
 
 import pytest
 
+from engine.health.places import left_files
 from engine.run.settings import StudentSettings
 from engine.run.students import ArrivingStudent, found_here
 from models.errors import BurnishError, ModelFileError
@@ -54,6 +55,7 @@ def test_a_model_arrives_and_is_found_by_its_digest(tmp_path: Path, count: int) 
     assert {S_IMODE(path.stat().st_mode) for path in arrived} == {0o600}
     assert S_IMODE(found.parent.stat().st_mode) == 0o700
     assert here() == {digest.removeprefix("sha256:")}
+    assert found.parent in {left.path for left in left_files(tmp_path, [])}, "doctor --privacy tells of it"
 
 
 def test_what_is_spoilt_on_its_way_is_not_kept(tmp_path: Path) -> None:

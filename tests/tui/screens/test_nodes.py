@@ -98,7 +98,8 @@ def test_start_names_the_nodes_and_what_they_lack_and_asks_again_for_another_mod
     async def found(given: object, ray: OverRay, *, privacy: bool) -> NodesFound:
         asked.append(seat.workbench.settings.teacher.name)
         assert (ray, privacy) == (OverRay("head:6379"), False)
-        each = {name: [Check(f"node {name}", "ok", "burnish 0.1.0")] for name in names}
+        advice = Check("node n0: cloud", "advice", "the server allows cloud models", "set OLLAMA_NO_CLOUD=1")
+        each = {name: [advice, Check(f"node {name}", "ok", "burnish 0.1.0")] for name in names}
         for name in names[-2:]:
             each[name] = [
                 Check(f"node {name}: teacher", "problem", "has [/] no such model", "ollama pull it")
@@ -121,6 +122,7 @@ def test_start_names_the_nodes_and_what_they_lack_and_asks_again_for_another_mod
         )
         await seat.wait_for("n5: teacher", "n6: teacher", "… and 2 more nodes; d shows all", within="#nodes")
         assert "has [/] no such model → ollama pull it" in seat.shown("#nodes")
+        assert "cloud" not in seat.shown("#nodes"), "a run can be begun as it is"
         assert "over Ray" in seat.lines[0]
         assert "ollama serve" not in seat.text
         await seat.press("d")

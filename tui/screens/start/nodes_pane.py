@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from engine.health.check import Check
-from engine.health.ray_nodes import NodesFound, check_nodes
+from engine.health.ray_nodes import SENT, NodesFound, check_nodes
 from models.ray.cluster import OverRay
 from models.system.threads import on_daemon_thread
 from models.system.units import counted
@@ -80,8 +80,8 @@ def _lines(found: NodesFound, all_key: str) -> Iterator[Content]:
     if len(nodes) > MOST:
         nodes.sort(key=lambda node: not _lacking(node[1]))
     for name, checks in nodes[:MOST]:
-        for one in _lacking(checks) or checks:
-            yield _line(one, one.name.removeprefix("node ") if one.name != f"node {name}" else name)
+        for one in _lacking(checks) or [one for one in checks if one.name == f"node {name}"]:
+            yield _line(one, one.name.removeprefix("node "))
     if rest := nodes[MOST:]:
         lacking = sum(bool(_lacking(checks)) for _, checks in rest)
         words = counted(len(rest), "more node") + (f", {lacking} lack something" if lacking else "")
@@ -92,7 +92,7 @@ def _lines(found: NodesFound, all_key: str) -> Iterator[Content]:
 
 
 def _lacking(checks: Sequence[Check]) -> list[Check]:
-    return [one for one in checks if one.state == "problem" or one.name.endswith(": student")]
+    return [one for one in checks if one.state == "problem" or one.fix == SENT]
 
 
 def _line(one: Check, name: str) -> Content:

@@ -25,9 +25,9 @@ ENOUGH_ROWS, ENOUGH_SEEDS = 10, 3
 class Finding(StrEnum):
     """How an arm compares with another, as far as the intervals carry."""
 
-    BETTER = "better"
-    WORSE = "worse"
-    EACH_ITS_OWN = "each its own"  # better at answers of its own kind
+    BETTER = "better"  # at the original or the refined answers, and worse at neither
+    WORSE = "worse"  # likewise
+    MIXED = "mixed"  # better at the one, worse at the other
     NOTHING = "no difference"  # shown
     TOO_FEW = "too few"  # rows or seeds
 
@@ -134,7 +134,7 @@ def finding(sides: Sides) -> Finding:
     """The finding of differences of losses, which says no more than their intervals do."""
     signs = {side.sign for side in (sides.original, sides.refined) if side is not None} - {0}
     if len(signs) == 2:
-        return Finding.EACH_ITS_OWN
+        return Finding.MIXED
     if not signs:
         return Finding.NOTHING
     return Finding.BETTER if signs == {-1} else Finding.WORSE

@@ -51,12 +51,12 @@ ABOUT_DIFFERENCES = f"the same less that of {ORIGINAL}, with its 95 % interval; 
 
 def words(found: TrialResult) -> Iterator[Fact]:
     """The sentences beside the tables."""
-    findings = {name: arm.finding for name, arm in found.arms.items() if arm.finding is not None}
-    if Finding.TOO_FEW in findings.values():
+    if any(arm.finding is Finding.TOO_FEW for arm in found.arms.values()):
         yield "result", _too_few(found)
     else:
-        for name, finding in findings.items():
-            yield one_line(name), _sentence(name, finding)
+        for name, arm in found.arms.items():
+            if arm.finding is not None and arm.beside_original is not None:
+                yield one_line(name), _sentence(name, arm.finding, arm.beside_original)
     if (refined := found.arms.get(REFINED)) is not None:
         longer = refined.answer_tokens / found.arms[ORIGINAL].answer_tokens
         yield "length", f"a refined answer is {longer:.2f} times as long as an original one; {_length(found)}"
@@ -86,14 +86,17 @@ def _too_few(found: TrialResult) -> str:
     )
 
 
-def _sentence(arm: str, finding: Finding) -> str:
-    """What may be said of an arm beside `original`."""
+BY_SIGN = {-1: "better", 0: "no difference shown", 1: "worse"}
+
+
+def _sentence(arm: str, finding: Finding, beside: Sides) -> str:
+    """What may be said of an arm beside `original`, and on which answers."""
     if finding is Finding.NOTHING:
         return f"no difference shown between training on {one_line(arm)} and on {ORIGINAL}"
-    if finding is Finding.EACH_ITS_OWN:
-        return "no difference shown: each student is better at the kind of answers that it was trained on"
-    predicts = f"the student predicts held-out answers {finding} than trained on {ORIGINAL}"
-    return f"{finding}: trained on {one_line(arm)}, {predicts}"
+    verdict = "neither better nor worse" if finding is Finding.MIXED else finding
+    sides = zip(("original", "refined"), both(beside), strict=True)
+    told = [f"on {kind} answers {BY_SIGN[side.sign]}" for kind, side in sides if side is not None]
+    return f"{verdict} than training on {ORIGINAL}: {', '.join(told)}"
 
 
 def _length(found: TrialResult) -> str:
@@ -106,8 +109,10 @@ def _length(found: TrialResult) -> str:
             return f"beside {LONGEST}, chosen by length alone, no difference is shown: length may explain all of it"
         case Finding.BETTER | Finding.WORSE as which:
             return f"it is {which} than {LONGEST}, chosen by length alone: length does not explain that"
-        case Finding.EACH_ITS_OWN:
-            return f"beside {LONGEST}, chosen by length alone, each is better at its own kind of answers"
+        case Finding.MIXED:
+            return (
+                f"beside {LONGEST}, chosen by length alone, it is better at some answers and worse at others"
+            )
 
 
 def both(sides: Sides) -> tuple[Interval | None, Interval | None]:

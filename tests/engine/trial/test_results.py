@@ -55,7 +55,7 @@ NEITHER, LESS, MORE = (
         (None, LESS, Finding.BETTER),
         (MORE, NEITHER, Finding.WORSE),
         (MORE, MORE, Finding.WORSE),
-        (MORE, LESS, Finding.EACH_ITS_OWN),
+        (MORE, LESS, Finding.MIXED),
         (NEITHER, NEITHER, Finding.NOTHING),
         (None, None, Finding.NOTHING),
     ],
@@ -93,18 +93,17 @@ def found(
 @pytest.mark.parametrize(
     ("refined", "longest", "said", "length"),
     [
-        ((-0.2, -0.3), (0.0, 0.0), "better: trained on refined, the student", "length does not explain that"),
-        (
-            (-0.2, -0.3),
-            (-0.2, -0.3),
-            "better: trained on refined, the student",
-            "length may explain all of it",
-        ),
-        ((0.2, 0.1), (0.0, 0.0), "worse: trained on refined, the student", "it is worse than longest"),
-        ((0.2, -0.2), (0.0, 0.0), "no difference shown: each student", "each is better at its own kind"),
+        ((-0.2, -0.3), (0.0, 0.0), "better than training on original: on original answers better, on refined answers "
+         "better", "length does not explain that"),
+        ((-0.2, -0.3), (-0.2, -0.3), "better than training on original", "length may explain all of it"),
+        ((0.0, -0.3), (0.0, 0.0), "better than training on original: on original answers no difference shown, on "
+         "refined answers better", "length does not explain that"),
+        ((0.2, 0.1), (0.0, 0.0), "worse than training on original", "it is worse than longest"),
+        ((0.2, -0.2), (0.0, 0.0), "neither better nor worse than training on original: on original answers worse, on "
+         "refined answers better", "it is better at some answers and worse at others"),
         ((0.0, 0.0), (0.0, 0.0), "no difference shown between", "no difference is shown"),
     ],
-)
+)  # fmt: skip
 def test_the_sentence(
     refined: tuple[float, float], longest: tuple[float, float], said: str, length: str
 ) -> None:

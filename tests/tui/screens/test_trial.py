@@ -57,7 +57,7 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         await seat.wait_for("◌ 12 of 12 trainings done", "0/13")
         evaluate(kept)
         await seat.wait_for(
-            "✓ 12 trainings done and evaluated", "trained on refined, the student predicts", "┃", "●"
+            "✓ 12 trainings done and evaluated", "better than training on original", "┃", "●"
         )
         judged_scene(kept)
         await seat.press("G")

@@ -1,4 +1,4 @@
-"""A choice of a few words on one line: all of them are seen, and left and right go through them."""
+"""A choice of a few words: all of them are seen, on as few lines as hold them, and left and right go through them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -17,8 +18,8 @@ from textual.widget import Widget
 class PickOne(Widget, can_focus=True):
     """Words of ours, one of them chosen.
 
-    Beside Textual's `RadioSet`: the words stand in a line, the keys choose at once (there is no second cursor), and up
-    and down go to the widgets around.
+    Beside Textual's `RadioSet`: the words stand beside each other, the keys choose at once (there is no second cursor),
+    and up and down go to the widgets around.
     """
 
     DEFAULT_CSS = """
@@ -56,12 +57,31 @@ class PickOne(Widget, can_focus=True):
         """The cells between two words: many of them stand closer, to fit on the line."""
         return 3 if len(self.words) < 5 else 2
 
+    def lines(self, width: int) -> list[list[str]]:
+        """The words line by line: as many on each as have room."""
+        found: list[list[str]] = [[]]
+        used = 0
+        for word in self.words:
+            cells = len(word) + 2
+            if found[-1] and used + self._gap + cells > width:
+                found.append([])
+            used = used + self._gap + cells if found[-1] else cells
+            found[-1].append(word)
+        return found
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines(width))
+
     def render(self) -> Content:
-        return Content(" " * self._gap).join(
-            Content.styled(f"● {word}", "bold")
-            if word == self.chosen
-            else Content.styled(f"○ {word}", "$text-muted")
-            for word in self.words
+        gap = Content(" " * self._gap)
+        return Content("\n").join(
+            gap.join(
+                Content.styled(f"● {word}", "bold")
+                if word == self.chosen
+                else Content.styled(f"○ {word}", "$text-muted")
+                for word in line
+            )
+            for line in self.lines(self.size.width)
         )
 
     def action_step(self, by: int) -> None:
@@ -74,9 +94,9 @@ class PickOne(Widget, can_focus=True):
 
     def word_at(self, x: int, y: int) -> str | None:
         """The word that is drawn at a cell."""
-        start = 0
-        for word in self.words:
-            if start <= x < start + len(word) + 2 and y == 0:
+        start, lines = 0, self.lines(self.size.width)
+        for word in lines[y] if 0 <= y < len(lines) else ():
+            if start <= x < start + len(word) + 2:
                 return word
             start += len(word) + 2 + self._gap
         return None

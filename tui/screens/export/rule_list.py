@@ -35,6 +35,9 @@ class RuleList(PickOne, inherit_bindings=False):
     def rule(self) -> ExportRule:
         return ExportRule(self.chosen)
 
+    def lines(self, width: int) -> list[list[str]]:
+        return [[word] for word in self.words]
+
     def render(self) -> Content:
         digits = max((len(f"{count:,}") for count in self.counts.values()), default=1)
         room = max(self.size.width - 12 - digits - 2, 0)

@@ -249,7 +249,7 @@ _TABLE = {
             "trial",
             "T",
             "Trial",
-            "See how students trained on original and refined answers compare: burnish trial",
+            "See how students trained on original and refined answers compare: burnish trial, in its usual folder",
             SHOWN,
         ),
         ("jump", "colon,ctrl+g", "Jump", "Go to the pairs of a sample, by its number", QUIET),

@@ -182,7 +182,7 @@ def _beside(ground: float) -> Draw:
                 if low < upright < high:
                     canvas.put(left + upright, y, "┼", line.style)
                 canvas.put(left + mean, y, "●", line.style)
-        canvas.put_axis(left, top + len(panel), axis, linear_ticks(axis.low, axis.high, axis.cells // 8))
+        canvas.put_axis(left, top + len(panel), axis, linear_ticks(axis.low, axis.high, axis.cells // 10))
 
     return draw
 

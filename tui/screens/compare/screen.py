@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -97,7 +96,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self._counted = 0.0  # when the verdicts were counted
         self._took = 0.0  # seconds that counting took
         self._seen = 0  # pairs judged by the judge at work when it was last counted
-        self._has_trial = False
+        self._has_trial = self._looking = False
 
     @property
     def job(self) -> JudgeJob:
@@ -118,16 +117,18 @@ class CompareScreen(CursorKeys, JobScreen):
 
     def on_mount(self) -> None:
         self.set_interval(BEAT, self._beat)
-        self._look_for_trial()
+        self.set_interval(LOOK, self._look_for_trial)
 
     @work(group="watch")
     async def _look_for_trial(self) -> None:
         """See whether there is a trial, which a command may begin at any time. A thread looks: the disk may be slow."""
-        while True:
-            if self.is_current and (path := self.workbench.path) is not None:
-                self._has_trial = await on_daemon_thread(os.path.isfile, trial_path(path) / PLAN)
-                self._refresh_keys()
-            await asyncio.sleep(LOOK)
+        path = self.workbench.path
+        if self._looking or path is None or not self.is_current:
+            return
+        self._looking = True
+        self._has_trial = await on_daemon_thread(os.path.isfile, trial_path(path) / PLAN)
+        self._looking = False
+        self._refresh_keys()
 
     @property
     def pairs(self) -> PairList:
@@ -142,6 +143,7 @@ class CompareScreen(CursorKeys, JobScreen):
             self.pairs.move_to(line)
         self._renew()
         self._load_verdicts()
+        self._look_for_trial()
 
     @on(WorkspaceChanged)
     def _changed(self) -> None:

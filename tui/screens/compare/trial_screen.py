@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial, partialmethod
@@ -68,6 +67,7 @@ class TrialScreen(AppScreen):
         self._found: KeptTrial | None = None
         self._problem: str | None = None  # why the folder cannot be read
         self._head = Content("")
+        self._looking = False
 
     def body(self) -> ComposeResult:
         yield Static(id="head")
@@ -80,21 +80,27 @@ class TrialScreen(AppScreen):
             yield Chart(id="curves")
 
     def on_mount(self) -> None:
-        self._follow()
+        self._show(None)
+        self._look()
+        self.set_interval(EVERY, self._look)
 
     @work(group="watch")
-    async def _follow(self) -> None:
-        """Show the trial, and again whenever the command has written. A thread reads: the disk may be slow."""
-        self._show(None)
-        while (path := self.workbench.path) is not None:
-            try:
-                found, self._problem = await on_daemon_thread(kept_trial, trial_path(path), self._found), None
-            except TrialError as error:
-                found, self._problem = None, str(error)
-            if found is not self._found:
-                self._show(found)
-            self._show_state()
-            await asyncio.sleep(EVERY)
+    async def _look(self) -> None:
+        """Show the trial, anew where the command has written. A thread reads: the disk may be slow."""
+        path = self.workbench.path
+        if self._looking or path is None:
+            return
+        self._looking = True
+        try:
+            found, self._problem = await on_daemon_thread(kept_trial, trial_path(path), self._found), None
+        except TrialError as error:
+            found, self._problem = None, str(error)
+        self._looking = False
+        if not self.on_the_stack:
+            return
+        if found is not self._found:
+            self._show(found)
+        self._show_state()
 
     def _show(self, found: KeptTrial | None) -> None:
         self._found = found

@@ -92,7 +92,8 @@ def advice_for(fault: Fault, asked: Asking) -> str:
         case Fault.EMPTY | Fault.UNPARSABLE | Fault.OUT_OF_ORDER | Fault.PLACEHOLDER:
             return f"try {another_form}, or {thinking}" if another_form else f"try {thinking}"
         case Fault.SILENT | Fault.BROKEN:
-            return f"see the server's log; {asked.group}.silence sets how long a reply may pause"
+            longer = f"{asked.group}.silence sets how long a reply may pause"
+            return longer if fault is Fault.SILENT else "start the server anew, or try another model"
         case Fault.REJECTED:
             schema = f"; where it is the schema, try {another_form}" * bool(another_form)
             return f"see what the server said{schema}"

@@ -82,12 +82,6 @@ _TABLE = {
         ("leave_line", "escape", "Leave line", "Leave the line you type in: keys act again", SHOWN),
     ),
     "samples": (
-        ("down", "j,down", "Down", "Next row", QUIET),
-        ("up", "k,up", "Up", "Previous row", QUIET),
-        ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
-        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
-        ("top", "g,home", "Top", "First row", QUIET),
-        ("bottom", "G,end", "Bottom", "Last row", QUIET),
         ("review", "enter", "Review", "Look at this sample", SHOWN),
         (
             "search",
@@ -129,6 +123,12 @@ _TABLE = {
         ("next_unreviewed", "n", "Next unreviewed", "Go to the next sample nobody has decided on", QUIET),
         ("next_near_tie", "N", "Next near tie", "Go to the next sample the student was unsure of", QUIET),
         ("clear", "escape", "Clear", "Leave the search, the filter and the marks", QUIET),
+        ("down", "j,down", "Down", "Next row", QUIET),
+        ("up", "k,up", "Up", "Previous row", QUIET),
+        ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
+        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
+        ("top", "g,home", "Top", "First row", QUIET),
+        ("bottom", "G,end", "Bottom", "Last row", QUIET),
     ),
     "review": (
         (
@@ -182,8 +182,6 @@ _TABLE = {
         ("previous_token", "left,h", "Previous", "Previous token", QUIET),
         ("line_down", "down,j", "Down", "The token below", QUIET),
         ("line_up", "up,k", "Up", "The token above", QUIET),
-        ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
-        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
         (
             "measure",
             "v",
@@ -198,6 +196,8 @@ _TABLE = {
         ("bars", "b", "Bars", "Show or hide the bars above the words", QUIET),
         ("copy", "y", "Copy", "Copy the table of tokens and losses", QUIET),
         ("back", "escape,q", "Review", "Back to the sample", SHOWN),
+        ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
+        ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
     ),
     "run": (
         ("begin", "s", "Start", "Start the run, or take it up again", SHOWN),
@@ -253,13 +253,13 @@ _TABLE = {
             SHOWN,
         ),
         ("jump", "colon,ctrl+g", "Jump", "Go to the pairs of a sample, by its number", QUIET),
+        ("leave", "escape", "Leave", "Leave the tables, or the filter", QUIET),
         ("down", "j,down", "Down", "Next pair", QUIET),
         ("up", "k,up", "Up", "Previous pair", QUIET),
         ("page_down", "pagedown,ctrl+d", "Page down", "A screenful down", QUIET),
         ("page_up", "pageup", "Page up", "A screenful up", QUIET),
         ("top", "g,home", "Top", "First pair", QUIET),
         ("bottom", "G,end", "Bottom", "Last pair", QUIET),
-        ("leave", "escape", "Leave", "Leave the tables, or the filter", QUIET),
     ),
     "pair": (
         ("next", "j,n", "Next", "Next pair of the list", SHOWN),
@@ -269,20 +269,20 @@ _TABLE = {
         ("back", "escape,q", "Compare", "Back to the list of pairs", SHOWN),
     ),
     "trial": (
+        ("back", "escape,q,T", "Compare", "Back to the judge's verdicts", SHOWN),
         ("down", "j,down", "Down", "Scroll down", QUIET),
         ("up", "k,up", "Up", "Scroll up", QUIET),
         ("page_down", "pagedown,space,ctrl+d", "Page down", "A screenful down", QUIET),
         ("page_up", "pageup,ctrl+u", "Page up", "A screenful up", QUIET),
         ("top", "g,home", "Top", "Back to the top", QUIET),
         ("bottom", "G,end", "Bottom", "Down to the training losses", QUIET),
-        ("back", "escape,q,T", "Compare", "Back to the judge's verdicts", SHOWN),
     ),
     "help": (
+        ("close", "escape", "Close", "Back to where one was", SHOWN),
         ("down", "down", "Down", "A line down", QUIET),
         ("up", "up", "Up", "A line up", QUIET),
         ("page_down", "pagedown", "Page down", "A screenful down", QUIET),
         ("page_up", "pageup", "Page up", "A screenful up", QUIET),
-        ("close", "escape", "Close", "Back to where one was", SHOWN),
     ),
 }
 """By scope: name, keys, label, help, and whether it is in the footer."""

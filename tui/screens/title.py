@@ -88,7 +88,7 @@ class Title(Horizontal):
             return Content.styled(" held ", "reverse $warning")
         if tally.paused:
             return _waiting(tally)
-        return Content.styled(f" {tally.done}/{tally.total} ", "reverse $success")
+        return Content.styled(f" {tally.done:,}/{tally.total:,} ", "reverse $success")
 
     def _judging(self) -> Content:
         comparing = self._workbench.judge_job
@@ -96,7 +96,7 @@ class Title(Horizontal):
             return Content("")
         if comparing.tally.paused:
             return _waiting(comparing.tally)
-        count = f"{comparing.tally.done}/{comparing.tally.total}"
+        count = f"{comparing.tally.done:,}/{comparing.tally.total:,}"
         return Content.styled(f" {'held' if comparing.held else 'judge'} {count} ", "reverse")
 
 

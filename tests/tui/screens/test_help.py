@@ -32,6 +32,8 @@ def test_every_action_is_told_with_its_keys_and_fits(size: tuple[int, int]) -> N
             assert all(key in words for key in key_names(action.keys))
         room = seat.screen.query_one("#list").size.width
         assert max(map(len, seat.shown("#list").splitlines())) <= room
+        await seat.press("f1")
+        assert not isinstance(seat.screen, HelpScreen), "the key that opens it closes it"
 
     Seat(size=size).play(steps)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +52,12 @@ __all__ = ["stand_in"]
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
 FEWER = ("sixteen colours", "no colour")
-OFTEN = {("samples", FEWER[0]), ("review, near tie", FEWER[0]), ("heat", FEWER[1])}
-"""The states whose colours are looked at without --whole."""
+OFTEN = {
+    ("samples", "80x24", FEWER[0]),
+    ("review, near tie", "120x40", FEWER[0]),
+    ("heat", "120x40", FEWER[1]),
+}
+"""The states that are looked at with fewer colours without --whole."""
 RULES = set(" ─│┼┈")  # that divide what is read and say nothing
 READING = {"list", "weigh", "facts", "recent", "count", "counts", "preview", "results"}
 """The groups of the app's workers that read or count what is then shown; others may have no end, as a run has none."""
@@ -245,11 +248,6 @@ async def heat(*_: object) -> TokenGains:
     return TokenGains(*(SampleHalf(tokens, len(tokens), "", ratio(value)) for value in (0.7, 0.6)))
 
 
-def size_of(name: str) -> tuple[int, int]:
-    """The one size in which a state is looked at with fewer colours, whatever other states there are."""
-    return [*SIZES.values()][zlib.crc32(name.encode()) % len(SIZES)]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     whole = metafunc.config.getoption("--whole")
     if metafunc.function is test_a_screen_looks_as_it_did:
@@ -262,10 +260,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("state", "size"), cases)
     else:
         cases = [
-            pytest.param(state, size_of(name), colours, id=f"{name}-{colours}")
+            pytest.param(state, size, colours, id=f"{name}-{label}-{colours}")
             for name, state in STATES.items()
+            for label, size in SIZES.items()
             for colours in FEWER
-            if whole or (name, colours) in OFTEN
+            if whole or (name, label, colours) in OFTEN
         ]
         metafunc.parametrize(("state", "size", "colours"), cases)
 

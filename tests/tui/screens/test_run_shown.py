@@ -218,7 +218,7 @@ def test_between_a_name_and_a_speed_there_is_a_blank(monkeypatch: pytest.MonkeyP
     for width in range(40, 140):
         told = teacher_line(tally, "a-teacher-with-a-long-name:latest" * 2, width).plain
         assert len(told) <= width
-        assert "… 1216370.7 tokens/s"[: width - 22] in told
+        assert "… 1,216,370.7 tokens/s"[: width - 22] in told
 
 
 # --- in small ----------------------------------------------------------------------------------------------------

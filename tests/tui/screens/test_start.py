@@ -387,6 +387,9 @@ def test_a_long_import_counts_its_rows_and_can_be_stopped(monkeypatch: pytest.Mo
 
     async def steps(seat: StartSeat) -> None:
         await seat.wait_for("samples so far", within="#rows")
+        assert seat.shown("#ready") == "one moment: it is being read"
+        await seat.press("escape", "ctrl+s")
+        assert seat.notified("what was opened is still being read")
         await seat.open("other.json")
         await seat.wait_for("stop that first", within="#error")
         seat.screen.query_one("#stop").press()  # type: ignore[attr-defined]

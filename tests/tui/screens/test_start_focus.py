@@ -180,6 +180,18 @@ def test_the_line_at_the_foot_names_both_models_on_eighty_columns() -> None:
     StartSeat(settings=load_settings(given), size=(80, 24)).play(steps)
 
 
+def test_on_a_small_terminal_the_line_one_types_in_is_in_sight_with_its_list() -> None:
+    async def steps(seat: StartSeat) -> None:
+        await seat.open(dataset(Path("data.json"), SHORT))
+        teacher = seat.screen.query_one("#teacher", ModelPicker)
+        await seat.until(lambda: teacher.input.has_focus)
+        await seat.wait_for("rows", within="DataPane Facts")
+        panes = seat.screen.query_one("#panes")
+        await seat.until(lambda: panes.region.contains_region(teacher.region))
+
+    StartSeat(size=(80, 24)).play(steps)
+
+
 def test_the_line_at_the_foot_counts_what_a_run_would_refine(tmp_path: Path) -> None:
     async def steps(seat: StartSeat) -> None:
         seat.app.action_go_start()

@@ -108,5 +108,5 @@ def chosen(choice: StudentChoice | None, *, disagrees: bool) -> str:
     if choice is None:
         return ""
     did = STUDENT_DID[choice.verdict].brief
-    margin = "" if choice.margin is None else f" {choice.margin:+.3f}"
+    margin = "" if choice.margin is None else f" {choice.margin:+.3f}".replace("-", "−")
     return f"{'≠' if disagrees else ' '} {did}{margin}"

@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -102,6 +103,12 @@ class HelpScreen(ModalScreen[None]):
     def _foot(self) -> Content:
         path = one_line(str(self._keymap.path))
         return shown(f'Other keys: a line such as "review.accept" = "enter" in {path}')
+
+    def on_key(self, event: Key) -> None:
+        """What opened it closes it, where it is no letter, which is typed."""
+        if event.key in self._keymap.keys["app.show_help"].split(","):
+            event.stop()
+            self.dismiss()
 
     def action_down(self) -> None:
         self.query_one(VerticalScroll).scroll_down(animate=False)

@@ -28,6 +28,8 @@ WIDTH = 56
 LONGEST = 600
 """Characters of an explanation that are shown."""
 
+NEAR = FLAGS["near tie"]
+
 REACH = 10
 """Cells of the scale on either side of nought."""
 
@@ -237,12 +239,12 @@ def _stage(choice: Choice) -> Iterator[Content]:
         near = choice.near_tie or choice.verified is not None
         equal = shown_equal_length(choice)
         by_equal = equal is not None and choice.rule in AT_EQUAL_LENGTH
-        yield _margin(choice.margin, _way(choice), "▲" if near and not by_equal else "")
+        yield _margin(choice.margin, _way(choice), NEAR * (near and not by_equal))
         if equal is not None:
-            signs = "≠" * choice.length_decides + "▲" * (near and by_equal)
+            signs = "≠" * choice.length_decides + NEAR * (near and by_equal)
             yield _margin(equal.margin, "at equal length", signs)
     if (again := choice.verified) is not None:
-        yield _margin(again.margin, _way(again), "▲" * choice.near_tie)
+        yield _margin(again.margin, _way(again), NEAR * choice.near_tie)
         other = " the other way" * again.overruled
         yield Content.styled(f"  by the verifier, which decides{other}", "$accent")
     yield from _wrapped(RULES[choice.rule].sentence, "$text-muted")

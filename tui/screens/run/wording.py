@@ -102,7 +102,7 @@ def done(counts: RunCounts) -> Content:
 
 def teacher_line(tally: Tally, name: str | None, width: int) -> Content:
     """The teacher: its speed, and the requests before it."""
-    speed = f"{tally.teacher_speed:.1f} tokens/s" if tally.replies else ""
+    speed = f"{tally.teacher_speed:,.1f} tokens/s" if tally.replies else ""
     asking = tally.teacher_queue
     counts = ((len(asking.now), "in flight"), (asking.waiting, "waiting"))
     before = ", ".join(f"{count} {what}" for count, what in counts if count) or "idle"

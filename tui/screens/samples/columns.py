@@ -171,14 +171,14 @@ def _score(
     arrow: str = "",
     before: SampleColumn | None = None,
 ) -> ColumnCell:
-    """A score; one that is the same as in the column `before` is not shown a second time."""
+    """A score; one that is the same as in the column `before`, or missing there too, is not shown a second time."""
 
     def read(row: SampleRow, width: int) -> Shown:
         value: float | None = getattr(row, column)
         if row.length_after is None:
             return "", "muted"
         if before is not None and value == getattr(row, before):
-            return _unchanged(arrow, width), "muted"
+            return "" if value is None else _unchanged(arrow, width), "muted"
         text = MISSING if value is None else short(value, places)
         return arrow + text.rjust(width - len(arrow)), "muted" if value is None or not arrow else "text"
 

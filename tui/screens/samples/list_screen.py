@@ -357,7 +357,8 @@ class ListScreen(CursorKeys, AppScreen):
     async def _go_to(self, sample: int) -> None:
         if sample >= self.workbench.samples:
             self.say(
-                f"there is no sample {sample}; they go from 0 to {self.workbench.samples - 1:,}", warning=True
+                f"there is no sample {sample:,}; they go from 0 to {self.workbench.samples - 1:,}",
+                warning=True,
             )
             return
         position = await self._ask_list(lambda listing: listing.position_of(sample))

@@ -12,6 +12,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Button, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -71,6 +72,14 @@ class DataPane(Vertical):
     DataPane #first-samples.-open { display: block; }
     DataPane #recent { height: auto; max-height: 14; background: $background; }
     """
+
+    @property
+    def opening(self) -> bool:
+        """A dataset or a workspace is still being read."""
+        return self._opening
+
+    class FactsShown(Message):
+        """The facts of what is open are there."""
 
     def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
@@ -295,6 +304,7 @@ class DataPane(Vertical):
             self._first.show(await workbench.reader.ask_workspace(_first_samples))
             self.query("#first-samples").add_class("-open")
         self._facts.show(facts)
+        self.post_message(self.FactsShown())
 
     async def _run_fact(self) -> Content:
         workbench = self._workbench

@@ -11,7 +11,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer
 from textual.content import Content
-from textual.events import Resize, ScreenResume
+from textual.events import DescendantFocus, Resize, ScreenResume
 from textual.widgets import Button, Input, Static
 
 from engine.health.models_here import ANSWERS, Role
@@ -140,6 +140,14 @@ class StartScreen(AppScreen):
         self._renew()
         self._go_on()
 
+    @on(DescendantFocus)
+    @on(DataPane.FactsShown)
+    def _keep_in_sight(self) -> None:
+        """Keep in sight what has the focus, a line for a model with its list: facts that come move it down."""
+        if (focused := self.focused) is not None:
+            around = (node for node in focused.ancestors_with_self if isinstance(node, ModelPicker))
+            self.call_after_refresh(next(around, focused).scroll_visible, animate=False)
+
     @on(ModelPicker.Settled)
     def _go_on(self) -> None:
         """Focus the next choice to make, or when all are made, the button that starts."""
@@ -196,6 +204,8 @@ class StartScreen(AppScreen):
     def _ready(self) -> Content:
         """A line about the run that would start now, or about what is missing."""
         settings = self.workbench.settings
+        if not self.workbench.is_open and self._data.opening:
+            return Content.styled("one moment: it is being read", "$text-muted")
         if not self.workbench.is_open and self._closed_said:
             key = self.keymap.first("start.open")
             return Content.styled(f"! open a dataset or a workspace first: {key}", "$text-warning")
@@ -222,6 +232,8 @@ class StartScreen(AppScreen):
     # --- actions ----------------------------------------------------------------------------------------------------
 
     def action_open(self) -> None:
+        self._closed_said = False
+        self._say_ready()
         self._data.ask()
 
     def action_check(self) -> None:
@@ -246,6 +258,8 @@ class StartScreen(AppScreen):
     def hindrances(self, action: str) -> Iterator[str]:
         if action == "leave_line" and not isinstance(self.focused, Input):
             yield "you type in no line: keys act already"
+        if action in ("begin", "try_samples", "try_teachers") and self._data.opening:
+            yield "one moment: what was opened is still being read"
         yield from super().hindrances(action)
 
     @on(Button.Pressed, "#begin")

@@ -1,0 +1,37 @@
+"""A toast never lies over a line at a screen's foot: what is counted there, and what one types there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets._toast import Toast
+
+from tests.scene import scene
+from tests.tui.seat import Seat
+
+pytestmark = pytest.mark.usefixtures("nothing_of_the_user_s")
+
+
+class SeatWithToasts(Seat):
+    DRAWS_TOASTS = True
+
+
+def test_toasts_stand_above_the_lines_at_the_foot(tmp_path: Path) -> None:
+    async def steps(seat: SeatWithToasts) -> None:
+        await seat.wait_for("takes it up again")
+        for go, typing, lines in (
+            ("1", (), "#bar"),
+            ("2", ("slash",), "#line, Legend, AskLine"),
+            ("4", ("colon",), "ThresholdBar"),
+        ):
+            await seat.press(go, *typing)
+            seat.app.notify("a line that says what was done, and how it is taken back")
+            await seat.until(lambda: seat.screen.query(Toast))
+            await seat.pilot.pause()
+            for toast in seat.screen.query(Toast):
+                for line in seat.screen.query(lines):
+                    assert not line.display or not toast.region.overlaps(line.region), line
+            await seat.press("escape", "escape")
+
+    SeatWithToasts(scene(tmp_path), size=(80, 24)).play(steps)

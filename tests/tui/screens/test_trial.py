@@ -56,9 +56,7 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
             train(kept / arm / str(seed), arm, seed, STEPS)
         await seat.wait_for("◌ 12 of 12 trainings done", "0/13")
         evaluate(kept)
-        await seat.wait_for(
-            "✓ 12 trainings done and evaluated", "better than training on original", "┃", "●"
-        )
+        await seat.wait_for("✓ 12 trainings done and evaluated", "better than training on original", "┃", "●")
         judged_scene(kept)
         await seat.press("G")
         await seat.until(lambda: "the judge prefers its answers to original's" in seat.shown("#verdicts"))
@@ -114,6 +112,8 @@ def test_verdicts_are_scores_beside_1_that_show_an_interval_where_there_is_one(t
     assert re.search(r"longest +●│? +1\.042  \+3 =19 −2", beside_original), (
         "of few decided pairs there is none"
     )
+    only = trial.judged.model_copy(update={"beside": {"base": {}, "original": {}}})
+    assert verdict_charts(only, 78).plain == "", "there was one arm"
     name = "[/]\x1b" + 90 * "字"
     judge = replace(trial.judged.judge, name=name)
     hostile = verdict_charts(trial.judged.model_copy(update={"judge": judge}), 78).plain.splitlines()

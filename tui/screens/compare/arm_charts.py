@@ -98,9 +98,9 @@ def loss_charts(result: TrialResult, width: int) -> Content:
             )
             for name, sides in beside.items()
         }
-    charts = [_chart(about_losses(result), bars, _draw_bars, _range(bars, 0), width)]
+    charts = [_chart(about_losses(result), bars, _draw_bars, _range(bars), width)]
     if beside:
-        charts.append(_chart(ABOUT_DIFFERENCES, differences, _beside(0), _range(differences, 0), width))
+        charts.append(_chart(ABOUT_DIFFERENCES, differences, _beside(0), _range(differences), width))
     return Content("\n").join(charts)
 
 
@@ -112,7 +112,10 @@ def verdict_charts(judged: JudgedAnswers, width: int) -> Content:
             for name, found in by_arm.items()
         }
         for against, by_arm in judged.beside.items()
+        if by_arm
     }
+    if not panels:
+        return Content("")
     return _chart(about_verdicts(judged), panels, _beside(1), Axis(0, 2, 1), width)
 
 
@@ -125,12 +128,12 @@ def _score(verdicts: ArmVerdicts) -> Interval | None:
     return Interval(mean=counts.score, low=low, high=high)
 
 
-def _range(panels: Mapping[str, Panel], ground: float) -> Axis:
-    """An axis of one cell over all that is in some panels, and the ground."""
+def _range(panels: Mapping[str, Panel]) -> Axis:
+    """An axis of one cell from 0 over all that is in some panels."""
     found = [
         line.interval for panel in panels.values() for line in panel.values() if line.interval is not None
     ]
-    ends = [ground, *(one.low for one in found), *(one.high for one in found)]
+    ends = [0.0, *(one.low for one in found), *(one.high for one in found)]
     low, high = min(ends), max(ends)
     return Axis(low, high if high > low else low + 1, 1)
 

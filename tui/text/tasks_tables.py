@@ -14,6 +14,9 @@ from models.system.units import counted
 from tui.text.literal import one_line
 from tui.text.tables import Fact, facts
 
+LARGE = 1e5
+"""A perplexity from here on is written with its power of ten."""
+
 WORDS = {
     TaskFinding.BETTER: "better",
     TaskFinding.WORSE: "worse",
@@ -70,4 +73,4 @@ def _words(found: Sequence[TaskMetric]) -> list[Fact]:
 
 def _mean(mean: Mean, sign: str = "") -> str:
     uncertain = "" if mean.interval is None else f" ± {(mean.interval[1] - mean.interval[0]) / 2:.3f}"
-    return f"{mean.value:{sign}.3f}{uncertain}"
+    return f"{mean.value:{sign}{'.3f' if abs(mean.value) < LARGE else '.3g'}}{uncertain}"

@@ -63,10 +63,13 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         self._cut_requests = 0
         file = self._work.run(identified(student_file(str(student))))
         self._adapter = None if adapter is None else Path(adapter)
-        common: dict[str, Any] = {"adapter": self._adapter, "gpu_layers": gpu_layers, "threads": threads}
-        self._student = EmbeddedStudent(
-            file.path, digest=digest_of(file), context=context, exact=exact, **common
-        )
+        common: dict[str, Any] = {
+            "adapter": self._adapter,
+            "exact": exact,
+            "gpu_layers": gpu_layers,
+            "threads": threads,
+        }
+        self._student = EmbeddedStudent(file.path, digest=digest_of(file), context=context, **common)
         self.info: StudentInfo = self._work.run(self._student.open())
         self.max_length = self.info.context
         self._writer = EmbeddedWriter(file.path, name=file.name, context=self.max_length, **common)
@@ -191,7 +194,11 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         prompt = (Piece(self._tail(context, self.max_length - tokens)),)
         temperature = asked.get("temperature", 0.0) if asked["do_sample"] else 0.0
         with contextlib.suppress(_Stopped):
-            self._work.run(self._writer.write(prompt, on_text, max_tokens=tokens, temperature=temperature))
+            self._work.run(
+                self._writer.write(
+                    prompt, on_text, max_tokens=tokens, temperature=temperature, repeat_penalty=1.0
+                )
+            )
         return str(postprocess_generated_text("".join(written), until, None))
 
     def _tail(self, text: str, room: int) -> str:

@@ -288,17 +288,19 @@ class Sampler:
     REPEAT_PENALTY, REPEAT_WINDOW, TOP_K, TOP_P = 1.1, 64, 40, 0.9
 
     def __init__(
-        self, context: Context, *, seed: int, temperature: float, schema: dict[str, Any] | None
+        self,
+        context: Context,
+        *,
+        seed: int,
+        temperature: float,
+        schema: dict[str, Any] | None,
+        repeat_penalty: float = REPEAT_PENALTY,
     ) -> None:
         model = context.model
         self.context = context
         self.grammar = _grammar(model, schema) if schema is not None else None
         self.chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
-        add = [
-            c.llama_sampler_init_penalties(
-                model.vocabulary, self.REPEAT_WINDOW, self.REPEAT_PENALTY, 0.0, 0.0
-            )
-        ]
+        add = [c.llama_sampler_init_penalties(model.vocabulary, self.REPEAT_WINDOW, repeat_penalty, 0.0, 0.0)]
         if temperature > 0:
             add += [
                 c.llama_sampler_init_top_k(self.TOP_K),

@@ -69,6 +69,7 @@ class ChildCommands:
         path: str,
         adapter: str | None,
         context: int,
+        exact: bool,
         gpu_layers: int,
         threads: int | None,
     ) -> None:
@@ -78,7 +79,7 @@ class ChildCommands:
             window = min(context, model.trained_context or context)
             # Small on a CPU: between two decodes is where a cancelled request stops.
             shape = ContextShape(window, min(GPU_BATCH if model.offloaded else CPU_BATCH // 2, window), 1, 1)
-            return _context(model, shape, adapter, exact=False, threads=threads), window
+            return _context(model, shape, adapter, exact=exact, threads=threads), window
 
         model, made, window, notes = _load(Path(path), gpu_layers, context, make)
         self.writer = TextGenerator(model, made, window=window)

@@ -42,6 +42,7 @@ class TextGenerator:
         max_tokens: int,
         schema: dict[str, Any] | None,
         logprobs: bool,
+        repeat_penalty: float,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> GeneratedText:
@@ -50,7 +51,9 @@ class TextGenerator:
         prompt = self.model.passage(pieces)
         if len(prompt) >= self.window:
             return GeneratedText("too-long", "", len(prompt), 0, 0, 0.0, 0.0, [])
-        sampler = Sampler(self.context, seed=seed, temperature=temperature, schema=schema)
+        sampler = Sampler(
+            self.context, seed=seed, temperature=temperature, schema=schema, repeat_penalty=repeat_penalty
+        )
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text: list[str] = []

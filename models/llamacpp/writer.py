@@ -16,7 +16,7 @@ class EmbeddedWriter:
     """A GGUF file that goes on with what it is given; loaded when it is first needed, and anew where its child died.
 
     The prompt's part that the call before it shared stays computed. `name`: what errors call it. `adapter`: a LoRA in
-    a GGUF of its own, added to the weights. `context`: tokens a prompt and its reply share.
+    a GGUF of its own, added to the weights. `context`: tokens a prompt and its reply share. `exact`: as of a student.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class EmbeddedWriter:
         name: str,
         context: int,
         adapter: Path | None = None,
+        exact: bool = False,
         gpu_layers: int = -1,
         threads: int | None = None,
     ) -> None:
@@ -33,6 +34,7 @@ class EmbeddedWriter:
         self._settings: dict[str, Any] = {
             "adapter": None if adapter is None else str(adapter),
             "context": context,
+            "exact": exact,
             "gpu_layers": gpu_layers,
             "threads": threads,
         }
@@ -63,9 +65,11 @@ class EmbeddedWriter:
         temperature: float = 0.0,
         schema: Mapping[str, Any] | None = None,
         logprobs: bool = False,
+        repeat_penalty: float = 1.1,
     ) -> Reply:
         """What the model writes after a prompt. Greedy at temperature 0, else top-k 40 and top-p 0.9.
 
+        repeat_penalty: of the last 64 tokens' likelihood, as Ollama has it; 1: none, as other programs have it.
         Raises `TeacherError`, `Fault.TOO_LONG` where the prompt fills the context.
         """
         try:
@@ -79,6 +83,7 @@ class EmbeddedWriter:
                 max_tokens=max_tokens,
                 schema=schema,
                 logprobs=logprobs,
+                repeat_penalty=repeat_penalty,
             )
         except (ChildRefused, ChildDied) as trouble:
             raise self._error(trouble) from trouble

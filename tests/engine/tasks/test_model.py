@@ -29,10 +29,10 @@ pytestmark = with_harness
 CONTEXT = 96
 
 
-def harness_model(**arguments: Any) -> Any:
+def harness_model(student: str | None = None, **arguments: Any) -> Any:
     from engine.tasks.model import HarnessModel  # noqa: PLC0415 the harness is not everywhere
 
-    return HarnessModel(str(chance()), context=CONTEXT, **arguments)
+    return HarnessModel(student or str(chance()), context=CONTEXT, **arguments)
 
 
 def asked(*arguments: object) -> list[Any]:
@@ -134,6 +134,19 @@ def test_a_reply_ends_at_a_stop_text_or_at_its_tokens_and_a_long_prompt_loses_it
     )
     assert cut == whole.split(stop)[0]
     assert again == whole
+
+
+def test_a_reply_is_the_likeliest_text_token_by_token_also_where_it_repeats_itself() -> None:
+    real = harness_model("demo")
+    try:
+        prompts = ["a b a b a b a b a b", "Numbers: 100, 1000, 10000,"]
+        replies = real.generate_until(asked(*((prompt, {"max_gen_toks": 10}) for prompt in prompts)))
+        assert replies[0] == " a b a b a b a b a b"
+        assert all(
+            likeliest for _, likeliest in real.loglikelihood(asked(*zip(prompts, replies, strict=True)))
+        )
+    finally:
+        real.close()
 
 
 def test_what_does_not_fit_is_one_line(model: Any) -> None:

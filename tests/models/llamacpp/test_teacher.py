@@ -165,6 +165,7 @@ def test_cancelling_stops_the_generation_where_it_is(smollm2: Path) -> None:
         max_tokens=4000,
         schema=None,
         logprobs=False,
+        repeat_penalty=1.1,
         on_text=pieces.append,
         cancelled=lambda: len(pieces) == 3,
     )

@@ -30,7 +30,7 @@ from engine.method.recipe import Method, Recipe
 from engine.method.reflection import AskTeacher, Reflection, UnusableReply, failure_of
 from engine.method.reply_forms import ReplyFormName, reflect_on_instruction, reflect_on_response
 from engine.method.scores import Measure, TokenRatio, ifd_passages, r_ifd_passages
-from engine.method.selection import ComparedLength, Selected, at_equal_length, larger_ifd, smaller_r_ifd
+from engine.method.selection import ComparedLength, Selected, larger_ifd, smaller_r_ifd
 from engine.sample import (
     Choice,
     Failure,
@@ -76,15 +76,12 @@ class StageRule:
     ]
     ratio: Measure
     better: Callable[[TokenRatio, Sequence[TokenRatio], NearTies, ComparedLength, Worth | None], Selected]
-    sign: int  # 1 where the larger score is better, -1 where the smaller is
 
 
 INSTRUCTION = StageRule(
-    Stage.INSTRUCTION, reflect=reflect_on_instruction, ratio=ifd_passages, better=larger_ifd, sign=1
+    Stage.INSTRUCTION, reflect=reflect_on_instruction, ratio=ifd_passages, better=larger_ifd
 )
-RESPONSE = StageRule(
-    Stage.RESPONSE, reflect=reflect_on_response, ratio=r_ifd_passages, better=smaller_r_ifd, sign=-1
-)
+RESPONSE = StageRule(Stage.RESPONSE, reflect=reflect_on_response, ratio=r_ifd_passages, better=smaller_r_ifd)
 STAGES = {rule.stage: rule for rule in (INSTRUCTION, RESPONSE)}
 
 
@@ -214,8 +211,10 @@ class Stages:
             return worth_by_losses(by, ifds)
         match by:
             case CandidatesBy.MARGIN:
-                margins = [at_equal_length(ratios[0], one, rule.sign) for one in ratios[1:]]
-                return [None if one is None else one.margin for one in margins]
+                at_equal_length = rule.better(
+                    ratios[0], ratios[1:], self._recipe.near_ties, ComparedLength.EQUAL, None
+                )
+                return [float(number == at_equal_length.contender) for number in range(len(candidates))]
             case CandidatesBy.LENGTH:
                 return worth_by_length(candidates)
             case _:

@@ -95,9 +95,9 @@ def test_a_setting_that_decides_an_outcome_is_in_the_recipe(group: str, name: st
         file = student_file(str(made_once("chance.gguf", runnable)))
         return recipe_of(settings, ReplyFormName.JSON, sampling_of(settings.teacher), TEACHER, file)
 
-    usual = with_setting(
-        Settings(), "run", "candidates", 3
-    )  # of one alone there is nothing to tell the best by
+    alone = with_setting(Settings(), "run", "candidates_by", "loss")
+    assert recipe_with(Settings()) == recipe_with(alone), "of one there is nothing to tell the best of"
+    usual = with_setting(Settings(), "run", "candidates", 3)
     assert recipe_with(usual) != recipe_with(with_setting(usual, group, name, CHANGES[name]))
 
 

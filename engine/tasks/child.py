@@ -66,6 +66,7 @@ def _run(job: TasksJob, tell: Callable[[Report], None]) -> None:
             context=job.context,
             gpu_layers=job.gpu_layers,
             threads=job.threads,
+            keep=None if job.keep is None else str(job.keep),
             on_progress=partial(_tell_progress, tell, model),
         )
         try:

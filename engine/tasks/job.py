@@ -22,6 +22,7 @@ class TasksJob(Frozen):
     context: int
     gpu_layers: int
     threads: int | None
+    keep: Path | None  # the folder for answers, a whole path
 
 
 class Asked(Frozen):

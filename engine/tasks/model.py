@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,15 +21,17 @@ from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_tex
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from engine.run.teachers import digest_of, identified
+from engine.tasks.kept import KeptAnswers, key_of
 from models.errors import UsageError
 from models.files.catalog import student_file
+from models.files.digest import sha256_of
 from models.llamacpp.student import EmbeddedStudent
 from models.llamacpp.writer import EmbeddedWriter
 from models.student import Losses, Passage, Piece, StudentInfo, TokenPassage
 
 T = TypeVar("T")
 
-AT_A_TIME = 256
+AT_A_TIME = 128
 """Requests between two reports of progress: enough of them at once share decodes."""
 
 REPLY = 256
@@ -40,7 +43,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
 
     student: a GGUF file, `ollama:TAG` or `demo`. adapter: a LoRA as a GGUF. context: tokens a request may have at
     most, and no more than the student was trained on. on_progress: is told the requests done, how many there are, and
-    how many lost their beginning so far.
+    how many lost their beginning so far. keep: a folder for the answers, which the same model does not give again.
     The harness's batch sizes and device are of no use here: llama.cpp is asked for all at once, where it runs.
     """
 
@@ -52,6 +55,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         exact: bool = True,
         gpu_layers: int = -1,
         threads: int | None = None,
+        keep: str | None = None,
         batch_size: object = None,
         max_batch_size: object = None,
         device: object = None,
@@ -76,6 +80,9 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         self._start = [] if self.info.bos is None else [self.info.bos]
         self._prefix = self._start or self._control_token(self.info.bos_text or self.info.eos_text)
 
+        identity = self.get_model_info() | {"adapter": None if adapter is None else sha256_of(Path(adapter))}
+        self._kept = KeptAnswers(None if keep is None else Path(keep), identity)
+
     def close(self) -> None:
         """Free the model's memory."""
         self._work.run(self._student.close())
@@ -97,9 +104,43 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
         """Of each (context, continuation): the continuation's log-probability, and whether it is the likeliest text."""
-        pairs = [_at_its_words(*request.args) for request in requests]
-        found: list[tuple[float, bool]] = []
-        for part in _parts(pairs):
+        answers = self._answered("loglikelihood", requests, self._log_likelihoods)
+        return [(value, likeliest) for value, likeliest in answers]
+
+    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
+        """The log-probability of each whole text, in windows of the context's size where it is longer."""
+        return self._answered("loglikelihood_rolling", requests, self._whole_log_likelihoods)
+
+    def generate_until(self, requests: Sequence[Any]) -> list[str]:
+        """What the model writes after each context, up to the first of the task's stop texts."""
+        return self._answered("generate_until", requests, self._replies)
+
+    def _answered(
+        self, kind: str, requests: Sequence[Any], answers: Callable[[list[Any]], Iterator[list[Any]]]
+    ) -> list[Any]:
+        """The answers to requests, of which those that are kept are not asked again.
+
+        answers: makes those to the requests' arguments, some at a time.
+        """
+        keys = [key_of(kind, request.args) for request in requests]
+        asked = {
+            key: request.args for key, request in zip(keys, requests, strict=True) if key not in self._kept
+        }
+        done, total = len(set(keys)) - len(asked), len(set(keys))
+        left = iter(asked)
+        for new in answers(list(asked.values())):
+            self._kept.add(dict(zip(islice(left, len(new)), new, strict=True)))
+            done += len(new)
+            self._on_progress(done, total, self._cut_requests)
+        if not asked:
+            self._on_progress(done, total, self._cut_requests)
+        found = [self._kept[key] for key in keys]
+        for request, answer in zip(requests, found, strict=True):
+            self.cache_hook.add_partial(kind, request.args, answer)
+        return found
+
+    def _log_likelihoods(self, asked: list[Any]) -> Iterator[list[Any]]:
+        for part in _parts([_at_its_words(*pair) for pair in asked]):
             ids = self._tokens(
                 text for context, continuation in part for text in (context + continuation, context)
             )
@@ -107,31 +148,20 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
                 self._passage(ids[context + continuation], ids[context], context)
                 for context, continuation in part
             ]
-            found += self._scored(passages)
-            self._done("loglikelihood", requests, found, len(part))
-        return found
+            yield self._scored(passages)
 
-    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
-        """The log-probability of each whole text, in windows of the context's size where it is longer."""
-        texts = [text for (text,) in (request.args for request in requests)]
-        found: list[float] = []
-        for part in _parts(texts):
+    def _whole_log_likelihoods(self, asked: list[Any]) -> Iterator[list[Any]]:
+        for part in _parts([text for (text,) in asked]):
             ids = self._tokens(part)
             windows = [
                 [self._cut(*window) for window in self._windows(self._start + ids[text])] for text in part
             ]
             scored = iter(self._scored([window for of_text in windows for window in of_text]))
-            found += [sum(next(scored)[0] for _ in of_text) for of_text in windows]
-            self._done("loglikelihood_rolling", requests, found, len(part))
-        return found
+            yield [sum(next(scored)[0] for _ in of_text) for of_text in windows]
 
-    def generate_until(self, requests: Sequence[Any]) -> list[str]:
-        """What the model writes after each context, up to the first of the task's stop texts."""
-        found: list[str] = []
-        for request in requests:
-            found.append(self._written(*request.args))
-            self._done("generate_until", requests, found, 1)
-        return found
+    def _replies(self, asked: list[Any]) -> Iterator[list[Any]]:
+        for context, wanted in asked:
+            yield [self._written(context, wanted)]
 
     # Tokens
 
@@ -208,12 +238,6 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
             text = text[max(len(text) * (count - room) // count, 1) :]
         self._cut_requests += text != whole
         return text
-
-    def _done(self, kind: str, requests: Sequence[Any], found: Sequence[object], new: int) -> None:
-        """Keep the last so many answers in the harness's own cache, where it has one, and tell of all so far."""
-        for request, answer in zip(requests[len(found) - new :], found[-new:], strict=False):
-            self.cache_hook.add_partial(kind, request.args, answer)
-        self._on_progress(len(found), len(requests), self._cut_requests)
 
 
 class _Stopped(Exception):  # noqa: N818

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from models.errors import UsageError
-from tui.cli.exit_codes import DONE
+from tui.cli.exit_codes import DONE, INTERRUPTED
 from tui.cli.options import FILE, LARGEST, given, json_option, limit_option, setting_option
 from tui.cli.stopping import run_stoppable
 
@@ -56,6 +56,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Tokens a request may have; a longer one loses its beginning.",
 )
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep every answer there: stopped, the same command goes on, and no request is answered twice.",
+)
 @click.option("--fetch", is_flag=True, help="Let the harness download data sets from Hugging Face's hub.")
 @json_option
 def tasks(
@@ -66,6 +72,7 @@ def tasks(
     limit: int | None,
     few_shot: int | None,
     context: int,
+    keep: Path | None,
     fetch: bool,
     as_json: bool,
     student__name: str | None,
@@ -103,12 +110,19 @@ def tasks(
         context=context,
         gpu_layers=settings.gpu_layers,
         threads=settings.threads,
+        keep=None if keep is None else keep.absolute(),
     )
     if not job.tasks:
         raise UsageError("--tasks: expected the names of tasks, such as arc_challenge,hellaswag")
     if fetch:
         say(errors(), "--fetch: the harness may download data sets from Hugging Face's hub")
-    found = run_stoppable(_tasks(job, fetch=fetch))
+    try:
+        found = run_stoppable(_tasks(job, fetch=fetch))
+    except KeyboardInterrupt:
+        if keep is not None:
+            raise
+        say(errors(), "stopped; without --keep the same command begins anew")
+        return INTERRUPTED
     if as_json:  # tui/cli/README.md documents the fields
         told = {"student": job.student, "limit": limit, "few_shot": few_shot, "context": context}
         print(json.dumps({**told, "metrics": [one.model_dump(mode="json") for one in found]}))

@@ -19,7 +19,7 @@ pytestmark = with_harness
 def job(folder: Path, *tasks: str) -> TasksJob:
     return TasksJob(
         student="x", adapters={}, tasks=tasks, folder=folder, limit=None, few_shot=None,
-        context=64, gpu_layers=0, threads=None,
+        context=64, gpu_layers=0, threads=None, keep=None,
     )  # fmt: skip
 
 

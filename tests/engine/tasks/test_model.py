@@ -167,6 +167,33 @@ def test_an_adapter_is_on_the_scores_and_on_the_replies(tmp_path: Path, model: A
         adapted.close()
 
 
+def test_answers_that_are_kept_are_not_computed_again_and_are_one_model_s(tmp_path: Path) -> None:
+    folder = tmp_path / "answers"
+    pairs = asked(("The sea is", " blue"), ("The sea is", " red"), ("The sea is", " blue"))
+    reply = asked(("Say something.", {"max_gen_toks": 5}))
+    first = harness_model(keep=str(folder))
+    found = (
+        first.loglikelihood(pairs),
+        first.loglikelihood_rolling(asked("Hello.")),
+        first.generate_until(reply),
+    )
+    first.close()
+    (path,) = folder.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(path.read_bytes() + b'["cut')  # as a kill leaves it
+    told: list[tuple[int, int, int]] = []
+    again = harness_model(keep=str(folder), on_progress=lambda *counts: told.append(counts))
+    again._work.run(again._student.close())  # nothing is asked of it
+    assert found[0] == again.loglikelihood(pairs)
+    assert found[1:] == (again.loglikelihood_rolling(asked("Hello.")), again.generate_until(reply))
+    assert told == [(2, 2, 0), (1, 1, 0), (1, 1, 0)]
+    again.close()
+    adapted = harness_model(keep=str(folder), adapter=str(lora(tmp_path / "lora.gguf", 3.0)))
+    assert adapted.loglikelihood(pairs) != found[0]
+    adapted.close()
+    assert len(list(folder.iterdir())) == 2
+
+
 def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """`burnish-lm-eval ARGUMENTS`, offline."""
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(folder)}

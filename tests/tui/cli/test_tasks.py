@@ -37,7 +37,7 @@ def test_a_task_of_one_s_own_runs_on_the_base_and_on_an_adapter(
         ended = burnish(*common, *arguments)
         assert (ended.code, expected in ended.complaint) == (2, True)
     ended = burnish(
-        *common, "--tasks", "questions_choice", "--adapter", adapter.name, "--json", "--limit", "12",
+        *common, "--tasks", "questions_choice", "--adapter", adapter.name, "--json", "--limit", "12", "--keep", "kept",
         environment={"HF_HOME": str(tmp_path / "cache")},
     )  # fmt: skip
     assert ended.code == 0, ended.err
@@ -50,3 +50,4 @@ def test_a_task_of_one_s_own_runs_on_the_base_and_on_an_adapter(
     assert "base: 48 requests" in ended.err
     assert "lora.gguf: 48 requests" in ended.err
     assert "48/48 requests" in ended.err
+    assert len(list(Path("kept").iterdir())) == 2

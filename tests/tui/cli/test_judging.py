@@ -278,7 +278,7 @@ def test_killed_it_goes_on_and_no_kept_reply_is_asked_for_again(
             tmp_path, [{"instruction": f"Say {n}.", "output": "So."} for n in range(8)], reviewed=False
         )
         rate = ("rate", path, *JUDGE)
-        assert killed_and_taken_up(rate, path.with_suffix(".judged"), judges.by_length, 4) == 13
+        assert killed_and_taken_up(rate, path.with_suffix(".judged"), judges.by_length, 4) == 14
         out = tmp_path / "o.json"
         answer = ("answer", "--model", TEACHER, "--prompts", a, "-o", out)
         assert killed_and_taken_up(answer, tmp_path / "o.json.answers", plausible, 4) == 8

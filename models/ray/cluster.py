@@ -27,6 +27,7 @@ OPEN_TO_ALL = (
 OWN_WAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Ray tells its makers about each use
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # and begun by `uv run` it sends the folder, with all that lies in it
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",  # and ends this process a minute after its head is gone
 }
 """The environment without which Ray does more than it is asked to."""
 
@@ -108,11 +109,19 @@ class Cluster:
         self._connecting = asyncio.Lock()
         self._stay: _Stay | None = None
         self._ray: Any = None
+        self._asked: asyncio.Future[list[dict[str, Any]]] | None = None  # for its nodes, once at a time
 
     async def nodes(self) -> list[Node]:
         """The nodes that are alive, by name."""
         ray = await self._connected()
-        found = [one for one in await on_daemon_thread(_ask, ray.nodes) if one["Alive"]]
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(on_daemon_thread(_ask, ray.nodes))
+        try:
+            async with asyncio.timeout(KNOCK):
+                known = await asyncio.shield(self._asked)
+        except TimeoutError:
+            raise ClusterError(f"--ray {self.address}: the cluster's head does not answer") from None
+        found = [one for one in known if one["Alive"]]
         names = Counter(one["NodeName"] for one in found)
         nodes = [
             Node(
@@ -170,6 +179,8 @@ class Cluster:
             if isinstance(failed.cause, BurnishError):
                 raise failed.cause from None
             raise
+        except errors.ActorUnavailableError:
+            raise NodeGoneError("it does not answer any more") from None
         except errors.RayError as error:
             raise NodeGoneError(_said(error)) from None
         except ConnectionError as error:  # of the way through ray://

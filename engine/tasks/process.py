@@ -39,8 +39,7 @@ async def run_tasks(
     fetch: the harness may download data sets that are not in the cache; else no library of the process asks a hub.
     """
     check_harness()
-    switches = {name: value for name, value in ENVIRONMENT.items() if not (fetch and name in HUB_SWITCHES)}
-    process, errors = await start_child("engine.tasks.child", os.environ | switches)
+    process, errors = await start_child("engine.tasks.child", environment(fetch=fetch))
     measured: list[Measured] = []
     last: Asked | None = None
     try:
@@ -66,6 +65,12 @@ async def run_tasks(
             await process.wait()
         errors.close()
     return results(measured)
+
+
+def environment(*, fetch: bool) -> dict[str, str]:
+    """The variables of the process: without `fetch` no library of it asks a hub, whatever the user's own say."""
+    switches = {name: value for name, value in ENVIRONMENT.items() if not (fetch and name in HUB_SWITCHES)}
+    return os.environ | switches
 
 
 def _advance(now: Asked, last: Asked | None, emit: Callable[[TasksEvent], None]) -> None:

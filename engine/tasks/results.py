@@ -32,7 +32,7 @@ class Mean(Frozen):
     value: float
     interval: (
         tuple[float, float] | None
-    )  # 95 %; None: of fewer than ten documents, or of no mean over documents
+    )  # 95 %; None: of fewer than ten documents or all alike, or of no mean over documents
 
 
 class WithAdapter(Frozen):
@@ -79,7 +79,8 @@ def _metric(models: dict[str, Measured]) -> TaskMetric:
 def _beside(base: Measured, other: Measured) -> WithAdapter:
     known = bool(base.documents) and len(base.documents) == len(other.documents)
     apart = np.subtract(other.documents, base.documents) if known else np.empty(0)
-    difference = _mean(other.value - base.value, apart.tolist())
+    value = other.value - base.value
+    difference = Mean(value=value, interval=_interval(value, apart.tolist()))
     differing = int(np.count_nonzero(apart)) if known else None
     return WithAdapter(
         adapter=other.model,
@@ -100,7 +101,13 @@ def _finding(difference: Mean, differing: int | None, higher_is_better: bool | N
 
 
 def _mean(value: float, documents: Sequence[float]) -> Mean:
+    """A mean over documents; one over documents that are all alike has no interval, for it would be a point."""
+    interval = _interval(value, documents)
+    return Mean(value=value, interval=None if interval == (value, value) else interval)
+
+
+def _interval(value: float, documents: Sequence[float]) -> tuple[float, float] | None:
     if len(documents) < ENOUGH:
-        return Mean(value=value, interval=None)
+        return None
     error = float(np.std(documents, ddof=1)) / math.sqrt(len(documents))
-    return Mean(value=value, interval=(value - Z * error, value + Z * error))
+    return value - Z * error, value + Z * error

@@ -38,7 +38,9 @@ def beside(base: list[float], other: list[float], *, better: bool | None = True)
         ([0.0] * 40, [1.0] * 20 + [0.0] * 20, False, TaskFinding.WORSE),
         ([1.0] * 20 + [0.0] * 20, [0.0] * 20 + [1.0] * 20, True, TaskFinding.NO_DIFFERENCE),
         ([0.0] * 40, [1.0] * 9 + [0.0] * 31, True, TaskFinding.TOO_FEW),
-        ([0.0] * 40, [1.0] * 40, None, TaskFinding.TOO_FEW),
+        ([0.0] * 40, [1.0] * 20 + [0.0] * 20, None, TaskFinding.TOO_FEW),
+        ([0.0] * 40, [1.0] * 40, True, TaskFinding.BETTER),
+        ([0.0] * 40, [0.0] * 40, True, TaskFinding.TOO_FEW),
         ([0.0] * 5, [1.0] * 5, True, TaskFinding.TOO_FEW),
     ],
 )
@@ -47,6 +49,7 @@ def test_better_or_worse_is_said_where_ten_documents_differ_and_the_interval_is_
 ) -> None:
     found = beside(base, other, better=better)
     assert found.adapters[0].finding is finding
+    assert (found.base.interval is None) == (len(base) < 10 or len(set(base)) == 1)
     assert found.documents == len(base)
 
 

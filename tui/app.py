@@ -260,7 +260,7 @@ class BurnishApp(PatchedApp):
     def why_not(self, action: str) -> str:
         """`AppScreen.why_not`, of what can be done everywhere."""
         if action in ("undo", "redo") and not self.workbench.is_open:
-            return "no workspace is open, in which something could have been decided"
+            return "no workspace is open: there is nothing to take back or do again"
         return ""
 
     @work(group="turn")
@@ -301,9 +301,7 @@ class BurnishApp(PatchedApp):
         if self.workbench.run_job.running:
             self.notify("a run is under way", severity="warning")
         elif self.workbench.judge_job.running:
-            self.notify(
-                "a judge is at work, and one at a time may: stop it first, or wait", severity="warning"
-            )
+            self.notify("a judge is at work: stop it first, or wait for its end", severity="warning")
         else:
             return True
         return False

@@ -107,7 +107,7 @@ class TeacherSettings(SettingsGroup):
     parallel: Annotated[int, Option("--teacher-parallel", "Requests to the teacher at once")] = Field(
         1, ge=1, le=64, title="At once"
     )
-    """Requests in flight at once: what the server has OLLAMA_NUM_PARALLEL for."""
+    """Requests in flight at once; OLLAMA_NUM_PARALLEL says how many the server answers at once."""
 
     think: Annotated[
         Think,
@@ -309,8 +309,8 @@ class RunSettings(SettingsGroup):
         Reasoning,
         Option(
             "--reasoning",
-            "Of a replaced answer it goes (skip), or a thinking teacher's thoughts take its place (teacher); score: as "
-            "skip, and the student reads it before the answer that it led to",
+            "skip: it goes with an answer that is replaced; teacher: a thinking teacher's thoughts take its place; "
+            "score: as skip, and the student reads it before the answer that it led to",
         ),
     ] = Field(Reasoning.SKIP, title="Reasoning")
     """`skip`: the reasoning of an answer that is replaced goes with it, and the student sees none. `teacher`: what a
@@ -340,11 +340,11 @@ class RunSettings(SettingsGroup):
     sample: Annotated[
         Count | None,
         BeforeValidator(lambda given: None if given == "" else given),
-        Option("--sample", "Refine a random part of so many samples"),
+        Option("--sample", "Refine only this many samples, drawn at random"),
     ] = Field(None, ge=1, title="Random part")
-    """Refine so many samples, drawn at random; empty: all. A larger part of the same seed holds the smaller one."""
+    """Refine only this many samples, drawn at random; empty: all. A larger part of a seed holds the smaller one."""
 
-    seed: Annotated[Count, Option("--seed", "The draw of --sample: the same one takes the same samples")] = (
+    seed: Annotated[Count, Option("--seed", "The seed of --sample: the same seed draws the same samples")] = (
         Field(0, ge=0, title="Its seed")
     )
     """The same seed draws the same samples."""

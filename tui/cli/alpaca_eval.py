@@ -14,7 +14,9 @@ from tui.cli.options import FILE, PATH, json_option
 @click.command("alpaca-eval")
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH, required=False)
-@click.option("--judge", metavar="NAME", help="Whose verdicts, where several judges gave some [the latest].")
+@click.option(
+    "--judge", metavar="NAME", help="The judge whose verdicts count, where there are several [the latest]."
+)
 @click.option(
     "--difficulty",
     type=FILE,

@@ -42,7 +42,7 @@ LISTED = 20
 @click.argument("b", type=PATH, required=False)
 @setting_option("judge", "name")
 @setting_option("judge", "url", metavar="URL")
-@click.option("--refined-only", is_flag=True, help="Not what the student turned down: fewer replies.")
+@click.option("--refined-only", is_flag=True, help="Leave out what the student turned down: fewer replies.")
 @limit_option("samples, or rows,")
 @setting_option("judge", "context")
 @setting_option("judge", "parallel")

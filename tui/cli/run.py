@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @setting_option("run", "sample")
 @setting_option("run", "seed")
 @refining_options
-@click.option("--retry-failed", is_flag=True, help="Try the samples again whose reflection failed.")
+@click.option("--retry-failed", is_flag=True, help="Try again the samples whose reflection failed.")
 @remote_option
 @ray_options
 @json_option

@@ -99,9 +99,7 @@ def _keys(id: str, value: object) -> str:
         raise _Unsound(f'{id}: expected keys such as "a" or "ctrl+s,f2", not {quoted(value, 40)}')
     keys = list(dict.fromkeys(_key(id, name) for name in names))
     if id in ALWAYS and (typed := [key for key in keys if _character(key) is not None]):
-        raise _Unsound(
-            f"{id}: is there while one types, too, so that {key_name(typed[0])} could not be typed"
-        )
+        raise _Unsound(f"{id}: acts while one types, too, so {key_name(typed[0])} could not be typed")
     return ",".join(keys)
 
 

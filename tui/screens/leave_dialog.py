@@ -21,7 +21,7 @@ class LeaveDialog(Dialog[bool]):
 
     def questions(self) -> ComposeResult:
         yield Static(
-            "Quitting stops it. All that came is kept, and the command that is then printed goes on from there."
+            "Quitting stops it. What was answered is kept, and the command that is then printed goes on from there."
         )
 
     def answer(self) -> bool:

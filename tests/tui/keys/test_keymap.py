@@ -132,7 +132,7 @@ def test_two_actions_may_change_places(tmp_path: Path) -> None:
         ('"samples.top" = "strg+a"', "samples.top: no key is called 'strg+a'"),
         ('"samples.top" = "f99"', "samples.top: no key is called 'f99'"),
         ('"samples.top" = "shift+a"', "samples.top: 'shift+a' is written 'A'"),
-        ('"app.leave" = "q"', "app.leave: is there while one types, too"),
+        ('"app.leave" = "q"', "app.leave: acts while one types, too"),
         ('"samples.top" = "j"', "the key j is wanted by samples.down and samples.top"),
         ('"samples.top" = "1"', "the key 1 is wanted by app.go_start and samples.top"),
         ('"app.undo" = "o"', "the key o is wanted by app.undo and start.open"),

@@ -264,7 +264,7 @@ def test_a_workspace_that_was_begun_says_what_is_done_and_what_failed(tmp_path: 
         await seat.wait_for("takes it up again: 2 samples to do")
         seat.workbench.settings = settings("127.0.0.1:1")
         seat.app.post_changed()
-        await seat.wait_for("the settings are others", "starts the run")
+        await seat.wait_for("these settings differ", "starts the run")
 
     RunSeat(scene(tmp_path), settings=settings("127.0.0.1:1")).play(work)
 
@@ -282,7 +282,7 @@ def test_every_setting_that_changes_an_outcome_makes_another_run(tmp_path: Path)
             changed = getattr(before, group).model_copy(update={name: value})
             seat.workbench.settings = before.model_copy(update={group: changed})
             seat.app.post_changed()
-            await seat.wait_for("the settings are others", "starts the run")
+            await seat.wait_for("these settings differ", "starts the run")
             seat.workbench.settings = before
             seat.app.post_changed()
             await seat.wait_for("takes it up again: 3 samples to do")

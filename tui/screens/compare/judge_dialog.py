@@ -57,7 +57,7 @@ class JudgeDialog(Dialog[JudgeRequest]):
         yield ModelPicker("judge", self._before.judge or None, self._before.url)
         yield Label("What it is asked about", classes="question")
         yield PickOne(WHAT, WHAT[self._before.refined_only], id="what")
-        yield Label("So many pairs, from the first on (empty: all)", classes="question")
+        yield Label("How many pairs, from the first on (empty: all)", classes="question")
         limit = "" if self._before.limit is None else str(self._before.limit)
         yield PlainInput(limit, placeholder="all", id="limit", restrict=r"\d*", max_length=9)
 

@@ -297,7 +297,7 @@ class CompareScreen(CursorKeys, JobScreen):
             if self.job.running:
                 yield f"a judge is at work: {self.keymap.first('compare.cancel')} stops it"
             if self.workbench.run_job.running:
-                yield "a run is under way, and one at a time may ask the models: stop it first, or wait"
+                yield "a run is under way: stop it first, or wait for its end"
             if missing is not None:
                 yield missing
         if action in ("open", "review", "only", "jump", "tables", "other", *MOVES):
@@ -308,7 +308,7 @@ class CompareScreen(CursorKeys, JobScreen):
             elif action == "tables" and not self.has_class("-tight"):
                 yield "the tables stand beside the pairs already"
             elif action == "other" and len(found.all) == 1:
-                yield "there is no other judging than this one"
+                yield "there is no other judging"
             elif action not in ("tables", "other") and not found.lines:
                 yield "no pair has a verdict yet"
         if action == "trial" and not self._has_trial:

@@ -293,7 +293,7 @@ class DistributionScreen(AppScreen):
         elif action in ("lower", "higher", "type") and self.has_class("-unscored"):
             yield "this run has no scores, and so no threshold to set"
         elif action in ("lower", "higher") and self.query_one("#ifd", HistogramPlot).data is None:
-            yield "no IFD is counted yet, in which a threshold could be set"
+            yield "no IFD is counted yet: there is nothing to set a threshold in"
         elif action == "lower" and self._threshold is None:
             yield f"there is no threshold to lower: {self.keymap.first('distribution.higher')} sets one"
         elif action == "copy" and self.query_one(ThresholdBar).command is None:

@@ -46,7 +46,7 @@ class ShareForm(Vertical):
             yield self._line
             yield self._hint
         yield from form_row("First", self._by)
-        yield from form_row("Seed", self._seed, "of the draw: the same takes the same samples")
+        yield from form_row("Seed", self._seed, "of the draw: the same seed takes the same samples")
         yield from form_row("Tokens", self._ratio, "of all, those it matters most for")
 
     def on_mount(self) -> None:

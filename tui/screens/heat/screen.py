@@ -165,9 +165,7 @@ class HeatScreen(AppScreen):
                 self._waiting_since = None
                 if not self.on_the_stack:
                     return
-                self._say_instead(
-                    "The student has no answer", f"{error}\n\nWhich student it is can be changed on Start."
-                )
+                self._say_instead("The student has no answer", f"{error}\n\nStart changes the student.")
                 return
             self._waiting_since = None
         if self.on_the_stack:

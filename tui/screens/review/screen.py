@@ -91,7 +91,7 @@ class ReviewScreen(SampleViewScreen):
         if self.editing and action != "back" and any(action == own.name for own in of_scope("review")):
             yield "a version is being edited: ctrl+s saves it, escape leaves it"
         if action in ABOUT_IT and (self._deciding or self._coming is not None):
-            yield "one moment: the sample is still being read, or the decision before written"
+            yield "one moment: the sample is still being read, or the last decision written"
         yield from super().hindrances(action)
         view, offer, left = self._view, self._offer, self._left_side
         if action == "accept" and offer is None:

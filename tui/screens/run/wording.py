@@ -74,7 +74,7 @@ def plan(settings: Settings, data: str, counts: RunCounts, *, changed: bool, ray
         pairs.append(("nodes", Content.styled(travels(ray.address), "$text-warning")))
     pairs.append(("done", done(counts)))
     if changed and counts.done:
-        words = "the settings are others than of what is done: what they do not touch is not asked for again"
+        words = "these settings differ from the ones used so far: only what they change is asked for again"
         pairs.append(("", Content.styled(words, "$text-warning")))
     return facts(pairs)
 

@@ -49,7 +49,7 @@ FOLDED = _declared(
 
 FIELDS = USUAL | FOLDED
 
-LIMIT = "Refine the first so many samples only; empty: all. A later run goes on from there."
+LIMIT = "Refine only this many samples, from the first on; empty: all. A later run goes on from there."
 
 
 class MethodForm(Vertical):

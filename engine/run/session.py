@@ -32,6 +32,7 @@ from engine.method.rewrite_language import ANY, names_a_language
 from engine.method.templates import prompt_for
 from engine.method.token_gain import TokenGains
 from engine.run.gates import Gate, Model, ModelPhases, PhaseGate
+from engine.run.held import ending_when_held
 from engine.run.part import part_of
 from engine.run.plan import RunPlan, RunSummary, recipe_of, reply_form
 from engine.run.replay import ReplayingStudent, ReplayingTeacher
@@ -56,14 +57,13 @@ from engine.run.teachers import (
 from engine.sample import Candidate, Reasoning, Scores, Stage, Turns, Version
 from engine.store.dropped import without_dropped
 from engine.store.workspace import Run, Workspace
-from models.errors import BurnishError, UsageError
+from models.errors import UsageError
 from models.files.needs import memory_needed, memory_of_tag
 from models.ray.cluster import OverRay
 from models.student import Losses, Passage, StudentInfo
 from models.system.threads import on_daemon_thread
 
 T = TypeVar("T")
-E = TypeVar("E")
 Emit = Callable[[Event], None]
 
 BY_HAND = 100
@@ -372,25 +372,6 @@ class Session:
         return ReplayingStudent(
             self._workspace, info, template, self._emit_for_person, student, gate, reasoned=reasoned
         )
-
-
-class HeldError(BurnishError):
-    """A run or a judging is held, and nobody is there who could let it go on; taken up again, it goes on."""
-
-    def __init__(self, held: Held) -> None:
-        super().__init__(f"held: {held.text}. The same command goes on as it is")
-        self.held = held
-
-
-def ending_when_held(emit: Callable[[E], None]) -> Callable[[E], None]:
-    """The same, but that it ends in `HeldError` what is held."""
-
-    def emit_and_end(event: E) -> None:
-        emit(event)
-        if isinstance(event, Held):
-            raise HeldError(event)
-
-    return emit_and_end
 
 
 async def refine_workspace(

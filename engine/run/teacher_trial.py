@@ -15,7 +15,8 @@ from statistics import fmean
 from engine.method.recipe import Method
 from engine.method.rsr import rank_surprisal_ratio
 from engine.pace import Measured
-from engine.run.session import HeldError, check
+from engine.run.held import HeldError
+from engine.run.session import check
 from engine.run.settings import Settings, with_setting
 from engine.run.tryout import Estimate, tryout
 from engine.sample import Choice, Stage, Verdict, Version

@@ -16,7 +16,7 @@ from engine.judge.pairs import Sides
 from engine.judge.prompt import Before, Pair
 from engine.judge.record import Record
 from engine.judge.recorded_model import RecordedModel
-from engine.run.session import ending_when_held
+from engine.run.held import ending_when_held
 from engine.run.settings import JudgeSettings
 from engine.trial.answers import ANSWER_SEED, ANSWERS, ArmAnswer, ArmAnswers, answered, kept_answers
 from engine.trial.arms import BASE, ORIGINAL, TrialSample

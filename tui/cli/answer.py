@@ -92,7 +92,7 @@ def answer(
     from engine.formats.write import write_dataset
     from engine.judge import answers
     from engine.judge.record import Record
-    from engine.run.session import HeldError
+    from engine.run.held import HeldError
     from engine.run.settings import load_settings
     from models.files.digest import sha256_of
     from tui.cli.console import output, print_facts
@@ -136,7 +136,7 @@ async def _answer(
     from engine.judge.answers import answer
     from engine.judge.recorded_model import RecordedModel
     from engine.method.templates import TemplateName
-    from engine.run.session import ending_when_held
+    from engine.run.held import ending_when_held
     from tui.cli.console import errors
     from tui.cli.progress import display
 

@@ -92,7 +92,7 @@ def judge(
     from engine.formats.read import open_dataset
     from engine.judge.record import Record, judged_path
     from engine.judge.results import results
-    from engine.run.session import HeldError
+    from engine.run.held import HeldError
     from engine.run.settings import MODEL_NAMES, load_settings
     from engine.run.teachers import check_teacher
     from tui.cli.console import output, print_facts
@@ -137,7 +137,7 @@ async def _judge(
 ) -> tuple[Comparison, SessionCounts]:
     from engine.judge.judge import judge
     from engine.judge.recorded_model import RecordedModel
-    from engine.run.session import ending_when_held
+    from engine.run.held import ending_when_held
     from tui.cli.console import errors
     from tui.cli.progress import display
 

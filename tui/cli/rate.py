@@ -84,7 +84,7 @@ def rate(
     from engine.judge.record import Record, judged_path
     from engine.method.reply_forms import JudgeForm, RatingForm
     from engine.method.rules import PAPERS
-    from engine.run.session import HeldError
+    from engine.run.held import HeldError
     from engine.run.settings import MODEL_NAMES, load_settings
     from engine.run.teachers import check_teacher
     from engine.store.rating_figures import rating_figures
@@ -133,7 +133,7 @@ async def _rate(
 ) -> tuple[Rated, SessionCounts]:
     from engine.judge.rate import rate
     from engine.judge.recorded_model import RecordedModel
-    from engine.run.session import ending_when_held
+    from engine.run.held import ending_when_held
     from tui.cli.console import errors
     from tui.cli.progress import display
 

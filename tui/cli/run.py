@@ -53,6 +53,7 @@ def run(
     are not asked about, and not counted.
     """
     from engine.run import session
+    from engine.run.held import HeldError
     from engine.run.settings import load_settings
     from tui.cli.refining import open_data, refine, show_held, show_result
 
@@ -68,7 +69,7 @@ def run(
                 allow_remote_teacher=allow_remote_teacher,
                 ray=ray,
             )
-        except session.HeldError as error:
+        except HeldError as error:
             if as_json:
                 show_held(opened, error.held)
             raise

@@ -169,7 +169,7 @@ def trial(
     """
     from dataclasses import asdict
 
-    from engine.run.session import HeldError
+    from engine.run.held import HeldError
     from engine.run.settings import load_settings
     from engine.store.choosing import ChosenBy
     from engine.store.leaving import ExportRule, TopShare

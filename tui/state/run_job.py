@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from engine.events import Event, Notice
+from engine.run.held import ending_when_held
 from engine.run.plan import RunSummary
-from engine.run.session import Session, ending_when_held
+from engine.run.session import Session
 from engine.run.settings import Settings
 from engine.run.teacher_trial import TrialRun, answers
 from engine.store.workspace import Workspace

@@ -15,7 +15,7 @@ from engine.method.recipe import Recipe
 from engine.method.reflection import UnusableReply
 from engine.method.reply_forms import ReplyFormName
 from engine.run.first_samples import FIRST, Asking, FirstSamples, advice_for
-from engine.run.session import HeldError
+from engine.run.held import HeldError
 from engine.sample import Stage
 from models.teacher import Fault, Reply, TeacherError
 from tests.command import REFLECT, burnish

@@ -18,7 +18,6 @@ from models.system.units import size
 LEFT = 3600.0
 """Seconds without a byte after which a file on its way is one that a killed process left."""
 
-
 MORE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 

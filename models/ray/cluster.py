@@ -29,7 +29,7 @@ OWN_WAYS = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # and begun by `uv run` it sends the folder, with all that lies in it
     "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",  # and ends this process a minute after its head is gone
 }
-"""The environment without which Ray does more than it is asked to."""
+"""The environment without which Ray does what nobody asked for."""
 
 KNOCK = 5.0
 """Seconds in which somebody has to take the connection."""
@@ -116,6 +116,8 @@ class Cluster:
         ray = await self._connected()
         if self._asked is None or self._asked.done():
             self._asked = asyncio.ensure_future(on_daemon_thread(_ask, ray.nodes))
+            # Where nobody waits any more, nobody needs to hear why it failed.
+            self._asked.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
         try:
             async with asyncio.timeout(KNOCK):
                 known = await asyncio.shield(self._asked)

@@ -102,7 +102,7 @@ def test_run_prints_its_result_as_one_object(tmp_path: Path) -> None:
 
 def test_show_prints_a_workspace_and_a_sample_as_objects(refined: Path) -> None:
     whole = json.loads(burnish("show", refined, "--json").out)
-    assert set(whole) == RUN - {"total", "waiting", "session", "export"}
+    assert set(whole) == (RUN | {"ratings"}) - {"total", "waiting", "session", "export"}
     assert (whole["samples"], whole["done"]) == (3, 2)
     one = json.loads(burnish("show", refined, "1", "--json").out)
     assert one["sample"]["original"]["input"] == "The train is late."

@@ -18,6 +18,8 @@ from models.errors import BurnishError, UsageError, in_one_line
 from models.system.core_files import no_core_file
 
 USUAL_FILTER = "none"
+DOCUMENTS = 50_000
+"""Of a metric with more, the documents' own values are not told: a report is one line, and a line has an end."""
 
 
 def main() -> None:
@@ -147,7 +149,11 @@ def _measured(model: str, found: dict[str, Any]) -> Iterator[Measured]:
     for task, numbers in found["results"].items():
         for key, value in numbers.items():
             metric, comma, filtered = key.partition(",")
-            if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
+            if not comma or metric.endswith("_stderr"):
+                continue
+            if not isinstance(value, int | float) or not math.isfinite(
+                value
+            ):  # a perplexity may be beyond all
                 continue
             yield Measured(
                 model=model,
@@ -168,7 +174,7 @@ def _documents(
     for one in _tasks_of(found, task):
         samples = sorted(found["samples"].get(one, ()), key=lambda sample: sample["doc_id"])
         values += [sample.get(metric) for sample in samples if sample["filter"] == filtered]
-    if not values or not all(isinstance(one, int | float) for one in values):
+    if not 0 < len(values) <= DOCUMENTS or not all(isinstance(one, int | float) for one in values):
         return ()
     is_mean = math.isclose(math.fsum(values) / len(values), value, rel_tol=1e-6, abs_tol=1e-9)
     return tuple(float(one) for one in values) if is_mean else ()

@@ -79,7 +79,6 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         self._writer = EmbeddedWriter(file.path, name=file.name, context=self.max_length, **common)
         self._start = [] if self.info.bos is None else [self.info.bos]
         self._prefix = self._start or self._control_token(self.info.bos_text or self.info.eos_text)
-
         identity = self.get_model_info() | {"adapter": None if adapter is None else sha256_of(Path(adapter))}
         self._kept = KeptAnswers(None if keep is None else Path(keep), identity)
 
@@ -194,7 +193,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         self._cut_requests += len(context) > room
         if room < 1:
             raise UsageError(
-                f"a continuation has {len(target)} tokens, and the context {self.max_length}: give a larger context="
+                f"a continuation has {len(target)} tokens, and the context {self.max_length}: give a larger context"
             )
         return TokenPassage(tuple(context[-room:]), tuple(target))
 
@@ -211,7 +210,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         tokens = asked["max_gen_toks"]
         if tokens >= self.max_length:
             raise UsageError(
-                f"a reply may have {tokens} tokens, and the context has {self.max_length}: give a larger context="
+                f"a reply may have {tokens} tokens, and the context has {self.max_length}: give a larger context"
             )
         written: list[str] = []
 

@@ -56,11 +56,11 @@ class TaskMetric(Frozen):
 
 
 def results(measured: Iterable[Measured]) -> list[TaskMetric]:
-    """Every metric of every task, in the harness's order."""
+    """Every metric of every task that the base has, in the harness's order."""
     by_metric: dict[tuple[str, str], dict[str, Measured]] = {}
     for one in measured:
         by_metric.setdefault((one.task, one.metric), {})[one.model] = one
-    return [_metric(models) for models in by_metric.values()]
+    return [_metric(models) for models in by_metric.values() if BASE in models]
 
 
 def _metric(models: dict[str, Measured]) -> TaskMetric:

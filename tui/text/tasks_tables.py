@@ -45,18 +45,22 @@ def tasks_table(found: Sequence[TaskMetric]) -> Table:
         if one.part:
             continue
         table.add_row(one_line(one.task), one_line(one.metric), "base", _mean(one.base))
-        for count, other in enumerate(one.adapters, 1):
+        for other in one.adapters:
             finding = WORDS[other.finding]
             table.add_row(
-                "", "", f"adapter {count}", _mean(other.metric), _mean(other.difference, "+"), finding
+                "",
+                "",
+                _adapters(found)[other.adapter],
+                _mean(other.metric),
+                _mean(other.difference, "+"),
+                finding,
             )
     return table
 
 
 def _words(found: Sequence[TaskMetric]) -> list[Fact]:
     counts = {one.task: one.documents for one in found if one.documents is not None and not one.part}
-    adapters = [other.adapter for other in found[0].adapters] if found else []
-    said: list[Fact] = [(f"adapter {count}", adapter) for count, adapter in enumerate(adapters, 1)]
+    said: list[Fact] = [(short, adapter) for adapter, short in _adapters(found).items()]
     if counts:
         said.append(("documents", ", ".join(f"{task} {count:,}" for task, count in counts.items())))
     if parts := {one.task for one in found if one.part}:
@@ -69,6 +73,12 @@ def _words(found: Sequence[TaskMetric]) -> list[Fact]:
             )
         )
     return said
+
+
+def _adapters(found: Sequence[TaskMetric]) -> dict[str, str]:
+    """What each adapter is called in the table."""
+    names = dict.fromkeys(other.adapter for one in found for other in one.adapters)
+    return {name: f"adapter {number}" for number, name in enumerate(names, 1)}
 
 
 def _mean(mean: Mean, sign: str = "") -> str:

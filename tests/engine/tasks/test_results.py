@@ -84,6 +84,7 @@ def test_the_table_has_a_row_for_each_model_and_none_for_a_part_of_a_group() -> 
         print_tasks(console, found)
     text = printed.get()
     assert "a part" not in text
+    assert "adapter 1" in text
     assert "1 task of groups; --json has them" in text
     assert "questions 30" in text
     assert "-1.000" in text

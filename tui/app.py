@@ -79,7 +79,7 @@ class BurnishApp(PatchedApp):
         self.keymap = load_keymap()
         self.remembered = recall()
         self._pauses = PauseCollector()
-        self._keys = KeyQueue(self, super().on_event)
+        self._keys = KeyQueue(self, super().on_event, self._holds)
         self._said, self._said_at = "", 0.0  # why a key did nothing, the last time, and when it was said
         self.unfinished: Path | None = None  # the workspace whose run was under way when the app was left
         self.unjudged: list[str] | None = None  # the command that takes up the judging that was under way
@@ -159,6 +159,13 @@ class BurnishApp(PatchedApp):
             await self._keys.take(event)
         else:
             await super().on_event(event)
+
+    def _holds(self, event: Event) -> bool:
+        """A key waits for the screen that the one before it opened, and for what it acts on there."""
+        screen = self.screen
+        return isinstance(event, Key) and (
+            not screen.is_mounted or (isinstance(screen, AppScreen) and screen.holds(event.key))
+        )
 
     @on(KeyPassed)
     async def _key_passed(self) -> None:

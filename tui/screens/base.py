@@ -67,6 +67,14 @@ class AppScreen(Screen[None]):
         """The line that is said where an action of this screen can do nothing now; empty where it can be done."""
         return next(self.hindrances(action), "")
 
+    def holds(self, key: str) -> bool:
+        """True where a key waits, and those behind it, until what it acts on is read: one behind which people type."""
+        return False
+
+    def has_key(self, key: str, *actions: str) -> bool:
+        """The key is one of these actions of the screen."""
+        return any(key in self.keymap.keys[f"{self.SCOPE}.{action}"].split(",") for action in actions)
+
     def hindrances(self, action: str) -> Iterator[str]:
         """The reasons why an action cannot be done now, a line each; the first is said."""
         yield from ()

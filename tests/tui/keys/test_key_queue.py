@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
@@ -11,7 +13,9 @@ from tests.scene import scene
 from tests.tui.screens.start_seat import StartSeat
 from tests.tui.seat import Seat
 from tui.screens.dialog import Dialog
+from tui.screens.review.screen import ReviewScreen
 from tui.screens.start.path_input import PathField
+from tui.state.versions import SampleView, view_sample
 from tui.widgets.plain_input import PlainInput
 
 pytestmark = pytest.mark.usefixtures("nothing_of_this_machine_s")
@@ -41,10 +45,24 @@ def test_keys_behind_one_that_goes_to_a_line_are_typed_there() -> None:
     StartSeat().play(steps)
 
 
-def test_keys_behind_one_that_opens_a_dialog_or_closes_it_act_in_their_turn(tmp_path: Path) -> None:
+def test_keys_behind_one_that_opens_a_dialog_or_closes_it_act_in_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = threading.Event()
+
+    def slow(*given: Any) -> SampleView:
+        read.wait(Seat.SECONDS)
+        return view_sample(*given)
+
+    monkeypatch.setattr("tui.screens.review.view.view_sample", slow)
+
     async def steps(seat: Seat) -> None:
         await seat.wait_for("takes it up again")
         await in_one_chunk(seat, "2", "enter", "r", *"quoted, da")
+        await seat.until(lambda: isinstance(seat.screen, ReviewScreen))
+        await seat.pilot.pause(0.1)
+        assert isinstance(seat.screen, ReviewScreen), "r waits for the sample, and what follows it for r"
+        read.set()
         await seat.until(lambda: isinstance(seat.screen, Dialog))
         line = seat.screen.query_one("#remark", PlainInput)
         await seat.until(lambda: line.value == "quoted, da")

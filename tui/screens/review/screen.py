@@ -87,6 +87,10 @@ class ReviewScreen(SampleViewScreen):
         left_out = self.editing and bool(self.why_not(action))
         return False if left_out else super().check_action(action, parameters)
 
+    def holds(self, key: str) -> bool:
+        reading = self._deciding or self._coming is not None
+        return reading and not self.editing and self.has_key(key, "regenerate", "edit", "annotate", "mix")
+
     def hindrances(self, action: str) -> Iterator[str]:
         if self.editing and action != "back" and any(action == own.name for own in of_scope("review")):
             yield "a version is being edited: ctrl+s saves it, escape leaves it"

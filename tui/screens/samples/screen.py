@@ -62,6 +62,11 @@ class SamplesScreen(ListScreen):
         self.remark.close()
         super()._show_workspace(reader)
 
+    def holds(self, key: str) -> bool:
+        table = self.table
+        reading = table.total and table.current is None and table.has_focus
+        return bool(reading and not self._marked) and self.has_key(key, "regenerate", "annotate")
+
     def action_clear(self) -> None:
         if self.remark.shown:
             self.remark.leave()

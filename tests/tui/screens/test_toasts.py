@@ -24,6 +24,7 @@ def test_toasts_stand_above_the_lines_at_the_foot(tmp_path: Path) -> None:
             ("1", (), "#bar"),
             ("2", ("slash",), "#line, Legend, AskLine"),
             ("4", ("colon",), "ThresholdBar"),
+            ("2", ("i",), "TextArea, PlainInput, #dialog-keys"),
         ):
             await seat.press(go, *typing)
             seat.app.notify("a line that says what was done, and how it is taken back")
@@ -32,6 +33,8 @@ def test_toasts_stand_above_the_lines_at_the_foot(tmp_path: Path) -> None:
             for toast in seat.screen.query(Toast):
                 for line in seat.screen.query(lines):
                     assert not line.display or not toast.region.overlaps(line.region), line
+            seat.app.clear_notifications()
+            await seat.until(lambda: not seat.screen.query(Toast))
             await seat.press("escape", "escape")
 
     SeatWithToasts(scene(tmp_path), size=(80, 24)).play(steps)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from engine.health.models_here import ModelList
 from engine.method.recipe import Method
 from engine.run.plan import MemoryNeed, auto_schedule
-from engine.run.settings import Settings, StudentSettings, TeacherSettings
+from engine.run.settings import Schedule, Settings, StudentSettings, TeacherSettings
 from engine.run.students import verifier_file
 from engine.run.teachers import check_teacher
 from models.errors import BurnishError
@@ -38,7 +38,7 @@ class ModelFit:
     teacher: ModelNeed | None
     student: ModelNeed | None
     free: int  # bytes of memory
-    fit: str  # the schedule that `auto` chooses, and why; empty where there are not two
+    schedule: Schedule | None  # that `auto` chooses; None where there are not two
 
     @property
     def need(self) -> int:
@@ -72,7 +72,7 @@ def model_fit(settings: Settings, listed: ModelList | None, *, on_nodes: bool) -
         if weighs.verify and method is Method.SELECTIVE:
             student = _with_verifier(student, weighs)
     free = machine.memory().available
-    return ModelFit(teacher, student, free, _fit(teacher, student, embedded=embedded))
+    return ModelFit(teacher, student, free, _schedule(teacher, student, embedded=embedded))
 
 
 def _file(find: Callable[[str], ModelFile | None], name: str) -> ModelFile | BurnishError | None:
@@ -134,11 +134,10 @@ def _served(name: str, listed: ModelList | None) -> ModelNeed:
                 f"{model.quantisation or 'unknown type'}, {size(model.size or 0)}; needs about {size(need)}",
                 need,
             )
-    return ModelNeed(f"Ollama has no model {name}; p downloads it", wrong=True, missing=True)
+    return ModelNeed(f"Ollama has no model {name}", wrong=True, missing=True)
 
 
-def _fit(teacher: ModelNeed | None, student: ModelNeed | None, *, embedded: bool) -> str:
+def _schedule(teacher: ModelNeed | None, student: ModelNeed | None, *, embedded: bool) -> Schedule | None:
     if teacher and student and teacher.need and student.need:
-        schedule, why = auto_schedule(MemoryNeed(teacher.need, student.need, embedded))
-        return f"{schedule}, because {why}"
-    return ""
+        return auto_schedule(MemoryNeed(teacher.need, student.need, embedded))[0]
+    return None

@@ -54,7 +54,7 @@ def test_models_are_listed_and_chosen_and_one_in_the_cloud_is_refused_with_the_r
         assert teacher.name_given == "qwen3:8b"
         await seat.wait_for("needs about 1.0 GiB", within="#teacher #said")
         await seat.type("#student PlainInput", "demo")
-        await seat.until(lambda: "GiB free" in seat.shown("#memory") and "because" in seat.shown("#memory"))
+        await seat.wait_for("GiB free", "both models in memory (interleaved)", within="#memory")
         # Typed by hand, it is refused all the same.
         await seat.type("#teacher PlainInput", "far:cloud")
         await seat.wait_for("Ollama's cloud", within="#teacher #said")

@@ -22,6 +22,7 @@ from tui.screens.start.pull_bar import PullBar
 from tui.state.model_fit import ModelFit, ModelNeed, model_fit
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
+from tui.text.vocabulary import SCHEDULES
 from tui.widgets.facts import Facts
 from tui.widgets.model_picker import ModelPicker
 
@@ -35,10 +36,10 @@ class ModelsPane(Vertical):
     ModelsPane #server { height: auto; margin-bottom: 1; }
     """
 
-    def __init__(self, workbench: Workbench, again: str, checks: str, **options: Any) -> None:
-        """`again`: the key that looks for models again, `checks`: the one that shows every check."""
+    def __init__(self, workbench: Workbench, again: str, pull: str, checks: str, **options: Any) -> None:
+        """The keys that look for models again, download one, and show every check."""
         super().__init__(**options)
-        self._again = again
+        self._again, self._pull = again, pull
         self._workbench = workbench
         self._listed: ModelList | None = None
         self._first_list = asyncio.Event()  # there is one
@@ -159,7 +160,9 @@ class ModelsPane(Vertical):
         self._fit = fit
         method = self._workbench.settings.run.method
         idle = f"not used by method {method}"
-        self.teacher.say(_need_text(fit.teacher, idle if method is Method.SCORE else ""))
+        needs = _need_text(fit.teacher, idle if method is Method.SCORE else "")
+        missing = fit.teacher is not None and fit.teacher.missing
+        self.teacher.say(Content.assemble(needs, f"; {self._pull} downloads it" if missing else ""))
         self.student.say(_need_text(fit.student, idle if method is Method.REFLECT else ""))
         if self.nodes is None:
             self._memory.show([("memory", _memory_text(fit))])
@@ -196,5 +199,5 @@ def _memory_text(fit: ModelFit) -> Content:
         ("░" * (METER - filled), "$text-muted"),
         f"  needs {fit.need / GIB:.1f} of the {fit.free / GIB:.1f} GiB free",
         "" if enough else ", too little for both" if fit.teacher and fit.student else ", too little",
-        (f"\n{fit.fit}" if fit.fit else "", "$text-muted"),
+        (f"\n{SCHEDULES[fit.schedule]}" if fit.schedule is not None else "", "$text-muted"),
     )

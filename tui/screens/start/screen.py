@@ -92,7 +92,9 @@ class StartScreen(AppScreen):
         self._closed_said = False  # a person wanted what there is only in a workspace
         self._data, self._models, self._form = (
             DataPane(workbench),
-            ModelsPane(workbench, keymap.first("start.refresh"), keymap.first("start.check")),
+            ModelsPane(
+                workbench, *(keymap.first(f"start.{action}") for action in ("refresh", "pull", "check"))
+            ),
             MethodForm(workbench),
         )
 

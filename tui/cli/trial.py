@@ -158,9 +158,9 @@ def trial(
     do.
 
     With --judge each arm's adapter of the first seed, and the student as it is, answer the held-out instructions,
-    greedily; the judge compares these answers with the student's own and with the arm original's, in both orders, as
-    burnish judge does. It says better or worse only from ten decided pairs on, where the interval over rows does, and
-    how much of it length explains.
+    greedily, with Ollama's usual penalty for repetition; the judge compares these answers with the student's own and
+    with the arm original's, in both orders, as burnish judge does. It says better or worse only from ten decided pairs
+    on, where the interval over rows does, and how much of it length explains.
 
     Adapters (adapter.gguf for llama.cpp, adapter_model.safetensors for PEFT), losses and answers are kept in
     OUT/ARM/SEED, a folder of mode 0700. Given again, the command goes on from the last checkpoint, and nothing is

@@ -63,7 +63,7 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         await seat.press("G")
         await seat.wait_for("longest  ", "seed 3/3 step 60/60")
         (kept / PLAN).write_text("{}")
-        await seat.wait_for("✗", "trial.json: cannot be", "give --out another folder")
+        await seat.wait_for("✗", "trial.json", "cannot", "--out")
         assert not acting(seat.lines)
         (kept / PLAN).unlink()
         await seat.wait_for("no trial of this workspace yet")

@@ -30,14 +30,14 @@ class ValueEnd:
 
         A break in the value's syntax is not seen: then the end is anywhere after it, or nowhere.
         """
-        data = piece.encode("utf-8", "surrogateescape")
+        data = piece.encode("utf-8", "surrogatepass")
         if self._bare is None and data:
             self._bare = data[0] not in b'{["'
         if self._bare:
             found = _AFTER.search(data)
             return None if found is None else found.start()
         end = self._end(self._without_escapes(data))
-        return None if end is None else len(data[:end].decode("utf-8", "surrogateescape"))
+        return None if end is None else len(data[:end].decode("utf-8", "surrogatepass"))
 
     def _without_escapes(self, data: bytes) -> bytes:
         """The same number of bytes, with others in place of escaped quotes and backslashes."""

@@ -32,6 +32,7 @@ def found(text: str, size: int) -> int | None:
 )
 @example("\\", 2, True, ",")
 @example(['\\"', "\udcff"], 1, False, "]")
+@example({"\ud800": None}, 1, False, "")
 def test_a_value_ends_where_the_decoder_says(value: object, size: int, ascii: bool, after: str) -> None:
     text = json.dumps(value, ensure_ascii=ascii)
     end = found(text + after, size)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
+from textual.widget import Widget
 
 from tests.command import burnish
 from tests.scene import scene
@@ -70,12 +72,14 @@ def test_with_every_line_of_the_form_on_a_small_terminal_what_has_the_focus_and_
             seat.screen.query_one(f"#{choice}").focus()
             await seat.press(*["down" if choice == "rule" else "right"] * times)
         await seat.until(lambda: "would be written for DPO" in seat.report)
-        body = seat.screen.query_one("#body")
+
+        def in_sight(widget: Widget) -> bool:
+            return seat.screen.query_one("#body").region.contains_region(widget.region)
+
         went = []
         for widget in seat.screen.focus_chain:
             widget.focus(scroll_visible=True)
-            await seat.pilot.pause()
-            assert body.region.contains_region(widget.region), widget
+            await seat.until(partial(in_sight, widget))
             went.append(widget.id)
         assert went[0] == "rule"
         assert went[-1] == "scroll", "the first rows"

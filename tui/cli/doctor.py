@@ -38,7 +38,7 @@ def doctor(*, privacy: bool, ray: str | None, as_json: bool, **options: Any) -> 
     from engine.run.settings import load_settings
     from models.ray.cluster import OverRay
     from tui.cli.console import output
-    from tui.text.tables import check_lines
+    from tui.text.machine_tables import check_lines
 
     settings = load_settings(given(options))
     if ray is not None:

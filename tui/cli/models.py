@@ -25,7 +25,7 @@ def models(*, as_json: bool, **options: Any) -> int:
     from engine.run.settings import load_settings
     from models.teacher import Fault, TeacherError
     from tui.cli.console import errors, output, say
-    from tui.text.tables import models_table
+    from tui.text.machine_tables import models_table
     from tui.text.vocabulary import unread_note
 
     found = run_stoppable(list_models(load_settings(given(options))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rich.box import HORIZONTALS, SIMPLE_HEAD
+from rich.box import HORIZONTALS
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
@@ -13,8 +13,6 @@ from rich.text import Text
 
 from engine.formats.following import changes, reasoning_of
 from engine.formats.tools import tools_text
-from engine.health.check import Check
-from engine.health.models_here import UNREAD, ListedModel
 from engine.method.candidates import CandidatesBy
 from engine.method.noise import RESPONSE
 from engine.method.prompts import CritiqueLength, PromptSet, Wording
@@ -46,12 +44,11 @@ from engine.store.leaving import with_thoughts_of
 from engine.store.overview import Overview
 from engine.store.rows import Conversations
 from engine.store.workspace import Run, Source
-from models.system.units import counted, size
+from models.system.units import counted
 from tui.text.critique import by_criterion
 from tui.text.literal import first_line, literal, one_line
 from tui.text.tool_words import tool_definitions
 from tui.text.vocabulary import (
-    CHECKS,
     LENGTH_DECIDES,
     RULES,
     WHY_PASSED,
@@ -463,36 +460,3 @@ def _choice_panel(choice: Choice, recipe: Recipe) -> Panel:
 def _margin(before: float | None, after: float | None, margin: float, limit: float | None) -> str:
     below = "" if limit is None else f", near ties below {limit:.3g}"
     return f"{number(before)} → {number(after)}, margin {margin:+.4f} in log-ratio{below}"
-
-
-# Models and this machine ------------------------------------------------------------------------------------
-
-
-def models_table(models: Iterable[ListedModel]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    for heading in ("size", "type", "where", "teacher", "student"):
-        table.add_column(heading, justify="right" if heading == "size" else "left", no_wrap=True)
-    for model in models:
-        name = Text(one_line(model.name))
-        if model.problem not in (None, UNREAD):  # that would stand under every tag: `models` says it once
-            name.append(f"\n  {one_line(model.problem or '')}", style="yellow")
-        table.add_row(
-            name,
-            size(model.size) if model.size else "-",
-            one_line(model.quantisation or "-"),
-            "here" if model.local else "cloud",
-            "yes" if model.teacher else "no",
-            "yes" if model.student else "no",
-        )
-    return table
-
-
-def check_lines(checks: Iterable[Check]) -> Iterator[Text]:
-    """The findings of `burnish doctor`, a line each, with what to do below it."""
-    styles = {"ok": "green", "advice": "yellow", "problem": "bold red"}
-    for one in checks:
-        mark = (f"{CHECKS[one.state]} ", styles[one.state])
-        yield Text.assemble(mark, (f"{one.name}: ", "bold"), one_line(one.finding))
-        if one.fix:
-            yield Text(f"    {one_line(one.fix)}", style="dim")

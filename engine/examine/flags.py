@@ -74,9 +74,12 @@ class Stats(Frozen):
 def empty_fields(version: Version) -> list[dict[str, Any]]:
     """The fields that say nothing. An empty input is none of them."""
     fields = version.model_dump().items()
-    return [
-        {"field": name, "text": text.strip()} for name, text in fields if text and _NOTHING.fullmatch(text)
-    ]
+    return [{"field": name, "text": text.strip()} for name, text in fields if text and says_nothing(text)]
+
+
+def says_nothing(text: str) -> bool:
+    """True of an empty text, and of what stands for one: "N/A", "none", a dash."""
+    return _NOTHING.fullmatch(text) is not None
 
 
 def copied_fields(version: Version) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.examine.lost_input import loses_input
 from engine.sample import Outcome, Verdict, Version
 from engine.store.equal_lengths import growth
 
@@ -27,6 +28,7 @@ def figures_of(outcome: Outcome, original: Version) -> dict[str, Any]:
         **stages,
         "near_tie": any(choice.near_tie for choice in outcome.choices),
         "length_decides": any(choice.length_decides for choice in outcome.choices),
+        "input_lost": loses_input(original, outcome.final),
         "truncated": any(ratio.truncated for ratio in ratios),
         "unscorable": any(ratio.value is None for ratio in ratios),
         "ifd_before": before and before.ifd.value,

@@ -75,6 +75,7 @@ SELECT
     (SELECT o.body FROM outcomes AS o WHERE o.run = :run AND o.sample = {sample}) AS outcome,
     coalesce(t.decision, iif(f.sample IS NULL, 'waiting', iif(f.failed, 'failed', 'done'))) AS state,
     f.failed, f.instruction, f.response, f.near_tie, f.length_decides, f.truncated, f.unscorable,
+    (t.decision IS NULL AND f.input_lost) AS input_lost,  -- what a person decided needs no second look
     f.instruction_margin, f.instruction_equal_margin, f.instruction_growth, f.response_margin, f.response_growth,
     f.ifd_before,
     {score.format("ifd")} AS ifd_after,

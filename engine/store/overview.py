@@ -46,6 +46,7 @@ class Overview(Frozen):
     failed: int
     stages: dict[Stage, StageCounts]
     faults: dict[str, int]  # failures by kind
+    input_lost: int  # samples that ask without most of their input, and about which nobody decided
     unscorable: int  # samples whose IFD or r-IFD, before or after, could not be had
     truncated: int  # samples with a score over a cut text
     reasoning: int  # samples whose answer has reasoning, in the dataset
@@ -64,6 +65,7 @@ def overview(workspace: Workspace, run: Run) -> Overview:
         f"FROM figures WHERE run = :run AND sample NOT IN {DROPPED}",
         run=run.id,
     )
+    ((lost,),) = database.execute(f"SELECT coalesce(sum(input_lost), 0) FROM {FINISHED}", run=run.id)
     reasoning_dropped, changed = followed(workspace, run)
     remaining = workspace.remaining()
     with database.understood():
@@ -75,6 +77,7 @@ def overview(workspace: Workspace, run: Run) -> Overview:
             failed=failed,
             stages=stage_counts(workspace, run, remaining),
             faults=faults(workspace, run, remaining),
+            input_lost=lost,
             unscorable=unscorable,
             truncated=truncated,
             reasoning=workspace.reasoning(),

@@ -70,6 +70,7 @@ class FilterTerm(StrEnum):
     ALL_KEPT = "all kept"
     NEAR_TIE = "near tie"
     LENGTH_DECIDES = "length decides"
+    INPUT_LOST = "input lost"
     TRUNCATED = "truncated"
     UNSCORABLE = "unscorable"
     REASONING_DROPPED = "reasoning dropped"
@@ -113,6 +114,7 @@ _KINDS: tuple[dict[FilterTerm, str], ...] = (
     {
         FilterTerm.NEAR_TIE: "near_tie",
         FilterTerm.LENGTH_DECIDES: "length_decides",
+        FilterTerm.INPUT_LOST: "input_lost",
         FilterTerm.TRUNCATED: "truncated",
         FilterTerm.UNSCORABLE: "unscorable",
         FilterTerm.REASONING_DROPPED: "reasoning_dropped",
@@ -161,6 +163,7 @@ class SampleRow:
     response_verdict: str | None
     near_tie: bool
     length_decides: bool
+    input_lost: bool  # most of it stands no more in what is asked, and nobody decided
     truncated: bool
     unscorable: bool
     reasoning_dropped: bool  # with the answer that it led to
@@ -291,7 +294,7 @@ class SampleList:
             order = "position"
         query = (
             "SELECT s.sample, s.body, s.number, turn, ends, state, instruction, response, near_tie, "
-            "length_decides, truncated, unscorable, reasoning_dropped, fields_changed, failed, "
+            "length_decides, input_lost, truncated, unscorable, reasoning_dropped, fields_changed, failed, "
             "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
             "instruction_margin, instruction_equal_margin, annotation "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
@@ -361,8 +364,8 @@ class SampleList:
         return f"{self._arranged} AS p CROSS JOIN {LEAVING} AS s WHERE s.sample = p.sample"
 
     def _row(self, found: tuple[Any, ...]) -> SampleRow:
-        index, body, number, turn, ends, state, instruction, response, *flags = found[:15]
-        *numbers, annotation = found[15:]
+        index, body, number, turn, ends, state, instruction, response, *flags = found[:16]
+        *numbers, annotation = found[16:]
         with self.reading.database.understood():
             return SampleRow(
                 index,

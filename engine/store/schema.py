@@ -12,6 +12,7 @@ from engine.store.equal_lengths import add_equal_lengths
 from engine.store.file_kind import Migration
 from engine.store.limits import LIMITS
 from engine.store.log import add_mark
+from engine.store.lost_inputs import add_lost_inputs
 from engine.store.ratings import RATINGS
 from engine.store.rows import add_rows
 from models.teacher import reply_key
@@ -238,4 +239,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     "ALTER TABLE losses ADD COLUMN ranks BLOB",  # uint8, as models.student.Losses; NULL where none were asked for
     RATINGS,
     _candidates_as_published,
+    add_lost_inputs,
 )

@@ -29,6 +29,7 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
 
     Samples count from 0.
     """
+    from engine.examine.lost_input import loses_input
     from engine.judge.record import latest_verdict
     from engine.store.leaving import leaving_sample
     from engine.store.rating_figures import rating_figures
@@ -56,9 +57,11 @@ def show(workspace: Path, sample: int | None, *, as_json: bool) -> int:
                 shown: dict[str, Any] = {
                     name: part and part.model_dump(mode="json") for name, part in parts.items()
                 }
-                verdict = judging and judged and _verdict(judging, judged)
-                rated = rater and _ratings(rater, before, after)
-                shown |= {"judged": verdict, "rated": rated}
+                shown |= {
+                    "input_lost": bool(outcome and not review and loses_input(one.original, outcome.final)),
+                    "judged": judging and judged and _verdict(judging, judged),
+                    "rated": rater and _ratings(rater, before, after),
+                }
                 print(json.dumps(shown | annotation.model_dump(mode="json")))
             else:
                 candidates = opened.reviews.candidates(one.index)

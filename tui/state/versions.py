@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.examine.flags import Finding
+from engine.examine.lost_input import loses_input
 from engine.formats.dependents import FieldChange
 from engine.formats.following import changes, reasoning_of
 from engine.formats.names import DatasetError
@@ -71,6 +72,12 @@ class SampleView:
     @property
     def length_decides(self) -> bool:
         return self.outcome is not None and any(choice.length_decides for choice in self.outcome.choices)
+
+    @property
+    def input_lost(self) -> bool:
+        """The student's choice does not carry the input, and nobody decided about it."""
+        undecided = self.outcome if self.standing is None else None
+        return undecided is not None and loses_input(self.sample.original, undecided.final)
 
 
 @dataclass(frozen=True, slots=True)

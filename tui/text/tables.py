@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from engine.examine.lost_input import loses_input
 from engine.formats.following import changes, reasoning_of
 from engine.formats.tools import tools_text
 from engine.method.candidates import CandidatesBy
@@ -49,6 +50,8 @@ from tui.text.critique import by_criterion
 from tui.text.literal import first_line, literal, one_line
 from tui.text.tool_words import tool_definitions
 from tui.text.vocabulary import (
+    INPUT_LOST,
+    INPUT_LOST_MEANS,
     LENGTH_DECIDES,
     RULES,
     WHY_PASSED,
@@ -230,6 +233,8 @@ def overview_facts(overview: Overview) -> Iterator[Fact]:
             yield name, f"{_change(before, after)}, of {pairs:,} samples"
         elif pairs:
             yield name, f"none below {FEW_SCORED} scored samples; {pairs} so far"
+    if overview.input_lost:
+        yield INPUT_LOST, f"{counted(overview.input_lost, 'sample')} to review: {INPUT_LOST_MEANS}"
     if overview.faults:
         yield "failures", ", ".join(f"{kind} {count}" for kind, count in overview.faults.items())
     if overview.unscorable:
@@ -377,6 +382,8 @@ def sample_page(
         parts.append(_version_panel("refined", outcome.final, outcome.after))
     if review is not None:
         parts.append(_version_panel(f"reviewed: {review.decision}", review.version, None))
+    elif loses_input(sample.original, outcome.final):
+        parts.append(Text(f"{INPUT_LOST}: {INPUT_LOST_MEANS}"))
     version = review.version if review else outcome.final
     thoughts = thoughts_before(version.response, outcome, candidates)
     version = with_thoughts_of(run, source, sample, version, thoughts)

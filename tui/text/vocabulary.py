@@ -159,9 +159,14 @@ STATES = {
 }
 """Each state's sign and style in a list."""
 
+INPUT_LOST = "input lost"
+
+INPUT_LOST_MEANS = "less than half of the input's words stand in the new instruction and input"
+
 FLAGS = {
     "near tie": "≈",
     "length decides": "≠",
+    INPUT_LOST: "∉",
     "truncated": "…",
     "unscorable": "∅",
     "reasoning dropped": "¬",

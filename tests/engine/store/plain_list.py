@@ -123,6 +123,10 @@ def lost_reasoning(one: PlainSample) -> bool:
     return one.follows[0] and leaves(one)[2] != one.text[2]
 
 
+def lost_input(one: PlainSample) -> bool:
+    return one.standing is None and bool(figure(one, "input_lost"))
+
+
 def changed_fields(one: PlainSample) -> bool:
     _, asked, answered = one.follows
     if leaves(one)[:2] != one.text[:2]:
@@ -142,6 +146,7 @@ KINDS: tuple[dict[FilterTerm, Callable[[PlainSample], Fact]], ...] = (
     {
         FilterTerm.NEAR_TIE: lambda one: figure(one, "near_tie"),
         FilterTerm.LENGTH_DECIDES: lambda one: figure(one, "length_decides"),
+        FilterTerm.INPUT_LOST: lost_input,
         FilterTerm.TRUNCATED: lambda one: figure(one, "truncated"),
         FilterTerm.UNSCORABLE: lambda one: figure(one, "unscorable"),
         FilterTerm.REASONING_DROPPED: lost_reasoning,
@@ -262,7 +267,7 @@ def some_samples(seed: int, count: int) -> list[PlainSample]:
                 "response": chance.choice(("kept", "replaced", "failed")),
                 **{
                     flag: chance.random() < 0.3
-                    for flag in ("near_tie", "length_decides", "truncated", "unscorable")
+                    for flag in ("near_tie", "length_decides", "input_lost", "truncated", "unscorable")
                 },
                 "instruction_margin": number(),
                 "instruction_equal_margin": number(),

@@ -24,8 +24,8 @@ from tests.running import SHORT, TEACHER, brief, dataset
 
 LOSSES = {"response", "response_given_instruction", "instruction", "instruction_given_response"}
 OVERVIEW = {
-    "samples", "dropped", "passed", "done", "failed", "stages", "faults", "unscorable", "truncated", "reasoning",
-    "reasoning_dropped", "fields_changed", "noted", "tags", "medians",
+    "samples", "dropped", "passed", "done", "failed", "stages", "faults", "input_lost", "unscorable", "truncated",
+    "reasoning", "reasoning_dropped", "fields_changed", "noted", "tags", "medians",
 }  # fmt: skip
 MODELS = {"teacher", "student", "verifier"}
 RUN = {"workspace", "dataset", "recipe", "part", "total", "waiting", "session", "export"} | MODELS | OVERVIEW

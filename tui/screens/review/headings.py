@@ -10,7 +10,7 @@ from engine.sample import AT_EQUAL_LENGTH, Annotation, Choice
 from engine.store.annotations import LONGEST_TAG
 from tui.state.versions import OfferedVersion, SampleView
 from tui.text.shown import shown_line
-from tui.text.vocabulary import DECISIONS, FLAGS, SCORES
+from tui.text.vocabulary import DECISIONS, FLAGS, INPUT_LOST, SCORES
 
 
 def place_line(view: SampleView, echo: str = "") -> Content:
@@ -21,6 +21,8 @@ def place_line(view: SampleView, echo: str = "") -> Content:
         parts.append((f"  {FLAGS['near tie']} near tie", "bold $warning"))
     if view.length_decides:
         parts.append((f"  {FLAGS['length decides']} length decides", "bold $warning"))
+    if view.input_lost:
+        parts.append((f"  {FLAGS[INPUT_LOST]} {INPUT_LOST}", "bold $warning"))
     if view.outcome is not None and view.outcome.failures:
         parts.append(("  ✗ a stage failed", "bold $error"))
     parts.append((f"  {view.decided:,}/{view.samples:,} decided", "$text-muted"))

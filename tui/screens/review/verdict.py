@@ -17,7 +17,14 @@ from tui.state.versions import OfferedVersion, SampleView, beside
 from tui.text.finding_words import finding_text
 from tui.text.literal import literal
 from tui.text.score_change import RATING, score_change
-from tui.text.vocabulary import FLAGS, NO_HELP, RULES, shown_equal_length
+from tui.text.vocabulary import (
+    FLAGS,
+    INPUT_LOST,
+    INPUT_LOST_MEANS,
+    NO_HELP,
+    RULES,
+    shown_equal_length,
+)
 
 SCALE = 0.5
 """The log-ratio at either end of a margin's scale; what is beyond is drawn there."""
@@ -75,11 +82,7 @@ def _lines(
     for choice in choices:
         if choice.length_decides:
             yield from _by_length(choice)
-    if view.findings:
-        for found in view.findings:
-            yield Content.styled(f"! Original: {found.flag}", "bold $warning")
-            yield from _wrapped(finding_text(found), "$warning")
-        yield Content("")
+    yield from _about_texts(view)
     yield from _beside(view, offer)
     if before is None and after is None and view.outcome is None:
         if offer is not None:  # without a version there is nothing to weigh, which the line above says
@@ -98,6 +101,18 @@ def _lines(
     if before is not None or after is not None:
         yield Content("")
         yield from _losses(left, after)
+
+
+def _about_texts(view: SampleView) -> Iterator[Content]:
+    """Warnings of an input that the rewrite lost, and of what an examination found in the original."""
+    if view.input_lost:
+        yield Content.styled(f"{FLAGS[INPUT_LOST]} {INPUT_LOST.capitalize()}", "bold $warning")
+        yield from _wrapped(INPUT_LOST_MEANS, "$warning")
+    for found in view.findings:
+        yield Content.styled(f"! Original: {found.flag}", "bold $warning")
+        yield from _wrapped(finding_text(found), "$warning")
+    if view.input_lost or view.findings:
+        yield Content("")
 
 
 def _ratings(view: SampleView, left: OfferedVersion, offer: OfferedVersion | None) -> Iterator[Content]:

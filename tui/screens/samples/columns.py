@@ -245,6 +245,7 @@ def flags(row: SampleRow) -> list[str]:
     held = (
         row.near_tie,
         row.length_decides,
+        row.input_lost,
         row.truncated,
         row.unscorable,
         row.reasoning_dropped,

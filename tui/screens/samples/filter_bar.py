@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[FilterTerm, ...]] = {
     "Flag": (
         FilterTerm.NEAR_TIE,
         FilterTerm.LENGTH_DECIDES,
+        FilterTerm.INPUT_LOST,
         FilterTerm.TRUNCATED,
         FilterTerm.UNSCORABLE,
         FilterTerm.REASONING_DROPPED,

@@ -20,9 +20,9 @@ MEANINGS = (
 
 
 class Legend(Widget):
-    """Every sign with its words, on the two lines that this takes from 60 cells on, or on one."""
+    """Every sign with its words, on the two lines that this takes from 72 cells on, on three, or on one."""
 
-    DEFAULT_CSS = "Legend { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }"
+    DEFAULT_CSS = "Legend { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }"
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(folded(width))

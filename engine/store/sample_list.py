@@ -91,6 +91,9 @@ class FilterTerm(StrEnum):
     IN_TEST = "in the test"
 
 
+DOUBTFUL = (FilterTerm.NEAR_TIE, FilterTerm.INPUT_LOST)
+"""The marks of samples that a person should look at first."""
+
 _NONCHARACTER = "\\ufdd0"  # in no text, Unicode says
 
 _KEYS = {
@@ -319,9 +322,10 @@ class SampleList:
         rows = self._rows(f"SELECT position FROM {self._arranged} WHERE sample = :sample", sample=sample)
         return int(rows[0][0]) - 1 if rows else None
 
-    def next(self, position: int, mark: FilterTerm, *, step: int = 1) -> int | None:
-        """The nearest position after this one (with `step` -1: before) whose sample has a mark, around the end."""
-        (condition,) = (kind[mark] for kind in _KINDS if mark in kind)
+    def next(self, position: int, *marks: FilterTerm, step: int = 1) -> int | None:
+        """The nearest position after this one (with `step` -1: before) whose sample has one of the marks, around the
+        end."""
+        condition = " OR ".join(kind[mark] for kind in _KINDS for mark in marks if mark in kind)
         forward = (step > 0) != (self._arranged is None and self._downwards)
         place: int
         if self._arranged is None:
@@ -331,7 +335,7 @@ class SampleList:
         sign, order = (">", "ASC") if forward else ("<", "DESC")
         for limit in (f"AND {column} {sign} :place", ""):
             rows = self._rows(
-                f"SELECT {column} FROM {self._tables()} AND {condition} {limit} ORDER BY {column} {order} LIMIT 1",
+                f"SELECT {column} FROM {self._tables()} AND ({condition}) {limit} ORDER BY {column} {order} LIMIT 1",
                 place=place,
             )
             if rows:

@@ -10,7 +10,7 @@ from tui.keys.actions import ACTIONS
 SHARED: dict[str, dict[str, str]] = {
     "G": {"the last": "samples.bottom compare.bottom run.bottom trial.bottom"},
     "N": {
-        "the next near tie": "samples.next_near_tie review.next_near_tie",
+        "the next doubtful one": "samples.next_doubtful review.next_doubtful",
         "the peak before": "heat.previous_extreme",
     },
     "a": {"accept": "samples.accept review.accept"},
@@ -53,7 +53,7 @@ SHARED: dict[str, dict[str, str]] = {
 """The letters with several actions: the meanings of each, and the actions that have it."""
 
 SEVERAL = {
-    "N": "n and N go on and back, as in vim: the heat map has no near ties",
+    "N": "n and N go on and back, as in vim: in the heat map no sample is doubtful",
     "c": "the screens of a running model show no conversation",
     "d": "Start has no sample, and the doctor is its name",
     "h": "h and l are vim's arrows where there is a cursor to move; Review has none",

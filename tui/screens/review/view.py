@@ -19,7 +19,7 @@ from engine.method.noise import NEAR_TIE
 from engine.method.rules import PAPERS
 from engine.sample import PARTS, Version
 from engine.store.annotations import NONE
-from engine.store.sample_list import FilterTerm, SampleList
+from engine.store.sample_list import DOUBTFUL, FilterTerm, SampleList
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import EngineReported, WorkspaceChanged
@@ -372,24 +372,24 @@ class SampleViewScreen(AppScreen):
     action_next = partialmethod(_step, 1)
     action_previous = partialmethod(_step, -1)
 
-    def _next_marked(self, mark: FilterTerm, none: str) -> None:
+    def _next_marked(self, *marks: FilterTerm, none: str) -> None:
         view, position = self._view, self.position
         if view is None:
             return
 
         def find(listing: SampleList) -> int | None:
             at = listing.position_of(view.sample.index)
-            found = listing.next(position - 1 if at is None else at, mark)
+            found = listing.next(position - 1 if at is None else at, *marks)
             sample = None if found is None else listing.sample_at(found)
             return None if sample == view.sample.index else sample
 
         self._load(find, none=none)
 
     action_next_unreviewed = partialmethod(
-        _next_marked, FilterTerm.UNREVIEWED, "no other refined sample of the list is undecided"
+        _next_marked, FilterTerm.UNREVIEWED, none="no other refined sample of the list is undecided"
     )
-    action_next_near_tie = partialmethod(
-        _next_marked, FilterTerm.NEAR_TIE, "there is no other near tie in the list"
+    action_next_doubtful = partialmethod(
+        _next_marked, *DOUBTFUL, none="there is no other near tie or lost input in the list"
     )
 
     @work(exclusive=True, group="look")

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from engine.events import Finished
 from engine.store.file_errors import Interrupted
-from engine.store.sample_list import FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
+from engine.store.sample_list import DOUBTFUL, FilterTerm, SampleColumn, SampleFilter, SampleList, SampleRow
 from engine.store.search_line import EXAMPLE, SearchError, SearchTerms, read_search
 from models.errors import BurnishError
 from models.system.units import counted
@@ -47,7 +47,7 @@ CALM = 3.0
 OF_MARKED = ("accept", "keep", "drop", "regenerate", "annotate")
 """Actions about the marked rows, or the one under the cursor."""
 
-OF_ROWS = (*OF_MARKED, "mark", "mark_all", "review", "next_unreviewed", "next_near_tie")
+OF_ROWS = (*OF_MARKED, "mark", "mark_all", "review", "next_unreviewed", "next_doubtful")
 """Actions that need a row."""
 
 T = TypeVar("T")
@@ -371,15 +371,15 @@ class ListScreen(CursorKeys, AppScreen):
         self._go_to(samples[0])
 
     def action_next_unreviewed(self) -> None:
-        self._go_next(FilterTerm.UNREVIEWED, "every sample that has an outcome is reviewed")
+        self._go_next(FilterTerm.UNREVIEWED, otherwise="every sample that has an outcome is reviewed")
 
-    def action_next_near_tie(self) -> None:
-        self._go_next(FilterTerm.NEAR_TIE, "there is no near tie")
+    def action_next_doubtful(self) -> None:
+        self._go_next(*DOUBTFUL, otherwise="there is no near tie and no lost input")
 
     @work(exclusive=True, group="go")
-    async def _go_next(self, mark: FilterTerm, otherwise: str) -> None:
+    async def _go_next(self, *marks: FilterTerm, otherwise: str) -> None:
         cursor = self.table.cursor
-        position = await self._ask_list(lambda listing: listing.next(cursor, mark))
+        position = await self._ask_list(lambda listing: listing.next(cursor, *marks))
         if position is None:
             self.say(f"{otherwise}{' among these' if self._filter != SampleFilter() else ''}")
         else:

@@ -28,8 +28,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pexpect
-from rich.console import Console
-from rich.table import Table
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
@@ -38,6 +36,7 @@ from engine.sample import Sample, Version
 from engine.store.run_record import RunRecord
 from engine.store.workspace import Source, Workspace
 from tests import scene
+from tests.benchmarks.rows import Rows
 from tests.factory import recipe
 from tests.tui.seat import Seat
 
@@ -243,43 +242,35 @@ def main() -> None:
         found: Any = asyncio.run(first_paint(path) if what == "paint" else searches(path))
         print(json.dumps([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
         return
-    console = Console(width=110)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["BURNISH_STATE"] = str(folder / "app.json")
         small, big = (large(folder / f"{size}.burnish", size) for size in SIZES)
         pairs = [(measured("paint", small), measured("paint", big)) for _ in range(given.rounds)]
         ratio = statistics.median(b[0] / a[0] for a, b in pairs)
-        console.print(f"first paint, {SIZES[1]:,} samples over {SIZES[0]}: {ratio:.2f}")
-        table = Table(title="milliseconds from a key to its repaint")
-        for heading in ("samples", "beside it", "screen", "median", "95 %", "most"):
-            table.add_column(heading, justify="right")
+        print(f"first paint, {SIZES[1]:,} samples over {SIZES[0]}: {ratio:.2f}", flush=True)
+        print("milliseconds from a key to its repaint")
+        table = Rows("samples", "beside it", "screen", "median", "95 %", "most", words=3, width=20)
         nothing = empty(given.rounds)
-        table.add_row("an app with nothing in it", "", "", *spread(nothing))
+        table.add("an app with nothing in it", "", "", *spread(nothing))
         for size, path in zip(SIZES, (small, big), strict=True):
             for beside, columns in (("nothing", 120), ("a pane, 200 columns", 200), ("its run scores", 120)):
                 times = keys(path, given.rounds, scoring=beside == "its run scores", columns=columns)
                 for screen, found in times.items():
-                    table.add_row(f"{size:,}", beside, screen, *spread(found))
-        console.print(table)
-        table = Table(title=f"milliseconds from a key to its screen, {SIZES[1]:,} samples")
-        for heading in (
-            "screen",
-            "for the first time",
-            "again, median",
-            "most",
-            "median over an empty app's key",
-        ):
-            table.add_column(heading, justify="right")
+                    table.add(f"{size:,}", beside, screen, *spread(found))
+        print(f"milliseconds from a key to its screen, {SIZES[1]:,} samples")
+        table = Rows(
+            "screen", "for the first time", "again, median", "most", "median over an empty app's key", words=1
+        )
         for screen, (first, again) in screens(big, given.rounds).items():
             median = statistics.median(again)
             over = f"{median / statistics.median(nothing):.0f}"
-            table.add_row(screen, f"{first:.0f}", f"{median:.0f}", f"{max(again):.0f}", over)
-        console.print(table)
+            table.add(screen, f"{first:.0f}", f"{median:.0f}", f"{max(again):.0f}", over)
         for size, path in zip(SIZES, (small, big), strict=True):
             found, peak = measured("search", path)
-            console.print(
-                f"{size:,} samples: the slowest search {max(found):.0f} ms, peak memory {peak:.0f} MiB"
+            print(
+                f"{size:,} samples: the slowest search {max(found):.0f} ms, peak memory {peak:.0f} MiB",
+                flush=True,
             )
 
 

@@ -15,11 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from models.ollama.teacher import OllamaTeacher
 from models.teacher import Message, Request
+from tests.benchmarks.rows import Rows
 from tests.ollama.server import FakeOllama, spawned
 from tests.running import TEACHER, brief, demo_rows, refine, settings, workspace
 
@@ -72,11 +70,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     rows = demo_rows(given.samples)
-    table = Table(
-        title=f"{given.samples} samples, {given.seconds:g} s a reply, medians of {given.rounds} in turn"
-    )
-    for heading in ("parallel", "requests", "teacher alone (s)", "run (s)", "run / teacher alone"):
-        table.add_column(heading, justify="right")
+    print(f"{given.samples} samples, {given.seconds:g} s a reply, medians of {given.rounds} in turn")
+    table = Rows("parallel", "requests", "teacher alone (s)", "run (s)", "run / teacher alone")
     with tempfile.TemporaryDirectory() as name:
         for parallel in (1, 4):
             folder = Path(name)
@@ -93,8 +88,7 @@ def main() -> None:
                     pairs.append((alone, run(url, rows, parallel, folder, number)))
             alone, whole = (statistics.median(column) for column in zip(*pairs, strict=True))
             ratio = statistics.median(whole / alone for alone, whole in pairs)
-            table.add_row(str(parallel), str(len(requests)), f"{alone:.1f}", f"{whole:.1f}", f"{ratio:.3f}")
-    Console(width=100).print(table)
+            table.add(str(parallel), str(len(requests)), f"{alone:.1f}", f"{whole:.1f}", f"{ratio:.3f}")
 
 
 if __name__ == "__main__":

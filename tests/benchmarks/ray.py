@@ -12,11 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from engine.events import Event, Started
 from models.ray.cluster import OverRay
+from tests.benchmarks.rows import Rows
 from tests.ray.nodes import Nodes, on_nodes
 from tests.running import demo_rows, refine, workspace
 
@@ -27,9 +25,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=24)
     given = parser.parse_args()
     rows = demo_rows(given.samples)
-    table = Table(title=f"{given.samples} samples, {given.seconds:g} s a reply")
-    for heading in ("nodes", "requests", "ideal (s)", "at work (s)", "at work / ideal"):
-        table.add_column(heading, justify="right")
+    print(f"{given.samples} samples, {given.seconds:g} s a reply")
+    table = Rows("nodes", "requests", "ideal (s)", "at work (s)", "at work / ideal")
     with tempfile.TemporaryDirectory() as name:
         for count in (1, 2, 4):
             with Nodes() as nodes:
@@ -47,10 +44,7 @@ def main() -> None:
                 assert summary.done == len(rows)
                 requests = sum(len(server.chats) for server in nodes.servers.values())
             ideal = requests * given.seconds / count
-            table.add_row(
-                str(count), str(requests), f"{ideal:.1f}", f"{seconds:.1f}", f"{seconds / ideal:.3f}"
-            )
-    Console(width=100).print(table)
+            table.add(str(count), str(requests), f"{ideal:.1f}", f"{seconds:.1f}", f"{seconds / ideal:.3f}")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from engine.events import Event, Finished
 from engine.formats.names import Format
@@ -45,6 +43,7 @@ from engine.store.run_record import RunRecord
 from engine.store.workspace import Workspace
 from models.student import Losses, Passage, StudentInfo
 from models.teacher import OnText, Reply, Request, TeacherInfo
+from tests.benchmarks.rows import Rows
 from tests.factory import outcome, recipe, student_info, teacher_info
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -213,6 +212,9 @@ def main() -> None:
             print(json.dumps(measure(given.one, given.turns, Path(name))))
         return
     results: dict[int, Any] = {}
+    steps = ("import", "resume", "pipeline", "export")
+    print("µs a sample, and peak MiB of the process by then", flush=True)
+    table = Rows("rows" if given.turns else "samples", *steps, width=20)
     for size in given.sizes:
         command = [
             sys.executable,
@@ -224,15 +226,9 @@ def main() -> None:
             str(given.turns),
         ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        results[size] = json.loads(done.stdout)
-    steps = ("import", "resume", "pipeline", "export")
-    table = Table(title="µs a sample, and peak MiB of the process by then")
-    table.add_column("rows" if given.turns else "samples", justify="right")
-    for step in steps:
-        table.add_column(step, justify="right")
-    for size, figures in results.items():
+        figures = results[size] = json.loads(done.stdout)
         cells = [f"{figures[step]:.1f} µs  {figures[f'{step} MiB']:.0f} MiB" for step in steps]
-        table.add_row(f"{size:,}", *cells)
+        table.add(f"{size:,}", *cells)
     spread = [
         " ".join(
             f"{max(values) / min(values):.2f}"
@@ -240,8 +236,7 @@ def main() -> None:
         )
         for step in steps
     ]
-    table.add_row("largest / smallest", *spread)
-    Console(width=120).print(table)
+    table.add("largest / smallest", *spread)
 
 
 if __name__ == "__main__":

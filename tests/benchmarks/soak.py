@@ -23,14 +23,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from engine.events import Event, Finished
 from engine.export.export import ExportRequest, RowProgress, write
 from engine.run import session
 from engine.run.opening import open_workspace
 from engine.run.settings import Settings
+from tests.benchmarks.rows import Rows
 from tests.benchmarks.scale import write_data
 from tests.command import ALONE
 from tests.ollama.server import spawned
@@ -161,8 +160,8 @@ def main() -> None:
                 notes = asyncio.run(app(place, url, options.samples))
         print(json.dumps([asdict(one) for one in notes]))
         return
-    table = Table(title=f"{options.samples:,} samples, each two replies and seven passages")
-    for heading in (
+    print(f"{options.samples:,} samples, each two replies and seven passages", flush=True)
+    table = Rows(
         "",
         "minutes",
         "MiB early",
@@ -172,8 +171,8 @@ def main() -> None:
         "% / 1,000 more",
         "open files",
         "largest log (MiB)",
-    ):
-        table.add_column(heading, justify="right" if heading else "left")
+        words=1,
+    )
     for what in ("pipeline", "app"):
         began = time.monotonic()
         notes = measured(what, options.samples)
@@ -184,8 +183,7 @@ def main() -> None:
         growth, leak = slope(notes, lambda n: n.memory), slope(notes, lambda n: n.pieces) / last.pieces
         memory = (f"{early.memory:.0f}", f"{last.memory:.0f}", f"{growth:+.2f}")
         pieces = (f"{last.pieces / 1000:.0f}", f"{100 * leak:+.2f}")
-        table.add_row(what, f"{minutes:.1f}", *memory, *pieces, span, f"{max(n.log for n in notes):.1f}")
-    Console(width=140).print(table)
+        table.add(what, f"{minutes:.1f}", *memory, *pieces, span, f"{max(n.log for n in notes):.1f}")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.table import Table
-
 from engine.examine.examine import Examination
 from engine.sample import Sample, Version
+from tests.benchmarks.rows import Rows
 from tests.running import demo_rows
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -60,12 +58,11 @@ def main() -> None:
     if given.measure is not None:
         measure(given.measure)
         return
-    table = Table("samples", "CPU s a thousand", "peak MiB")
+    table = Rows("samples", "CPU s a thousand", "peak MiB")
     for size in given.sizes:
         command = [sys.executable, "-m", __spec__.name, "--measure", str(size)]
         took, peak = map(float, subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.split())
-        table.add_row(f"{size:,}", f"{took:.2f}", f"{peak:.0f}")
-    Console().print(table)
+        table.add(f"{size:,}", f"{took:.2f}", f"{peak:.0f}")
 
 
 if __name__ == "__main__":

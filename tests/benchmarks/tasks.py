@@ -17,14 +17,13 @@ from typing import Any
 import torch
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
-from rich.console import Console
-from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.tasks.model import HarnessModel
 from models.files.catalog import demo_path
 from models.system.machine import physical_cores
 from tests import conftest
+from tests.benchmarks.rows import Rows
 from tests.engine.tasks.harness import TASKS
 
 BATCHES = (1, 8, 32)
@@ -60,9 +59,8 @@ def main() -> None:
         for size in BATCHES
     }
     models = {"burnish": HarnessModel(str(path)), "burnish, by default": HarnessModel(str(path), exact=False)}
-    table = Table(title=f"{given.documents} questions of four answers, {given.rounds} rounds, medians")
-    for heading in ("examples", "model", "seconds", "theirs / it"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    print(f"{given.documents} questions of four answers, {given.rounds} rounds, medians", flush=True)
+    table = Rows("model", "examples", "seconds", "theirs / it", words=1, width=22)
     for examples in (0, 5):
         asked = requests(examples, given.documents)
         times: dict[str, list[float]] = {}
@@ -75,10 +73,9 @@ def main() -> None:
         medians = {name: statistics.median(found) for name, found in times.items()}
         best = min(value for name, value in medians.items() if name.startswith("theirs"))
         for name, value in medians.items():
-            table.add_row(str(examples), name, f"{value:.2f}", f"{best / value:.2f}")
+            table.add(name, str(examples), f"{value:.2f}", f"{best / value:.2f}")
     for one in models.values():
         one.close()
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 LARGEST = 2**31 - 1  # as of settings
-COUNT = click.IntRange(1, LARGEST)
-FROM_0 = click.IntRange(0, LARGEST)
+
+
+class AtLeast(click.IntRange):
+    """A whole number that is not below the smallest, and that a setting can hold."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number > LARGEST:
+            self.fail(f"{value} is more than {LARGEST}.", param, ctx)
+        return number
+
+
+COUNT = AtLeast(1)
+FROM_0 = AtLeast(0)
 
 
 class Number(click.FloatRange):

@@ -10,7 +10,7 @@ import click
 
 from models.errors import UsageError
 from tui.cli.exit_codes import DONE, INTERRUPTED
-from tui.cli.options import FILE, LARGEST, given, json_option, limit_option, setting_option
+from tui.cli.options import FILE, FROM_0, AtLeast, given, json_option, limit_option, setting_option
 from tui.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 @limit_option("documents of each task")
 @click.option(
     "--few-shot",
-    type=click.IntRange(0, LARGEST),
+    type=FROM_0,
     metavar="N",
     help="Examples before each question [the task's].",
 )
 @click.option(
     "--context",
-    type=click.IntRange(64, LARGEST),
+    type=AtLeast(64),
     default=4096,
     show_default=True,
     metavar="N",

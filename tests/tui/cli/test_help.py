@@ -186,9 +186,12 @@ def test_no_command_takes_a_number_that_sqlite_and_llama_cpp_cannot_hold() -> No
         for name, command in cli.cli.commands.items()
         for param in command.params
         if "__" not in str(param.name) and isinstance(param.type, click.types.IntParamType)
-        if getattr(param.type, "max", None) is None
+        if getattr(param.type, "max", None) is None and not isinstance(param.type, options.AtLeast)
     ]
     assert endless == []
+    assert options.AtLeast(1).convert(str(options.LARGEST), None, None) == 2**31 - 1
+    with pytest.raises(click.BadParameter, match="2147483648 is more than 2147483647"):
+        options.AtLeast(1).convert("2147483648", None, None)
     with pytest.raises(click.BadParameter, match="nan is no number"):
         options.Number(0).convert("nan", None, None)
     fractions = {type(param.type) for command in cli.cli.commands.values() for param in command.params}

@@ -231,8 +231,13 @@ class Tally:
         """Samples past a stage; None: past all."""
         return self.done if stage is None else min(max(self.chosen[stage], self.done), self.total)
 
-    def pace(self, stage: Stage | None) -> Pace:
-        """The pace of samples past a stage. Samples of an earlier run, and time that was waited, do not count."""
+    def pace(self, stage: Stage | None) -> Pace | None:
+        """The pace of samples past a stage. Samples of an earlier run, and time that was waited, do not count.
+
+        None while the models work in turn: stages then come in bursts, and only the turn's own pace says something.
+        """
+        if self.phase is not None:
+            return None
         reached = self.reached(stage)
         return Pace(reached - self.skipped, self.total - reached, self.watch.seconds)
 

@@ -52,8 +52,8 @@ class _Rate(ProgressColumn):
     """Samples a minute, and the time that is left at that."""
 
     def render(self, task: Task) -> Text:
-        pace: Pace = task.fields["pace"]
-        if pace.left_seconds is None:
+        pace: Pace | None = task.fields["pace"]
+        if pace is None or pace.left_seconds is None:
             return Text("    -/min   ETA      -", style="progress.remaining")
         return Text(
             f"{pace.per_minute:5.1f}/min   ETA {clock(pace.left_seconds):>6}", style="progress.remaining"
@@ -168,20 +168,21 @@ class PlainDisplay(RunDisplay):
         """Print how far it has come, unless that was printed already: a speed alone is no news."""
         self._printed_at = time.monotonic()
         tally = self.tally
-        turn = (
-            ""
-            if tally.phase is None
-            else f"the {tally.phase.model}'s turn {tally.advanced}/{tally.phase.samples}"
-        )
+        turn, pace = "", tally.pace(None)
+        if tally.phase is not None:
+            turn, pace = (
+                f"the {tally.phase.model}'s turn {tally.advanced}/{tally.phase.samples}",
+                tally.phase_pace(),
+            )
         told = (tally.done, tally.replies, turn, tally.counts())
         if tally.total and told != self._printed:
             self._printed = told
-            left = tally.pace(None).left_seconds
-            time_left = f"{clock(left)} left" if left else ""
+            left = (pace and pace.left_seconds) or 0
+            time_left = f"{clock(left)} left" if left >= 1 else ""
             parts = (
                 f"{tally.done}/{tally.total} {self._unit}",
-                time_left,
                 turn,
+                time_left,
                 tally.speeds(),
                 tally.counts(),
             )

@@ -24,6 +24,7 @@ from engine.events import (
     Scored,
     Started,
 )
+from engine.pace import Stopwatch
 from engine.sample import Stage, Verdict
 from models.teacher import Fault
 from tests.factory import choice, outcome
@@ -102,6 +103,15 @@ def test_a_model_s_turn_tells_how_far_it_has_come() -> None:
         "the teacher's turn, over 2 samples",
         *(f"0/2 samples · the teacher's turn {number}/2" for number in range(3)),
     ]
+
+
+def test_in_a_turn_the_time_that_is_left_is_the_turn_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stopwatch, "seconds", 90.0)
+    finished = Finished(outcome(0))
+    told = lines(
+        [Started(9, 0, 0, ()), PhaseStarted("teacher", 4), SampleAdvanced(0), SampleAdvanced(1), finished]
+    )
+    assert told[-1].startswith("1/9 samples · the teacher's turn 2/4 · 01:30 left")
 
 
 def test_a_reply_is_a_change() -> None:

@@ -368,14 +368,12 @@ class RunScreen(CursorKeys, JobScreen):
 
     def _bars(self) -> list[StageBar]:
         tally, running = self.job.tally, self.job.running
-        # Where the models work in turn, stages come in bursts: only the turn's own rate says something.
-        paced = running and tally.phase is None
         bars = [
             StageBar(
                 str(stage or "samples"),
                 tally.reached(stage),
                 tally.total,
-                tally.pace(stage) if paced else None,
+                tally.pace(stage) if running else None,
             )
             for stage in (*tally.stages, None)
         ]

@@ -1,4 +1,4 @@
-"""Whether a rewrite carries the input that its original came with: in its own input, or in its instruction."""
+"""Finds rewrites that lose the input of their original: it stands neither in their input nor in their instruction."""
 
 from __future__ import annotations
 

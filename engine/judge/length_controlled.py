@@ -53,7 +53,7 @@ class Rate(Frozen):
 
 
 class Coefficients(Frozen):
-    """What was fitted, in log-odds."""
+    """The fitted coefficients of the logistic model, in log-odds."""
 
     model: float
     length: float  # positive: the judge prefers what is longer

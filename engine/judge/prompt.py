@@ -238,7 +238,7 @@ def _fenced(name: str, text: str, mark: str) -> str:
 
 
 def before_shown(before: Before, mark: str) -> list[tuple[str, str]]:
-    """What stands before an instruction, as texts by name."""
+    """The texts that are shown before an instruction, such as the turns before it, each with its name."""
     turns = "\n".join(_fenced(turn.role, turn.text, mark) for turn in before.history)
     return [(name, text) for name, text in (("tools", before.tools), ("conversation", turns)) if text]
 

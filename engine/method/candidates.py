@@ -34,7 +34,7 @@ OF_RESPONSES = frozenset({CandidatesBy.IFD, CandidatesBy.S_IFD, CandidatesBy.RSR
 """The measures that are made of the losses of IFD: of a response, alone and after its instruction."""
 
 Worth = Sequence[float | None]
-"""What each candidate is worth, the larger the better; None: it has not the measure."""
+"""The measure of each candidate, with the sign that makes a larger one better; None: the candidate has none."""
 
 
 def worth_by_losses(by: CandidatesBy, ifds: Sequence[TokenRatio]) -> Worth:

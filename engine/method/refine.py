@@ -201,7 +201,10 @@ class Stages:
     async def _worth(
         self, rule: StageRule, candidates: Sequence[Version], ratios: Sequence[TokenRatio]
     ) -> Worth | None:
-        """What tells the best candidate; None: the stage's own score. `ratios`: of what was there, and of each."""
+        """The measure that chooses among the candidates; None: the stage's own score does.
+
+        ratios: the stage's score of what was there, then of each candidate.
+        """
         by = self._recipe.candidates_by
         if by is CandidatesBy.PAPER or len(candidates) == 1:
             return None

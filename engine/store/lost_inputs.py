@@ -1,4 +1,4 @@
-"""Whether the input was lost, of outcomes from before it was kept."""
+"""Finds lost inputs among the outcomes of an older schema, which did not keep them."""
 
 from __future__ import annotations
 

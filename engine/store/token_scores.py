@@ -54,7 +54,7 @@ def rsrs(workspace: Workspace, run: Run) -> Mapping[int, float]:
 
 
 def s_ifd_name(ratio: float) -> str:
-    """What queries know S-IFD over a share of all tokens as."""
+    """The name in queries of S-IFD over a share of all tokens."""
     return f"{ChosenBy.S_IFD} {ratio!r}"
 
 

@@ -1,4 +1,4 @@
-"""What the process of the harness is told to do, and what it tells back."""
+"""The job of the process that runs the harness, and its reports: plain data, sent as JSON."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def key_of(kind: str, arguments: Iterable[object]) -> str:
 
 
 def _read(kept: bytes) -> Iterable[tuple[str, Any]]:
-    """What was kept. A line that a kill or a full disk cut is left out, and its request asked again."""
+    """The answers that were kept. A line that a kill or a full disk cut is left out, and its request asked again."""
     for line in kept.split(b"\n"):
         try:
             found = json.loads(line)

@@ -89,7 +89,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         self._work.close()
 
     def get_model_info(self) -> dict[str, object]:
-        """What the harness keeps of the model beside its results."""
+        """The facts about the model that the harness keeps beside its results."""
         return {
             "student": self.info.name,
             "digest": self.info.digest,
@@ -111,7 +111,7 @@ class HarnessModel(LM):  # type: ignore[misc]  # the harness is not installed wh
         return self._answered("loglikelihood_rolling", requests, self._whole_log_likelihoods)
 
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
-        """What the model writes after each context, up to the first of the task's stop texts."""
+        """The text that the model writes after each context, up to the first of the task's stop texts."""
         return self._answered("generate_until", requests, self._replies)
 
     def _answered(

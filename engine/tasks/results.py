@@ -20,7 +20,7 @@ Z = 1.96  # of 95 %
 
 
 class TaskFinding(StrEnum):
-    """What an adapter's interval lets one say of it beside the base."""
+    """How an adapter compares with the base, as far as the interval carries."""
 
     BETTER = "better"
     WORSE = "worse"

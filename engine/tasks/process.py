@@ -14,7 +14,7 @@ from engine.tasks.events import RequestsDone, TasksEvent
 from engine.tasks.job import REPORTS, Asked, Measured, Refused, TasksJob
 from engine.tasks.results import TaskMetric, results
 from models.errors import BurnishError, UsageError, printable
-from models.system.child_process import last_lines, start_child
+from models.system.child_process import child_with_job, last_lines
 from models.system.units import counted
 from models.training.process import ENVIRONMENT
 
@@ -39,14 +39,11 @@ async def run_tasks(
     fetch: the harness may download data sets that are not in the cache; else no library of the process asks a hub.
     """
     check_harness()
-    process, errors = await start_child("engine.tasks.child", environment(fetch=fetch))
     measured: list[Measured] = []
     last: Asked | None = None
-    try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(job.model_dump_json().encode() + b"\n")  # and is left open
-        while line := await process.stdout.readline():
+    async with child_with_job("engine.tasks.child", environment(fetch=fetch), job.model_dump_json()) as child:
+        process, reports, errors = child
+        while line := await reports.readline():
             told = json.loads(line)
             report = REPORTS[told.pop("kind")].model_validate(told)
             match report:
@@ -59,11 +56,6 @@ async def run_tasks(
                     raise UsageError(why) if usage else TasksError(why)
         if code := await process.wait():
             raise TasksError(_end(code, errors))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        errors.close()
     return results(measured)
 
 

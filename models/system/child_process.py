@@ -6,8 +6,10 @@ import asyncio
 import os
 import sys
 import tempfile
+from asyncio import StreamReader
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import IO
 
 LINE = 1 << 20  # bytes of a line on its standard output at most
@@ -30,6 +32,27 @@ async def start_child(module: str, environment: Mapping[str, str]) -> tuple[Proc
         start_new_session=True,  # Ctrl-C in the terminal is for the parent
     )
     return process, errors
+
+
+@asynccontextmanager
+async def child_with_job(
+    module: str, environment: Mapping[str, str], job: str
+) -> AsyncIterator[tuple[Process, StreamReader, IO[bytes]]]:
+    """A started module that was given its job as a line: the process, its reports, and its standard error.
+
+    Its input stays open while its parent lives. On leaving it is killed, unless it has ended.
+    """
+    process, errors = await start_child(module, environment)
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(job.encode() + b"\n")
+        yield process, process.stdout, errors
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        errors.close()
 
 
 def last_lines(errors: IO[bytes]) -> list[str]:

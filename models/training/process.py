@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from asyncio.subprocess import Process
+from asyncio import StreamReader
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import IO
 
 from models.errors import BurnishError, ModelFileError, UsageError, printable
-from models.system.child_process import last_lines, start_child
+from models.system.child_process import child_with_job, last_lines
 from models.training.job import REPORTS, Job, Report
 
 PACKAGES = ("torch", "transformers", "peft", "gguf")
@@ -49,23 +49,16 @@ async def train(job: Job, on_report: Callable[[Report], None]) -> None:
 
     Cancelled, it ends at once, and loses what came after the last checkpoint.
     """
-    process, errors = await start_child("models.training.child", os.environ | ENVIRONMENT)
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(job.as_json()).encode() + b"\n")  # and is left open
-        await _listen(process, job, on_report)
+    told = json.dumps(job.as_json())
+    async with child_with_job("models.training.child", os.environ | ENVIRONMENT, told) as child:
+        process, reports, errors = child
+        await _listen(reports, job, on_report)
         if code := await process.wait():
             raise TrainingError(_end(code, errors))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        errors.close()
 
 
-async def _listen(process: Process, job: Job, on_report: Callable[[Report], None]) -> None:
-    assert process.stdout is not None
-    while line := await process.stdout.readline():
+async def _listen(reports: StreamReader, job: Job, on_report: Callable[[Report], None]) -> None:
+    while line := await reports.readline():
         told = json.loads(line)
         kind = told.pop("kind")
         if kind == "file":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.widgets import Collapsible
+
 from tests.ollama.state import Model
 from tests.tui.seat import Seat
 from tui.screens.start.screen import StartScreen
@@ -35,6 +37,11 @@ class StartSeat(Seat):
         field.value = text
         field.cursor_position = len(text)
         await self.pilot.pause()
+
+    async def unfold(self) -> None:
+        """Open the fold of the seldom changed settings."""
+        self.screen.query_one("#more", Collapsible).collapsed = False
+        await self.until(lambda: self.screen.query("#student-exact"))
 
     async def open(self, path: Path | str) -> None:
         """Type a path and open it."""

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Collapsible, OptionList, Select
+from textual.widgets import Button, OptionList, Select
 
 from engine.formats.names import Format
 from engine.formats.read import Dataset, demo_dataset
@@ -410,7 +410,7 @@ def test_the_panes_stand_in_as_many_columns_as_there_is_room_for(columns: int, a
         await seat.pilot.pause()
         panes = [seat.screen.query_one(pane) for pane in (DataPane, ModelsPane, "#method")]
         assert len({pane.region.x for pane in panes}) == across
-        seat.screen.query_one("#more", Collapsible).collapsed = False
+        await seat.unfold()
         await seat.pilot.pause()
         chain = [widget.id for widget in seat.screen.focus_chain]
         assert {"browse", "run-method", "student-exact", "limit", "begin"} <= set(chain)

@@ -139,6 +139,7 @@ def test_settings_seldom_changed_are_folded_and_the_fold_names_the_changed_ones(
         more.query_one("CollapsibleTitle").focus()
         await seat.press("enter")
         assert not more.collapsed
+        await seat.until(lambda: seat.screen.query("#run-candidates"))
         await seat.open(dataset(Path("data.json"), SHORT))
         await seat.until(lambda: seat.workbench.is_open)
         await seat.type("#teacher PlainInput", "demo")

@@ -234,6 +234,7 @@ def test_the_check_lists_what_is_wrong_first_and_what_to_do(server: FakeOllama) 
 
 def test_what_is_set_in_the_form_reaches_the_desk() -> None:
     async def steps(seat: StartSeat) -> None:
+        await seat.unfold()
         for name, keys in {
             "run-method": ["right"], "run-template": ["right", "right", "right"], "run-schedule": ["left"],
             "run-reply_form": ["right"], "run-both_branches": ["space"], "student-exact": ["space"],
@@ -260,6 +261,8 @@ def test_what_is_set_in_the_form_reaches_the_desk() -> None:
 @pytest.mark.whole
 def test_near_ties_and_the_weights_that_verify_them_are_set_in_the_form() -> None:
     async def steps(seat: StartSeat) -> None:
+        await seat.unfold()
+
         def near_tie() -> object:
             return seat.workbench.settings.run.near_tie
 
@@ -320,6 +323,7 @@ def test_a_run_starts_with_the_limit_once_nothing_is_against_it(monkeypatch: pyt
         assert seat.workbench.settings.run.method is Method.SCORE
         await seat.type("#limit", "0")
         await refused("from 1 on")
+        await seat.unfold()
         await seat.type("#run-candidates", "")
         await seat.type("#limit", "2")
         await refused("candidates")

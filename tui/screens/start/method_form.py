@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -69,16 +71,25 @@ class MethodForm(Vertical):
     def __init__(self, workbench: Workbench, **options: Any) -> None:
         super().__init__(**options)
         self._workbench = workbench
+        self._shown = USUAL  # the settings that stand in the form so far
 
     def compose(self) -> ComposeResult:
         yield Static("Refining", classes="heading")
-        for id, field in USUAL.items():
-            yield from _row(field.label, self._control(id, field), _help(field))
+        yield from self._rows(USUAL)
         yield from _row("Limit", _number("limit", placeholder="all"), Content(LIMIT))
-        # With its class from the beginning: Textual looks through the styles of all that is in it when it is set later.
-        with Collapsible(title=self._fold_title(), id="more", classes="-collapsed"):
-            for id, field in FOLDED.items():
-                yield from _row(field.label, self._control(id, field), _help(field))
+        yield Collapsible(title=self._fold_title(), id="more")
+
+    @on(Collapsible.Expanded)
+    async def _unfold(self, event: Collapsible.Expanded) -> None:
+        """Make the folded settings the first time they are asked for: they would delay the first paint."""
+        if self._shown is USUAL:
+            self._shown = FIELDS
+            await event.collapsible.query_one(Collapsible.Contents).mount(_Rows(partial(self._rows, FOLDED)))
+            event.collapsible.scroll_visible()
+
+    def _rows(self, fields: dict[str, Setting]) -> ComposeResult:
+        for id, field in fields.items():
+            yield from _row(field.label, self._control(id, field), _help(field))
 
     def _control(self, id: str, field: Setting) -> Widget:
         value = self._value(field)
@@ -98,7 +109,7 @@ class MethodForm(Vertical):
 
     def show_settings(self) -> None:
         """Show the settings of the workbench, after they were changed elsewhere."""
-        for id, field in FIELDS.items():
+        for id, field in self._shown.items():
             if field.choices:
                 self.query_one(f"#{id}", PickOne).chosen = self._value(field)
             else:
@@ -171,6 +182,19 @@ class MethodForm(Vertical):
 
     def _explain(self, id: str, text: Content) -> None:
         self.query_one(f"#help-{id}", Static).update(text)
+
+
+class _Rows(Vertical):
+    """Rows of the form that are made when they are mounted."""
+
+    DEFAULT_CSS = "_Rows { height: auto; }"
+
+    def __init__(self, rows: Callable[[], ComposeResult]) -> None:
+        super().__init__()
+        self._compose_rows = rows
+
+    def compose(self) -> ComposeResult:
+        yield from self._compose_rows()
 
 
 def _given(field: Setting, value: str) -> str | None:

@@ -38,11 +38,11 @@ EVERY = 1000
     "--against",
     type=FILE,
     metavar="TEST",
-    help="A test's file: which samples hold 13 words in a row of it.",
+    help="A test set's file: samples that hold 13 words in a row of it are flagged.",
 )
 @format_option("The dataset's format [told from its content].")
 @encoding_option
-@click.option("--against-encoding", metavar="NAME", help="The encoding of the test's file.")
+@click.option("--against-encoding", metavar="NAME", help="The encoding of the test set's file.")
 @columns_option
 @json_option
 def stats(
@@ -57,11 +57,12 @@ def stats(
 ) -> int:
     """Look through DATA before it is refined, and flag samples.
 
-    Duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and overlap
-    with a test. DATA is a dataset, or a workspace, which then keeps what was found: Samples filters by it, and the
-    report tells it. It looks at every sample, also at those that a person dropped. Of a workspace's latest run it tells
-    as well, without the dropped, how far scores and verdicts go with length, what the samples that one measure or
-    another would choose have in common, and how burnish rate's judge rated them.
+    It finds duplicates and near duplicates, empty and copied fields, refusals, other languages, personal data, and
+    overlap with a test set. DATA is a dataset or a workspace. A workspace keeps what was found: Samples filters by it,
+    and the report shows it. Every sample is looked at, dropped ones too.
+
+    For a workspace's latest run it also shows, without dropped samples: how scores and verdicts change with length,
+    how many samples two measures would both choose, and the ratings that burnish rate collected.
     """
     from engine.examine.examine import Examination
     from engine.formats.fields import Columns

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     multiple=True,
     type=FILE,
     metavar="FILE",
-    help="A LoRA as a GGUF, as burnish trial writes it. Any number: each stands beside the base.",
+    help="A LoRA as a GGUF, as burnish trial writes it. Repeat it for more; each is compared with the base.",
 )
 @click.option(
     "--tasks",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--tasks-path",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
-    help="Where YAML files of your own tasks are; what they name is looked for from there.",
+    help="A folder with YAML files of your own tasks; relative paths in them start there.",
 )
 @limit_option("documents of each task")
 @click.option(
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Keep every answer there: stopped, the same command goes on, and no request is answered twice.",
+    help="Keep every answer there, so that after a stop the same command continues and asks nothing twice.",
 )
 @click.option("--fetch", is_flag=True, help="Let the harness download data sets from Hugging Face's hub.")
 @json_option
@@ -79,9 +79,9 @@ def tasks(
 ) -> int:
     """Run benchmark tasks on the student and on its adapters.
 
-    It is EleutherAI's lm-evaluation-harness with the student's exact losses by llama.cpp. Beside the base stands each
-    adapter's difference on the same documents, with its 95 % interval; better or worse is said where the two differ on
-    ten documents at least and the interval is on one side of 0.
+    It runs EleutherAI's lm-evaluation-harness on exact losses, which llama.cpp computes. For each adapter it shows the
+    difference from the base on the same documents, with a 95 % interval. It says better or worse only where the two
+    differ on at least ten documents and the interval does not contain 0.
 
     Data sets come from the cache of Hugging Face's libraries, and nothing is downloaded without --fetch. A task's YAML
     may hold code, which is run. It needs burnish[tasks]: lm-eval.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "--teachers",
     required=True,
     metavar="A,B,C",
-    help="The teachers, each named as --teacher is; those of the form openai:MODEL share --teacher-url.",
+    help="The teachers, each written as for --teacher; all of the form openai:MODEL share --teacher-url.",
 )
 @click.option(
     "--samples",
@@ -63,9 +63,9 @@ def teachers(
 ) -> int:
     """Compare several teachers on the same samples of DATA.
 
-    Each refines them, and the table says what the student makes of its rewrites and what all samples would take.
-    The samples are spread over the dataset's lengths, languages and layouts, none that a person dropped. `burnish run`
-    with one of the teachers, and else the same options, goes on from there, and asks for nothing twice.
+    Each teacher refines them. The table shows how many of its rewrites the student took, and how long all samples
+    would take. The samples are spread over the dataset's lengths, languages and layouts; dropped ones are left out.
+    `burnish run` with one of the teachers and otherwise the same options continues from there and asks nothing twice.
     """
     from engine.run import session
     from engine.run.settings import Settings, load_settings

@@ -40,32 +40,36 @@ if TYPE_CHECKING:
 @click.option(
     "--rule",
     type=click.Choice(RULES),
-    help="The samples that are the refined data, as burnish export has them [the method's: paper, all or top].",
+    help="Which samples are the refined data: a rule of burnish export [the method's: paper, all or top].",
 )
 @click.option(
-    "--top", metavar="N|N%", help="Of the rule's samples only the first N or N% --by a measure [all]."
+    "--top",
+    metavar="N|N%",
+    help="Take only the first N or N% of the rule's samples, ordered --by a measure [all].",
 )
-@click.option("--by", type=click.Choice(CHOSEN_BY), help="The measure, as of burnish export [ifd].")
+@click.option(
+    "--by", type=click.Choice(CHOSEN_BY), help="The measure that orders them, as in burnish export [ifd]."
+)
 @click.option(
     "--arms",
     metavar="NAME,...",
     default="original,refined,random,longest",
     show_default=True,
-    help="What to train on; random and longest choose as many of the refined samples as the rule does.",
+    help="What to train on; random and longest take as many of the refined samples as the rule does.",
 )
 @click.option(
     "--arm",
     "files",
     multiple=True,
     metavar="NAME=FILE",
-    help="An arm of your own, from a dataset. Any number.",
+    help="An arm of your own, from a dataset. Repeat it for more.",
 )
 @click.option(
     "--held-out",
     metavar="N|N%",
     default="10%",
     show_default=True,
-    help="Rows that nothing is trained on, nor on anything like them.",
+    help="Rows to measure on; neither they nor their near duplicates are trained on.",
 )
 @click.option(
     "--seeds",
@@ -73,7 +77,7 @@ if TYPE_CHECKING:
     default=3,
     show_default=True,
     metavar="N",
-    help="Trainings of each arm, from other weights and in another order.",
+    help="Trainings of each arm, each with other first weights and in another order.",
 )
 @click.option(
     "--steps",
@@ -112,7 +116,11 @@ if TYPE_CHECKING:
     help="The student's own checkpoint (config.json, safetensors), where its weights cannot be taken out of the GGUF.",
 )
 @click.option(
-    "-o", "--out", type=PATH, metavar="FOLDER", help="Where all of it is kept [WORKSPACE's name with .trial]."
+    "-o",
+    "--out",
+    type=PATH,
+    metavar="FOLDER",
+    help="Where everything is kept [WORKSPACE's name with .trial].",
 )
 @setting_option(
     "judge", "name", help="A local model that compares the arms' own answers, as burnish judge does."
@@ -127,7 +135,7 @@ if TYPE_CHECKING:
     default=512,
     show_default=True,
     metavar="N",
-    help="Tokens that an answer may have which is judged.",
+    help="Tokens that a judged answer may have.",
 )
 @json_option
 def trial(
@@ -152,20 +160,20 @@ def trial(
 ) -> int:
     """Train the student on original and refined data, and compare.
 
-    Each arm is a LoRA adapter of the student's own weights: at equal tokens of answers, steps and seeds, with the
-    template of the scoring, learning from the answers only. llama.cpp then computes each adapter's loss on answers
-    that were held out, original and refined. It says better or worse only where the 95 % intervals over rows and seeds
-    do.
+    For each arm it trains a LoRA adapter on the student's own weights. All arms get equal tokens of answers, steps,
+    seeds and the template of the scoring, and learn from the answers only. llama.cpp then computes each adapter's loss
+    on held-out answers, original and refined. It says better or worse only where the 95 % interval over rows and
+    seeds does not contain 0.
 
-    With --judge each arm's adapter of the first seed, and the student as it is, answer the held-out instructions,
-    greedily, with Ollama's usual penalty for repetition; the judge compares these answers with the student's own and
-    with the arm original's, in both orders, as burnish judge does. It says better or worse only from ten decided pairs
-    on, where the interval over rows does, and how much of it length explains.
+    With --judge the student as it is and each arm's adapter of the first seed answer the held-out instructions
+    (greedily, with Ollama's usual penalty for repetition). The judge compares each arm's answers with the student's
+    own and with those of the arm original, in both orders, as burnish judge does. It says better or worse only from ten
+    decided pairs on and where the interval over rows allows it, and how much of it length explains.
 
     Adapters (adapter.gguf for llama.cpp, adapter_model.safetensors for PEFT), losses and answers are kept in
-    OUT/ARM/SEED, a folder of mode 0700. Given again, the command goes on from the last checkpoint, and nothing is
-    asked twice. Nothing is downloaded. It needs burnish[trial]: PyTorch, transformers, PEFT and gguf. Exit code 3:
-    some answers or verdicts are missing.
+    OUT/ARM/SEED, a folder of mode 0700. Given again, the command continues from the last checkpoint and asks nothing
+    twice. Nothing is downloaded. It needs burnish[trial]: PyTorch, transformers, PEFT and gguf. Exit code 3: some
+    answers or verdicts are missing.
     """
     from dataclasses import asdict
 

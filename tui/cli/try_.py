@@ -53,9 +53,9 @@ def try_(
 ) -> int:
     """Refine a few samples of DATA, and estimate the time for all.
 
-    The samples are spread over the dataset's lengths, languages and layouts, none that a person dropped, and shown
-    before and after, with critique, scores and verdict. `burnish run` with the same options goes on from there, and
-    asks for nothing twice.
+    The samples are spread over the dataset's lengths, languages and layouts; dropped ones are left out. Each is shown
+    before and after, with critique, scores and verdict. `burnish run` with the same options continues from there and
+    asks nothing twice.
     """
     from engine.run import session
     from engine.run.settings import load_settings

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from engine.trial.arms import BASE, ORIGINAL
 from engine.trial.judged import JUDGED, JudgedAnswers, kept_judged
 from engine.trial.losses import HELD_OUT
+from engine.trial.part_progress import PROGRESS, PartProgress, kept_progress
 from engine.trial.plan import PLAN, TrialError, TrialPlan, read_plan
 from engine.trial.results import TrialResult
 from models.system.atomic_file import atomic_file
@@ -49,6 +50,7 @@ class KeptTrial:
     base_evaluated: bool
     result: TrialResult | None  # the last that was computed: of more arms or seeds there may be none yet
     judged: JudgedAnswers | None  # by the judge that was asked last; None: none was
+    progress: PartProgress | None  # of the answers or the verdicts that are being asked for; None: none are
     written: Written
 
     @property
@@ -64,6 +66,11 @@ class KeptTrial:
     def evaluated(self) -> int:
         """How many of the adapters, and of the student as it is, have their held-out losses."""
         return self.base_evaluated + sum(one.evaluated for one in self.trainings)
+
+    @property
+    def progressed(self) -> float:
+        """When its answers or verdicts last went on, seconds since 1970."""
+        return self.written[PROGRESS][0]
 
     @property
     def curves(self) -> dict[str, MeanLosses]:
@@ -112,6 +119,7 @@ def kept_trial(folder: Path, before: KeptTrial | None = None) -> KeptTrial | Non
         base_evaluated=f"{BASE}/{HELD_OUT}" in written,
         result=_read_result(folder / RESULT) if RESULT in written else None,
         judged=kept_judged(folder),
+        progress=kept_progress(folder) if PROGRESS in written else None,
         written=written,
     )
 
@@ -134,6 +142,7 @@ def _written(folder: Path) -> Written:
         PLAN,
         RESULT,
         JUDGED,
+        PROGRESS,
         f"{BASE}/{HELD_OUT}",
         *(f"*/*/{name}" for name in (LOSSES, ADAPTER, HELD_OUT)),
     ):

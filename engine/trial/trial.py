@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from engine.trial.judging import AtWork, Emit, JudgeRequest, Respondent, answer_
 from engine.trial.kept import keep_result
 from engine.trial.losses import HeldOutLosses, held_out_losses, keep_losses, kept_losses
 from engine.trial.needs import memory_to_train, operations, seconds_to_train
+from engine.trial.part_progress import keeping_progress
 from engine.trial.passages import after_answer, examples_of, passages_of
 from engine.trial.plan import (
     TrialPlan,
@@ -117,7 +119,13 @@ async def trial(
         teacher = None if run.record.teacher is None else run.record.teacher.digest
         with trial_folder(asked.out):
             judged = await judged_answers(
-                asked.out, asked.judge, arms.held_out, data.original, respondents, teacher, at_work
+                asked.out,
+                asked.judge,
+                arms.held_out,
+                data.original,
+                respondents,
+                teacher,
+                partial(keeping_progress, asked.out, at_work),
             )
             keep_judged(asked.out, judged)
     return found, kept_judged(asked.out)

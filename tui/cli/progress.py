@@ -104,7 +104,9 @@ class LiveDisplay(RunDisplay):
                 self._bars.update(self._turn, visible=False)
             case ReplyGrew():
                 which = f"{event.stage} " * (event.stage in self._tasks)
-                head = f"{self._unit.removesuffix('s')} {event.sample}, {which}{event.question}: "
+                # A version has no number: its sample's is told.
+                numbered = "sample" if self._unit == "versions" else self._unit.removesuffix("s")
+                head = f"{numbered} {event.sample}, {which}{event.question}: "
                 written = self._growing.removeprefix(head) if self._growing.startswith(head) else ""
                 self._growing = head + (written + event.text)[-400:]
             case Notice(text=text):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from engine.events import Started
+from engine.judge.events import Answered
+from engine.trial.events import TrialEvent
+from engine.trial.judging import Emit
 from engine.trial.kept import RESULT, kept_trial
+from engine.trial.part_progress import PROGRESS, PartProgress, keeping_progress
 from engine.trial.plan import PLAN, TrialError
 from models.training.job import LOSSES
 from tests.trial_scene import BETTER_BY, SEEDS, STEPS, train, trial_scene
@@ -33,6 +40,38 @@ def test_a_trial_is_read_as_it_grows_and_not_again_where_nothing_was_written(tmp
     assert grown is not None
     assert len(grown.of_arm("refined")[0].losses) == 3
     assert grown.of_arm("random") == []
+
+
+def test_how_far_the_answers_have_come_is_kept_until_they_are_there(tmp_path: Path) -> None:
+    folder, told = trial_scene(tmp_path / "w.burnish"), list[TrialEvent]()
+
+    def progress() -> PartProgress | None:
+        found = kept_trial(folder)
+        assert found is not None
+        return found.progress
+
+    @contextmanager
+    def at_work(part: str) -> Iterator[Emit]:
+        assert part == "answers"
+        yield told.append
+
+    def stopped() -> None:
+        with keeping_progress(folder, at_work, "answers") as emit:
+            emit(Started(total=10, done=4, failed=0, stages=()))
+            assert progress() == PartProgress(part="answers", done=4, total=10)
+            emit(Answered(4, None))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert progress() == PartProgress(part="answers", done=4, total=10), "it is written once a second"
+    assert (folder / PROGRESS).stat().st_mode & 0o777 == 0o600
+    with keeping_progress(folder, at_work, "answers") as emit:
+        emit(Started(total=10, done=10, failed=0, stages=()))
+    assert progress() is None
+    assert len(told) == 3
+    (folder / PROGRESS).write_text("{")
+    assert progress() is None
 
 
 def test_a_trial_that_is_done_has_its_result_and_one_that_is_spoilt_says_so(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from engine.trial.kept import KeptTrial, kept_trial, mean_losses
+from engine.trial.part_progress import PROGRESS, PartProgress
 from engine.trial.plan import PLAN, trial_path
 from engine.trial.results import Interval, Sides, TrialResult
 from tests.hostile import acting
@@ -51,13 +52,16 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         )
         kept = trial_path(path)
         train(kept / "refined" / "1", "refined", 1, 5)
-        await seat.wait_for("seed 1/3 step 5/60", "; where nothing trains any more, the same command goes on")
+        await seat.wait_for("seed 1/3 step 5/60", "; if the trial was stopped, the same command continues it")
         for arm, seed in product(BETTER_BY, range(1, SEEDS + 1)):
             train(kept / arm / str(seed), arm, seed, STEPS)
         await seat.wait_for("◌ 12 of 12 trainings done", "0/13")
         evaluate(kept)
         await seat.wait_for("✓ 12 trainings done and evaluated", "better than training on original", "┃", "●")
+        (kept / PROGRESS).write_text(PartProgress(part="answers", done=3, total=120).model_dump_json())
+        await seat.wait_for("done and evaluated  ◌ the arms answer what was held out  last step", "3/120")
         judged_scene(kept)
+        (kept / PROGRESS).unlink()
         await seat.press("G")
         await seat.until(lambda: "the judge prefers its answers to original's" in seat.shown("#verdicts"))
         await seat.press("G")

@@ -1,4 +1,4 @@
-"""The screen of a trial: what each arm came to, and its training losses while `burnish trial` trains elsewhere."""
+"""The screen of a trial: what each arm came to, and how far it is while `burnish trial` is at work elsewhere."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ LABEL = 13
 
 SCROLLS = {action.name for action in of_scope("trial")} - {"back"}
 """The actions that scroll."""
+
+PARTS = {"answers": "◌ the arms answer what was held out", "pairs": "◌ the judge compares their answers"}
+"""What goes on after the training, by what is counted in it."""
 
 IDLE = 600
 """Seconds without a step from which on it is said how to go on."""
@@ -199,18 +202,29 @@ def _progress(trial: KeptTrial) -> Iterator[StageBar]:
         yield StageBar("steps", done, trial.total * trial.plan.steps)
     if trial.evaluated <= trial.total:
         yield StageBar("evaluated", trial.evaluated, trial.total + 1)
+    elif (part := trial.progress) is not None:
+        yield StageBar(part.part, part.done, part.total)
 
 
 def _state(trial: KeptTrial, now: float) -> Content:
     """How far it has come. Whether a command is at work cannot be seen, so the time since its last step is said."""
     trainings = counted(trial.total, "training")
     if trial.trained == trial.total and trial.evaluated > trial.total and trial.result is not None:
-        return Content.styled(f"✓ {trainings} done and evaluated", "bold $text-success")
-    done = f"{trial.trained} of {trainings} done"
+        done = Content.styled(f"✓ {trainings} done and evaluated", "bold $text-success")
+        if (part := trial.progress) is None:
+            return done
+        return Content.assemble(
+            done, (f"  {PARTS.get(part.part, part.part)}", "bold"), _ago(now - trial.progressed)
+        )
+    head = Content.styled(f"◌ {trial.trained} of {trainings} done", "bold")
     if not trial.trainings:
-        return Content.styled(f"◌ {done}", "bold")
-    seconds = max(now - max(one.last for one in trial.trainings), 0)
-    ago = f"  last step {clock(seconds)} ago"
+        return head
+    return head + _ago(now - max(one.last for one in trial.trainings))
+
+
+def _ago(seconds: float) -> Content:
+    """How long ago something was done, and what to do where nothing has been for long."""
+    ago = f"  last step {clock(max(seconds, 0))} ago"
     if seconds >= IDLE:
-        ago += "; where nothing trains any more, the same command goes on"
-    return Content.assemble((f"◌ {done}", "bold"), (ago, "$text-muted"))
+        ago += "; if the trial was stopped, the same command continues it"
+    return Content.styled(ago, "$text-muted")

@@ -52,6 +52,8 @@ class SampleColumn(StrEnum):
     MARGIN = "margin"
     EQUAL_MARGIN = "equal_margin"
     VERDICT = "verdict"
+    RATING_BEFORE = "rating_before"
+    RATING_AFTER = "rating_after"
 
 
 class FilterTerm(StrEnum):
@@ -180,6 +182,8 @@ class SampleRow:
     length_after: int | None
     margin: float | None  # of the instruction stage, in log-ratio
     equal_margin: float | None  # the same at equal length
+    rating_before: int | None = None  # the latest judge's, 1 to 10
+    rating_after: int | None = None
 
 
 class SampleList:
@@ -299,7 +303,7 @@ class SampleList:
             "SELECT s.sample, s.body, s.number, turn, ends, state, instruction, response, near_tie, "
             "length_decides, input_lost, truncated, unscorable, reasoning_dropped, fields_changed, failed, "
             "ifd_before, ifd_after, r_ifd_before, r_ifd_after, length_before, length_after, "
-            "instruction_margin, instruction_equal_margin, annotation "
+            "instruction_margin, instruction_equal_margin, rating_before, rating_after, annotation "
             f"FROM {self._tables()} AND {where} ORDER BY {order}"
         )
         return [self._row(found) for found in self._rows(query, **values)]

@@ -89,6 +89,8 @@ KEYS: dict[SampleColumn, Callable[[PlainSample], Fact]] = {
     SampleColumn.MARGIN: lambda one: figure(one, "instruction_margin"),
     SampleColumn.EQUAL_MARGIN: lambda one: figure(one, "instruction_equal_margin"),
     SampleColumn.VERDICT: verdict,
+    SampleColumn.RATING_BEFORE: lambda _: None,  # see test_ratings
+    SampleColumn.RATING_AFTER: lambda _: None,
 }
 
 

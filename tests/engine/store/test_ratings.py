@@ -24,7 +24,7 @@ from engine.store.leaving import (
 )
 from engine.store.rating_figures import rating_figures
 from engine.store.ratings import Rating
-from engine.store.sample_list import SampleFilter, SampleList
+from engine.store.sample_list import SampleColumn, SampleFilter, SampleList
 from engine.store.search_line import read_search
 from engine.store.version_key import key_of, stored_key
 from engine.store.workspace import Run, Workspace
@@ -124,6 +124,24 @@ def test_the_search_finds_samples_by_their_ratings(path: Path) -> None:
         ):
             listing.arrange(only=SampleFilter(ranges=read_search(line).ranges))
             assert list(listing.samples()) == found, line
+        listing.close()
+
+
+def test_samples_are_ordered_by_their_ratings_and_those_without_go_last(path: Path) -> None:
+    with Workspace.open(path) as opened:
+        listing = SampleList(opened, opened.latest_run())
+        listing.arrange(SampleColumn.RATING_AFTER, descending=True)
+        order = sorted(AFTER, key=lambda sample: (-AFTER[sample], sample))
+        assert list(listing.samples()) == [*order, 4, 10]
+        assert [row.rating_after for row in listing.window(0, 12)] == [
+            *sorted(AFTER.values(), reverse=True),
+            None,
+            None,
+        ]
+        listing.arrange(SampleColumn.RATING_BEFORE)
+        before = [row.rating_before for row in listing.window(0, 12)]
+        assert before[:3] == [2, 2, 2], "of samples 0, 5 and 10"
+        assert before == sorted(before, key=lambda rating: (rating is None, rating))
         listing.close()
 
 

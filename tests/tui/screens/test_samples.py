@@ -11,7 +11,7 @@ from engine.store.sample_list import FilterTerm, SampleColumn
 from engine.store.workspace import Workspace
 from tests import factory, hostile
 from tests.factory import SOURCE
-from tests.scene import KINDS, scene
+from tests.scene import KINDS, rated, scene
 from tests.tui.screens.samples_seat import SamplesSeat
 from tui.screens.review.screen import ReviewScreen
 from tui.screens.samples.filter_bar import KINDS as BOXES
@@ -121,7 +121,9 @@ async def sorting_by_key_and_by_header_keeps_the_cursor_on_its_sample(seat: Samp
     known = [score for score in scores if score is not None]
     assert known == sorted(known, reverse=True)
     assert scores[len(known) :] == [None] * (24 - len(known))
-    for _ in {*SampleColumn} - {SampleColumn.ROW}:  # which only rows of several samples have
+    # Those that only rows of several samples, or rated ones, have.
+    absent = {SampleColumn.ROW, SampleColumn.RATING_BEFORE, SampleColumn.RATING_AFTER}
+    for _ in {*SampleColumn} - absent:
         await seat.press("s")
     assert "by IFD before" in seat.line, "the key goes around all columns"
 
@@ -332,3 +334,22 @@ def test_many_samples_before_any_run(tmp_path: Path) -> None:
 @pytest.mark.whole
 def test_hostile_text(tmp_path: Path) -> None:
     SamplesSeat(scene(tmp_path, hostile.rows())).visit(hostile_text_does_not_act)
+
+
+def test_a_judge_s_ratings_have_columns_where_there_are_any_and_room(path: Path) -> None:
+    async def steps(seat: SamplesSeat) -> None:
+        head = next(line for line in seat.lines if "r-IFD" in line)
+        assert head.index("r-IFD") < head.index("rating") < head.index("flags")
+        await seat.pilot.click(SampleTable, offset=(head.index("rating") + 1, 0))
+        await seat.settled()
+        rows = [seat.table.row(position) for position in range(24)]
+        ratings = [row.rating_before for row in rows if row]
+        known = [rating for rating in ratings if rating is not None]
+        assert known
+        assert ratings == sorted(known) + [None] * (24 - len(known))
+        await seat.press("s")
+        assert "by rating after" in seat.line
+        await seat.press("s")
+        assert "by " not in seat.line, "and around to the dataset's own order"
+
+    SamplesSeat(rated(path)).play(steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.cells import cell_len, set_cell_size
 
@@ -34,6 +35,8 @@ ORDERS = {
     SampleColumn.MARGIN: ("margin", "smallest first", "largest first"),
     SampleColumn.EQUAL_MARGIN: ("margin at equal length", "smallest first", "largest first"),
     SampleColumn.VERDICT: ("verdict", "kept first", "replaced first"),
+    SampleColumn.RATING_BEFORE: ("rating before", "lowest first", "highest first"),
+    SampleColumn.RATING_AFTER: ("rating after", "lowest first", "highest first"),
 }
 """The order by each column in words, ascending and descending."""
 
@@ -69,10 +72,13 @@ class ColumnCell:
         return " " * self.gap + fitted(text, self.width, right=self.right), style
 
 
-def cells(width: int, samples: int, *, rows: bool = False, notes: bool = False) -> list[ColumnCell]:
+def cells(
+    width: int, samples: int, *, rows: bool = False, notes: bool = False, ratings: bool = False
+) -> list[ColumnCell]:
     """The columns for a table of this many samples, exactly `width` cells together.
 
     `rows`: with each sample's row and turn, of a dataset with several samples in a row. `notes`: with notes and tags.
+    `ratings`: with a judge's ratings.
     """
     wide, normal = width >= WIDE, width >= NORMAL
     digits = max(3, len(str(max(samples - 1, 0))))
@@ -99,6 +105,12 @@ def cells(width: int, samples: int, *, rows: bool = False, notes: bool = False) 
         _margin(SampleColumn.MARGIN, "margin", 3),
         _margin(SampleColumn.EQUAL_MARGIN, "equal", 2),
     )
+    rated = (
+        ColumnCell(SampleColumn.RATING_BEFORE, "rating", gap, 6, _rating_before, right=True),
+        ColumnCell(
+            SampleColumn.RATING_AFTER, after, 0, len(arrow) + 3, partial(_rating_after, arrow), right=True
+        ),
+    )
     verdicts = ColumnCell(
         SampleColumn.VERDICT,
         f"{'instruction':12}response" if wide else "i r",
@@ -115,13 +127,14 @@ def cells(width: int, samples: int, *, rows: bool = False, notes: bool = False) 
         scores[0],
         (verdicts,),
         scores[1],
+        *([rated] if ratings else []),
         *([lengths] if normal else []),
         *([margins] if width >= WIDEST else []),
     ]
     while optional and width - _sum([number, *place, state, text], *optional) < ENOUGH:
         optional.pop()
     text = replace(text, width=max(1, width - _sum([number, *place, state, text], *optional)))
-    in_order = ((noted,), *scores, lengths, margins, (verdicts,), (flags,))
+    in_order = ((noted,), *scores, lengths, margins, rated, (verdicts,), (flags,))
     return [number, *place, state, text, *(cell for group in in_order if group in optional for cell in group)]
 
 
@@ -216,6 +229,19 @@ def _length_after(row: SampleRow, width: int) -> Shown:
     if row.length_after == row.length_before:
         return _unchanged(" → ", width), "muted"
     return f" → {brief(row.length_after):>5}", "text"
+
+
+def _rating_before(row: SampleRow, width: int) -> Shown:
+    return "" if row.rating_before is None else str(row.rating_before), "muted"
+
+
+def _rating_after(arrow: str, row: SampleRow, width: int) -> Shown:
+    if row.length_after is None or (row.rating_before, row.rating_after) == (None, None):
+        return "", "muted"
+    if row.rating_after == row.rating_before:
+        return _unchanged(arrow, width), "muted"
+    text = MISSING if row.rating_after is None else str(row.rating_after)
+    return arrow + text.rjust(width - len(arrow)), "text"
 
 
 def _unchanged(arrow: str, width: int) -> str:

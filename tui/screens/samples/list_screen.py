@@ -248,7 +248,12 @@ class ListScreen(CursorKeys, AppScreen):
         self._arrange(stay=True)
 
     def action_sort(self) -> None:
-        columns = [one for one in SampleColumn if one is not SampleColumn.ROW or self.workbench.has_turns]
+        shown = {
+            SampleColumn.ROW: self.workbench.has_turns,
+            SampleColumn.RATING_BEFORE: self.table.with_ratings,
+            SampleColumn.RATING_AFTER: self.table.with_ratings,
+        }
+        columns = [one for one in SampleColumn if shown.get(one, True)]
         self._sort(columns[(columns.index(self._sorted_by) + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:

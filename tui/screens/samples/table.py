@@ -85,7 +85,7 @@ class SampleTable(CursorList):
         self._cells: list[ColumnCell] = []
         self._samples = 0
         self._with_rows = False
-        self._with_notes = False  # a row that was fetched has some
+        self._with_notes = self.with_ratings = False  # a row that was fetched has some
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._sought: re.Pattern[str] | None = None
@@ -118,7 +118,7 @@ class SampleTable(CursorList):
         self._samples, self._with_rows, self._order, self._empty = samples, with_rows, order, empty
         self._sought = sought
         self._outdated = False
-        self._with_notes = _noted(rows)
+        self._with_notes, self.with_ratings = _noted(rows), _rated(rows)
         self._lay_out()
         self.set_total(total)
         self.cursor = max(0, min(cursor, total - 1))
@@ -188,8 +188,9 @@ class SampleTable(CursorList):
     def _take(self, wanted: range, rows: Sequence[SampleRow]) -> None:
         self._rows.update(dict.fromkeys(wanted))
         self._rows.update(enumerate(rows, start=wanted.start))
-        if not self._with_notes and _noted(rows):
-            self._with_notes = True
+        notes, ratings = self._with_notes or _noted(rows), self.with_ratings or _rated(rows)
+        if (notes, ratings) != (self._with_notes, self.with_ratings):
+            self._with_notes, self.with_ratings = notes, ratings
             self._lay_out()
         kept = range(self.top - KEPT * self.page, self.top + (KEPT + 1) * self.page)
         for position in [
@@ -236,6 +237,7 @@ class SampleTable(CursorList):
             self._samples,
             rows=self._with_rows,
             notes=self._with_notes,
+            ratings=self.with_ratings,
         )
 
     def draw_titles(self, width: int) -> Strip:
@@ -281,6 +283,10 @@ class SampleTable(CursorList):
 
 def _noted(rows: Sequence[SampleRow]) -> bool:
     return any(row.annotation != NONE for row in rows)
+
+
+def _rated(rows: Sequence[SampleRow]) -> bool:
+    return any(row.rating_before is not None or row.rating_after is not None for row in rows)
 
 
 def _with_matches(text: str, style: str, found: Sequence[tuple[int, int]]) -> Iterable[Shown]:

@@ -42,7 +42,7 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         seat.app.action_go_compare()
         await seat.until(lambda: isinstance(seat.screen, CompareScreen))
         await seat.press("T")
-        assert seat.notified("no trial of this workspace yet; in another terminal: burnish trial ")
+        assert seat.notified("no trial in w.trial yet; in another terminal: burnish trial ")
         assert seat.notified("/w.burnish' --student BASE.gguf")
         trial_scene(path, steps_done=0)
         await seat.wait_for("T Trial")
@@ -70,7 +70,7 @@ def test_it_is_offered_once_there_is_a_trial_and_follows_it_to_its_end(
         await seat.wait_for("✗", "trial.json", "cannot", "--out")
         assert not acting(seat.lines)
         (kept / PLAN).unlink()
-        await seat.wait_for("no trial of this workspace yet")
+        await seat.wait_for("no trial in w.trial yet")
         await seat.press("escape")
         assert isinstance(seat.screen, CompareScreen)
 

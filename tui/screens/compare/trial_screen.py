@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial, partialmethod
+from pathlib import Path
 
 from textual import work
 from textual.app import ComposeResult
@@ -25,6 +26,7 @@ from tui.screens.base import AppScreen
 from tui.screens.compare.arm_charts import Chart, loss_charts, verdict_charts
 from tui.screens.compare.loss_curves import loss_curves
 from tui.state.workbench import Workbench
+from tui.text.literal import one_line
 from tui.text.shown import shown
 from tui.text.trial_answers import about_answers, lengths_words
 from tui.text.trial_answers import words as answer_sentences
@@ -167,7 +169,7 @@ class TrialScreen(AppScreen):
 
 
 def no_trial(workbench: Workbench) -> str:
-    """What to do where a workspace has no trial."""
+    """What to do where there is no trial beside a workspace: a folder elsewhere is burnish report's to show."""
     command = [
         "burnish",
         "trial",
@@ -175,7 +177,8 @@ def no_trial(workbench: Workbench) -> str:
         "--student",
         workbench.settings.student.name or "BASE.gguf",
     ]
-    return f"no trial of this workspace yet; in another terminal: {command_line(command)}"
+    folder = one_line(trial_path(workbench.path or Path()).name)
+    return f"no trial in {folder} yet; in another terminal: {command_line(command)}"
 
 
 def _told_of_answers(judged: JudgedAnswers) -> Iterator[tuple[str, str]]:

@@ -215,6 +215,7 @@ class BurnishApp(PatchedApp):
             return
         while len(self.screen_stack) > 2:
             self.pop_screen()
+        self.drop_information()
         self.switch_screen(name)
 
     action_go_start = partialmethod(_go, "start")
@@ -281,10 +282,10 @@ class BurnishApp(PatchedApp):
             self.notify("nothing to undo" if back else "nothing to redo")
             return
         about = f"sample {act.samples[0]}" if len(act.samples) == 1 else counted(len(act.samples), "sample")
-        self.notify(f"{'undone' if back else 'done again'}: {act.what} ({about})", markup=False)
+        told = f"{'undone' if back else 'done again'}: {act.what} ({about})"
         self.post_changed()
-        if isinstance(self.screen, AppScreen):
-            self.screen.follow_act(act.samples)
+        if not (isinstance(self.screen, AppScreen) and self.screen.follow_act(act.samples, told)):
+            self.notify(told, markup=False)
 
     action_undo = partialmethod(_undo_or_redo, back=True)
     action_redo = partialmethod(_undo_or_redo, back=False)

@@ -46,6 +46,11 @@ class PatchedApp(App[None]):
             for watchers in getattr(node, "__watchers", {}).values():
                 watchers[:] = [(watching, call) for watching, call in watchers if not watching._closing]
 
+    def drop_information(self) -> None:
+        """Take away the toasts that only inform: they are about what one leaves. Warnings and errors stay."""
+        for notification in [one for one in self._notifications if one.severity == "information"]:
+            self._unnotify(notification)
+
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
         # While the app closes, widgets go before the workers and timers that fill them.

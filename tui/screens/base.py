@@ -97,8 +97,12 @@ class AppScreen(Screen[None]):
         """Show an error, which says in a line what went wrong and what to do."""
         self.notify(shown(str(error)).plain, severity="error", timeout=10, markup=False)
 
-    def follow_act(self, samples: Sequence[int]) -> None:
-        """Go to the first of the samples whose decision was undone or redone; here: nowhere, for none are shown."""
+    def follow_act(self, samples: Sequence[int], told: str) -> bool:
+        """Go to the first of the samples whose decision was undone or redone; here: nowhere, for none are shown.
+
+        `told`: what was done. Returns True where the screen says it, so that no toast need.
+        """
+        return False
 
     async def show_sample(self, sample: int) -> None:
         """Show a sample, by its number, in Review, if it is listed in Samples."""

@@ -239,7 +239,7 @@ def _of_student(outcome: Outcome) -> OfferedVersion:
     if len(taken) == 2:
         origin = "both rewrites taken"
     elif taken:
-        origin = f"only the {taken[0]} stage replaced"  # it may have written both halves
+        origin = f"{taken[0]} stage replaced"  # it may have written both halves
     else:
         origin = "the original stays" if outcome.choices else "the original, as it is"
     if failed:

@@ -38,3 +38,14 @@ def test_toasts_stand_above_the_lines_at_the_foot(tmp_path: Path) -> None:
             await seat.press("escape", "escape")
 
     SeatWithToasts(scene(tmp_path), size=(80, 24)).play(steps)
+
+
+def test_what_only_informs_about_a_screen_does_not_go_along_to_the_next(tmp_path: Path) -> None:
+    async def steps(seat: Seat) -> None:
+        await seat.wait_for("takes it up again")
+        seat.app.notify("done")
+        seat.app.notify("the disk is full", severity="error")
+        await seat.press("2")
+        assert seat.toasts == ["the disk is full"]
+
+    Seat(scene(tmp_path)).play(steps)

@@ -262,9 +262,12 @@ class ReviewScreen(SampleViewScreen):
             self.post_message(ReviewsChanged())
             self._reload()
 
-    def follow_act(self, samples: Sequence[int]) -> None:
-        if not self.editing:  # what is typed is of the sample that is shown, and is saved for that
-            super().follow_act(samples)
+    def follow_act(self, samples: Sequence[int], told: str) -> bool:
+        if self.editing:  # what is typed is of the sample that is shown, and is saved for that
+            return False
+        self._next_echo = told
+        super().follow_act(samples, told)
+        return True
 
     # --- editing --------------------------------------------------------------------------------------------------
 

@@ -243,8 +243,9 @@ class SampleViewScreen(AppScreen):
             stays = self._offers[0].version == view.sample.original
             self.query_one("#rejected", Static).update(rejected_line(rejected, *keys, stays=stays))
         self.set_class(view.annotation != NONE, "-annotated")
+        narrow = self.has_class("-narrow")
         lines: dict[str, Content | str] = {
-            "#where": place_line(view, self._echo),
+            "#where": place_line(view, self._echo.removeprefix("sample ") if narrow else self._echo),
             "#decision": decision_line(view),
             "#annotation": annotation_line(view.annotation),
             "#head-left": left.title,
@@ -324,9 +325,10 @@ class SampleViewScreen(AppScreen):
         if grown:
             self._criticise()
 
-    def follow_act(self, samples: Sequence[int]) -> None:
+    def follow_act(self, samples: Sequence[int], told: str) -> bool:
         index = samples[0]
         self._load(lambda _: index)
+        return False
 
     # --- what a person does ---------------------------------------------------------------------------------------
 

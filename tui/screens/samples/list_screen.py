@@ -248,12 +248,7 @@ class ListScreen(CursorKeys, AppScreen):
         self._arrange(stay=True)
 
     def action_sort(self) -> None:
-        shown = {
-            SampleColumn.ROW: self.workbench.has_turns,
-            SampleColumn.RATING_BEFORE: self.table.with_ratings,
-            SampleColumn.RATING_AFTER: self.table.with_ratings,
-        }
-        columns = [one for one in SampleColumn if shown.get(one, True)]
+        columns = self.table.orders
         self._sort(columns[(columns.index(self._sorted_by) + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:
@@ -372,8 +367,9 @@ class ListScreen(CursorKeys, AppScreen):
         else:
             self._show_at(position)
 
-    def follow_act(self, samples: Sequence[int]) -> None:
+    def follow_act(self, samples: Sequence[int], told: str) -> bool:
         self._go_to(samples[0])
+        return False
 
     def action_next_unreviewed(self) -> None:
         self._go_next(FilterTerm.UNREVIEWED, otherwise="every sample that has an outcome is reviewed")

@@ -85,7 +85,7 @@ class SampleTable(CursorList):
         self._cells: list[ColumnCell] = []
         self._samples = 0
         self._with_rows = False
-        self._with_notes = self.with_ratings = False  # a row that was fetched has some
+        self._with_notes = self._with_ratings = False  # a row that was fetched has some
         self._order: tuple[SampleColumn, bool] = (SampleColumn.NUMBER, False)
         self._marked: Container[int] = ()
         self._sought: re.Pattern[str] | None = None
@@ -118,13 +118,20 @@ class SampleTable(CursorList):
         self._samples, self._with_rows, self._order, self._empty = samples, with_rows, order, empty
         self._sought = sought
         self._outdated = False
-        self._with_notes, self.with_ratings = _noted(rows), _rated(rows)
+        self._with_notes, self._with_ratings = _noted(rows), _rated(rows)
         self._lay_out()
         self.set_total(total)
         self.cursor = max(0, min(cursor, total - 1))
         self.scroll_to(y=top, animate=False, force=True)
         self.refresh()
         self._fetch_missing()
+
+    @property
+    def orders(self) -> list[SampleColumn]:
+        """The columns that the samples have, whether there is room for them or not."""
+        absent = set() if self._with_rows else {SampleColumn.ROW}
+        absent |= set() if self._with_ratings else {SampleColumn.RATING_BEFORE, SampleColumn.RATING_AFTER}
+        return [column for column in SampleColumn if column not in absent]
 
     def mark(self, marked: Container[int]) -> None:
         """Draw these samples as marked."""
@@ -188,9 +195,9 @@ class SampleTable(CursorList):
     def _take(self, wanted: range, rows: Sequence[SampleRow]) -> None:
         self._rows.update(dict.fromkeys(wanted))
         self._rows.update(enumerate(rows, start=wanted.start))
-        notes, ratings = self._with_notes or _noted(rows), self.with_ratings or _rated(rows)
-        if (notes, ratings) != (self._with_notes, self.with_ratings):
-            self._with_notes, self.with_ratings = notes, ratings
+        notes, ratings = self._with_notes or _noted(rows), self._with_ratings or _rated(rows)
+        if (notes, ratings) != (self._with_notes, self._with_ratings):
+            self._with_notes, self._with_ratings = notes, ratings
             self._lay_out()
         kept = range(self.top - KEPT * self.page, self.top + (KEPT + 1) * self.page)
         for position in [
@@ -237,7 +244,7 @@ class SampleTable(CursorList):
             self._samples,
             rows=self._with_rows,
             notes=self._with_notes,
-            ratings=self.with_ratings,
+            ratings=self._with_ratings,
         )
 
     def draw_titles(self, width: int) -> Strip:

@@ -235,15 +235,12 @@ def put_aside(view: SampleView, version: Version) -> list[tuple[int, Review | No
 
 def _of_student(outcome: Outcome) -> OfferedVersion:
     taken = [str(c.stage) for c in outcome.choices if c.verdict is Verdict.REPLACED]
-    failed = [str(c.stage) for c in outcome.choices if c.failure]
     if len(taken) == 2:
         origin = "both rewrites taken"
     elif taken:
         origin = f"{taken[0]} stage replaced"  # it may have written both halves
     else:
         origin = "the original stays" if outcome.choices else "the original, as it is"
-    if failed:
-        origin += f"; {' and '.join(failed)} failed"
     criticism = tuple(
         said
         for choice in outcome.choices

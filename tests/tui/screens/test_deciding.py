@@ -172,7 +172,7 @@ def test_a_decision_is_saved_at_once_and_leads_to_the_next_sample(tmp_path: Path
         await seat.go_to(23)
         await seat.press("o")
         assert seat.index == 23
-        assert "the last sample of the list" in seat.toasts[-1]
+        assert "the last sample of the list: n goes to one nobody has decided on" in seat.toasts[-1]
 
     ReviewSeat(path).play(claims)
 

@@ -169,8 +169,24 @@ class ReviewScreen(SampleViewScreen):
             return index if following is None else following
 
         if view.position is not None and view.position + 1 >= view.total:
-            self.say("decided; this was the last sample of the list")
+            self._say_last()
         self._load(find)
+
+    @work(group="last")
+    async def _say_last(self) -> None:
+        """Say that this was the end of the list, and whether anything in it is still to be decided."""
+        try:
+            left = await self.workbench.reader.ask_list(lambda one: one.next(0, FilterTerm.UNREVIEWED))
+        except BurnishError as error:
+            self.say_error(error)
+            return
+        key = self.keymap.first("review.next_unreviewed")
+        then = (
+            "every one with an outcome is decided"
+            if left is None
+            else f"{key} goes to one nobody has decided on"
+        )
+        self.say(f"decided; this was the last sample of the list: {then}")
 
     def action_accept(self) -> None:
         if (view := self._ready()) is None:

@@ -166,6 +166,7 @@ STATES = {
     "trial, at work": State(
         lambda folder: with_trial(folder, 400), ((AGAIN, "6"), ("T Trial", "T")), "step 00:12 ago"
     ),
+    "samples, rated": State(lambda folder: rated(scene(folder)), ((AGAIN, "2"),), "24 samples"),
     "review, rated": State(lambda folder: rated(scene(folder)), ((AGAIN, "2 j j j enter"),), "Sample 3"),
     "export, rated": State(
         lambda folder: rated(scene(folder)),

@@ -109,6 +109,8 @@ class MethodForm(Vertical):
 
     def show_settings(self) -> None:
         """Show the settings of the workbench, after they were changed elsewhere."""
+        if not self.is_mounted:
+            return
         for id, field in self._shown.items():
             if field.choices:
                 self.query_one(f"#{id}", PickOne).chosen = self._value(field)
@@ -120,6 +122,8 @@ class MethodForm(Vertical):
 
     def limit(self) -> int | None:
         """The most samples that the run refines; None: all. Raises `UsageError`."""
+        if not self.is_mounted:
+            return None
         given = self.query_one("#limit", PlainInput).value.strip()
         if not given:
             return None

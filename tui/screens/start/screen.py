@@ -105,8 +105,7 @@ class StartScreen(AppScreen):
             with ScrollableContainer(id="choices", can_focus=False):
                 with ScrollableContainer(id="models", classes="pane", can_focus=False):
                     yield self._models
-                with ScrollableContainer(id="method", classes="pane", can_focus=False):
-                    yield self._form
+                yield ScrollableContainer(id="method", classes="pane", can_focus=False)
         if self._models.nodes is not None:
             yield Static(id="travels")
         with Horizontal(id="bar"):
@@ -117,7 +116,13 @@ class StartScreen(AppScreen):
         self._say_where_texts_go()
         if self.first is not None:
             self._data.open(self.first)
-        self.call_after_refresh(self._first_focus)
+        self.call_after_refresh(self._complete)
+
+    async def _complete(self) -> None:
+        """Add what the first paint need not wait for, and focus the first thing to do."""
+        await self.query_one("#method").mount(self._form)
+        self._form.show_settings()  # they may have changed since it was composed
+        self._first_focus()
 
     def _first_focus(self) -> None:
         """Focus the button that starts, where all is chosen. Never a line at first: in it digits would be typed."""

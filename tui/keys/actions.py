@@ -174,6 +174,7 @@ _TABLE = {
         ("previous", "k", "Back", "Previous sample", QUIET),
         ("next_unreviewed", "n", "Next unreviewed", "Next sample nobody has decided on", QUIET),
         ("next_doubtful", "N", "Next doubtful", "Next near tie or lost input", QUIET),
+        ("jump", "colon,ctrl+g", "Jump", "Go to a sample's number", QUIET),
         ("copy", "y", "Copy", "Copy the selection, or the field that has the focus", QUIET),
         ("back", "escape,q", "Samples", "Back to the list", QUIET),
     ),

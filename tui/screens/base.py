@@ -104,6 +104,14 @@ class AppScreen(Screen[None]):
         """
         return False
 
+    def has_sample(self, sample: int) -> bool:
+        """True where the workspace has a sample of this number; else it is said which there are."""
+        if sample < self.workbench.samples:
+            return True
+        last = self.workbench.samples - 1
+        self.say(f"there is no sample {sample:,}; they go from 0 to {last:,}", warning=True)
+        return False
+
     async def show_sample(self, sample: int) -> None:
         """Show a sample, by its number, in Review, if it is listed in Samples."""
         try:

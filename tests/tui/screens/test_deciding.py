@@ -60,6 +60,23 @@ def test_a_sample_is_dropped_and_undone(tmp_path: Path) -> None:
     ReviewSeat(scene(tmp_path, reviewed=False)).play(steps)
 
 
+def test_a_sample_is_gone_to_by_its_number_and_what_is_typed_for_that_acts_on_nothing_else(
+    tmp_path: Path,
+) -> None:
+    async def steps(seat: ReviewSeat) -> None:
+        await seat.press("colon", *"17", "enter")
+        assert seat.index == 17
+        await seat.press("colon", *"a240", "enter")
+        assert seat.toasts[-1] == "there is no sample 240; they go from 0 to 23"
+        await seat.press("colon", "3", "escape", "o")
+        assert (seat.app.screen, seat.index) == (seat.screen, 18), "the line is left, and keys act again"
+        assert await seat.review(17) is not None
+        await seat.press("escape")
+        assert seat.app.screen is not seat.screen
+
+    ReviewSeat(scene(tmp_path, reviewed=False)).play(steps)
+
+
 def test_undo_in_review_shows_the_sample_it_is_about(tmp_path: Path) -> None:
     async def steps(seat: ReviewSeat) -> None:
         await seat.press("o", "j", "j")

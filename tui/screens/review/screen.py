@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
+from textual.widgets import Input
 
 from engine.method.reflection import UnusableReply
 from engine.sample import Annotation, Decision, Review, Version
@@ -34,6 +35,7 @@ from tui.state.versions import (
 )
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
+from tui.widgets.ask_line import AskLine
 
 DONE = {
     Decision.ACCEPTED: "accepted",
@@ -70,14 +72,22 @@ class ReviewScreen(SampleViewScreen):
     def __init__(self, workbench: Workbench, keymap: Keymap, position: int) -> None:
         super().__init__(workbench, keymap, position)
         self._editor = VersionEditor(keymap.first("review.edit_outside"), id="editor")
+        self._jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
         self._deciding = False
         self._in_turn = asyncio.Lock()  # held while the teacher writes another rewrite
+
+    def body(self) -> ComposeResult:
+        yield from super().body()
+        yield self._jump
 
     def more(self) -> ComposeResult:
         yield self._editor
 
     def action_back(self) -> None:
-        if self.editing:
+        if self._jump.shown:
+            self._jump.leave()
+            self.query_one("#texts").focus()
+        elif self.editing:
             self._editor.action_step_out()
         else:
             self.dismiss()
@@ -107,6 +117,19 @@ class ReviewScreen(SampleViewScreen):
             yield "nothing was decided about this sample"
         if action == "mix" and (left is None or offer is None or offer.version == left.version):
             yield "both sides are the same: there is nothing to mix"
+
+    # --- going to a number ----------------------------------------------------------------------------------------
+
+    def action_jump(self) -> None:
+        self._jump.ask()
+
+    @on(Input.Submitted, "#jump Input")
+    def _jumped(self, message: Input.Submitted) -> None:
+        message.stop()
+        self._jump.close()
+        self.query_one("#texts").focus()
+        if message.value and self.has_sample(number := int(message.value)):
+            self._load(lambda _: number)
 
     # --- deciding -------------------------------------------------------------------------------------------------
 

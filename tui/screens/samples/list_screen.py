@@ -355,11 +355,7 @@ class ListScreen(CursorKeys, AppScreen):
 
     @work(exclusive=True, group="go")
     async def _go_to(self, sample: int) -> None:
-        if sample >= self.workbench.samples:
-            self.say(
-                f"there is no sample {sample:,}; they go from 0 to {self.workbench.samples - 1:,}",
-                warning=True,
-            )
+        if not self.has_sample(sample):
             return
         position = await self._ask_list(lambda listing: listing.position_of(sample))
         if position is None:

@@ -88,6 +88,6 @@ def test_what_a_sign_does_it_does_wherever_it_does_something() -> None:
     assert by_sign == {
         "comma": {"review.previous_candidate"},
         "full_stop": {"review.next_candidate", "heat.version"},  # the next version
-        "colon": {"samples.jump", "compare.jump", "distribution.type"},  # then a number
+        "colon": {"samples.jump", "review.jump", "compare.jump", "distribution.type"},  # then a number
         "slash": {"samples.search"},
     }

@@ -106,7 +106,9 @@ def _length(found: TrialResult) -> str:
         case Finding.TOO_FEW:
             return f"too little to tell refined from {LONGEST}"
         case Finding.NOTHING:
-            return f"beside {LONGEST}, chosen by length alone, no difference is shown: length may explain all of it"
+            better = found.arms[REFINED].finding is Finding.BETTER
+            explains = ": length may explain all of it" if better else ""
+            return f"beside {LONGEST}, chosen by length alone, no difference is shown{explains}"
         case Finding.BETTER | Finding.WORSE as which:
             return f"it is {which} than {LONGEST}, chosen by length alone: length does not explain that"
         case Finding.MIXED:

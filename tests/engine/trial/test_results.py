@@ -101,7 +101,8 @@ def found(
         ((0.2, 0.1), (0.0, 0.0), "worse than training on original", "it is worse than longest"),
         ((0.2, -0.2), (0.0, 0.0), "neither better nor worse than training on original: on original answers worse, on "
          "refined answers better", "it is better at some answers and worse at others"),
-        ((0.0, 0.0), (0.0, 0.0), "no difference shown between", "no difference is shown"),
+        ((0.0, 0.0), (0.0, 0.0), "no difference shown between", "alone, no difference is shown"),
+        ((0.2, 0.1), (0.2, 0.1), "worse than training on original", "alone, no difference is shown"),
     ],
 )  # fmt: skip
 def test_the_sentence(
@@ -115,6 +116,7 @@ def test_the_sentence(
     )
     assert said in result
     assert length in of_length
+    assert ("explain all" in of_length) == ("explain all" in length)
 
 
 @pytest.mark.parametrize(("seeds", "rows"), [(2, 40), (3, 9)])

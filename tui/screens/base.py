@@ -104,7 +104,7 @@ class AppScreen(Screen[None]):
         """
         return False
 
-    def has_sample(self, sample: int) -> bool:
+    def check_sample(self, sample: int) -> bool:
         """True where the workspace has a sample of this number; else it is said which there are."""
         if sample < self.workbench.samples:
             return True

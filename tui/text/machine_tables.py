@@ -1,4 +1,4 @@
-"""What burnish finds on this machine, as `burnish models` and `burnish doctor` print it."""
+"""The tables of the models on this machine and of the checks, for `burnish models` and `burnish doctor`."""
 
 from __future__ import annotations
 

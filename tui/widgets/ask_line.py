@@ -55,3 +55,16 @@ class AskLine(Horizontal):
     @property
     def shown(self) -> bool:
         return self.has_class("-shown")
+
+
+class NumberLine(AskLine):
+    """A line that asks for a sample's number, in which only digits can be typed."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(":", "a sample's number", id=id, restrict=r"\d*", max_length=12)
+
+    def take(self) -> int | None:
+        """Close it; the number that was typed, None where none was."""
+        typed = self.input.value
+        self.close()
+        return int(typed) if typed else None

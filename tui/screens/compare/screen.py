@@ -32,7 +32,7 @@ from tui.state.verdicts import JudgeVerdicts, PairFilter, verdicts
 from tui.state.workbench import Workbench
 from tui.text.judge_tables import words
 from tui.text.shown import shown, shown_line
-from tui.widgets.ask_line import AskLine
+from tui.widgets.ask_line import NumberLine
 from tui.widgets.cursor_list import MOVES, CursorKeys
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.score_bar import ScoreBar
@@ -90,7 +90,7 @@ class CompareScreen(CursorKeys, JobScreen):
         self._found: JudgeVerdicts | None = None
         self._wanted: int | None = None  # the comparison; None: the latest
         self._of: tuple[object, ...] = ()  # the workspace and the run whose verdicts were read
-        self._jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        self._jump = NumberLine(id="jump")
         self._filter = PairFilter.ALL
         self._problem: str | None = None  # why the record cannot be read
         self._counted = 0.0  # when the verdicts were counted
@@ -420,11 +420,10 @@ class CompareScreen(CursorKeys, JobScreen):
     @on(Input.Submitted, "#jump Input")
     def _jumped(self, message: Input.Submitted) -> None:
         message.stop()
-        self._jump.close()
+        row = self._jump.take()
         self.pairs.focus()
-        if not message.value:
+        if row is None:
             return
-        row = int(message.value)
         at = next((at for at, line in enumerate(self.pairs.lines) if line.row == row), None)
         if at is None:
             self.say(f"sample {row} has no pair in this list", warning=True)

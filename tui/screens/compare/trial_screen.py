@@ -44,7 +44,7 @@ SCROLLS = {action.name for action in of_scope("trial")} - {"back"}
 """The actions that scroll."""
 
 PARTS = {"answers": "◌ the arms answer what was held out", "pairs": "◌ the judge compares their answers"}
-"""What goes on after the training, by what is counted in it."""
+"""The words for the part of a trial that is at work after the training, by the things it counts."""
 
 IDLE = 600
 """Seconds without a step from which on it is said how to go on."""
@@ -169,7 +169,7 @@ class TrialScreen(AppScreen):
 
 
 def no_trial(workbench: Workbench) -> str:
-    """What to do where there is no trial beside a workspace: a folder elsewhere is burnish report's to show."""
+    """The line that says that no trial lies beside the workspace, with the command that makes one."""
     command = [
         "burnish",
         "trial",

@@ -35,7 +35,7 @@ from tui.state.versions import (
 )
 from tui.state.workbench import Workbench
 from tui.text.shown import shown
-from tui.widgets.ask_line import AskLine
+from tui.widgets.ask_line import NumberLine
 
 DONE = {
     Decision.ACCEPTED: "accepted",
@@ -72,7 +72,7 @@ class ReviewScreen(SampleViewScreen):
     def __init__(self, workbench: Workbench, keymap: Keymap, position: int) -> None:
         super().__init__(workbench, keymap, position)
         self._editor = VersionEditor(keymap.first("review.edit_outside"), id="editor")
-        self._jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        self._jump = NumberLine(id="jump")
         self._deciding = False
         self._in_turn = asyncio.Lock()  # held while the teacher writes another rewrite
 
@@ -126,9 +126,9 @@ class ReviewScreen(SampleViewScreen):
     @on(Input.Submitted, "#jump Input")
     def _jumped(self, message: Input.Submitted) -> None:
         message.stop()
-        self._jump.close()
+        number = self._jump.take()
         self.query_one("#texts").focus()
-        if message.value and self.has_sample(number := int(message.value)):
+        if number is not None and self.check_sample(number):
             self._load(lambda _: number)
 
     # --- deciding -------------------------------------------------------------------------------------------------

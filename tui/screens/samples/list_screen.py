@@ -35,7 +35,7 @@ from tui.state.reader_thread import ReaderThread
 from tui.state.workbench import Workbench
 from tui.text.matches import pattern
 from tui.text.shown import shown_line
-from tui.widgets.ask_line import AskLine
+from tui.widgets.ask_line import AskLine, NumberLine
 from tui.widgets.cursor_list import MOVES, CursorKeys
 
 TICK = 0.25
@@ -82,7 +82,7 @@ class ListScreen(CursorKeys, AppScreen):
         self.preview = SamplePreview(self._look_closer)
         self.filter = FilterBar()
         self.search = AskLine("/", f"words in any field, or {EXAMPLE}", id="search")
-        self.jump = AskLine(":", "a sample's number", id="jump", restrict=r"\d*", max_length=12)
+        self.jump = NumberLine(id="jump")
         self._status = Static(id="line")
 
     def body(self) -> ComposeResult:
@@ -348,14 +348,15 @@ class ListScreen(CursorKeys, AppScreen):
 
     @on(Input.Submitted, "#jump Input")
     def _jumped(self, message: Input.Submitted) -> None:
-        self.jump.close()
+        message.stop()
+        sample = self.jump.take()
         self.table.focus()
-        if message.value:
-            self._go_to(int(message.value))
+        if sample is not None:
+            self._go_to(sample)
 
     @work(exclusive=True, group="go")
     async def _go_to(self, sample: int) -> None:
-        if not self.has_sample(sample):
+        if not self.check_sample(sample):
             return
         position = await self._ask_list(lambda listing: listing.position_of(sample))
         if position is None:

@@ -351,5 +351,10 @@ def test_a_judge_s_ratings_have_columns_where_there_are_any_and_room(path: Path)
         assert "by rating after" in seat.line
         await seat.press("s")
         assert "by " not in seat.line, "and around to the dataset's own order"
+        await seat.pilot.click(SampleTable, offset=(head.index("rating") + 1, 0))
+        await seat.press("slash", *"nowhere at all", "enter")
+        assert seat.samples == []
+        await seat.press("s")
+        assert "by rating" not in seat.line, "nothing that is left has a rating"
 
     SamplesSeat(rated(path)).play(steps)

@@ -249,7 +249,8 @@ class ListScreen(CursorKeys, AppScreen):
 
     def action_sort(self) -> None:
         columns = self.table.orders
-        self._sort(columns[(columns.index(self._sorted_by) + 1) % len(columns)], descending=False)
+        at = columns.index(self._sorted_by) if self._sorted_by in columns else -1
+        self._sort(columns[(at + 1) % len(columns)], descending=False)
 
     def action_reverse(self) -> None:
         self._sort(self._sorted_by, descending=not self._descending)

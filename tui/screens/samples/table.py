@@ -128,10 +128,10 @@ class SampleTable(CursorList):
 
     @property
     def orders(self) -> list[SampleColumn]:
-        """The columns that the samples have, whether there is room for them or not."""
+        """The columns that the samples have, whether there is room for them or not, and the one they are sorted by."""
         absent = set() if self._with_rows else {SampleColumn.ROW}
         absent |= set() if self._with_ratings else {SampleColumn.RATING_BEFORE, SampleColumn.RATING_AFTER}
-        return [column for column in SampleColumn if column not in absent]
+        return [column for column in SampleColumn if column not in absent or column is self._order[0]]
 
     def mark(self, marked: Container[int]) -> None:
         """Draw these samples as marked."""

@@ -83,8 +83,9 @@ class MethodForm(Vertical):
     async def _unfold(self, event: Collapsible.Expanded) -> None:
         """Make the folded settings the first time they are asked for: they would delay the first paint."""
         if self._shown is USUAL:
-            self._shown = FIELDS
             await event.collapsible.query_one(Collapsible.Contents).mount(_Rows(partial(self._rows, FOLDED)))
+            self._shown = FIELDS
+            self.show_settings()  # they may have changed since these were composed
             event.collapsible.scroll_visible()
 
     def _rows(self, fields: dict[str, Setting]) -> ComposeResult:

@@ -22,6 +22,19 @@ MARGIN = 3
 
 TAB = "⇥   "
 
+MARK_STYLES = {
+    "added": "$success underline",
+    "removed": "$error strike",
+    "title": "$primary bold",
+    "note": "$text-muted italic",
+    "fresh": "reverse",
+    "match": "reverse",
+    "cursor": "$primary",
+    "focus": "$primary",
+}
+"""The looks of a mark, by its name. No component classes: Textual looks through the styles of each of these for every
+text, and Review shows a dozen."""
+
 
 def displayed(text: str) -> str:
     """A text of the dataset or a model as it is shown: everything that would act is a picture of itself."""
@@ -60,28 +73,12 @@ class Prose(Widget, can_focus=True):
     """
 
     ALLOW_SELECT = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "prose--added",
-        "prose--removed",
-        "prose--title",
-        "prose--note",
-        "prose--fresh",
-        "prose--match",
-        "prose--cursor",
-        "prose--focus",
-    }
     SIGNS: ClassVar[dict[str, str]] = {"added": "+", "removed": "−"}
     DEFAULT_CSS = """
     Prose {
         width: 1fr;
         height: auto;
         color: $foreground;
-        & > .prose--added { color: $success; text-style: underline; }
-        & > .prose--removed { color: $error; text-style: strike; }
-        & > .prose--title { color: $primary; text-style: bold; }
-        & > .prose--note { color: $text-muted; text-style: italic; }
-        & > .prose--fresh, & > .prose--match { text-style: reverse; }
-        & > .prose--cursor, & > .prose--focus { color: $primary; }
     }
     """
 
@@ -157,7 +154,7 @@ class Prose(Widget, can_focus=True):
         return Strip.join([margin, words]).adjust_cell_length(width, base)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"prose--{name}")
+        return self.app.stylesheet.parse_style(MARK_STYLES[name]).rich_style
 
     def _sign(self, line: WrappedLine) -> tuple[str, Style]:
         for _, _, name in self._marks.on(line):

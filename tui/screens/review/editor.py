@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Label, TextArea
 
 from engine.sample import PARTS, Version
@@ -54,20 +54,21 @@ class VersionEditor(Vertical):
         """`outside`: the key that opens a person's own editor in Review."""
         super().__init__(id=id)
         self._outside = outside
-        self._areas = {
-            part: PartEditor(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus") for part in PARTS
-        }
+        self._areas: dict[str, PartEditor] = {}  # made when they are needed: most samples are never edited
         self._masked: dict[str, Masked] = {}
         self._warned = self._unsaved = False
 
-    def compose(self) -> ComposeResult:
+    def _made(self) -> Iterator[Widget]:
         for part in PARTS:
             yield Label(part.capitalize(), id=f"label-{part}")
-            yield self._areas[part]
+            area = self._areas[part] = PartEditor(id=f"edit-{part}", soft_wrap=True, tab_behavior="focus")
+            yield area
         yield Label("ctrl+s saves · escape leaves, and decides nothing · tab goes on", id="edit-help")
 
     def begin(self, version: Version, *, unsaved: bool = False) -> None:
         """Edit this version. `unsaved`: it is a person's already, and is kept nowhere else."""
+        if not self._areas:
+            self.mount_all(self._made())
         self._warned, self._unsaved = False, unsaved
         for part in PARTS:
             masked = self._masked[part] = Masked(getattr(version, part))

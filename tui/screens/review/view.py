@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
+from textual.worker import Worker
 
 from engine.events import AttemptFailed, Chosen, Finished, Generated, ReplyGrew
 from engine.formats.tools import tools_text
@@ -43,8 +44,18 @@ from tui.widgets.prose import Prose
 
 Find = Callable[[SampleList], int | None]
 
+SOON = 0.1
+"""Seconds that a screen waits for its sample before it is painted without."""
+
 PAGES = ("previous_candidate", "next_candidate", "other_side")
 """The actions that show another version of the sample."""
+
+
+class Texts(VerticalScroll):
+    """A sample's texts. They look the same with the focus: Textual need not look through the styles of all in here."""
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        pass
 
 
 class SampleViewScreen(AppScreen):
@@ -73,7 +84,6 @@ class SampleViewScreen(AppScreen):
         &.-rejected #rejected { display: block; }
         & #brief { display: none; height: 1; padding: 0 1 0 3; margin-bottom: 1; }
         & #texts { height: auto; overflow: hidden hidden; }
-        & #texts:focus { background: $background; }
         & #aside { height: auto; border-top: solid $foreground 25%; }
         & #numbers, & #words { height: auto; overflow: hidden hidden; }
         & #words { margin-top: 1; }
@@ -116,6 +126,7 @@ class SampleViewScreen(AppScreen):
         self._beside_it: Version | None = None  # chosen for the left side; None: the original
         self._steps = 0  # asked for, and not yet gone
         self._coming: tuple[Find, Version | None, str] | None = None  # arguments of the `_load` under way
+        self._resumed = False  # it was shown before
         self._weighing: set[tuple[int, Version]] = set()  # versions that the student scores now
         self._unfolded = False  # all that was said before is shown
         self._echo = ""  # the last decision, while the sample after it is shown
@@ -135,7 +146,7 @@ class SampleViewScreen(AppScreen):
                         yield Static(id="head-right")
                     yield Static(id="rejected")
                     yield Static(id="brief")
-                    with VerticalScroll(id="texts"):
+                    with Texts(id="texts"):
                         yield ConversationBefore()
                         for part in PARTS:
                             yield PartDiff(part.capitalize(), id=part)
@@ -151,16 +162,20 @@ class SampleViewScreen(AppScreen):
         """Widgets of a subclass, to the right of the texts."""
         yield from ()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
+        """Load the sample before there is anything to paint, or the screen would be laid out and painted twice."""
         position = self.position
 
         def find(listing: SampleList) -> int | None:
             return listing.sample_at(min(position, len(listing) - 1)) if len(listing) else None
 
-        self._load(find)
+        if (looking := self._load(find)) is not None:
+            await asyncio.wait({asyncio.create_task(looking.wait())}, timeout=SOON)
 
     def on_screen_resume(self) -> None:
-        self._reload()
+        if self._resumed:
+            self._reload()
+        self._resumed = True
 
     @property
     def _offer(self) -> OfferedVersion | None:
@@ -181,11 +196,13 @@ class SampleViewScreen(AppScreen):
             index, offer = self._view.sample.index, self._offer
             self._load(lambda _: index, version or (offer.version if offer else None))
 
-    def _load(self, find: Find, version: Version | None = None, none: str = "") -> None:
-        """Show the sample that `find` names, with this version of it; say `none` if it names none."""
-        if self.workbench.is_open and self.workbench.path == self._path:
-            self._coming = (find, version, none)
-            self._look(*self._coming)
+    def _load(self, find: Find, version: Version | None = None, none: str = "") -> Worker[None] | None:
+        """Show the sample that `find` names, with this version of it; say `none` if it names none. Returns the worker
+        that does it, or None where the workspace is no longer open."""
+        if not self.workbench.is_open or self.workbench.path != self._path:
+            return None
+        self._coming = (find, version, none)
+        return self._look(*self._coming)
 
     @work(exclusive=True, group="look")
     async def _look(self, find: Find, version: Version | None, none: str) -> None:

@@ -29,7 +29,7 @@ from tui.text.shown import shown
 from tui.text.tables import tag_words
 from tui.text.vocabulary import FLAGS, SCORES, STATES
 from tui.text.wrapping import WrappedLine, wrap
-from tui.widgets.prose import Prose, displayed
+from tui.widgets.prose import MARK_STYLES, Prose, displayed
 
 PAUSE = 0.1
 """Seconds that the cursor rests before its sample is asked for: the keys' own repaints come first."""
@@ -43,7 +43,6 @@ NOTE_LINES = 5
 BEFORE = 200
 """Characters shown before the first match of a search, where that is further on."""
 
-STYLES = {"added": "$success underline", "removed": "$error strike", "match": "reverse"}
 OF_STATE = {
     "muted": "$text-muted", "text": "", "good": "$text-success", "warn": "$text-warning", "bad": "$text-error",
 }  # fmt: skip
@@ -272,8 +271,8 @@ def _line(shown: Excerpt, line: WrappedLine) -> Content:
     for start, end, name in shown.marks:
         if start < line.end and end > line.start:
             content = content.stylize(
-                STYLES[name], max(start - line.start, 0), min(end, line.end) - line.start
+                MARK_STYLES[name], max(start - line.start, 0), min(end, line.end) - line.start
             )
             sign = Prose.SIGNS.get(name, sign)
-            style = f"bold {STYLES[name].split()[0]}" if name in Prose.SIGNS else style
+            style = f"bold {MARK_STYLES[name].split()[0]}" if name in Prose.SIGNS else style
     return Content.assemble((f"{sign} ", style), content)

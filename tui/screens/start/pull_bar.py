@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -47,16 +46,11 @@ class PullBar(Vertical):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._field = PlainInput(placeholder="a model of Ollama's, such as qwen3:8b; Enter downloads it")
+        self._progress = ProgressBar(show_eta=True)
+        self._status = Static(id="status", classes="muted")
         self._host: str | None = None
         self._pulling: Worker[None] | None = None
-
-    def compose(self) -> ComposeResult:
-        with Horizontal():
-            yield Static("Pull", classes="label")
-            yield PlainInput(placeholder="a model of Ollama's, such as qwen3:8b; Enter downloads it")
-            yield Button("Cancel", compact=True)
-        yield ProgressBar(show_eta=True)
-        yield Static(id="status", classes="muted")
 
     @property
     def pulling(self) -> bool:
@@ -64,13 +58,15 @@ class PullBar(Vertical):
 
     def ask(self, name: str | None, host: str | None) -> None:
         """Open the bar and have a name typed; `name` stands there. `host`: the server, None for the usual one."""
+        if not self.children:  # most people never ask, and Start is painted sooner without
+            line = Horizontal(Static("Pull", classes="label"), self._field, Button("Cancel", compact=True))
+            self.mount(line, self._progress, self._status)
         self.add_class("-open")
-        field = self.query_one(PlainInput)
         if not self.pulling:
             self._host = host
-            field.value = name or field.value
+            self._field.value = name or self._field.value
             self._say("the one thing here that uses the network; your data stays where it is")
-        self.call_after_refresh(field.focus)  # only then it has a place
+        self.call_after_refresh(self._field.focus)  # only then it has a place
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -93,8 +89,7 @@ class PullBar(Vertical):
 
     @work(exclusive=True)
     async def _pull(self, name: str) -> None:
-        bar = self.query_one(ProgressBar)
-        bar.update(total=None, progress=0)
+        self._progress.update(total=None, progress=0)
         self.add_class("-pulling")
         layers: dict[str, tuple[int, int]] = {}  # bytes that came and bytes in all, by layer
         try:
@@ -105,13 +100,11 @@ class PullBar(Vertical):
                     came, whole = (
                         (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
                     )
-                    bar.update(total=whole or None, progress=came)
+                    self._progress.update(total=whole or None, progress=came)
                     self._say(f"{step.status}: {size(came)} of {size(whole)}" if whole else step.status)
         except TeacherError as error:
             self._end()
-            self.query_one("#status", Static).update(
-                Content.assemble(("✗ ", "$text-error"), shown(str(error)))
-            )
+            self._status.update(Content.assemble(("✗ ", "$text-error"), shown(str(error))))
             self.post_message(Failed(error))
         else:
             self._end()
@@ -123,4 +116,4 @@ class PullBar(Vertical):
         self.remove_class("-pulling")
 
     def _say(self, text: str) -> None:
-        self.query_one("#status", Static).update(shown_line(text, 200))
+        self._status.update(shown_line(text, 200))

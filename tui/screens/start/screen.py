@@ -87,6 +87,7 @@ class StartScreen(AppScreen):
         super().__init__(workbench, keymap)
         self.first = first
         self._recent = recent
+        self._whole = False  # all panes are there
         self._asked: int | None = None  # samples that the run would refine; None: they are not counted yet
         self._path: Path | None = None  # of the workspace that they are of
         self._closed_said = False  # a person wanted what there is only in a workspace
@@ -103,8 +104,7 @@ class StartScreen(AppScreen):
             with ScrollableContainer(id="data", classes="pane", can_focus=False):
                 yield self._data
             with ScrollableContainer(id="choices", can_focus=False):
-                with ScrollableContainer(id="models", classes="pane", can_focus=False):
-                    yield self._models
+                yield ScrollableContainer(id="models", classes="pane", can_focus=False)
                 yield ScrollableContainer(id="method", classes="pane", can_focus=False)
         if self._models.nodes is not None:
             yield Static(id="travels")
@@ -119,9 +119,12 @@ class StartScreen(AppScreen):
         self.call_after_refresh(self._complete)
 
     async def _complete(self) -> None:
-        """Add what the first paint need not wait for, and focus the first thing to do."""
-        await self.query_one("#method").mount(self._form)
-        self._form.show_settings()  # they may have changed since it was composed
+        """Add the panes that the first paint need not wait for, and focus the first thing to do."""
+        with self.app.batch_update():
+            await self.query_one("#models").mount(self._models)
+            await self.query_one("#method").mount(self._form)
+        self._whole = True
+        self._show_settings()  # they may have changed since these were composed
         self._first_focus()
 
     def _first_focus(self) -> None:
@@ -142,10 +145,16 @@ class StartScreen(AppScreen):
 
     @on(WorkspaceOpened)
     def _opened(self) -> None:
+        if self._whole:
+            self._show_settings()
+            self._renew()
+            self._go_on()
+        else:
+            self.call_after_refresh(self._opened)
+
+    def _show_settings(self) -> None:
         self._models.show_settings()
         self._form.show_settings()
-        self._renew()
-        self._go_on()
 
     @on(DescendantFocus)
     @on(DataPane.FactsShown)
@@ -237,6 +246,9 @@ class StartScreen(AppScreen):
         self._say_ready()
 
     # --- actions ----------------------------------------------------------------------------------------------------
+
+    def holds(self, key: str) -> bool:
+        return not self._whole
 
     def action_open(self) -> None:
         self._closed_said = False

@@ -18,6 +18,8 @@ class Judging:
     halves: str  # the teacher's own words for what it was given and what it was to write
     rewrote: str  # the teacher says what it did; from the first character
     asks: str  # asks for what it was to work on
+    of_texts: str  # a quality that only a text has, said of its subject: one is enough
+    agrees: str  # an answer to the criticism, in place of one to the instruction; from the first character
     sure: str = "(?!)"  # a subject that nothing else has: one word of praise is enough
 
 
@@ -99,6 +101,16 @@ JUDGING = {
             r"instruction|response|input|passage|article|sentence|paragraph|content|document|code|question|prompt|"
             r"request|data))\b"
         ),
+        of_texts=(
+            r"\b(?:is|was|seems|remains|appears to be) (?:\w+ )?(?:accurate|helpful|relevant|informative|concise|coherent|"
+            r"self-contained|factually|well[- ](?:structured|written|organi[sz]ed))\b"
+        ),
+        agrees=(
+            r"(?:(?:thank you|thanks)(?: \w+){0,2} for|i (?:\w+ )?(?:appreciate|acknowledge|accept|understand|agree with)) "
+            r"(?:the|your|this|these) (?:\w+ ){0,2}(?:criticism|critique)s?\b|"
+            r"(?:(?:thank you|thanks) for|i (?:\w+ )?appreciate) (?:the|your|this) (?:critical|constructive) feedback\b|"
+            r"i (?:\w+ )?appreciate the (?:\w+ )?feedback (?:provided|given)\b"
+        ),
         sure=r"(?:the|this|your|my) (?:\w+ )?(?:response|rewrite|instruction)\b",
     ),
     "de": Judging(
@@ -136,6 +148,11 @@ JUDGING = {
             r"bitte (?:geben|teilen|stellen|senden|nennen|gib|sende|stelle)\b[^.!?]{0,60}?\b(?:den (?:\w+ )?text|"
             r"weitere (?:informationen|details)|mehr (?:kontext|details|informationen)|die anweisung)\b"
         ),
+        of_texts=r"\b(?:ist|war|wirkt|scheint) (?:\w+ )?(?:hilfreich|relevant|informativ|prägnant|verständlich|zutreffend)\b",
+        agrees=(
+            r"(?:(?:vielen )?dank für|ich danke (?:ihnen|dir) für|ich (?:verstehe|akzeptiere|teile)) (?:die|ihre|deine|diese) "
+            r"(?:\w+ )?kritik\b|ich stimme (?:der|ihrer|deiner|dieser) kritik\b"
+        ),
     ),
     "fr": Judging(
         response=(
@@ -166,6 +183,11 @@ JUDGING = {
             r"(?:veuillez|pourriez-vous|merci de|pouvez-vous) (?:me )?(?:fournir|indiquer|préciser|partager|envoyer)\b"
             r"[^.!?]{0,40}?\b(?:le texte|plus de (?:contexte|détails|précisions)|l'instruction|davantage)"
         ),
+        of_texts=r"\b(?:est|était|semble) (?:\w+ )?(?:utile|pertinente?|informati(?:f|ve)|concise?|cohérente?)\b",
+        agrees=(
+            r"(?:merci pour|je vous remercie pour|j'apprécie|je comprends|j'accepte|je suis d'accord avec) (?:la|les|cette|ces|"
+            r"votre|vos|ta|tes) (?:\w+ )?critiques?\b"
+        ),
     ),
     "es": Judging(
         response=r"(?:la|esta|su|tu) (?:respuesta|instrucción)(?: (?:original|dada|proporcionada))?\b",
@@ -194,6 +216,11 @@ JUDGING = {
             r"(?:por favor,? |¿?(?:podrías|podría|puedes|puede) )(?:proporcion|comparte|comparta|indi[cq]|envía|envíe)\w*"
             r"[^.!?]{0,40}?\b(?:el texto|más (?:contexto|detalles|información)|la instrucción)"
         ),
+        of_texts=r"\b(?:es|era|parece) (?:\w+ )?(?:útil|relevante|pertinente|informativa|concisa|coherente)\b",
+        agrees=(
+            r"(?:gracias por|agradezco|entiendo|acepto|estoy de acuerdo con) (?:la|las|esta|estas|su|sus|tu|tus) "
+            r"(?:\w+ )?críticas?\b"
+        ),
     ),
     "pt": Judging(
         response=r"(?:a|esta|essa|sua) (?:resposta|instrução)(?: (?:original|dada|fornecida))?\b",
@@ -221,6 +248,11 @@ JUDGING = {
         asks=(
             r"(?:por favor,? |você (?:poderia|pode) )(?:forneça|fornecer|compartilhe|compartilhar|envie|enviar|indique)"
             r"[^.!?]{0,40}?\b(?:o texto|mais (?:contexto|detalhes|informações)|a instrução)"
+        ),
+        of_texts=r"\b(?:é|era|parece) (?:\w+ )?(?:útil|relevante|pertinente|informativa|concisa|coerente)\b",
+        agrees=(
+            r"(?:obrigad[oa] (?:por|pela|pelas)|agradeço|entendo|aceito|concordo com) ?(?:a|as|esta|estas|sua|suas)? "
+            r"(?:\w+ )?críticas?\b"
         ),
     ),
     "ru": Judging(
@@ -252,6 +284,8 @@ JUDGING = {
             r"пожалуйста,? (?:предоставьте|укажите|пришлите|уточните|предоставь)[^.!?]{0,40}?(?:текст|контекст|подробност|"
             r"информаци|инструкци)"
         ),
+        of_texts=r"\b(?:полез\w+|релевант\w+|уместн\w+|информативн\w+|лаконичн\w+)\b",
+        agrees=r"(?:спасибо за|благодарю за|я (?:понимаю|принимаю)|(?:я )?соглас(?:ен|на) с) (?:\w+ )?критик\w+",
     ),
     "zh": Judging(
         response=r"(?:这个|這個|该|該|此|这|您的|原始|原)?(?:回答|回复|回覆|答案|响应|回應|指令)(?=[^，。]{0,8}(?:是|很|非常|不|没|准|準|缺|完|清|详|有|比))",
@@ -277,6 +311,8 @@ JUDGING = {
         halves=r"新(?:的)?(?:指令|回答|回复|回應|指示)|改进(?:后)?的(?:回答|回复|指令)|原(?:始|来)的?(?:指令|回答)|旧(?:的)?(?:指令|回答)",
         rewrote=r"我(?:已经|已|把|将)?(?:重写|改写|改进|修改|重寫|改寫)了?(?:这个|該|该|您的)?(?:回答|回复|指令)",
         asks=r"(?:请|請)(?:您|你)?(?:提供|给出|發送|发送|输入|告诉我|告訴我)[^。！？]{0,16}?(?:文本|更多(?:的)?(?:信息|細節|细节|上下文|背景|資訊)|指令|原文|文字)",
+        of_texts=r"有帮助|有幫助|相关|相關|简洁|簡潔|准确|準確",
+        agrees=r"(?:感谢|感謝|谢谢|謝謝|我同意|我接受|我理解)(?:您|你)?(?:的|提出的|这些|這些)?(?:批评|批評)",
     ),
     "ja": Judging(
         response=r"(?:この|その|元の)?(?:回答|応答|返答|指示)(?:は|が)",
@@ -301,6 +337,8 @@ JUDGING = {
         halves=r"新しい(?:指示|回答)|改善(?:された|した)(?:回答|指示)|元の(?:指示|回答)|古い(?:指示|回答)",
         rewrote=r"(?:私は)?(?:回答|指示)を(?:書き直し|改善し|書き換え)(?:ました|た)",
         asks=r"(?:テキスト|文章|詳細|詳しい情報|詳しい内容|指示|情報)[^。！？]{0,12}?(?:提供|教えて|お知らせ|入力|共有)[^。！？]{0,6}?ください",
+        of_texts=r"役立|役に立|有用|関連|簡潔|正確",
+        agrees=r"(?:ご)?(?:批評|批判)(?:を)?(?:ありがとう|感謝)|(?:ご)?(?:批評|批判)に同意",
     ),
     "ko": Judging(
         response=r"(?:이|그|해당|원래)? ?(?:답변|응답|대답|지시(?:문|사항)?)(?:은|는|이|가)\b",
@@ -325,6 +363,8 @@ JUDGING = {
         halves=r"(?:새로운|새|개선된|원래의?|이전) (?:지시(?:문|사항)?|답변|응답)",
         rewrote=r"(?:답변|지시(?:문|사항)?)[을를] (?:다시 작성|개선|수정)(?:했|하였)",
         asks=r"(?:텍스트|본문|문장|자세한 (?:내용|정보)|더 많은 (?:정보|맥락)|지시사항?|내용)[^.!?]{0,8}?(?:제공|알려|입력|공유)[^.!?]{0,6}?주(?:세요|시)",
+        of_texts=r"유용|도움|관련|간결|정확",
+        agrees=r"(?:비판|비평)(?:에|을|해)? ?(?:감사|동의|주셔서)",
     ),
     "ar": Judging(
         response=r"(?:هذه |تعد |إن )?(?:الإجابة|الاستجابة|التعليمات|الرد)(?: الأصلية)?\b",
@@ -339,6 +379,8 @@ JUDGING = {
         halves=r"(?:التعليمات|الإجابة|الاستجابة) (?:الجديدة|المحسنة|الأصلية|القديمة)",
         rewrote=r"لقد (?:أعدت (?:كتابة|صياغة)|قمت بتحسين|حسنت) (?:الإجابة|التعليمات)",
         asks=r"(?:يرجى|الرجاء|من فضلك،?) (?:تقديم|تزويدي|مشاركة|إرسال|توفير)[^.!؟]{0,40}?(?:النص|مزيد|المزيد|التعليمات)",
+        of_texts=r"مفيد|ذات صلة|دقيق|موجز",
+        agrees=r"(?:شكرا|شكرًا|أشكرك|أقدر|أتفق مع)(?: على| ل)? ?(?:هذا )?(?:ال)?(?:نقد|انتقاد)",
     ),
 }
 

@@ -21,6 +21,9 @@ from models.teacher import Fault
 HEAD = 400
 """Characters in which a stand-in shows itself, at either end of a text."""
 
+PREDICATE = 60
+"""Characters after its subject in which a sentence says what that is."""
+
 LONG = 10_000
 """Characters of a text that are looked at in any case."""
 
@@ -126,18 +129,20 @@ def _opens_as_talk(text: str, opening: list[str], asked: str, old: Version) -> F
     of_ours = sum(heading.search(text[:LONG]) is not None for heading in _OUR_HEADINGS)
     if of_ours > 1 and not any(heading.search(old.response[:LONG]) for heading in _OUR_HEADINGS):
         return Fault.REVIEW
+    sample = f"{asked}\n{old.response[:LONG]}"
+    unknown = [words for words in _JUDGING if not words.instruction.search(sample)]
+    of_instruction = any(_praises_by_instruction(words, opening[0]) for words in unknown)
     if _ABOUT_JUDGING.search(asked):
-        sample = f"{asked}\n{old.response[:LONG]}"
-        unknown = [words for words in _JUDGING if not words.instruction.search(sample)]
         if any(_reviews(words, opening) and words.instruction.search(opening[0]) for words in unknown):
             return Fault.REVIEW
         ours = "instruction" not in sample.casefold() and _OUR_TALK.search(" ".join(opening))
-        return Fault.TEACHER_TALK if ours else None
+        return Fault.TEACHER_TALK if ours or of_instruction else None
     foreign = _foreign(asked, old)
     headings = of_ours + sum(heading.search(text[:LONG]) is not None for heading in _HEADINGS)
     if headings > 1 or any(_reviews(words, opening) for words in foreign):
         return Fault.REVIEW
-    return Fault.TEACHER_TALK if any(_talks(words, opening[0]) for words in foreign) else None
+    talks = any(_talks(words, opening[0]) or _praises(words, opening[-1]) for words in foreign)
+    return Fault.TEACHER_TALK if talks or of_instruction or _takes_criticism(opening[0], asked, old) else None
 
 
 def _foreign(asked: str, old: Version) -> list[_Words]:
@@ -164,11 +169,28 @@ def _ends_as_talk(words: _Words, sentences: list[str]) -> bool:
 
 def _talks(words: _Words, sentence: str) -> bool:
     """A sentence to the one who asked for the rewrite."""
-    return bool(
-        words.rewrote.match(sentence)
-        or words.halves.search(sentence)
-        or (words.response.match(sentence) and words.praise(sentence) > 1)
+    return bool(words.rewrote.match(sentence) or words.halves.search(sentence) or _praises(words, sentence))
+
+
+def _praises(words: _Words, sentence: str) -> bool:
+    """A response is the sentence's subject, and is praised for what only a text can be, or for more than one thing."""
+    found = words.response.match(sentence)
+    return found is not None and (
+        words.praise(sentence) > 1 or words.of_texts.search(sentence[found.end() :][:PREDICATE]) is not None
     )
+
+
+def _praises_by_instruction(words: _Words, sentence: str) -> bool:
+    """A response or an instruction is praised, and it is an instruction that is spoken of."""
+    judged = words.response.match(sentence) is not None and words.instruction.search(sentence) is not None
+    return judged and words.praise(sentence) > 0
+
+
+def _takes_criticism(sentence: str, asked: str, old: Version) -> bool:
+    """It thanks for the criticism or agrees with it, where neither a speech nor a letter is asked for."""
+    if _SPOKEN.search(asked) or any(words.agrees.match(_spaced(old.response[:HEAD])) for words in _JUDGING):
+        return False
+    return any(words.agrees.match(sentence) for words in _JUDGING)
 
 
 def _asks_back(text: str, asked: str, old: Version) -> bool:
@@ -195,6 +217,8 @@ class _Words:
         self.halves = listed(words.halves)
         self.rewrote = listed(words.rewrote)
         self.asks = listed(words.asks)
+        self.of_texts = listed(words.of_texts)
+        self.agrees = listed(words.agrees)
         self.sure = listed(words.sure)
         self._good = [listed(one) for one in words.good]
 

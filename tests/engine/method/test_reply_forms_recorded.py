@@ -92,7 +92,11 @@ def test_of_the_recorded_json_reflections_stand_ins_and_repeated_answers_are_ref
         [None, None, None],
         [Fault.PLACEHOLDER, Fault.COPY],  # an answer that is one opening brace
         [lost, Fault.COPY],  # "Translate the sentence into Spanish. Please provide the original sentence"
-        [None, None, None],
+        [
+            None,
+            None,
+            talk,
+        ],  # "Yes, I can complete this response. The response provides a basic answer to the question"
         [None, None, None],
         [None, None, Fault.COPY],
         [None, Fault.COPY, talk],  # at its end: "The response is concise and accurate"

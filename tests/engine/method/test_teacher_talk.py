@@ -48,6 +48,86 @@ def test_words_to_the_one_who_asked_for_the_rewrite_are_teacher_talk(answer: str
     assert answered(answer) is Fault.TEACHER_TALK
 
 
+OF_CRITICISM = [
+    "I appreciate the critical feedback provided. I agree that light is scattered, and it has many causes.",
+    "I completely agree with your criticism. Short waves are scattered more.",
+    "Thank you for the criticism. Short waves are scattered more.",
+    "I understand this critique, and will give more details.",
+    "Vielen Dank für die Kritik. Kurze Wellen werden stärker gestreut.",
+    "Ich stimme deiner Kritik zu.",
+    "Merci pour votre critique. Les ondes courtes sont plus diffusées.",
+    "Gracias por la crítica. Las ondas cortas se dispersan más.",
+    "Agradeço a crítica. As ondas curtas se espalham mais.",
+    "Спасибо за критику. Короткие волны рассеиваются сильнее.",
+    "感谢您的批评。短波散射更强。",
+    "ご批評ありがとうございます。短い波は強く散乱します。",
+    "비판에 감사드립니다. 짧은 파장은 더 많이 산란됩니다.",
+    "شكرا على النقد. الموجات القصيرة تتشتت أكثر.",
+]
+
+
+@pytest.mark.parametrize("answer", OF_CRITICISM)
+def test_thanks_for_the_criticism_are_no_answer(answer: str) -> None:
+    assert answered(answer) is Fault.TEACHER_TALK
+    assert answered(answer, "Write what a chef says to a guest who found fault.") is None, "he may say so"
+    assert answered(answer, old=answer) is None
+
+
+PRAISE = [
+    "The response is accurate in saying why the sky is blue, and what is scattered. It also covers the sunset.",
+    "This response is relevant, as it names the waves.",
+    "Say why the sky is blue, in one sentence. The response is accurate, complete, and as detailed as was asked.",
+    "Yes, I can complete this. The response provides a helpful and relevant reason.",
+    "Die Antwort ist hilfreich, denn sie nennt die Wellen. Sie nennt auch den Abend.",
+    "La réponse est pertinente, car elle nomme les ondes. Elle parle aussi du soir.",
+    "La respuesta es relevante porque nombra las ondas. También habla de la tarde.",
+    "A resposta é relevante porque cita as ondas. Também fala da tarde.",
+    "Ответ полезный, так как он называет волны. Он говорит и о закате.",
+    "该回答很准确，它说到了波长。它还说到了日落。",
+    "この回答は正確で、波長に触れています。夕焼けにも触れています。",
+    "이 답변은 정확하며 파장을 언급합니다. 노을도 언급합니다.",
+    "الإجابة دقيقة لأنها تذكر الموجات. وتذكر الغروب أيضا.",
+]
+
+
+@pytest.mark.parametrize("answer", PRAISE)
+def test_praise_of_the_response_is_no_answer(answer: str) -> None:
+    assert answered(answer) is Fault.TEACHER_TALK
+
+
+@pytest.mark.parametrize(
+    ("instruction", "old"),
+    [
+        ("Comment on this statement: schools should be closed.", "They should not."),
+        ("Say why it happened.", "It was a response to the prices."),
+    ],
+)
+def test_praise_that_names_an_instruction_is_no_answer_of_a_sample_without_one(
+    instruction: str, old: str
+) -> None:
+    for answer in (
+        "The instruction is complex because it requires a detailed analysis of the topic.",
+        "The response is helpful in addressing the instruction, and gives a comprehensive analysis.",
+    ):
+        assert answered(answer, instruction, old=old) is Fault.TEACHER_TALK
+        assert answered(answer, instruction, old="It follows the instruction.") is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The response was swift: within a day, tents and water had come.",
+        "The response of the eye is strongest in green. It is complete within a moment.",
+        "Thank you for your feedback! We are sorry that the soup was cold.",
+        "I agree with the critics of the theory: it explains too little.",
+        "Merci pour votre lettre.",
+        "Scattering is the cause. The answer is clear once one looks at a prism.",
+    ],
+)
+def test_an_answer_that_thanks_agrees_or_responds_is_an_answer(answer: str) -> None:
+    assert answered(answer) is None
+
+
 REVIEWS = [
     "The response is helpful but lacks clarity on how to stay healthy.",
     "The response could be improved by giving more details. It is accurate, though.",

@@ -384,6 +384,29 @@ JUDGING = {
     ),
 }
 
+A_TEXT = r"""
+    (?:the|this|these)\ (?:\w+\ ){0,2}?(?:poem|haiku|stor(?:y|ies)|essay|letter|e-?mail|list|summary|speech|song|lyrics|
+    paragraph|article|text|translation|description|dialogue|passage)s?\b|
+    (?:das|die|der|dieses?|dieser)\ (?:gedicht|geschichte|aufsatz|brief|liste|zusammenfassung|rede|lied|absatz|artikel|
+    text|übersetzung|beschreibung)\b|
+    (?:l[ea]s?\ |cett?e?\ |l')(?:poème|histoire|essai|lettre|liste|résumé|discours|chanson|paragraphe|article|texte|
+    traduction|description)\b|
+    (?:el|la|los|las|est[ea]|[oa]s?)\ (?:poema|historia|história|cuento|conto|ensayo|ensaio|carta|lista|resum[eo]n?|
+    discurso|canción|canção|párrafo|parágrafo|artículo|artigo|texto|traducción|tradução|descripción|descrição)\b|
+    (?:это\ |данное\ )?(?:стихотворение|рассказ|история|эссе|письмо|список|резюме|речь|песня|абзац|статья|текст|перевод|
+    описание)\b|
+    [这這该該](?:[首篇封份个個段])?(?:诗|詩|故事|文章|信|列表|清单|清單|摘要|演讲|演講|歌|段落|文本|翻译|翻譯|描述)|
+    [こそ]の(?:詩|物語|話|文章|手紙|一覧|リスト|要約|スピーチ|歌|段落|記事|翻訳|説明)|
+    [이그]\ (?:시|이야기|글|편지|목록|요약|연설|노래|단락|기사|번역|설명)(?:은|는|이|가)|
+    (?:هذه\ |هذا\ )?(?:القصيدة|القصة|المقال|الرسالة|القائمة|الملخص|الخطاب|الأغنية|الفقرة|النص|الترجمة|الوصف)"""
+"""A text as the subject of a sentence about it, in each language."""
+
+STIRS = r"""
+    evok|captur|convey|flows|engag|vivid|beautiful|effectively|naturally|
+    lebendig|stimmungsvoll|anschaulich|wirkungsvoll|évoque|évocat|vivant|evoca|vívid|transmit|
+    передаёт|передает|ярк|образн|生动|生動|优美|優美|鲜明|美し|生き生き|伝え|생생|아름|전달|ينقل|حيوي|جميل"""
+"""What else such a sentence says for a text: beside the qualities of a response."""
+
 CRITERIA = (
     r"helpfulness|hilfsbereitschaft|nützlichkeit|utilité|utilidade?|полезность|有用性|有帮助性|帮助性|유용성|الفائدة",
     r"relevance|relevanz|pertinence|relev[aâ]ncia|релевантность|актуальность|相关性|相關性|関連性|관련성|الصلة|الملاءمة",

@@ -12,7 +12,15 @@ import re
 from collections.abc import Callable
 
 from engine.method.decline_words import ABOUT_DECLINING, DECLINES, FIRM, SPOKEN
-from engine.method.judging_words import ABOUT_JUDGING, CRITERIA, JUDGING, OUR_CRITERIA, Judging
+from engine.method.judging_words import (
+    A_TEXT,
+    ABOUT_JUDGING,
+    CRITERIA,
+    JUDGING,
+    OUR_CRITERIA,
+    STIRS,
+    Judging,
+)
 from engine.method.reference_words import INDEFINITE, REFERENCES, TO_BE_WRITTEN, UNMISTAKABLE
 from engine.method.word_patterns import joined, listed
 from engine.sample import History, Version
@@ -36,6 +44,8 @@ def answer_stand_in(answer: str, instruction: str, old: Version) -> Fault | None
     asked = "\n".join(text[:LONG] for text in (instruction, old.instruction, old.input))
     if _declines(answer, asked) and not is_refusal(old.response):
         return Fault.REFUSAL
+    if instruction == old.instruction and _praises_itself(answer, old.response, asked):
+        return Fault.TEACHER_TALK
     return _speaks_of_the_task(answer, asked, old)
 
 
@@ -186,6 +196,18 @@ def _praises_by_instruction(words: _Words, sentence: str) -> bool:
     return judged and words.praise(sentence) > 0
 
 
+def _praises_itself(text: str, old: str, asked: str) -> bool:
+    """It is the old response once more, and then nothing but praise of that."""
+    new, before = text.split(), old.split()
+    if not before or new[: len(before)] != before or _ABOUT_JUDGING.search(asked):
+        return False
+    added = _sentences(" ".join(new[len(before) :]))
+    return all(
+        _A_TEXT.match(one) and (_STIRS.search(one) or any(words.praise(one) for words in _JUDGING))
+        for one in added
+    )
+
+
 def _takes_criticism(sentence: str, asked: str, old: Version) -> bool:
     """It thanks for the criticism or agrees with it, where neither a speech nor a letter is asked for."""
     if _SPOKEN.search(asked) or any(words.agrees.match(_spaced(old.response[:HEAD])) for words in _JUDGING):
@@ -303,6 +325,7 @@ _REFERENCES = joined(REFERENCES)
 _UNMISTAKABLE = listed(UNMISTAKABLE)
 _TO_BE_WRITTEN = listed(TO_BE_WRITTEN)
 _JUDGING = [_Words(words) for words in JUDGING.values()]
+_A_TEXT, _STIRS = listed(A_TEXT), listed(STIRS)
 _HEADINGS, _OUR_HEADINGS = (
     [
         re.compile(rf"^[ \t*#_>\-\d.)]{{0,12}}(?:{one})[*_ ]{{0,4}}[:：]", re.IGNORECASE | re.MULTILINE)

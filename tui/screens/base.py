@@ -8,12 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.events import ScreenResume
+from textual.events import Mount, ScreenResume
 from textual.screen import Screen
 
 from models.errors import BurnishError
 from tui.keys.keymap import Keymap
 from tui.messages import Failed, ShowSample
+from tui.platform.textual_patches import PatchedApp
 from tui.screens.footer import KeyLine
 from tui.screens.title import Title
 from tui.state.workbench import Workbench
@@ -54,6 +55,12 @@ class AppScreen(Screen[None]):
         on a screen whenever it is shown."""
         resumed.refresh_styles = self.app.theme != self._styled_in
         self._styled_in = self.app.theme
+
+    @on(Mount)
+    def _leave_toasts_behind(self) -> None:
+        """Toasts that inform are about the screen that was left, and would lie over this one."""
+        if isinstance(self.app, PatchedApp):
+            self.app.drop_information()
 
     def body(self) -> ComposeResult:
         raise NotImplementedError

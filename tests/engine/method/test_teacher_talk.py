@@ -113,6 +113,31 @@ def test_praise_that_names_an_instruction_is_no_answer_of_a_sample_without_one(
         assert answered(answer, instruction, old="It follows the instruction.") is None
 
 
+OF_ITSELF = [
+    "The poem flows naturally and evokes a sense of autumn with its imagery and repetition.",
+    "This short poem is clear and concise. The text conveys the mood.",
+    "Das Gedicht ist lebendig und klar.",
+    "Le poème évoque l'automne.",
+    "El poema evoca el otoño.",
+    "O poema é claro e evoca o outono.",
+    "Стихотворение ярко передаёт осень.",
+    "这首诗优美生动。",
+    "この詩は美しいです。",
+    "이 시는 생생하고 아름답습니다.",
+    "القصيدة جميلة وواضحة.",
+]
+
+
+@pytest.mark.parametrize("praise", OF_ITSELF)
+def test_the_old_response_and_praise_of_it_are_no_better_response(praise: str) -> None:
+    asked, old = "Write about autumn.", "Leaves let go\nof summer."
+    assert answered(f"Leaves let go of summer. {praise}", asked, old=old) is Fault.TEACHER_TALK
+    assert answered(f"Leaves fall. {praise}", asked, old=old) is None, "it may be a part of it"
+    assert answered(f"{old} They are gone. {praise}", asked, old=old) is None
+    assert answered(f"{old} {praise}", "Review the poem.", old=old) is None
+    assert answered(f"{old} The poem was written in May.", asked, old=old) is None
+
+
 @pytest.mark.parametrize(
     "answer",
     [

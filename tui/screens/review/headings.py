@@ -23,9 +23,9 @@ def place_line(view: SampleView, echo: str = "") -> Content:
         parts.append((f"  {FLAGS['length decides']} length decides", "bold $warning"))
     if view.input_lost:
         parts.append((f"  {FLAGS[INPUT_LOST]} {INPUT_LOST}", "bold $warning"))
-    failed = [str(c.stage) for c in view.outcome.choices if c.failure] if view.outcome is not None else []
-    if failed:
-        parts.append((f"  ✗ {' and '.join(failed)} failed", "bold $error"))
+    for choice in view.outcome.choices if view.outcome is not None else ():
+        if choice.failure is not None:
+            parts.append((f"  ✗ {choice.stage} failed: {choice.failure.fault}", "bold $error"))
     parts.append((f"  {view.decided:,}/{view.samples:,} decided", "$text-muted"))
     if echo:
         parts.append((f"  {echo}", "$primary"))

@@ -95,7 +95,8 @@ def _lines(
             yield Content.styled(f"  {weighing}", "$text-muted italic")
         yield from _remarks(left, offer)
     yield from _ratings(view, left, offer)
-    for choice in choices:
+    # What was rejected is told first: where the panel is low, the rest is below its edge.
+    for choice in sorted(choices, key=lambda one: offer is None or one is not offer.rejected):
         yield Content("")
         yield from _stage(choice)
     if before is not None or after is not None:

@@ -39,7 +39,9 @@ class Fault(StrEnum):
     INPUT_LOST = "input-lost"  # a new instruction that speaks of a text and does not carry it
     COPY = "copy"  # the rewrite is what it was to rewrite
     REPEATS = "repeats"  # the same over and over
-    STRUCTURE = "structure"  # an image's mark, a slot or a token was lost or invented
+    STRUCTURE = (
+        "structure"  # a text's lines were lost, or an image's mark, a slot or a token lost or invented
+    )
     LANGUAGE = (
         "language"  # the rewrite is in another language than what it was to rewrite, or than was asked for
     )

@@ -193,7 +193,7 @@ def _check_language(name: str, text: str, language: HalfLanguage) -> None:
 
 
 def _check_structure(old: Version, new: Version) -> None:
-    """Raise `UnusableReply` where a rewrite lost or invented what programs read in it."""
+    """Raise `UnusableReply` where a rewrite lost or invented structure."""
     broken = broken_structure(old, new)
     if broken is not None:
         raise UnusableReply(Fault.STRUCTURE, broken)

@@ -1,8 +1,9 @@
-"""Structure within a text that programs read: a rewrite that loses or invents some of it is of no use.
+"""Structure within a text: a rewrite that loses or invents some of it is of no use.
 
-An image's mark, a slot that is filled in later, a token of a model or a tool. Text about such marks is text, so that
-only what cannot well be anything else counts: not what stands in code or in formulas, no tag of HTML, and no brace of a
-programming language. Whatever is kept may stand anywhere in the new text, also as code.
+The lines of a list, a poem or a program, where the words stayed. And what programs read: an image's mark, a slot that
+is filled in later, a token of a model or a tool. Text about such marks is text, so that only what cannot well be
+anything else counts: not what stands in code or in formulas, no tag of HTML, and no brace of a programming language.
+Whatever is kept may stand anywhere in the new text, also as code.
 """
 
 from __future__ import annotations
@@ -33,7 +34,25 @@ def broken_structure(old: Version, new: Version) -> str | None:
         for mark in _marks(after, everything):
             if mark not in everything or (_MEDIA.fullmatch(mark) and mark not in required):
                 return f"the new {name} has {mark}, which was not there"
+    if lines := _lines_lost(old.response, new.response):
+        return f"the new response has the old one's words, and its {lines} lines as one"
     return None
+
+
+LINES = 4
+"""Lines of a text, from which on they are its layout."""
+
+SAME_WORDS = 0.9
+"""The share of two texts' words that are the same, from which on one is the other with a few changes."""
+
+
+def _lines_lost(before: str, after: str) -> int:
+    """The lines of a text that stand as one in its rewrite, which changed few of its words; 0: they do not."""
+    lines = sum(bool(line.strip()) for line in before.splitlines())
+    if lines < LINES or len(after.strip().splitlines()) > 1:
+        return 0
+    old, new = Counter(before.split()), Counter(after.split())
+    return lines if 2 * (old & new).total() >= SAME_WORDS * (old.total() + new.total()) else 0
 
 
 def _marks(text: str, everything: str) -> Counter[str]:

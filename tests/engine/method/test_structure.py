@@ -127,3 +127,29 @@ def test_in_steps_the_instruction_is_held_to_it_before_its_answer_is_asked_for()
         old=old,
     )  # fmt: skip
     assert kept.version.instruction == "Write at length to {customer_name}."
+
+
+POEM = (
+    "The sun and sky above,\nAlways there to bring us love.\n\nThe trees are tall,\nTheir leaves soon fall."
+)
+
+
+@pytest.mark.parametrize(
+    "old", [POEM, "1. Eat well.\n2. Sleep.\n3. Walk.\n4. Laugh with friends.", "a = 1\nb = 2\nc = 3\nd = 4"]
+)
+def test_a_text_whose_lines_became_one_is_broken(old: str) -> None:
+    before = Version(instruction="Write it.", response=old)
+    flat = " ".join(old.split())
+    lost = before.model_copy(update={"response": flat})
+    assert (
+        broken_structure(before, lost) == "the new response has the old one's words, and its 4 lines as one"
+    )
+    assert broken_structure(before.model_copy(update={"response": flat}), before) is None, "they were made"
+    for kept in (old.replace("\n", "\n\n"), flat.replace(" ", "\n", 1), f"{flat} {PROSE} {PROSE}", PROSE):
+        assert broken_structure(before, before.model_copy(update={"response": kept})) is None
+
+
+def test_a_sentence_that_was_on_three_lines_may_stand_on_one() -> None:
+    before = Version(instruction="Write it.", response="Leaves fall\nslowly\nto the ground.")
+    after = before.model_copy(update={"response": "Leaves fall slowly to the ground."})
+    assert broken_structure(before, after) is None

@@ -13,9 +13,15 @@ from tui.text.shown import shown_line
 from tui.text.vocabulary import DECISIONS, FLAGS, INPUT_LOST, SCORES
 
 
-def place_line(view: SampleView, echo: str = "") -> Content:
-    """The sample's number and place in the list, warnings, how many are decided, and `echo`: what was done last."""
-    place = "left out of the list" if view.position is None else f"{view.position + 1:,} of {view.total:,}"
+def place_line(view: SampleView, echo: str = "", *, brief: bool = False) -> Content:
+    """The sample's number and place in the list, warnings, how many are decided, and `echo`: what was done last.
+    `brief`: for a narrow screen."""
+    of, failed, decided = (
+        ("/", "", f"{view.decided:,} decided")
+        if brief
+        else (" of ", " failed", f"{view.decided:,}/{view.samples:,} decided")
+    )
+    place = "left out of the list" if view.position is None else f"{view.position + 1:,}{of}{view.total:,}"
     parts: list[tuple[str, str]] = [(f"Sample {view.sample.index}", "bold"), (f"  {place}", "$text-muted")]
     if view.near_tie:
         parts.append((f"  {FLAGS['near tie']} near tie", "bold $warning"))
@@ -25,8 +31,8 @@ def place_line(view: SampleView, echo: str = "") -> Content:
         parts.append((f"  {FLAGS[INPUT_LOST]} {INPUT_LOST}", "bold $warning"))
     for choice in view.outcome.choices if view.outcome is not None else ():
         if choice.failure is not None:
-            parts.append((f"  ✗ {choice.stage} failed: {choice.failure.fault}", "bold $error"))
-    parts.append((f"  {view.decided:,}/{view.samples:,} decided", "$text-muted"))
+            parts.append((f"  ✗ {choice.stage}{failed}: {choice.failure.fault}", "bold $error"))
+    parts.append((f"  {decided}", "$text-muted"))
     if echo:
         parts.append((f"  {echo}", "$primary"))
     return Content.assemble(*parts)

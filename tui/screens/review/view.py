@@ -262,7 +262,9 @@ class SampleViewScreen(AppScreen):
         self.set_class(view.annotation != NONE, "-annotated")
         narrow = self.has_class("-narrow")
         lines: dict[str, Content | str] = {
-            "#where": place_line(view, self._echo.removeprefix("sample ") if narrow else self._echo),
+            "#where": place_line(
+                view, self._echo.removeprefix("sample ") if narrow else self._echo, brief=narrow
+            ),
             "#decision": decision_line(view),
             "#annotation": annotation_line(view.annotation),
             "#head-left": left.title,

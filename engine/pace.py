@@ -84,3 +84,17 @@ def clock(seconds: float) -> str:
     """`04:07`, or with hours `1:04:07`."""
     hours, minutes, rest = int(seconds) // 3600, int(seconds) // 60 % 60, int(seconds) % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """A time that is known roughly: "40 s", "12 min", "3.4 h", "6.2 days"."""
+    for size, unit in ((86_400 * 2, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            amount = seconds / {"days": 86_400, "h": 3_600, "min": 60}[unit]
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def time_left(seconds: float) -> str:
+    """A clock's time; from ten hours on roughly, for no pace is known so well."""
+    return clock(seconds) if seconds < 36_000 else duration(seconds)

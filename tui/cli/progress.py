@@ -12,7 +12,7 @@ from rich.text import Text
 
 from engine.events import Event, Notice, Paused, PhaseEnded, PhaseStarted, ReplyGrew, Resumed, Started
 from engine.judge.events import JudgeEvent
-from engine.pace import Pace, clock
+from engine.pace import Pace, time_left
 from engine.progress import Tally
 from engine.sample import Stage
 from engine.tasks.events import TasksEvent
@@ -56,7 +56,7 @@ class _Rate(ProgressColumn):
         if pace is None or pace.left_seconds is None:
             return Text("    -/min   ETA      -", style="progress.remaining")
         return Text(
-            f"{pace.per_minute:5.1f}/min   ETA {clock(pace.left_seconds):>6}", style="progress.remaining"
+            f"{pace.per_minute:5.1f}/min   ETA {time_left(pace.left_seconds):>6}", style="progress.remaining"
         )
 
 
@@ -179,12 +179,12 @@ class PlainDisplay(RunDisplay):
         told = (tally.done, tally.replies, turn, tally.counts())
         if tally.total and told != self._printed:
             self._printed = told
-            left = (pace and pace.left_seconds) or 0
-            time_left = f"{clock(left)} left" if left >= 1 else ""
+            seconds = (pace and pace.left_seconds) or 0
+            left = f"{time_left(seconds)} left" if seconds >= 1 else ""
             parts = (
                 f"{tally.done}/{tally.total} {self._unit}",
                 turn,
-                time_left,
+                left,
                 tally.speeds(),
                 tally.counts(),
             )

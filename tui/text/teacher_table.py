@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from engine.pace import duration
 from engine.run.teacher_trial import StageTrial, TeacherTrial
 from tui.text.literal import one_line
-from tui.text.tryout_words import duration
 
 RSR = "sum of ranks up to 100 over sum of losses; lower suits the student better (arXiv 2601.14249)"
 

@@ -6,19 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from engine.examine.languages import UNKNOWN
+from engine.pace import duration
 from engine.progress import listed
 from engine.run.tryout import Estimate, Tried, Tryout
 from engine.sample import Stage, Verdict
 from tui.text.tables import Fact, failure_fact
-
-
-def duration(seconds: float) -> str:
-    """A time that is known roughly: "40 s", "12 min", "3.4 h", "6.2 days"."""
-    for size, unit in ((86_400 * 2, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            amount = seconds / {"days": 86_400, "h": 3_600, "min": 60}[unit]
-            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def tryout_facts(found: Tryout, unused: Counter[str]) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.pace import Pace, clock
+from engine.pace import Pace, time_left
 
 LABEL = 15
 RATE, LEFT = 12, 14
@@ -92,4 +92,4 @@ def _left(bar: StageBar) -> str:
     if bar.pace is None or bar.done >= bar.total:
         return ""
     left = bar.pace.left_seconds
-    return f"{clock(left)} left" if left is not None else "- left"
+    return f"{time_left(left)} left" if left is not None else "- left"

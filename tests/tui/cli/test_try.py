@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.pace import duration, time_left
 from tests.command import REFLECT, burnish
 from tests.conftest import made_once
 from tests.gguf_writer import runnable
@@ -14,7 +15,6 @@ from tests.ollama.script import Chat
 from tests.ollama.server import FakeOllama
 from tests.running import SHORT, TEACHER, brief, dataset
 from tests.tui.cli.test_hostile_output import HOSTILE, ROW, harmless, script
-from tui.text.tryout_words import duration
 
 
 def test_samples_are_shown_with_critique_scores_and_verdict_and_the_run_goes_on_from_them(
@@ -123,3 +123,11 @@ def test_hostile_text_is_shown_and_does_nothing(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_rough_time_has_a_unit_that_suits_it(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "00:00"), (247, "04:07"), (35_999, "9:59:59"), (36_000, "10 h"), (419_651, "4.9 days")],
+)
+def test_the_time_that_is_left_is_told_as_well_as_it_is_known(seconds: float, words: str) -> None:
+    assert time_left(seconds) == words

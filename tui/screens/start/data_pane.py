@@ -89,6 +89,7 @@ class DataPane(Vertical):
         self._import_path = Path()
         self._imported: Import | None = None  # that made the open workspace
         self._recent: list[tuple[Path, bool]] = []  # and whether they are there
+        self._offered = False  # they had the focus
 
         self._path, self._facts = (
             PathField("a dataset or a workspace", id="path"),
@@ -329,6 +330,12 @@ class DataPane(Vertical):
         """List workspaces, the latest first; those that are gone say so."""
         self._recent = await on_daemon_thread(lambda: [(Path(name), _is_file(name)) for name in recent])
         self._draw_recent()
+        if self._recent and not (
+            self._offered or self._opening or self._workbench.is_open or self.screen.focused
+        ):
+            self._recent_list.highlighted = 0  # enter opens it again
+            self._recent_list.focus()
+        self._offered = True
 
     def on_resize(self, _: events.Resize) -> None:
         self._draw_recent()

@@ -83,7 +83,7 @@ def test_with_every_line_of_the_form_on_a_small_terminal_what_has_the_focus_and_
             went.append(widget.id)
         assert went[0] == "rule"
         assert went[-1] == "scroll", "the first rows"
-        assert "First rows" in seat.text
+        await seat.wait_for("First rows")
         await seat.press("escape", "w")
         await seat.wait_for("✓ written")
 

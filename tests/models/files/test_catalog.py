@@ -296,6 +296,12 @@ def test_a_model_in_parts_is_found_once_and_named_by_its_first_part(home: Path) 
         student_file(str(parts[2]))
 
 
+def test_a_trial_s_adapters_are_not_looked_for(home: Path) -> None:
+    tiny(home / "here" / "a.gguf")
+    tiny(home / "here" / "w.trial" / "refined" / "adapter.gguf")
+    assert [entry.name for entry in find_ggufs().found if entry.name != "demo"] == ["a.gguf"]
+
+
 def test_a_search_that_ran_out_of_time_says_so(home: Path) -> None:
     tiny(home / "here" / "a.gguf")
     search = find_ggufs(seconds=0)

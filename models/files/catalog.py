@@ -185,8 +185,8 @@ def _caches() -> Iterator[Path]:
 
 
 def _walk(folder: Path, depth: int, until: float) -> Iterator[Path]:
-    """The GGUF files in a folder and below. Left out are hidden folders, environments and histories among them, and those
-    of trials, whose adapters are no models."""
+    """The GGUF files in a folder and below. Left out are hidden folders, among them environments and histories, and
+    those of trials, whose adapters are no models."""
     items = _list(folder) if time.monotonic() < until else []
     for name in _models_in(items):
         if time.monotonic() < until:

@@ -46,6 +46,7 @@ class RefinedBefore:
     replaced: Mapping[Stage, int]
     near_ties: int  # choices
     length_decides: int  # choices
+    inputs_lost: int  # samples whose rewrite asks without most of their input
     faults: Mapping[str, int]  # of stages that failed, by kind
 
 
@@ -156,6 +157,7 @@ class Finished:
     """A sample has gone its whole way and its outcome is committed."""
 
     outcome: Outcome
+    input_lost: bool = False  # what the sample asks now is without most of its input
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Tally:
         self.stages: tuple[Stage, ...] = ()
         self.chosen: Counter[Stage] = Counter()
         self.replaced: Counter[Stage] = Counter()
-        self.near_ties = self.length_decides = 0
+        self.near_ties = self.length_decides = self.inputs_lost = 0
         self.results: Counter[Result] = Counter()  # of a judge's pairs
         self.failed_attempts: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()  # of stages that failed, by kind
@@ -136,7 +136,8 @@ class Tally:
                 self.near_ties += choice.near_tie
                 self.length_decides += choice.length_decides
                 self._decide(event)
-            case Finished(outcome=outcome):
+            case Finished(outcome=outcome, input_lost=lost):
+                self.inputs_lost += lost
                 self.done += 1
                 self.finished += 1
                 self.failed += bool(outcome.failures)
@@ -167,6 +168,7 @@ class Tally:
         self.replaced.update(before.replaced)
         self.near_ties += before.near_ties
         self.length_decides += before.length_decides
+        self.inputs_lost += before.inputs_lost
         self.faults.update(before.faults)
 
     def _count_in_parts(self, event: Event | JudgeEvent | TrialEvent | TasksEvent) -> None:
@@ -290,6 +292,8 @@ class Tally:
             parts.append(f"near ties {self.near_ties}")
         if self.length_decides:
             parts.append(f"decided by length {self.length_decides}")
+        if self.inputs_lost:
+            parts.append(f"inputs lost {self.inputs_lost}")
         if self.failed:
             parts.append(f"failed {self.failed}")
         if self.failed_attempts:

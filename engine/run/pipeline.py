@@ -18,6 +18,7 @@ from engine.events import (
     Started,
     StudentOpened,
 )
+from engine.examine.lost_input import loses_input
 from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
@@ -246,7 +247,7 @@ class Pipeline:
                     waiting.verifier.append(sample.index)
                 else:
                     self._workspace.keep_outcome(self._run, outcome)
-                    self._emit(Finished(outcome))
+                    self._emit(Finished(outcome, input_lost=loses_input(sample.original, outcome.final)))
                 self._emit(SampleAdvanced(sample.index))
 
         try:

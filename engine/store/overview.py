@@ -116,10 +116,16 @@ def replaced(workspace: Workspace, run: Run) -> dict[Stage, tuple[int, int]]:
 def refined_before(workspace: Workspace, run: Run, some: Sequence[int]) -> RefinedBefore:
     """The verdicts of those of some samples that are done."""
     stages = stage_counts(workspace, run, some)
+    ((lost,),) = workspace.database.execute(
+        f"SELECT coalesce(sum(input_lost), 0) FROM figures WHERE run = :run AND {AMONG}",
+        run=run.id,
+        **among(some),
+    )
     return RefinedBefore(
         {stage: counts.replaced for stage, counts in stages.items()},
         sum(counts.near_ties for counts in stages.values()),
         sum(counts.length_decides for counts in stages.values()),
+        int(lost),
         faults(workspace, run, some),
     )
 

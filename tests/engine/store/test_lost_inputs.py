@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.sample import Decision, Stage, Verdict, Version
 from engine.store.lost_inputs import add_lost_inputs
-from engine.store.overview import overview
+from engine.store.overview import overview, refined_before
 from engine.store.run_record import RunRecord
 from engine.store.sample_list import FilterTerm, SampleFilter, SampleList
 from engine.store.workspace import Run, Workspace
@@ -47,6 +47,7 @@ def test_a_lost_input_is_to_review_until_a_person_decides(tmp_path: Path) -> Non
             taken = choice(Stage.INSTRUCTION, Verdict.REPLACED, rewrite=final)
             opened.keep_outcome(run, outcome(index, taken, final=final))
         assert lost(opened, run) == [LOST]
+        assert refined_before(opened, run, range(len(ROWS))).inputs_lost == 1
 
     shown = burnish("show", path, LOST)
     assert "input lost: less than half of the input's words" in " ".join(shown.out.split())

@@ -66,13 +66,21 @@ def test_each_change_is_one_line() -> None:
 
 
 def test_a_run_taken_up_again_counts_what_was_done_before() -> None:
-    before = RefinedBefore({Stage.INSTRUCTION: 3}, 2, 1, {"cut": 1})
+    before = RefinedBefore({Stage.INSTRUCTION: 3}, 2, 1, 1, {"cut": 1})
     taken = Chosen(4, choice(Stage.INSTRUCTION, Verdict.REPLACED))
     refused = AttemptFailed(4, Stage.INSTRUCTION, "reflect", 0, Fault.CUT, "cut")
-    told = lines([Started(5, 4, 1, (Stage.INSTRUCTION,)), before, refused, taken, Finished(outcome(4))])
+    told = lines(
+        [
+            Started(5, 4, 1, (Stage.INSTRUCTION,)),
+            before,
+            refused,
+            taken,
+            Finished(outcome(4), input_lost=True),
+        ]
+    )
     assert told[0] == "5 samples, 4 of them done before"
     assert told[-1] == (
-        "5/5 samples · instruction replaced 4 · near ties 2 · decided by length 1 · failed 1"
+        "5/5 samples · instruction replaced 4 · near ties 2 · decided by length 1 · inputs lost 2 · failed 1"
         " · refused replies this session: cut 1"
     )
 

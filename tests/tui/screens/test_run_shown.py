@@ -14,6 +14,7 @@ from engine.events import (
     AttemptFailed,
     Chosen,
     Event,
+    Finished,
     Notice,
     Paused,
     Place,
@@ -30,6 +31,7 @@ from engine.sample import Choice, EqualLength, Failure, Rule, Stage, Verdict
 from engine.store.distribution import PairedMedians
 from models.teacher import Fault, TeacherInfo
 from tests import hostile
+from tests.factory import outcome
 from tests.hostile import acting
 from tests.running import settings
 from tests.scene import scene
@@ -263,7 +265,7 @@ def test_a_decision_says_what_decided_and_never_more_than_fits() -> None:
     )
 
 
-def test_a_run_s_end_counts_what_length_decides() -> None:
+def test_a_run_counts_near_ties_what_length_decides_and_inputs_that_are_lost() -> None:
     tally = Tally()
     tally.add(Started(3, 0, 0, tuple(Stage)))
     assert "by length" not in troubles(tally).plain + tally.counts()
@@ -271,6 +273,10 @@ def test_a_run_s_end_counts_what_length_decides() -> None:
     tally.add(chosen(2, length_decides=True, near_tie=True))
     assert "≈ 1 near tie  ≠ 2 decided by length" in troubles(tally).plain
     assert "near ties 1 · decided by length 2" in tally.counts()
+    tally.add(Finished(outcome(1), input_lost=True))
+    tally.add(Finished(outcome(2)))
+    assert "≠ 2 decided by length  ∉ 1 input lost" in troubles(tally).plain
+    assert "decided by length 2 · inputs lost 1" in tally.counts()
 
 
 def test_no_pace_is_made_up() -> None:

@@ -226,6 +226,9 @@ def troubles(tally: Tally) -> Content:
         parts.append((f"  ≈ {tally.near_ties:,} {near}", "$text-warning"))
     if tally.length_decides:
         parts.append((f"  ≠ {tally.length_decides:,} decided by length", "$text-warning"))
+    if tally.inputs_lost:
+        lost = "input" if tally.inputs_lost == 1 else "inputs"
+        parts.append((f"  ∉ {tally.inputs_lost:,} {lost} lost", "$text-warning"))
     return Content.assemble(*parts)
 
 

@@ -22,7 +22,7 @@ from engine.method.judging_words import (
     Judging,
 )
 from engine.method.reference_words import INDEFINITE, REFERENCES, TO_BE_WRITTEN, UNMISTAKABLE
-from engine.method.word_patterns import joined, listed
+from engine.method.word_patterns import joined, listed, units
 from engine.sample import History, Version
 from models.teacher import Fault
 
@@ -285,7 +285,7 @@ def _is_reference(found: re.Match[str], instruction: str) -> bool:
 
 def _carried(input: str, instruction: str) -> bool:
     """Part of the input stands in the instruction: a few words in a row, or any word of a short input."""
-    theirs, ours = _units(instruction), _units(input)
+    theirs, ours = units(instruction), units(input)
     if len(ours) <= SHORT_INPUT:
         return any(unit in theirs for unit in ours if len(unit) > 3 or not unit.isascii() or unit.isdigit())
     length = RUN if sum(map(len, ours)) > 2 * len(ours) else 2 * RUN  # of single characters more are chance
@@ -298,11 +298,6 @@ def _runs(units: list[str], length: int) -> set[tuple[str, ...]]:
 
 SHORT_INPUT = 8  # words
 RUN = 3  # words in a row that are no chance
-
-
-def _units(text: str) -> list[str]:
-    """The words of a text in small letters; of scripts without spaces, the characters."""
-    return _UNIT.findall(text.casefold())
 
 
 # --- the patterns ---------------------------------------------------------------------------------------------------
@@ -365,4 +360,3 @@ _TO_BE_FILLED = re.compile(
 _PROGRAM = re.compile(
     r"\b(?:function|program|script|algorithm|method|class|query|regex|formula)\b", re.IGNORECASE
 )
-_UNIT = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from engine.method.word_patterns import units
 from engine.sample import Version
 
 
@@ -51,8 +52,8 @@ def _lines_lost(before: str, after: str) -> int:
     lines = sum(bool(line.strip()) for line in before.splitlines())
     if lines < LINES or len(after.strip().splitlines()) > 1:
         return 0
-    old, new = Counter(before.split()), Counter(after.split())
-    return lines if 2 * (old & new).total() >= SAME_WORDS * (old.total() + new.total()) else 0
+    old, new = Counter(units(before)), Counter(units(after))
+    return lines if old and 2 * (old & new).total() >= SAME_WORDS * (old.total() + new.total()) else 0
 
 
 def _marks(text: str, everything: str) -> Counter[str]:

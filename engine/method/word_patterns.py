@@ -1,4 +1,4 @@
-"""Patterns of words: over text with single spaces, in any letter case."""
+"""Words of a text, and patterns of them: over text with single spaces, in any letter case."""
 
 from __future__ import annotations
 
@@ -43,3 +43,11 @@ def listed(pattern: str) -> WordPattern:
 def _tidy(pattern: str) -> str:
     """A pattern without its line breaks, and the space around them; spaces within a line count."""
     return re.sub(r"\s*\n\s*(\|?) *", r"\1", pattern).replace("\\ ", " ")
+
+
+def units(text: str) -> list[str]:
+    """The words of a text in small letters; of scripts without spaces, the characters."""
+    return _UNIT.findall(text.casefold())
+
+
+_UNIT = re.compile(r"[぀-ヿ㐀-鿿가-힯]|[^\W_぀-ヿ㐀-鿿가-힯]+")

@@ -149,6 +149,14 @@ def test_a_text_whose_lines_became_one_is_broken(old: str) -> None:
         assert broken_structure(before, before.model_copy(update={"response": kept})) is None
 
 
+def test_lines_of_a_script_without_spaces_are_lost_likewise() -> None:
+    before = Version(
+        instruction="写一首诗。", response="床前明月光，\n疑是地上霜。\n举头望明月，\n低头思故乡。"
+    )
+    after = before.model_copy(update={"response": before.response.replace("\n", "")})
+    assert "its 4 lines as one" in str(broken_structure(before, after))
+
+
 def test_a_sentence_that_was_on_three_lines_may_stand_on_one() -> None:
     before = Version(instruction="Write it.", response="Leaves fall\nslowly\nto the ground.")
     after = before.model_copy(update={"response": "Leaves fall slowly to the ground."})

@@ -405,7 +405,7 @@ STIRS = r"""
     evok|captur|convey|flows|engag|vivid|beautiful|effectively|naturally|
     lebendig|stimmungsvoll|anschaulich|wirkungsvoll|évoque|évocat|vivant|evoca|vívid|transmit|
     передаёт|передает|ярк|образн|生动|生動|优美|優美|鲜明|美し|生き生き|伝え|생생|아름|전달|ينقل|حيوي|جميل"""
-"""What else such a sentence says for a text: beside the qualities of a response."""
+"""Words of praise for a poem, a story or another text, besides the qualities in `Judging.good`."""
 
 CRITERIA = (
     r"helpfulness|hilfsbereitschaft|nützlichkeit|utilité|utilidade?|полезность|有用性|有帮助性|帮助性|유용성|الفائدة",

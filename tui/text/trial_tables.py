@@ -109,8 +109,10 @@ def _length(found: TrialResult) -> str:
             better = found.arms[REFINED].finding is Finding.BETTER
             explains = ": length may explain all of it" if better else ""
             return f"beside {LONGEST}, chosen by length alone, no difference is shown{explains}"
-        case Finding.BETTER | Finding.WORSE as which:
-            return f"it is {which} than {LONGEST}, chosen by length alone: length does not explain that"
+        case Finding.BETTER:
+            return f"it is better than {LONGEST}, chosen by length alone: length does not explain that"
+        case Finding.WORSE:
+            return f"it is worse than {LONGEST}, chosen by length alone"
         case Finding.MIXED:
             return (
                 f"beside {LONGEST}, chosen by length alone, it is better at some answers and worse at others"

@@ -18,7 +18,6 @@ from engine.events import (
     Started,
     StudentOpened,
 )
-from engine.examine.lost_input import loses_input
 from engine.method.recipe import Method
 from engine.method.refine import refine
 from engine.method.reflection import AskTeacher, Question
@@ -246,8 +245,8 @@ class Pipeline:
                 except NeedsVerifier:
                     waiting.verifier.append(sample.index)
                 else:
-                    self._workspace.keep_outcome(self._run, outcome)
-                    self._emit(Finished(outcome, input_lost=loses_input(sample.original, outcome.final)))
+                    figures = self._workspace.keep_outcome(self._run, outcome)
+                    self._emit(Finished(outcome, input_lost=figures["input_lost"]))
                 self._emit(SampleAdvanced(sample.index))
 
         try:

@@ -450,19 +450,20 @@ class Workspace:
         rows = self.database.execute("SELECT body FROM outcomes WHERE run = ? AND sample = ?", run.id, sample)
         return self.database.parsed(Outcome.model_validate, rows[0][0]) if rows else None
 
-    def keep_outcome(self, run: Run, outcome: Outcome) -> None:
-        body = json.dumps(outcome.model_dump(mode="json"))
+    def keep_outcome(self, run: Run, outcome: Outcome) -> dict[str, Any]:
+        """Keep an outcome and its figures, which are returned."""
         figures = figures_of(outcome, self.sample(outcome.index).original)
         names, marks = ", ".join(figures), ", ".join("?" * len(figures))
         with self.database.transaction() as db:
             db.execute(
                 "INSERT INTO outcomes (run, sample, failed, body) VALUES (?, ?, ?, ?)",
-                (run.id, outcome.index, bool(outcome.failures), body),
+                (run.id, outcome.index, bool(outcome.failures), json.dumps(outcome.model_dump(mode="json"))),
             )
             db.execute(
                 f"INSERT INTO figures (run, sample, {names}) VALUES (?, ?, {marks})",
                 (run.id, outcome.index, *figures.values()),
             )
+        return figures
 
     def count(self, run: Run, some: Sequence[int] | None = None) -> tuple[int, int]:
         """Samples finished in a run, and of these the ones with a failure, among some or among all."""

@@ -76,7 +76,7 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         assert "≈ near tie" in seat.shown("#where")
         assert "a margin of 0.0040 may be rounding (below 0.01)" in seat.numbers
         await seat.go_to(FAILED)
-        assert "✗ response failed" in seat.shown("#where")
+        assert "✗ response failed: unparsable" in seat.shown("#where")
         assert "instruction stage replaced" in seat.head, "it wrote both halves"
         assert "unparsable: expected the headings" in seat.numbers
         await seat.go_to(TRUNCATED)
@@ -88,6 +88,9 @@ def test_both_sides_their_numbers_and_the_teacher_s_criticism_are_shown(tmp_path
         assert not seat.part("response").has_class("-same"), "the rejected rewrite stands beside it"
         assert "○ kept" in seat.numbers
         assert "margin −0.3000" in seat.numbers
+        assert seat.numbers.index("Response stage") < seat.numbers.index("Instruction stage"), (
+            "it was rejected"
+        )
         await seat.go_to(WAITING)
         assert "not refined yet" in seat.text
         assert not seat.head, "it is said once"

@@ -36,6 +36,21 @@ def test_at_first_keys_are_keys_and_the_path_is_typed_after_its_own() -> None:
     StartSeat().play(steps)
 
 
+def test_without_a_path_enter_opens_the_last_workspace(tmp_path: Path) -> None:
+    path = scene(tmp_path)
+    remember(Remembered(recent=(str(path),)))
+
+    async def steps(seat: StartSeat) -> None:
+        recent = seat.screen.query_one("#recent", OptionList)
+        await seat.until(lambda: recent.has_focus and recent.highlighted == 0)
+        await seat.press("2")
+        assert seat.shown("#ready") == "! open a dataset or a workspace first: o", "no line has the focus"
+        await seat.press("enter")
+        await seat.until(lambda: seat.workbench.path == path)
+
+    StartSeat().play(steps)
+
+
 def test_start_with_something_missing_goes_to_it() -> None:
     data = dataset(Path("data.json"), SHORT)
 

@@ -47,5 +47,9 @@ def test_what_only_informs_about_a_screen_does_not_go_along_to_the_next(tmp_path
         seat.app.notify("the disk is full", severity="error")
         await seat.press("2")
         assert seat.toasts == ["the disk is full"]
+        seat.app.notify("done")
+        await seat.press("enter")
+        await seat.wait_for("Sample 0")
+        assert seat.toasts == ["the disk is full"], "nor to one that opens over it"
 
     Seat(scene(tmp_path)).play(steps)

@@ -35,6 +35,8 @@ from tests.tui.screens.review_seat import (
     a_review,
     script,
 )
+from tests.tui.screens.test_pictures import by_length
+from tests.tui.seat import Seat
 from tui.platform import clipboard
 from tui.screens.heat.screen import HeatScreen
 from tui.screens.review.dialogs import AskAgainDialog
@@ -399,6 +401,20 @@ def test_hostile_text_is_shown_and_acts_on_nothing(tmp_path: Path) -> None:
         assert any("[/" in line for line in seat.lines)
 
     ReviewSeat(path, size=(80, 24)).play(claims)
+
+
+def test_it_opens_at_its_first_line_on_a_small_terminal(tmp_path: Path) -> None:
+    async def steps(seat: Seat) -> None:
+        await seat.wait_for("24 samples")
+        await seat.press("2", "j", "enter")
+        await seat.wait_for("Sample 1")
+        await seat.pilot.pause(0.2)
+        pages = seat.screen.query_one("#pages")
+        assert pages.max_scroll_y > 0
+        assert pages.scroll_y == 0
+        assert seat.screen.focused is seat.screen.query_one("#texts")
+
+    Seat(by_length(tmp_path), size=(80, 24)).play(steps)
 
 
 def test_sides_stand_beside_each_other_where_there_is_room(tmp_path: Path) -> None:

@@ -43,12 +43,14 @@ def test_without_a_path_enter_opens_the_last_workspace(tmp_path: Path) -> None:
     async def steps(seat: StartSeat) -> None:
         recent = seat.screen.query_one("#recent", OptionList)
         await seat.until(lambda: recent.has_focus and recent.highlighted == 0)
+        await seat.wait_for("nothing answers")
+        assert seat.screen.query_one("#panes").scroll_y == 0, "the path stays in sight"
         await seat.press("2")
         assert seat.shown("#ready") == "! open a dataset or a workspace first: o", "no line has the focus"
         await seat.press("enter")
         await seat.until(lambda: seat.workbench.path == path)
 
-    StartSeat().play(steps)
+    StartSeat(size=(80, 24)).play(steps)
 
 
 def test_start_with_something_missing_goes_to_it() -> None:

@@ -61,7 +61,7 @@ class Texts(VerticalScroll):
 class SampleViewScreen(AppScreen):
     """Shows a sample and one of its versions, with the numbers and the criticism of that. Decides nothing."""
 
-    AUTO_FOCUS = "#texts"
+    AUTO_FOCUS = ""  # it would scroll to what it focuses, away from the lines above
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]  # noqa: RUF012 - Textual's
     DEFAULT_CSS = """
     SampleViewScreen {
@@ -164,6 +164,7 @@ class SampleViewScreen(AppScreen):
 
     async def on_mount(self) -> None:
         """Load the sample before there is anything to paint, or the screen would be laid out and painted twice."""
+        self.set_focus(self.query_one("#texts"), scroll_visible=False)
         position = self.position
 
         def find(listing: SampleList) -> int | None:

@@ -334,7 +334,7 @@ class DataPane(Vertical):
             self._offered or self._opening or self._workbench.is_open or self.screen.focused
         ):
             self._recent_list.highlighted = 0  # enter opens it again
-            self._recent_list.focus()
+            self.screen.set_focus(self._recent_list, scroll_visible=False)  # it is in sight, below the path
         self._offered = True
 
     def on_resize(self, _: events.Resize) -> None:
@@ -353,7 +353,7 @@ class DataPane(Vertical):
     def _recent_row(self, path: Path, *, present: bool) -> Content:
         room = max(20, self.size.width - 2)
         name = shown_line(path.name, 120, "bold" if present else "$text-muted")
-        folder = shown_line(_from_home(str(path.parent)), 200, "$text-muted")
+        folder = shown_line(_from_home(str(path.parent)), 200)  # grey could not be read on a highlighted row
         is_open = self._workbench.path is not None and path == self._workbench.path.absolute()
         row = Content.assemble(("● " if is_open else "  ", "$success"), name, "  ", folder)
         if present:
